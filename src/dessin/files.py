@@ -1,0 +1,184 @@
+"""Files that are whole or absent: temp file, fsync, rename. Also digests, JSON, CSV, locks and the cache."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dessin.errors import DessinError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling to write; on success it is synced and renamed to `path`, else removed.
+
+    Works for a file or a folder (a folder must not exist under the final name).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        for child in path.iterdir():
+            _sync(child)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _storage_error(path: Path, error: OSError) -> DessinError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DessinError(
+            f"The disk is full: {path} could not be written, and nothing was left under that name.",
+            do="Free some space, or choose another --out, and run again.",
+        )
+    return DessinError(
+        f"{path} could not be written: {error.strerror or error}.",
+        do="Check that the folder exists and may be written to, then run again.",
+    )
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """Sorted, indented and strict (no NaN), so that two writers give the same bytes and diffs read well."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise DessinError(f"{path} is not valid JSON: {error}.", do="Restore the file or make it anew.") from None
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DessinError(f"There is no file {path}.", do="Check the path.") from None
+    except IsADirectoryError:
+        raise DessinError(f"{path} is a folder, and a file is needed.", do="Name the file.") from None
+    except UnicodeDecodeError:
+        raise DessinError(f"{path} is not UTF-8 text.", do="Save it as UTF-8 and run again.") from None
+
+
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, comment: str = ""
+) -> None:
+    """A CSV with `\\n` line ends; `comment` becomes a first line that starts with `# `."""
+    buffer = io.StringIO()
+    if comment:
+        buffer.write(f"# {comment}\n")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_csv(path: Path, required: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
+    """The comment line (without `# `, or empty) and the rows as dicts.
+
+    Raises:
+        DessinError: no file, a missing column, or a row with the wrong number of fields.
+    """
+    lines = read_text(path).splitlines(keepends=True)
+    comment = ""
+    if lines and lines[0].startswith("# "):
+        comment = lines.pop(0)[2:].rstrip("\r\n")
+    reader = csv.DictReader(lines, strict=True)
+    columns = reader.fieldnames or []
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise DessinError(
+            f"{path} has no column {', '.join(missing)}; its columns are {', '.join(columns) or 'none'}.",
+            allowed=f"Needed are {', '.join(required)}.",
+        )
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise DessinError(f"{path}, line {reader.line_num}: {error}.", do="Correct the row.") from None
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise DessinError(
+                f"{path}, row {number} does not have the {len(columns)} fields of the header.",
+                do="Correct the row (a comma inside a value needs quotes).",
+            )
+    return comment, rows
+
+
+def sha256_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(value: Mapping[str, object] | Sequence[object]) -> str:
+    """The sha256 of a value's canonical JSON."""
+    return sha256_bytes(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False).encode())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock between processes for the block; freed by the system if the holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def cache_folder() -> Path:
+    """Where derived data lives that all runs share: `$DESSIN_CACHE`, else `~/.cache/dessin`. Safe to delete."""
+    configured = os.environ.get("DESSIN_CACHE")
+    return Path(configured) if configured else Path.home() / ".cache" / "dessin"
+
+
+def claim_folder(path: Path, *, what: str) -> None:
+    """Make a new folder for results; one that exists with something in it is refused."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        occupied = any(path.iterdir())
+    except FileExistsError:
+        raise DessinError(f"{path} is a file, and {what} needs a folder.", do="Choose another --out.") from None
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    if occupied:
+        raise DessinError(
+            f"The folder {path} already exists and is not empty, so {what} is not written there.",
+            do="Choose another --out, or move the folder away.",
+        )

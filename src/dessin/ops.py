@@ -1,0 +1,69 @@
+"""The small op language of recipes: `name`, `name(1, key=2.5)`. Parsed, never evaluated."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from dessin.errors import DessinError
+
+Value = float | int | str | bool
+
+
+@dataclass(frozen=True)
+class Op:
+    """One parsed op: its name, positional arguments and keyword arguments (in written order)."""
+
+    name: str
+    args: tuple[Value, ...] = ()
+    kwargs: tuple[tuple[str, Value], ...] = ()
+
+    def __str__(self) -> str:
+        parts = [_written(value) for value in self.args]
+        parts += [f"{key}={_written(value)}" for key, value in self.kwargs]
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+
+def parse_op(text: str) -> Op:
+    """Parse one op. Bare words are strings (`autoaugment(imagenet)`); anything else but literals is refused.
+
+    Raises:
+        DessinError: the text is not `name` or `name(literal, key=literal)`.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise _malformed(text) from None
+    if isinstance(node, ast.Name):
+        return Op(node.id)
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        raise _malformed(text)
+    if any(keyword.arg is None for keyword in node.keywords):
+        raise _malformed(text)
+    args = tuple(_literal(arg, text) for arg in node.args)
+    kwargs = tuple((str(keyword.arg), _literal(keyword.value, text)) for keyword in node.keywords)
+    return Op(node.func.id, args, kwargs)
+
+
+def _literal(node: ast.expr, text: str) -> Value:
+    if isinstance(node, ast.Name):
+        return node.id
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise _malformed(text) from None
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    raise _malformed(text)
+
+
+def _written(value: Value) -> str:
+    return value if isinstance(value, str) and value.isidentifier() else repr(value)
+
+
+def _malformed(text: str) -> DessinError:
+    return DessinError(
+        f'Cannot read the op "{text}".',
+        allowed="An op is written name, name(15) or name(0.8, key=1.25), with numbers, words or true values.",
+        do="Correct its spelling in the recipe.",
+    )

@@ -1,0 +1,52 @@
+"""The base of every typed settings section: frozen, and unknown keys are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dessin.errors import DessinError, unknown
+
+
+class Section(BaseModel):
+    """A frozen group of settings; every key is typed and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Model = TypeVar("Model", bound=Section)
+
+
+def validated(model: type[Model], values: Mapping[str, object], where: str) -> Model:
+    """Validate `values`; the first problem becomes a `DessinError` that names the key and its file."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _explained(model, error, where) from None
+
+
+def _explained(model: type[Section], error: ValidationError, where: str) -> DessinError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return unknown(f"key in {where}", key, _siblings(model, path[:-1]))
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, DessinError):
+        return DessinError(f"{where}, key {key}: {inner.seen}", allowed=inner.allowed, do=inner.do)
+    seen = f"{where}, key {key or '(top)'}: {first['msg']}; the value was {first['input']!r}."
+    return DessinError(seen, do="Correct the value and run again.")
+
+
+def _siblings(model: type[Section], path: list[str]) -> list[str]:
+    current: type[Section] = model
+    for part in path:
+        field = current.model_fields.get(part)
+        kind = field.annotation if field else None
+        if not (isinstance(kind, type) and issubclass(kind, Section)):
+            break
+        current = kind
+    prefix = ".".join(path)
+    return [f"{prefix}.{name}" if prefix else name for name in current.model_fields]
