@@ -24,9 +24,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Works for a file or a folder (a folder must not exist under the final name).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
@@ -34,10 +34,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _storage_error(path, error) from error
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.parent.is_dir():
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -81,7 +85,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_text(path))
     except ValueError as error:
-        raise DessinError(f"{path} is not valid JSON: {error}.", do="Restore the file or make it anew.") from None
+        raise DessinError(
+            f"{path} is not valid JSON: {error}.", do="Restore the file or make it anew."
+        ) from None
 
 
 def read_text(path: Path) -> str:
@@ -174,7 +180,9 @@ def claim_folder(path: Path, *, what: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
         occupied = any(path.iterdir())
     except FileExistsError:
-        raise DessinError(f"{path} is a file, and {what} needs a folder.", do="Choose another --out.") from None
+        raise DessinError(
+            f"{path} is a file, and {what} needs a folder.", do="Choose another --out."
+        ) from None
     except OSError as error:
         raise _storage_error(path, error) from error
     if occupied:

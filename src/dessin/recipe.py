@@ -89,7 +89,9 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
     except yaml.YAMLError as error:
         raise DessinError(f"{path} is not valid YAML: {error}.", do="Correct it and run again.") from None
     if not isinstance(values, dict):
-        raise DessinError(f"{path} holds {type(values).__name__}, and a recipe is a mapping of keys to values.")
+        raise DessinError(
+            f"{path} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
+        )
     for override in overrides:
         _apply(values, override)
     return make_recipe(values, where=str(path))

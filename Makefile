@@ -1,0 +1,59 @@
+# `make demo` and `make test` need python3 (3.11 or newer, with venv) and make; everything else is installed here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+OUT ?= demo-out
+# Numbers of processes that run the tests; the training tests use one thread each.
+JOBS ?= 2
+
+.PHONY: help install demo test lint types imports unit chromium clean
+
+help:
+	@echo "make demo    install, then run the whole path on generated doodles (report in $(OUT)/)"
+	@echo "make test    install, then ruff, mypy --strict, import-linter and pytest"
+	@echo "make install only install into $(VENV)"
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dessin needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	touch $@
+
+install: $(VENV)/.installed
+
+demo: install
+	$(BIN)/dessin demo --out $(OUT)
+
+test: lint types imports unit
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-dev chromium
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
+
+# Browser tests drive Debian's chromium. Without it they say so and are skipped; in CI they fail.
+chromium:
+	@command -v chromium >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+		else echo "No chromium here: browser tests will be skipped. Install it with: apt-get install chromium"; fi; }
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

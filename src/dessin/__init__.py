@@ -1,0 +1,60 @@
+"""dessin: from a folder of drawings to a classifier you can trust, and can say why.
+
+Every verb of the command line is a function here with the same name and arguments. They are imported when
+first used, so that `import dessin` costs nothing. (The demo is `dessin.demo.demo.demo`: its room has the name.)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dessin.collection.audit import audit
+    from dessin.collection.curation import curate
+    from dessin.collection.split import split
+    from dessin.errors import DessinError
+    from dessin.experiments.auto import auto
+    from dessin.experiments.doctor import doctor
+    from dessin.experiments.evaluate import evaluate
+    from dessin.experiments.report import report
+    from dessin.experiments.run import train
+    from dessin.experiments.scout import scout
+    from dessin.serving.predict import predict
+    from dessin.serving.submit import submit
+
+_HOMES = {
+    "DessinError": "dessin.errors",
+    "audit": "dessin.collection.audit",
+    "auto": "dessin.experiments.auto",
+    "curate": "dessin.collection.curation",
+    "doctor": "dessin.experiments.doctor",
+    "evaluate": "dessin.experiments.evaluate",
+    "predict": "dessin.serving.predict",
+    "report": "dessin.experiments.report",
+    "scout": "dessin.experiments.scout",
+    "split": "dessin.collection.split",
+    "submit": "dessin.serving.submit",
+    "train": "dessin.experiments.run",
+}
+
+__all__ = [
+    "DessinError",
+    "audit",
+    "auto",
+    "curate",
+    "doctor",
+    "evaluate",
+    "predict",
+    "report",
+    "scout",
+    "split",
+    "submit",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'dessin' has no attribute '{name}'")

@@ -1,0 +1,1 @@
+"""Augmentation: planned per image as numbers, applied to whole batches as tensors."""

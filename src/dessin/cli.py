@@ -1,0 +1,205 @@
+"""The command line: one verb a public function, nothing decided here. Rooms are imported when a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dessin.errors import DessinError
+
+app = typer.Typer(
+    name="dessin",
+    help="From a folder of drawings to a classifier you can trust, and can say why.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[Path, typer.Argument(help="Class folders, a CSV, or a contest folder.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="Where the result goes.", show_default=False)]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", metavar="REGEX|COLUMN", help="What belongs together (drawings of one photo)."),
+]
+Curation = Annotated[Path | None, typer.Option("--curation", help="A curation file to honour.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+SplitFile = Annotated[Path, typer.Option("--split", help="The split file.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(metavar="RUN|BUNDLE", help="A run or bundle folder.", show_default=False)
+]
+
+
+@app.command()
+def auto(
+    data: Data,
+    out: Out,
+    budget: Annotated[str, typer.Option(help="Time for everything, such as 90s, 15m or 2h.")] = "15m",
+    group: Group = None,
+    models: Annotated[str | None, typer.Option(metavar="A,B,..", help="Backbones to choose from.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """The whole path on your own folder: audit, curation, split, scout, train, evaluate, report."""
+    from dessin.experiments.auto import auto as run
+
+    run(data, out=out, budget=budget, group=group, models=_names(models), seed=seed)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where the doodles and results go.")] = Path("demo-out"),
+) -> None:
+    """The same on generated doodles with planted faults, offline; checks that every fault was found."""
+    from dessin.demo.demo import demo as run
+
+    run(out=out)
+
+
+@app.command()
+def audit(data: Data, out: Out, group: Group = None) -> None:
+    """Look at every image: report.html, issues.csv, summary.json, manifest.csv."""
+    from dessin.collection.audit import audit as run
+
+    run(data, out=out, group=group)
+
+
+@app.command()
+def curate(
+    data: Data,
+    issues: Annotated[Path, typer.Option(help="The issues.csv of an audit.", show_default=False)],
+    out: Out,
+    kinds: Annotated[str | None, typer.Option(metavar="A,B,..", help="Issue kinds to act on.")] = None,
+) -> None:
+    """Turn issues into a reversible keep/drop/relabel file; images are never touched."""
+    from dessin.collection.curation import curate as run
+
+    run(data, issues=issues, out=out, kinds=_names(kinds))
+
+
+@app.command()
+def split(
+    data: Data,
+    out: Out,
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
+    holdout: Annotated[float, typer.Option(help="Share of images locked away until the end.")] = 0.2,
+    seed: Seed = 0,
+    group: Group = None,
+    curation: Curation = None,
+) -> None:
+    """Deal images into folds and a locked holdout; duplicates and groups stay on one side."""
+    from dessin.collection.split import split as run
+
+    run(data, out=out, folds=folds, holdout=holdout, seed=seed, group=group, curation=curation)
+
+
+@app.command()
+def scout(
+    data: Data,
+    split: SplitFile,
+    models: Annotated[str, typer.Option(metavar="A,B,..", help="Backbones to rank.", show_default=False)],
+    out: Out,
+    size: Annotated[int | None, typer.Option(help="Side in pixels (default: the backbone's own).")] = None,
+) -> None:
+    """Rank backbones by a probe on cached features, with intervals and cost."""
+    from dessin.experiments.scout import scout as run
+
+    run(data, split=split, models=_names(models) or (), out=out, size=size)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path | None, typer.Argument(help="The recipe (not needed with --resume).")] = None,
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the recipe's).")] = None,
+    split: Annotated[Path | None, typer.Option(help="The split file (default: the recipe's).")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/<recipe>-<n>).")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead; changes no result.")] = 0,
+) -> None:
+    """Carry out one recipe on one split; ends with the same bytes even if killed and resumed."""
+    from dessin.experiments.run import train as run
+
+    run(recipe, data=data, split=split, overrides=set_ or (), out=out, resume=resume, workers=workers)
+
+
+@app.command()
+def evaluate(
+    run: Model,
+    out: Out,
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the run's).")] = None,
+    split: Annotated[Path | None, typer.Option(help="The split file (default: the run's).")] = None,
+    holdout: Annotated[
+        bool, typer.Option("--holdout", help="Open the locked holdout; this is counted.")
+    ] = False,
+) -> None:
+    """Accuracy, top-5, macro-F1 and loss with intervals; a table of classes; what is confused with what."""
+    from dessin.experiments.evaluate import evaluate as evaluate_run
+
+    evaluate_run(run, out=out, data=data, split=split, holdout=holdout)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)], out: Out
+) -> None:
+    """One HTML file about a run that a person wants to read."""
+    from dessin.experiments.report import report as write
+
+    write(run, out=out)
+
+
+@app.command()
+def predict(
+    model: Model,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH..", help="Files, folders or a test list.")],
+    out: Out,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 5,
+) -> None:
+    """Name the class of files, folders or a contest's test list, with probabilities."""
+    from dessin.serving.predict import predict as run
+
+    run(model, paths, out=out, top=top)
+
+
+@app.command()
+def submit(
+    model: Model,
+    contest: Annotated[
+        Path, typer.Argument(metavar="CONTEST", help="The contest folder.", show_default=False)
+    ],
+    out: Out,
+) -> None:
+    """Write a contest's submission, checked before it is written."""
+    from dessin.serving.submit import submit as run
+
+    run(model, contest, out=out)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has: device, precision, versions, weights."""
+    from dessin.experiments.doctor import doctor as run
+
+    run()
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text is not None else None
+
+
+def main() -> None:
+    """Run the command line: exit 0, 1 with one paragraph on stderr, or 2 for wrong usage."""
+    try:
+        app()
+    except DessinError as error:
+        print(f"dessin: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("dessin: stopped. Nothing half-written was left under a final name.", file=sys.stderr)
+        sys.exit(130)

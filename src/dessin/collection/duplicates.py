@@ -1,0 +1,106 @@
+"""Images that show the same drawing: equal bytes, equal pixels, or nearly equal under a symmetry."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.confirm import correlations, similarity
+from dessin.collection.hashing import SYMMETRIES, Symmetry
+from dessin.collection.manifest import Manifest
+from dessin.collection.neighbours import Neighbours, near_hashes
+from dessin.collection.scan import Scan
+
+NEAR_SIMILARITY = 0.95
+_WORTH_A_LOOK = 0.6
+_IDENTITY_MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images of one drawing; `first` comes before `second` by image_id.
+
+    `symmetry` turns the first into the second (rotations counterclockwise, as `numpy.rot90`);
+    `similarity` is 1 for exact duplicates, else the correlation of the two drawings' strokes.
+    """
+
+    first: str
+    second: str
+    kind: Literal["bytes", "pixels", "near"]
+    symmetry: Symmetry
+    similarity: float
+
+
+def find_duplicates(manifest: Manifest, scan: Scan) -> tuple[Pair, ...]:
+    """Pairs that link all images of one drawing together, in the order of (first, second).
+
+    A cluster of n images gives n - 1 pairs, most of them with its first image, so that a thousand copies do
+    not make half a million pairs; joined transitively they give the cluster. Blank images are compared by
+    bytes and pixels only, and unreadable ones by bytes.
+    """
+    order = sorted(range(len(manifest.rows)), key=lambda row: manifest.rows[row].image_id)
+    ids = [manifest.rows[row].image_id for row in order]
+    pairs: list[Pair] = []
+    # A file that cannot be opened has no digest; it equals only itself.
+    digests = [manifest.rows[row].sha256 or row for row in order]
+    kept, same = _first_of_each(range(len(order)), digests)
+    pairs += [Pair(ids[i], ids[j], "bytes", "identity", 1.0) for i, j in same]
+    pixels = [scan.measurements[row].pixel_digest for row in order]
+    kept, same = _first_of_each([i for i in kept if pixels[i]], pixels)
+    pairs += [Pair(ids[i], ids[j], "pixels", "identity", 1.0) for i, j in same]
+    drawn = [i for i in kept if not scan.measurements[order[i]].blank]
+    rows = np.array([order[i] for i in drawn], dtype=np.int64)
+    pairs += [
+        Pair(ids[drawn[i]], ids[drawn[j]], "near", SYMMETRIES[symmetry], similarity)
+        for i, j, symmetry, similarity in _near(scan, rows)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (pair.first, pair.second)))
+
+
+def _first_of_each(
+    rows: Sequence[int], keys: Sequence[Hashable]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """The rows whose key comes up for the first time, and (first, later) for the others."""
+    first: dict[Hashable, int] = {}
+    repeated = [(first[keys[row]], row) for row in rows if first.setdefault(keys[row], row) != row]
+    return list(first.values()), repeated
+
+
+def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, float]]:
+    """(i, j, symmetry, similarity) of confirmed pairs among `rows`, thinned to a spanning forest."""
+    candidates = near_hashes(scan.hashes[rows])
+    likeness = correlations(scan.signatures[rows], candidates)
+    leader = list(range(len(rows)))
+
+    def root(member: int) -> int:
+        while leader[member] != member:
+            leader[member] = leader[leader[member]]
+            member = leader[member]
+        return member
+
+    for (i, j), symmetries in _likely(candidates, likeness):
+        one, other = root(i), root(j)
+        if one == other:
+            continue
+        for symmetry in symmetries:
+            value = similarity(scan.signatures[rows[i]], scan.signatures[rows[j]], symmetry)
+            if value >= NEAR_SIMILARITY:
+                leader[max(one, other)] = min(one, other)
+                yield i, j, symmetry, value
+                break
+
+
+def _likely(
+    pairs: Neighbours, likeness: NDArray[np.float64]
+) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """Each pair worth a closer look, with its symmetries, the likeliest first; the identity wins a near tie."""
+    preferred = likeness + np.where(pairs.symmetry == 0, _IDENTITY_MARGIN, 0.0)
+    order = np.lexsort((pairs.symmetry, -preferred, pairs.second, pairs.first))
+    order = order[likeness[order] >= _WORTH_A_LOOK]
+    for pair, members in groupby(order, key=lambda row: (int(pairs.first[row]), int(pairs.second[row]))):
+        yield pair, [int(pairs.symmetry[row]) for row in members]

@@ -1,0 +1,202 @@
+"""What an audit measures on one decoded image: brightness, ink, contrast, objects, signature, thumbnail."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.images.decode import Decoded, Unreadable, decode
+from dessin.images.ink import background, ink_mask
+
+SIGNATURE_SIDE = 64
+THUMBNAIL_SIDE = 96
+_WORKING_SIDE = 512
+_OBJECT_SIDE = 128
+_BLANK_INK = 0.0004
+_BLANK_CONTRAST = 12.0
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One image's measures. An unreadable image has a reason, and zeros.
+
+    Attributes:
+        brightness: mean of the red, green and blue channel, 0..255.
+        ink: share of the pixels that differ from the background.
+        contrast: how far the strongest strokes are from the background in luma, 0..255.
+        objects: number of separate drawings on the page, at least 1 where there is ink.
+        second_size: extent of the second largest object over that of the largest, 0..1.
+        second_gap: white space between these two, over the diagonal of all ink, 0..1.
+        pixel_digest: sha256 of the decoded size and RGB pixels; equal for equal pictures in any file format.
+    """
+
+    readable: bool
+    reason: str = ""
+    width: int = 0
+    height: int = 0
+    mode: str = "unreadable"
+    format: str = ""
+    brightness: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ink: float = 0.0
+    contrast: float = 0.0
+    objects: int = 0
+    second_size: float = 0.0
+    second_gap: float = 0.0
+    pixel_digest: str = ""
+
+    @property
+    def blank(self) -> bool:
+        """Readable, but with nothing on it to compare."""
+        return self.readable and (self.ink < _BLANK_INK or self.contrast < _BLANK_CONTRAST)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement with its pictures: signature (64, 64) uint8, thumbnail as JPEG bytes."""
+
+    measurement: Measurement
+    signature: Pixels
+    thumbnail: bytes
+
+
+def measure(data: bytes) -> Measured:
+    """Measure one image file's bytes; rubbish becomes a measurement with its reason."""
+    try:
+        decoded = decode(data)
+    except Unreadable as error:
+        return unreadable(error.reason)
+    working = _shrunk(decoded.pixels, _WORKING_SIDE)
+    mask = ink_mask(working)
+    luma = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
+    strength = cv2.absdiff(luma, np.full_like(luma, _luma(background(working))))
+    objects, second_size, second_gap = _objects(mask)
+    measurement = Measurement(
+        readable=True,
+        width=decoded.width,
+        height=decoded.height,
+        mode=decoded.mode,
+        format=decoded.format,
+        brightness=_brightness(decoded),
+        ink=round(float(np.count_nonzero(mask)) / mask.size, 6),
+        contrast=_contrast(strength),
+        objects=objects,
+        second_size=second_size,
+        second_gap=second_gap,
+        pixel_digest=_pixel_digest(decoded.pixels),
+    )
+    return Measured(measurement, _signature(strength, mask), _thumbnail(decoded.pixels))
+
+
+def unreadable(reason: str) -> Measured:
+    side = SIGNATURE_SIDE
+    return Measured(Measurement(readable=False, reason=reason), np.zeros((side, side), np.uint8), b"")
+
+
+def _shrunk(pixels: Pixels, side: int) -> Pixels:
+    """`pixels` with its longer side at most `side`."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _luma(colour: tuple[int, int, int]) -> int:
+    return int(cv2.cvtColor(np.array([[colour]], dtype=np.uint8), cv2.COLOR_RGB2GRAY)[0, 0])
+
+
+def _brightness(decoded: Decoded) -> tuple[float, float, float]:
+    red, green, blue = (round(float(value), 2) for value in cv2.mean(decoded.pixels)[:3])
+    return red, green, blue
+
+
+def _contrast(strength: Pixels) -> float:
+    """The level that the strongest 0.2% of the pixels reach: thin strokes count, a few specks do not."""
+    counts = np.bincount(strength.ravel(), minlength=256)
+    enough = max(8, strength.size // 500)
+    above = np.cumsum(counts[::-1])
+    return float(255 - int(np.searchsorted(above, min(enough, strength.size))))
+
+
+def _pixel_digest(pixels: Pixels) -> str:
+    digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.hexdigest()
+
+
+def _objects(mask: Mask) -> tuple[int, float, float]:
+    """Number of separate objects, the second's relative size, and the gap between the first two.
+
+    Strokes nearer to each other than a twentieth of the drawing belong together; the size of an object is
+    the geometric mean of its share of the ink and its share of the area that its box covers.
+    """
+    small = _shrunk(mask.astype(np.uint8) * 255, _OBJECT_SIDE) > 32
+    rows, columns = np.flatnonzero(small.any(axis=1)), np.flatnonzero(small.any(axis=0))
+    if not len(rows):
+        return 0, 0.0, 0.0
+    diagonal = float(np.hypot(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1))
+    reach = max(1, round(diagonal / 40))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    padded = cv2.copyMakeBorder(small.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(padded, disc))
+    if count <= 2:
+        return 1, 0.0, 0.0
+    ink = np.bincount(labels[padded > 0], minlength=count)[1:]
+    area = boxes[1:, cv2.CC_STAT_WIDTH].astype(float) * boxes[1:, cv2.CC_STAT_HEIGHT]
+    size = np.sqrt(ink * area)
+    size /= size.max()
+    order = np.argsort(-size, kind="stable")
+    first, second = (((labels == order[i] + 1) & (padded > 0)).astype(np.uint8) for i in (0, 1))
+    distance = cv2.distanceTransform(1 - first, cv2.DIST_L2, 3)
+    gap = float(distance[second > 0].min()) / diagonal
+    return int((size > 0.1).sum()), round(float(size[order[1]]), 4), round(min(gap, 1.0), 4)
+
+
+def _signature(strength: Pixels, mask: Mask) -> Pixels:
+    """The strokes, trimmed to the ink and put in the middle of a square, strongest at 255."""
+    signature = np.zeros((SIGNATURE_SIDE, SIGNATURE_SIDE), dtype=np.uint8)
+    if not mask.any():
+        return signature
+    (top, bottom), (left, right) = _extent(mask.sum(axis=1)), _extent(mask.sum(axis=0))
+    strokes = strength[top:bottom, left:right]
+    height, width = _signature_size(strokes.shape[0], strokes.shape[1])
+    shrinks = height * width < strokes.size
+    strokes = cv2.resize(
+        strokes, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    y, x = (SIGNATURE_SIDE - height) // 2, (SIGNATURE_SIDE - width) // 2
+    cv2.normalize(strokes, signature[y : y + height, x : x + width], 0, 255, cv2.NORM_MINMAX)
+    return signature
+
+
+def _signature_size(height: int, width: int) -> tuple[int, int]:
+    """The longer side fills the signature, the shorter is stretched to the root of its share.
+
+    So a long thin drawing (a guitar, a bottle) keeps enough pixels to tell it from the next one. Even
+    sizes put the middle of the drawing in the middle of the square, whichever way it is turned.
+    """
+    long, short = max(height, width), min(height, width)
+    side = max(2, 2 * round(SIGNATURE_SIDE / 2 * (short / long) ** 0.5))
+    return (side, SIGNATURE_SIDE) if height < width else (SIGNATURE_SIDE, side)
+
+
+def _extent(profile: NDArray[np.int64]) -> tuple[int, int]:
+    """Where the ink begins and ends along one axis, leaving out 0.1% on either side (specks)."""
+    reached = np.cumsum(profile)
+    outside = reached[-1] // 1000
+    return int(np.searchsorted(reached, outside, side="right")), int(
+        np.searchsorted(reached, reached[-1] - outside) + 1
+    )
+
+
+def _thumbnail(pixels: Pixels) -> bytes:
+    small = cv2.cvtColor(_shrunk(pixels, THUMBNAIL_SIDE), cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])

@@ -1,0 +1,69 @@
+"""What a reader returns: the images with their labels, and what was left out by which rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dessin.images.paths import image_path
+
+Layout = Literal["class folders", "csv", "contest"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One labelled image; `image_id` is its POSIX path below the root, NFC; an empty `group` is none."""
+
+    image_id: str
+    label: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection as found on disk.
+
+    `items` are sorted by image_id and `classes` by label; `names` gives each label's name for people.
+    `test_ids` are a contest's unlabelled images in the contest's order. `skipped` maps a rule to the
+    paths it left out. `notes` are lines that a person should read.
+    """
+
+    root: Path
+    layout: Layout
+    items: tuple[Item, ...]
+    classes: tuple[str, ...]
+    names: Mapping[str, str]
+    test_ids: tuple[str, ...] = ()
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    group_by: str = ""
+    notes: tuple[str, ...] = ()
+
+    def path(self, image_id: str) -> Path:
+        """The file of an image, whichever way the disk spells its name."""
+        return image_path(self.root, image_id)
+
+
+def describe_collection(collection: Collection) -> str:
+    """What was detected, in a few lines: layout, counts, groups, what was skipped and by which rule."""
+    counts = Counter(item.label for item in collection.items)
+    fewest, most = min(counts.values()), max(counts.values())
+    spread = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    lines = [
+        f"{collection.root}: {collection.layout}, {len(collection.items):,} images "
+        f"in {len(collection.classes):,} classes ({spread} a class)"
+    ]
+    if collection.test_ids:
+        lines.append(f"{len(collection.test_ids):,} test images without labels")
+    lines.extend(collection.notes)
+    for rule, paths in collection.skipped.items():
+        lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
+    return "\n".join(lines)
+
+
+def listing(names: tuple[str, ...] | list[str], *, limit: int = 5) -> str:
+    """The first few names and how many more there are."""
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown

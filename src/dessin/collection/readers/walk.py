@@ -1,0 +1,88 @@
+"""Walking a folder: every image in it under its portable name, and what was skipped by which rule."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dessin.collection.readers.rules import file_rule, folder_rule, printable
+from dessin.errors import DessinError
+from dessin.images.paths import image_path
+
+
+def nfc(text: str) -> str:
+    """The composed form, in which every image_id and label is written."""
+    return unicodedata.normalize("NFC", text)
+
+
+@dataclass
+class Walk:
+    """What was found below a root, as relative POSIX paths in NFC, and what was skipped."""
+
+    images: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    def skip(self, rule: str, path: str) -> None:
+        self.skipped.setdefault(rule, []).append(printable(path))
+
+
+def walk_images(root: Path, start: str = "") -> Walk:
+    """Every image below `root / start`, in sorted order.
+
+    Raises:
+        DessinError: a link leaves the root or runs in a circle, two names coincide, a folder is closed.
+    """
+    walk = Walk()
+    _walk(walk, root, start, ())
+    return walk
+
+
+def _walk(walk: Walk, root: Path, folder: str, above: tuple[str, ...]) -> None:
+    real_folder = os.path.realpath(root / folder)
+    if real_folder in above:
+        raise DessinError(f"The link {folder} leads back to a folder above it.", do="Remove the link.")
+    names: dict[str, str] = {}
+    for entry in _entries(root / folder):
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        is_folder = _is_folder(entry)
+        rule = folder_rule(entry.name) if is_folder else file_rule(entry.name)
+        if not rule and entry.name not in (nfc(entry.name), unicodedata.normalize("NFD", entry.name)):
+            rule = "name that mixes two Unicode forms"
+        if rule:
+            walk.skip(rule, path + "/" if is_folder else path)
+            continue
+        if entry.is_symlink():
+            image_path(root, path)
+        twin = names.setdefault(nfc(entry.name), path)
+        if twin != path:
+            raise DessinError(
+                f"{root / folder} holds {nfc(entry.name)} twice, in two Unicode forms of the name.",
+                do="Rename one of them.",
+            )
+        if is_folder:
+            walk.folders.append(nfc(path))
+            _walk(walk, root, path, (*above, real_folder))
+        elif entry.is_symlink() or entry.is_file():
+            walk.images.append(nfc(path))
+        else:
+            walk.skip("not a regular file", path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links
+        return False
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: nfc(entry.name))
+    except OSError as error:
+        raise DessinError(
+            f"The folder {folder} cannot be read: {error.strerror or error}.", do="Check its permissions."
+        ) from None

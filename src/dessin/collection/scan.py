@@ -1,0 +1,155 @@
+"""Every image of a manifest decoded once, measured, and remembered under the manifest's digest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.hashing import Hashes, perceptual_hashes
+from dessin.collection.manifest import Manifest, Row
+from dessin.collection.measure import SIGNATURE_SIDE, Measured, Measurement, measure, unreadable
+from dessin.errors import DessinError
+from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
+from dessin.images.decode import Unreadable, read_image_bytes
+from dessin.progress import track, warn
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was measured, in the order of the manifest's rows.
+
+    Attributes:
+        hashes: (N,) uint64, see `hashing`.
+        signatures: (N, 64, 64) uint8, the strokes trimmed to the ink.
+        thumbnails: all thumbnails' JPEG bytes one after the other, (B,) uint8.
+        offsets: (N + 1,) int64, where each thumbnail begins.
+    """
+
+    measurements: tuple[Measurement, ...]
+    hashes: Hashes
+    signatures: NDArray[np.uint8]
+    thumbnails: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+    def thumbnail(self, row: int) -> NDArray[np.uint8]:
+        """The thumbnail of one image, (h, w, 3) uint8 RGB, at most 96 px; white where it is unreadable."""
+        encoded = self.thumbnails[self.offsets[row] : self.offsets[row + 1]]
+        if not len(encoded):
+            return np.full((48, 48, 3), 255, dtype=np.uint8)
+        decoded = cv2.imdecode(np.asarray(encoded), cv2.IMREAD_COLOR)
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def scan_images(manifest: Manifest, *, workers: int | None = None) -> Scan:
+    """Measure every image of the manifest, or read the measures back from the cache.
+
+    An image that cannot be decoded gets a measurement with the reason; it never stops the scan.
+
+    Raises:
+        DessinError: a file's bytes are no longer those of the manifest.
+    """
+    key = digest_of([manifest.digest, _VERSION])[:32]
+    folder = cache_folder() / "scans" / key
+    with locked(folder.with_suffix(".lock")):
+        if folder.is_dir():
+            scan = _load(folder, len(manifest.rows))
+            if scan is not None:
+                return scan
+            warn(f"The cached scan {folder} is damaged; the images are measured again.")
+            shutil.rmtree(folder)
+        scan = _measure_all(manifest, workers or _processors())
+        with atomic_path(folder) as temporary:
+            _save(scan, temporary)
+    return scan
+
+
+def _measure_all(manifest: Manifest, workers: int) -> Scan:
+    rows = manifest.rows
+    with ThreadPoolExecutor(workers) as pool, _one_opencv_thread():
+        try:
+            results = pool.map(lambda row: _measure_row(manifest, row), rows)
+            measured = list(track(results, len(rows), "reading images"))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return _gathered(measured)
+
+
+def _measure_row(manifest: Manifest, row: Row) -> Measured:
+    try:
+        data = read_image_bytes(manifest.path(row.image_id))
+    except Unreadable as error:
+        return unreadable(error.reason)
+    if sha256_bytes(data) != row.sha256:
+        raise DessinError(
+            f"{row.image_id} has changed since its manifest was made.",
+            do="Let nothing write to the folder, and run again.",
+        )
+    return measure(data)
+
+
+def _gathered(measured: Sequence[Measured]) -> Scan:
+    side = SIGNATURE_SIDE
+    signatures = np.stack([m.signature for m in measured]) if measured else np.empty((0, side, side), np.uint8)
+    lengths = [len(m.thumbnail) for m in measured]
+    return Scan(
+        measurements=tuple(m.measurement for m in measured),
+        hashes=perceptual_hashes(signatures),
+        signatures=signatures,
+        thumbnails=np.frombuffer(b"".join(m.thumbnail for m in measured), dtype=np.uint8),
+        offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
+    )
+
+
+_ARRAYS = ("hashes", "signatures", "thumbnails", "offsets")
+
+
+def _save(scan: Scan, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / "measurements.json", [asdict(m) for m in scan.measurements])
+    for name in _ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(scan, name), allow_pickle=False)
+
+
+def _load(folder: Path, count: int) -> Scan | None:
+    """The scan in a cache folder, or None where it is not whole."""
+    try:
+        records = read_json(folder / "measurements.json")
+        measurements = tuple(
+            Measurement(**{**record, "brightness": tuple(record["brightness"])}) for record in records
+        )
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS}
+        scan = Scan(measurements, **arrays)
+    except (DessinError, OSError, ValueError, TypeError, KeyError):
+        return None
+    whole = (
+        len(scan.measurements) == len(scan.hashes) == len(scan.signatures) == len(scan.offsets) - 1 == count
+        and scan.offsets[-1] == len(scan.thumbnails)
+    )
+    return scan if whole else None
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """OpenCV's own threads would compete with ours; its setting is global, so it is put back."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

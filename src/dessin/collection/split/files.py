@@ -1,0 +1,143 @@
+"""split.csv: written, read back with every rule checked, and compared with the manifest of today."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from dessin.collection.manifest import Manifest
+from dessin.collection.readers.collection import listing
+from dessin.collection.split.table import RULE, Assignment, Split
+from dessin.errors import DessinError
+from dessin.files import read_csv, write_csv
+from dessin.schema import Section, validated
+
+COLUMNS = ("image_id", "label", "group", "fold")
+HOLDOUT = "holdout"
+_START = "dessin split 1 "
+
+
+class Stamp(Section):
+    """The first line of split.csv."""
+
+    seed: int = Field(ge=0)
+    folds: int = Field(ge=2)
+    holdout: float = Field(ge=0.0, lt=1.0)
+    rule: str
+    group: str
+    manifest: str
+    curation: str
+    images: int = Field(ge=0)
+
+
+def write_split(split: Split, path: Path) -> None:
+    """Write split.csv; its first line holds the version, and what the split was made from as JSON."""
+    stamp = Stamp(
+        seed=split.seed,
+        folds=split.folds,
+        holdout=split.holdout,
+        rule=split.rule,
+        group=split.group_by,
+        manifest=split.manifest_digest,
+        curation=split.curation_digest,
+        images=split.images,
+    )
+    comment = _START + json.dumps(stamp.model_dump(), ensure_ascii=True)
+    rows = ((r.image_id, r.label, r.group, HOLDOUT if r.fold is None else r.fold) for r in split.rows)
+    write_csv(path, COLUMNS, rows, comment=comment)
+
+
+def read_split(path: Path) -> Split:
+    """A split read from its file.
+
+    Raises:
+        DessinError: not a split file, a fold outside its range, an image twice, a row without a label, or a
+            group on two sides.
+    """
+    comment, table = read_csv(path, COLUMNS)
+    stamp = _read_stamp(path, comment)
+    rows = tuple(_assignment(path, row, stamp.folds) for row in table)
+    sides: dict[str, int | None] = {}
+    seen: set[str] = set()
+    for row in rows:
+        if row.image_id in seen:
+            raise DessinError(f"{path} has two rows for {row.image_id}.", do="Make the split anew.")
+        seen.add(row.image_id)
+        if sides.setdefault(row.group, row.fold) != row.fold:
+            raise DessinError(
+                f"{path}: the group {row.group} is on two sides, so images that belong together leak.",
+                do="Make the split anew; it is not meant to be edited.",
+            )
+    rows = tuple(sorted(rows, key=lambda row: row.image_id))
+    return Split(
+        seed=stamp.seed,
+        folds=stamp.folds,
+        holdout=stamp.holdout,
+        rule=stamp.rule,
+        manifest_digest=stamp.manifest,
+        curation_digest=stamp.curation,
+        classes=tuple(sorted({row.label for row in rows})),
+        rows=rows,
+        group_by=stamp.group,
+        images=stamp.images,
+    )
+
+
+def _read_stamp(path: Path, comment: str) -> Stamp:
+    try:
+        values = json.loads(comment.removeprefix(_START)) if comment.startswith(_START) else None
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise DessinError(
+            f"{path} does not begin with the line of a split.",
+            allowed=f'Its first line is "# {_START}" followed by the seed, the rule ({RULE}) and digests.',
+            do="Make it with dessin split.",
+        )
+    return validated(Stamp, values, str(path))
+
+
+def _assignment(path: Path, row: Mapping[str, str], folds: int) -> Assignment:
+    fold = row["fold"]
+    if fold != HOLDOUT and fold not in map(str, range(folds)):
+        raise DessinError(
+            f'{path}: {row["image_id"]} is in fold "{fold}".',
+            allowed=f"A fold is 0 to {folds - 1}, or {HOLDOUT}.",
+        )
+    if not (row["image_id"] and row["label"] and row["group"]):
+        raise DessinError(f"{path}: a row without image_id, label or group.", do="Make the split anew.")
+    return Assignment(row["image_id"], row["label"], row["group"], None if fold == HOLDOUT else int(fold))
+
+
+def check_split(split: Split, manifest: Manifest) -> None:
+    """Refuse a split whose collection has changed since; `manifest` is the one before curation.
+
+    Raises:
+        DessinError: with the number and a few names of the images added, removed, relabelled or changed.
+    """
+    if split.manifest_digest == manifest.digest:
+        return
+    then = {row.image_id: row.label for row in split.rows}
+    now = {row.image_id: row.label for row in manifest.rows}
+    removed = sorted(then.keys() - now.keys())
+    outside = sorted(now.keys() - then.keys())
+    relabelled = sorted(i for i in then.keys() & now.keys() if then[i] != now[i])
+    # Only images of the split are listed in it: of those it left out, the number is all that is known.
+    added = max(0, len(outside) - (split.images - len(split.rows)))
+    parts = []
+    if added:
+        sure = "" if added == len(outside) else f", among {len(outside):,} that are not in the split"
+        parts.append(f"{added:,} images were added{sure} ({listing(outside)})")
+    if removed:
+        parts.append(f"{len(removed):,} were removed ({listing(removed)})")
+    if relabelled and not split.curation_digest:
+        parts.append(f"{len(relabelled):,} have another label ({listing(relabelled)})")
+    if not parts:
+        parts.append("the bytes of a file, or a label, changed under the same names")
+    raise DessinError(
+        f"The images in {manifest.root} are not those that the split was made from: {'; '.join(parts)}.",
+        do="Make a new split, or restore the images.",
+    )

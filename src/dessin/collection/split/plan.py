@@ -1,0 +1,146 @@
+"""Making a split: checks that it can be made, balances the groups, checks what came out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from dessin.collection.curation import Curation, apply_curation
+from dessin.collection.duplicates import Pair
+from dessin.collection.grouping import group_images
+from dessin.collection.manifest import Manifest
+from dessin.collection.readers.collection import listing
+from dessin.collection.scan import Scan
+from dessin.collection.split.balance import balance_groups
+from dessin.collection.split.table import RULE, Assignment, Split
+from dessin.errors import DessinError
+
+
+def plan_split(
+    manifest: Manifest,
+    scan: Scan,
+    pairs: Iterable[Pair],
+    *,
+    folds: int,
+    holdout: float,
+    seed: int,
+    curation: Curation | None = None,
+    group_by: str = "",
+) -> Split:
+    """The split of a scanned collection: curated, without its unreadable images, duplicates kept together.
+
+    `manifest` is the one before curation, whose digest the split bears.
+
+    Raises:
+        DessinError: what `make_split` or `apply_curation` refuses.
+    """
+    curated = apply_curation(curation, manifest) if curation else manifest
+    unreadable = unreadable_images(manifest, scan)
+    labels = {row.image_id: row.label for row in curated.rows if row.image_id not in unreadable}
+    if not labels:
+        raise DessinError("No image can be read.", do="See dessin audit for the reasons.")
+    # Groups are formed before the curation, so that two copies of a dropped image still stay together.
+    groups = group_images(
+        [row.image_id for row in manifest.rows], {row.image_id: row.group for row in manifest.rows}, pairs
+    )
+    made = make_split(labels, groups, folds=folds, holdout=holdout, seed=seed)
+    return replace(
+        made,
+        manifest_digest=manifest.digest,
+        curation_digest=curation.digest if curation else "",
+        group_by=group_by,
+        images=len(manifest.rows),
+    )
+
+
+def unreadable_images(manifest: Manifest, scan: Scan) -> frozenset[str]:
+    """The images that a scan of the manifest could not decode."""
+    measured = zip(manifest.rows, scan.measurements, strict=True)
+    return frozenset(row.image_id for row, measurement in measured if not measurement.readable)
+
+
+def make_split(
+    labels: Mapping[str, str], groups: Mapping[str, str], *, folds: int, holdout: float, seed: int
+) -> Split:
+    """A split of labelled images (image_id → label) that never parts a group (image_id → group).
+
+    It depends on the seed, the group names and the labels, not on any order.
+
+    Raises:
+        DessinError: impossible numbers, too few groups, or a class that cannot be in every training part.
+    """
+    _check_numbers(folds, holdout)
+    contents: dict[str, Counter[str]] = defaultdict(Counter)
+    for image_id in sorted(labels):
+        contents[groups[image_id]][labels[image_id]] += 1
+    _check_groups(contents, folds, holdout)
+    part_of = balance_groups(contents, folds=folds, holdout=holdout, seed=seed)
+    rows = tuple(
+        Assignment(image_id, labels[image_id], groups[image_id], _fold(part_of[groups[image_id]], folds))
+        for image_id in sorted(labels)
+    )
+    classes = tuple(sorted(set(labels.values())))
+    made = Split(seed, folds, holdout, RULE, "", "", classes, rows, images=len(rows))
+    _check_parts(made)
+    return made
+
+
+def _fold(part: int, folds: int) -> int | None:
+    return None if part == folds else part
+
+
+def _check_numbers(folds: int, holdout: float) -> None:
+    if folds < 2:
+        raise DessinError(f"{folds} folds were asked for.", allowed="A split has 2 folds or more.")
+    if not 0.0 <= holdout < 1.0:
+        raise DessinError(
+            f"A holdout of {holdout:g} was asked for.",
+            allowed="It is a share of the images, from 0 up to but not including 1.",
+            do="Use 0.2 for a fifth.",
+        )
+
+
+def _check_groups(contents: Mapping[str, Mapping[str, int]], folds: int, holdout: float) -> None:
+    parts = folds + bool(holdout)
+    if len(contents) < parts:
+        raise DessinError(
+            f"The images form {len(contents):,} groups, and {parts} parts were asked for "
+            f"({folds} folds{' and a holdout' if holdout else ''}).",
+            allowed="Each part needs a group of its own.",
+            do="Ask for fewer --folds, add images, or group them less coarsely.",
+        )
+    in_groups = Counter(label for content in contents.values() for label in content)
+    images = Counter[str]()
+    for content in contents.values():
+        images.update(content)
+    alone = [f"{label} ({images[label]} images)" for label, count in sorted(in_groups.items()) if count < 2]
+    if alone:
+        raise DessinError(
+            f"{len(alone):,} classes have a single image, or a single group of images that belong together: "
+            f"{listing(alone)}.",
+            allowed="A class needs images in two groups, so that one can be trained on and another tested.",
+            do="Add drawings of it, or drop the class with a curation.",
+        )
+
+
+def _check_parts(made: Split) -> None:
+    parts: list[int | None] = [*range(made.folds), *([None] if made.holdout else [])]
+    used = {row.fold for row in made.rows}
+    empty = ["the holdout" if part is None else f"fold {part}" for part in parts if part not in used]
+    if empty:
+        raise DessinError(
+            f"No group fits into {listing(empty)}: the groups are too few or too large.",
+            do="Ask for fewer --folds or a larger --holdout, or group the images less coarsely.",
+        )
+    folds_of: dict[str, set[int]] = {label: set() for label in made.classes}
+    for row in made.rows:
+        if row.fold is not None:
+            folds_of[row.label].add(row.fold)
+    stuck = [label for label in made.classes if len(folds_of[label]) < 2]
+    if stuck:
+        raise DessinError(
+            f"{len(stuck):,} classes would be missing from the training part of a fold: {listing(stuck)}. "
+            "Their images are tied to those of other classes by groups that must stay whole.",
+            do="Ask for more --folds, add drawings of them, or set the tied images aside with a curation.",
+        )

@@ -1,0 +1,66 @@
+"""The verb `split`: from a collection on disk to split.csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dessin.collection.curation import describe_curation, read_curation
+from dessin.collection.duplicates import find_duplicates
+from dessin.collection.grouping import group_images
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers import describe_collection, read_collection
+from dessin.collection.readers.collection import listing
+from dessin.collection.scan import scan_images
+from dessin.collection.split.files import write_split
+from dessin.collection.split.plan import plan_split, unreadable_images
+from dessin.collection.split.report import describe_split
+from dessin.collection.split.table import Split
+from dessin.progress import say, warn
+
+
+def split(
+    data: str | Path,
+    *,
+    out: str | Path,
+    folds: int = 5,
+    holdout: float = 0.2,
+    seed: int = 0,
+    group: str | None = None,
+    curation: str | Path | None = None,
+) -> Split:
+    """Write k folds and a holdout of the images in `data` to `out`, with duplicates always on one side.
+
+    `group` is a regular expression over image ids, or a column of the CSV; `curation` a curation file.
+
+    Raises:
+        DessinError: bad data, an impossible split, or a file that cannot be written.
+    """
+    collection = read_collection(data, group=group)
+    say(describe_collection(collection))
+    changes = read_curation(Path(curation)) if curation else None
+    manifest = build_manifest(collection)
+    if changes:
+        say(describe_curation(changes, manifest))
+    scan = scan_images(manifest)
+    unreadable = sorted(unreadable_images(manifest, scan))
+    if unreadable:
+        warn(f"{len(unreadable):,} unreadable images are left out of the split: {listing(unreadable)}")
+    pairs = find_duplicates(manifest, scan)
+    made = plan_split(
+        manifest,
+        scan,
+        pairs,
+        folds=folds,
+        holdout=holdout,
+        seed=seed,
+        curation=changes,
+        group_by=collection.group_by,
+    )
+    write_split(made, Path(out))
+    ids = [row.image_id for row in made.rows]
+    before = len(set(group_images(ids, {row.image_id: row.group for row in manifest.rows}, ()).values()))
+    joined = before - len({row.group for row in made.rows})
+    say(f"{len(pairs):,} pairs of duplicates joined {joined:,} groups to others")
+    say(describe_split(made))
+    say(f"written to {out}")
+    return made

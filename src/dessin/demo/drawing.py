@@ -1,0 +1,63 @@
+"""One doodle: a subject drawn by some hand on some page, now and then with something else beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dessin.demo.dice import Dice
+from dessin.demo.hand import by_hand, draw_hand
+from dessin.demo.page import encode, faint_page, place, plan_page, render
+from dessin.demo.strokes import Shape, Stroke
+from dessin.demo.subjects import SUBJECTS
+
+Area = tuple[float, float, float, float]
+_WHOLE: Area = (0.03, 0.03, 0.97, 0.97)
+
+
+@dataclass(frozen=True)
+class Doodle:
+    """One drawing as a file: `image_id` below the drawings folder, and its bytes."""
+
+    image_id: str
+    data: bytes
+
+
+def draw_doodle(subject: str, number: int, *, seed: int, faint: bool = False) -> Doodle:
+    """The drawing `number` of a subject, a function of its arguments; a faint one hardly leaves the paper."""
+    dice = Dice(seed, f"{subject} {number}")
+    page = plan_page(dice)
+    page = faint_page(page) if faint else page
+    shape = compose(subject, dice)
+    if dice.chance(0.14):
+        main, beside = _shares(dice, wide=page.width >= page.height)
+        strokes = place(shape, page, main, dice)
+        companion = subject if dice.chance(0.5) else dice.pick(sorted(SUBJECTS))
+        strokes += place(compose(companion, dice), page, beside, dice)
+    else:
+        strokes = place(shape, page, _WHOLE, dice)
+    data = encode(render(strokes, page, dice), page)
+    return Doodle(f"{subject}/{subject}_{number:03d}{page.suffix}", data)
+
+
+def compose(subject: str, dice: Dice) -> Shape:
+    """The subject as one person draws it, leaning and stretched a little, on the page of -1..1."""
+    shape = SUBJECTS[subject](dice)
+    turn, shear = np.deg2rad(dice.around(0.0, 16.0)), dice.around(0.0, 0.2)
+    stretch = np.exp(dice.around(0.0, 0.25))
+    lean = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    matrix = lean @ np.array([[stretch, shear], [0.0, 1.0 / stretch]])
+    slanted = tuple(Stroke(s.points @ matrix.T, s.fill, s.essential) for s in shape)
+    return by_hand(slanted, draw_hand(dice), dice)
+
+
+def _shares(dice: Dice, *, wide: bool) -> tuple[Area, Area]:
+    """Where the subject and a smaller second object go: side by side, or one above the other."""
+    cut = dice.between(0.6, 0.7)
+    first, second = (0.03, cut - 0.02), (cut + 0.02, 0.97)
+    if dice.chance(0.5):
+        first, second = (1 - first[1], 1 - first[0]), (1 - second[1], 1 - second[0])
+    if wide:
+        return (first[0], 0.03, first[1], 0.97), (second[0], 0.2, second[1], 0.97)
+    return (0.03, first[0], 0.97, first[1]), (0.2, second[0], 0.97, second[1])

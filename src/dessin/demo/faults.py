@@ -1,0 +1,144 @@
+"""Faults planted among the doodles, as they happen to collections: copies, mirrored copies, wrong folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dessin.demo.answer_key import AnswerKey, PlantedFault
+from dessin.demo.drawing import draw_doodle
+from dessin.demo.page import Pixels, encode_pixels
+from dessin.images.decode import decode
+
+Symmetry = Callable[[Pixels], Pixels]
+_SYMMETRIES: dict[str, Symmetry] = {
+    "identity": lambda pixels: pixels,
+    "hflip": lambda pixels: pixels[:, ::-1],
+    "vflip": lambda pixels: pixels[::-1],
+    "rot90": lambda pixels: np.rot90(pixels, 1),
+    "rot180": lambda pixels: np.rot90(pixels, 2),
+}
+# Which way a quarter turn is counted, and from which image of the pair, is the auditor's choice.
+_ACCEPTED = {"rot90": ("rot90", "rot270")}
+
+
+class _Planter:
+    """Adds files to the drawings folder, under the next free number of a class, and notes each fault."""
+
+    def __init__(self, folder: Path, image_ids: Sequence[str]) -> None:
+        self.folder = folder
+        self.faults: list[PlantedFault] = []
+        self.images = len(image_ids)
+        self._ids = {image_id.rpartition(".")[0]: image_id for image_id in image_ids}
+        self._counts: dict[str, int] = {}
+        for image_id in image_ids:
+            label = image_id.split("/")[0]
+            self._counts[label] = self._counts.get(label, 0) + 1
+
+    def drawing(self, label: str, number: int) -> str:
+        return self._ids[f"{label}/{label}_{number:03d}"]
+
+    def add(self, label: str, suffix: str, data: bytes) -> str:
+        self._counts[label] += 1
+        self.images += 1
+        image_id = f"{label}/{label}_{self._counts[label]:03d}{suffix}"
+        (self.folder / image_id).write_bytes(data)
+        return image_id
+
+    def copy_file(self, source: str, label: str) -> str:
+        return self.add(label, Path(source).suffix, (self.folder / source).read_bytes())
+
+    def copy_pixels(self, source: str, label: str, symmetry: str, suffix: str, scale: float = 1.0) -> str:
+        pixels = _SYMMETRIES[symmetry](decode((self.folder / source).read_bytes()).pixels)
+        if scale != 1.0:
+            size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
+            pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
+        return self.add(label, suffix, encode_pixels(np.ascontiguousarray(pixels), suffix))
+
+    def note(self, what: str, issue: str, image_id: str, other_id: str = "", symmetry: str = "") -> None:
+        symmetries = _ACCEPTED.get(symmetry, (symmetry,)) if symmetry else ()
+        values = {
+            "what": what,
+            "issue": issue,
+            "image_id": image_id,
+            "other_id": other_id,
+            "symmetries": symmetries,
+        }
+        self.faults.append(PlantedFault.model_validate(values))
+
+
+def plant_faults(folder: Path, image_ids: Sequence[str], classes: Sequence[str], seed: int) -> AnswerKey:
+    """Add the faulty files to the drawings in `folder` and return the key that names each of them."""
+    planter = _Planter(folder, image_ids)
+    _plant_copies(planter)
+    _plant_turned_copies(planter)
+    _plant_in_wrong_folders(planter)
+    _plant_bad_files(planter, seed)
+    skipped = _plant_litter(folder)
+    return AnswerKey(
+        seed=seed,
+        classes=tuple(classes),
+        images=planter.images,
+        faults=tuple(planter.faults),
+        skipped=skipped,
+    )
+
+
+def _plant_copies(planter: _Planter) -> None:
+    for label, number in (("bird", 4), ("house", 9)):
+        source = planter.drawing(label, number)
+        copy = planter.copy_file(source, label)
+        planter.note("a copy of the file", "exact_duplicate", copy, source)
+    for label, number, suffix in (("car", 6, ".png"), ("flower", 2, ".bmp")):
+        source = planter.drawing(label, number)
+        copy = planter.copy_pixels(source, label, "identity", suffix)
+        planter.note("the same pixels in another kind of file", "exact_duplicate", copy, source)
+
+
+def _plant_turned_copies(planter: _Planter) -> None:
+    turned = (
+        ("boat", 3, "hflip", ".png", 1.0),
+        ("chair", 5, "rot90", ".jpg", 1.0),
+        ("fish", 8, "rot180", ".jpg", 0.7),
+        ("cat", 1, "vflip", ".webp", 0.85),
+        ("cup", 7, "identity", ".jpg", 0.6),
+    )
+    for label, number, symmetry, suffix, scale in turned:
+        source = planter.drawing(label, number)
+        copy = planter.copy_pixels(source, label, symmetry, suffix, scale)
+        size = "" if scale == 1.0 else f" at {scale:.0%} of the size"
+        planter.note(f"a copy, {symmetry}{size}", "near_duplicate", copy, source, symmetry)
+
+
+def _plant_in_wrong_folders(planter: _Planter) -> None:
+    source = planter.drawing("apple", 4)
+    copy = planter.copy_file(source, "cup")
+    planter.note("one file in two classes", "label_conflict", copy, source)
+    source = planter.drawing("house", 2)
+    copy = planter.copy_pixels(source, "boat", "hflip", ".jpg", 0.8)
+    planter.note("a mirrored copy in another class", "label_conflict", copy, source)
+
+
+def _plant_bad_files(planter: _Planter, seed: int) -> None:
+    whole = (planter.folder / planter.drawing("key", 3)).read_bytes()
+    broken = planter.add("key", Path(planter.drawing("key", 3)).suffix, whole[: len(whole) * 2 // 5])
+    planter.note("a file that breaks off", "unreadable", broken)
+    planter.note("an empty file", "unreadable", planter.add("car", ".png", b""))
+    white = np.full((320, 420, 3), 255, dtype=np.uint8)
+    planter.note("a blank page", "blank", planter.add("bird", ".png", encode_pixels(white, ".png")))
+    doodle = draw_doodle("fish", 1000, seed=seed, faint=True)
+    planter.note("a very faint drawing", "low_contrast", planter.add("fish", ".png", doodle.data))
+
+
+def _plant_litter(folder: Path) -> tuple[str, ...]:
+    """Files that a Mac leaves behind; a reader passes over them."""
+    litter = {
+        ".DS_Store": b"\x00\x00\x00\x01Bud1" + bytes(64),
+        "apple/._apple_001.png": b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + bytes(64),
+    }
+    for path, data in litter.items():
+        (folder / path).write_bytes(data)
+    return tuple(litter)

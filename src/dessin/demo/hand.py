@@ -1,0 +1,82 @@
+"""The hand that draws: wobble, gaps, lines that run too far, strokes left out or drawn twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dessin.demo.dice import Dice
+from dessin.demo.strokes import Points, Shape, Stroke
+
+_STEP = 0.035
+_WAVES = 4
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How steady a person draws; lengths are on the page of -1..1."""
+
+    wobble: float
+    overshoot: float
+    missing: float
+    doubled: float
+
+
+def draw_hand(dice: Dice) -> Hand:
+    """A hand between careful and hasty."""
+    haste = dice.between(0.0, 1.0)
+    return Hand(
+        wobble=0.008 + 0.03 * haste,
+        overshoot=0.01 + 0.05 * haste,
+        missing=0.04 + 0.12 * haste,
+        doubled=0.02 + 0.1 * haste,
+    )
+
+
+def by_hand(shape: Shape, hand: Hand, dice: Dice) -> Shape:
+    """The shape as this hand draws it; strokes that are not essential may be left out."""
+    drawn: list[Stroke] = []
+    for stroke in shape:
+        if not stroke.essential and dice.chance(hand.missing):
+            continue
+        drawn.append(_unsteady(stroke, hand, dice))
+        if dice.chance(hand.doubled):
+            again = Stroke(stroke.points, "none", stroke.essential)
+            drawn.append(_unsteady(again, hand, dice))
+    return tuple(drawn)
+
+
+def _unsteady(stroke: Stroke, hand: Hand, dice: Dice) -> Stroke:
+    points = _resampled(stroke.points)
+    size = float(np.ptp(points, axis=0).max())
+    wobble = hand.wobble * min(1.0, 0.25 + size)
+    length = np.arange(len(points)) * _STEP
+    draws = dice.many(4 * _WAVES).reshape(4, _WAVES)
+    frequency = 1.0 + 7.0 * draws[0] ** 2
+    phase = 2 * np.pi * draws[1]
+    push = wobble * (2 * draws[2:4] - 1) / np.sqrt(frequency)
+    waves = np.sin(frequency * length[:, None] * 2.2 + phase)
+    drift = np.array([dice.around(0.0, wobble), dice.around(0.0, wobble)])
+    points = points + waves @ push.T + drift
+    if stroke.fill == "none" and len(points) > 2:
+        points = _ended(points, hand.overshoot * min(1.0, size), dice)
+    return Stroke(points, stroke.fill, stroke.essential)
+
+
+def _ended(points: Points, overshoot: float, dice: Dice) -> Points:
+    """Both ends moved along the line: out beyond the shape, or short of it."""
+    before, after = points[0] - points[1], points[-1] - points[-2]
+    first, last = dice.around(0.3, 1.0) * overshoot, dice.around(0.4, 1.0) * overshoot
+    start = points[0] + before / (np.hypot(*before) + 1e-9) * first
+    end = points[-1] + after / (np.hypot(*after) + 1e-9) * last
+    return np.concatenate([start[None], points[1:-1], end[None]])
+
+
+def _resampled(points: Points) -> Points:
+    """The same line with a point every `_STEP` or so, (n, 2), n of at least 2."""
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    count = max(2, int(along[-1] / _STEP) + 1)
+    wanted = np.linspace(0.0, along[-1], count)
+    return np.stack([np.interp(wanted, along, points[:, axis]) for axis in (0, 1)], axis=1)

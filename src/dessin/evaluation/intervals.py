@@ -1,0 +1,169 @@
+"""Values with 95% intervals: a bootstrap over groups, and Wilson's interval where a bootstrap says nothing.
+
+The bootstrap (Efron, "Bootstrap methods: another look at the jackknife", 1979) resamples whole groups, since
+the drawings of one photo, or copies of one drawing, are right or wrong together. The interval is the
+percentile one, expanded for few groups as in Hesterberg, "What teachers should know about the bootstrap"
+(2015): the plain one is too narrow by about sqrt((G - 1) / G) and uses normal where Student's t is due.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
+
+from dessin.randomness import derive
+
+Floats = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+LEVEL = 0.95
+RESAMPLES = 2000
+_CHUNK_VALUES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval, the number of images `n` behind it, and how the interval was found."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}], n = {self.n:,}"
+
+    def plain(self) -> str:
+        """The same for a value that is no share, such as a loss."""
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n:,}"
+
+    def record(self) -> dict[str, object]:
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
+            "method": self.method,
+        }
+
+
+def bootstrap_mean(
+    values: ArrayLike,
+    groups: Sequence[str] | NDArray[Any],
+    *,
+    seed: int = 0,
+    bounds: Bounds | None = None,
+) -> Estimate:
+    """The mean of `values` (N,) with an interval from resampling whole groups (N,).
+
+    `bounds` is the range that a value can take: by default 0..1, or -1..1 for differences.
+
+    Raises:
+        ValueError: no values, or values outside `bounds`.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or not len(numbers) or len(numbers) != len(groups):
+        raise ValueError(f"{numbers.shape} values for {len(groups)} groups; one each is needed, at least one")
+    bounds = bounds or (0.0 if numbers.min() >= 0 else -1.0, 1.0)
+    if numbers.min() < bounds[0] or numbers.max() > bounds[1]:
+        raise ValueError(f"values from {numbers.min()} to {numbers.max()} are outside {bounds}")
+    index = group_index(groups)
+    sums = np.stack([np.bincount(index, numbers), np.bincount(index)], axis=1)
+    return bootstrap(sums, lambda total: total[:, :1] / total[:, 1:], [bounds], n=len(numbers), seed=seed)[0]
+
+
+def group_index(groups: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
+    """Number the groups 0..G-1, (N,) int64; an image whose group is an empty string is a group of its own."""
+    names = np.asarray(groups)
+    index = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    if names.dtype.kind in "UT":
+        alone = names == ""
+        index[alone] = len(names) + np.arange(int(alone.sum()))
+        index = np.unique(index, return_inverse=True)[1].astype(np.int64)
+    return index
+
+
+def bootstrap(
+    sums: Any,
+    statistic: Callable[[Floats], Floats],
+    bounds: Sequence[Bounds],
+    *,
+    n: int,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> list[Estimate]:
+    """Estimates of M statistics that are functions of sums over images.
+
+    `sums` (G, K), dense or scipy-sparse: each group's sums. `statistic`: (R, K) totals to (R, M) values.
+    `bounds`: the range of each of the M. One set of resamples serves all M, so they vary together.
+    Where resampling changes nothing (all right, all wrong, one group), Wilson's interval is used instead.
+    """
+    groups = int(sums.shape[0])
+    whole = np.asarray(sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
+    values = statistic(whole)[0]
+    draws = np.concatenate(
+        [statistic(np.asarray(counts @ sums)) for counts in resample_counts(groups, resamples, seed)]
+    )
+    tail = _expanded_tail(groups)
+    lows, highs = np.quantile(draws, [tail, 1 - tail], axis=0)
+    return [
+        wilson(float(value), groups, n=n, bounds=bound)
+        if groups == 1 or high - low < 1e-9
+        else Estimate(
+            float(value),
+            min(float(low), float(value)),
+            max(float(high), float(value)),
+            n,
+            f"bootstrap over {groups} groups",
+        )
+        for value, low, high, bound in zip(values, lows, highs, bounds, strict=True)
+    ]
+
+
+def resample_counts(groups: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each resample holds each group, in chunks of (R, G); a function of the arguments alone."""
+    raw = np.random.Philox(key=derive(seed, "bootstrap"))
+    rows = max(1, _CHUNK_VALUES // groups)
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        # Philox's raw words are fixed by its definition; numpy's integers() may change with versions.
+        words = raw.random_raw(count * groups) >> np.uint64(32)
+        picks = ((words * np.uint64(groups)) >> np.uint64(32)).astype(np.int64).reshape(count, groups)
+        picks += np.arange(count)[:, None] * groups
+        counts = np.bincount(picks.ravel(), minlength=count * groups)
+        yield counts.reshape(count, groups).astype(np.float64)
+
+
+def _expanded_tail(groups: int) -> float:
+    tail = (1 - LEVEL) / 2
+    if groups < 2:
+        return tail
+    return float(norm.cdf(t.ppf(tail, groups - 1) * math.sqrt(groups / (groups - 1))))
+
+
+def wilson(value: float, effective_n: int, *, n: int, bounds: Bounds = (0.0, 1.0)) -> Estimate:
+    """Wilson's score interval (1927) for a mean of `n` values within `bounds`, as `effective_n` observations.
+
+    Conservative for values that are not 0 or 1: none within the bounds varies more than a coin of that mean.
+    """
+    low_bound, high_bound = bounds
+    share = min(1.0, max(0.0, (value - low_bound) / (high_bound - low_bound)))
+    z2 = float(norm.ppf((1 + LEVEL) / 2)) ** 2
+    centre = (share + z2 / (2 * effective_n)) / (1 + z2 / effective_n)
+    spread = math.sqrt(z2 * share * (1 - share) / effective_n + z2**2 / (4 * effective_n**2))
+    half = spread / (1 + z2 / effective_n)
+    low, high = (low_bound + (high_bound - low_bound) * edge for edge in (centre - half, centre + half))
+    return Estimate(
+        value,
+        min(value, max(low_bound, low)),
+        max(value, min(high_bound, high)),
+        n,
+        f"Wilson on {effective_n} group{'s' if effective_n != 1 else ''}",
+    )

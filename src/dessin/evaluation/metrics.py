@@ -1,0 +1,152 @@
+"""How good probabilities are: accuracy, top-5, macro-F1 and log loss, each with a 95% interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dessin.errors import DessinError
+from dessin.evaluation.classes import (
+    ClassResult,
+    Confusion,
+    class_results,
+    confusion_matrix,
+    confusion_pairs,
+)
+from dessin.evaluation.intervals import Estimate, Floats, bootstrap, group_index
+
+TOP = 5
+# A probability is not taken to be smaller than float32 can tell from 0 beside 1; the loss is at most 16.1.
+_SMALLEST = 1e-7
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Results on one set of images; `absent` names the classes without an image in it.
+
+    `top5` counts the best min(5, C) classes, so with 5 classes or fewer it is 1. `macro_f1` is the mean over
+    the classes that have an image in the set.
+    """
+
+    n: int
+    accuracy: Estimate
+    top5: Estimate
+    macro_f1: Estimate
+    loss: Estimate
+    per_class: tuple[ClassResult, ...]
+    confusions: tuple[Confusion, ...]
+    absent: tuple[str, ...]
+
+    def results(self) -> dict[str, Estimate]:
+        """The four headline numbers by name."""
+        return {
+            "accuracy": self.accuracy,
+            "top5": self.top5,
+            "macro_f1": self.macro_f1,
+            "loss": self.loss,
+        }
+
+
+def measure(
+    probabilities: NDArray[Any],
+    targets: NDArray[Any],
+    groups: Sequence[str] | NDArray[Any],
+    classes: Sequence[str],
+    *,
+    seed: int = 0,
+) -> Metrics:
+    """Measure probabilities (N, C) against class numbers (N,), resampling whole `groups` (N,).
+
+    Raises:
+        DessinError: no image, shapes that do not agree, or probabilities that are not a distribution.
+    """
+    table = np.asarray(probabilities, dtype=np.float64)
+    truth = np.asarray(targets, dtype=np.int64)
+    _check(table, truth, len(groups), len(classes))
+    index = group_index(groups)
+    predicted = table.argmax(axis=1)
+    own = table[np.arange(len(truth)), truth]
+    per_image = np.stack(
+        [
+            np.ones(len(truth)),
+            predicted == truth,
+            rank_of(table, truth) < TOP,
+            -np.log(np.clip(own, _SMALLEST, 1.0)),
+        ],
+        axis=1,
+    )
+    sums = _group_sums(per_image, truth, predicted, index, len(classes))
+    bounds = [(0.0, 1.0)] * 3 + [(0.0, -math.log(_SMALLEST))]
+    accuracy, top5, macro_f1, loss = bootstrap(sums, _headline, bounds, n=len(truth), seed=seed)
+    matrix = confusion_matrix(truth, predicted, len(classes))
+    per_class = class_results(matrix, truth, index, classes)
+    absent = tuple(row.label for row in per_class if not row.n)
+    confusions = confusion_pairs(matrix, classes)
+    return Metrics(len(truth), accuracy, top5, macro_f1, loss, per_class, confusions, absent)
+
+
+def rank_of(probabilities: Floats, targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place (from 0) of each image's own class, (N,); of equal ones the earlier class is first."""
+    own = probabilities[np.arange(len(targets)), targets][:, None]
+    before = np.arange(probabilities.shape[1])[None, :] < targets[:, None]
+    rank = (probabilities > own).sum(axis=1) + ((probabilities == own) & before).sum(axis=1)
+    return np.asarray(rank, dtype=np.int64)
+
+
+def _check(table: Floats, truth: NDArray[np.int64], groups: int, classes: int) -> None:
+    if not len(truth):
+        raise DessinError(
+            "There is no image to evaluate on.",
+            do="Choose a fold or a holdout that holds images, or make a new split.",
+        )
+    if table.shape != (len(truth), classes) or groups != len(truth):
+        raise DessinError(
+            f"The probabilities are {table.shape}, with {len(truth)} labels and {groups} groups.",
+            allowed=f"Needed is a row for each image and a column for each of the {classes} classes.",
+        )
+    if truth.min() < 0 or truth.max() >= classes:
+        raise DessinError(
+            f"Class numbers run from {truth.min()} to {truth.max()}.", allowed=f"0 to {classes - 1}."
+        )
+    if not (np.isfinite(table).all() and (table >= 0).all() and np.allclose(table.sum(axis=1), 1, atol=1e-3)):
+        raise DessinError(
+            "Some rows of probabilities are not a distribution (negative, not finite, or no sum of 1).",
+            do="Look at the training curve: the model may have collapsed; a smaller learning rate helps.",
+        )
+
+
+def _group_sums(
+    per_image: Floats,
+    truth: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    index: NDArray[np.int64],
+    classes: int,
+) -> Any:
+    """Each group's sums: the columns of `per_image`, then right, predicted and true counts of every class."""
+    rows = np.arange(len(truth))
+    right = (predicted == truth).astype(np.float64)
+    blocks = [sparse.csr_matrix(per_image)]
+    for columns, weights in (
+        (truth, right),
+        (predicted, np.ones_like(right)),
+        (truth, np.ones_like(right)),
+    ):
+        blocks.append(sparse.csr_matrix((weights, (rows, columns)), shape=(len(truth), classes)))
+    members = sparse.csr_matrix((np.ones(len(truth)), (index, rows)), shape=(index.max() + 1, len(truth)))
+    return (members @ sparse.hstack(blocks, format="csr")).tocsr()
+
+
+def _headline(totals: Floats) -> Floats:
+    """Accuracy, top-5, macro-F1 and loss, (R, 4), of totals (R, 4 + 3C)."""
+    n, right, near, loss = totals[:, :4].T
+    true_positive, named, support = np.split(totals[:, 4:], 3, axis=1)
+    present = support > 0
+    f1 = 2 * true_positive / np.maximum(named + support, 1)
+    macro = (f1 * present).sum(axis=1) / present.sum(axis=1)
+    return np.stack([right / n, near / n, macro, loss / n], axis=1)

@@ -1,0 +1,1 @@
+"""Runs carried out and recorded: train, evaluate, scout, report, auto."""

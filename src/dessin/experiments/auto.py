@@ -1,0 +1,216 @@
+"""The verb `auto`: from a folder of drawings to a classifier with a report, inside a budget of time."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import yaml
+
+from dessin.collection.audit import AuditResult, audit
+from dessin.collection.curation import Curation, describe_curation, propose_curation, write_curation
+from dessin.collection.curation_rules import DEFAULT_KINDS
+from dessin.collection.readers import Collection, describe_collection, read_collection
+from dessin.collection.split import Split, describe_split, plan_split, write_split
+from dessin.decisions import Decision
+from dessin.experiments.budget import (
+    SAFETY,
+    SIZES,
+    AutoPlan,
+    Speed,
+    epoch_seconds,
+    epochs_that_fit,
+    parse_budget,
+    plan_auto,
+)
+from dessin.experiments.evaluate import evaluate
+from dessin.experiments.record import RunRecord, read_record
+from dessin.experiments.report import report
+from dessin.experiments.run import train
+from dessin.experiments.scout import ScoutResult, scout
+from dessin.experiments.speed import measure_decoding, measure_speeds
+from dessin.files import claim_folder, write_text
+from dessin.models.weights import resolve_weights
+from dessin.progress import duration, say
+from dessin.recipe import make_recipe
+from dessin.training.device import choose_device
+
+CANDIDATES = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
+AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")
+FOLDS, HOLDOUT = 5, 0.2
+
+
+@dataclass(frozen=True)
+class AutoResult:
+    """What `auto` made: every file is below `folder`; the bundle to use is `run / "bundle"`."""
+
+    folder: Path
+    run: Path
+    report: Path
+    audit: AuditResult
+    curation: Curation
+    split: Split
+    record: RunRecord
+    seconds: float
+
+
+@dataclass
+class _Clock:
+    budget_s: float
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def used(self) -> float:
+        return time.monotonic() - self.started
+
+
+def auto(
+    data: str | Path,
+    *,
+    out: str | Path,
+    budget: str | float = "15m",
+    group: str | None = None,
+    models: Sequence[str] | None = None,
+    seed: int = 0,
+) -> AutoResult:
+    """Audit, propose a curation, split, scout, train, evaluate and report, within a budget of time.
+
+    Args:
+        data: class folders, a CSV or a contest folder.
+        out: a new folder for everything.
+        budget: such as `15m`, or seconds.
+        group: what belongs together, a regular expression over image ids or a CSV column.
+        models: backbones to choose from.
+        seed: of the split and of the training.
+
+    Raises:
+        DessinError: bad data, a budget that is too short, no weights for any backbone.
+    """
+    clock = _Clock(parse_budget(budget) if isinstance(budget, str) else budget)
+    data, folder = Path(data), Path(out)
+    collection = read_collection(data, group=group)
+    claim_folder(folder, what="the result of auto")
+    say(describe_collection(collection))
+    plan, speeds = _plan(collection, tuple(models or CANDIDATES), clock)
+
+    _heading("1/5 audit")
+    audited = audit(data, out=folder / "audit", group=group)
+    curation = _curate(audited, folder)
+    split = _split(audited, curation, collection, folder, seed)
+
+    _heading("2/5 scout")
+    scouted = scout(
+        data, split=folder / "split.csv", models=plan.models, out=folder / "scout", size=plan.size, seed=seed
+    )
+
+    _heading("3/5 train")
+    _write_recipe(plan, scouted, split, speeds, clock, data, folder, seed)
+    run = train(folder / "recipe.yaml", out=folder / "run")
+
+    _heading("4/5 evaluate on the holdout")
+    evaluate(run, out=folder / "holdout", holdout=True)
+
+    _heading("5/5 report")
+    path = folder / "report.html"
+    report(run, out=path, audit=audited, scout=scouted)
+    record = read_record(run)
+    _close(record, run, path, clock)
+    return AutoResult(folder, run, path, audited, curation, split, record, clock.used)
+
+
+def _plan(
+    collection: Collection, models: tuple[str, ...], clock: _Clock
+) -> tuple[AutoPlan, dict[tuple[str, int], Speed]]:
+    for name in models:
+        resolve_weights(name, "auto")
+    speeds = measure_speeds(models, SIZES, torch.device(str(choose_device().value)))
+    left = clock.budget_s - clock.used
+    plan = plan_auto(
+        len(collection.items), models, speeds, decoding=measure_decoding(collection), budget_s=left
+    )
+    for line in plan.lines(left):
+        say(line)
+    for decision in plan.decisions:
+        say(f"  {decision.line()}")
+    return plan, speeds
+
+
+def _curate(audited: AuditResult, folder: Path) -> Curation:
+    """Only safe drops are proposed, and each is in the file with its reason."""
+    curation = propose_curation(audited.issues, audited.manifest, DEFAULT_KINDS)
+    write_curation(curation, folder / "curation.csv")
+    say(describe_curation(curation, audited.manifest))
+    return curation
+
+
+def _split(
+    audited: AuditResult, curation: Curation, collection: Collection, folder: Path, seed: int
+) -> Split:
+    split = plan_split(
+        audited.manifest,
+        audited.scan,
+        audited.pairs,
+        folds=FOLDS,
+        holdout=HOLDOUT,
+        seed=seed,
+        curation=curation,
+        group_by=collection.group_by,
+    )
+    write_split(split, folder / "split.csv")
+    say(describe_split(split))
+    return split
+
+
+def _write_recipe(
+    plan: AutoPlan,
+    scouted: ScoutResult,
+    split: Split,
+    speeds: dict[tuple[str, int], Speed],
+    clock: _Clock,
+    data: Path,
+    folder: Path,
+    seed: int,
+) -> None:
+    """The recipe of the final run, written down so that it can be repeated without a clock."""
+    backbone = scouted.chosen
+    epoch_s = epoch_seconds(len(split.rows), speeds[backbone, plan.size])
+    closing = plan.stages[-1].seconds
+    left = clock.budget_s - (1 - SAFETY) * clock.budget_s - clock.used - closing
+    epochs = epochs_that_fit(left, epoch_s)
+    decision = Decision(
+        "epochs", epochs, f"{duration(max(left, 0))} are left for training, {duration(epoch_s)} an epoch"
+    )
+    say(decision.line())
+    values: dict[str, object] = {
+        "data": {"path": data.as_posix(), "split": (folder / "split.csv").as_posix(), "fold": 0},
+        "image": {"size": plan.size},
+        "model": {"backbone": backbone},
+        "finetune": {"mode": "probe_then_full" if epochs else "probe"},
+        "seed": seed,
+    }
+    if epochs:
+        values["augment"] = list(AUGMENTATION)
+        values["loss"] = "label_smoothing(0.1)"
+        values["train"] = {"epochs": epochs}
+        values["optimizer"] = {"lr": 2e-4, "warmup_epochs": 0.5}
+    make_recipe(values, where="the recipe of auto")
+    heading = (
+        f"# Made by dessin auto. {decision.line()}\n# Repeat it: dessin train {folder / 'recipe.yaml'}\n"
+    )
+    write_text(folder / "recipe.yaml", heading + yaml.safe_dump(values, sort_keys=False))
+
+
+def _heading(text: str) -> None:
+    say(f"\n== {text}")
+
+
+def _close(record: RunRecord, run: Path, path: Path, clock: _Clock) -> None:
+    say(f"\nDone in {duration(clock.used)} of {duration(clock.budget_s)}.")
+    for name, results in record.results.items():
+        say(f"  {name}: accuracy {results.accuracy.estimate()}")
+    say(f"  report: {path}")
+    say(f"  use it: dessin predict {shlex.quote(str(run / 'bundle'))} PATH.. --out predictions.csv")

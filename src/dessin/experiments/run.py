@@ -1,0 +1,260 @@
+"""The verb `train`: one recipe on one split, carried out into a run folder that can be killed and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dessin.collection.split import write_split
+from dessin.decisions import Decision
+from dessin.errors import DessinError
+from dessin.experiments.inputs import Inputs, read_inputs
+from dessin.experiments.machine import describe_hardware, git_commit, package_versions
+from dessin.experiments.plan import RunPlan, plan_run, rows_of
+from dessin.experiments.record import (
+    Counts,
+    DecisionRecord,
+    Digests,
+    RunRecord,
+    now,
+    read_record,
+    write_record,
+)
+from dessin.experiments.stages import Job, Stopwatch, carry_out, remove_leftovers
+from dessin.files import claim_folder
+from dessin.models.backbones import BackboneInfo, accepts_drop_path, describe_backbone
+from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.weights import Weights, resolve_weights
+from dessin.progress import duration, say
+from dessin.recipe import Recipe, read_recipe
+from dessin.training.batches import batch_bounds
+from dessin.training.device import choose_batch_size, choose_device, choose_precision
+from dessin.training.optimise import warmup_steps_of
+from dessin.training.seeding import reproducible
+
+SPLIT_FILE = "split.csv"
+
+
+def train(
+    recipe: str | Path | Recipe | None = None,
+    *,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    workers: int = 0,
+) -> Path:
+    """Carry out a recipe and return the run folder.
+
+    Args:
+        recipe: a YAML file, or a recipe made in Python; not needed with `resume`.
+        data: the collection; by default the recipe's `data.path`.
+        split: the split file; by default the recipe's `data.split`.
+        overrides: `key.sub=value` for a recipe file.
+        out: the new run folder; by default `runs/<recipe>-<n>`.
+        resume: a run folder to go on with; it ends with the weights that it would have had uninterrupted.
+        workers: threads that read ahead; they change no result.
+
+    Raises:
+        DessinError: anything that a user can put right; a run that had begun is then marked `failed`.
+    """
+    if resume is not None:
+        if recipe is not None or out is not None or overrides:
+            raise DessinError(
+                "A resumed run has its recipe, its folder and its settings already.",
+                do="Give --resume alone, or with --data where the images have moved.",
+            )
+        return _resume(Path(resume), data=data, workers=workers)
+    if recipe is None:
+        raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
+    name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
+    wanted = _located(_read(recipe, overrides), data, split)
+    prepared = _prepare(wanted, read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation))
+    folder = _claim(name) if out is None else Path(out)
+    claim_folder(folder, what="a run")
+    for line in prepared.plan.lines():
+        say(line)
+    _begin(folder, prepared)
+    return _carry_out(folder, prepared, torch.get_num_threads(), workers)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A plan and everything it was made from; nothing is written yet."""
+
+    plan: RunPlan
+    inputs: Inputs
+    info: BackboneInfo
+    weights: Weights
+    classifier: Classifier
+
+
+def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        return read_recipe(Path(recipe), overrides=overrides)
+    if overrides:
+        raise DessinError(
+            "Overrides change a recipe file, and a recipe made in Python was given.",
+            do="Change the recipe itself.",
+        )
+    return recipe
+
+
+def _located(recipe: Recipe, data: str | Path | None, split: str | Path | None) -> Recipe:
+    """The recipe with the paths that were given in the call."""
+    given = {"path": data, "split": split}
+    update = {key: Path(value).as_posix() for key, value in given.items() if value is not None}
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=update)})
+
+
+def _prepare(recipe: Recipe, inputs: Inputs) -> _Prepared:
+    """Plan, and build the classifier: whatever does not fit is found before a folder is made."""
+    backbone = recipe.model.backbone
+    info = describe_backbone(backbone)
+    if recipe.model.drop_path and not accepts_drop_path(backbone):
+        raise DessinError(f'The backbone "{backbone}" has no drop_path.', do="Set model.drop_path to 0.")
+    weights = resolve_weights(backbone, recipe.model.weights)
+    train, _validation = rows_of(inputs.split, recipe)
+    device = choose_device()
+    precision = choose_precision(str(device.value), recipe.train.precision)
+    batch_size = choose_batch_size(str(device.value), len(train), recipe.image.size, recipe.train.batch_size)
+    steps = len(batch_bounds(len(train), int(str(batch_size.value))))
+    machine: tuple[Decision, ...] = (device,)
+    if recipe.finetune.mode != "probe":
+        warmup_steps_of(recipe.optimizer, steps, recipe.train.epochs)
+        machine = (device, precision, batch_size)
+    plan = plan_run(recipe, inputs.split, info=info, weights=weights, steps_per_epoch=steps, machine=machine)
+    classifier = build_classifier(
+        backbone,
+        len(plan.classes),
+        weights,
+        drop_rate=recipe.model.drop_rate,
+        drop_path=recipe.model.drop_path,
+        seed=recipe.seed,
+        image_size=recipe.image.size,
+    )
+    return _Prepared(plan, inputs, info, weights, classifier)
+
+
+def _claim(name: str) -> Path:
+    """The first `runs/<name>-<n>` that does not exist; made at once, so that two runs cannot share it."""
+    for number in itertools.count(1):
+        folder = Path("runs") / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise DessinError(f"{folder} cannot be made: {error.strerror}.", do="Give --out.") from None
+        return folder
+    raise AssertionError("unreachable: count() does not end")
+
+
+def _begin(folder: Path, prepared: _Prepared) -> None:
+    """Write the record, which makes the folder a run, and beside it the split."""
+    plan, split = prepared.plan, prepared.inputs.split
+    record = RunRecord(
+        name=folder.resolve().name,
+        status="running",
+        started=(now(),),
+        seed=plan.recipe.seed,
+        recipe=plan.recipe,
+        digests=Digests(
+            manifest=prepared.inputs.manifest.digest,
+            split=split.digest,
+            weights=prepared.weights.sha256,
+            curation=split.curation_digest,
+        ),
+        counts=Counts(
+            classes=len(plan.classes),
+            train=len(plan.train),
+            validation=len(plan.validation),
+            holdout=plan.held_out,
+        ),
+        git_commit=git_commit(),
+        versions=package_versions(),
+        hardware=describe_hardware(torch.get_num_threads()),
+        decisions=tuple(DecisionRecord(**decision.__dict__) for decision in plan.decisions),
+    )
+    write_record(folder, record)
+    write_split(split, folder / SPLIT_FILE)
+
+
+def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
+    record = read_record(folder)
+    if record.status == "finished":
+        remove_leftovers(folder)
+        say(f"{folder} is finished already; there is nothing to resume.")
+        return folder
+    recipe = _located(record.recipe, data, None)
+    inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
+    prepared = _prepare(recipe, inputs)
+    _check_unchanged(record, prepared)
+    say(f"resuming {folder}, begun {record.started[0]}")
+    record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
+    write_record(folder, record)
+    return _carry_out(folder, prepared, record.hardware.threads, workers)
+
+
+def split_of(folder: Path, record: RunRecord) -> Path:
+    """The run's own copy of its split; a run killed in its first moment has none yet."""
+    own = folder / SPLIT_FILE
+    return own if own.is_file() else Path(record.recipe.data.split or own)
+
+
+def _check_unchanged(record: RunRecord, prepared: _Prepared) -> None:
+    """Refuse to go on with other inputs or other libraries than the run began with."""
+    before = record.digests.model_dump(include={"manifest", "split", "weights"}) | {
+        f"version of {name}": found for name, found in record.versions.items()
+    }
+    today = {
+        "manifest": prepared.inputs.manifest.digest,
+        "split": prepared.inputs.split.digest,
+        "weights": prepared.weights.sha256,
+    } | {f"version of {name}": found for name, found in package_versions().items()}
+    changed = [name for name, value in before.items() if today.get(name) != value]
+    if changed:
+        details = ", ".join(f"{name} (was {before[name][:12]}, is {today[name][:12]})" for name in changed)
+        raise DessinError(
+            f"The run cannot be resumed to the same weights, for these have changed: {details}.",
+            do="Restore them, or start a new run.",
+        )
+
+
+def _carry_out(folder: Path, prepared: _Prepared, threads: int, workers: int) -> Path:
+    plan = prepared.plan
+    job = Job(
+        folder=folder,
+        plan=plan,
+        inputs=prepared.inputs,
+        info=prepared.info,
+        weights=prepared.weights,
+        classifier=prepared.classifier,
+        workers=workers,
+        watch=Stopwatch(),
+    )
+    try:
+        with reproducible(torch.device(str(plan.decided("device"))), threads):
+            record = carry_out(job)
+    except Exception as error:
+        _mark_failed(folder, job, error)
+        raise
+    for name, results in record.results.items():
+        say(f"{name}: accuracy {results.accuracy.estimate()}; top-5 {results.top5.estimate()}")
+        say(f"{name}: macro-F1 {results.macro_f1.estimate()}; loss {results.loss.estimate().plain()}")
+    say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
+    return folder
+
+
+def _mark_failed(folder: Path, job: Job, error: Exception) -> None:
+    """Say in the record why the run ended; if even that cannot be written, the first error is what counts."""
+    reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
+    with contextlib.suppress(DessinError):
+        record = read_record(folder).with_seconds(job.watch.seconds)
+        write_record(folder, record.changed(status="failed", reason=reason))

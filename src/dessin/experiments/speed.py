@@ -1,0 +1,75 @@
+"""How fast this machine is, measured now: decoding, forward passes and training steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import torch
+from torch.nn import functional
+
+from dessin.collection.readers import Collection
+from dessin.errors import DessinError
+from dessin.experiments.budget import Speed
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.models.classifier import Classifier, empty_classifier
+from dessin.progress import track
+
+_SAMPLE = 48
+_BATCH = 16
+
+
+def measure_decoding(collection: Collection) -> float:
+    """Images a second that are read and decoded on one core, from an even sample of the collection."""
+    step = max(1, len(collection.items) // _SAMPLE)
+    sample = collection.items[::step][:_SAMPLE]
+    start = time.perf_counter()
+    for item in sample:
+        try:
+            decode(read_image_bytes(collection.path(item.image_id)))
+        except Unreadable:
+            continue
+    return len(sample) / (time.perf_counter() - start)
+
+
+def measure_speeds(
+    models: Sequence[str], sizes: Sequence[int], device: torch.device
+) -> dict[tuple[str, int], Speed]:
+    """(backbone, size) → images a second, from one timed batch each after one to warm up."""
+    if not models:
+        raise DessinError("No backbone was named.", do="Name one or more with --models.")
+    speeds = {}
+    for name, size in track(product(models, sizes), len(models) * len(sizes), "measuring speed"):
+        classifier = empty_classifier(name, 100).to(device)
+        pixels = torch.randint(0, 256, (_BATCH, 3, size, size), dtype=torch.uint8, device=device)
+        speeds[name, size] = Speed(_forward(classifier, pixels), _training(classifier, pixels))
+    return speeds
+
+
+def _forward(classifier: Classifier, pixels: torch.Tensor) -> float:
+    classifier.eval()
+    with torch.inference_mode():
+        classifier(pixels)
+        return _rate(lambda: classifier(pixels), pixels)
+
+
+def _training(classifier: Classifier, pixels: torch.Tensor) -> float:
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=0.0)
+    labels = torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        functional.cross_entropy(classifier(pixels), labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    step()
+    return _rate(step, pixels)
+
+
+def _rate(work: Callable[[], object], pixels: torch.Tensor) -> float:
+    start = time.perf_counter()
+    work()
+    if pixels.device.type == "cuda":
+        torch.cuda.synchronize()
+    return len(pixels) / (time.perf_counter() - start)

@@ -1,0 +1,70 @@
+"""Pictures inside a page: arrays and matplotlib figures as `data:` addresses, in one quiet style."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+INK, ACCENT, SECOND, MUTED, GRID = "#1f2430", "#3157c4", "#c2612c", "#6b7280", "#e6e8ec"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_STYLE = {
+    "font.size": 11,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "text.color": INK,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dessin",
+}
+
+
+def image_data_uri(
+    pixels: NDArray[np.uint8], *, kind: Literal["png", "jpeg", "webp"] = "png", quality: int = 80
+) -> str:
+    """An image, (H, W) or (H, W, 3) uint8, as a `data:` address; PNG is lossless."""
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"optimize": True} if kind == "png" else {"quality": quality}
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return _data_uri(buffer.getvalue(), f"image/{kind}")
+
+
+def new_figure(width: float = 5.6, height: float = 2.8) -> tuple[Any, Any]:
+    """A matplotlib figure and its axes in the house style; sizes in inches, no global state."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.add_subplot()
+
+
+def figure_data_uri(figure: Any) -> str:
+    """A figure as an SVG `data:` address; the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return _data_uri(buffer.getvalue().replace("'DejaVu Sans'", _FONT).encode(), "image/svg+xml")
+
+
+def _data_uri(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

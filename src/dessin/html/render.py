@@ -1,0 +1,47 @@
+"""Pages from templates: always escaped, and an undefined name is an error, never an empty string."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+
+def render_page(package: str, template: str, **context: object) -> str:
+    """Render `template` of the package `package`; it may extend `base.html` and import `parts.html`.
+
+    Every value is escaped. `number` (thousands apart) and `percent` are filters of every template.
+
+    Args:
+        package: the dotted name of the package in whose folder the template lies.
+        context: what the template shows; `title` is needed by `base.html`.
+    """
+    return _environment(package).get_template(template).render(**context)
+
+
+@cache
+def _environment(package: str) -> Environment:
+    loader = ChoiceLoader([PackageLoader(package, ""), PackageLoader("dessin.html", "")])
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = _number
+    environment.filters["percent"] = _percent
+    environment.globals["stylesheet"] = _stylesheet()
+    return environment
+
+
+def _stylesheet() -> Markup:
+    """The shared stylesheet; it is our own file, so it is not escaped."""
+    loader = PackageLoader("dessin.html", "")
+    return Markup(loader.get_source(Environment(autoescape=True), "style.css")[0])
+
+
+def _number(value: float, digits: int = 0) -> str:
+    """`15021` → `15 021`, with thin spaces that do not break."""
+    return f"{value:,.{digits}f}".replace(",", "\u202f")
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f}%"

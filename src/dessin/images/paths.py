@@ -1,0 +1,48 @@
+"""Where an image lies on disk: the only way from an `image_id` to a file."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+from dessin.errors import DessinError
+
+
+def image_path(root: Path, image_id: str) -> Path:
+    """The file of an image id below `root`, with symlinks resolved.
+
+    An id is in NFC; a name that the disk holds in NFD (archives packed on macOS) is found as well. The file
+    itself need not exist.
+
+    Raises:
+        DessinError: the id is absolute, climbs with `..`, or a symlink leads out of `root`.
+    """
+    relative = PurePosixPath(image_id)
+    if not image_id or "\0" in image_id or relative.is_absolute() or ".." in relative.parts:
+        raise _outside(root, image_id)
+    path = root / relative
+    if not path.exists():
+        path = _by_parts(root, relative)
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):
+        raise DessinError(f'The path of image "{image_id}" below {root} is a loop of symlinks.') from None
+    if not resolved.is_relative_to(root.resolve()):
+        raise _outside(root, image_id)
+    return resolved
+
+
+def _by_parts(root: Path, relative: PurePosixPath) -> Path:
+    path = root
+    for part in relative.parts:
+        decomposed = path / unicodedata.normalize("NFD", part)
+        path = decomposed if decomposed.exists() else path / part
+    return path
+
+
+def _outside(root: Path, image_id: str) -> DessinError:
+    return DessinError(
+        f'Image "{image_id}" does not lie inside {root}.',
+        allowed="An image id is a relative path, and neither .. nor a symlink may lead out of the folder.",
+        do="Correct the row, or move the image into the folder.",
+    )

@@ -1,0 +1,175 @@
+"""Any timm model as a feature extractor, described without building it: on the meta device."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dessin.errors import DessinError
+from dessin.images.spec import Interpolation
+from dessin.models.torchvision_ops import import_timm
+
+_RESIZABLE = "set_input_size"
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """What a backbone expects and costs. `features` is D; `parameters` counts the body without a head."""
+
+    name: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Interpolation
+    interpolation_reason: str
+    input_size: int
+    fixed_size: bool
+    features: int
+    parameters: int
+    hub_id: str
+    hub_file: str
+    licence: str
+
+
+@cache
+def describe_backbone(name: str) -> BackboneInfo:
+    """Describe a timm model by name, optionally with a weights tag (`name.tag`), in about 0.1 s.
+
+    Raises:
+        DessinError: an unknown name or tag (the nearest are named), or a model that reads no RGB images.
+    """
+    with torch.device("meta"):
+        body = create_body(name)
+    config = body.pretrained_cfg
+    channels, *sides = config["input_size"]
+    if channels != 3:
+        raise DessinError(
+            f'The backbone "{name}" reads {channels} channels.',
+            allowed="dessin feeds 3 channels (gray drawings are repeated).",
+            do="Choose another backbone.",
+        )
+    interpolation, reason = _interpolation(str(config["interpolation"]))
+    return BackboneInfo(
+        name=name,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=interpolation,
+        interpolation_reason=reason,
+        input_size=int(sides[-1]),
+        fixed_size=bool(config.get("fixed_input_size")),
+        features=_feature_count(body, int(sides[-1])),
+        parameters=sum(parameter.numel() for parameter in body.parameters()),
+        hub_id=config.get("hf_hub_id") or "",
+        hub_file=config.get("hf_hub_filename") or "model.safetensors",
+        licence=config.get("license") or "not stated",
+    )
+
+
+def create_body(name: str, *, drop_path: float = 0.0) -> Any:
+    """The timm model without its head, randomly initialised, on the current default device.
+
+    Raises:
+        DessinError: an unknown name, or `drop_path` for a model that has none.
+    """
+    _check_name(name)
+    timm = import_timm()
+    try:
+        body = timm.create_model(name, num_classes=0, **({"drop_path_rate": drop_path} if drop_path else {}))
+    except TypeError:
+        if not drop_path:
+            raise
+        raise _no_drop_path(name) from None
+    except RuntimeError as error:
+        raise DessinError(
+            f'The backbone "{name}" cannot be built: {error}', do="Leave out the tag after the dot."
+        ) from None
+    # Some models take the argument and ignore it; a regulariser that does nothing must be said.
+    if drop_path and not any(isinstance(m, timm.layers.DropPath) and m.drop_prob for m in body.modules()):
+        raise _no_drop_path(name)
+    return body
+
+
+@cache
+def accepts_drop_path(name: str) -> bool:
+    """Whether `drop_path` does anything for this backbone."""
+    try:
+        with torch.device("meta"):
+            create_body(name, drop_path=0.1)
+    except DessinError:
+        _check_name(name)
+        return False
+    return True
+
+
+def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
+    """Make a body read images of `size` pixels: position tables of transformers are resampled, in place.
+
+    Raises:
+        DessinError: the model cannot read that size.
+    """
+    if size == info.input_size:
+        return
+    try:
+        if info.fixed_size:
+            if not hasattr(body, _RESIZABLE):
+                raise ValueError(f"it reads {info.input_size} pixels only")
+            getattr(body, _RESIZABLE)(img_size=size)
+        _check_size(info.name, size)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise DessinError(
+            f'The backbone "{info.name}" cannot read images of {size} pixels: {error}.',
+            allowed=f"Its own size is {info.input_size}.",
+            do=f"Set image.size to {info.input_size}, or choose another backbone.",
+        ) from None
+
+
+def pooled_features(body: Any, images: Tensor) -> Tensor:
+    """The features just before the classifier: normalised images (N, 3, S, S) → (N, D)."""
+    return body.forward_head(body.forward_features(images), pre_logits=True)  # type: ignore[no-any-return]
+
+
+@cache
+def _check_size(name: str, size: int) -> None:
+    with torch.device("meta"):
+        body = create_body(name)
+        if body.pretrained_cfg.get("fixed_input_size"):
+            getattr(body, _RESIZABLE)(img_size=size)
+        _feature_count(body, size)
+
+
+def _feature_count(body: Any, size: int) -> int:
+    # A batch of two on the meta device: no arithmetic is done, and the width is true of any architecture.
+    with torch.no_grad():
+        return int(pooled_features(body.eval(), torch.zeros(2, 3, size, size, device="meta")).shape[1])
+
+
+def _interpolation(asked: str) -> tuple[Interpolation, str]:
+    if asked == "bilinear" or asked == "bicubic":
+        return ("bilinear" if asked == "bilinear" else "bicubic"), "the backbone's own"
+    return "bicubic", f'the backbone\'s own is "{asked}"; bicubic is the nearest that dessin has'
+
+
+def _no_drop_path(name: str) -> DessinError:
+    return DessinError(
+        f'The backbone "{name}" has no drop_path.', do="Set model.drop_path to 0, or choose another backbone."
+    )
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(import_timm().list_models())
+
+
+def _check_name(name: str) -> None:
+    plain = name.partition(".")[0]
+    if plain not in _names():
+        near = difflib.get_close_matches(plain, _names(), n=3, cutoff=0.5)
+        raise DessinError(
+            f'Unknown backbone: "{name}".',
+            allowed=f"It must be one of timm's {len(_names())} models.",
+            do=f"Did you mean {' or '.join(near)}?" if near else "List them with timm.list_models().",
+        )

@@ -1,0 +1,115 @@
+"""A deployable model, whole: one folder with `model.safetensors` and `bundle.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from dessin.errors import DessinError
+from dessin.files import atomic_path, sha256_bytes, write_bytes, write_json
+from dessin.models.backbones import BackboneInfo, describe_backbone, resize_body
+from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, BundleImage, read_card
+from dessin.models.classifier import Classifier, empty_classifier
+
+__all__ = ["Bundle", "BundleCard", "BundleImage", "load_bundle", "read_card", "save_bundle"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle; the classifier is on the CPU and in evaluation mode."""
+
+    card: BundleCard
+    classifier: Classifier
+
+
+def save_bundle(folder: Path, classifier: Classifier, card: BundleCard) -> BundleCard:
+    """Write a bundle and return its card with the digest of the weights; equal weights give equal bytes.
+
+    The folder appears whole or not at all. One that already holds the very same bundle is left as it is
+    (a run that was killed just after writing it comes here again); any other one is refused.
+    """
+    weights = save(classifier.plain_state())
+    card = card.model_copy(update={"digests": {**card.digests, "weights": sha256_bytes(weights)}})
+    if folder.exists():
+        if _same(folder, card):
+            return card
+        raise DessinError(
+            f"{folder} already exists, so the bundle is not written there.", do="Choose another folder."
+        )
+    _check_card(card, classifier)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        write_bytes(temporary / WEIGHTS_FILE, weights)
+        write_json(temporary / CARD_FILE, card.model_dump(mode="json"))
+    return card
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle, strictly.
+
+    Raises:
+        DessinError: not a bundle, a newer format, weights that are not those of the card, or that do not fit.
+    """
+    card = read_card(folder)
+    info = describe_backbone(card.backbone)
+    state = _read_weights(folder / WEIGHTS_FILE, card)
+    classifier = empty_classifier(card.backbone, len(card.classes))
+    resize_body(classifier.body, info, card.image.size)
+    _check_card(card, classifier)
+    expected = {name: tensor.shape for name, tensor in classifier.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in state.items()}
+    if expected != found:
+        wrong = sorted(
+            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+        )
+        raise DessinError(
+            f"The weights in {folder} do not fit {card.backbone} with {len(card.classes)} classes: "
+            f"{len(wrong)} tensors differ, such as {', '.join(wrong[:3])}.",
+            do="Make the bundle anew with this version of timm, or install the one it was made with.",
+        )
+    classifier.load_state_dict(state)
+    return Bundle(card, classifier.eval())
+
+
+def _read_weights(path: Path, card: BundleCard) -> dict[str, Tensor]:
+    try:
+        data = path.read_bytes()
+        if sha256_bytes(data) != card.digests["weights"]:
+            raise DessinError(
+                f"{path} is not the file that its card was written for (the digest differs).",
+                do="Copy the bundle again, whole.",
+            )
+        return dict(load(data))
+    except OSError as error:
+        raise DessinError(f"{path} cannot be read: {error.strerror}.", do="Copy the bundle again.") from None
+    except SafetensorError as error:
+        raise DessinError(f"{path} is damaged: {error}.", do="Copy the bundle again.") from None
+
+
+def _check_card(card: BundleCard, classifier: Classifier) -> None:
+    """The card must say what the model does: as many classes, and the normalisation that is inside it."""
+    info: BackboneInfo = describe_backbone(card.backbone)
+    if len(card.classes) != classifier.head.out_features:
+        raise DessinError(
+            f"The card lists {len(card.classes)} classes and the model has {classifier.head.out_features}."
+        )
+    stated = torch.tensor([card.image.mean, card.image.std])
+    if not torch.allclose(stated, torch.tensor([info.mean, info.std]), atol=1e-6):
+        raise DessinError(
+            f"The card's mean and std {card.image.mean}, {card.image.std} are not those of {card.backbone}: "
+            f"{info.mean}, {info.std}.",
+            do="Make the bundle anew.",
+        )
+
+
+def _same(folder: Path, card: BundleCard) -> bool:
+    try:
+        digest = sha256_bytes((folder / WEIGHTS_FILE).read_bytes())
+        return read_card(folder) == card and digest == card.digests["weights"]
+    except (DessinError, OSError):
+        return False

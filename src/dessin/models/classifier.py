@@ -1,0 +1,155 @@
+"""A backbone and a linear head that take raw pixels: normalisation is inside, so nobody can forget it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dessin.errors import DessinError
+from dessin.models.backbones import (
+    BackboneInfo,
+    create_body,
+    describe_backbone,
+    pooled_features,
+    resize_body,
+)
+from dessin.models.weights import Weights, load_state
+from dessin.progress import say
+from dessin.randomness import derive
+
+_HEAD_STD = 0.01
+
+
+class Classifier(nn.Module):
+    """`body` (timm, without its head), then `head`, an `nn.Linear` (D → C).
+
+    Takes (N, 1 or 3, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits. Weights and images
+    are kept channels-last: on a CPU convolutions run about twice as fast so.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, info: BackboneInfo, classes: int, *, drop_rate: float = 0.0) -> None:
+        super().__init__()
+        self.backbone = info.name
+        self.body = body
+        self.dropout = nn.Dropout(drop_rate)
+        self.head = nn.Linear(info.features, classes)
+        # In units of pixel values; not in the state, because they are on the bundle's card.
+        self.register_buffer("mean", torch.tensor(info.mean).view(1, 3, 1, 1) * 255.0, persistent=False)
+        self.register_buffer("std", torch.tensor(info.std).view(1, 3, 1, 1) * 255.0, persistent=False)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(self.dropout(self.features(pixels)))  # type: ignore[no-any-return]
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """The features that the head reads: (N, 1 or 3, S, S) pixels → (N, D)."""
+        return pooled_features(self.body, self.normalise(pixels))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, 1 or 3, S, S) from 0 to 255 → (N, 3, S, S) float32, channels-last, as the backbone wants it."""
+        images = pixels.to(torch.float32, memory_format=torch.channels_last)
+        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    def set_head(self, weight: Tensor, bias: Tensor) -> None:
+        """Put a fitted head in place: weight (C, D), bias (C,)."""
+        if weight.shape != self.head.weight.shape or bias.shape != self.head.bias.shape:
+            raise DessinError(
+                f"A head of shape {tuple(weight.shape)} does not fit a classifier of shape "
+                f"{tuple(self.head.weight.shape)}."
+            )
+        with torch.no_grad():
+            self.head.weight.copy_(weight)
+            self.head.bias.copy_(bias)
+
+    def plain_state(self) -> dict[str, Tensor]:
+        """A copy of the state on the CPU, contiguous, so that equal weights are equal bytes in a file."""
+        return {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in self.state_dict().items()
+        }
+
+
+def build_classifier(
+    backbone: str,
+    classes: int,
+    weights: Weights,
+    *,
+    drop_rate: float = 0.0,
+    drop_path: float = 0.0,
+    seed: int = 0,
+    image_size: int | None = None,
+) -> Classifier:
+    """A classifier with the given weights in its body and a new head drawn from the seed.
+
+    A file that holds a head of this size too gives its head; another head is left out, and that is said.
+    `image_size` matters for transformers with position tables (they are resampled); None is the backbone's
+    own.
+
+    Raises:
+        DessinError: weights that do not fit (the first mismatches are named), a size or an option that the
+            backbone does not have.
+    """
+    classifier = empty_classifier(backbone, classes, drop_rate=drop_rate, drop_path=drop_path, seed=seed)
+    generator = torch.Generator().manual_seed(derive(seed, "head"))
+    with torch.no_grad():
+        classifier.head.weight.normal_(std=_HEAD_STD, generator=generator)
+        classifier.head.bias.zero_()
+    state = load_state(weights)
+    if state:
+        _load_body(classifier, state, weights)
+    if image_size is not None:
+        resize_body(classifier.body, describe_backbone(backbone), image_size)
+    return classifier
+
+
+def empty_classifier(
+    backbone: str, classes: int, *, drop_rate: float = 0.0, drop_path: float = 0.0, seed: int = 0
+) -> Classifier:
+    """A classifier whose weights are random, a function of the seed; no global generator is touched."""
+    info = describe_backbone(backbone)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "body"))
+        body = create_body(backbone, drop_path=drop_path)
+        return Classifier(body, info, classes, drop_rate=drop_rate)
+
+
+def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weights) -> None:
+    body: Any = classifier.body
+    heads = body.pretrained_cfg.get("classifier") or ()
+    prefixes = tuple(f"{name}." for name in ([heads] if isinstance(heads, str) else heads))
+    expected = body.state_dict()
+    head = {
+        name: tensor for name, tensor in state.items() if name.startswith(prefixes) and name not in expected
+    }
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [f"{name} is unknown" for name in state if name not in expected and name not in head]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} and not {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise DessinError(
+            f"The weights of {weights.source} do not fit {weights.backbone}: "
+            f"{'; '.join(problems[:3])}{more}.",
+            do="Check model.backbone and model.weights.",
+        )
+    body.load_state_dict({name: state[name] for name in expected})
+    if weights.source.startswith("file ") and head:
+        _take_head(classifier, head, weights)
+
+
+def _take_head(classifier: Classifier, head: dict[str, Tensor], weights: Weights) -> None:
+    shapes = {tensor.ndim: tensor for tensor in head.values()}
+    fits = len(head) == 2 and 2 in shapes and shapes[2].shape == classifier.head.weight.shape
+    if fits:
+        classifier.set_head(shapes[2], shapes[1])
+    count = next(iter(head.values())).shape[0]
+    outcome = "is used" if fits else f"is left out: this one has {classifier.head.out_features}"
+    say(f"The head in {weights.source} has {count} classes and {outcome}.")

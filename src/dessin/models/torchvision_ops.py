@@ -1,0 +1,60 @@
+"""timm behind one door: cures a torchvision whose compiled ops do not fit the installed torch.
+
+A CUDA build of torchvision beside a CPU build of torch cannot load its compiled ops, and its import then
+fails on registering shapes for the ops `nms` and `qnms`. Declaring those two schemas first is enough: what
+dessin and timm use of torchvision is Python. Where the compiled ops load, nothing is done.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_SCHEMAS = {"nms": f"nms{_NMS}", "qnms": f"qnms{_NMS}"}
+
+
+@lru_cache(maxsize=1)
+def ensure_torchvision() -> torch.library.Library | None:
+    """Declare the missing ops if the compiled ones fail to load; returns what was declared, or None.
+
+    Errors of importing torchvision itself are not touched: they appear where it is imported.
+    """
+    spec = importlib.util.find_spec("torchvision")
+    if (
+        "torchvision" in sys.modules
+        or spec is None
+        or _compiled_ops_load(spec.submodule_search_locations or ())
+    ):
+        return None
+    # The library object must stay alive, or the schemas vanish: the cache of this function holds it.
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for name, schema in _SCHEMAS.items():
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(schema)  # type: ignore[no-untyped-call]
+    return library
+
+
+def _compiled_ops_load(folders: Any) -> bool:
+    for path in (path for folder in folders for path in sorted(Path(folder).glob("_C*"))):
+        if path.suffix in (".so", ".pyd", ".dylib"):
+            try:
+                torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
+            except OSError:
+                return False
+            return True
+    return False
+
+
+@lru_cache(maxsize=1)
+def import_timm() -> Any:
+    """The timm package, importable whatever build of torchvision is beside it."""
+    ensure_torchvision()
+    import timm
+
+    return timm

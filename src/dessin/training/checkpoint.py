@@ -1,0 +1,191 @@
+"""Checkpoints: a run can be killed at any moment and go on from the last whole one, to the byte.
+
+`checkpoint/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` and `state.json` with their
+digests; `checkpoint/best-00000100.safetensors` holds the best weights so far. Each is written under a
+temporary name, synced and renamed, and an older one goes only after that.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from pydantic import Field
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from dessin.errors import DessinError
+from dessin.files import atomic_path, read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from dessin.progress import warn
+from dessin.schema import Section, validated
+from dessin.training.curve import CurveRow
+
+_MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+class Best(Section):
+    """The best epoch so far (counted from 1) by the recipe's measure, and where its weights are."""
+
+    epoch: int
+    accuracy: float
+    loss: float
+    file: str
+    sha256: str
+
+
+class TrainingState(Section):
+    """Where a run stands, apart from its tensors.
+
+    `step` optimiser steps are done; `loss_sum` is the sum of the losses of the images seen in the epoch under
+    way (float64, so that the curve is resumed exactly too); the finished epochs are in `curve`.
+    """
+
+    fingerprint: dict[str, str]
+    threads: int
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    curve: tuple[CurveRow, ...] = ()
+    best: Best | None = None
+    digests: dict[str, str] = Field(default_factory=dict)
+
+
+class Checkpoints:
+    """The checkpoint folder of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def latest(self) -> TrainingState | None:
+        """The state of the newest checkpoint whose files are as its digests say; None where there is none.
+
+        Raises:
+            DessinError: there are checkpoints, and every one is damaged.
+        """
+        steps = sorted(self.folder.glob("step-*"), reverse=True)
+        for step in steps:
+            state = _read_whole(step)
+            if state is not None:
+                return state
+            warn(f"The checkpoint {step} is damaged and is passed over.")
+        if steps:
+            raise DessinError(
+                f"None of the {len(steps)} checkpoints in {self.folder} is whole.",
+                do="Start a new run with another --out.",
+            )
+        return None
+
+    def save(self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write a whole checkpoint, then remove what it makes superfluous."""
+        contents = {
+            _MODEL: save_tensors(_plain(model.state_dict())),
+            _OPTIMIZER: save_tensors(_plain(_optimizer_tensors(optimizer))),
+        }
+        digests = {name: sha256_bytes(content) for name, content in contents.items()}
+        with atomic_path(self._step_folder(state)) as temporary:
+            temporary.mkdir()
+            for name, content in contents.items():
+                (temporary / name).write_bytes(content)
+            write_json(
+                temporary / _STATE, state.model_copy(update={"digests": digests}).model_dump(mode="json")
+            )
+        self.prune(state)
+
+    def save_best(self, step: int, model: nn.Module) -> tuple[str, str]:
+        """Write the best weights; returns the file's name and sha256. The former best stays until `save`."""
+        name, content = f"best-{step:08d}.safetensors", save_tensors(_plain(model.state_dict()))
+        write_bytes(self.folder / name, content)
+        return name, sha256_bytes(content)
+
+    def restore(self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put the tensors of `state` into the model and its optimiser, and drop what was left half-way."""
+        folder = self._step_folder(state)
+        _fill(model, _read_tensors(folder / _MODEL, state.digests[_MODEL]))
+        _fill_optimizer(optimizer, _read_tensors(folder / _OPTIMIZER, state.digests[_OPTIMIZER]))
+        self.prune(state)
+
+    def restore_best(self, best: Best, model: nn.Module) -> None:
+        """Put the best weights into the model.
+
+        Raises:
+            DessinError: the file is missing or not as its digest says.
+        """
+        _fill(model, _read_tensors(self.folder / best.file, best.sha256))
+
+    def prune(self, state: TrainingState) -> None:
+        """Remove everything but the checkpoint `state` and the best weights that it names."""
+        keep = {self._step_folder(state).name, state.best.file if state.best else ""}
+        for path in self.folder.iterdir():
+            if path.name in keep:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _step_folder(self, state: TrainingState) -> Path:
+        return self.folder / f"step-{state.step:08d}"
+
+
+def _read_whole(folder: Path) -> TrainingState | None:
+    try:
+        state = validated(TrainingState, read_json(folder / _STATE), str(folder / _STATE))
+        for name in (_MODEL, _OPTIMIZER):
+            if sha256_file(folder / name) != state.digests.get(name):
+                return None
+    except (DessinError, OSError):
+        return None
+    return state
+
+
+def _read_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    content = path.read_bytes() if path.is_file() else b""
+    if sha256_bytes(content) != sha256:
+        raise DessinError(
+            f"The weights {path} are missing or not the ones that this run wrote.",
+            do="Start a new run with another --out.",
+        )
+    tensors: dict[str, Tensor] = load_tensors(content)
+    return tensors
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # safetensors stores values in row order, whatever the memory format in training.
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DessinError(
+            f"The checkpoint is of another model: {error}.", do="Start a new run with another --out."
+        ) from None
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{index}.{name}": tensor
+        for index, parameter in enumerate(_parameters(optimizer))
+        for name, tensor in optimizer.state.get(parameter, {}).items()
+        if tensor is not None
+    }
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    optimizer.state.clear()
+    parameters = _parameters(optimizer)
+    for key, tensor in tensors.items():
+        index, _, name = key.partition(".")
+        parameter = parameters[int(index)]
+        if tensor.shape == parameter.shape:
+            # In the parameter's own memory format: fused optimisers walk both side by side.
+            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+        optimizer.state[parameter][name] = tensor.to(parameter.device)

@@ -1,0 +1,26 @@
+"""The learning curve: one row an epoch, written anew after each so that it can be watched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dessin.files import write_csv
+from dessin.schema import Section
+
+
+class CurveRow(Section):
+    """One finished epoch (counted from 1): mean losses, accuracy 0..1, last learning rate, seconds so far."""
+
+    epoch: int
+    step: int
+    train_loss: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    lr: float
+    seconds: float
+
+
+def write_curve(path: Path, rows: Sequence[CurveRow]) -> None:
+    """`curve.csv`; fields without a value (no validation images) are empty."""
+    write_csv(path, list(CurveRow.model_fields), [list(row.model_dump().values()) for row in rows])

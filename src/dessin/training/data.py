@@ -1,0 +1,92 @@
+"""The images and labels of one training run, and how a batch of pixels comes out of the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dessin.errors import DessinError
+from dessin.files import digest_of
+from dessin.images.store import PixelStore
+from dessin.randomness import Words, image_keys
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Rows of a pixel store with their labels (class indices), all (n,) int64; validation may be empty."""
+
+    store: PixelStore
+    train_rows: Rows
+    train_labels: Rows
+    validation_rows: Rows
+    validation_labels: Rows
+
+    def __post_init__(self) -> None:
+        for part, rows, labels in (
+            ("training", self.train_rows, self.train_labels),
+            ("validation", self.validation_rows, self.validation_labels),
+        ):
+            if len(rows) != len(labels):
+                raise DessinError(f"There are {len(rows)} {part} images and {len(labels)} labels for them.")
+        if len(self.train_rows) < 2:
+            raise DessinError(
+                f"The training part has {len(self.train_rows)} images, and training needs at least 2.",
+                do="Check the split, its fold and the curation.",
+            )
+
+    @cached_property
+    def keys(self) -> Words:
+        """The image keys of the training rows, (n,) uint64."""
+        return image_keys([self.store.image_ids[row] for row in self.train_rows])
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the pixels' digest and of every (image id, label) of both parts, in no order."""
+        parts = (
+            sorted((self.store.image_ids[row], int(label)) for row, label in zip(rows, labels, strict=True))
+            for rows, labels in (
+                (self.train_rows, self.train_labels),
+                (self.validation_rows, self.validation_labels),
+            )
+        )
+        return digest_of([self.store.digest, *parts])
+
+
+class PixelSource:
+    """Batches from a pixel store: copied from the memory map, or kept on the GPU whole where they fit."""
+
+    # The model, its gradients and activations need the rest.
+    _SHARE_OF_FREE_MEMORY = 0.25
+
+    def __init__(self, store: PixelStore, device: torch.device) -> None:
+        # A plain view: a memmap's own indexing is several times slower.
+        self._pixels = np.asarray(store.pixels)
+        self._background = np.asarray(store.background)
+        self.size = int(self._pixels.shape[-1])
+        self.device = device
+        self._resident: tuple[Tensor, Tensor] | None = None
+        if device.type == "cuda":
+            free, _total = torch.cuda.mem_get_info(device)
+            if self._pixels.nbytes < self._SHARE_OF_FREE_MEMORY * free:
+                # The copies make the arrays writable, which torch asks for.
+                pixels, background = (torch.from_numpy(a.copy()) for a in (self._pixels, self._background))
+                self._resident = pixels.to(device), background.to(device)
+
+    def gather(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8 of `rows`, on the device."""
+        if self._resident is not None:
+            index = torch.from_numpy(rows).to(self.device, non_blocking=True)
+            pixels, background = self._resident
+            return pixels[index], background[index]
+        batch = torch.from_numpy(self._pixels[rows]), torch.from_numpy(self._background[rows])
+        if self.device.type == "cuda":
+            pinned, background = batch[0].pin_memory(), batch[1]
+            return pinned.to(self.device, non_blocking=True), background.to(self.device)
+        return batch[0].to(self.device), batch[1].to(self.device)

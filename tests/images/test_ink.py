@@ -1,0 +1,109 @@
+"""Paper and ink on drawings whose ink is known."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from dessin.images.decode import decode
+from dessin.images.ink import background, border_median, ink_box, ink_mask
+
+BOX = (40, 30, 120, 150)  # top, left, bottom, right
+
+
+def drawing(
+    paper: tuple[int, int, int] = (255, 255, 255), ink: tuple[int, int, int] = (0, 0, 0), side: int = 200
+) -> np.ndarray:
+    image = Image.new("RGB", (side, side), paper)
+    top, left, bottom, right = BOX
+    ImageDraw.Draw(image).rectangle((left, top, right - 1, bottom - 1), outline=ink, width=3)
+    return np.array(image)
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"),
+    [
+        ((255, 255, 255), (0, 0, 0)),
+        ((0, 0, 0), (255, 255, 255)),
+        ((240, 228, 200), (90, 60, 30)),
+        ((255, 255, 255), (225, 225, 225)),
+        ((40, 70, 60), (40, 70, 160)),
+    ],
+)
+def test_paper_and_box_of_any_colours(paper: tuple[int, int, int], ink: tuple[int, int, int]) -> None:
+    pixels = drawing(paper, ink)
+    assert background(pixels) == paper
+    assert ink_box(ink_mask(pixels)) == BOX
+    assert (ink_mask(pixels) == (pixels != np.array(paper, dtype=np.uint8)).any(axis=-1)).all()
+
+
+def test_a_negative_has_the_same_ink() -> None:
+    pixels = drawing((250, 245, 230), (60, 50, 90))
+    assert (ink_mask(255 - pixels) == ink_mask(pixels)).all()
+    assert background(255 - pixels) == tuple(255 - value for value in background(pixels))
+
+
+def test_a_drawing_on_the_border_does_not_become_paper() -> None:
+    pixels = np.full((100, 100, 3), 250, dtype=np.uint8)
+    pixels[:, :20] = 10
+    pixels[:12] = 10
+    assert background(pixels) == (250, 250, 250)
+    assert ink_box(ink_mask(pixels)) == (0, 0, 100, 100)
+
+
+def test_jpeg_noise_on_tinted_paper_is_no_ink() -> None:
+    buffer = BytesIO()
+    Image.fromarray(drawing((236, 226, 205), (30, 30, 40))).save(buffer, "JPEG", quality=60)
+    box = ink_box(ink_mask(decode(buffer.getvalue()).pixels))
+    assert box is not None
+    assert max(abs(found - true) for found, true in zip(box, BOX, strict=True)) <= 8  # one JPEG block
+
+
+def test_grainy_paper_is_no_ink_but_the_line_is() -> None:
+    grain = np.random.default_rng(3).normal(0, 4, (200, 200, 1))
+    pixels = np.clip(drawing((225, 225, 225), (40, 40, 40)) + grain, 0, 255).astype(np.uint8)
+    mask, truth = ink_mask(pixels), (drawing() == 0).all(axis=-1)
+    assert mask[truth].all()
+    assert mask[~truth].mean() < 0.001
+
+
+def test_unevenly_lit_paper_never_hides_the_line() -> None:
+    light = np.linspace(-40, 40, 200)[None, :, None]
+    pixels = np.clip(drawing((200, 200, 200), (20, 20, 20)) + light, 0, 255).astype(np.uint8)
+    assert ink_mask(pixels)[(drawing() == 0).all(axis=-1)].all()
+
+
+def test_faint_shading_beside_black_lines_is_ink() -> None:
+    pixels = drawing()
+    pixels[60:100, 60:100] = 215
+    assert ink_mask(pixels)[60:100, 60:100].all()
+
+
+def test_blank_paper_has_no_ink() -> None:
+    blank = np.full((50, 70, 3), 231, dtype=np.uint8)
+    assert not ink_mask(blank).any()
+    assert ink_box(ink_mask(blank)) is None
+
+
+def test_padding_with_paper_moves_the_box_only() -> None:
+    padded = np.pad(drawing(), ((100, 300), (50, 150), (0, 0)), constant_values=255)
+    assert ink_box(ink_mask(padded)) == (BOX[0] + 100, BOX[1] + 50, BOX[2] + 100, BOX[3] + 50)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (2, 2, 3), (300, 1, 3)])
+def test_thin_pictures_have_a_background(shape: tuple[int, int, int]) -> None:
+    pixels = np.full(shape, 77, dtype=np.uint8)
+    assert background(pixels) == (77, 77, 77)
+    assert ink_mask(pixels).shape == shape[:2]
+
+
+def test_the_border_median_is_a_value_that_occurs_and_ignores_the_middle() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 1), dtype=np.uint8)
+    frame = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    assert border_median(pixels)[0] == np.sort(frame[:, 0])[(len(frame) - 1) // 2]
+    changed = pixels.copy()
+    changed[1:-1, 1:-1] = 0
+    assert border_median(changed) == border_median(pixels)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dessin import files
+from dessin.errors import DessinError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    files.write_text(target, "old")
+
+    class Stop(Exception):
+        pass
+
+    with pytest.raises(Stop), files.atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise Stop
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DessinError, match="disk is full"):
+        files.write_text(tmp_path / "a.txt", "x" * 1000)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_really_full_device_is_said_too() -> None:
+    with pytest.raises(DessinError, match="could not be written"):
+        files.write_text(Path("/dev/full/x"), "y")
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    with files.atomic_path(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+        (temporary / "a").write_text("1")
+        assert not (tmp_path / "folder").exists()
+    assert (tmp_path / "folder" / "a").read_text() == "1"
+
+
+def test_csv_round_trip_with_awkward_values(tmp_path: Path) -> None:
+    rows = [("a,b", 'quote"d', "two\nlines"), ("é", "", " x ")]
+    files.write_csv(tmp_path / "t.csv", ("x", "y", "z"), rows, comment="made by a test")
+    comment, read = files.read_csv(tmp_path / "t.csv", ("x", "y", "z"))
+    assert comment == "made by a test"
+    assert [tuple(row.values()) for row in read] == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n", "has no column c"),
+        ("c\n1,2\n", "row 1"),
+        ("c,d\n1\n", "row 1"),
+        ("", "has no column c"),
+    ],
+)
+def test_a_bad_csv_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DessinError, match=message):
+        files.read_csv(tmp_path / "t.csv", ("c",))
+
+
+def test_json_is_canonical_and_strict(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    files.write_json(tmp_path / "b.json", {"a": "é", "b": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    with pytest.raises(ValueError):
+        files.write_json(tmp_path / "c.json", {"x": float("nan")})
+    assert not (tmp_path / "c.json").exists()
+
+
+def test_an_occupied_folder_is_refused(tmp_path: Path) -> None:
+    files.claim_folder(tmp_path / "new", what="the run")
+    files.claim_folder(tmp_path / "new", what="the run")
+    (tmp_path / "new" / "x").write_text("")
+    with pytest.raises(DessinError, match="already exists and is not empty"):
+        files.claim_folder(tmp_path / "new", what="the run")
+
+
+def test_the_lock_excludes_another_process(tmp_path: Path) -> None:
+    code = (
+        "import fcntl,sys\n"
+        f"f=open({str(tmp_path / 'lock')!r},'a')\n"
+        "try: fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB); print('free')\n"
+        "except OSError: print('held')\n"
+    )
+    with files.locked(tmp_path / "lock"):
+        inside = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (inside.stdout.strip(), after.stdout.strip()) == ("held", "free")
