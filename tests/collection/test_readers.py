@@ -267,6 +267,12 @@ def test_a_contest_is_detected_also_below_data(tmp_path: Path) -> None:
         assert collection.classes == WNIDS
 
 
+def test_an_ordinary_csv_named_like_a_contests_is_read_as_a_csv(tmp_path: Path) -> None:
+    put(tmp_path, "train/1.png")
+    csv(tmp_path, "image_path,label\ntrain/1.png,dog\n", "train.csv")
+    assert read_collection(tmp_path).layout == "csv"
+
+
 def test_the_order_of_a_contests_rows_does_not_matter(tmp_path: Path) -> None:
     first, second = (
         read_collection(contest(tmp_path / "a")),
@@ -338,7 +344,7 @@ def test_names_need_neither_timm_nor_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@given(st.text(st.characters(exclude_characters="/"), min_size=1), st.text(min_size=1))
+@given(*[st.text(st.characters(exclude_characters="/"), min_size=1)] * 2)
 def test_a_path_is_skipped_wherever_its_file_is(folder: str, name: str) -> None:
     if file_rule(name):
         assert path_rule(f"{folder}/{name}")

@@ -46,8 +46,8 @@ def test_flipping_the_picture_flips_the_square(
 @pytest.mark.parametrize("colour", ["rgb", "gray"])
 def test_transposing_the_picture_transposes_the_square(fit: Fit, colour: str) -> None:
     spec = ImageSpec(size=65, fit=fit, colour=colour)
-    turned = prepare(scene(90, 50).transpose(1, 0, 2).copy(), spec, "bicubic")
-    assert apart(turned.transpose(0, 2, 1), prepare(scene(90, 50), spec, "bicubic")).max() <= 2
+    turned = prepare(scene(90, 50).transpose(1, 0, 2).copy(), spec, "bilinear")
+    assert apart(turned.transpose(0, 2, 1), prepare(scene(90, 50), spec, "bilinear")).max() <= 2
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "squash", "crop"])

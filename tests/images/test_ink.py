@@ -49,9 +49,9 @@ def test_a_negative_has_the_same_ink() -> None:
 def test_a_drawing_on_the_border_does_not_become_paper() -> None:
     pixels = np.full((100, 100, 3), 250, dtype=np.uint8)
     pixels[:, :20] = 10
-    pixels[:12] = 10
+    pixels[:5, :60] = 10
     assert background(pixels) == (250, 250, 250)
-    assert ink_box(ink_mask(pixels)) == (0, 0, 100, 100)
+    assert ink_box(ink_mask(pixels)) == (0, 0, 100, 60)
 
 
 def test_jpeg_noise_on_tinted_paper_is_no_ink() -> None:

@@ -1,4 +1,4 @@
-"""A whole training small enough to be killed hundreds of times: generated pixels, a network of 2,000 weights."""
+"""A whole training small enough to be killed many times: generated pixels, a network of 2,000 weights."""
 
 from __future__ import annotations
 

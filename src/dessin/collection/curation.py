@@ -46,9 +46,9 @@ class Curation:
 
 
 def curate(
-    data: str | Path, *, issues: str | Path, out: str | Path, kinds: Sequence[str] = DEFAULT_KINDS
+    data: str | Path, *, issues: str | Path, out: str | Path, kinds: Sequence[str] | None = None
 ) -> Curation:
-    """Turn the chosen kinds of an audit's issues into a curation file at `out`.
+    """Turn the chosen kinds of an audit's issues (None: the safe ones) into a curation file at `out`.
 
     Raises:
         DessinError: `out` exists, an unknown kind, or issues of another collection.
@@ -62,7 +62,9 @@ def curate(
     collection = read_collection(data)
     say(describe_collection(collection))
     manifest = build_manifest(collection)
-    curation = propose_curation(read_issues(Path(issues)), manifest, kinds)
+    curation = propose_curation(
+        read_issues(Path(issues)), manifest, DEFAULT_KINDS if kinds is None else kinds
+    )
     write_curation(curation, out)
     say(describe_curation(curation, manifest))
     say(f"written to {out}; no image was touched, and without --curation it has no effect")

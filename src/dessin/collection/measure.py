@@ -32,7 +32,7 @@ class Measurement:
         ink: share of the pixels that differ from the background.
         contrast: how far the strongest strokes are from the background in luma, 0..255.
         objects: number of separate drawings on the page, at least 1 where there is ink.
-        second_size: extent of the second largest object over that of the largest, 0..1.
+        second_size: extent of the second object, outside the box of the first, over that of the first, 0..1.
         second_gap: white space between these two, over the diagonal of all ink, 0..1.
         pixel_digest: sha256 of the decoded size and RGB pixels; equal for equal pictures in any file format.
     """
@@ -135,8 +135,8 @@ def _pixel_digest(pixels: Pixels) -> str:
 def _objects(mask: Mask) -> tuple[int, float, float]:
     """Number of separate objects, the second's relative size, and the gap between the first two.
 
-    Strokes nearer to each other than a twentieth of the drawing belong together; the size of an object is
-    the geometric mean of its share of the ink and its share of the area that its box covers.
+    Strokes nearer to each other than a twentieth of the drawing belong together. The size of an object is
+    the geometric mean of its ink and of the area of its box, less the share inside the largest one's box.
     """
     small = _shrunk(mask.astype(np.uint8) * 255, _OBJECT_SIDE) > 32
     rows, columns = np.flatnonzero(small.any(axis=1)), np.flatnonzero(small.any(axis=0))
@@ -153,11 +153,20 @@ def _objects(mask: Mask) -> tuple[int, float, float]:
     area = boxes[1:, cv2.CC_STAT_WIDTH].astype(float) * boxes[1:, cv2.CC_STAT_HEIGHT]
     size = np.sqrt(ink * area)
     size /= size.max()
-    order = np.argsort(-size, kind="stable")
-    first, second = (((labels == order[i] + 1) & (padded > 0)).astype(np.uint8) for i in (0, 1))
-    distance = cv2.distanceTransform(1 - first, cv2.DIST_L2, 3)
-    gap = float(distance[second > 0].min()) / diagonal
-    return int((size > 0.1).sum()), round(float(size[order[1]]), 4), round(min(gap, 1.0), 4)
+    first = int(size.argmax())
+    apart = size * (1 - _share_inside(boxes[1:], boxes[first + 1]))
+    second = int(apart.argmax())
+    here, there = (((labels == label + 1) & (padded > 0)).astype(np.uint8) for label in (first, second))
+    gap = float(cv2.distanceTransform(1 - here, cv2.DIST_L2, 3)[there > 0].min()) / diagonal
+    return 1 + int((apart > 0.1).sum()), round(float(apart[second]), 4), round(min(gap, 1.0), 4)
+
+
+def _share_inside(boxes: NDArray[np.int32], outer: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How much of each box (x, y, width, height, …) lies inside another: an eye is no second object."""
+    begin = np.maximum(boxes[:, :2], outer[:2])
+    end = np.minimum(boxes[:, :2] + boxes[:, 2:4], outer[:2] + outer[2:4])
+    inside = np.clip(end - begin, 0, None).prod(axis=1)
+    return np.asarray(inside / boxes[:, 2:4].prod(axis=1), dtype=np.float64)
 
 
 def _signature(strength: Pixels, mask: Mask) -> Pixels:

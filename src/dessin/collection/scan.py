@@ -22,7 +22,7 @@ from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json
 from dessin.images.decode import Unreadable, read_image_bytes
 from dessin.progress import track, warn
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A reader of draws for one drawing: a pure function of (seed, name), with no state shared between drawings."""
+"""The draws of one drawing: a pure function of (seed, name), with nothing shared between drawings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Dice:
             # A column does not depend on how many are asked for, so a longer row continues this one.
             self._draws = uniform(self._seed, "doodle", 0, self._key, 2 * len(self._draws))[0]
         self._next += count
-        return self._draws[self._next - count : self._next]
+        draws: NDArray[np.float64] = self._draws[self._next - count : self._next]
+        return draws
 
     def between(self, low: float, high: float) -> float:
         return low + (high - low) * float(self.many(1)[0])

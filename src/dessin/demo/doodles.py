@@ -17,7 +17,7 @@ _THREADS = 2
 
 
 def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed: int = 0) -> AnswerKey:
-    """Draw `classes` x `per_class` doodles into `out/drawings`, plant faults, and write `out/answer_key.json`.
+    """Draw `classes` x `per_class` doodles into `out/drawings`, plant faults, write `out/answer_key.json`.
 
     The bytes depend on the arguments alone (and on the versions of Pillow and OpenCV). The planted files come
     on top of `per_class`.

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dessin.demo.answer_key import AnswerKey, PlantedFault
+from dessin.demo.answer_key import AnswerKey, FaultIssue, PlantedFault
 from dessin.demo.drawing import draw_doodle
 from dessin.demo.page import Pixels, encode_pixels
 from dessin.images.decode import decode
@@ -58,16 +58,14 @@ class _Planter:
             pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
         return self.add(label, suffix, encode_pixels(np.ascontiguousarray(pixels), suffix))
 
-    def note(self, what: str, issue: str, image_id: str, other_id: str = "", symmetry: str = "") -> None:
+    def note(
+        self, what: str, issue: FaultIssue, image_id: str, other_id: str = "", symmetry: str = ""
+    ) -> None:
         symmetries = _ACCEPTED.get(symmetry, (symmetry,)) if symmetry else ()
-        values = {
-            "what": what,
-            "issue": issue,
-            "image_id": image_id,
-            "other_id": other_id,
-            "symmetries": symmetries,
-        }
-        self.faults.append(PlantedFault.model_validate(values))
+        fault = PlantedFault(
+            what=what, issue=issue, image_id=image_id, other_id=other_id, symmetries=symmetries
+        )
+        self.faults.append(fault)
 
 
 def plant_faults(folder: Path, image_ids: Sequence[str], classes: Sequence[str], seed: int) -> AnswerKey:

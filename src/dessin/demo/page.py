@@ -119,6 +119,7 @@ def render(shape: Shape, page: Page, dice: Dice) -> NDArray[np.float32]:
             inside = 0 if stroke.fill == "paper" else 255
             cv2.fillPoly(canvas, [points], inside, cv2.LINE_AA, _SUBPIXEL_BITS)
         cv2.polylines(canvas, [points], stroke.fill != "none", 255, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+    ink: NDArray[np.float32]
     ink = cv2.resize(canvas, (page.width, page.height), interpolation=cv2.INTER_AREA).astype(np.float32)
     ink *= page.strength / 255.0
     if page.grainy:

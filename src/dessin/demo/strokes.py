@@ -1,4 +1,4 @@
-"""Strokes: polylines on a page where x runs right and y down, from about -1 to 1, and the shapes made of them."""
+"""Strokes: polylines on a page where x runs right and y down, from about -1 to 1; shapes made of them."""
 
 from __future__ import annotations
 

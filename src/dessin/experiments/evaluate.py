@@ -19,8 +19,15 @@ from dessin.evaluation.predictions import (
     write_predictions,
 )
 from dessin.experiments.inputs import Inputs, read_inputs
-from dessin.experiments.record import RunRecord, SetName, open_holdout, read_record, store_results
-from dessin.experiments.run import SPLIT_FILE
+from dessin.experiments.record import (
+    FILE,
+    SPLIT_FILE,
+    RunRecord,
+    SetName,
+    open_holdout,
+    read_record,
+    store_results,
+)
 from dessin.experiments.tables import write_tables
 from dessin.files import claim_folder
 from dessin.models.bundle import Bundle, load_bundle
@@ -58,7 +65,7 @@ def evaluate(
             trained on, or a folder `out` that is in use.
     """
     run, set_name = Path(run), _set_name(holdout)
-    record = _finished(run) if (run / "record.json").is_file() else None
+    record = _finished(run) if (run / FILE).is_file() else None
     bundle = load_bundle(run / "bundle" if record else run)
     inputs = _inputs(run, record, bundle, data, split)
     rows = _rows_to_measure(inputs, bundle, set_name)
@@ -186,4 +193,4 @@ def _say(set_name: str, metrics: Metrics) -> None:
     say(f"{set_name}: macro-F1 {metrics.macro_f1}; loss {metrics.loss.plain()}")
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
-        say(f"{len(metrics.absent)} classes have no image in this set, so nothing is said of them: {names}")
+        say(f"{set_name}: nothing is said of {len(metrics.absent)} classes without an image in it: {names}")

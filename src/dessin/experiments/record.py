@@ -19,6 +19,7 @@ from dessin.schema import Section, validated
 
 FORMAT = 1
 FILE = "record.json"
+SPLIT_FILE = "split.csv"
 SetName = Literal["validation", "holdout"]
 Status = Literal["running", "finished", "failed"]
 

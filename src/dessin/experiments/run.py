@@ -17,6 +17,7 @@ from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.machine import describe_hardware, git_commit, package_versions
 from dessin.experiments.plan import RunPlan, plan_run, rows_of
 from dessin.experiments.record import (
+    SPLIT_FILE,
     Counts,
     DecisionRecord,
     Digests,
@@ -36,8 +37,6 @@ from dessin.training.batches import batch_bounds
 from dessin.training.device import choose_batch_size, choose_device, choose_precision
 from dessin.training.optimise import warmup_steps_of
 from dessin.training.seeding import reproducible
-
-SPLIT_FILE = "split.csv"
 
 
 def train(

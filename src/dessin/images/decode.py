@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dessin.errors import DessinError
 from dessin.images.containers import Container, ContainerError, read_container
+from dessin.images.png_data import holds_all_pixels
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 * 2**20
@@ -88,6 +89,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
     """
     container = _checked(data, max_pixels)
     with _open(container) as image:
+        if container.format == "PNG" and not holds_all_pixels(container.body):
+            raise Unreadable("truncated or corrupt pixel data")
         mode = image.mode
         image.load()
         opaque = _on_white(image)

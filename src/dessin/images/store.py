@@ -145,8 +145,9 @@ def _load(folder: Path, key: StoreKey) -> PixelStore | None:
         header = json.loads((folder / "store.json").read_bytes())
         if header["digest"] != key.digest or header["bytes"] != _sizes(folder):
             return None
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        background = np.load(folder / "background.npy", allow_pickle=False)
+        # open_memmap reads .npy and nothing else: no archive, no object array.
+        pixels = np.lib.format.open_memmap(folder / "pixels.npy", mode="r")
+        background = np.array(np.lib.format.open_memmap(folder / "background.npy", mode="r"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if (pixels.shape, background.shape) != (_shape(key), _shape(key)[:2]) or pixels.dtype != np.uint8:
@@ -176,7 +177,7 @@ def _build(folder: Path, key: StoreKey, root: Path, workers: int) -> None:
     shape = _shape(key)
     needed = int(np.prod(shape, dtype=np.int64))
     _check_space(folder.parent, needed)
-    say(f"Decoding {shape[0]} images into the pixel store ({needed / 1e6:.0f} MB, {key.spec.size} px).")
+    say(f"Decoding {shape[0]} images into the pixel store ({_bytes(needed)}, {key.spec.size} px).")
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         background = np.empty(shape[:2], dtype=np.uint8)
@@ -241,9 +242,16 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DessinError(
-            f"The pixel store needs {needed / 1e9:.2f} GB, and {folder} has {free / 1e9:.2f} GB free.",
+            f"The pixel store needs {_bytes(needed)}, and {folder} has {_bytes(free)} free.",
             do="Free some space, point DESSIN_CACHE at another disk, or choose a smaller image size.",
         )
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -43,7 +43,8 @@ class Collection:
 
     def path(self, image_id: str) -> Path:
         """The file of an image, whichever way the disk spells its name."""
-        return image_path(self.root, image_id)
+        # The reader has checked every path; only the spelling of other than ASCII names can differ.
+        return self.root / image_id if image_id.isascii() else image_path(self.root, image_id)
 
 
 def describe_collection(collection: Collection) -> str:

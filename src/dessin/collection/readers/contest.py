@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, listing
-from dessin.collection.readers.csv_file import items_of, read_labels
+from dessin.collection.readers.csv_file import columns_of, items_of, read_labels
 from dessin.collection.readers.csv_paths import check_files, check_spelling, refuse_repeated
 from dessin.collection.readers.walk import walk_images
 from dessin.errors import DessinError
@@ -14,9 +14,13 @@ from dessin.files import read_csv
 
 
 def contest_root(folder: Path) -> Path | None:
-    """The folder that holds train.csv and train/: the given one, or `data/` in it."""
+    """The folder that holds train.csv and train/: the given one, or `data/` in it.
+
+    A train.csv with a column `label` is an ordinary CSV, whose paths are relative to itself.
+    """
     for root in (folder, folder / "data"):
-        if (root / "train.csv").is_file() and (root / "train").is_dir():
+        csv = root / "train.csv"
+        if csv.is_file() and (root / "train").is_dir() and "label" not in columns_of(csv):
             return root
     return None
 

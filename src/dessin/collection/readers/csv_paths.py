@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -52,10 +54,23 @@ def refuse_repeated(csv: Path, paths: Sequence[str]) -> None:
 
 def check_files(csv: Path, root: Path, image_ids: Sequence[str]) -> None:
     """Raise `DessinError` where an image is missing, or a link leads it out of the root."""
-    missing = [image_id for image_id in image_ids if not image_path(root, image_id).is_file()]
+    for folder in {image_id.rpartition("/")[0] for image_id in image_ids} - {""}:
+        image_path(root, folder)
+    missing = [image_id for image_id in image_ids if not _is_file(root, image_id)]
     if missing:
         raise DessinError(
             f"{csv} lists {len(missing):,} images that {root} does not hold: {listing(missing)}.",
             allowed="Paths are relative to that folder.",
             do="Add the files, or remove their rows.",
         )
+
+
+def _is_file(root: Path, image_id: str) -> bool:
+    """Whether the image is a file inside the root, once its folder is known to be inside."""
+    try:
+        if stat.S_ISREG(os.lstat(f"{root}/{image_id}").st_mode):
+            return True
+    except OSError:
+        pass
+    # A link, or a name that the disk spells otherwise.
+    return image_path(root, image_id).is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dessin.collection.grouping import group_images
 from dessin.collection.split.files import check_split, read_split, write_split
 from dessin.collection.split.plan import make_split, plan_split
-from dessin.collection.split.report import class_counts, describe_split
+from dessin.collection.split.report import class_counts, describe_split, unbalanced
 from dessin.collection.split.table import Assignment, Split
 from dessin.collection.split.verb import split
 
@@ -20,5 +20,6 @@ __all__ = [
     "plan_split",
     "read_split",
     "split",
+    "unbalanced",
     "write_split",
 ]

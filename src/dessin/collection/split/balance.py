@@ -27,11 +27,11 @@ def balance_groups(contents: Contents, *, folds: int, holdout: float, seed: int)
     """
     part_of: dict[str, int] = {}
     if holdout:
-        board = Board(contents, (1.0 - holdout, holdout), training=1)
+        board = Board(contents, (1.0 - holdout, holdout), training=1, least=folds)
         sides = _balanced(board, seed, "split holdout")
         part_of = {group: folds for group, side in sides.items() if side == 1}
     rest = {group: content for group, content in contents.items() if group not in part_of}
-    board = Board(rest, (1.0 / folds,) * folds, training=folds)
+    board = Board(rest, (1.0 / folds,) * folds, training=folds, least=folds)
     return part_of | _balanced(board, seed, "split folds")
 
 

@@ -12,14 +12,15 @@ class Board:
 
     `contents` gives each group's images by class. The first `training` parts serve training: a single one
     must keep two groups of every class, several must have every class in two of them, so that whichever
-    part is left out for validation, another still trains the class.
+    part is left out for validation, another still trains the class. At least `least` groups stay in them.
     """
 
-    def __init__(self, contents: Contents, shares: Sequence[float], *, training: int) -> None:
+    def __init__(self, contents: Contents, shares: Sequence[float], *, training: int, least: int) -> None:
         self.contents = contents
         self.shares = shares
         self.part_of: dict[str, int] = {}
         self._training = training
+        self._spare = len(contents) - least
         self._totals: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
         for content in contents.values():
@@ -47,6 +48,8 @@ class Board:
 
     def permits(self, group: str, part: int) -> bool:
         """Whether, with this unplaced group in the part, each of its classes can still be trained."""
+        if part >= self._training and self._spare < 1:
+            return False
         for label in self.contents[group]:
             groups = self._groups[label][: self._training]
             if part < self._training:
@@ -67,6 +70,7 @@ class Board:
         return part
 
     def _change(self, group: str, part: int, sign: int) -> None:
+        self._spare -= sign * (part >= self._training)
         for label, count in self.contents[group].items():
             self._images[label][part] += sign * count
             self._groups[label][part] += sign

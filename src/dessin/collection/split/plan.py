@@ -70,7 +70,7 @@ def make_split(
     Raises:
         DessinError: impossible numbers, too few groups, or a class that cannot be in every training part.
     """
-    _check_numbers(folds, holdout)
+    _check_numbers(folds, holdout, seed)
     contents: dict[str, Counter[str]] = defaultdict(Counter)
     for image_id in sorted(labels):
         contents[groups[image_id]][labels[image_id]] += 1
@@ -90,7 +90,9 @@ def _fold(part: int, folds: int) -> int | None:
     return None if part == folds else part
 
 
-def _check_numbers(folds: int, holdout: float) -> None:
+def _check_numbers(folds: int, holdout: float, seed: int) -> None:
+    if seed < 0:
+        raise DessinError(f"The seed {seed} was asked for.", allowed="A seed is 0 or more.")
     if folds < 2:
         raise DessinError(f"{folds} folds were asked for.", allowed="A split has 2 folds or more.")
     if not 0.0 <= holdout < 1.0:
@@ -131,7 +133,7 @@ def _check_parts(made: Split) -> None:
     if empty:
         raise DessinError(
             f"No group fits into {listing(empty)}: the groups are too few or too large.",
-            do="Ask for fewer --folds or a larger --holdout, or group the images less coarsely.",
+            do="Ask for a larger --holdout or none, add images, or group them less coarsely.",
         )
     folds_of: dict[str, set[int]] = {label: set() for label in made.classes}
     for row in made.rows:

@@ -11,10 +11,11 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers import describe_collection, read_collection
 from dessin.collection.readers.collection import listing
 from dessin.collection.scan import scan_images
-from dessin.collection.split.files import write_split
+from dessin.collection.split.files import read_split, write_split
 from dessin.collection.split.plan import plan_split, unreadable_images
 from dessin.collection.split.report import describe_split
 from dessin.collection.split.table import Split
+from dessin.errors import DessinError
 from dessin.progress import say, warn
 
 
@@ -33,7 +34,7 @@ def split(
     `group` is a regular expression over image ids, or a column of the CSV; `curation` a curation file.
 
     Raises:
-        DessinError: bad data, an impossible split, or a file that cannot be written.
+        DessinError: bad data, an impossible split, or another split under that name.
     """
     collection = read_collection(data, group=group)
     say(describe_collection(collection))
@@ -56,6 +57,7 @@ def split(
         curation=changes,
         group_by=collection.group_by,
     )
+    _refuse_other_split(made, Path(out))
     write_split(made, Path(out))
     ids = [row.image_id for row in made.rows]
     before = len(set(group_images(ids, {row.image_id: row.group for row in manifest.rows}, ()).values()))
@@ -64,3 +66,16 @@ def split(
     say(describe_split(made))
     say(f"written to {out}")
     return made
+
+
+def _refuse_other_split(made: Split, out: Path) -> None:
+    """A holdout is locked: a file that holds anything else than this very split is not replaced."""
+    try:
+        same = not out.exists() or read_split(out) == made
+    except DessinError:
+        same = False
+    if not same:
+        raise DessinError(
+            f"{out} already exists and is not this split; replacing it would move its locked holdout.",
+            do="Choose another --out, or move the file away.",
+        )

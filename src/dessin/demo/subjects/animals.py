@@ -19,15 +19,8 @@ def fish(dice: Dice) -> Shape:
         parts.append(oval((0, 0), (length, depth)))
     else:
         spread = dice.between(0.25, 0.4)
-        outline = [
-            (-1.0, -spread),
-            (root, 0.02),
-            (0, depth),
-            (length, 0),
-            (0, -depth),
-            (root, -0.02),
-            (-1.0, spread),
-        ]
+        lower, upper = [(root, 0.02), (0, depth)], [(0, -depth), (root, -0.02)]
+        outline = [(-1.0, -spread), *lower, (length, 0), *upper, (-1.0, spread)]
         parts += [curve(outline), line((-1.0, -spread), (-1.0, spread))]
     parts.append(_eye(dice, (length * 0.62, -depth * 0.25), 0.055))
     if dice.chance(0.6):
@@ -61,22 +54,22 @@ def cat(dice: Dice) -> Shape:
     if kind == "face":
         return moved(_cat_face(dice), scale=(0.85, 0.85), by=(0, 0.1))
     if kind == "sitting":
-        tail = dice.pick((-1.0, 1.0))
+        side = dice.pick((-1.0, 1.0))
         body = oval((0, 0.5), (dice.between(0.32, 0.45), 0.48))
-        curl = curve([(0.35 * tail, 0.8), (0.75 * tail, 0.75), (0.8 * tail, 0.35), (0.6 * tail, 0.2)])
+        curl = curve([(0.35 * side, 0.8), (0.75 * side, 0.75), (0.8 * side, 0.35), (0.6 * side, 0.2)])
         legs = [line((x, 0.55), (x, 0.95), essential=False) for x in (-0.1, 0.1)]
         paws = [oval((x, 0.95), (0.12, 0.06)) for x in (-0.14, 0.14)]
         size = dice.between(0.42, 0.52)
         return (curl, body, *legs, *paws, *moved(_cat_face(dice), scale=(size, size), by=(0, -0.3)))
     length, belly = dice.between(0.45, 0.6), dice.between(0.2, 0.28)
-    legs = []
+    walking: list[Stroke] = []
     for x in (-length * 0.85, -length * 0.55, length * 0.45, length * 0.75):
         step = dice.around(0, 0.08)
-        legs += [line((x, 0.25), (x + step, 0.75)), line((x + 0.1, 0.25), (x + step + 0.1, 0.75))]
+        walking += [line((x, 0.25), (x + step, 0.75)), line((x + 0.1, 0.25), (x + step + 0.1, 0.75))]
     tail = curve([(-length, 0.05), (-length - 0.25, -0.1), (-length - 0.2, -0.5), (-length - 0.35, -0.65)])
     body = oval((0, 0.15), (length, belly))
     face = moved(_cat_face(dice), scale=(0.36, 0.36), by=(length + 0.1, -0.15))
-    return moved((tail, *legs, body, *face), scale=(dice.pick((-1.0, 1.0)), 1.0), by=(0, 0.05))
+    return moved((tail, *walking, body, *face), scale=(dice.pick((-1.0, 1.0)), 1.0), by=(0, 0.05))
 
 
 def _cat_face(dice: Dice) -> Shape:
@@ -84,11 +77,8 @@ def _cat_face(dice: Dice) -> Shape:
     tip, inner = dice.between(0.5, 0.68), dice.between(0.12, 0.25)
     parts: list[Stroke] = []
     for side in (-1, 1):
-        ear = (
-            (side * width * 0.92, -0.25),
-            (side * tip, -height - dice.between(0.3, 0.45)),
-            (side * inner, -height * 0.85),
-        )
+        peak = (side * tip, -height - dice.between(0.3, 0.45))
+        ear = ((side * width * 0.92, -0.25), peak, (side * inner, -height * 0.85))
         parts.append(polygon(*ear))
         if dice.chance(0.3):
             parts.append(line(*((x * 0.9 + side * 0.05, y * 0.88) for x, y in ear)))
@@ -98,10 +88,8 @@ def _cat_face(dice: Dice) -> Shape:
         if round_eyes:
             parts.append(dot((side * gap, -0.1), 0.06))
         else:
-            parts += [
-                oval((side * gap, -0.1), (0.13, 0.09), fill="none"),
-                line((side * gap, -0.18), (side * gap, -0.02)),
-            ]
+            x = side * gap
+            parts += [oval((x, -0.1), (0.13, 0.09), fill="none"), line((x, -0.18), (x, -0.02))]
     parts.append(polygon((-0.07, 0.1), (0.07, 0.1), (0, 0.18), fill="none"))
     parts += [arc((-0.1, 0.2), (0.1, 0.12), 10, 150), arc((0.1, 0.2), (0.1, 0.12), 30, 170)]
     count = dice.count(2, 3)
@@ -121,13 +109,9 @@ def bird(dice: Dice) -> Shape:
     fat, length = dice.between(0.28, 0.4), dice.between(0.5, 0.62)
     tail = dice.between(0.35, 0.55)
     head = dice.between(0.2, 0.27)
+    root, end = -length * 0.75, -length - tail
     parts: list[Stroke] = [
-        polygon(
-            (-length * 0.75, -0.1),
-            (-length - tail, -0.12),
-            (-length - tail * 0.9, 0.12),
-            (-length * 0.75, 0.12),
-        ),
+        polygon((root, -0.1), (end, -0.12), (end + 0.1 * tail, 0.12), (root, 0.12)),
         oval((0, 0), (length, fat)),
     ]
     if dice.chance(0.5):
@@ -137,9 +121,8 @@ def bird(dice: Dice) -> Shape:
     centre = (length * 0.85, -fat * 0.95)
     beak = dice.between(0.14, 0.3)
     tip = (centre[0] + head + beak, centre[1] + 0.05)
-    parts.append(
-        polygon((centre[0] + head * 0.8, centre[1] - 0.08), tip, (centre[0] + head * 0.8, centre[1] + 0.12))
-    )
+    base = centre[0] + head * 0.8
+    parts.append(polygon((base, centre[1] - 0.08), tip, (base, centre[1] + 0.12)))
     parts.append(oval(centre, (head, head)))
     parts.append(_eye(dice, (centre[0] + 0.06, centre[1] - 0.05), 0.05))
     shape = list(moved(parts, turn=tilt))

@@ -22,7 +22,7 @@ from dessin.demo.strokes import (
 
 
 def house(dice: Dice) -> Shape:
-    """Front view, or with a side wall; gable, flat or hipped roof; door, one to three windows, chimney or not."""
+    """From the front or with a side wall; gable or hipped roof; door, windows, chimney or not."""
     width, height = dice.between(0.5, 0.85), dice.between(0.45, 0.8)
     top, eaves = 0.8 - 2 * height * 0.6, dice.between(0.0, 0.15)
     peak = top - dice.between(0.35, 0.75)
@@ -111,7 +111,7 @@ def tree(dice: Dice) -> Shape:
     if kind == "round":
         crown = (oval((0, -0.3), (radius_x, radius_y)),)
         fruit = tuple(
-            oval((dice.around(0, 0.35), dice.around(-0.3, 0.3)), (0.06, 0.06))
+            oval((dice.between(-0.35, 0.35), dice.between(-0.55, -0.05)), (0.06, 0.06))
             for _ in range(dice.pick((0, 4, 6)))
         )
         return (*trunk, *crown, *fruit, ground)
@@ -190,27 +190,16 @@ def flower(dice: Dice) -> Shape:
     for side in (-1, 1):
         if dice.chance(0.7):
             y, reach = dice.between(0.3, 0.65), side * dice.between(0.3, 0.5)
-            leaf = [
-                (lean, y),
-                (lean + reach * 0.5, y - 0.24),
-                (lean + reach, y - 0.22),
-                (lean + reach * 0.6, y - 0.02),
-            ]
-            parts.append(curve(leaf, closed=True, fill="paper"))
+            leaf = [(0.0, 0.0), (0.5, -0.24), (1.0, -0.22), (0.6, -0.02)]
+            parts.append(curve([(lean + reach * a, y + b) for a, b in leaf], closed=True, fill="paper"))
     if dice.chance(0.25):
         return (*parts, *_tulip(dice, head))
     petals, disc = dice.count(5, 9), dice.between(0.11, 0.2)
     length, width = dice.between(0.17, 0.26), dice.between(0.09, 0.14)
     for petal in range(petals):
         angle = 360.0 * petal / petals + dice.around(0, 6)
-        parts += moved(
-            moved(
-                [oval((0, 0), (length, min(width, 1.2 * np.pi * (disc + length) / petals)))],
-                by=(disc + length, 0),
-            ),
-            turn=angle,
-            by=(0, head),
-        )
+        half = min(width, 1.2 * np.pi * (disc + length) / petals)
+        parts += moved([oval((disc + length, 0), (length, half))], turn=angle, by=(0, head))
     parts.append(oval((0, head), (disc, disc)))
     if dice.chance(0.3):
         parts += [

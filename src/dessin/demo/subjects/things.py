@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from dessin.demo.dice import Dice
@@ -31,9 +33,8 @@ def cup(dice: Dice) -> Shape:
             wave = [(x, top - 0.12), (x + 0.07, top - 0.22), (x - 0.04, top - 0.32), (x + 0.05, top - 0.42)]
             parts.append(curve(wave))
     if dice.chance(0.3):
-        parts += [
-            line((-rim * 0.93, y), (rim * 0.93, y), essential=False) for y in (middle - 0.1, middle + 0.05)
-        ]
+        bands = (middle - 0.1, middle + 0.05)
+        parts += [line((-rim * 0.93, y), (rim * 0.93, y), essential=False) for y in bands]
     return moved(parts, scale=(dice.pick((-1.0, 1.0)), 1.0))
 
 
@@ -49,8 +50,7 @@ def star(dice: Dice) -> Shape:
         )
     tips, inner = dice.pick((4, 5, 5, 5, 6, 8)), dice.between(0.34, 0.48)
     corners = [
-        _round(0.95 + dice.around(0, 0.06) if i % 2 == 0 else inner, 90 + 180 * i / tips)
-        for i in range(2 * tips)
+        _round(inner if i % 2 else 0.95 + dice.around(0, 0.06), 90 + 180 * i / tips) for i in range(2 * tips)
     ]
     parts: list[Stroke] = [polygon(*corners)]
     if dice.chance(0.15):
@@ -104,12 +104,11 @@ def umbrella(dice: Dice) -> Shape:
     hook = dice.pick((-1, 1)) * dice.between(0.1, 0.17)
     parts: list[Stroke] = [line((0, edge - height * 0.1), (0, handle))]
     if dice.chance(0.8):
-        parts.append(
-            arc((hook, handle), (abs(hook), abs(hook)), 0 if hook < 0 else 180, 180 if hook < 0 else 0)
-        )
+        start, end = (0, 180) if hook < 0 else (180, 0)
+        parts.append(arc((hook, handle), (abs(hook), abs(hook)), start, end))
     rim = [
         (float(left + (right - left) * t), edge - 0.5 * np.sin(np.pi * t) * (right - left) * 0.45)
-        for left, right in zip(ends[:-1], ends[1:], strict=True)
+        for left, right in itertools.pairwise(ends)
         for t in np.linspace(0, 1, 7)
     ]
     dome = [(width * np.cos(a), edge - height * np.sin(a)) for a in np.linspace(0, np.pi, 30)]
@@ -170,23 +169,14 @@ def apple(dice: Dice) -> Shape:
     width, height, dent = dice.between(0.62, 0.8), dice.between(0.6, 0.75), dice.between(0.1, 0.22)
     top, bottom = 0.1 - height, 0.1 + height
     low = dice.between(0.0, 0.1)
-    right = [
-        (0, top + dent),
-        (width * 0.45, top),
-        (width, 0.0),
-        (width * 0.72, bottom * 0.72),
-        (width * 0.3, bottom),
-    ]
+    right = [(0, top + dent), (width * 0.45, top), (width, 0.0)]
+    right += [(width * 0.72, bottom * 0.72), (width * 0.3, bottom)]
     left = [(-x, y) for x, y in reversed(right[1:])]
     bitten = dice.chance(0.25)
     if bitten:
         y = dice.between(-0.15, 0.15)
-        right[2:3] = [
-            (width * 0.92, y - 0.28),
-            (width * 0.62, y - 0.1),
-            (width * 0.68, y + 0.12),
-            (width * 0.94, y + 0.25),
-        ]
+        bite = ((0.92, -0.28), (0.62, -0.1), (0.68, 0.12), (0.94, 0.25))
+        right[2:3] = [(width * across, y + down) for across, down in bite]
     parts: list[Stroke] = [curve([*right, (0, bottom - low), *left], closed=True, fill="paper")]
     lean = dice.around(0, 0.15)
     stalk = dice.between(0.2, 0.35)
@@ -194,13 +184,8 @@ def apple(dice: Dice) -> Shape:
     if dice.chance(0.65):
         side, reach = dice.pick((-1, 1)), dice.between(0.28, 0.42)
         y = top + dent - stalk * 0.5
-        leaf = [
-            (0, y),
-            (side * reach * 0.5, y - 0.2),
-            (side * reach, y - 0.18),
-            (side * reach * 0.6, y - 0.02),
-        ]
-        parts.append(curve(leaf, closed=True, fill="paper"))
+        leaf = [(0.0, 0.0), (0.5, -0.2), (1.0, -0.18), (0.6, -0.02)]
+        parts.append(curve([(side * reach * a, y + b) for a, b in leaf], closed=True, fill="paper"))
     if dice.chance(0.2) and not bitten:
         parts += [oval((0, 0.1), (0.2, 0.3), fill="none"), dot((-0.06, 0.1), 0.05), dot((0.06, 0.1), 0.05)]
     elif dice.chance(0.45):
@@ -214,10 +199,8 @@ def ladder(dice: Dice) -> Shape:
     rungs = dice.count(4, 8)
     parts: list[Stroke] = []
     if dice.chance(0.3):
-        parts += [
-            line((head, -0.9), (foot + 0.45, 0.95)),
-            line((-head + 0.1, -0.9), (foot - 0.05, 0.8), essential=False),
-        ]
+        parts.append(line((head, -0.9), (foot + 0.45, 0.95)))
+        parts.append(line((0.1 - head, -0.9), (foot - 0.05, 0.8), essential=False))
     wide = dice.chance(0.35)
     for side in (-1, 1):
         parts.append(line((side * head, -0.95), (side * foot, 0.95)))

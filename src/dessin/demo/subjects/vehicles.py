@@ -35,9 +35,8 @@ def _sails(dice: Dice, top: float) -> list[Stroke]:
     if dice.chance(0.5):
         parts.append(polygon((mast + 0.04, peak + 0.05), (mast + reach, foot), (mast + 0.04, foot)))
     else:
-        parts.append(
-            curve([(mast, peak), (mast + reach * 0.8, 0.5 * (peak + foot)), (mast + reach * 0.9, foot)])
-        )
+        belly = (mast + reach * 0.8, 0.5 * (peak + foot))
+        parts.append(curve([(mast, peak), belly, (mast + reach * 0.9, foot)]))
         parts.append(line((mast + reach * 0.9, foot), (mast, foot)))
     if dice.chance(0.6):
         parts.append(polygon((mast - 0.04, peak + 0.2), (mast - reach * 0.8, foot), (mast - 0.04, foot)))
@@ -75,9 +74,8 @@ def car(dice: Dice) -> Shape:
         panes = [(-0.45, -0.05), (0.03, 0.42)]
     elif kind == "beetle":
         body = box(-0.95, belt + 0.08, 0.95, sill, fill="none")
-        parts.append(
-            curve([(-0.95, sill), (-0.8, belt), (-0.3, roof), (0.3, roof), (0.8, belt), (0.95, sill)])
-        )
+        shell = [(-0.95, sill), (-0.8, belt), (-0.3, roof), (0.3, roof), (0.8, belt), (0.95, sill)]
+        parts.append(curve(shell))
         panes = [(-0.4, -0.03), (0.05, 0.42)]
     elif kind == "van":
         parts.append(polygon((-0.92, belt), (-0.9, roof), (0.5, roof), (0.75, belt)))
@@ -86,10 +84,9 @@ def car(dice: Dice) -> Shape:
         parts.append(polygon((0.0, belt), (0.05, roof), (0.45, roof), (0.65, belt)))
         panes = [(0.1, 0.45)]
     parts.append(body)
+    sash, lintel = belt - 0.04, roof + 0.08
     parts += [
-        polygon(
-            (a, belt - 0.04), (a + 0.05, roof + 0.08), (b - 0.05, roof + 0.08), (b, belt - 0.04), fill="none"
-        )
+        polygon((a, sash), (a + 0.05, lintel), (b - 0.05, lintel), (b, sash), fill="none")
         for a, b in panes[: dice.count(1, len(panes))]
     ]
     for x in (-dice.between(0.48, 0.6), dice.between(0.48, 0.6)):

@@ -1,0 +1,86 @@
+"""Small drawings and charts for a run's report, as `data:` addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from dessin.collection.readers import Collection, read_collection
+from dessin.errors import DessinError
+from dessin.html.pictures import ACCENT, SECOND, figure_data_uri, image_data_uri, new_figure
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.fit import prepare
+from dessin.images.spec import ImageSpec
+from dessin.training.curve import CurveRow
+
+_SIDE = 112
+
+
+class Thumbnails:
+    """The drawings of a collection at 112 px; an address is empty where a drawing is not there any more."""
+
+    def __init__(self, data: Path | None) -> None:
+        self._data = data
+        self._made: dict[str, str] = {}
+
+    @cached_property
+    def _collection(self) -> Collection | None:
+        try:
+            return read_collection(self._data) if self._data is not None else None
+        except DessinError:
+            return None
+
+    @property
+    def available(self) -> bool:
+        return self._collection is not None
+
+    def uri(self, image_id: str) -> str:
+        """The drawing as a `data:` address, made once."""
+        if image_id not in self._made:
+            self._made[image_id] = self._make(image_id)
+        return self._made[image_id]
+
+    def _make(self, image_id: str) -> str:
+        if self._collection is None:
+            return ""
+        try:
+            decoded = decode(read_image_bytes(self._collection.path(image_id)))
+        except (Unreadable, OSError):
+            return ""
+        pixels = prepare(decoded.pixels, ImageSpec(size=_SIDE), "bicubic")
+        return image_data_uri(pixels.transpose(1, 2, 0).copy(), kind="webp", quality=70)
+
+
+def curve_charts(curve: Sequence[CurveRow], best_epoch: int | None) -> tuple[str, ...]:
+    """Charts of the losses and of the validation accuracy, epoch by epoch; empty without a curve."""
+    if not curve:
+        return ()
+    epochs = [row.epoch for row in curve]
+    losses: dict[str, list[float | None]] = {
+        "training": [row.train_loss for row in curve],
+        "validation": [row.validation_loss for row in curve],
+    }
+    charts = [_chart("Loss", epochs, losses, best_epoch)]
+    accuracy = [row.validation_accuracy for row in curve]
+    if None not in accuracy:
+        percent: dict[str, list[float | None]] = {"validation": [100 * a for a in accuracy if a is not None]}
+        charts.append(_chart("Accuracy on the validation fold, %", epochs, percent, best_epoch))
+    return tuple(charts)
+
+
+def _chart(title: str, epochs: list[int], lines: dict[str, list[float | None]], best: int | None) -> str:
+    figure, axes = new_figure(5.4, 2.9)
+    colours = {"training": SECOND, "validation": ACCENT}
+    for name, values in lines.items():
+        if None in values:
+            continue
+        axes.plot(epochs, values, color=colours[name], linewidth=2, marker="o", markersize=4, label=name)
+    if best is not None:
+        axes.axvline(best, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: epoch {best}")
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel("epoch")
+    axes.set_xticks(epochs[:: max(1, len(epochs) // 10)])
+    axes.margins(x=0.04)
+    axes.legend(loc="best", fontsize=10)
+    return figure_data_uri(figure)
