@@ -51,7 +51,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 
 
 def test_csv_round_trip_with_awkward_values(tmp_path: Path) -> None:
-    rows = [("a,b", 'quote"d', "two\nlines"), ("é", "", " x ")]
+    rows = [("a,b", 'quote"d', "two\nlines"), ("é", "a\u2028b", " x ")]
     files.write_csv(tmp_path / "t.csv", ("x", "y", "z"), rows, comment="made by a test")
     comment, read = files.read_csv(tmp_path / "t.csv", ("x", "y", "z"))
     assert comment == "made by a test"
@@ -101,3 +101,11 @@ def test_the_lock_excludes_another_process(tmp_path: Path) -> None:
         inside = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (inside.stdout.strip(), after.stdout.strip()) == ("held", "free")
+
+
+def test_only_what_was_written_is_synced(tmp_path: Path) -> None:
+    (tmp_path / "somebody-elses").mkdir()
+    os.mkfifo(tmp_path / "somebody-elses" / "pipe")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    files.write_text(tmp_path / "mine.txt", "x")
+    assert (tmp_path / "mine.txt").read_text() == "x"

@@ -28,7 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        _sync_tree(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
@@ -44,10 +44,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def _sync_tree(path: Path) -> None:
     if path.is_dir():
         for child in path.iterdir():
-            _sync(child)
+            _sync_tree(child)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -120,11 +124,13 @@ def read_csv(path: Path, required: Sequence[str]) -> tuple[str, list[dict[str, s
     Raises:
         DessinError: no file, a missing column, or a row with the wrong number of fields.
     """
-    lines = read_text(path).splitlines(keepends=True)
+    text = io.StringIO(read_text(path), newline="")
     comment = ""
-    if lines and lines[0].startswith("# "):
-        comment = lines.pop(0)[2:].rstrip("\r\n")
-    reader = csv.DictReader(lines, strict=True)
+    if text.read(2) == "# ":
+        comment = text.readline().rstrip("\r\n")
+    else:
+        text.seek(0)
+    reader = csv.DictReader(text, strict=True)
     columns = reader.fieldnames or []
     missing = [column for column in required if column not in columns]
     if missing:

@@ -60,6 +60,11 @@ def test_of_exact_copies_in_a_class_the_first_stays() -> None:
     }
 
 
+def test_copies_in_one_class_are_found_though_both_are_linked_to_another_class() -> None:
+    issues = [duplicate("dog/1", "cat/1"), duplicate("dog/2", "cat/1")]
+    assert actions(issues, "exact_duplicate") == {"dog/1": "keep", "dog/2": "drop"}
+
+
 def test_an_unreadable_first_copy_does_not_stay() -> None:
     issues = [Issue("cat/1", "unreadable", 1.0), duplicate("cat/2", "cat/1"), duplicate("cat/3", "cat/1")]
     expected = {"cat/1": "drop", "cat/2": "keep", "cat/3": "drop"}
@@ -108,6 +113,11 @@ def test_unknown_kinds_and_issues_of_another_collection_are_refused() -> None:
         propose_curation([], MANIFEST, ["blanc"])
     with pytest.raises(DessinError, match="cow/1"):
         propose_curation([duplicate("cat/1", "cow/1")], MANIFEST, ["blank"])
+
+
+def test_half_a_pair_is_refused() -> None:
+    with pytest.raises(DessinError, match="does not name the other image"):
+        propose_curation([Issue("cat/1", "exact_duplicate", 1.0)], MANIFEST, ["blank"])
 
 
 def test_applying_drops_relabels_and_keeps() -> None:

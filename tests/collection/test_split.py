@@ -149,7 +149,7 @@ def test_uneven_photo_groups_still_give_every_class_a_fair_holdout() -> None:
     totals = np.sum(list(counts.values()), axis=0)
     assert np.ptp(totals[:-1]) <= 6
     assert abs(totals[-1] / len(labels) - 0.2) < 0.01
-    assert "too few groups to be validated in every fold" in describe_split(made)
+    assert "too few groups to be validated in every fold, 60" in describe_split(made)
 
 
 def test_a_class_of_two_groups_trains_in_every_fold_and_is_said_to_miss_the_holdout() -> None:
@@ -158,7 +158,7 @@ def test_a_class_of_two_groups_trains_in_every_fold_and_is_said_to_miss_the_hold
     folds = [row.fold for row in made.rows if row.label == "rare"]
     assert None not in folds
     assert len(set(folds)) == 2
-    assert "1 classes have no image in the holdout: rare" in describe_split(made)
+    assert "classes without an image in the holdout, 1: rare" in describe_split(made)
 
 
 def test_impossible_splits_are_refused_by_name() -> None:

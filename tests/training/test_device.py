@@ -21,7 +21,7 @@ def test_a_processor_computes_in_float32_unless_asked_otherwise() -> None:
 
 def test_bfloat16_where_there_is_none_is_refused() -> None:
     assert choose_precision("mps").value == "float32"
-    with pytest.raises(DessinError, match="train.precision: auto"):
+    with pytest.raises(DessinError, match=r"train\.precision: auto"):
         choose_precision("mps", "bfloat16")
 
 

@@ -17,7 +17,7 @@ from dessin.training.batches import batch_bounds, epoch_batches
 from dessin.training.data import PixelSource, TrainingData
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -31,7 +31,7 @@ class Stopping(TinyNet):
     def forward(self, pixels: Tensor) -> Tensor:
         self.left -= 1
         if self.left == 0:
-            raise Stopped
+            raise StoppedError
         return super().forward(pixels)
 
 
@@ -58,7 +58,7 @@ def test_stopped_anywhere_and_resumed_it_ends_with_the_same_bytes(
     nth: int, checkpoint_seconds: float, tmp_path: Path
 ) -> None:
     model, whole = run_tiny(tmp_path / "whole")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run_tiny(tmp_path / "broken", model=Stopping(nth), checkpoint_seconds=checkpoint_seconds)
     # What the process had in its generators must not matter.
     torch.manual_seed(nth)
@@ -72,7 +72,7 @@ def test_stopped_anywhere_and_resumed_it_ends_with_the_same_bytes(
 def test_both_optimisers_resume_to_the_byte(name: str, tmp_path: Path) -> None:
     recipe = make_settings(optimizer={"name": name})
     model, _ = run_tiny(tmp_path / "whole", recipe=recipe)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run_tiny(tmp_path / "broken", recipe=recipe, model=Stopping(4), checkpoint_seconds=0.0)
     again, _ = run_tiny(tmp_path / "broken", recipe=recipe, resume=True)
     assert final_bytes(tmp_path / "broken", again) == final_bytes(tmp_path / "whole", model)
@@ -197,7 +197,7 @@ def test_a_run_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
 def test_resuming_under_other_conditions_names_the_difference(
     changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run_tiny(tmp_path, model=Stopping(7))
     with pytest.raises(DessinError) as error:
         run_tiny(tmp_path, resume=True, **changes)

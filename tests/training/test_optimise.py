@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -19,7 +20,7 @@ def test_rates_rise_to_the_peak_and_fall_by_a_cosine() -> None:
     rates = [learning_rate_at(step, peak=1.0, warmup_steps=4, total_steps=24) for step in range(24)]
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert rates[14] == pytest.approx(0.5)
-    assert all(a > b > 0 for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert all(a > b > 0 for a, b in itertools.pairwise(rates[4:]))
     assert rates[-1] == pytest.approx(0.5 * (1 + math.cos(math.pi * 19 / 20)))
 
 

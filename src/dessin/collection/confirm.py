@@ -9,6 +9,8 @@ drawing of the same thing does not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +18,14 @@ from numpy.typing import NDArray
 from dessin.collection.hashing import SYMMETRIES, transform_pixels
 from dessin.collection.neighbours import Neighbours
 
-_COARSE, _FINE = 1.5, 1.0
+# Chosen on real drawings: of 3,125 and 4,300, no two that differ reach 0.95 with a bend below 0.045, but for
+# single straight lines; copies turned by 2 degrees need that bend and then agree to 0.99.
+SIMILARITY, SIMILARITY_BENT = 0.95, 0.985
+_SMALL_BEND = 0.045
+_LARGEST_BEND, _LARGEST_SHIFT = 0.12, 4.0
+_NO_NEED_TO_MOVE = 0.99
+_COARSE, _FINE = 1.5, 1.0  # blurs, in pixels of a signature
 _MARGIN = 6
-_LARGEST_TURN, _LARGEST_SHIFT = 0.12, 4.0
 _CHUNK = 2048
 
 Strokes = NDArray[np.float32]
@@ -44,16 +51,38 @@ def correlations(signatures: NDArray[np.uint8], pairs: Neighbours) -> NDArray[np
     return result
 
 
-def similarity(first: NDArray[np.uint8], second: NDArray[np.uint8], symmetry: int) -> float:
-    """How well `first` after a symmetry (by number) agrees with `second`, at most 1; signatures (S, S)."""
+@dataclass(frozen=True)
+class Agreement:
+    """The correlation of two drawings at a fine scale, at most 1, and how far one had to be bent for it."""
+
+    similarity: float
+    bend: float = 0.0
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether these are one drawing: the more one is bent, the better must it fit."""
+        return self.similarity >= (SIMILARITY if self.bend <= _SMALL_BEND else SIMILARITY_BENT)
+
+
+def compare(first: NDArray[np.uint8], second: NDArray[np.uint8], symmetry: int) -> Agreement:
+    """Compare `first` after a symmetry (by number) with `second`; both signatures (S, S)."""
     turned = _framed(transform_pixels(first, symmetry))
     other = _framed(second)
+    as_it_is = Agreement(_agreement(turned, other))
+    if as_it_is.similarity >= _NO_NEED_TO_MOVE:
+        return as_it_is
     motion = _small_motion(turned, other)
-    if motion is not None:
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        other = cv2.warpAffine(other, motion, turned.shape[::-1], flags=flags)
-    agreement = _normalised(_blurred(turned, _FINE)) * _normalised(_blurred(other, _FINE))
-    return round(min(float(agreement.sum()), 1.0), 4)
+    if motion is None:
+        return as_it_is
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = np.asarray(cv2.warpAffine(other, motion, turned.shape[::-1], flags=flags), dtype=np.float32)
+    bend = float(np.abs(motion[:, :2] - np.eye(2)).max())
+    return max(as_it_is, Agreement(_agreement(turned, moved), bend), key=lambda found: found.similarity)
+
+
+def _agreement(one: Strokes, other: Strokes) -> float:
+    product = _normalised(_blurred(one, _FINE)) * _normalised(_blurred(other, _FINE))
+    return round(min(float(product.sum()), 1.0), 4)
 
 
 def _small_motion(target: Strokes, moved: Strokes) -> Strokes | None:
@@ -66,10 +95,10 @@ def _small_motion(target: Strokes, moved: Strokes) -> Strokes | None:
         )
     except cv2.error:  # it did not converge: these two do not lie over each other
         return None
-    centre = np.float32([target.shape[1] / 2, target.shape[0] / 2])
-    turn = found[:, :2] - np.eye(2, dtype=np.float32)
-    shift = turn @ centre + found[:, 2]
-    small = np.abs(turn).max() <= _LARGEST_TURN and np.abs(shift).max() <= _LARGEST_SHIFT
+    centre = np.array([target.shape[1] / 2, target.shape[0] / 2])
+    bend = found[:, :2] - np.eye(2)
+    shift = bend @ centre + found[:, 2]
+    small = np.abs(bend).max() <= _LARGEST_BEND and np.abs(shift).max() <= _LARGEST_SHIFT
     return np.asarray(found, dtype=np.float32) if small else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dessin.collection.grouping import UnionFind
 from dessin.collection.issues import ISSUE_KINDS, Issue
-from dessin.errors import unknown
+from dessin.errors import DessinError, unknown
 
 DEFAULT_KINDS = ("unreadable", "exact_duplicate", "label_conflict")
 _PAIR_KINDS = ("exact_duplicate", "near_duplicate")
@@ -29,11 +29,17 @@ def dropped(issues: Sequence[Issue], labels: Mapping[str, str], kinds: Sequence[
     the first readable one, by image_id, stays. Every other kind drops the image that it names.
 
     Raises:
-        DessinError: an unknown kind.
+        DessinError: an unknown kind, or half a pair.
     """
     for kind in kinds:
         if kind not in ISSUE_KINDS:
             raise unknown("kind of issue", kind, ISSUE_KINDS)
+    for issue in issues:
+        if issue.issue in (*_PAIR_KINDS, "label_conflict") and issue.other_id not in labels:
+            raise DessinError(
+                f"The {issue.issue} of {issue.image_id} does not name the other image.",
+                do="Make the issues anew with dessin audit.",
+            )
     drops: dict[str, Drop] = {}
     for issue in sorted(issues, key=lambda i: (ISSUE_KINDS.index(i.issue), i.image_id, i.other_id)):
         if issue.issue in kinds and issue.issue not in (*_PAIR_KINDS, "label_conflict"):
@@ -59,7 +65,7 @@ def _conflicts(issues: Iterable[Issue], labels: Mapping[str, str]) -> dict[str, 
     for issue in sorted(issues, key=lambda i: (i.image_id, i.other_id)):
         if issue.issue == "exact_duplicate":
             copies.join(issue.image_id, issue.other_id)
-        if issue.issue == "label_conflict" and issue.other_id:
+        if issue.issue == "label_conflict":
             sides.setdefault(issue.image_id, issue.other_id)
             sides.setdefault(issue.other_id, issue.image_id)
     reasons = {i: f"label_conflict: also {other}, labelled {labels[other]}" for i, other in sides.items()}
@@ -73,19 +79,20 @@ def _conflicts(issues: Iterable[Issue], labels: Mapping[str, str]) -> dict[str, 
 
 
 def _copies(issues: Iterable[Issue], labels: Mapping[str, str], kind: str, gone: set[str]) -> dict[str, Drop]:
-    """The later images of each set of copies; exact copies link near ones, though only `kind` is dropped."""
+    """Of each set of copies, the later ones of each class; exact copies link near ones and stay."""
     sets: UnionFind[str] = UnionFind()
     members: dict[str, bool] = {}
     linking = _PAIR_KINDS[: _PAIR_KINDS.index(kind) + 1]
     for issue in issues:
-        if issue.issue in linking and labels[issue.image_id] == labels[issue.other_id]:
+        if issue.issue in linking:
             sets.join(issue.image_id, issue.other_id)
             for image_id in (issue.image_id, issue.other_id):
                 members[image_id] = members.get(image_id, False) or issue.issue == kind
-    first: dict[str, str] = {}
+    # Rows link to the first copy, which may be of another class: the copies of one class still are copies.
+    first: dict[tuple[str, str], str] = {}
     drops = {}
     for image_id in sorted(members.keys() - gone):
-        kept = first.setdefault(sets.find(image_id), image_id)
+        kept = first.setdefault((sets.find(image_id), labels[image_id]), image_id)
         if kept != image_id and members[image_id]:
             drops[image_id] = Drop(f"{kind}: a copy of {kept}", kept)
     return drops

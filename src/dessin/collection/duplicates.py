@@ -10,13 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.confirm import correlations, similarity
+from dessin.collection.confirm import compare, correlations
 from dessin.collection.hashing import SYMMETRIES, Symmetry
 from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes
 from dessin.collection.scan import Scan
 
-NEAR_SIMILARITY = 0.95
 _WORTH_A_LOOK = 0.6
 _IDENTITY_MARGIN = 0.02
 
@@ -88,10 +87,10 @@ def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, 
         if one == other:
             continue
         for symmetry in symmetries:
-            value = similarity(scan.signatures[rows[i]], scan.signatures[rows[j]], symmetry)
-            if value >= NEAR_SIMILARITY:
+            found = compare(scan.signatures[rows[i]], scan.signatures[rows[j]], symmetry)
+            if found.confirmed:
                 leader[max(one, other)] = min(one, other)
-                yield i, j, symmetry, value
+                yield i, j, symmetry, found.similarity
                 break
 
 

@@ -17,16 +17,16 @@ FaultIssue = Literal[
 
 
 class PlantedFault(Section):
-    """`issue` is the name that the audit must use; a pair is found from either side.
+    """`issue` is the name that the audit must use, and its detail begins with one of `details` (if any).
 
-    `symmetries` are those by which one image of the pair becomes the other: one way or its inverse.
+    A pair may be found from either side, so a quarter turn has two names.
     """
 
     what: str
     issue: FaultIssue
     image_id: str
     other_id: str = ""
-    symmetries: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 class AnswerKey(Section):

@@ -22,7 +22,7 @@ _SYMMETRIES: dict[str, Symmetry] = {
     "rot180": lambda pixels: np.rot90(pixels, 2),
 }
 # Which way a quarter turn is counted, and from which image of the pair, is the auditor's choice.
-_ACCEPTED = {"rot90": ("rot90", "rot270")}
+_INVERSES = {"rot90": ("rot90", "rot270")}
 
 
 class _Planter:
@@ -58,13 +58,9 @@ class _Planter:
             pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
         return self.add(label, suffix, encode_pixels(np.ascontiguousarray(pixels), suffix))
 
-    def note(
-        self, what: str, issue: FaultIssue, image_id: str, other_id: str = "", symmetry: str = ""
-    ) -> None:
-        symmetries = _ACCEPTED.get(symmetry, (symmetry,)) if symmetry else ()
-        fault = PlantedFault(
-            what=what, issue=issue, image_id=image_id, other_id=other_id, symmetries=symmetries
-        )
+    def note(self, what: str, issue: FaultIssue, image_id: str, other_id: str = "", detail: str = "") -> None:
+        details = _INVERSES.get(detail, (detail,)) if detail else ()
+        fault = PlantedFault(what=what, issue=issue, image_id=image_id, other_id=other_id, details=details)
         self.faults.append(fault)
 
 
@@ -89,11 +85,13 @@ def _plant_copies(planter: _Planter) -> None:
     for label, number in (("bird", 4), ("house", 9)):
         source = planter.drawing(label, number)
         copy = planter.copy_file(source, label)
-        planter.note("a copy of the file", "exact_duplicate", copy, source)
-    for label, number, suffix in (("car", 6, ".png"), ("flower", 2, ".bmp")):
+        planter.note("a copy of the file", "exact_duplicate", copy, source, "bytes")
+    for label, number in (("car", 6), ("flower", 2)):
         source = planter.drawing(label, number)
+        # Never the source's own format, which could give the very same bytes.
+        suffix = ".bmp" if source.endswith(".png") else ".png"
         copy = planter.copy_pixels(source, label, "identity", suffix)
-        planter.note("the same pixels in another kind of file", "exact_duplicate", copy, source)
+        planter.note("the same pixels in another kind of file", "exact_duplicate", copy, source, "pixels")
 
 
 def _plant_turned_copies(planter: _Planter) -> None:
@@ -114,10 +112,10 @@ def _plant_turned_copies(planter: _Planter) -> None:
 def _plant_in_wrong_folders(planter: _Planter) -> None:
     source = planter.drawing("apple", 4)
     copy = planter.copy_file(source, "cup")
-    planter.note("one file in two classes", "label_conflict", copy, source)
+    planter.note("one file in two classes", "label_conflict", copy, source, "bytes")
     source = planter.drawing("house", 2)
     copy = planter.copy_pixels(source, "boat", "hflip", ".jpg", 0.8)
-    planter.note("a mirrored copy in another class", "label_conflict", copy, source)
+    planter.note("a mirrored copy in another class", "label_conflict", copy, source, "hflip")
 
 
 def _plant_bad_files(planter: _Planter, seed: int) -> None:

@@ -53,5 +53,5 @@ def describe_groups(items: Sequence[Item], group_by: str) -> str:
     """How many groups there are and how many images have none."""
     groups = {item.group for item in items if item.group}
     alone = sum(not item.group for item in items)
-    rest = f"{alone:,} images have no group" if alone else "every image has one"
-    return f"{len(groups):,} groups by {group_by}; {rest}"
+    rest = f"images without one: {alone:,}" if alone else "every image has one"
+    return f"groups by {group_by}: {len(groups):,}; {rest}"

@@ -47,7 +47,7 @@ def unbalanced(split: Split) -> tuple[str, ...]:
     lines = []
     absent = [label for label, parts in counts.items() if split.holdout and not parts[-1]]
     if absent:
-        lines.append(f"{len(absent):,} classes have no image in the holdout: {listing(absent)}")
+        lines.append(f"classes without an image in the holdout, {len(absent):,}: {listing(absent)}")
     lacking = {
         label: [str(fold) for fold in range(split.folds) if not parts[fold]]
         for label, parts in counts.items()
@@ -58,7 +58,7 @@ def unbalanced(split: Split) -> tuple[str, ...]:
         where = ", ".join(f"{per_fold[str(fold)]:,} in fold {fold}" for fold in range(split.folds))
         named = listing([f"{label} (fold {', '.join(folds)})" for label, folds in lacking.items()])
         lines.append(
-            f"{len(lacking):,} classes have too few groups to be validated in every fold ({where}): {named}"
+            f"classes with too few groups to be validated in every fold, {len(lacking):,} ({where}): {named}"
         )
     uneven = [
         f"{label} ({', '.join(map(str, parts[:-1]))})"
@@ -66,5 +66,7 @@ def unbalanced(split: Split) -> tuple[str, ...]:
         if label not in lacking and max(parts[:-1]) - min(parts[:-1]) > max(1, _UNEVEN * min(parts[:-1]))
     ]
     if uneven:
-        lines.append(f"{len(uneven):,} classes are uneven, as their groups differ in size: {listing(uneven)}")
+        lines.append(
+            f"classes uneven over folds, as their groups differ in size, {len(uneven):,}: {listing(uneven)}"
+        )
     return tuple(lines)

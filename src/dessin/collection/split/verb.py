@@ -43,7 +43,8 @@ def split(
     if changes:
         say(describe_curation(changes, manifest))
     scan = scan_images(manifest)
-    unreadable = sorted(unreadable_images(manifest, scan))
+    dropped = {change.image_id for change in changes.changes if change.action == "drop"} if changes else set()
+    unreadable = sorted(unreadable_images(manifest, scan) - dropped)
     if unreadable:
         warn(f"{len(unreadable):,} unreadable images are left out of the split: {listing(unreadable)}")
     pairs = find_duplicates(manifest, scan)

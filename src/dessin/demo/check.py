@@ -1,0 +1,78 @@
+"""Was every planted fault found? The audit's issues and the split, held against the answer key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dessin.collection.issues import Issue
+from dessin.collection.split import Split
+from dessin.demo.answer_key import AnswerKey, PlantedFault
+
+# Of these, a clean doodle has none; faint or crowded pages, on the other hand, are drawn on purpose.
+_ALARMS = ("unreadable", "exact_duplicate", "near_duplicate", "label_conflict", "blank")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that had to hold: `found` says whether it does, `said` what the audit or the split says."""
+
+    what: str
+    image_id: str
+    found: bool
+    said: str
+
+
+def check_answers(key: AnswerKey, issues: Iterable[Issue], split: Split) -> tuple[Finding, ...]:
+    """A finding for every planted fault, then for what the split must keep apart or together."""
+    issues = tuple(issues)
+    faults = [_check_fault(fault, issues) for fault in key.faults]
+    sides = [
+        _check_side(fault, split) for fault in key.faults if fault.other_id or fault.issue == "unreadable"
+    ]
+    listed = {row.image_id for row in split.rows} | {issue.image_id for issue in issues}
+    litter = [
+        Finding("not an image of the collection", path, path not in listed, "passed over")
+        for path in key.skipped
+    ]
+    return (*faults, *sides, *litter)
+
+
+def false_alarms(key: AnswerKey, issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    """Issues about sound drawings: copies that are none, and sound files called unreadable or blank."""
+    pairs = {frozenset((fault.image_id, fault.other_id)) for fault in key.faults if fault.other_id}
+    alone = {(fault.image_id, fault.issue) for fault in key.faults}
+    return tuple(
+        issue
+        for issue in issues
+        if issue.issue in _ALARMS
+        and (issue.image_id, issue.issue) not in alone
+        and frozenset((issue.image_id, issue.other_id)) not in pairs
+    )
+
+
+def _check_fault(fault: PlantedFault, issues: tuple[Issue, ...]) -> Finding:
+    """A pair may be reported from either of its images."""
+    planted = {fault.image_id, fault.other_id}
+    about = [issue for issue in issues if issue.image_id in planted]
+    matching = [
+        issue
+        for issue in about
+        if issue.issue == fault.issue
+        and {issue.image_id, issue.other_id} == planted
+        and (not fault.details or issue.detail.startswith(fault.details))
+    ]
+    shown = matching or about
+    said = "; ".join(f"{issue.issue} {issue.detail}".strip() for issue in shown[:2]) or "nothing"
+    return Finding(fault.what, fault.image_id, bool(matching), said)
+
+
+def _check_side(fault: PlantedFault, split: Split) -> Finding:
+    sides = {row.image_id: "holdout" if row.fold is None else f"fold {row.fold}" for row in split.rows}
+    found = [sides[image_id] for image_id in (fault.image_id, fault.other_id) if image_id in sides]
+    if fault.issue == "unreadable":
+        return Finding(
+            f"{fault.what}: not in the split", fault.image_id, not found, " ".join(found) or "left out"
+        )
+    said = " and ".join(found) if len(found) == 2 else f"{len(found)} of 2 kept"
+    return Finding(f"{fault.what}: on one side", fault.image_id, len(set(found)) < 2, said)

@@ -1,0 +1,85 @@
+"""The verb `demo`: the whole path on generated doodles, then the audit held against the answer key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.collection.issues import Issue
+from dessin.demo.answer_key import DRAWINGS_FOLDER
+from dessin.demo.check import Finding, check_answers, false_alarms
+from dessin.demo.doodles import generate_doodles
+from dessin.errors import DessinError
+from dessin.experiments.auto import AutoResult, auto
+from dessin.progress import say
+
+MODELS = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
+BUDGET = "3m"
+_RESULT_FOLDER = "result"
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What `auto` made of the doodles, and how it compares with the answer key."""
+
+    auto: AutoResult
+    findings: tuple[Finding, ...]
+    alarms: tuple[Issue, ...]
+
+
+def demo(
+    *,
+    out: str | Path = "demo-out",
+    budget: str = BUDGET,
+    models: Sequence[str] = MODELS,
+    classes: int = 16,
+    per_class: int = 30,
+    seed: int = 0,
+) -> DemoResult:
+    """Generate doodles into `out/drawings`, run `auto` on them, and check that every planted fault was found.
+
+    Raises:
+        DessinError: a planted fault was missed, or anything that `auto` refuses.
+    """
+    folder = Path(out)
+    key = generate_doodles(folder, classes=classes, per_class=per_class, seed=seed)
+    say(f"Drew {key.images:,} doodles of {len(key.classes)} classes, with {len(key.faults)} planted faults.")
+    result = auto(
+        folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=models, seed=seed
+    )
+    findings = check_answers(key, result.audit.issues, result.split)
+    alarms = false_alarms(key, result.audit.issues)
+    say("\n== planted / found")
+    for line in describe_findings(findings, alarms):
+        say(line)
+    _require_all(findings, folder)
+    say(f"\nThe report: {result.report}")
+    return DemoResult(result, findings, alarms)
+
+
+def describe_findings(findings: Sequence[Finding], alarms: Sequence[Issue]) -> list[str]:
+    """The table that the demo prints: what was planted, where, whether it was found, and what was said."""
+    what = max(len(finding.what) for finding in findings)
+    where = max(len(finding.image_id) for finding in findings)
+    lines = [
+        f"{'found ' if finding.found else 'MISSED'}  {finding.what:<{what}}  {finding.image_id:<{where}}  "
+        f"{finding.said}"
+        for finding in findings
+    ]
+    found = sum(finding.found for finding in findings)
+    lines.append(f"{found} of {len(findings)} as the answer key has it; {len(alarms)} false alarms")
+    lines += [f"false alarm: {a.issue} {a.image_id} {a.other_id} {a.detail}".rstrip() for a in alarms]
+    return lines
+
+
+def _require_all(findings: Sequence[Finding], folder: Path) -> None:
+    missed = [
+        f"{finding.what}, {finding.image_id} ({finding.said})" for finding in findings if not finding.found
+    ]
+    if missed:
+        raise DessinError(
+            f"{len(missed)} of {len(findings)} planted faults are not as the answer key has them: "
+            f"{'; '.join(missed)}.",
+            do=f"Compare {folder / 'answer_key.json'} with the audit's issues.csv, and report this as a defect.",
+        )

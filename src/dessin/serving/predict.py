@@ -1,0 +1,81 @@
+"""The verb `predict`: names and probabilities for files, folders or a contest's test list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dessin.collection.readers.collection import listing
+from dessin.errors import DessinError
+from dessin.files import write_csv
+from dessin.models.bundle import BundleCard
+from dessin.progress import say, warn
+from dessin.serving.inputs import find_images
+from dessin.serving.predictor import ImageFile, Predictions, Predictor
+
+COLUMNS = ("image_id", "predicted", "name", "probability")
+
+
+def predict(model: str | Path, paths: Sequence[str | Path], *, out: str | Path, top: int = 5) -> Predictions:
+    """Classify images and write a CSV: image_id, predicted, name, probability, top2.. with theirs, reason.
+
+    An unreadable image keeps its row, with its reason and no prediction; so does one whose probability is
+    below the bundle's threshold (`reason` says so, and `top2` on still name what it might be).
+
+    Raises:
+        DessinError: no model, no images, or not one image that can be read.
+    """
+    predictor = Predictor.load(model)
+    files = find_images([Path(path) for path in paths])
+    predictions = predictor.predict_files(files)
+    if not predictions.image_ids:
+        first = predictions.unreadable[0]
+        raise DessinError(
+            f"Not one of {len(files):,} images can be read; the first is {first.image_id}: {first.reason}.",
+            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+        )
+    top = min(top, len(predictor.card.classes))
+    columns = [*COLUMNS, *(name for k in range(2, top + 1) for name in (f"top{k}", f"top{k}_probability"))]
+    rows = table(files, predictions, predictor.card, top)
+    write_csv(Path(out), [*columns, "reason"], rows)
+    _say(predictions, predictor.card, Path(out))
+    return predictions
+
+
+def table(
+    files: Sequence[ImageFile], predictions: Predictions, card: BundleCard, top: int
+) -> list[list[str]]:
+    """The rows of the CSV, one an image in the order of `files`."""
+    place = {image_id: row for row, image_id in enumerate(predictions.image_ids)}
+    reasons = {refused.image_id: refused.reason for refused in predictions.unreadable}
+    rows = []
+    for file in files:
+        if file.image_id in reasons:
+            rows.append([file.image_id, *[""] * (2 * top + 1), reasons[file.image_id]])
+            continue
+        probabilities = predictions.probabilities[place[file.image_id]]
+        # A stable sort: equal probabilities keep the order of the classes.
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        labels = [card.classes[column] for column in best]
+        written = [f"{probabilities[column]:.6f}" for column in best]
+        others = [text for pair in zip(labels[1:], written[1:], strict=True) for text in pair]
+        reason = ""
+        label, name = labels[0], card.names.get(labels[0], labels[0])
+        if probabilities[best[0]] < card.threshold:
+            reason = f"below the threshold {card.threshold:.3f}: {label}"
+            label = name = ""
+        rows.append([file.image_id, label, name, written[0], *others, reason])
+    return rows
+
+
+def _say(predictions: Predictions, card: BundleCard, out: Path) -> None:
+    best = predictions.probabilities.argmax(axis=1)
+    counts = Counter(card.classes[column] for column in best)
+    common = [f"{card.names.get(label, label)} {count:,}" for label, count in counts.most_common(5)]
+    say(f"{len(best):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}")
+    if predictions.unreadable:
+        named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
+        warn(f"{len(named):,} images could not be read and have no prediction: {listing(named)}")
