@@ -30,7 +30,9 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 
 install: $(VENV)/.installed
 
+# A former demo in the same place is replaced; anything else there is left alone, and refused.
 demo: install
+	@[ ! -f $(OUT)/answer_key.json ] || rm -rf $(OUT)
 	$(BIN)/dessin demo --out $(OUT)
 
 test: lint types imports unit

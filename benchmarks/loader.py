@@ -1,8 +1,8 @@
 """How much of the speed of the bare model is left in the real training loop.
 
-Images a second through `fit` (order, gathering from the pixel store, plans, augmentation, learning rate, checks)
-divided by images a second of the same model, optimiser and loss on one batch that lies in memory. Both in turn,
-so that a change of the machine's mood meets both; medians. Run from the repository root:
+Images a second through `fit` (order, gathering from the pixel store, plans, augmentation, learning rate,
+checks) divided by images a second of the same model, optimiser and loss on one batch that lies in memory.
+Both in turn, so that a change of the machine's mood meets both; medians. Run from the repository root:
 
     python benchmarks/loader.py --data DATA [--backbone tf_efficientnet_lite0] [--size 128]
 """

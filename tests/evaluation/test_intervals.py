@@ -20,7 +20,7 @@ def clustered(seed: int, groups: int, size: int, mean: float) -> tuple[np.ndarra
 
 @pytest.mark.parametrize(("groups", "size", "mean"), [(20, 4, 0.6), (60, 4, 0.85)])
 def test_the_interval_holds_the_truth_about_95_times_in_100(groups: int, size: int, mean: float) -> None:
-    trials, grouped, alone = 200, 0, 0
+    trials, grouped, alone = 120, 0, 0
     for trial in range(trials):
         values, index = clustered(trial, groups, size, mean)
         inside = bootstrap_mean(values, index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dessin.collection.split import Split, make_split
@@ -52,7 +54,7 @@ def test_training_validation_and_holdout_never_meet() -> None:
         train, validation = ({row.image_id for row in rows} for rows in (plan.train, plan.validation))
         held_out = {row.image_id for row in split.held_out()}
         assert train | validation | held_out == {row.image_id for row in split.rows}
-        assert not (train & validation or train & held_out or validation & held_out)
+        assert len(train) + len(validation) + len(held_out) == len(split.rows)
 
 
 def test_fold_none_trains_on_all_but_the_holdout() -> None:
@@ -101,7 +103,5 @@ def test_a_fold_that_does_not_exist_is_refused(fold: int, seen: str) -> None:
 def test_a_class_without_a_training_image_is_refused() -> None:
     split = a_split({"a": 9, "b": 9})
     rows = tuple(row for row in split.rows if row.label == "a" or row.fold in (0, None))
-    from dataclasses import replace
-
     with pytest.raises(DessinError, match="no image to train on: b"):
         rows_of(replace(split, rows=rows), make_recipe({}))

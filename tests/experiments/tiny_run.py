@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 
 from dessin.collection.manifest import build_manifest
@@ -36,6 +40,15 @@ def make_drawings(folder: Path) -> Path:
             noisy = page - random.integers(0, 30, page.shape).astype(np.uint8) * (page > 128)
             Image.fromarray(noisy.astype(np.uint8)).save(folder / label / f"{i:02d}.png")
     return folder
+
+
+@contextmanager
+def apart(folder: Path) -> Iterator[Path]:
+    """For fixtures that several tests share: a cache of its own, and one thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        torch.set_num_threads(1)
+        yield folder
 
 
 def make_tiny_split(data: Path, path: Path, *, holdout: float = 0.25, folds: int = 3) -> Path:

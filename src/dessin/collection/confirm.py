@@ -108,9 +108,7 @@ def _framed(signature: NDArray[np.generic]) -> Strokes:
 
 
 def _blurred(image: NDArray[np.generic], sigma: float) -> Strokes:
-    blurred = cv2.GaussianBlur(
-        image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
-    )
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     return np.asarray(blurred, dtype=np.float32)
 
 

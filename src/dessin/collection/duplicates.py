@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.confirm import compare, correlations
+from dessin.collection.grouping import UnionFind
 from dessin.collection.hashing import SYMMETRIES, Symmetry
 from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes
@@ -40,17 +41,17 @@ def find_duplicates(manifest: Manifest, scan: Scan) -> tuple[Pair, ...]:
 
     A cluster of n images gives n - 1 pairs, most of them with its first image, so that a thousand copies do
     not make half a million pairs; joined transitively they give the cluster. Blank images are compared by
-    bytes and pixels only, and unreadable ones by bytes.
+    bytes and pixels only, and unreadable ones are left out.
     """
-    order = sorted(range(len(manifest.rows)), key=lambda row: manifest.rows[row].image_id)
+    readable = [row for row, measured in enumerate(scan.measurements) if measured.readable]
+    order = sorted(readable, key=lambda row: manifest.rows[row].image_id)
     ids = [manifest.rows[row].image_id for row in order]
     pairs: list[Pair] = []
-    # A file that cannot be opened has no digest; it equals only itself.
-    digests = [manifest.rows[row].sha256 or row for row in order]
+    digests = [manifest.rows[row].sha256 for row in order]
     kept, same = _first_of_each(range(len(order)), digests)
     pairs += [Pair(ids[i], ids[j], "bytes", "identity", 1.0) for i, j in same]
     pixels = [scan.measurements[row].pixel_digest for row in order]
-    kept, same = _first_of_each([i for i in kept if pixels[i]], pixels)
+    kept, same = _first_of_each(kept, pixels)
     pairs += [Pair(ids[i], ids[j], "pixels", "identity", 1.0) for i, j in same]
     drawn = [i for i in kept if not scan.measurements[order[i]].blank]
     rows = np.array([order[i] for i in drawn], dtype=np.int64)
@@ -61,11 +62,9 @@ def find_duplicates(manifest: Manifest, scan: Scan) -> tuple[Pair, ...]:
     return tuple(sorted(pairs, key=lambda pair: (pair.first, pair.second)))
 
 
-def _first_of_each(
-    rows: Sequence[int], keys: Sequence[Hashable]
-) -> tuple[list[int], list[tuple[int, int]]]:
+def _first_of_each(rows: Sequence[int], keys: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
     """The rows whose key comes up for the first time, and (first, later) for the others."""
-    first: dict[Hashable, int] = {}
+    first: dict[str, int] = {}
     repeated = [(first[keys[row]], row) for row in rows if first.setdefault(keys[row], row) != row]
     return list(first.values()), repeated
 
@@ -74,30 +73,20 @@ def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, 
     """(i, j, symmetry, similarity) of confirmed pairs among `rows`, thinned to a spanning forest."""
     candidates = near_hashes(scan.hashes[rows])
     likeness = correlations(scan.signatures[rows], candidates)
-    leader = list(range(len(rows)))
-
-    def root(member: int) -> int:
-        while leader[member] != member:
-            leader[member] = leader[leader[member]]
-            member = leader[member]
-        return member
-
+    sets: UnionFind[int] = UnionFind()
     for (i, j), symmetries in _likely(candidates, likeness):
-        one, other = root(i), root(j)
-        if one == other:
+        if sets.find(i) == sets.find(j):
             continue
         for symmetry in symmetries:
             found = compare(scan.signatures[rows[i]], scan.signatures[rows[j]], symmetry)
             if found.confirmed:
-                leader[max(one, other)] = min(one, other)
+                sets.join(i, j)
                 yield i, j, symmetry, found.similarity
                 break
 
 
-def _likely(
-    pairs: Neighbours, likeness: NDArray[np.float64]
-) -> Iterator[tuple[tuple[int, int], list[int]]]:
-    """Each pair worth a closer look, with its symmetries, the likeliest first; the identity wins a near tie."""
+def _likely(pairs: Neighbours, likeness: NDArray[np.float64]) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """Each pair worth a closer look, with its symmetries, likeliest first; the identity wins a near tie."""
     preferred = likeness + np.where(pairs.symmetry == 0, _IDENTITY_MARGIN, 0.0)
     order = np.lexsort((pairs.symmetry, -preferred, pairs.second, pairs.first))
     order = order[likeness[order] >= _WORTH_A_LOOK]

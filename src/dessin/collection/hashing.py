@@ -9,12 +9,13 @@ transform gives all eight hashes.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
+Pixel = TypeVar("Pixel", bound=np.generic)
 Symmetry = Literal["identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "transverse"]
 SYMMETRIES: tuple[Symmetry, ...] = get_args(Symmetry)
 # Each symmetry is a transposition (or not), then flips. Rotations turn counterclockwise, as numpy.rot90.
@@ -28,8 +29,20 @@ _ODD_ACROSS = np.uint64(sum(1 << (8 * u + v) for u in range(8) for v in range(1,
 _ODD_DOWN = np.uint64(sum(1 << (8 * u + v) for u in range(1, 8, 2) for v in range(8)))
 
 
-def perceptual_hashes(signatures: NDArray[np.uint8]) -> Hashes:
-    """Hashes (N,) uint64 of square signatures (N, S, S) uint8; the mean (bit 0) is left out."""
+def folded(signatures: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Each signature laid over its mirror images: the sum's upper left quarter, (N, S / 2, S / 2).
+
+    Its hash does not change with a flip. It serves drawings that are their own mirror image: their odd
+    frequencies vanish, and the signs of these, half of a plain hash, are left to noise.
+    """
+    half = signatures.shape[-1] // 2
+    wide = signatures.astype(np.uint16)
+    upright = wide[:, :half] + wide[:, : half - 1 : -1]
+    return np.asarray(upright[..., :half] + upright[..., : half - 1 : -1], dtype=np.uint16)
+
+
+def perceptual_hashes(signatures: NDArray[np.integer]) -> Hashes:
+    """Hashes (N,) uint64 of square signatures (N, S, S); the mean (bit 0) is left out."""
     side = signatures.shape[-1]
     waves = _cosines(side)
     hashes = np.empty(len(signatures), dtype=np.uint64)
@@ -45,7 +58,7 @@ def perceptual_hashes(signatures: NDArray[np.uint8]) -> Hashes:
 
 def _cosines(side: int) -> NDArray[np.float32]:
     angles = np.outer(np.arange(_SIDE), 2 * np.arange(side) + 1) * (np.pi / (2 * side))
-    return np.cos(angles).astype(np.float32)
+    return np.asarray(np.cos(angles), dtype=np.float32)
 
 
 def transpose_hashes(hashes: Hashes) -> Hashes:
@@ -75,7 +88,7 @@ def transform_hashes(hashes: Hashes, symmetry: int) -> Hashes:
     return (transpose_hashes(hashes) if _TRANSPOSED[symmetry] else hashes) ^ flip_mask(symmetry)
 
 
-def transform_pixels(images: NDArray[np.generic], symmetry: int) -> NDArray[np.generic]:
+def transform_pixels(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
     """Square images (..., S, S) after a symmetry (by number), as a view."""
     if _TRANSPOSED[symmetry]:
         images = np.swapaxes(images, -1, -2)

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.collection.signature import SIGNATURE_SIDE, draw_signature
 from dessin.images.decode import Decoded, Unreadable, decode
 from dessin.images.ink import background, ink_mask
 
-SIGNATURE_SIDE = 64
-THUMBNAIL_SIDE = 96
+THUMBNAIL_SIDE = 128
 _WORKING_SIDE = 512
 _OBJECT_SIDE = 128
 _BLANK_INK = 0.0004
@@ -91,7 +91,7 @@ def measure(data: bytes) -> Measured:
         second_gap=second_gap,
         pixel_digest=_pixel_digest(decoded.pixels),
     )
-    return Measured(measurement, _signature(strength, mask), _thumbnail(decoded.pixels))
+    return Measured(measurement, draw_signature(strength, mask), _thumbnail(decoded.pixels))
 
 
 def unreadable(reason: str) -> Measured:
@@ -128,7 +128,7 @@ def _contrast(strength: Pixels) -> float:
 
 def _pixel_digest(pixels: Pixels) -> str:
     digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
@@ -167,43 +167,6 @@ def _share_inside(boxes: NDArray[np.int32], outer: NDArray[np.int32]) -> NDArray
     end = np.minimum(boxes[:, :2] + boxes[:, 2:4], outer[:2] + outer[2:4])
     inside = np.clip(end - begin, 0, None).prod(axis=1)
     return np.asarray(inside / boxes[:, 2:4].prod(axis=1), dtype=np.float64)
-
-
-def _signature(strength: Pixels, mask: Mask) -> Pixels:
-    """The strokes, trimmed to the ink and put in the middle of a square, strongest at 255."""
-    signature = np.zeros((SIGNATURE_SIDE, SIGNATURE_SIDE), dtype=np.uint8)
-    if not mask.any():
-        return signature
-    (top, bottom), (left, right) = _extent(mask.sum(axis=1)), _extent(mask.sum(axis=0))
-    strokes = strength[top:bottom, left:right]
-    height, width = _signature_size(strokes.shape[0], strokes.shape[1])
-    shrinks = height * width < strokes.size
-    strokes = cv2.resize(
-        strokes, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    y, x = (SIGNATURE_SIDE - height) // 2, (SIGNATURE_SIDE - width) // 2
-    cv2.normalize(strokes, signature[y : y + height, x : x + width], 0, 255, cv2.NORM_MINMAX)
-    return signature
-
-
-def _signature_size(height: int, width: int) -> tuple[int, int]:
-    """The longer side fills the signature, the shorter is stretched to the root of its share.
-
-    So a long thin drawing (a guitar, a bottle) keeps enough pixels to tell it from the next one. Even
-    sizes put the middle of the drawing in the middle of the square, whichever way it is turned.
-    """
-    long, short = max(height, width), min(height, width)
-    side = max(2, 2 * round(SIGNATURE_SIDE / 2 * (short / long) ** 0.5))
-    return (side, SIGNATURE_SIDE) if height < width else (SIGNATURE_SIDE, side)
-
-
-def _extent(profile: NDArray[np.int64]) -> tuple[int, int]:
-    """Where the ink begins and ends along one axis, leaving out 0.1% on either side (specks)."""
-    reached = np.cumsum(profile)
-    outside = reached[-1] // 1000
-    return int(np.searchsorted(reached, outside, side="right")), int(
-        np.searchsorted(reached, reached[-1] - outside) + 1
-    )
 
 
 def _thumbnail(pixels: Pixels) -> bytes:

@@ -8,13 +8,13 @@ hash whatever the number. Several shuffled partitions into bands raise the recal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.hashing import INVERSE, SYMMETRIES, Hashes, flip_mask, is_transposed, transpose_hashes
+from dessin.collection.hashing import INVERSE, Hashes, flip_mask, is_transposed, transpose_hashes
 from dessin.randomness import permutation
 
 RADIUS = 12
@@ -33,8 +33,10 @@ class Neighbours:
     distance: NDArray[np.int64]
 
 
-def near_hashes(hashes: Hashes, *, radius: int = RADIUS, tables: int = _TABLES) -> Neighbours:
-    """Pairs within `radius` bits (of 63) under any symmetry; found with high probability, never wrongly.
+def near_hashes(
+    hashes: Hashes, *, radius: int = RADIUS, symmetries: Sequence[int] = range(8), tables: int = _TABLES
+) -> Neighbours:
+    """Pairs within `radius` bits (of 63) under a symmetry; found with high probability, never wrongly.
 
     In an overfull bucket (a thousand copies of one drawing) each hash is compared with the bucket's first
     48 only, so that such a cluster costs linear time and still hangs together.
@@ -45,14 +47,14 @@ def near_hashes(hashes: Hashes, *, radius: int = RADIUS, tables: int = _TABLES) 
     count = len(hashes)
     width = int(np.clip(np.ceil(np.log2(max(count, 2))) + 1, 12, 21))
     found: list[NDArray[np.int64]] = []
-    for stored, queries in _bands(hashes, width, tables):
+    for stored, queries in _bands(hashes, width, tables, symmetries):
         found.extend(_search_band(hashes, stored, queries, width, radius))
     packed = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
     pair, symmetry = np.divmod(packed, 8)
     first, second = np.divmod(pair, max(count, 1))
     distance = np.empty(len(packed), dtype=np.int64)
     transposed = transpose_hashes(hashes)
-    for number in range(len(SYMMETRIES)):
+    for number in symmetries:
         rows = np.flatnonzero(symmetry == number)
         source = transposed if is_transposed(number) else hashes
         distance[rows] = np.bitwise_count(source[first[rows]] ^ flip_mask(number) ^ hashes[second[rows]])
@@ -70,7 +72,9 @@ class _Queries:
     key_masks: tuple[int, ...]
 
 
-def _bands(hashes: Hashes, width: int, tables: int) -> Iterator[tuple[_Queries, tuple[_Queries, ...]]]:
+def _bands(
+    hashes: Hashes, width: int, tables: int, symmetries: Sequence[int]
+) -> Iterator[tuple[_Queries, tuple[_Queries, ...]]]:
     """For each band: the table's side, and the two query sides (as it is, transposed)."""
     per_round = 63 // width
     sides = (hashes, transpose_hashes(hashes))
@@ -81,10 +85,10 @@ def _bands(hashes: Hashes, width: int, tables: int) -> Iterator[tuple[_Queries, 
         low = np.uint64((1 << width) - 1)
         queries = []
         for transposed, side in enumerate(sides):
-            numbers = tuple(s for s in range(8) if is_transposed(s) == bool(transposed))
+            numbers = tuple(s for s in symmetries if is_transposed(s) == bool(transposed))
             keys = ((_shuffled(side, shuffle) >> shift) & low).astype(np.uint32)
             masks = tuple(
-                int((_shuffled(flip_mask(s)[None], shuffle)[0] >> shift) & low) for s in numbers
+                int((_shuffled(np.array([flip_mask(s)]), shuffle)[0] >> shift) & low) for s in numbers
             )
             queries.append(_Queries(side, keys, np.argsort(keys, kind="stable"), numbers, masks))
         yield queries[0], tuple(queries)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from dessin.collection.hashing import Hashes, perceptual_hashes
 from dessin.collection.manifest import Manifest, Row
-from dessin.collection.measure import SIGNATURE_SIDE, Measured, Measurement, measure, unreadable
+from dessin.collection.measure import Measured, Measurement, measure, unreadable
+from dessin.collection.signature import SIGNATURE_SIDE
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
 from dessin.images.decode import Unreadable, read_image_bytes
 from dessin.progress import track, warn
 
-_VERSION = 2
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,16 @@ class Scan:
     thumbnails: NDArray[np.uint8]
     offsets: NDArray[np.int64]
 
+    def thumbnail_bytes(self, row: int) -> bytes:
+        """The thumbnail of one image as JPEG, at most 128 px; empty where the image is unreadable."""
+        return self.thumbnails[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
     def thumbnail(self, row: int) -> NDArray[np.uint8]:
-        """The thumbnail of one image, (h, w, 3) uint8 RGB, at most 96 px; white where it is unreadable."""
-        encoded = self.thumbnails[self.offsets[row] : self.offsets[row + 1]]
-        if not len(encoded):
-            return np.full((48, 48, 3), 255, dtype=np.uint8)
-        decoded = cv2.imdecode(np.asarray(encoded), cv2.IMREAD_COLOR)
+        """The thumbnail of one image, (h, w, 3) uint8 RGB; a gray square where the image is unreadable."""
+        encoded = self.thumbnail_bytes(row)
+        if not encoded:
+            return np.full((48, 48, 3), 230, dtype=np.uint8)
+        decoded = cv2.imdecode(np.frombuffer(encoded, dtype=np.uint8), cv2.IMREAD_COLOR)
         return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
@@ -101,7 +106,9 @@ def _measure_row(manifest: Manifest, row: Row) -> Measured:
 
 def _gathered(measured: Sequence[Measured]) -> Scan:
     side = SIGNATURE_SIDE
-    signatures = np.stack([m.signature for m in measured]) if measured else np.empty((0, side, side), np.uint8)
+    signatures = (
+        np.stack([m.signature for m in measured]) if measured else np.empty((0, side, side), np.uint8)
+    )
     lengths = [len(m.thumbnail) for m in measured]
     return Scan(
         measurements=tuple(m.measurement for m in measured),
@@ -133,10 +140,9 @@ def _load(folder: Path, count: int) -> Scan | None:
         scan = Scan(measurements, **arrays)
     except (DessinError, OSError, ValueError, TypeError, KeyError):
         return None
-    whole = (
-        len(scan.measurements) == len(scan.hashes) == len(scan.signatures) == len(scan.offsets) - 1 == count
-        and scan.offsets[-1] == len(scan.thumbnails)
-    )
+    whole = len(scan.measurements) == len(scan.hashes) == len(scan.signatures) == len(
+        scan.offsets
+    ) - 1 == count and scan.offsets[-1] == len(scan.thumbnails)
     return scan if whole else None
 
 

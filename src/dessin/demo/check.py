@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dessin.collection.issues import Issue
@@ -27,14 +27,10 @@ def check_answers(key: AnswerKey, issues: Iterable[Issue], split: Split) -> tupl
     """A finding for every planted fault, then for what the split must keep apart or together."""
     issues = tuple(issues)
     faults = [_check_fault(fault, issues) for fault in key.faults]
-    sides = [
-        _check_side(fault, split) for fault in key.faults if fault.other_id or fault.issue == "unreadable"
-    ]
+    sided = [fault for fault in key.faults if fault.other_id or fault.issue == "unreadable"]
+    sides = [_check_side(fault, split) for fault in sided]
     listed = {row.image_id for row in split.rows} | {issue.image_id for issue in issues}
-    litter = [
-        Finding("not an image of the collection", path, path not in listed, "passed over")
-        for path in key.skipped
-    ]
+    litter = [_check_litter(path, path in listed) for path in key.skipped]
     return (*faults, *sides, *litter)
 
 
@@ -49,6 +45,21 @@ def false_alarms(key: AnswerKey, issues: Iterable[Issue]) -> tuple[Issue, ...]:
         and (issue.image_id, issue.issue) not in alone
         and frozenset((issue.image_id, issue.other_id)) not in pairs
     )
+
+
+def describe_findings(findings: Sequence[Finding], alarms: Sequence[Issue]) -> list[str]:
+    """The table that the demo prints: what was planted, where, whether it was found, and what was said."""
+    what = max(len(finding.what) for finding in findings)
+    where = max(len(finding.image_id) for finding in findings)
+    lines = [
+        f"{'found ' if finding.found else 'MISSED'}  {finding.what:<{what}}  {finding.image_id:<{where}}  "
+        f"{finding.said}"
+        for finding in findings
+    ]
+    found = sum(finding.found for finding in findings)
+    lines.append(f"{found} of {len(findings)} as the answer key has it; {len(alarms)} false alarms")
+    lines += [f"false alarm: {a.issue} {a.image_id} {a.other_id} {a.detail}".rstrip() for a in alarms]
+    return lines
 
 
 def _check_fault(fault: PlantedFault, issues: tuple[Issue, ...]) -> Finding:
@@ -71,8 +82,11 @@ def _check_side(fault: PlantedFault, split: Split) -> Finding:
     sides = {row.image_id: "holdout" if row.fold is None else f"fold {row.fold}" for row in split.rows}
     found = [sides[image_id] for image_id in (fault.image_id, fault.other_id) if image_id in sides]
     if fault.issue == "unreadable":
-        return Finding(
-            f"{fault.what}: not in the split", fault.image_id, not found, " ".join(found) or "left out"
-        )
+        what = f"{fault.what}: not in the split"
+        return Finding(what, fault.image_id, not found, " ".join(found) or "left out")
     said = " and ".join(found) if len(found) == 2 else f"{len(found)} of 2 kept"
     return Finding(f"{fault.what}: on one side", fault.image_id, len(set(found)) < 2, said)
+
+
+def _check_litter(path: str, listed: bool) -> Finding:
+    return Finding("no image: passed over", path, not listed, "listed" if listed else "not listed")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.issues import Issue
-from dessin.demo.answer_key import DRAWINGS_FOLDER
-from dessin.demo.check import Finding, check_answers, false_alarms
+from dessin.demo.answer_key import DRAWINGS_FOLDER, KEY_FILE
+from dessin.demo.check import Finding, check_answers, describe_findings, false_alarms
 from dessin.demo.doodles import generate_doodles
 from dessin.errors import DessinError
 from dessin.experiments.auto import AutoResult, auto
@@ -58,28 +58,11 @@ def demo(
     return DemoResult(result, findings, alarms)
 
 
-def describe_findings(findings: Sequence[Finding], alarms: Sequence[Issue]) -> list[str]:
-    """The table that the demo prints: what was planted, where, whether it was found, and what was said."""
-    what = max(len(finding.what) for finding in findings)
-    where = max(len(finding.image_id) for finding in findings)
-    lines = [
-        f"{'found ' if finding.found else 'MISSED'}  {finding.what:<{what}}  {finding.image_id:<{where}}  "
-        f"{finding.said}"
-        for finding in findings
-    ]
-    found = sum(finding.found for finding in findings)
-    lines.append(f"{found} of {len(findings)} as the answer key has it; {len(alarms)} false alarms")
-    lines += [f"false alarm: {a.issue} {a.image_id} {a.other_id} {a.detail}".rstrip() for a in alarms]
-    return lines
-
-
 def _require_all(findings: Sequence[Finding], folder: Path) -> None:
-    missed = [
-        f"{finding.what}, {finding.image_id} ({finding.said})" for finding in findings if not finding.found
-    ]
+    missed = [f"{each.what}, {each.image_id} ({each.said})" for each in findings if not each.found]
     if missed:
         raise DessinError(
             f"{len(missed)} of {len(findings)} planted faults are not as the answer key has them: "
             f"{'; '.join(missed)}.",
-            do=f"Compare {folder / 'answer_key.json'} with the audit's issues.csv, and report this as a defect.",
+            do=f"Compare {folder / KEY_FILE} with the audit's issues.csv, and report this as a defect.",
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from dessin.demo.dice import Dice
-from dessin.demo.hand import by_hand, draw_hand
+from dessin.demo.hand import by_hand, draw_hand, slanted
 from dessin.demo.page import encode, faint_page, place, plan_page, render
-from dessin.demo.strokes import Shape, Stroke
+from dessin.demo.strokes import Shape
 from dessin.demo.subjects import SUBJECTS
 
 Area = tuple[float, float, float, float]
@@ -42,14 +40,9 @@ def draw_doodle(subject: str, number: int, *, seed: int, faint: bool = False) ->
 
 
 def compose(subject: str, dice: Dice) -> Shape:
-    """The subject as one person draws it, leaning and stretched a little, on the page of -1..1."""
-    shape = SUBJECTS[subject](dice)
-    turn, shear = np.deg2rad(dice.around(0.0, 16.0)), dice.around(0.0, 0.2)
-    stretch = np.exp(dice.around(0.0, 0.25))
-    lean = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    matrix = lean @ np.array([[stretch, shear], [0.0, 1.0 / stretch]])
-    slanted = tuple(Stroke(s.points @ matrix.T, s.fill, s.essential) for s in shape)
-    return by_hand(slanted, draw_hand(dice), dice)
+    """The subject as one person draws it, on the page of -1..1."""
+    shape = slanted(SUBJECTS[subject](dice), dice)
+    return by_hand(shape, draw_hand(dice), dice)
 
 
 def _shares(dice: Dice, *, wide: bool) -> tuple[Area, Area]:

@@ -34,6 +34,15 @@ def draw_hand(dice: Dice) -> Hand:
     )
 
 
+def slanted(shape: Shape, dice: Dice) -> Shape:
+    """The shape turned, sheared and stretched a little, as nobody's drawing stands quite upright."""
+    turn, shear = np.deg2rad(dice.around(0.0, 16.0)), dice.around(0.0, 0.2)
+    stretch = np.exp(dice.around(0.0, 0.25))
+    lean = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    matrix = lean @ np.array([[stretch, shear], [0.0, 1.0 / stretch]])
+    return tuple(Stroke(s.points @ matrix.T, s.fill, s.essential) for s in shape)
+
+
 def by_hand(shape: Shape, hand: Hand, dice: Dice) -> Shape:
     """The shape as this hand draws it; strokes that are not essential may be left out."""
     drawn: list[Stroke] = []

@@ -193,4 +193,4 @@ def _say(set_name: str, metrics: Metrics) -> None:
     say(f"{set_name}: macro-F1 {metrics.macro_f1}; loss {metrics.loss.plain()}")
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
-        say(f"{set_name}: nothing is said of {len(metrics.absent)} classes without an image in it: {names}")
+        say(f"{set_name}: nothing is said of classes without an image in it ({len(metrics.absent)}): {names}")

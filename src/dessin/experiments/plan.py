@@ -88,7 +88,10 @@ def plan_run(
     steps_per_epoch: int,
     machine: tuple[Decision, ...],
 ) -> RunPlan:
-    """Plan a run from facts alone. `machine` holds the decisions `device`, `precision` and `batch_size`."""
+    """Plan a run from facts alone.
+
+    `machine` holds the decision `device`, and for fine-tuning `precision`, `batch_size` and `batch_norm`.
+    """
     train, validation = rows_of(split, recipe)
     seen = Counter(row.label for row in validation)
     decisions = [

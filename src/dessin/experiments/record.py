@@ -13,7 +13,8 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import Estimate
 from dessin.evaluation.metrics import Metrics
-from dessin.files import locked, read_json, write_json
+from dessin.experiments.hold import hold
+from dessin.files import read_json, write_json
 from dessin.recipe import Recipe
 from dessin.schema import Section, validated
 
@@ -163,7 +164,7 @@ def read_record(run: Path) -> RunRecord:
 
 def open_holdout(run: Path) -> RunRecord:
     """Count one opening of the holdout in the record, before any number of it is computed."""
-    with locked(run / ".record.lock"):
+    with hold(run, wait=True):
         record = read_record(run)
         record = record.changed(holdout_opened=(*record.holdout_opened, now()))
         write_record(run, record)
@@ -172,7 +173,7 @@ def open_holdout(run: Path) -> RunRecord:
 
 def store_results(run: Path, name: SetName, metrics: Metrics) -> RunRecord:
     """Put a set's results into the record."""
-    with locked(run / ".record.lock"):
+    with hold(run, wait=True):
         record = read_record(run).with_results(name, metrics)
         write_record(run, record)
     return record

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -33,17 +35,10 @@ from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.training.curve import CurveRow
 
+if TYPE_CHECKING:
+    from dessin.collection.audit import AuditResult
+
 _WORST_CLASSES = 24
-
-
-@dataclass(frozen=True)
-class AuditSection:
-    """What an audit found, for the report: issue kind → number, and what the curation set aside and why."""
-
-    images: int
-    issues: Mapping[str, int]
-    set_aside: Mapping[str, int]
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ def report(
     run: str | Path,
     *,
     out: str | Path,
-    audit: AuditSection | None = None,
+    audit: AuditResult | None = None,
     scout: Sequence[ScoutRow] = (),
 ) -> Path:
     """Write the report of a finished run to the file `out` (made anew if it exists) and return its path.
@@ -84,7 +79,8 @@ def report(
             do=f"Finish it with dessin train --resume {run}.",
         )
     context = _context(run, record, read_split(run / SPLIT_FILE))
-    page = render_page("dessin.experiments", "report.html", audit=audit, scout=tuple(scout), **context)
+    context["issues"] = dict(Counter(issue.issue for issue in audit.issues).most_common()) if audit else None
+    page = render_page("dessin.experiments", "report.html", scout=tuple(scout), **context)
     write_text(out, page)
     say(f"report: {out}")
     return out
@@ -106,7 +102,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "parts": split_parts(split, record),
         "split": split,
         "groups": len({row.group for row in split.rows}),
-        "dropped": _dropped(record),
+        "curated": _curated(record),
         "charts": curve_charts(curve, best),
         "epochs": len(curve),
         "best_epoch": best,
@@ -155,13 +151,14 @@ def _read_curve(path: Path) -> tuple[CurveRow, ...]:
     return tuple(CurveRow.model_validate({key: value or None for key, value in row.items()}) for row in rows)
 
 
-def _dropped(record: RunRecord) -> dict[str, int] | None:
-    """How many images the curation drops, keeps and relabels; None where its file is not known or gone."""
+def _curated(record: RunRecord) -> dict[str, int]:
+    """What the curation did and why → how many images; empty where its file is not known or gone."""
     path = record.recipe.data.curation
     if path is None or not Path(path).is_file():
-        return None
-    actions = [change.action for change in read_curation(Path(path)).changes]
-    return {action: actions.count(action) for action in ("drop", "relabel", "keep")}
+        return {}
+    changes = [change for change in read_curation(Path(path)).changes if change.action != "keep"]
+    whys = [f"{change.action}: {change.reason.split(':')[0].split(' of ')[0]}" for change in changes]
+    return dict(Counter(whys).most_common())
 
 
 def _command(record: RunRecord) -> str:

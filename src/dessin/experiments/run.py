@@ -13,6 +13,7 @@ import torch
 from dessin.collection.split import write_split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.experiments.hold import hold
 from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.machine import describe_hardware, git_commit, package_versions
 from dessin.experiments.plan import RunPlan, plan_run, rows_of
@@ -35,6 +36,7 @@ from dessin.progress import duration, say
 from dessin.recipe import Recipe, read_recipe
 from dessin.training.batches import batch_bounds
 from dessin.training.device import choose_batch_size, choose_device, choose_precision
+from dessin.training.loop import _decide_batch_norm
 from dessin.training.optimise import warmup_steps_of
 from dessin.training.seeding import reproducible
 
@@ -69,7 +71,10 @@ def train(
                 "A resumed run has its recipe, its folder and its settings already.",
                 do="Give --resume alone, or with --data where the images have moved.",
             )
-        return _resume(Path(resume), data=data, workers=workers)
+        folder = Path(resume)
+        read_record(folder)
+        with hold(folder, wait=False):
+            return _resume(folder, data=data, workers=workers)
     if recipe is None:
         raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
     name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
@@ -79,8 +84,9 @@ def train(
     claim_folder(folder, what="a run")
     for line in prepared.plan.lines():
         say(line)
-    _begin(folder, prepared)
-    return _carry_out(folder, prepared, torch.get_num_threads(), workers)
+    with hold(folder, wait=False):
+        _begin(folder, prepared)
+        return _carry_out(folder, prepared, torch.get_num_threads(), workers)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def _prepare(recipe: Recipe, inputs: Inputs) -> _Prepared:
     machine: tuple[Decision, ...] = (device,)
     if recipe.finetune.mode != "probe":
         warmup_steps_of(recipe.optimizer, steps, recipe.train.epochs)
-        machine = (device, precision, batch_size)
+        machine = (device, precision, batch_size, _decide_batch_norm(recipe))
     plan = plan_run(recipe, inputs.split, info=info, weights=weights, steps_per_epoch=steps, machine=machine)
     classifier = build_classifier(
         backbone,
@@ -198,6 +204,7 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
     say(f"resuming {folder}, begun {record.started[0]}")
     record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
     write_record(folder, record)
+    write_split(inputs.split, folder / SPLIT_FILE)
     return _carry_out(folder, prepared, record.hardware.threads, workers)
 
 

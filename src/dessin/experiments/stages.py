@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from dessin.collection.split import Assignment
 from dessin.evaluation.inference import predict_rows
@@ -111,14 +110,14 @@ def _set_probe_head(job: Job, data: TrainingData) -> None:
         features = extract_features(
             job.classifier, job.weights.sha256, data.store, data.train_rows, PROBE_VIEWS, device=job.device
         )
-        groups = np.array([row.group for row in job.plan.train])
+        groups = [row.group for row in job.plan.train]
         seed = job.plan.recipe.seed
         probe = fit_probe(features, data.train_labels, groups, len(job.plan.classes), seed=seed)
-        # The record first: where the file is, its decisions are written too.
-        write_record(job.folder, read_record(job.folder).with_decisions(probe.decisions))
-        write_bytes(kept, save({"weight": probe.weight.contiguous(), "bias": probe.bias.contiguous()}))
-    tensors = load(kept.read_bytes())
-    job.classifier.set_head(tensors["weight"], tensors["bias"])
+        # The record first: where the file is, its decision is written too.
+        write_record(job.folder, read_record(job.folder).with_decisions([probe.decision]))
+        write_bytes(kept, save({"weight": probe.weight, "bias": probe.bias}))
+    head = load(kept.read_bytes())
+    job.classifier.set_head(torch.from_numpy(head["weight"]), torch.from_numpy(head["bias"]))
 
 
 def _fit(job: Job, data: TrainingData) -> Outcome:

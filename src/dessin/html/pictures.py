@@ -43,7 +43,7 @@ def image_data_uri(
     buffer = io.BytesIO()
     options: dict[str, Any] = {"optimize": True} if kind == "png" else {"quality": quality}
     Image.fromarray(pixels).save(buffer, kind, **options)
-    return _data_uri(buffer.getvalue(), f"image/{kind}")
+    return data_uri(buffer.getvalue(), f"image/{kind}")
 
 
 def new_figure(width: float = 5.6, height: float = 2.8) -> tuple[Any, Any]:
@@ -63,8 +63,9 @@ def figure_data_uri(figure: Any) -> str:
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _data_uri(buffer.getvalue().replace("'DejaVu Sans'", _FONT).encode(), "image/svg+xml")
+    return data_uri(buffer.getvalue().replace("'DejaVu Sans'", _FONT).encode(), "image/svg+xml")
 
 
-def _data_uri(data: bytes, media_type: str) -> str:
+def data_uri(data: bytes, media_type: str) -> str:
+    """Bytes as a `data:` address."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

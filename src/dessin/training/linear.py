@@ -1,8 +1,8 @@
 """Two linear fits on one decomposition: ridge for all penalties at once, and multinomial logistic regression.
 
-Samples are standardised and turned into principal axes, once for a set of samples. The turn is orthogonal, so an
-L2 penalty means the same before and after it, and in the turned axes both fits are cheap: ridge is a division,
-and logistic regression is nearly isotropic once every axis is scaled by its own curvature.
+Samples are standardised and turned into principal axes, once for a set of samples. The turn is orthogonal, so
+an L2 penalty means the same before and after it, and in the turned axes both fits are cheap: ridge is a
+division, and logistic regression is nearly isotropic once every axis is scaled by its own curvature.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-_ITERATIONS = 200
+_ITERATIONS = 20
 _TOLERANCE = 1e-5
 
 
@@ -108,7 +108,7 @@ def fit_logistic(
     first = torch.zeros(width + 1, classes, dtype=torch.float64)
     if start is not None:
         first[:width], first[width] = start[0] / unit.double(), start[1] / bias_unit
-    options = {"maxiter": _ITERATIONS, "maxcor": 10, "gtol": _TOLERANCE, "ftol": 1e-7}
+    options = {"maxiter": _ITERATIONS, "maxcor": 10, "gtol": _TOLERANCE, "ftol": 1e-4}
     found: Any = minimize(objective, first.flatten().numpy(), jac=True, method="L-BFGS-B", options=options)
     point = torch.from_numpy(found.x).view(width + 1, classes)
     return point[:width] * unit.double(), point[width] * bias_unit

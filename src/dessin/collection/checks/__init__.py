@@ -11,6 +11,6 @@ __all__ = ["CHECKS", "Check", "Context", "copies", "files", "ink", "run_checks",
 
 def run_checks(context: Context) -> tuple[Issue, ...]:
     """All issues, in the order of `ISSUE_KINDS`, the surest first; each check runs with its defaults."""
-    issues = [issue for kind in ISSUE_KINDS if kind in CHECKS for issue in CHECKS[kind]().run(context)]
+    issues = [issue for kind in ISSUE_KINDS for issue in CHECKS[kind]().run(context)]
     rank = {kind: number for number, kind in enumerate(ISSUE_KINDS)}
     return tuple(sorted(issues, key=lambda i: (rank[i.issue], -i.score, i.image_id, i.other_id)))

@@ -27,7 +27,9 @@ class ExactDuplicates(Check):
 
     name: ClassVar[str] = "exact_duplicate"
     title: ClassVar[str] = "Exact duplicates"
-    summary: ClassVar[str] = "The same picture twice, byte for byte or pixel for pixel: one of them is enough."
+    summary: ClassVar[str] = (
+        "The same picture twice, byte for byte or pixel for pixel: one of them is enough."
+    )
 
     def run(self, context: Context) -> list[Issue]:
         labels = _labels(context)
@@ -65,7 +67,7 @@ class LabelConflicts(Check):
     """Every image of a set of copies, joined transitively, that carries more than one label."""
 
     name: ClassVar[str] = "label_conflict"
-    title: ClassVar[str] = "One drawing, two labels"
+    title: ClassVar[str] = "Label conflicts"
     summary: ClassVar[str] = "Copies of one drawing lie in different classes: at least one label is wrong."
 
     def run(self, context: Context) -> list[Issue]:
@@ -80,9 +82,7 @@ class LabelConflicts(Check):
                 issues += [self._issue(member, members, partners[member], labels) for member in members]
         return issues
 
-    def _issue(
-        self, member: str, members: list[str], pairs: list[Pair], labels: Mapping[str, str]
-    ) -> Issue:
+    def _issue(self, member: str, members: list[str], pairs: list[Pair], labels: Mapping[str, str]) -> Issue:
         """Names the most similar image of another label; where only a chain leads to one, the first."""
         other = min(image_id for image_id in members if labels[image_id] != labels[member])
         score = min(pair.similarity for pair in pairs)

@@ -66,7 +66,9 @@ class OddAspect(Check):
         away, spread = _distances(aspects)
         limit = max(float(np.log(self.factor)), self.deviations * spread)
         return [
-            self.issue(row, away[i] / (2 * limit), f"{m.width} x {m.height}, {_aspect(m):.2f} wide for 1 high")
+            self.issue(
+                row, away[i] / (2 * limit), f"{m.width} x {m.height}, {_aspect(m):.2f} wide for 1 high"
+            )
             for i, (row, m) in enumerate(images)
             if away[i] > limit
         ]

@@ -1,0 +1,131 @@
+"""What the report shows, gathered for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dessin.collection.audit_report.pictures import contact_sheets, thumbnail_uri
+from dessin.collection.audit_report.plots import draw_plots
+from dessin.collection.checks import CHECKS, Context
+from dessin.collection.duplicates import Pair
+from dessin.collection.issues import ISSUE_KINDS, Issue
+from dessin.collection.summary import Summary
+from dessin.html.render import render_page
+
+_PAIRS_SHOWN = 60
+_GALLERY_SHOWN = 24
+_SHOWN_AS_PAIRS = frozenset({"exact_duplicate", "near_duplicate", "label_conflict"})
+# What a person should look at first; the other kinds are for knowing rather than for mending.
+_URGENT = frozenset({"unreadable", "exact_duplicate", "near_duplicate", "label_conflict", "blank"})
+
+
+@dataclass(frozen=True)
+class Drawing:
+    image_id: str
+    label: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    first: Drawing
+    second: Drawing
+    kind: str
+    symmetry: str
+    similarity: float
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class ShownIssue:
+    drawing: Drawing
+    score: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of issue: its heading, what it means, how many there are, and the surest of them."""
+
+    name: str
+    title: str
+    summary: str
+    count: int
+    images: int
+    urgent: bool
+    anchor: str
+    gallery: tuple[ShownIssue, ...]
+
+
+def render_report(
+    context: Context, issues: Sequence[Issue], summary: Summary, steps: Sequence[tuple[str, str]]
+) -> str:
+    """The whole report as one HTML page; `steps` are (why, command) of what to do next."""
+    drawings = _Drawings(context)
+    pairs = sorted(context.pairs, key=lambda pair: (not drawings.conflict(pair), -pair.similarity))
+    return render_page(
+        "dessin.collection.audit_report",
+        "report.html",
+        title=f"Audit of {context.manifest.root.resolve().name}",
+        summary=summary,
+        steps=steps,
+        kinds=_kinds(issues, drawings),
+        plots=draw_plots(summary, context.scan.measurements),
+        pairs=[drawings.pair(pair) for pair in pairs[:_PAIRS_SHOWN]],
+        pair_count=len(pairs),
+        sheets=contact_sheets(context),
+        fewest=min(summary.class_counts.values(), default=0),
+        most=max(summary.class_counts.values(), default=0),
+    )
+
+
+class _Drawings:
+    """The collection's drawings by image_id, as the template shows them."""
+
+    def __init__(self, context: Context) -> None:
+        self._scan = context.scan
+        self._rows = {row.image_id: number for number, row in enumerate(context.manifest.rows)}
+        self._labels = {row.image_id: row.label for row in context.manifest.rows}
+        self._names: Mapping[str, str] = context.manifest.names
+
+    def drawing(self, image_id: str) -> Drawing:
+        label = self._labels[image_id]
+        picture = thumbnail_uri(self._scan, self._rows[image_id])
+        return Drawing(image_id, self._names.get(label, label), picture)
+
+    def conflict(self, pair: Pair) -> bool:
+        return self._labels[pair.first] != self._labels[pair.second]
+
+    def pair(self, pair: Pair) -> ShownPair:
+        return ShownPair(
+            first=self.drawing(pair.first),
+            second=self.drawing(pair.second),
+            kind={"bytes": "same bytes", "pixels": "same pixels", "near": "near"}[pair.kind],
+            symmetry=pair.symmetry,
+            similarity=pair.similarity,
+            conflict=self.conflict(pair),
+        )
+
+
+def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
+    kinds = []
+    for name in ISSUE_KINDS:
+        check = CHECKS[name]
+        found = [issue for issue in issues if issue.issue == name]
+        if not found:
+            continue
+        shown = () if name in _SHOWN_AS_PAIRS else found[:_GALLERY_SHOWN]
+        kinds.append(
+            Kind(
+                name=name,
+                title=check.title,
+                summary=check.summary,
+                count=len(found),
+                images=len({issue.image_id for issue in found}),
+                urgent=name in _URGENT,
+                anchor="pairs" if name in _SHOWN_AS_PAIRS else name,
+                gallery=tuple(ShownIssue(drawings.drawing(i.image_id), i.score, i.detail) for i in shown),
+            )
+        )
+    return sorted(kinds, key=lambda kind: not kind.urgent)

@@ -1,0 +1,137 @@
+"""The plots of the report: class counts, brightness, sizes, aspect ratios, ink."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.measure import Measurement
+from dessin.collection.summary import Summary
+from dessin.html.pictures import ACCENT, MUTED, figure_data_uri, new_figure
+
+_CHANNELS = (("red", "#c8453b"), ("green", "#3a8f5c"), ("blue", ACCENT))
+_NAMED_CLASSES = 24
+
+
+@dataclass(frozen=True)
+class Plot:
+    title: str
+    caption: str
+    picture: str
+
+
+def draw_plots(summary: Summary, measurements: Sequence[Measurement]) -> list[Plot]:
+    """The plots of an audit; without a readable image, the class counts only."""
+    readable = [m for m in measurements if m.readable]
+    plots = [_class_counts(summary)]
+    if readable:
+        plots += [_brightness(readable, summary), _sizes(readable), _aspects(readable), _ink(readable)]
+        plots.append(_contrast(readable))
+    return plots
+
+
+def _class_counts(summary: Summary) -> Plot:
+    counts = np.array(sorted(summary.class_counts.values(), reverse=True))
+    figure, axes = new_figure()
+    axes.set_ylabel("images")
+    axes.set_xmargin(0.01)
+    if len(counts) <= _NAMED_CLASSES:
+        ranked = sorted(summary.class_counts.items(), key=lambda item: (-item[1], item[0]))
+        names = [_plain(label if len(label) <= 14 else f"{label[:13]}…") for label, _ in ranked]
+        axes.bar(np.arange(len(counts)), counts, color=ACCENT)
+        axes.set_xticks(np.arange(len(counts)), names, rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        axes.stairs(counts, fill=True, color=ACCENT)
+        axes.set_xlabel(f"{len(counts)} classes, the largest first")
+        axes.set_xticks([])
+    most, fewest = int(counts.max()), int(counts.min())
+    caption = "Every class has the same number." if most == fewest else f"From {fewest} to {most} a class."
+    return Plot("Images per class", caption, figure_data_uri(figure))
+
+
+def _plain(label: str) -> str:
+    """A label without matplotlib's own markup."""
+    return label.replace("$", r"\$")
+
+
+def _brightness(readable: Sequence[Measurement], summary: Summary) -> Plot:
+    values = np.array([m.brightness for m in readable])
+    figure, axes = new_figure()
+    edges = np.linspace(0, 255, 65)
+    gray = bool(np.abs(values - values[:, :1]).max() < 0.5)
+    for channel, (name, colour) in enumerate(_CHANNELS[:1] if gray else _CHANNELS):
+        shown = {"color": MUTED, "label": "all channels"} if gray else {"color": colour, "label": name}
+        counts, _ = np.histogram(values[:, channel], edges)
+        axes.stairs(counts, edges, linewidth=1.6, **shown)
+    axes.set_xlabel("mean brightness of an image, 0 to 255")
+    axes.set_ylabel("images")
+    axes.legend(loc="upper left", fontsize=10, frameon=False)
+    means = ", ".join(f"{name} {m.mean:.0f} ± {m.sd:.0f}" for name, m in summary.brightness.items())
+    return Plot("Brightness per channel", f"Mean ± standard deviation: {means}.", figure_data_uri(figure))
+
+
+def _sizes(readable: Sequence[Measurement]) -> Plot:
+    counts = Counter((m.width, m.height) for m in readable)
+    if len(counts) > 1500:
+        counts = Counter((round(m.width, -1), round(m.height, -1)) for m in readable)
+    sizes = np.array(list(counts))
+    number = np.array(list(counts.values()))
+    figure, axes = new_figure()
+    area = 14 + 160 * number / number.max() if number.max() > 1 else 14
+    axes.scatter(sizes[:, 0], sizes[:, 1], s=area, color=ACCENT, alpha=0.45, linewidths=0)
+    axes.set_xlabel("width, px")
+    axes.set_ylabel("height, px")
+    largest = float(sizes.max()) * 1.08
+    axes.set_xlim(0, largest)
+    axes.set_ylim(0, largest)
+    axes.grid(visible=True, axis="both")
+    (width, height), most = max(counts.items(), key=lambda item: (item[1], item[0]))
+    caption = f"The most common of {len(counts):,} is {width} × {height} ({most / len(readable):.0%})."
+    if len(counts) == 1:
+        caption = f"All are {width} × {height}."
+    return Plot("Sizes", caption, figure_data_uri(figure))
+
+
+def _aspects(readable: Sequence[Measurement]) -> Plot:
+    aspects = np.array([m.width / m.height for m in readable])
+    low, high = min(0.5, aspects.min()), max(2.0, aspects.max())
+    figure, axes = new_figure()
+    axes.hist(aspects, np.geomspace(low, high, 41), color=ACCENT)
+    axes.set_xscale("log")
+    ticks = [tick for tick in (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0) if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("width ÷ height")
+    axes.set_ylabel("images")
+    square = float(np.mean(np.abs(np.log(aspects)) < np.log(1.02)))
+    return Plot("Aspect ratios", f"{square:.0%} are square to within 2%.", figure_data_uri(figure))
+
+
+def _ink(readable: Sequence[Measurement]) -> Plot:
+    ink = np.array([m.ink for m in readable])
+    caption = f"The median drawing covers {np.median(ink):.1%} of its page."
+    return _histogram("Ink coverage", caption, 100 * ink, "share of the page that is ink, %")
+
+
+def _contrast(readable: Sequence[Measurement]) -> Plot:
+    contrast = np.array([m.contrast for m in readable])
+    caption = (
+        f"In the median drawing the strongest strokes are {np.median(contrast):.0f} levels from the paper."
+    )
+    return _histogram("Contrast", caption, contrast, "levels between strokes and paper, 0 to 255", 255)
+
+
+def _histogram(
+    title: str, caption: str, values: NDArray[np.float64], label: str, most: float | None = None
+) -> Plot:
+    figure, axes = new_figure()
+    axes.hist(
+        values, np.linspace(0, most or max(float(np.quantile(values, 0.995)) * 1.1, 1), 41), color=ACCENT
+    )
+    axes.set_xlabel(label)
+    axes.set_ylabel("images")
+    return Plot(title, caption, figure_data_uri(figure))

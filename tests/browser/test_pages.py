@@ -1,0 +1,76 @@
+"""The HTML that people read, opened in a real Chromium at desk and phone width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from dessin.collection.audit import audit
+from dessin.collection.split import split
+from dessin.demo.doodles import generate_doodles
+from dessin.experiments.report import report
+from dessin.experiments.run import train
+from dessin.progress import quiet
+from dessin.recipe import make_recipe
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    with quiet(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        generate_doodles(folder / "doodles", classes=6, per_class=14, seed=3)
+        drawings = folder / "doodles" / "drawings"
+        audit(drawings, out=folder / "audit")
+        split(drawings, out=folder / "split.csv", folds=3)
+        recipe = make_recipe(
+            {
+                "image": {"size": 48},
+                "model": {"backbone": "test_efficientnet", "weights": "none"},
+                "finetune": {"mode": "full"},
+                "augment": ["hflip"],
+                "train": {"epochs": 2},
+            }
+        )
+        run = train(recipe, data=drawings, split=folder / "split.csv", out=folder / "run")
+        report(run, out=folder / "report.html")
+    return {"audit": folder / "audit" / "report.html", "run": folder / "report.html"}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize("name", ["audit", "run"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_is_whole_fits_its_width_and_asks_for_nothing(
+    pages: dict[str, Path], browser: Browser, name: str, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(pages[name].as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate("Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode() }))")
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("data:", "file:"))] == []
+    assert len([url for url in requests if url.startswith("file:")]) == 1
+    assert page.evaluate("document.images.length") > 5
+    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.title()
+    page.close()

@@ -1,0 +1,158 @@
+"""A contest of 500 classes from its folder to a valid submission, and what a submission must not be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_bundle import make_bundle
+
+from dessin.collection.duplicates import find_duplicates
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers import read_collection
+from dessin.collection.scan import scan_images
+from dessin.collection.split import plan_split
+from dessin.demo.contest import make_contest
+from dessin.errors import DessinError
+from dessin.files import read_csv, write_csv
+from dessin.serving.inputs import find_images
+from dessin.serving.predictor import Predictions, Refused
+from dessin.serving.submit import SubmissionRow, answer_all, check_submission, submit, targets_of
+
+CLASSES, PER_CLASS, TEST = 500, 3, 250
+Contest = tuple[Path, tuple[int, ...], Path]
+
+
+def _wnid(number: int) -> str:
+    return f"n{10_000_000 + 37 * number}"
+
+
+@pytest.fixture(scope="module")
+def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
+    """The contest folder, its hidden targets, and a model trained on all of it."""
+    out = tmp_path_factory.mktemp("contest")
+    rows = [(_wnid(c), f"{_wnid(c)}/sketch_{n}.JPEG") for c in range(CLASSES) for n in range(PER_CLASS)]
+    hidden = make_contest(out / "c", rows, test=TEST, size=40, seed=1)
+    examples: dict[str, list[bytes]] = {}
+    for name, path in rows:
+        examples.setdefault(name, []).append((out / "c" / "data" / "train" / path).read_bytes())
+    # Columns in another order than the contest's: the labels decide, not the positions.
+    model = make_bundle(out / "model", examples, classes=sorted(examples, reverse=True))
+    return out / "c", hidden, model
+
+
+def test_the_folder_becomes_a_valid_submission(contest: Contest, tmp_path: Path) -> None:
+    folder, hidden, model = contest
+    out = tmp_path / "submission.csv"
+    submit(model, folder, out=out)
+    rows = read_csv(out, ("ID", "image_path", "target"))[1]
+    sample = read_csv(folder / "data" / "sample_submission.csv", ())[1]
+    assert out.read_text().splitlines()[0] == "ID,image_path,target"
+    assert [(row["ID"], row["image_path"]) for row in rows] == [(r["ID"], r["image_path"]) for r in sample]
+    targets = np.array([int(row["target"]) for row in rows])
+    assert targets.min() >= 0
+    assert targets.max() < CLASSES
+    # Chance is 0.2%: rows or targets out of step would show.
+    assert (targets == np.array(hidden)).mean() > 0.02
+
+
+def test_the_same_folder_is_read_described_and_split(contest: Contest) -> None:
+    folder, _, _ = contest
+    collection = read_collection(folder)
+    assert (len(collection.classes), len(collection.items)) == (CLASSES, CLASSES * PER_CLASS)
+    assert len(collection.test_ids) == TEST
+    assert sum(len(paths) for paths in collection.skipped.values()) >= 2
+    manifest = build_manifest(collection)
+    assert {row.mode for row in manifest.rows} == {"L", "RGB"}
+    scan = scan_images(manifest)
+    split = plan_split(manifest, scan, find_duplicates(manifest, scan), folds=2, holdout=0.2, seed=0)
+    assert len(split.classes) == CLASSES
+    assert len(split.held_out()) > 0
+
+
+def test_targets_follow_the_images_of_a_list_in_another_order(contest: Contest, tmp_path: Path) -> None:
+    folder, _, model = contest
+    before = {row.image_path: row.target for row in submit(model, folder, out=tmp_path / "a.csv")}
+    root = folder / "data"
+    kept = {name: (root / name).read_bytes() for name in ("test.csv", "sample_submission.csv")}
+    try:
+        paths = [row["image_path"] for row in read_csv(root / "test.csv", ("image_path",))[1]][::-1]
+        write_csv(root / "test.csv", ("image_path",), [(path,) for path in paths])
+        (root / "sample_submission.csv").unlink()
+        after = submit(model, folder, out=tmp_path / "b.csv")
+    finally:
+        for name, data in kept.items():
+            (root / name).write_bytes(data)
+    assert [row.image_path for row in after] == paths
+    assert [row.identifier for row in after] == [str(number) for number in range(TEST)]
+    assert {row.image_path: row.target for row in after} == before
+
+
+def test_an_unreadable_test_image_gets_the_commonest_answer(contest: Contest, tmp_path: Path) -> None:
+    folder, _, model = contest
+    before = submit(model, folder, out=tmp_path / "a.csv")
+    broken = folder / "data" / "test" / before[7].image_path
+    data = broken.read_bytes()
+    try:
+        broken.write_bytes(data[:100])
+        after = submit(model, folder, out=tmp_path / "b.csv")
+    finally:
+        broken.write_bytes(data)
+    others = [row.target for number, row in enumerate(after) if number != 7]
+    assert others == [row.target for number, row in enumerate(before) if number != 7]
+    assert others.count(after[7].target) == max(others.count(target) for target in others)
+
+
+def test_a_contest_stands_for_its_test_images(contest: Contest) -> None:
+    folder, _, _ = contest
+    listed = [row["image_path"] for row in read_csv(folder / "data" / "test.csv", ("image_path",))[1]]
+    assert [file.image_id for file in find_images([folder / "data"])] == [f"test/{path}" for path in listed]
+    by_csv = find_images([folder / "data" / "test.csv"])
+    assert [file.image_id for file in by_csv] == [f"test/{path}" for path in listed]
+
+
+def test_a_model_of_other_classes_is_refused(contest: Contest, bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(DessinError, match=r"500 only the contest has .* 3 only the model has"):
+        submit(bundle, contest[0], out=tmp_path / "s.csv")
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_folder_that_is_no_contest_is_refused(contest: Contest, tmp_path: Path) -> None:
+    with pytest.raises(DessinError, match="no test images"):
+        submit(contest[2], contest[0] / "data" / "train", out=tmp_path / "s.csv")
+
+
+def test_targets_are_ranks_of_the_labels() -> None:
+    assert targets_of(("b", "c", "a"), ("a", "b", "c")) == (1, 2, 0)
+
+
+def test_nothing_readable_is_no_submission() -> None:
+    nothing = Predictions((), np.zeros((0, 2), dtype=np.float32), (Refused("test/0.JPEG", "empty file"),))
+    with pytest.raises(DessinError, match="Not one"):
+        answer_all(nothing, (0, 1))
+
+
+ROWS = tuple(SubmissionRow(str(n), f"{n}.JPEG", n % 3) for n in range(5))
+PATHS, IDS = [row.image_path for row in ROWS], [row.identifier for row in ROWS]
+
+
+def test_a_good_submission_passes() -> None:
+    check_submission(ROWS, PATHS, IDS, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (ROWS[:-1], "4 rows for 5"),
+        ((*ROWS[:-1], ROWS[0]), "twice"),
+        ((ROWS[1], ROWS[0], *ROWS[2:]), "contest has 0"),
+        ((*ROWS[:-1], replace(ROWS[-1], image_path="9.JPEG")), r"9\.JPEG"),
+        ((*ROWS[:-1], replace(ROWS[-1], target=3)), "0 to 2"),
+        ((*ROWS[:-1], replace(ROWS[-1], target=-1)), "0 to 2"),
+    ],
+)
+def test_a_faulty_submission_is_refused(rows: tuple[SubmissionRow, ...], said: str) -> None:
+    with pytest.raises(DessinError, match=said):
+        check_submission(rows, PATHS, IDS, 3)
