@@ -1,8 +1,8 @@
 """A contest of 500 classes, end to end: read, split, train a probe, submit; seconds for each step.
 
-The class names and file names come from the contest's own training list; the images are generated (a sign of a
-few strokes for each class), so the accuracy only shows that rows, classes and targets keep step. Run from the
-repository root:
+The class names and file names come from the contest's own training list; the images are generated (a sign of
+a few strokes for each class), so the accuracy only shows that rows, classes and targets keep step. Run from
+the repository root:
 
     python benchmarks/contest.py --rows ROWS.csv [--per-class 6] [--test 1000] [--size 64] [--out DIR]
 

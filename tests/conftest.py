@@ -30,7 +30,7 @@ def chromium() -> str:
     """The path of a real Chromium; without one the test is skipped loudly, and in CI it fails."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        message = "No chromium on this machine, so the pages were NOT looked at in a browser (apt-get install chromium)."
+        message = "No chromium here, so the pages were NOT looked at in a browser (apt-get install chromium)."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

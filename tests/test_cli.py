@@ -20,7 +20,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 
 def test_help_answers_fast_and_loads_nothing_heavy() -> None:
-    code = "import sys\nfrom dessin import cli\nheavy={'torch','timm','numpy','cv2','PIL'}&set(sys.modules)\nprint(heavy)"
+    code = "import sys, dessin.cli; print({'torch', 'timm', 'numpy', 'cv2', 'PIL'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"
     times = []

@@ -16,12 +16,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> Non
     target = tmp_path / "a.txt"
     files.write_text(target, "old")
 
-    class Stop(Exception):
-        pass
+    def fail_half_way() -> None:
+        with files.atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
 
-    with pytest.raises(Stop), files.atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise Stop
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

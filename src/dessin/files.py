@@ -29,7 +29,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync_tree(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
         raise _storage_error(path, error) from error
@@ -179,7 +179,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """Where derived data lives that all runs share: `$DESSIN_CACHE`, else `~/.cache/dessin`. Safe to delete."""
+    """Where derived data lives that all runs share: `$DESSIN_CACHE`, else `~/.cache/dessin`."""
     configured = os.environ.get("DESSIN_CACHE")
     return Path(configured) if configured else Path.home() / ".cache" / "dessin"
 

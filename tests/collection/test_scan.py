@@ -158,7 +158,7 @@ def test_the_number_of_threads_changes_nothing(manifest, own_cache, monkeypatch)
 def test_a_file_that_changed_after_the_manifest_is_refused_and_nothing_is_cached(manifest, own_cache):
     (manifest.root / "b/1.png").write_bytes(encode(scribble(99)))
     threads = cv2.getNumThreads()
-    with pytest.raises(DessinError, match="b/1.png has changed"):
+    with pytest.raises(DessinError, match=r"b/1\.png has changed"):
         scan_images(manifest)
     assert not [path for path in own_cache.glob("scans/*") if path.is_dir()]
     assert cv2.getNumThreads() == threads

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dessin.collection.confirm import compare, correlations
 from dessin.collection.grouping import UnionFind
-from dessin.collection.hashing import SYMMETRIES, Symmetry
+from dessin.collection.hashing import SYMMETRIES, Symmetry, folded, perceptual_hashes
 from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes
 from dessin.collection.scan import Scan
@@ -71,7 +71,7 @@ def _first_of_each(rows: Sequence[int], keys: Sequence[str]) -> tuple[list[int],
 
 def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, float]]:
     """(i, j, symmetry, similarity) of confirmed pairs among `rows`, thinned to a spanning forest."""
-    candidates = near_hashes(scan.hashes[rows])
+    candidates = _candidates(scan, rows)
     likeness = correlations(scan.signatures[rows], candidates)
     sets: UnionFind[int] = UnionFind()
     for (i, j), symmetries in _likely(candidates, likeness):
@@ -85,10 +85,24 @@ def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, 
                 break
 
 
+def _candidates(scan: Scan, rows: NDArray[np.int64]) -> Neighbours:
+    """Pairs of close hashes, plain or folded; a folded hash leaves open which flip it is, so all four are."""
+    plain = near_hashes(scan.hashes[rows])
+    upright, transposed = SYMMETRIES.index("identity"), SYMMETRIES.index("transpose")
+    folds = near_hashes(perceptual_hashes(folded(scan.signatures[rows])), symmetries=(upright, transposed))
+    flips = np.arange(4)
+    return Neighbours(
+        first=np.concatenate([plain.first, np.repeat(folds.first, 4)]),
+        second=np.concatenate([plain.second, np.repeat(folds.second, 4)]),
+        symmetry=np.concatenate([plain.symmetry, (folds.symmetry[:, None] + flips).ravel()]),
+        distance=np.concatenate([plain.distance, np.repeat(folds.distance, 4)]),
+    )
+
+
 def _likely(pairs: Neighbours, likeness: NDArray[np.float64]) -> Iterator[tuple[tuple[int, int], list[int]]]:
     """Each pair worth a closer look, with its symmetries, likeliest first; the identity wins a near tie."""
     preferred = likeness + np.where(pairs.symmetry == 0, _IDENTITY_MARGIN, 0.0)
     order = np.lexsort((pairs.symmetry, -preferred, pairs.second, pairs.first))
     order = order[likeness[order] >= _WORTH_A_LOOK]
     for pair, members in groupby(order, key=lambda row: (int(pairs.first[row]), int(pairs.second[row]))):
-        yield pair, [int(pairs.symmetry[row]) for row in members]
+        yield pair, list(dict.fromkeys(int(pairs.symmetry[row]) for row in members))

@@ -116,7 +116,7 @@ def auto(
 
     _heading("5/5 report")
     path = folder / "report.html"
-    report(run, out=path, audit=audited, scout=scouted)
+    report(run, out=path, audit=audited, scout=scouted.rows)
     record = read_record(run)
     _close(record, run, path, clock)
     return AutoResult(folder, run, path, audited, curation, split, record, clock.used)

@@ -126,7 +126,7 @@ def _smallest(
             reason = f"the smallest size: {MIN_EPOCHS} epochs at a larger one do not fit the budget"
             return _plan(size, chosen, epochs, fixed, scouting, slowest, reason)
     raise DessinError(
-        f"{images} images cannot be read and probed in this budget: the shortest plan takes {duration(need)}.",
+        f"{images} images cannot be read and probed in this budget: the shortest plan is {duration(need)}.",
         allowed=f"A budget of at least {duration(need / SAFETY)} is needed.",
         do="Give a larger --budget.",
     )

@@ -42,11 +42,13 @@ def star(dice: Dice) -> Shape:
     """Four to eight points: an outline, five crossed lines in one stroke, or two triangles."""
     kind = dice.pick(("outline", "outline", "pentagram", "hexagram"))
     if kind == "pentagram":
-        corners = [_round(0.95, 90 + 144 * i) for i in range(6)]
-        return (line(*corners),)
+        corners = [_round(dice.around(0.92, 0.12), dice.around(90 + 144 * i, 9)) for i in range(5)]
+        return (line(*corners, corners[0]),)
     if kind == "hexagram":
+        turns = (dice.around(90, 9), dice.around(270, 9))
         return tuple(
-            polygon(*(_round(0.92, turn + 120 * i) for i in range(3)), fill="none") for turn in (90, 270)
+            polygon(*(_round(dice.around(0.9, 0.1), turn + 120 * i) for i in range(3)), fill="none")
+            for turn in turns
         )
     tips, inner = dice.pick((4, 5, 5, 5, 6, 8)), dice.between(0.34, 0.48)
     corners = [
