@@ -94,6 +94,14 @@ def test_only_empty_pages_are_blank():
     assert not measured(scribble(6, level=215)).blank
 
 
+def test_a_small_drawing_on_a_large_page_is_not_blank():
+    page = white(900, 1200)
+    page[400:430, 600:630] = scribble(8, height=30, width=30)
+    found = measured(page)
+    assert not found.blank
+    assert found.contrast > 100
+
+
 def test_rubbish_becomes_a_reason():
     found = measure(encode(scribble(7))[:200]).measurement
     assert not found.readable

@@ -17,7 +17,8 @@ from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes
 from dessin.collection.scan import Scan
 
-_WORTH_A_LOOK = 0.6
+_WORTH_A_LOOK = 0.65  # copies turned by 4 degrees reach it, 19 of 20
+_SYMMETRIES_TRIED = 2
 _IDENTITY_MARGIN = 0.02
 
 
@@ -105,4 +106,5 @@ def _likely(pairs: Neighbours, likeness: NDArray[np.float64]) -> Iterator[tuple[
     order = np.lexsort((pairs.symmetry, -preferred, pairs.second, pairs.first))
     order = order[likeness[order] >= _WORTH_A_LOOK]
     for pair, members in groupby(order, key=lambda row: (int(pairs.first[row]), int(pairs.second[row]))):
-        yield pair, list(dict.fromkeys(int(pairs.symmetry[row]) for row in members))
+        symmetries = dict.fromkeys(int(pairs.symmetry[row]) for row in members)
+        yield pair, list(symmetries)[:_SYMMETRIES_TRIED]

@@ -186,7 +186,12 @@ def _write_recipe(
     )
     say(decision.line())
     values: dict[str, object] = {
-        "data": {"path": data.as_posix(), "split": (folder / "split.csv").as_posix(), "fold": 0},
+        "data": {
+            "path": data.as_posix(),
+            "split": (folder / "split.csv").as_posix(),
+            "fold": 0,
+            "curation": (folder / "curation.csv").as_posix(),
+        },
         "image": {"size": plan.size},
         "model": {"backbone": backbone},
         "finetune": {"mode": "probe_then_full" if epochs else "probe"},

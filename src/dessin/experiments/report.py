@@ -104,7 +104,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "groups": len({row.group for row in split.rows}),
         "curated": _curated(record),
         "charts": curve_charts(curve, best),
-        "epochs": len(curve),
+        "epochs": curve[-1].epoch if curve else 0,
         "best_epoch": best,
         "detail": _detail(run, record, split, names, thumbnails),
         "pictures": thumbnails.available,

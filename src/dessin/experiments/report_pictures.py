@@ -73,9 +73,10 @@ def _chart(title: str, epochs: list[int], lines: dict[str, list[float | None]], 
     figure, axes = new_figure(5.4, 2.9)
     colours = {"training": SECOND, "validation": ACCENT}
     for name, values in lines.items():
-        if None in values:
+        known = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
+        if not known:
             continue
-        axes.plot(epochs, values, color=colours[name], linewidth=2, marker="o", markersize=4, label=name)
+        axes.plot(*zip(*known, strict=True), color=colours[name], linewidth=2, marker="o", markersize=4, label=name)
     if best is not None:
         axes.axvline(best, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: epoch {best}")
     axes.set_title(title, loc="left", fontsize=11)

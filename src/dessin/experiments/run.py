@@ -36,7 +36,7 @@ from dessin.progress import duration, say
 from dessin.recipe import Recipe, read_recipe
 from dessin.training.batches import batch_bounds
 from dessin.training.device import choose_batch_size, choose_device, choose_precision
-from dessin.training.loop import _decide_batch_norm
+from dessin.training.loop import decide_batch_norm
 from dessin.training.optimise import warmup_steps_of
 from dessin.training.seeding import reproducible
 
@@ -133,7 +133,7 @@ def _prepare(recipe: Recipe, inputs: Inputs) -> _Prepared:
     machine: tuple[Decision, ...] = (device,)
     if recipe.finetune.mode != "probe":
         warmup_steps_of(recipe.optimizer, steps, recipe.train.epochs)
-        machine = (device, precision, batch_size, _decide_batch_norm(recipe))
+        machine = (device, precision, batch_size, decide_batch_norm(recipe))
     plan = plan_run(recipe, inputs.split, info=info, weights=weights, steps_per_epoch=steps, machine=machine)
     classifier = build_classifier(
         backbone,

@@ -27,7 +27,7 @@ _MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "stat
 
 
 class Best(Section):
-    """The best epoch so far (counted from 1) by the recipe's measure, and where its weights are."""
+    """The best epoch so far (0 is the start) by the recipe's measure, and where its weights are."""
 
     epoch: int
     accuracy: float
@@ -51,6 +51,10 @@ class TrainingState(Section):
     curve: tuple[CurveRow, ...] = ()
     best: Best | None = None
     digests: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def epochs_done(self) -> int:
+        return self.curve[-1].epoch if self.curve else 0
 
 
 class Checkpoints:

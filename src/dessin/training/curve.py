@@ -10,11 +10,14 @@ from dessin.schema import Section
 
 
 class CurveRow(Section):
-    """One finished epoch (counted from 1): mean losses, accuracy 0..1, last learning rate, seconds so far."""
+    """One finished epoch (counted from 1): mean losses, accuracy 0..1, last learning rate, seconds so far.
+
+    Epoch 0 is the classifier as it was given, before any step; it has no training loss.
+    """
 
     epoch: int
     step: int
-    train_loss: float
+    train_loss: float | None
     validation_loss: float | None
     validation_accuracy: float | None
     lr: float

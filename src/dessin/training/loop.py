@@ -16,7 +16,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.models.losses import make_loss
-from dessin.progress import duration, say, track
+from dessin.progress import duration, say, track, warn
 from dessin.recipe import Recipe
 from dessin.training.batches import Batch, batch_bounds, epoch_batches
 from dessin.training.checkpoint import Best, Checkpoints, TrainingState
@@ -107,7 +107,7 @@ def fit(
         fingerprint(recipe, data, device=where, precision=precision, batch_size=batch_size),
         resume=resume,
     )
-    batch_norm = _decide_batch_norm(recipe)
+    batch_norm = decide_batch_norm(recipe)
     steps_per_epoch = len(batch_bounds(len(data.train_rows), batch_size))
     warn_before(recipe, data)
     with reproducible(where, state.threads):
@@ -131,9 +131,10 @@ def fit(
         if state.digests:
             checkpoints.restore(state, classifier, run.optimizer)
         else:
+            state = _measure_start(run, state)
             checkpoints.save(state, classifier, run.optimizer)
         write_curve(folder / "curve.csv", state.curve)
-        while len(state.curve) < recipe.train.epochs:
+        while state.epochs_done < recipe.train.epochs:
             state = _close_epoch(run, _train_epoch(run, state))
             checkpoints.save(state, classifier, run.optimizer)
             write_curve(folder / "curve.csv", state.curve)
@@ -156,13 +157,14 @@ def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, re
             do="Resume that run with --resume, or choose another --out.",
         )
     check_fingerprint(found.fingerprint, conditions)
-    say(f"Resuming after step {found.step}, {len(found.curve)} epochs finished.")
+    say(f"Resuming after step {found.step}, {found.epochs_done} epochs finished.")
     if found.threads != torch.get_num_threads():
         say(f"Computing with {found.threads} threads, as the run was begun, not {torch.get_num_threads()}.")
     return found
 
 
-def _decide_batch_norm(recipe: Recipe) -> Decision:
+def decide_batch_norm(recipe: Recipe) -> Decision:
+    """Whether batch normalisation keeps the statistics it came with (`frozen`) or learns new ones (`train`)."""
     asked = recipe.finetune.batch_norm
     if asked != "auto":
         return Decision("batch_norm", asked, "asked for in the recipe")
@@ -176,7 +178,7 @@ def _decide_batch_norm(recipe: Recipe) -> Decision:
 
 def _train_epoch(run: _Run, state: TrainingState) -> TrainingState:
     """The steps that are left of the epoch under way, with a checkpoint now and then."""
-    epoch = len(state.curve)
+    epoch = state.epochs_done
     last = (epoch + 1) * run.steps_per_epoch
     started = saved = time.monotonic()
     before, loss_sum = state.seconds, state.loss_sum
@@ -226,11 +228,26 @@ def _train_step(run: _Run, step: int, batch: Batch) -> float:
     return value
 
 
+def _measure_start(run: _Run, state: TrainingState) -> TrainingState:
+    """A head from a probe competes with what training makes of it, so that a run never ends below it."""
+    if run.recipe.finetune.mode != "probe_then_full" or not len(run.data.validation_rows):
+        return state
+    state = _add_to_curve(run, state, epoch=0, train_loss=None, rate=0.0)
+    say(_describe(state.curve[-1], run.recipe.train.epochs))
+    return state
+
+
 def _close_epoch(run: _Run, state: TrainingState) -> TrainingState:
     """Validate, add the epoch to the curve, and keep the weights if they are the best so far."""
-    started = time.monotonic()
-    epoch = len(state.curve) + 1
+    train_loss = state.loss_sum / len(run.data.train_rows)
     rate = _learning_rate(run, state.step - 1)
+    return _add_to_curve(run, state, epoch=state.epochs_done + 1, train_loss=train_loss, rate=rate)
+
+
+def _add_to_curve(
+    run: _Run, state: TrainingState, *, epoch: int, train_loss: float | None, rate: float
+) -> TrainingState:
+    started = time.monotonic()
     loss = accuracy = None
     best = state.best
     if len(run.data.validation_rows):
@@ -243,7 +260,7 @@ def _close_epoch(run: _Run, state: TrainingState) -> TrainingState:
     row = CurveRow(
         epoch=epoch,
         step=state.step,
-        train_loss=state.loss_sum / len(run.data.train_rows),
+        train_loss=train_loss,
         validation_loss=loss,
         validation_accuracy=accuracy,
         lr=rate,
@@ -271,8 +288,10 @@ def _validate(run: _Run) -> tuple[float, float]:
 
 
 def _is_better(select_by: str, accuracy: float, loss: float, best: Best) -> bool:
-    """Strictly better, so that of equal epochs the earlier stays."""
-    return accuracy > best.accuracy if select_by == "accuracy" else loss < best.loss
+    """Of equal accuracies the smaller loss wins; of epochs equal in both, the earlier stays."""
+    if select_by == "loss":
+        return loss < best.loss
+    return (accuracy, -loss) > (best.accuracy, -best.loss)
 
 
 def _freeze_statistics(model: nn.Module) -> None:
@@ -289,10 +308,14 @@ def _learning_rate(run: _Run, step: int) -> float:
 
 
 def _describe(row: CurveRow, epochs: int) -> str:
-    line = f"epoch {row.epoch}/{epochs}: training loss {row.train_loss:.4f}"
+    parts = []
+    if row.train_loss is not None:
+        parts.append(f"training loss {row.train_loss:.4f}")
     if row.validation_accuracy is not None:
-        line += f", validation loss {row.validation_loss:.4f}, accuracy {row.validation_accuracy:.1%}"
-    return f"{line}, lr {row.lr:.2g}, {duration(row.seconds)}"
+        parts.append(f"validation loss {row.validation_loss:.4f}, accuracy {row.validation_accuracy:.1%}")
+    if row.epoch == 0:
+        return f"the probe, before training: {', '.join(parts)}"
+    return f"epoch {row.epoch}/{epochs}: {', '.join(parts)}, lr {row.lr:.2g}, {duration(row.seconds)}"
 
 
 def _outcome(run: _Run, state: TrainingState, batch_norm: Decision) -> Outcome:
@@ -302,7 +325,10 @@ def _outcome(run: _Run, state: TrainingState, batch_norm: Decision) -> Outcome:
         reason = "there were no validation images, so the last epoch counts"
     else:
         best_epoch = state.best.epoch
-        reason = f"the best validation {run.recipe.train.select_by} of {len(state.curve)} epochs"
+        reason = f"the best validation {run.recipe.train.select_by} of {state.epochs_done} epochs"
+        if best_epoch == 0:
+            reason = f"no epoch of {state.epochs_done} was better than the probe, whose weights are kept"
+            warn("Training did not improve on the probe, so the probe's weights are kept.")
         warn_of_chance(state.best.accuracy, run.data)
     decisions.append(Decision("best_epoch", best_epoch, reason))
-    return Outcome(best_epoch, len(state.curve), state.step, state.curve, state.seconds, tuple(decisions))
+    return Outcome(best_epoch, state.epochs_done, state.step, state.curve, state.seconds, tuple(decisions))

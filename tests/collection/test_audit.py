@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scribbles import encode, scribble, write_drawings
+
+from dessin.collection.audit import AuditResult, audit, describe_audit
+from dessin.collection.issues import read_issues
+from dessin.collection.manifest import read_manifest
+from dessin.errors import DessinError
+from dessin.progress import quiet
+
+EVIL = "<script>alert(1)<"  # a folder's name may hold anything but a slash
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def collection(root: Path) -> Path:
+    copied = scribble(0)
+    drawings = {
+        f"{label}/{n:02d}.png": encode(scribble(100 * k + n))
+        for k, label in enumerate(("cat", "dog", EVIL))
+        for n in range(1, 5)
+    }
+    drawings |= {
+        "cat/copy.png": encode(copied),
+        "dog/copy.jpg": encode(np.fliplr(copied), ".jpg"),
+        "dog/gray.png": encode(scribble(900)[..., :1]),
+        f"{EVIL}/broken.png": b"\x89PNG",
+        "cat/._copy.png": b"litter",
+    }
+    return write_drawings(root, drawings)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory) -> tuple[Path, AuditResult]:
+    folder = tmp_path_factory.mktemp("audit")
+    with pytest.MonkeyPatch.context() as patch, quiet():
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        result = audit(collection(folder / "my drawings"), out=folder / "out", group=r"(\w+)\.\w+$")
+    return folder / "out", result
+
+
+def test_the_folder_holds_the_four_files_and_nothing_else(audited):
+    out, _ = audited
+    assert {path.name for path in out.iterdir()} == {
+        "report.html",
+        "issues.csv",
+        "summary.json",
+        "manifest.csv",
+    }
+
+
+def test_the_files_hold_what_the_result_holds(audited):
+    out, result = audited
+    assert {(i.image_id, i.issue, i.other_id) for i in read_issues(out / "issues.csv")} == {
+        (i.image_id, i.issue, i.other_id) for i in result.issues
+    }
+    assert json.loads((out / "summary.json").read_text()) == result.summary.model_dump(mode="json")
+    manifest = read_manifest(out / "manifest.csv", result.manifest.root)
+    assert manifest.digest == result.summary.manifest_digest == result.manifest.digest
+    assert {row.group for row in manifest.rows} >= {"copy", "gray", "01"}
+
+
+def test_planted_faults_are_in_the_issues(audited):
+    _, result = audited
+    found = {(i.issue, i.image_id, i.other_id) for i in result.issues}
+    assert found >= {
+        ("unreadable", f"{EVIL}/broken.png", ""),
+        ("near_duplicate", "dog/copy.jpg", "cat/copy.png"),
+        ("label_conflict", "dog/copy.jpg", "cat/copy.png"),
+        ("label_conflict", "cat/copy.png", "dog/copy.jpg"),
+        ("mode_differs", "dog/gray.png", ""),
+    }
+
+
+def test_the_summary_adds_up(audited):
+    _, result = audited
+    summary = result.summary
+    assert summary.images == sum(summary.class_counts.values()) == 16
+    assert summary.readable == sum(summary.modes.values()) == sum(summary.formats.values()) == 15
+    assert summary.modes == {"RGB": 14, "L": 1}
+    assert list(summary.skipped.values()) == [1]
+    assert summary.duplicates.model_dump() == {
+        "bytes": 0,
+        "pixels": 0,
+        "near": 1,
+        "within_class": 0,
+        "across_classes": 1,
+        "sets": 1,
+    }
+    assert summary.width is not None
+    assert summary.width.least == summary.width.most == 200
+    assert {f.name: f.classes for f in summary.families} == {"animals": 2, "other mammals": 1, "dogs": 1}
+
+
+def test_the_report_is_escaped_and_needs_nothing_from_outside(audited):
+    out, _ = audited
+    page = Page((out / "report.html").read_text())
+    assert EVIL in page.text
+    assert "script" not in {tag for tag, _ in page.tags}
+    sources = [
+        attributes[name] or ""
+        for _, attributes in page.tags
+        for name in ("src", "href")
+        if name in attributes
+    ]
+    assert sources
+    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {source[1:] for source in sources if source.startswith("#")} <= targets
+    assert "url(" not in (out / "report.html").read_text()
+
+
+def test_the_report_shows_every_class_the_pair_and_the_commands(audited):
+    out, _ = audited
+    source = (out / "report.html").read_text()
+    page = Page(source)
+    sheets = [a for tag, a in page.tags if tag == "img" and "drawings of" in (a.get("alt") or "")]
+    assert [a["alt"] for a in sheets] == [f"5 drawings of {name}" for name in (EVIL,)] + [
+        "5 drawings of cat",
+        "6 drawings of dog",
+    ]
+    assert re.search(r"hflip.*two labels", page.text, re.DOTALL)
+    assert "--group '(\\w+)\\.\\w+$' --curation curation.csv" in page.text
+    assert "my drawings' --issues" in page.text
+
+
+def test_two_audits_write_the_same_bytes(audited, tmp_path):
+    out, result = audited
+    audit(result.manifest.root, out=tmp_path / "again", group=r"(\w+)\.\w+$")
+    for name in ("issues.csv", "summary.json", "manifest.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    first, again = ((folder / "report.html").read_text() for folder in (out, tmp_path / "again"))
+    assert first.replace(str(out), "OUT") == again.replace(str(tmp_path / "again"), "OUT")
+
+
+def test_the_words_name_every_issue_found(audited):
+    _, result = audited
+    words = describe_audit(result.summary)
+    assert "15 of 16 images are readable" in words
+    for kind, count in result.summary.issues.items():
+        assert (kind in words) == (count > 0)
+
+
+def test_only_broken_files_still_give_a_report(tmp_path):
+    data = write_drawings(tmp_path / "d", {"a/1.png": b"", "b/2.png": b"x"})
+    result = audit(data, out=tmp_path / "out")
+    assert result.summary.readable == 0
+    assert result.summary.width is None
+    assert [i.issue for i in result.issues] == ["unreadable", "unreadable"]
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_an_occupied_folder_is_refused_and_left_alone(tmp_path):
+    data = collection(tmp_path / "d")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(DessinError, match="not empty"):
+        audit(data, out=out)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1200])
+def test_nothing_sticks_out_sideways_in_a_browser(audited, chromium, width):
+    from playwright.sync_api import sync_playwright
+
+    out, _ = audited
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto((out / "report.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        broken = "[...document.images].filter(i => i.loading != 'lazy' && !i.naturalWidth).length"
+        assert page.evaluate(broken) == 0
+        assert complaints == []
+        browser.close()
