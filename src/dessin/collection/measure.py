@@ -14,9 +14,9 @@ from dessin.images.decode import Decoded, Unreadable, decode
 from dessin.images.ink import background, ink_mask
 
 THUMBNAIL_SIDE = 128
-_WORKING_SIDE = 512
+_WORKING_SIDE = 640
 _OBJECT_SIDE = 128
-_BLANK_INK = 0.0004
+_BLANK_INK = 0.0002
 _BLANK_CONTRAST = 12.0
 
 Pixels = NDArray[np.uint8]
@@ -72,7 +72,7 @@ def measure(data: bytes) -> Measured:
         decoded = decode(data)
     except Unreadable as error:
         return unreadable(error.reason)
-    working = _shrunk(decoded.pixels, _WORKING_SIDE)
+    working = _reduced(decoded.pixels)
     mask = ink_mask(working)
     luma = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
     strength = cv2.absdiff(luma, np.full_like(luma, _luma(background(working))))
@@ -92,12 +92,23 @@ def measure(data: bytes) -> Measured:
         second_gap=second_gap,
         pixel_digest=_pixel_digest(decoded.pixels),
     )
-    return Measured(measurement, draw_signature(strength, mask), _thumbnail(decoded.pixels))
+    return Measured(measurement, draw_signature(strength, mask), _thumbnail(working))
 
 
 def unreadable(reason: str) -> Measured:
     side = SIGNATURE_SIDE
     return Measured(Measurement(readable=False, reason=reason), np.zeros((side, side), np.uint8), b"")
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    """`pixels` shrunk by a whole factor, which is far faster than by a fraction, to a side of at most 640."""
+    height, width = pixels.shape[:2]
+    factor = -(-max(height, width) // _WORKING_SIDE)
+    if factor == 1 or min(height, width) < factor:
+        return _shrunk(pixels, _WORKING_SIDE)
+    height, width = height // factor, width // factor
+    whole = pixels[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _shrunk(pixels: Pixels, side: int) -> Pixels:
@@ -124,7 +135,7 @@ def _contrast(strength: Pixels, ink: int) -> float:
 
     So thin strokes and small drawings count, and a few specks do not.
     """
-    counts = np.bincount(strength.ravel(), minlength=256)
+    counts = cv2.calcHist([strength], [0], None, [256], [0, 256]).ravel()
     enough = min(max(8, min(strength.size // 500, ink // 2)), strength.size)
     return float(255 - int(np.searchsorted(np.cumsum(counts[::-1]), enough)))
 

@@ -76,7 +76,8 @@ def _chart(title: str, epochs: list[int], lines: dict[str, list[float | None]], 
         known = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
         if not known:
             continue
-        axes.plot(*zip(*known, strict=True), color=colours[name], linewidth=2, marker="o", markersize=4, label=name)
+        style = {"color": colours[name], "linewidth": 2, "marker": "o", "markersize": 4}
+        axes.plot(*zip(*known, strict=True), **style, label=name)
     if best is not None:
         axes.axvline(best, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: epoch {best}")
     axes.set_title(title, loc="left", fontsize=11)

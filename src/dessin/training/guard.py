@@ -43,3 +43,8 @@ def warn_of_chance(accuracy: float, data: TrainingData) -> None:
             f"The best validation accuracy is {accuracy:.1%}, which is chance level: always answering the "
             f"commonest class gives {chance:.1%}. Check the labels and the learning rate first."
         )
+
+
+def warn_of_no_gain() -> None:
+    """Say when no epoch was better than the probe that training began from."""
+    warn("Training did not improve on the probe, so the probe's weights are kept. A smaller lr may help.")

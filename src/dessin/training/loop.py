@@ -16,14 +16,14 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.models.losses import make_loss
-from dessin.progress import duration, say, track, warn
+from dessin.progress import duration, say, track
 from dessin.recipe import Recipe
 from dessin.training.batches import Batch, batch_bounds, epoch_batches
 from dessin.training.checkpoint import Best, Checkpoints, TrainingState
 from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.fingerprint import check_fingerprint, fingerprint
-from dessin.training.guard import check_finite, warn_before, warn_of_chance
+from dessin.training.guard import check_finite, warn_before, warn_of_chance, warn_of_no_gain
 from dessin.training.optimise import learning_rate_at, make_optimizer, set_learning_rate, warmup_steps_of
 from dessin.training.seeding import reproducible, seed_step
 
@@ -164,7 +164,7 @@ def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, re
 
 
 def decide_batch_norm(recipe: Recipe) -> Decision:
-    """Whether batch normalisation keeps the statistics it came with (`frozen`) or learns new ones (`train`)."""
+    """Whether batch normalisation keeps its statistics (`frozen`) or learns new ones (`train`)."""
     asked = recipe.finetune.batch_norm
     if asked != "auto":
         return Decision("batch_norm", asked, "asked for in the recipe")
@@ -328,7 +328,7 @@ def _outcome(run: _Run, state: TrainingState, batch_norm: Decision) -> Outcome:
         reason = f"the best validation {run.recipe.train.select_by} of {state.epochs_done} epochs"
         if best_epoch == 0:
             reason = f"no epoch of {state.epochs_done} was better than the probe, whose weights are kept"
-            warn("Training did not improve on the probe, so the probe's weights are kept.")
+            warn_of_no_gain()
         warn_of_chance(state.best.accuracy, run.data)
     decisions.append(Decision("best_epoch", best_epoch, reason))
     return Outcome(best_epoch, state.epochs_done, state.step, state.curve, state.seconds, tuple(decisions))
