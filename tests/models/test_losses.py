@@ -57,7 +57,7 @@ def test_an_unknown_loss_names_the_nearest() -> None:
     ],
 )
 def test_wrong_arguments_are_refused(text: str) -> None:
-    with pytest.raises(DessinError, match="label_smoothing|cross_entropy"):
+    with pytest.raises(DessinError, match=r"label_smoothing|cross_entropy"):
         check_loss(text)
 
 

@@ -18,10 +18,12 @@ from dessin.collection.readers import Collection, describe_collection, read_coll
 from dessin.collection.split import Split, describe_split, plan_split, write_split
 from dessin.decisions import Decision
 from dessin.experiments.budget import (
+    MIN_EPOCHS,
     SAFETY,
     SIZES,
     AutoPlan,
     Speed,
+    affordable_epochs,
     epoch_seconds,
     epochs_that_fit,
     parse_budget,
@@ -127,11 +129,16 @@ def _plan(
 ) -> tuple[AutoPlan, dict[tuple[str, int], Speed]]:
     for name in models:
         resolve_weights(name, "auto")
-    speeds = measure_speeds(models, SIZES, torch.device(str(choose_device().value)))
-    left = clock.budget_s - clock.used
-    plan = plan_auto(
-        len(collection.items), models, speeds, decoding=measure_decoding(collection), budget_s=left
-    )
+    count, decoding = len(collection.items), measure_decoding(collection)
+    device = torch.device(str(choose_device().value))
+    speeds: dict[tuple[str, int], Speed] = {}
+    for size in SIZES:
+        # From the largest down: where that fits, the smaller ones need no measuring.
+        speeds |= measure_speeds(models, size, device)
+        left = clock.budget_s - clock.used
+        if affordable_epochs(count, models, speeds, size, decoding=decoding, budget_s=left) >= MIN_EPOCHS:
+            break
+    plan = plan_auto(count, models, speeds, decoding=decoding, budget_s=left)
     for line in plan.lines(left):
         say(line)
     for decision in plan.decisions:

@@ -84,17 +84,31 @@ def plan_auto(
     Raises:
         DessinError: not even a probe of the first candidate at the smallest size fits.
     """
-    usable = SAFETY * budget_s
     fixed = _fixed(images, decoding)
     sizes = sorted({size for _, size in speeds}, reverse=True)
     for size in sizes:
-        scouting = _scouting(images, models, speeds, size)
-        slowest = max(epoch_seconds(images, speeds[name, size]) for name in models)
-        epochs = int((usable - sum(s.seconds for s in fixed) - scouting.seconds) / slowest)
+        epochs = affordable_epochs(images, models, speeds, size, decoding=decoding, budget_s=budget_s)
         if epochs >= MIN_EPOCHS:
-            reason = f"the largest of {sizes} at which {MIN_EPOCHS} or more epochs of any candidate fit"
-            return _plan(size, tuple(models), min(epochs, MAX_EPOCHS), fixed, scouting, slowest, reason)
-    return _smallest(images, models, speeds, fixed, usable, min(sizes))
+            scouting = _scouting(images, models, speeds, size)
+            reason = f"the largest of {list(SIZES)} at which {MIN_EPOCHS} or more epochs of any candidate fit"
+            slowest = _slowest_epoch(images, models, speeds, size)
+            return _plan(size, tuple(models), epochs, fixed, scouting, slowest, reason)
+    return _smallest(images, models, speeds, fixed, SAFETY * budget_s, min(sizes))
+
+
+def affordable_epochs(
+    images: int,
+    models: Sequence[str],
+    speeds: Mapping[tuple[str, int], Speed],
+    size: int,
+    *,
+    decoding: float,
+    budget_s: float,
+) -> int:
+    """How many epochs of the slowest candidate fit at this size, after everything else; 0 if none."""
+    other = sum(stage.seconds for stage in _fixed(images, decoding))
+    other += _scouting(images, models, speeds, size).seconds
+    return epochs_that_fit(SAFETY * budget_s - other, _slowest_epoch(images, models, speeds, size))
 
 
 def epoch_seconds(images: int, speed: Speed) -> float:
@@ -119,7 +133,7 @@ def _smallest(
     need = 0.0
     for chosen in (tuple(models), tuple(models[:1])):
         scouting = _scouting(images, chosen, speeds, size)
-        slowest = max(epoch_seconds(images, speeds[name, size]) for name in chosen)
+        slowest = _slowest_epoch(images, chosen, speeds, size)
         need = sum(stage.seconds for stage in fixed) + scouting.seconds
         if need <= usable:
             epochs = epochs_that_fit(usable - need, slowest)
@@ -130,6 +144,12 @@ def _smallest(
         allowed=f"A budget of at least {duration(need / SAFETY)} is needed.",
         do="Give a larger --budget.",
     )
+
+
+def _slowest_epoch(
+    images: int, models: Sequence[str], speeds: Mapping[tuple[str, int], Speed], size: int
+) -> float:
+    return max(epoch_seconds(images, speeds[name, size]) for name in models)
 
 
 def _fixed(images: int, decoding: float) -> tuple[Stage, ...]:

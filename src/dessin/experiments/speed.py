@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import product
 
 import torch
 from torch.nn import functional
 
 from dessin.collection.readers import Collection
-from dessin.errors import DessinError
 from dessin.experiments.budget import Speed
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.progress import track
 
 _SAMPLE = 48
-_BATCH = 16
+_BATCH = 8
 
 
 def measure_decoding(collection: Collection) -> float:
@@ -33,14 +31,10 @@ def measure_decoding(collection: Collection) -> float:
     return len(sample) / (time.perf_counter() - start)
 
 
-def measure_speeds(
-    models: Sequence[str], sizes: Sequence[int], device: torch.device
-) -> dict[tuple[str, int], Speed]:
+def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> dict[tuple[str, int], Speed]:
     """(backbone, size) → images a second, from one timed batch each after one to warm up."""
-    if not models:
-        raise DessinError("No backbone was named.", do="Name one or more with --models.")
     speeds = {}
-    for name, size in track(product(models, sizes), len(models) * len(sizes), "measuring speed"):
+    for name in track(models, len(models), f"measuring speed at {size} px"):
         classifier = empty_classifier(name, 100).to(device)
         pixels = torch.randint(0, 256, (_BATCH, 3, size, size), dtype=torch.uint8, device=device)
         speeds[name, size] = Speed(_forward(classifier, pixels), _training(classifier, pixels))

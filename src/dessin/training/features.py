@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 View = Callable[[Tensor, Tensor], Tensor]
 
 _VERSION = 1
-_BATCH_SIZE = 32
+BATCH_SIZE = 32
 
 
 class FeatureStore(Protocol):
@@ -51,7 +51,7 @@ def extract_features(
     views: Sequence[str] = ("identity",),
     *,
     device: str | torch.device = "cpu",
-    batch_size: int = _BATCH_SIZE,
+    batch_size: int = BATCH_SIZE,
 ) -> Floats:
     """Features of a frozen body for some rows of a store, (V, N, D) float32, in the order of `rows`.
 
@@ -88,7 +88,7 @@ def forward_batches(
     store: FeatureStore,
     view: str,
     device: torch.device,
-    batch_size: int = _BATCH_SIZE,
+    batch_size: int = BATCH_SIZE,
 ) -> Iterator[Tensor]:
     """Yield the features (n, D), on the device, of a whole store in order, in evaluation mode."""
     look = VIEWS[view]
@@ -129,7 +129,7 @@ def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:
     """The cached features as a memory map; None if there are none, or not of this shape (a damaged file)."""
     try:
         features: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return features if features.shape == shape and features.dtype == np.float32 else None
 

@@ -18,6 +18,8 @@ from torch import Tensor
 
 _ITERATIONS = 20
 _TOLERANCE = 1e-5
+# A relative gain of the objective below which the accuracy of a probe no longer changes (measured).
+_PROGRESS = 1e-4
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def fit_logistic(
     first = torch.zeros(width + 1, classes, dtype=torch.float64)
     if start is not None:
         first[:width], first[width] = start[0] / unit.double(), start[1] / bias_unit
-    options = {"maxiter": _ITERATIONS, "maxcor": 10, "gtol": _TOLERANCE, "ftol": 1e-4}
+    options = {"maxiter": _ITERATIONS, "maxcor": 10, "gtol": _TOLERANCE, "ftol": _PROGRESS}
     found: Any = minimize(objective, first.flatten().numpy(), jac=True, method="L-BFGS-B", options=options)
     point = torch.from_numpy(found.x).view(width + 1, classes)
     return point[:width] * unit.double(), point[width] * bias_unit
