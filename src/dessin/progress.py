@@ -11,6 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
 _quiet = False
+_said: set[str] = set()
 
 
 @contextmanager
@@ -28,6 +29,13 @@ def say(text: str = "") -> None:
     """One plain line on standard output."""
     if not _quiet:
         print(text, flush=True)
+
+
+def say_once(text: str) -> None:
+    """Like `say`, but nothing when this process has said the very same before."""
+    if not _quiet and text not in _said:
+        _said.add(text)
+        say(text)
 
 
 def warn(text: str) -> None:

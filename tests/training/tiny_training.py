@@ -95,6 +95,7 @@ def run_tiny(
     workers: int = 0,
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
+    seconds_allowed: float | None = None,
 ) -> tuple[nn.Module, Outcome]:
     model = model or TinyNet()
     outcome = fit(
@@ -108,6 +109,7 @@ def run_tiny(
         workers=workers,
         resume=resume,
         checkpoint_seconds=checkpoint_seconds,
+        seconds_allowed=seconds_allowed,
     )
     return model, outcome
 

@@ -15,7 +15,7 @@ from dessin.collection.readers import describe_collection, read_collection
 from dessin.collection.scan import Scan, scan_images
 from dessin.collection.summary import Summary, summarise
 from dessin.files import claim_folder, write_json, write_text
-from dessin.progress import say
+from dessin.progress import say, say_once
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def audit(data: str | Path, *, out: str | Path, group: str | None = None) -> Aud
     data, out = Path(data), Path(out)
     collection = read_collection(data, group=group)
     claim_folder(out, what="an audit")
-    say(describe_collection(collection))
+    say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     scan = scan_images(manifest)
     pairs = find_duplicates(manifest, scan)

@@ -17,7 +17,7 @@ from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, unknown
 from dessin.files import digest_of, read_csv, write_csv
-from dessin.progress import say
+from dessin.progress import say, say_once
 
 Action = Literal["keep", "drop", "relabel"]
 COLUMNS = ("image_id", "action", "label", "reason")
@@ -60,7 +60,7 @@ def curate(
             do="Choose another --out, or move the file away.",
         )
     collection = read_collection(data)
-    say(describe_collection(collection))
+    say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     curation = propose_curation(
         read_issues(Path(issues)), manifest, DEFAULT_KINDS if kinds is None else kinds

@@ -37,7 +37,7 @@ from dessin.experiments.scout import ScoutResult, scout
 from dessin.experiments.speed import measure_decoding, measure_speeds
 from dessin.files import claim_folder, write_text
 from dessin.models.weights import resolve_weights
-from dessin.progress import duration, say
+from dessin.progress import duration, say, say_once
 from dessin.recipe import make_recipe
 from dessin.training.device import choose_device
 
@@ -96,7 +96,7 @@ def auto(
     data, folder = Path(data), Path(out)
     collection = read_collection(data, group=group)
     claim_folder(folder, what="the result of auto")
-    say(describe_collection(collection))
+    say_once(describe_collection(collection))
     plan, speeds = _plan(collection, tuple(models or CANDIDATES), clock)
 
     _heading("1/5 audit")
@@ -110,8 +110,9 @@ def auto(
     )
 
     _heading("3/5 train")
-    _write_recipe(plan, scouted, split, speeds, clock, data, folder, seed)
-    run = train(folder / "recipe.yaml", out=folder / "run")
+    allowed = clock.budget_s - clock.used - plan.stages[-1].seconds
+    _write_recipe(plan, scouted, split, speeds, allowed, data, folder, seed)
+    run = train(folder / "recipe.yaml", out=folder / "run", seconds_allowed=max(allowed, 0.0))
 
     _heading("4/5 evaluate on the holdout")
     evaluate(run, out=folder / "holdout", holdout=True)
@@ -177,7 +178,7 @@ def _write_recipe(
     scouted: ScoutResult,
     split: Split,
     speeds: dict[tuple[str, int], Speed],
-    clock: _Clock,
+    allowed: float,
     data: Path,
     folder: Path,
     seed: int,
@@ -185,11 +186,10 @@ def _write_recipe(
     """The recipe of the final run, written down so that it can be repeated without a clock."""
     backbone = scouted.chosen
     epoch_s = epoch_seconds(len(split.rows), speeds[backbone, plan.size])
-    closing = plan.stages[-1].seconds
-    left = clock.budget_s - (1 - SAFETY) * clock.budget_s - clock.used - closing
-    epochs = epochs_that_fit(left, epoch_s)
+    planned = max(0.0, SAFETY * allowed)
+    epochs = epochs_that_fit(planned, epoch_s)
     decision = Decision(
-        "epochs", epochs, f"{duration(max(left, 0))} are left for training, {duration(epoch_s)} an epoch"
+        "epochs", epochs, f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
     )
     say(decision.line())
     values: dict[str, object] = {

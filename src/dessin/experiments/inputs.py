@@ -16,7 +16,7 @@ from dessin.collection.split import Assignment, Split, check_split, read_split
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, StoredImage, open_store
-from dessin.progress import say
+from dessin.progress import say_once
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_inputs(data: str | Path | None, split: str | Path | None, curation: str
             do="Split again with that --curation, or leave data.curation out of the recipe.",
         )
     collection = read_collection(Path(data))
-    say(describe_collection(collection))
+    say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     check_split(parts, manifest)
     return Inputs(manifest, parts)

@@ -50,6 +50,7 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     workers: int = 0,
+    seconds_allowed: float | None = None,
 ) -> Path:
     """Carry out a recipe and return the run folder.
 
@@ -61,6 +62,7 @@ def train(
         out: the new run folder; by default `runs/<recipe>-<n>`.
         resume: a run folder to go on with; it ends with the weights that it would have had uninterrupted.
         workers: threads that read ahead; they change no result.
+        seconds_allowed: begin no epoch that would end later; the record says where training stopped.
 
     Raises:
         DessinError: anything that a user can put right; a run that had begun is then marked `failed`.
@@ -86,7 +88,7 @@ def train(
         say(line)
     with hold(folder, wait=False):
         _begin(folder, prepared)
-        return _carry_out(folder, prepared, torch.get_num_threads(), workers)
+        return _carry_out(folder, prepared, torch.get_num_threads(), workers, seconds_allowed)
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,13 @@ def _check_unchanged(record: RunRecord, prepared: _Prepared) -> None:
         )
 
 
-def _carry_out(folder: Path, prepared: _Prepared, threads: int, workers: int) -> Path:
+def _carry_out(
+    folder: Path,
+    prepared: _Prepared,
+    threads: int,
+    workers: int,
+    seconds_allowed: float | None = None,
+) -> Path:
     plan = prepared.plan
     job = Job(
         folder=folder,
@@ -243,6 +251,7 @@ def _carry_out(folder: Path, prepared: _Prepared, threads: int, workers: int) ->
         weights=prepared.weights,
         classifier=prepared.classifier,
         workers=workers,
+        seconds_allowed=seconds_allowed,
         watch=Stopwatch(),
     )
     try:

@@ -64,6 +64,7 @@ class Job:
     classifier: Classifier
     workers: int
     watch: Stopwatch
+    seconds_allowed: float | None = None
 
     @property
     def device(self) -> torch.device:
@@ -130,8 +131,14 @@ def _fit(job: Job, data: TrainingData) -> Outcome:
         precision=str(job.plan.decided("precision")),
         batch_size=int(str(job.plan.decided("batch_size"))),
         workers=job.workers,
+        seconds_allowed=_left(job),
         resume=(job.folder / CHECKPOINT).exists(),
     )
+
+
+def _left(job: Job) -> float | None:
+    """What the stages before training left of the time allowed."""
+    return None if job.seconds_allowed is None else job.seconds_allowed - sum(job.watch.seconds.values())
 
 
 def _validate(job: Job, store: PixelStore) -> Metrics:

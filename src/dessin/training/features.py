@@ -22,12 +22,14 @@ from dessin.errors import unknown
 from dessin.files import atomic_path, cache_folder, digest_of, locked
 from dessin.models.classifier import Classifier
 from dessin.progress import track
+from dessin.training.folding import folded
 
 Floats = NDArray[np.float32]
 View = Callable[[Tensor, Tensor], Tensor]
 
-_VERSION = 1
+_VERSION = 2
 BATCH_SIZE = 32
+_SAMPLE = 2
 
 
 class FeatureStore(Protocol):
@@ -95,13 +97,15 @@ def forward_batches(
     was_training = classifier.training
     classifier.to(device).eval()
     try:
+        sample = torch.from_numpy(np.array(store.pixels[:_SAMPLE])).to(device)
+        frozen = folded(classifier, sample)
         for start in range(0, len(store.pixels), batch_size):
             rows = slice(start, start + batch_size)
             # A copy: the store is a read-only map, and torch wants memory that it may write.
             pixels = torch.from_numpy(np.array(store.pixels[rows])).to(device, non_blocking=True)
             background = torch.from_numpy(np.array(store.background[rows])).to(device)
             with torch.inference_mode():
-                features = classifier.features(look(pixels, background))
+                features = frozen.features(look(pixels, background))
             yield features
     finally:
         classifier.train(was_training)

@@ -48,3 +48,8 @@ def warn_of_chance(accuracy: float, data: TrainingData) -> None:
 def warn_of_no_gain() -> None:
     """Say when no epoch was better than the probe that training began from."""
     warn("Training did not improve on the probe, so the probe's weights are kept. A smaller lr may help.")
+
+
+def warn_of_time(done: int, planned: int) -> None:
+    """Say when the time allowed ended a run before its last epoch."""
+    warn(f"Training stops after epoch {done} of {planned}: another would take longer than the time allowed.")

@@ -23,7 +23,7 @@ from dessin.training.checkpoint import Best, Checkpoints, TrainingState
 from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.fingerprint import check_fingerprint, fingerprint
-from dessin.training.guard import check_finite, warn_before, warn_of_chance, warn_of_no_gain
+from dessin.training.guard import check_finite, warn_before, warn_of_chance, warn_of_no_gain, warn_of_time
 from dessin.training.optimise import learning_rate_at, make_optimizer, set_learning_rate, warmup_steps_of
 from dessin.training.seeding import reproducible, seed_step
 
@@ -70,6 +70,19 @@ class _Run:
         return torch.autocast(self.source.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
 
 
+class _Clock:
+    """Whether another epoch fits into the time allowed, if it takes as long as those so far."""
+
+    def __init__(self, seconds_allowed: float | None, epochs_before: int) -> None:
+        self._allowed, self._before, self._started = seconds_allowed, epochs_before, time.monotonic()
+
+    def allows_another(self, epochs_done: int) -> bool:
+        if self._allowed is None or epochs_done == self._before:
+            return True
+        used = time.monotonic() - self._started
+        return used + used / (epochs_done - self._before) <= self._allowed
+
+
 def fit(
     classifier: Classifier,
     recipe: Recipe,
@@ -82,6 +95,7 @@ def fit(
     workers: int = 0,
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
+    seconds_allowed: float | None = None,
 ) -> Outcome:
     """Train the classifier and leave it with the weights of its best epoch, in evaluation mode.
 
@@ -96,6 +110,7 @@ def fit(
         workers: threads that prepare batches ahead; they change no result.
         resume: go on from the newest checkpoint in `folder`, if there is one.
         checkpoint_seconds: time between checkpoints within an epoch; each epoch ends with one.
+        seconds_allowed: begin no epoch that would end later than this; the outcome then says so.
 
     Raises:
         DessinError: the loss is not finite, or the run cannot be resumed as it was begun.
@@ -134,7 +149,8 @@ def fit(
             state = _measure_start(run, state)
             checkpoints.save(state, classifier, run.optimizer)
         write_curve(folder / "curve.csv", state.curve)
-        while state.epochs_done < recipe.train.epochs:
+        clock = _Clock(seconds_allowed, state.epochs_done)
+        while state.epochs_done < recipe.train.epochs and clock.allows_another(state.epochs_done):
             state = _close_epoch(run, _train_epoch(run, state))
             checkpoints.save(state, classifier, run.optimizer)
             write_curve(folder / "curve.csv", state.curve)
@@ -320,7 +336,7 @@ def _describe(row: CurveRow, epochs: int) -> str:
 
 def _outcome(run: _Run, state: TrainingState, batch_norm: Decision) -> Outcome:
     decisions = [batch_norm]
-    best_epoch = run.recipe.train.epochs
+    best_epoch = state.epochs_done
     if state.best is None:
         reason = "there were no validation images, so the last epoch counts"
     else:
@@ -331,4 +347,8 @@ def _outcome(run: _Run, state: TrainingState, batch_norm: Decision) -> Outcome:
             warn_of_no_gain()
         warn_of_chance(state.best.accuracy, run.data)
     decisions.append(Decision("best_epoch", best_epoch, reason))
+    if state.epochs_done < run.recipe.train.epochs:
+        reason = f"the time allowed was used; {run.recipe.train.epochs} were planned, on a faster machine"
+        decisions.append(Decision("stopped_after_epoch", state.epochs_done, reason))
+        warn_of_time(state.epochs_done, run.recipe.train.epochs)
     return Outcome(best_epoch, state.epochs_done, state.step, state.curve, state.seconds, tuple(decisions))

@@ -16,7 +16,7 @@ from dessin.collection.split.plan import plan_split, unreadable_images
 from dessin.collection.split.report import describe_split
 from dessin.collection.split.table import Split
 from dessin.errors import DessinError
-from dessin.progress import say, warn
+from dessin.progress import say, say_once, warn
 
 
 def split(
@@ -37,7 +37,7 @@ def split(
         DessinError: bad data, an impossible split, or another split under that name.
     """
     collection = read_collection(data, group=group)
-    say(describe_collection(collection))
+    say_once(describe_collection(collection))
     changes = read_curation(Path(curation)) if curation else None
     manifest = build_manifest(collection)
     if changes:

@@ -1,0 +1,54 @@
+"""Batch normalisation folded into the convolution before it: the same frozen function, computed faster.
+
+A frozen batch normalisation is a scale and a shift for each channel, which the convolution can do itself.
+Measured for tf_efficientnet_lite0 on a CPU: 1.3 times as fast at 128 px, 1.4 times at 224 px.
+"""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from dessin.models.classifier import Classifier
+
+_RELATIVE_ERROR = 1e-4
+
+
+def folded(classifier: Classifier, sample: Tensor) -> Classifier:
+    """A copy in evaluation mode with folded normalisations, or the classifier itself where it is not exact.
+
+    Which normalisation follows which convolution is guessed from the order of definition, and then checked:
+    on `sample` (N, 1 or 3, S, S) pixels the features must agree within 1e-4 of their largest value.
+    """
+    classifier.eval()
+    copied = copy.deepcopy(classifier)
+    if not _fold_in_place(copied.body):
+        return classifier
+    copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.inference_mode():
+        expected, found = classifier.features(sample), copied.features(sample)
+    exact = (found - expected).abs().max() <= _RELATIVE_ERROR * expected.abs().max()
+    return copied if exact else classifier
+
+
+def _fold_in_place(body: nn.Module) -> int:
+    """How many normalisations were folded."""
+    count = 0
+    for (_, conv), (name, norm) in pairwise(list(body.named_modules())):
+        if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+            continue
+        mean, variance = norm.running_mean, norm.running_var
+        if mean is None or variance is None or conv.out_channels != norm.num_features:
+            continue
+        conv.weight, conv.bias = fuse_conv_bn_weights(
+            conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
+        )
+        # timm's normalisation layers hold the activation that follows them.
+        parent, _, leaf = name.rpartition(".")
+        setattr(body.get_submodule(parent), leaf, getattr(norm, "act", nn.Identity()))
+        count += 1
+    return count

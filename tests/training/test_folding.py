@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.weights import Weights
+from dessin.training.folding import folded
+
+PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def with_statistics(backbone: str) -> Classifier:
+    """Random weights, and normalisations that do something: fresh ones are nearly the identity."""
+    classifier = build_classifier(backbone, 2, Weights(backbone, "none", None, "", "none"))
+    generator = torch.Generator().manual_seed(1)
+    for module in classifier.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                assert tensor is not None
+                tensor.data.uniform_(0.5, 1.5, generator=generator)
+    return classifier.eval()
+
+
+def norms(classifier: Classifier) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in classifier.modules())
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "tf_efficientnet_lite0"])
+def test_the_features_stay_and_the_normalisations_go(backbone: str) -> None:
+    classifier = with_statistics(backbone)
+    before = norms(classifier)
+    fast = folded(classifier, PIXELS)
+    assert (norms(fast), norms(classifier)) == (0, before)
+    assert before > 3
+    other = PIXELS.flip(0, 3)
+    with torch.inference_mode():
+        expected, found = classifier.features(other), fast.features(other)
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+class Misleading(nn.Module):
+    """Defined in the order convolution, normalisation; carried out the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.norm = nn.BatchNorm2d(3)
+        assert self.norm.running_mean is not None
+        self.norm.running_mean += torch.tensor([1.0, -2.0, 0.5])
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        return self.conv(self.norm(images))
+
+    def forward_head(self, features: Tensor, pre_logits: bool) -> Any:
+        return features.mean(dim=(2, 3))
+
+
+def test_a_wrong_guess_is_noticed_and_nothing_is_folded() -> None:
+    classifier = with_statistics("test_resnet")
+    classifier.body = Misleading().eval()
+    assert folded(classifier, PIXELS) is classifier
+    assert norms(classifier) == 1
+
+
+def test_a_body_without_normalisations_is_returned_as_it_is() -> None:
+    classifier = with_statistics("test_vit")
+    assert folded(classifier, torch.zeros(1, 3, 160, 160)) is classifier
