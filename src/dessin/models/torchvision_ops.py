@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import library as torch_library
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _SCHEMAS = {"nms": f"nms{_NMS}", "qnms": f"qnms{_NMS}"}
 
 
 @lru_cache(maxsize=1)
-def ensure_torchvision() -> torch.library.Library | None:
+def ensure_torchvision() -> torch_library.Library | None:
     """Declare the missing ops if the compiled ones fail to load; returns what was declared, or None.
 
     Errors of importing torchvision itself are not touched: they appear where it is imported.
@@ -33,7 +34,7 @@ def ensure_torchvision() -> torch.library.Library | None:
     ):
         return None
     # The library object must stay alive, or the schemas vanish: the cache of this function holds it.
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = torch_library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
             library.define(schema)  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from dessin.progress import duration, say, track
 from dessin.recipe import Recipe
 from dessin.training.batches import Batch, batch_bounds, epoch_batches
 from dessin.training.checkpoint import Best, Checkpoints, TrainingState
+from dessin.training.clock import EpochClock
 from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.fingerprint import check_fingerprint, fingerprint
@@ -68,19 +69,6 @@ class _Run:
     @property
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.source.device.type, dtype=torch.bfloat16, enabled=self.bfloat16)
-
-
-class _Clock:
-    """Whether another epoch fits into the time allowed, if it takes as long as those so far."""
-
-    def __init__(self, seconds_allowed: float | None, epochs_before: int) -> None:
-        self._allowed, self._before, self._started = seconds_allowed, epochs_before, time.monotonic()
-
-    def allows_another(self, epochs_done: int) -> bool:
-        if self._allowed is None or epochs_done == self._before:
-            return True
-        used = time.monotonic() - self._started
-        return used + used / (epochs_done - self._before) <= self._allowed
 
 
 def fit(
@@ -143,13 +131,9 @@ def fit(
             workers=workers,
             checkpoint_seconds=checkpoint_seconds,
         )
-        if state.digests:
-            checkpoints.restore(state, classifier, run.optimizer)
-        else:
-            state = _measure_start(run, state)
-            checkpoints.save(state, classifier, run.optimizer)
+        state = _restore_or_begin(run, state)
         write_curve(folder / "curve.csv", state.curve)
-        clock = _Clock(seconds_allowed, state.epochs_done)
+        clock = EpochClock(seconds_allowed, state.epochs_done)
         while state.epochs_done < recipe.train.epochs and clock.allows_another(state.epochs_done):
             state = _close_epoch(run, _train_epoch(run, state))
             checkpoints.save(state, classifier, run.optimizer)
@@ -244,12 +228,18 @@ def _train_step(run: _Run, step: int, batch: Batch) -> float:
     return value
 
 
-def _measure_start(run: _Run, state: TrainingState) -> TrainingState:
-    """A head from a probe competes with what training makes of it, so that a run never ends below it."""
-    if run.recipe.finetune.mode != "probe_then_full" or not len(run.data.validation_rows):
+def _restore_or_begin(run: _Run, state: TrainingState) -> TrainingState:
+    """The tensors of the checkpoint that was found; else a first checkpoint.
+
+    A head from a probe competes with what training makes of it, so that a run never ends below it.
+    """
+    if state.digests:
+        run.checkpoints.restore(state, run.classifier, run.optimizer)
         return state
-    state = _add_to_curve(run, state, epoch=0, train_loss=None, rate=0.0)
-    say(_describe(state.curve[-1], run.recipe.train.epochs))
+    if run.recipe.finetune.mode == "probe_then_full" and len(run.data.validation_rows):
+        state = _add_to_curve(run, state, epoch=0, train_loss=None, rate=0.0)
+        say(_describe(state.curve[-1], run.recipe.train.epochs))
+    run.checkpoints.save(state, run.classifier, run.optimizer)
     return state
 
 
