@@ -93,7 +93,8 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
     data = record.recipe.data.path
     thumbnails = Thumbnails(Path(data) if data else None)
     return {
-        "title": f"{record.name}: a dessin run",
+        "title": f"{record.name} on {Path(data).name if data else 'a collection'}: a dessin run",
+        "collection": Path(data).name if data else record.name,
         "record": record,
         "opened": [moment(opening) for opening in record.holdout_opened],
         "started": [moment(start) for start in record.started],
