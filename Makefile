@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 OUT ?= demo-out
-# Numbers of processes that run the tests; the training tests use one thread each.
+# How many processes run the tests.
 JOBS ?= 2
 
 .PHONY: help install demo test lint types imports unit chromium clean
@@ -47,8 +47,9 @@ types: $(VENV)/.installed-dev
 imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
+# One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
 unit: $(VENV)/.installed-dev chromium
-	$(BIN)/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 # Browser tests drive Debian's chromium. Without it they say so and are skipped; in CI they fail.
 chromium:
