@@ -167,12 +167,15 @@ def digest_of(value: Mapping[str, object] | Sequence[object]) -> str:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock between processes for the block; freed by the system if the holder dies."""
+    """Hold an exclusive lock in the cache for the block; freed by the system if the holder dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise DessinError(
+            f"The cache folder {path.parent} cannot be used: {error.strerror or error}.",
+            do="Point DESSIN_CACHE at a folder that may be written to.",
+        ) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

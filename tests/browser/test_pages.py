@@ -26,7 +26,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     with quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        generate_doodles(folder / "doodles", classes=6, per_class=14, seed=3)
+        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
         drawings = folder / "doodles" / "drawings"
         audit(drawings, out=folder / "audit")
         split(drawings, out=folder / "split.csv", folds=3)
