@@ -15,6 +15,7 @@ from dessin.models.backbones import (
     pooled_features,
     resize_body,
 )
+from dessin.models.memory import keep_freed_memory
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
 from dessin.randomness import derive
@@ -111,6 +112,7 @@ def empty_classifier(
     backbone: str, classes: int, *, drop_rate: float = 0.0, drop_path: float = 0.0, seed: int = 0
 ) -> Classifier:
     """A classifier whose weights are random, a function of the seed; no global generator is touched."""
+    keep_freed_memory()
     info = describe_backbone(backbone)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "body"))
