@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--backbone", default="tf_efficientnet_lite0")
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--n", type=int, default=2048, help="images a measurement")
+    parser.add_argument("--n", type=int, default=3125, help="images a measurement")
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
