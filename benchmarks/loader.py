@@ -126,7 +126,7 @@ def _bare_seconds(
     rows = data.train_rows[: options.batch_size]
     pixels = torch.from_numpy(np.asarray(data.store.pixels)[rows]).to(where).float()
     targets = functional.one_hot(torch.from_numpy(data.train_labels[: options.batch_size])).float()
-    targets = functional.pad(targets, (0, classifier.head.out_features - targets.shape[1])).to(where)
+    targets = functional.pad(targets, (0, classifier.classes - targets.shape[1])).to(where)
     loss_of = make_loss(recipe.loss)
     classifier.to(where).train()
     for module in classifier.modules():
@@ -138,7 +138,7 @@ def _bare_seconds(
         for _ in range(options.steps):
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
                 logits = classifier(pixels)
-            loss = loss_of(logits, targets)
+            loss = loss_of(logits, targets).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

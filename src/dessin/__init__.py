@@ -1,7 +1,8 @@
 """dessin: from a folder of drawings to a classifier you can trust, and can say why.
 
 Every verb of the command line is a function here with the same name and arguments, imported when first used,
-so that `import dessin` costs nothing. (The demo is `dessin.demo.demo.demo`: its room has the name.)
+so that `import dessin` costs nothing. (Two verbs have the names of rooms: the demo is
+`dessin.demo.demo.demo`, and the preview of augmentation `dessin.experiments.preview.augment`.)
 """
 
 from __future__ import annotations

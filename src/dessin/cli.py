@@ -129,6 +129,25 @@ def train(
 
 
 @app.command()
+def augment(
+    recipe: Annotated[Path, typer.Argument(help="The recipe.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The picture to write (.png).", show_default=False)],
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the recipe's).")] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="Show only training drawings of this split (default: the recipe's).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+    ] = None,
+    epoch: Annotated[int, typer.Option(min=1, help="The first of the three epochs shown.")] = 1,
+) -> None:
+    """A contact sheet of what augmentation does, and what share of pixels each op changes."""
+    from dessin.experiments.preview import augment as run
+
+    run(recipe, out=out, data=data, split=split, overrides=set_ or (), epoch=epoch)
+
+
+@app.command()
 def evaluate(
     run: Model,
     out: Out,

@@ -17,7 +17,8 @@ class DessinError(Exception):
 def unknown(what: str, value: object, allowed: Iterable[str], *, do: str = "") -> DessinError:
     """An error for a value outside a closed list; it names the nearest allowed one."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    spelt = {name.lower(): name for name in names}
+    near = [spelt[key] for key in difflib.get_close_matches(str(value).lower(), spelt, n=1, cutoff=0.5)]
     hint = f'Did you mean "{near[0]}"?' if near else ""
     return DessinError(
         f'Unknown {what}: "{value}".',

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from dessin.augment.pipeline import Pipeline
 from dessin.augment.registry import check_ops
 from dessin.errors import DessinError
 from dessin.files import read_text
@@ -29,32 +30,99 @@ class DataSpec(Section):
 
 
 class ModelSpec(Section):
+    """`drop_rate`, `drop_path` and `drop_block` are probabilities; not every backbone has the last two."""
+
     backbone: str = "tf_efficientnet_lite0"
     weights: str = "auto"
     drop_rate: Rate = 0.0
     drop_path: Rate = 0.0
+    drop_block: Rate = 0.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.drop_path or self.drop_block:
+            from dessin.models.capabilities import check_regularisers
+
+            check_regularisers(self.backbone, drop_path=self.drop_path, drop_block=self.drop_block)
+        return self
 
 
 class FinetuneSpec(Section):
-    """`batch_norm: auto` freezes the statistics when the head starts from a probe."""
+    """What is trained, and where the head begins.
 
-    mode: Literal["probe", "full", "probe_then_full"] = "probe_then_full"
+    `stages` (of four, the last is 4), `last_blocks` and `lora_rank` belong to the modes `stages`,
+    `last_blocks` and `lora`. Each block's learning rate is `layer_decay` times that of the block after it.
+    `head_start: auto` is a probe for `probe` and `probe_then_full`, and a new head otherwise.
+    `batch_norm: auto` freezes the statistics of whatever is not trained, and all of them when the head
+    starts from fitted weights.
+    """
+
+    mode: Literal["probe", "full", "stages", "last_blocks", "lora", "probe_then_full"] = "probe_then_full"
+    stages: tuple[Annotated[int, Field(ge=1, le=4)], ...] | None = None
+    last_blocks: int | None = Field(None, ge=1)
+    lora_rank: int | None = Field(None, ge=1, le=256)
+    layer_decay: float = Field(1.0, gt=0.0, le=1.0)
+    head: Literal["linear", "cosine", "mlp"] = "linear"
+    head_start: Literal["auto", "new", "probe", "imagenet"] = "auto"
     batch_norm: Literal["auto", "frozen", "train"] = "auto"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key in ("stages", "last_blocks", "lora_rank"):
+            mode = key.removesuffix("_rank")
+            if getattr(self, key) is not None and self.mode != mode:
+                raise ValueError(f"{key} acts only with mode {mode}, and mode is {self.mode}")
+        if self.stages is not None and (not self.stages or len(set(self.stages)) < len(self.stages)):
+            raise ValueError("stages names each of 1 to 4 at most once, and at least one of them")
+        if self.mode in ("probe", "probe_then_full") and self.head_start not in ("auto", "probe"):
+            raise ValueError(f"mode {self.mode} starts the head from a probe, not from {self.head_start}")
+        if self.mode == "probe" and self.head != "linear":
+            raise ValueError(f"a probe is a linear head, not a {self.head} one; use probe_then_full")
+        return self
+
+    @property
+    def start(self) -> Literal["new", "probe", "imagenet"]:
+        """Where the head begins, with `auto` decided."""
+        if self.head_start != "auto":
+            return self.head_start
+        return "probe" if self.mode in ("probe", "probe_then_full") else "new"
 
 
 class OptimizerSpec(Section):
-    name: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(2e-4, gt=0.0, le=10.0)
-    weight_decay: float = Field(0.05, ge=0.0)
-    schedule: Literal["cosine"] = "cosine"
+    """`lr: null` and `weight_decay: null` are what is usual for the backbone's family and the optimiser.
+
+    `sam` is the radius of sharpness-aware steps (0: plain ones); `clip_norm` bounds the gradient's norm.
+    """
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: Annotated[float, Field(gt=0.0, le=10.0)] | Literal["auto"] | None = None
+    weight_decay: float | None = Field(None, ge=0.0)
+    schedule: Literal["cosine", "step", "plateau", "constant", "one_cycle"] = "cosine"
     warmup_epochs: float = Field(0.5, ge=0.0)
+    sam: float = Field(0.0, ge=0.0, le=1.0)
+    clip_norm: float | None = Field(None, gt=0.0)
 
 
 class TrainSpec(Section):
+    """How long and in what portions.
+
+    `ema` is the decay a step of the averaged weights that are then validated and kept (0: none).
+    `average_last` adds the mean of the weights after the last k epochs as one more candidate (0: none).
+    `accumulate` batches make a step. `early_stop` ends a run after so many epochs without a better one.
+    `attempts` are how often a collapsed run may be begun in all.
+    """
+
     epochs: int = Field(5, ge=1)
     batch_size: int | Literal["auto"] = "auto"
+    accumulate: int = Field(1, ge=1, le=1024)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
     select_by: Literal["accuracy", "loss"] = "accuracy"
+    class_weights: Literal["none", "balanced"] = "none"
+    ema: float = Field(0.0, ge=0.0, lt=1.0)
+    average_last: int = Field(0, ge=0)
+    early_stop: int | None = Field(None, ge=1)
+    attempts: int = Field(3, ge=1, le=10)
 
     @field_validator("batch_size")
     @classmethod
@@ -63,19 +131,57 @@ class TrainSpec(Section):
             raise ValueError("a batch needs at least 2 images")
         return value
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.average_last == 1 or self.average_last > self.epochs:
+            raise ValueError("average_last is 0, or from 2 to the number of epochs")
+        return self
+
+
+Ops = Annotated[tuple[str, ...], AfterValidator(check_ops)]
+
+
+def _as_lists(copies: object) -> object:
+    """A copy made by a single op may be written without brackets."""
+    if isinstance(copies, (list, tuple)):
+        return [[entry] if isinstance(entry, str) else entry for entry in copies]
+    return copies
+
 
 class Recipe(Section):
-    """One training run, whole; with a split and a seed it determines the weights to the byte."""
+    """One training run, whole; with a split and a seed it determines the weights to the byte.
+
+    `copies` are sets of ops: for each, a fixed transformed copy of every image joins the training set.
+    `stages` adds ops to `augment` from an epoch (counted from 1) on.
+    """
 
     data: DataSpec = DataSpec()
     image: ImageSpec = ImageSpec()
     model: ModelSpec = ModelSpec()
     finetune: FinetuneSpec = FinetuneSpec()
-    augment: Annotated[tuple[str, ...], AfterValidator(check_ops)] = ()
+    augment: Ops = ()
+    copies: Annotated[tuple[Ops, ...], BeforeValidator(_as_lists)] = ()
+    stages: dict[Annotated[int, Field(ge=1)], Ops] = Field(default_factory=dict)
     loss: Annotated[str, AfterValidator(check_loss)] = "cross_entropy"
     optimizer: OptimizerSpec = OptimizerSpec()
     train: TrainSpec = TrainSpec()
     seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        # Checked as a whole: what is allowed depends on the other ops.
+        _ = self.pipeline
+        late = [epoch for epoch in self.stages if epoch > self.train.epochs]
+        if late:
+            raise ValueError(
+                f"the stage at epoch {late[0]} never begins: there are {self.train.epochs} epochs"
+            )
+        return self
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Everything that happens to training images."""
+        return Pipeline(self.augment, self.copies, tuple(sorted(self.stages.items())))
 
 
 def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:

@@ -175,10 +175,10 @@ from tiny_run import tiny_recipe
 from dessin.experiments import run as run_verb
 from dessin.experiments import stages
 from dessin.experiments.run import train
-from dessin.training import loop
+from dessin.training.step import Stepper
 
 data, split, out, where, number = sys.argv[2:]
-home, name = {"stages": stages, "loop": loop}[where.split(".")[0]], where.split(".")[1]
+home, name = {"stages": stages, "stepper": Stepper}[where.split(".")[0]], where.split(".")[1]
 real, left = getattr(home, name), int(number)
 
 def killing(*args, **kwargs):
@@ -193,7 +193,7 @@ train(tiny_recipe(), data=data, split=split, out=out)
 """
 
 
-@pytest.mark.parametrize(("where", "number"), [("loop._train_step", "5"), ("stages.save_bundle", "1")])
+@pytest.mark.parametrize(("where", "number"), [("stepper.take", "5"), ("stages.save_bundle", "1")])
 def test_sigkill_in_a_process_of_its_own(
     where: str, number: str, drawings: tuple[Path, Path], whole: Path, tmp_path: Path
 ) -> None:

@@ -77,7 +77,7 @@ def test_a_class_without_a_validation_image_is_said() -> None:
 def test_the_plan_says_what_augmentation_really_happens() -> None:
     split = a_split({"a": 9, "b": 9})
     assert "  augmentation: hflip, then rotate(15)" in planned(split, augment=["hflip", "rotate(15)"]).lines()
-    assert any("none: training sees" in line for line in planned(split).lines())
+    assert any("none, training sees" in line for line in planned(split).lines())
     probe = planned(split, finetune={"mode": "probe"})
     assert not any("augmentation" in line for line in probe.lines())
 

@@ -5,7 +5,6 @@ import torch
 
 from dessin.errors import DessinError
 from dessin.models.backbones import (
-    accepts_drop_path,
     create_body,
     describe_backbone,
     pooled_features,
@@ -46,11 +45,13 @@ def test_another_interpolation_is_mapped_with_a_reason() -> None:
     assert "lanczos" in _interpolation("lanczos")[1]
 
 
-def test_drop_path_is_a_capability() -> None:
-    assert accepts_drop_path("resnet18")
-    assert not accepts_drop_path("vgg11")
-    with pytest.raises(DessinError, match="no drop_path"), torch.device("meta"):
-        create_body("vgg11", drop_path=0.1)
+def test_a_regulariser_that_would_do_nothing_is_refused() -> None:
+    with torch.device("meta"):
+        with pytest.raises(DessinError, match="no drop_path"):
+            create_body("vgg11", drop_path=0.1)
+        with pytest.raises(DessinError, match="no drop_block"):
+            create_body("tf_efficientnet_lite0", drop_block=0.1)
+        create_body("resnet18", drop_path=0.1, drop_block=0.1)
 
 
 def test_a_transformer_is_resized_where_it_can_be() -> None:

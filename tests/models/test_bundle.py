@@ -11,6 +11,7 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import describe_backbone
 from dessin.models.bundle import BundleCard, BundleImage, load_bundle, save_bundle
+from dessin.models.card import HeadKind
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights, resolve_weights
 
@@ -138,3 +139,36 @@ def test_a_bundle_is_where_other_weights_start_from(bundle: Path) -> None:
     )
     with pytest.raises(DessinError, match="holds test_resnet"):
         resolve_weights("resnet18", str(bundle))
+
+
+@pytest.mark.parametrize("head", ["linear", "cosine", "mlp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_head_and_channels_travel_with_the_bundle(head: HeadKind, channels: int, tmp_path: Path) -> None:
+    _, card = make()
+    classifier = build_classifier(
+        TINY, 3, Weights(TINY, "none", None, "", "none"), channels=channels, head=head
+    ).eval()
+    card = card.model_copy(update={"head": head})
+    save_bundle(tmp_path / "b", classifier, card)
+    loaded = load_bundle(tmp_path / "b").classifier
+    assert (loaded.channels, loaded.head_kind) == (channels, head)
+    assert torch.equal(loaded(PIXELS[:, :1]), classifier(PIXELS[:, :1]))
+
+
+def test_a_card_that_states_another_head_or_colour_is_refused(tmp_path: Path) -> None:
+    classifier, card = make()
+    with pytest.raises(DessinError, match="states a mlp head and the model has a linear one"):
+        save_bundle(tmp_path / "b", classifier, card.model_copy(update={"head": "mlp"}))
+    gray = build_classifier(TINY, 3, Weights(TINY, "none", None, "", "none"), channels=1)
+    rgb = card.image.model_copy(update={"colour": "rgb"})
+    with pytest.raises(DessinError, match="reads one gray channel"):
+        save_bundle(tmp_path / "b", gray, card.model_copy(update={"image": rgb}))
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_card_from_before_there_were_other_heads_is_read(bundle: Path) -> None:
+    path = bundle / "bundle.json"
+    values = json.loads(path.read_text())
+    del values["head"]
+    path.write_text(json.dumps(values))
+    assert load_bundle(bundle).card.head == "linear"

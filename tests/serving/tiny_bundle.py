@@ -49,7 +49,7 @@ def make_bundle(
     scaled = (means - centre) / spread
     weight = 2 * scaled / spread / SOFTNESS
     bias = -((scaled**2).sum(1) / SOFTNESS) - (weight * centre).sum(1)
-    classifier.set_head(weight, bias)
+    classifier.start_head(weight, bias)
     image = BundleImage(
         size=SIZE,
         mean=info.mean,

@@ -8,9 +8,10 @@ import signal
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tiny_training import in_a_process
+from tiny_training import EVERYTHING, in_a_process
 
 STEPS = 10
 
@@ -38,8 +39,10 @@ def run_process(
     resume: bool,
     threads: int = 1,
     die: tuple[str, int] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> int | None:
-    process = processes.Process(target=in_a_process, args=(str(folder), workers, resume, threads, die))
+    arguments = (str(folder), workers, resume, threads, die, settings)
+    process = processes.Process(target=in_a_process, args=arguments)
     process.start()
     process.join(60)
     return process.exitcode
@@ -99,3 +102,38 @@ def test_a_resumed_run_takes_over_the_number_of_threads(processes: ForkServerCon
     assert (broken / "final.sha256").read_text() == (whole / "final.sha256").read_text()
     state = json.loads((broken / f"checkpoint/step-{STEPS:08d}/state.json").read_text())
     assert state["threads"] == 2
+
+
+@pytest.fixture(scope="module")
+def everything(processes: ForkServerContext, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("everything")
+    assert run_process(processes, folder, workers=0, resume=False, settings=EVERYTHING) == 0
+    state = json.loads((folder / "checkpoint/step-00000015/state.json").read_text())
+    assert [row["averaged"] for row in state["curve"]] == [0, 0, 0, 2]
+    return (folder / "final.sha256").read_text()
+
+
+# 15 steps; a checkpoint syncs model, optimiser, averages, state and two folders.
+@pytest.mark.parametrize(
+    "die",
+    [("step", 1), ("step", 4), ("step", 6), ("step", 9), ("step", 13), ("replace", 9), ("replace", 19),
+     ("rmtree", 15), ("fsync", 100), ("fsync", 111)],
+    ids=lambda die: f"{die[0]}-{die[1]}",
+)  # fmt: skip
+def test_with_every_ingredient_on_sigkill_and_resume_end_with_the_same_bytes(
+    die: tuple[str, int], processes: ForkServerContext, everything: str, tmp_path: Path
+) -> None:
+    settings = EVERYTHING
+    assert run_process(processes, tmp_path, workers=2, resume=False, die=die, settings=settings) == -9
+    assert run_process(processes, tmp_path, workers=1, resume=True, settings=settings) == 0
+    assert (tmp_path / "final.sha256").read_text() == everything
+
+
+def test_with_every_ingredient_on_the_seed_decides(
+    processes: ForkServerContext, everything: str, tmp_path: Path
+) -> None:
+    for seed, same in ((7, True), (8, False)):
+        folder = tmp_path / str(seed)
+        settings = {**EVERYTHING, "seed": seed}
+        assert run_process(processes, folder, workers=0, resume=False, settings=settings) == 0
+        assert ((folder / "final.sha256").read_text() == everything) == same

@@ -9,11 +9,13 @@ import torch
 from tiny_training import TinyNet, final_bytes, make_data, make_settings, run_tiny
 from torch import Tensor, nn
 
+from dessin.augment.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.progress import warn
 from dessin.training import guard
-from dessin.training.batches import batch_bounds, epoch_batches
+from dessin.training.batches import StepSize, batch_bounds, epoch_steps
 from dessin.training.data import PixelSource, TrainingData
+from dessin.training.loop import decide_batch_norm
 
 
 class StoppedError(Exception):
@@ -27,19 +29,11 @@ class Stopping(TinyNet):
         super().__init__()
         self.left = nth
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def features(self, pixels: Tensor) -> Tensor:
         self.left -= 1
         if self.left == 0:
             raise StoppedError
-        return super().forward(pixels)
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+        return super().features(pixels)
 
 
 @pytest.fixture
@@ -183,11 +177,27 @@ def test_frozen_statistics_stay_and_their_scale_is_trained(tmp_path: Path) -> No
         return next(m for m in model.modules() if isinstance(m, nn.BatchNorm2d))
 
     start = norm(TinyNet())
-    for mode, moved in (("probe_then_full", False), ("full", True)):
-        model, outcome = run_tiny(tmp_path / mode, recipe=make_settings(finetune={"mode": mode}))
+    for asked, moved in (("frozen", False), ("train", True)):
+        model, outcome = run_tiny(tmp_path / asked, recipe=make_settings(finetune={"batch_norm": asked}))
         assert torch.equal(norm(model).running_mean, start.running_mean) != moved
         assert not torch.equal(norm(model).weight, start.weight)
-        assert outcome.decisions[0].value == ("train" if moved else "frozen")
+        assert outcome.decisions[0].value == asked
+
+
+@pytest.mark.parametrize(
+    ("finetune", "expected"),
+    [
+        ({"mode": "full"}, "train"),
+        ({"mode": "probe_then_full"}, "frozen"),
+        ({"mode": "full", "head_start": "imagenet"}, "frozen"),
+        ({"mode": "full", "head_start": "probe"}, "frozen"),
+        ({"mode": "probe_then_full", "batch_norm": "train"}, "train"),
+    ],
+)
+def test_statistics_are_frozen_where_the_head_was_fitted_to_them(
+    finetune: dict[str, str], expected: str
+) -> None:
+    assert decide_batch_norm(make_settings(finetune=finetune)).value == expected
 
 
 def test_a_diverging_loss_stops_with_advice_and_no_bad_checkpoint(tmp_path: Path) -> None:
@@ -202,8 +212,8 @@ def test_a_diverging_loss_stops_with_advice_and_no_bad_checkpoint(tmp_path: Path
 
 
 class Exploding(TinyNet):
-    def forward(self, pixels: Tensor) -> Tensor:
-        return super().forward(pixels) * float("inf" if self.training and self.steps() == 3 else 1)
+    def features(self, pixels: Tensor) -> Tensor:
+        return super().features(pixels) * float("inf" if self.training and self.steps() == 3 else 1)
 
     def steps(self) -> int:
         self.count = getattr(self, "count", -1) + 1
@@ -258,8 +268,8 @@ def test_an_epoch_sees_every_image_once_in_another_order_each_time() -> None:
     source = PixelSource(data.store, torch.device("cpu"))
     seen = []
     for epoch in (0, 1):
-        batches = list(epoch_batches(data, source, (), seed=0, epoch=epoch, batch_size=7, workers=2))
-        pixels = torch.cat([batch.pixels for batch in batches]).numpy()
+        steps = list(epoch_steps(data, source, Pipeline(()), StepSize(7), seed=0, epoch=epoch, workers=2))
+        pixels = torch.cat([batch.pixels for (batch,) in steps]).numpy()
         seen.append([image.tobytes() for image in pixels])
     everything = [data.store.pixels[row].tobytes() for row in data.train_rows]
     assert sorted(seen[0]) == sorted(seen[1]) == sorted(everything)
@@ -272,7 +282,7 @@ def test_labels_travel_with_their_pixels() -> None:
     label_of = {
         data.store.pixels[r].tobytes(): n for r, n in zip(data.train_rows, data.train_labels, strict=True)
     }
-    for batch in epoch_batches(data, source, (), seed=0, epoch=0, batch_size=7):
+    for (batch,) in epoch_steps(data, source, Pipeline(()), StepSize(7), seed=0, epoch=0):
         assert [label_of[image.tobytes()] for image in batch.pixels.numpy()] == list(batch.labels)
 
 

@@ -26,22 +26,36 @@ OPS = ["hflip", "rotate(15)", "translate(0.1)", "scale(0.8, 1.25)"]
 
 
 class TinyNet(nn.Module):
-    """Convolution, batch normalisation and dropout: everything whose state or draws a resumed run needs."""
+    """Convolution, batch normalisation and dropout: everything whose state or draws a resumed run needs.
 
-    def __init__(self) -> None:
+    Without `noise` it has neither dropout nor batch normalisation, so that a batch is the sum of its parts.
+    """
+
+    backbone = "tiny"
+    classes = CLASSES
+
+    def __init__(self, *, noise: bool = True) -> None:
         super().__init__()
+        norm = nn.BatchNorm2d if noise else nn.Identity
+        rate = 1.0 if noise else 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             self.body = nn.Sequential(
-                nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout2d(0.1),
-                nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2),
+                nn.Conv2d(3, 8, 3, stride=2, padding=1), norm(8), nn.ReLU(), nn.Dropout2d(0.1 * rate),
+                nn.Conv2d(8, 16, 3, stride=2, padding=1), norm(16), nn.ReLU(),
+                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2 * rate),
             )  # fmt: skip
             self.head = nn.Linear(16, CLASSES)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.body(pixels.to(torch.float32, memory_format=torch.channels_last) / 128 - 1))
+        return self.classify(self.features(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        return self.body(pixels.to(torch.float32, memory_format=torch.channels_last) / 128 - 1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.head(features)
 
 
 def make_data(train: int = 24, validation: int = 9, *, permuted: bool = False) -> TrainingData:
@@ -86,6 +100,23 @@ def make_settings(**changes: Any) -> Recipe:
     return make_recipe(values)
 
 
+EVERYTHING: dict[str, Any] = {
+    "augment": [*OPS, "jitter(0.2, 0.2, 0.2, 0.05)", "noise(0.05)", "elastic(0.05)", "erase(0.2)"],
+    "copies": [["rotate(90)", "thickness(0.7, 1.4)"]],
+    "stages": {2: ["stroke_dropout(0.1)", "cutmix(1.0)"]},
+    "loss": "triplet(0.2)",
+    "optimizer": {"sam": 0.05, "clip_norm": 1.0, "schedule": "plateau"},
+    "train": {
+        "epochs": 3,
+        "accumulate": 2,
+        "ema": 0.7,
+        "average_last": 2,
+        "early_stop": 3,
+        "class_weights": "balanced",
+    },
+}  # fmt: skip
+
+
 def run_tiny(
     folder: Path,
     *,
@@ -96,6 +127,8 @@ def run_tiny(
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
     seconds_allowed: float | None = None,
+    batch_size: int = 5,
+    lr: float | None = None,
 ) -> tuple[nn.Module, Outcome]:
     model = model or TinyNet()
     outcome = fit(
@@ -105,7 +138,8 @@ def run_tiny(
         folder=folder,
         device="cpu",
         precision="float32",
-        batch_size=5,
+        batch_size=batch_size,
+        lr=lr,
         workers=workers,
         resume=resume,
         checkpoint_seconds=checkpoint_seconds,
@@ -124,7 +158,12 @@ def final_bytes(folder: Path, model: nn.Module) -> str:
 
 
 def in_a_process(
-    folder: str, workers: int, resume: bool, threads: int, die: tuple[str, int] | None = None
+    folder: str,
+    workers: int,
+    resume: bool,
+    threads: int,
+    die: tuple[str, int] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> None:
     """Train and write what it came to; with `die`, SIGKILL oneself at the n-th call of that function."""
     torch.set_num_threads(threads)
@@ -142,5 +181,8 @@ def in_a_process(
 
         setattr(module, name, counted)
     with quiet():
-        model, _ = run_tiny(Path(folder), workers=workers, resume=resume, checkpoint_seconds=0.0)
+        recipe = make_settings(**settings or {})
+        model, _ = run_tiny(
+            Path(folder), recipe=recipe, workers=workers, resume=resume, checkpoint_seconds=0.0
+        )
     (Path(folder) / "final.sha256").write_text(final_bytes(Path(folder), model))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from dessin.augment.plan import AugmentPlan
+from dessin.augment.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augment.plan import AugmentPlan, PixelStep
+from dessin.augment.resample import resample
 from dessin.errors import DessinError
+
+_CACHED_VALUES = 640_000  # float32 of a portion: with what an op makes of them, about a core's cache
 
 
 def apply_plan(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
-    """Resample a batch once, bilinearly; what comes in from outside the image is its background colour.
+    """Everything but mixing: one resampling, then the pixel steps; where there are chains, their blend.
 
     Args:
         plan: for N images.
-        pixels: (N, channels, S, S) uint8 or float, 0..255.
+        pixels: (N, channels, S, S) uint8 or float, 0..255; left as they are.
         background: (N, channels), 0..255.
 
     Returns:
@@ -32,15 +34,52 @@ def apply_plan(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
             f"of {side} x {side} pixels.",
             do="Plan and apply the same batch.",
         )
-    drawing = pixels.to(torch.float32)
-    if not plan.changes:
-        return drawing
-    # Zero is the background here, so that the zeros around the image need no mask.
-    fill = background.to(pixels.device, torch.float32)[:, :, None, None]
-    drawing = drawing - fill if drawing is pixels else drawing.sub_(fill)
-    # A new pixel asks where it comes from: the way back.
-    inverse = np.linalg.inv(plan.matrices)[:, :2].astype(np.float32)
-    theta = torch.from_numpy(inverse).to(pixels.device, non_blocking=True)
-    grid = functional.affine_grid(theta, list(drawing.shape), align_corners=False)
-    moved = functional.grid_sample(drawing, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return moved.add_(fill)
+    ground = background.to(pixels.device, torch.float32)
+    portion = _portion(pixels)
+    if portion >= count:
+        return _blend(plan, pixels, ground)
+    pictures = torch.empty(pixels.shape, dtype=torch.float32)
+    for start in range(0, count, portion):
+        stop = min(start + portion, count)
+        pictures[start:stop] = _blend(plan.part(start, stop), pixels[start:stop], ground[start:stop])
+    return pictures
+
+
+def _portion(pixels: Tensor) -> int:
+    """How many images are worked on at once: all on an accelerator, what stays in the cache on a CPU."""
+    if pixels.device.type != "cpu":
+        return len(pixels)
+    return max(1, _CACHED_VALUES // pixels[0].numel())
+
+
+def _blend(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
+    """The plan's own picture, and those of its chains, by their weights."""
+    picture = _render(plan, pixels, background)
+    if plan.chain_weights is None:
+        return picture
+    weights = torch.from_numpy(plan.chain_weights).to(pixels.device, non_blocking=True)[..., None, None, None]
+    picture.mul_(weights[:, 0])
+    for number, chain in enumerate(plan.chains, start=1):
+        picture.addcmul_(_render(chain, pixels, background), weights[:, number])
+    return picture
+
+
+def _render(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
+    """The picture of one plan without its chains, always a new tensor."""
+    picture = pixels.to(torch.float32, copy=True)
+    if plan.moves:
+        picture = resample(plan, picture, background)
+    for step in plan.steps:
+        picture, background = _step(step, picture, background)
+    return picture.clamp_(0.0, 255.0)
+
+
+def _step(step: PixelStep, pixels: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
+    function = PIXEL_FUNCTIONS[step.name]
+    values = torch.from_numpy(step.values).to(pixels.device, non_blocking=True)
+    seeds = torch.from_numpy(step.seeds).to(pixels.device, non_blocking=True)
+    if step.rows is None:
+        return function(pixels, background, values, seeds)
+    rows = torch.from_numpy(step.rows).to(pixels.device, non_blocking=True)
+    changed, ground = function(pixels[rows], background[rows], values, seeds)
+    return pixels.index_copy_(0, rows, changed), background.index_copy(0, rows, ground)

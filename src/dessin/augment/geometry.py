@@ -1,8 +1,7 @@
-"""Geometric ops as matrices: where a point of the drawing goes, in coordinates from -1 to 1 (y down).
+"""Geometric elements as matrices: where a point of the drawing goes, in coordinates from -1 to 1 (y down).
 
-Every function takes uniform draws (N, columns) in [0, 1) and the op's values; it returns (N, 3, 3) float64
-matrices that map a point of the original image to its place in the new one. Angles, shifts and factors are
-symmetric about "no change", so the average drawing stays where it was.
+Every function takes the numbers of n images, (n, k) float64, and returns (n, 3, 3) float64 matrices that map
+a point (x, y, 1) of the original image to its place in the new one, after division by the third coordinate.
 """
 
 from __future__ import annotations
@@ -10,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Draws = NDArray[np.float64]
+Numbers = NDArray[np.float64]
 Matrices = NDArray[np.float64]
+
+# The corners in the order of `perspective`: top left, top right, bottom right, bottom left.
+CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 def identities(count: int) -> Matrices:
@@ -19,33 +21,73 @@ def identities(count: int) -> Matrices:
     return np.tile(np.eye(3), (count, 1, 1))
 
 
-def hflip(draws: Draws, probability: float) -> Matrices:
-    """Mirror left and right with the given probability."""
-    matrices = identities(len(draws))
-    matrices[draws[:, 0] < probability, 0, 0] = -1.0
+def hflip(numbers: Numbers) -> Matrices:
+    """Mirror left and right; no numbers."""
+    matrices = identities(len(numbers))
+    matrices[:, 0, 0] = -1.0
     return matrices
 
 
-def rotate(draws: Draws, degrees: float) -> Matrices:
-    """Turn about the middle by an angle in [-degrees, degrees); positive is clockwise on the screen."""
-    angles = np.radians(degrees) * (2.0 * draws[:, 0] - 1.0)
-    matrices = identities(len(draws))
+def vflip(numbers: Numbers) -> Matrices:
+    """Mirror top and bottom; no numbers."""
+    matrices = identities(len(numbers))
+    matrices[:, 1, 1] = -1.0
+    return matrices
+
+
+def rotate(numbers: Numbers) -> Matrices:
+    """Turn about the middle by an angle in degrees; positive is clockwise on the screen."""
+    angles = np.radians(numbers[:, 0])
+    matrices = identities(len(numbers))
     matrices[:, 0, 0] = matrices[:, 1, 1] = np.cos(angles)
     matrices[:, 0, 1], matrices[:, 1, 0] = -np.sin(angles), np.sin(angles)
     return matrices
 
 
-def translate(draws: Draws, fraction: float) -> Matrices:
-    """Shift along x and y, each by up to `fraction` of the side."""
-    matrices = identities(len(draws))
+def translate(numbers: Numbers) -> Matrices:
+    """Shift along x and y, in shares of the side."""
+    matrices = identities(len(numbers))
     # The side is 2 long in these coordinates.
-    matrices[:, :2, 2] = 2.0 * fraction * (2.0 * draws[:, :2] - 1.0)
+    matrices[:, :2, 2] = 2.0 * numbers
     return matrices
 
 
-def scale(draws: Draws, low: float, high: float) -> Matrices:
-    """Resize about the middle by a factor in [low, high), uniform in its logarithm."""
-    factors = np.exp(np.log(low) + draws[:, 0] * (np.log(high) - np.log(low)))
-    matrices = identities(len(draws))
-    matrices[:, 0, 0] = matrices[:, 1, 1] = factors
+def scale(numbers: Numbers) -> Matrices:
+    """Resize about the middle by a factor."""
+    matrices = identities(len(numbers))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = numbers[:, 0]
     return matrices
+
+
+def shear(numbers: Numbers) -> Matrices:
+    """Slant by two angles in degrees: upright lines first, then level ones; areas stay as they are."""
+    slopes = np.tan(np.radians(numbers))
+    upright, level = identities(len(numbers)), identities(len(numbers))
+    upright[:, 0, 1] = slopes[:, 0]
+    level[:, 1, 0] = slopes[:, 1]
+    return level @ upright
+
+
+def crop(numbers: Numbers) -> Matrices:
+    """Enlarge a square part to the whole: its share of the side, and its middle's x and y (-1 to 1)."""
+    matrices = identities(len(numbers))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = 1.0 / numbers[:, 0]
+    matrices[:, :2, 2] = -numbers[:, 1:] / numbers[:, :1]
+    return matrices
+
+
+def perspective(numbers: Numbers) -> Matrices:
+    """The homography that moves the four corners by dx, dy of each of `CORNERS`, in shares of the side.
+
+    From the eight linear equations of four point pairs (Hartley and Zisserman, Multiple View Geometry, 4.1).
+    """
+    count = len(numbers)
+    goals = CORNERS + 2.0 * numbers.reshape(count, 4, 2)
+    equations = np.zeros((count, 8, 8))
+    for corner, (x, y) in enumerate(CORNERS):
+        for axis in (0, 1):
+            row = equations[:, 2 * corner + axis]
+            row[:, 3 * axis : 3 * axis + 3] = (x, y, 1.0)
+            row[:, 6:] = -goals[:, corner, axis, None] * (x, y)
+    solution = np.linalg.solve(equations, goals.reshape(count, 8, 1))[..., 0]
+    return np.concatenate([solution, np.ones((count, 1))], axis=1).reshape(count, 3, 3)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from dessin.models.weights import Weights
 
 _NAMED = 6
+_HEADS = {
+    "new": "a new {} head",
+    "probe": "a {} head that starts from a probe",
+    "imagenet": "a {} head that starts from ImageNet's rows",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class RunPlan:
             *([f"  unvalidated: {_unvalidated_line(self.unvalidated)}"] if self.unvalidated else []),
             f"  image: {image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
             f"  training: {_training_line(self)}",
-            *([] if finetune.mode == "probe" else [f"  augmentation: {_augmentation_line(self.recipe)}"]),
+            *([] if finetune.mode == "probe" else [f"  {line}" for line in self.recipe.pipeline.lines()]),
             *(f"  {decision.line()}" for decision in self.decisions),
         ]
 
@@ -138,18 +143,42 @@ def _unvalidated_line(labels: tuple[str, ...]) -> str:
 
 def _training_line(plan: RunPlan) -> str:
     recipe = plan.recipe
-    if recipe.finetune.mode == "probe":
+    finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
+    if finetune.mode == "probe":
         return f"a linear probe on frozen features of {recipe.model.backbone}; no epoch of fine-tuning"
-    start = "the head starts from a probe" if recipe.finetune.mode == "probe_then_full" else "a new head"
-    optimizer = recipe.optimizer
-    return (
-        f"{recipe.model.backbone}, {start}, {recipe.train.epochs} epochs of {plan.steps_per_epoch} steps; "
-        f"{optimizer.name}, lr {optimizer.lr:g}, weight decay {optimizer.weight_decay:g}, {recipe.loss}"
-    )
+    lr, decay = (_in_words(value) for value in (optimizer.lr, optimizer.weight_decay))
+    parts = [
+        f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, {train.epochs} epochs of "
+        f"{plan.steps_per_epoch} steps",
+        f"{optimizer.name}, lr {lr}, {optimizer.schedule}, weight decay {decay}",
+        recipe.loss,
+        *_extras(recipe),
+    ]
+    return "; ".join(parts)
 
 
-def _augmentation_line(recipe: Recipe) -> str:
-    return ", then ".join(recipe.augment) if recipe.augment else "none: training sees what evaluation sees"
+def _in_words(value: float | str | None) -> str:
+    return "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
+
+
+def _extras(recipe: Recipe) -> list[str]:
+    """What is on beside the usual, so that nothing acts unsaid."""
+    model, finetune, optimizer, train = recipe.model, recipe.finetune, recipe.optimizer, recipe.train
+    switches = {
+        f"dropout {model.drop_rate:g}": model.drop_rate,
+        f"drop path {model.drop_path:g}": model.drop_path,
+        f"drop block {model.drop_block:g}": model.drop_block,
+        f"layer decay {finetune.layer_decay:g}": finetune.layer_decay < 1,
+        f"SAM {optimizer.sam:g}": optimizer.sam,
+        f"gradient norm at most {optimizer.clip_norm}": optimizer.clip_norm,
+        f"{train.accumulate} batches a step": train.accumulate > 1,
+        f"EMA {train.ema:g}": train.ema,
+        f"mean of the last {train.average_last} epochs": train.average_last,
+        f"class weights {train.class_weights}": train.class_weights != "none",
+        f"early stop after {train.early_stop} epochs": train.early_stop,
+        "compiled": train.compile,
+    }
+    return [text for text, on in switches.items() if on]
 
 
 def _weights_reason(recipe: Recipe, weights: Weights) -> str:

@@ -22,7 +22,7 @@ FORMAT = 1
 FILE = "record.json"
 SPLIT_FILE = "split.csv"
 SetName = Literal["validation", "holdout"]
-Status = Literal["running", "finished", "failed"]
+Status = Literal["running", "finished", "failed", "collapsed"]
 
 
 class Result(Section):
@@ -51,6 +51,18 @@ class DecisionRecord(Section):
     name: str
     value: Any
     reason: str
+
+
+class Attempt(Section):
+    """One beginning of the training, counted from 1; `evidence` is what showed that it collapsed."""
+
+    number: int
+    lr: float
+    outcome: Literal["running", "finished", "collapsed"] = "running"
+    evidence: dict[str, Any] = Field({})
+
+    def ended(self, outcome: str, evidence: Mapping[str, Any] | None = None) -> Attempt:
+        return Attempt.model_validate(self.model_dump() | {"outcome": outcome, "evidence": evidence or {}})
 
 
 class Digests(Section):
@@ -99,6 +111,7 @@ class RunRecord(Section):
     versions: dict[str, str]
     hardware: Hardware
     decisions: tuple[DecisionRecord, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     timings: dict[str, float] = Field({})
     throughput: dict[str, float] = Field({})
     results: dict[SetName, SetResults] = Field({})

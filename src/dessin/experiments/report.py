@@ -18,7 +18,7 @@ from dessin.evaluation.intervals import Estimate
 from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
-from dessin.experiments.report_pictures import Thumbnails, curve_charts
+from dessin.experiments.report_pictures import Thumbnails, curve_charts, range_chart
 from dessin.experiments.report_view import (
     chance_level,
     class_views,
@@ -29,6 +29,7 @@ from dessin.experiments.report_view import (
     split_parts,
     timing_rows,
 )
+from dessin.experiments.stages import RANGE_FILE
 from dessin.files import read_csv, write_text
 from dessin.html.render import render_page
 from dessin.models.card import read_card
@@ -104,7 +105,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "split": split,
         "groups": len({row.group for row in split.rows}),
         "curated": _curated(record),
-        "charts": curve_charts(curve, best),
+        "charts": (*curve_charts(curve, best), *_range_charts(run, record)),
         "epochs": curve[-1].epoch if curve else 0,
         "best_epoch": best,
         "detail": _detail(run, record, split, names, thumbnails),
@@ -150,6 +151,15 @@ def _read_curve(path: Path) -> tuple[CurveRow, ...]:
         return ()
     rows = read_csv(path, list(CurveRow.model_fields))[1]
     return tuple(CurveRow.model_validate({key: value or None for key, value in row.items()}) for row in rows)
+
+
+def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:
+    """The chart of the learning rate range test, where the recipe's rate was `auto`."""
+    path = run / RANGE_FILE
+    if not path.is_file():
+        return ()
+    rows = [(float(row["lr"]), float(row["smoothed"])) for row in read_csv(path, ["lr", "smoothed"])[1]]
+    return (range_chart(rows, record.attempts[0].lr),)
 
 
 def _curated(record: RunRecord) -> dict[str, int]:

@@ -69,6 +69,18 @@ def curve_charts(curve: Sequence[CurveRow], best_epoch: int | None) -> tuple[str
     return tuple(charts)
 
 
+def range_chart(rows: Sequence[tuple[float, float]], chosen: float) -> str:
+    """The loss over the learning rates of a range test, (lr, smoothed loss), and the rate that was chosen."""
+    figure, axes = new_figure(5.4, 2.9)
+    axes.plot(*zip(*rows, strict=True), color=ACCENT, linewidth=2)
+    axes.axvline(chosen, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: {chosen:.2g}")
+    axes.set_xscale("log")
+    axes.set_title("Loss while the learning rate rises", loc="left", fontsize=11)
+    axes.set_xlabel("learning rate")
+    axes.legend(loc="best", fontsize=10)
+    return figure_data_uri(figure)
+
+
 def _chart(title: str, epochs: list[int], lines: dict[str, list[float | None]], best: int | None) -> str:
     figure, axes = new_figure(5.4, 2.9)
     colours = {"training": SECOND, "validation": ACCENT}

@@ -27,17 +27,19 @@ from dessin.experiments.record import (
     read_record,
     write_record,
 )
-from dessin.experiments.stages import Job, Stopwatch, carry_out, remove_leftovers
+from dessin.experiments.stages import Job, Stopwatch, Trainable, carry_out, remove_leftovers
 from dessin.files import claim_folder
-from dessin.models.backbones import BackboneInfo, accepts_drop_path, describe_backbone
-from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.backbones import BackboneInfo, describe_backbone
+from dessin.models.classifier import build_classifier
+from dessin.models.defaults import default_lr, default_weight_decay
+from dessin.models.freezing import apply_finetune
 from dessin.models.weights import Weights, resolve_weights
 from dessin.progress import duration, say
 from dessin.recipe import Recipe, read_recipe
-from dessin.training.batches import batch_bounds
+from dessin.training.batches import StepSize
 from dessin.training.device import choose_batch_size, choose_device, choose_precision
 from dessin.training.loop import decide_batch_norm
-from dessin.training.optimise import warmup_steps_of
+from dessin.training.schedules import warmup_steps_of
 from dessin.training.seeding import reproducible
 
 
@@ -80,8 +82,9 @@ def train(
     if recipe is None:
         raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
     name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted = _located(_read(recipe, overrides), data, split)
-    prepared = _prepare(wanted, read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation))
+    wanted, usual = _completed(_located(_read(recipe, overrides), data, split))
+    inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
+    prepared = _prepare(wanted, inputs, usual=usual)
     folder = _claim(name) if out is None else Path(out)
     claim_folder(folder, what="a run")
     for line in prepared.plan.lines():
@@ -99,7 +102,11 @@ class _Prepared:
     inputs: Inputs
     info: BackboneInfo
     weights: Weights
-    classifier: Classifier
+    model: Trainable
+
+    def build(self) -> Trainable:
+        """The model as it was before anything was trained."""
+        return _build(self.plan.recipe, len(self.plan.classes), self.weights)
 
 
 def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
@@ -120,33 +127,86 @@ def _located(recipe: Recipe, data: str | Path | None, split: str | Path | None) 
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=update)})
 
 
-def _prepare(recipe: Recipe, inputs: Inputs) -> _Prepared:
-    """Plan, and build the classifier: whatever does not fit is found before a folder is made."""
-    backbone = recipe.model.backbone
-    info = describe_backbone(backbone)
-    if recipe.model.drop_path and not accepts_drop_path(backbone):
-        raise DessinError(f'The backbone "{backbone}" has no drop_path.', do="Set model.drop_path to 0.")
-    weights = resolve_weights(backbone, recipe.model.weights)
+def _completed(recipe: Recipe) -> tuple[Recipe, tuple[Decision, ...]]:
+    """The recipe with what is usual in place of what it leaves open, and those choices."""
+    optimizer, usual = recipe.optimizer, []
+    if optimizer.lr is None:
+        usual.append(default_lr(recipe.model.backbone, optimizer.name, recipe.finetune.mode))
+    if optimizer.weight_decay is None:
+        usual.append(default_weight_decay(optimizer.name))
+    update = {decision.name: decision.value for decision in usual}
+    chosen = recipe.model_copy(update={"optimizer": optimizer.model_copy(update=update)})
+    return chosen, tuple(usual) if recipe.finetune.mode != "probe" else ()
+
+
+def _prepare(
+    recipe: Recipe,
+    inputs: Inputs,
+    *,
+    usual: tuple[Decision, ...] = (),
+    decided: Sequence[Decision] = (),
+) -> _Prepared:
+    """Plan, and build the classifier: whatever does not fit is found before a folder is made.
+
+    `usual` are choices that completed the recipe; `decided` those of an earlier beginning of the run, which
+    stand.
+    """
+    info = describe_backbone(recipe.model.backbone)
+    weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
     train, _validation = rows_of(inputs.split, recipe)
-    device = choose_device()
-    precision = choose_precision(str(device.value), recipe.train.precision)
-    batch_size = choose_batch_size(str(device.value), len(train), recipe.image.size, recipe.train.batch_size)
-    steps = len(batch_bounds(len(train), int(str(batch_size.value))))
-    machine: tuple[Decision, ...] = (device,)
+    model = _build(recipe, len(inputs.split.classes), weights)
+    machine = _decide(recipe, model, len(train), decided)
+    batch_size = next(int(str(d.value)) for d in machine if d.name == "batch_size")
+    steps = StepSize(batch_size, recipe.train.accumulate).steps(len(train) * recipe.pipeline.factor)
     if recipe.finetune.mode != "probe":
         warmup_steps_of(recipe.optimizer, steps, recipe.train.epochs)
-        machine = (device, precision, batch_size, decide_batch_norm(recipe))
-    plan = plan_run(recipe, inputs.split, info=info, weights=weights, steps_per_epoch=steps, machine=machine)
+    plan = plan_run(
+        recipe,
+        inputs.split,
+        info=info,
+        weights=weights,
+        steps_per_epoch=steps,
+        machine=(*machine, *usual) if recipe.finetune.mode != "probe" else machine[:1],
+    )
+    return _Prepared(plan, inputs, info, weights, model)
+
+
+def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
+    model, finetune = recipe.model, recipe.finetune
     classifier = build_classifier(
-        backbone,
-        len(plan.classes),
+        model.backbone,
+        classes,
         weights,
-        drop_rate=recipe.model.drop_rate,
-        drop_path=recipe.model.drop_path,
+        drop_rate=model.drop_rate,
+        drop_path=model.drop_path,
+        drop_block=model.drop_block,
         seed=recipe.seed,
         image_size=recipe.image.size,
+        channels=recipe.image.channels,
+        head=finetune.head,
     )
-    return _Prepared(plan, inputs, info, weights, classifier)
+    freezing = apply_finetune(
+        classifier,
+        mode=finetune.mode,
+        stages=finetune.stages or (4,),
+        last_blocks=finetune.last_blocks or 1,
+        lora_rank=finetune.lora_rank or 8,
+        seed=recipe.seed,
+    )
+    return Trainable(classifier, freezing)
+
+
+def _decide(
+    recipe: Recipe, model: Trainable, images: int, decided: Sequence[Decision]
+) -> tuple[Decision, ...]:
+    """Device, precision, batch size, what is trained, and what becomes of batch normalisation."""
+    device = choose_device()
+    kept = {decision.name: decision for decision in decided}
+    precision = kept.get("precision") or choose_precision(str(device.value), recipe.train.precision)
+    batch_size = kept.get("batch_size") or choose_batch_size(
+        model.classifier, recipe, images, device=str(device.value), precision=str(precision.value)
+    )
+    return (device, precision, batch_size, model.freezing.decision, decide_batch_norm(recipe))
 
 
 def _claim(name: str) -> Path:
@@ -199,9 +259,14 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
         remove_leftovers(folder)
         say(f"{folder} is finished already; there is nothing to resume.")
         return folder
+    if record.status == "collapsed":
+        raise DessinError(
+            f"The training of {folder} collapsed in each of its {len(record.attempts)} attempts.",
+            do="Start a new run with a much lower optimizer.lr, or with optimizer.lr: auto.",
+        )
     recipe = _located(record.recipe, data, None)
     inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
-    prepared = _prepare(recipe, inputs)
+    prepared = _prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
     _check_unchanged(record, prepared)
     say(f"resuming {folder}, begun {record.started[0]}")
     record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
@@ -249,7 +314,8 @@ def _carry_out(
         inputs=prepared.inputs,
         info=prepared.info,
         weights=prepared.weights,
-        classifier=prepared.classifier,
+        model=prepared.model,
+        build=prepared.build,
         workers=workers,
         seconds_allowed=seconds_allowed,
         watch=Stopwatch(),
@@ -272,4 +338,5 @@ def _mark_failed(folder: Path, job: Job, error: Exception) -> None:
     reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
     with contextlib.suppress(DessinError):
         record = read_record(folder).with_seconds(job.watch.seconds)
-        write_record(folder, record.changed(status="failed", reason=reason))
+        collapsed = bool(record.attempts) and record.attempts[-1].outcome == "collapsed"
+        write_record(folder, record.changed(status="collapsed" if collapsed else "failed", reason=reason))

@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from dessin.augment.preview import check_pipeline
 from dessin.collection.split import Assignment
+from dessin.decisions import Decision
 from dessin.evaluation.inference import predict_rows
 from dessin.evaluation.metrics import Metrics, measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
+from dessin.experiments.attempts import CHECKPOINT, Attempts
 from dessin.experiments.inputs import Inputs, class_numbers
 from dessin.experiments.plan import RunPlan
 from dessin.experiments.record import RunRecord, now, read_record, write_record
-from dessin.files import write_bytes
+from dessin.files import write_bytes, write_csv
 from dessin.images.store import PixelStore
 from dessin.models.backbones import BackboneInfo
 from dessin.models.bundle import BundleCard, BundleImage, load_bundle, save_bundle
 from dessin.models.classifier import Classifier
+from dessin.models.freezing import Freezing
+from dessin.models.imagenet_rows import imagenet_rows
+from dessin.models.lora import merge_lora
 from dessin.models.weights import Weights
 from dessin.progress import say
 from dessin.training.data import Rows, TrainingData
 from dessin.training.features import extract_features
 from dessin.training.loop import Outcome, fit
 from dessin.training.probe import fit_probe
+from dessin.training.range_test import find_lr
 
-CHECKPOINT = "checkpoint"
+RANGE_FILE = "lr_range.csv"
 PROBE_FILE = "probe.safetensors"
 PROBE_VIEWS = ("identity", "hflip")
+AUGMENTED_SAMPLE = 32
 
 
 @dataclass
@@ -53,15 +63,24 @@ class Stopwatch:
 
 
 @dataclass(frozen=True)
+class Trainable:
+    """A classifier with its pretrained weights, and which part of it is trained."""
+
+    classifier: Classifier
+    freezing: Freezing
+
+
+@dataclass
 class Job:
-    """Everything that the stages work on; `classifier` is changed by them."""
+    """Everything that the stages work on; `model` is changed by them, and `build` makes it anew."""
 
     folder: Path
     plan: RunPlan
     inputs: Inputs
     info: BackboneInfo
     weights: Weights
-    classifier: Classifier
+    model: Trainable
+    build: Callable[[], Trainable]
     workers: int
     watch: Stopwatch
     seconds_allowed: float | None = None
@@ -80,11 +99,10 @@ def carry_out(job: Job) -> RunRecord:
     with watch.timed("pixels"):
         store = job.inputs.open_store(plan.recipe.image, job.info.interpolation)
     data = TrainingData(store, *_numbers(store, plan, plan.train), *_numbers(store, plan, plan.validation))
-    if plan.recipe.finetune.mode != "full":
-        with watch.timed("probe"):
-            _set_probe_head(job, data)
-    outcome = None if plan.recipe.finetune.mode == "probe" else _fit(job, data)
-    card = save_bundle(job.folder / "bundle", job.classifier, _card(job, store))
+    _start_head(job, data)
+    outcome = None if plan.recipe.finetune.mode == "probe" else _train(job, data)
+    merge_lora(job.model.classifier)
+    card = save_bundle(job.folder / "bundle", job.model.classifier, _card(job, store))
     say(f"weights: sha256 {card.digests['weights']}")
     record = read_record(job.folder)
     speeds = dict(record.throughput)
@@ -104,13 +122,21 @@ def _numbers(store: PixelStore, plan: RunPlan, rows: Sequence[Assignment]) -> tu
     return store.rows([row.image_id for row in rows]), class_numbers(rows, plan.classes)
 
 
-def _set_probe_head(job: Job, data: TrainingData) -> None:
+def _start_head(job: Job, data: TrainingData) -> None:
+    """Give the head the start that the recipe names; a new one was drawn from the seed already."""
+    start = job.plan.recipe.finetune.start
+    if start == "probe":
+        with job.watch.timed("probe"):
+            _start_from_probe(job, data)
+    elif start == "imagenet":
+        _start_from_imagenet(job, data)
+
+
+def _start_from_probe(job: Job, data: TrainingData) -> None:
     """Fit a probe on the training rows' frozen features, or take the one that an interrupted run kept."""
     kept = job.folder / PROBE_FILE
+    features = _features(job, data, PROBE_VIEWS)
     if not kept.is_file():
-        features = extract_features(
-            job.classifier, job.weights.sha256, data.store, data.train_rows, PROBE_VIEWS, device=job.device
-        )
         groups = [row.group for row in job.plan.train]
         seed = job.plan.recipe.seed
         probe = fit_probe(features, data.train_labels, groups, len(job.plan.classes), seed=seed)
@@ -118,18 +144,97 @@ def _set_probe_head(job: Job, data: TrainingData) -> None:
         write_record(job.folder, read_record(job.folder).with_decisions([probe.decision]))
         write_bytes(kept, save({"weight": probe.weight, "bias": probe.bias}))
     head = load(kept.read_bytes())
-    job.classifier.set_head(torch.from_numpy(head["weight"]), torch.from_numpy(head["bias"]))
+    job.model.classifier.start_head(
+        torch.from_numpy(head["weight"]), torch.from_numpy(head["bias"]), torch.from_numpy(features[0])
+    )
 
 
-def _fit(job: Job, data: TrainingData) -> Outcome:
+def _start_from_imagenet(job: Job, data: TrainingData) -> None:
+    """The rows of the pretrained head whose classes are those of the collection, by id or by name."""
+    classes, names = job.plan.classes, job.inputs.manifest.names
+    weight, bias, matched = imagenet_rows(job.weights, classes, {label: names[label] for label in classes})
+    count = int(matched.sum())
+    reason = "each class has the row of the ImageNet class of its name"
+    if count < len(classes):
+        strange = ", ".join(label for label, known in zip(classes, matched, strict=True) if not known)[:200]
+        reason = f"the others begin at the mean row, for ImageNet has no such class: {strange}"
+    decision = Decision("head", f"{count} of {len(classes)} rows from ImageNet", reason)
+    say(f"  {decision.line()}")
+    write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+    features = _features(job, data, PROBE_VIEWS[:1])[0]
+    job.model.classifier.start_head(weight, bias, torch.from_numpy(features))
+
+
+def _features(job: Job, data: TrainingData, views: Sequence[str]) -> NDArray[np.float32]:
+    return extract_features(
+        job.model.classifier, job.weights.sha256, data.store, data.train_rows, views, device=job.device
+    )
+
+
+def _train(job: Job, data: TrainingData) -> Outcome:
+    """Fine-tune in as many attempts as it takes; the record has each, and the effect of the pipeline."""
+    _check_augmentation(job, data)
+
+    def renew() -> None:
+        job.model = job.build()
+        _start_head(job, data)
+
+    attempts = Attempts(
+        folder=job.folder,
+        allowed=job.plan.recipe.train.attempts,
+        first_lr=lambda: _first_lr(job, data),
+        train_at=lambda lr: _fit(job, data, lr),
+        renew=renew,
+    )
+    return attempts.carry_out()
+
+
+def _check_augmentation(job: Job, data: TrainingData) -> None:
+    """Say and record what the pipeline does to some training drawings; an op that does nothing is refused."""
+    pipeline, seed = job.plan.recipe.pipeline, job.plan.recipe.seed
+    if not pipeline.changes_anything:
+        return
+    rows = data.train_rows[:: max(1, len(data.train_rows) // AUGMENTED_SAMPLE)][:AUGMENTED_SAMPLE]
+    effects = check_pipeline(pipeline, data.store, rows, seed)
+    values = [f"{effect.name} {effect.pixels_changed:.1%}" for effect in effects]
+    reason = f"share of the pixels that each changed, measured on {len(rows)} training images"
+    decision = Decision("augmentation", "; ".join(values), reason)
+    say(f"  {decision.line()}")
+    write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+
+
+def _first_lr(job: Job, data: TrainingData) -> float:
+    """The recipe's learning rate; for `auto` what a range test finds, whose curve stays in the folder."""
+    asked = job.plan.recipe.optimizer.lr
+    if isinstance(asked, float):
+        return asked
+    with job.watch.timed("learning rate range test"):
+        found = find_lr(
+            job.model.classifier,
+            job.plan.recipe,
+            data,
+            freezing=job.model.freezing,
+            device=job.device,
+            precision=str(job.plan.decided("precision")),
+            batch_size=int(str(job.plan.decided("batch_size"))),
+        )
+    write_csv(job.folder / RANGE_FILE, ["lr", "loss", "smoothed"], found.rows)
+    say(f"  {found.decision.line()}")
+    write_record(job.folder, read_record(job.folder).with_decisions([found.decision]))
+    return float(str(found.decision.value))
+
+
+def _fit(job: Job, data: TrainingData, lr: float) -> Outcome:
     return fit(
-        job.classifier,
+        job.model.classifier,
         job.plan.recipe,
         data,
         folder=job.folder,
         device=job.device,
         precision=str(job.plan.decided("precision")),
         batch_size=int(str(job.plan.decided("batch_size"))),
+        lr=lr,
+        freezing=job.model.freezing,
         workers=job.workers,
         seconds_allowed=_left(job),
         resume=(job.folder / CHECKPOINT).exists(),
@@ -168,6 +273,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
         image=BundleImage(
             **image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation
         ),
+        head=job.plan.recipe.finetune.head,
         digests={
             "manifest": job.inputs.manifest.digest,
             "split": job.inputs.split.digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -49,7 +50,7 @@ def describe_backbone(name: str) -> BackboneInfo:
     if channels != 3:
         raise DessinError(
             f'The backbone "{name}" reads {channels} channels.',
-            allowed="dessin feeds 3 channels (gray drawings are repeated).",
+            allowed="Its weights must be for RGB; for gray images they are folded into one channel.",
             do="Choose another backbone.",
         )
     interpolation, reason = _interpolation(str(config["interpolation"]))
@@ -69,40 +70,34 @@ def describe_backbone(name: str) -> BackboneInfo:
     )
 
 
-def create_body(name: str, *, drop_path: float = 0.0) -> Any:
+def create_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0, channels: int = 3) -> Any:
     """The timm model without its head, randomly initialised, on the current default device.
 
     Raises:
-        DessinError: an unknown name, or `drop_path` for a model that has none.
+        DessinError: an unknown name, or a regulariser that this model does not have.
     """
     _check_name(name)
     timm = import_timm()
+    options: dict[str, float] = {"in_chans": channels} if channels != 3 else {}
+    if drop_path:
+        options["drop_path_rate"] = drop_path
+    if drop_block:
+        options["drop_block_rate"] = drop_block
     try:
-        body = timm.create_model(name, num_classes=0, **({"drop_path_rate": drop_path} if drop_path else {}))
+        body = timm.create_model(name, num_classes=0, **options)
     except TypeError:
-        if not drop_path:
+        if not drop_path and not drop_block:
             raise
-        raise _no_drop_path(name) from None
+        raise _no_regulariser(name, drop_path, drop_block) from None
     except RuntimeError as error:
         raise DessinError(
             f'The backbone "{name}" cannot be built: {error}', do="Leave out the tag after the dot."
         ) from None
     # Some models take the argument and ignore it; a regulariser that does nothing must be said.
-    if drop_path and not any(isinstance(m, timm.layers.DropPath) and m.drop_prob for m in body.modules()):
-        raise _no_drop_path(name)
+    for rate, kind in ((drop_path, timm.layers.DropPath), (drop_block, timm.layers.DropBlock2d)):
+        if rate and not any(isinstance(m, kind) and m.drop_prob for m in body.modules()):
+            raise _no_regulariser(name, drop_path, drop_block)
     return body
-
-
-@cache
-def accepts_drop_path(name: str) -> bool:
-    """Whether `drop_path` does anything for this backbone."""
-    try:
-        with torch.device("meta"):
-            create_body(name, drop_path=0.1)
-    except DessinError:
-        _check_name(name)
-        return False
-    return True
 
 
 def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
@@ -117,7 +112,10 @@ def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
         if info.fixed_size:
             if not hasattr(body, _RESIZABLE):
                 raise ValueError(f"it reads {info.input_size} pixels only")
-            getattr(body, _RESIZABLE)(img_size=size)
+            with warnings.catch_warnings():
+                # timm resamples a Swin's tables in a way that torch finds slow and old-fashioned.
+                warnings.simplefilter("ignore", UserWarning)
+                getattr(body, _RESIZABLE)(img_size=size)
         _check_size(info.name, size)
     except (AssertionError, RuntimeError, ValueError) as error:
         raise DessinError(
@@ -128,7 +126,7 @@ def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
 
 
 def pooled_features(body: Any, images: Tensor) -> Tensor:
-    """The features just before the classifier: normalised images (N, 3, S, S) → (N, D)."""
+    """The features just before the classifier: normalised images (N, channels, S, S) → (N, D)."""
     return body.forward_head(body.forward_features(images), pre_logits=True)  # type: ignore[no-any-return]
 
 
@@ -153,9 +151,11 @@ def _interpolation(asked: str) -> tuple[Interpolation, str]:
     return "bicubic", f'the backbone\'s own is "{asked}"; bicubic is the nearest that dessin has'
 
 
-def _no_drop_path(name: str) -> DessinError:
+def _no_regulariser(name: str, drop_path: float, drop_block: float) -> DessinError:
+    asked = [key for key, rate in (("drop_path", drop_path), ("drop_block", drop_block)) if rate]
     return DessinError(
-        f'The backbone "{name}" has no drop_path.', do="Set model.drop_path to 0, or choose another backbone."
+        f'The backbone "{name}" has no {" or no ".join(asked)}.',
+        do=f"Set {' and '.join(f'model.{key}' for key in asked)} to 0, or choose another backbone.",
     )
 
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes, write_json
-from dessin.models.backbones import BackboneInfo, describe_backbone, resize_body
+from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, BundleImage, read_card
 from dessin.models.classifier import Classifier, empty_classifier
+from dessin.models.gray import first_convolution
 
 __all__ = ["Bundle", "BundleCard", "BundleImage", "load_bundle", "read_card", "save_bundle"]
 
@@ -58,7 +59,9 @@ def load_bundle(folder: Path) -> Bundle:
     card = read_card(folder)
     info = describe_backbone(card.backbone)
     state = _read_weights(folder / WEIGHTS_FILE, card)
-    classifier = empty_classifier(card.backbone, len(card.classes))
+    classifier = empty_classifier(
+        card.backbone, len(card.classes), channels=_channels(state, card), head=card.head
+    )
     resize_body(classifier.body, info, card.image.size)
     _check_card(card, classifier)
     expected = {name: tensor.shape for name, tensor in classifier.state_dict().items()}
@@ -91,13 +94,29 @@ def _read_weights(path: Path, card: BundleCard) -> dict[str, Tensor]:
         raise DessinError(f"{path} is damaged: {error}.", do="Copy the bundle again.") from None
 
 
+def _channels(state: dict[str, Tensor], card: BundleCard) -> int:
+    """How many channels the weights read: a gray bundle may hold an RGB model, which repeats the channel."""
+    if card.image.colour != "gray":
+        return 3
+    with torch.device("meta"):
+        stem = first_convolution(create_body(card.backbone))
+    kernel = state.get(f"body.{stem}.weight")
+    return 3 if kernel is None else int(kernel.shape[1])
+
+
 def _check_card(card: BundleCard, classifier: Classifier) -> None:
     """The card must say what the model does: as many classes, and the normalisation that is inside it."""
     info: BackboneInfo = describe_backbone(card.backbone)
-    if len(card.classes) != classifier.head.out_features:
+    if len(card.classes) != classifier.classes:
         raise DessinError(
-            f"The card lists {len(card.classes)} classes and the model has {classifier.head.out_features}."
+            f"The card lists {len(card.classes)} classes and the model has {classifier.classes}."
         )
+    if card.head != classifier.head_kind:
+        raise DessinError(
+            f"The card states a {card.head} head and the model has a {classifier.head_kind} one."
+        )
+    if classifier.channels == 1 and card.image.colour != "gray":
+        raise DessinError(f"The card states {card.image.colour} images and the model reads one gray channel.")
     stated = torch.tensor([card.image.mean, card.image.std])
     if not torch.allclose(stated, torch.tensor([info.mean, info.std]), atol=1e-6):
         raise DessinError(

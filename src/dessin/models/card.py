@@ -17,6 +17,7 @@ WEIGHTS_FILE = "model.safetensors"
 FORMAT = 1
 
 Triple = tuple[float, float, float]
+HeadKind = Literal["linear", "cosine", "mlp"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -49,6 +50,7 @@ class BundleCard(Section):
     classes: tuple[str, ...] = Field(min_length=2)
     names: dict[str, str] = Field(default_factory=dict)
     backbone: str
+    head: HeadKind = "linear"
     image: BundleImage
     temperature: float = Field(1.0, gt=0.0, allow_inf_nan=False)
     threshold: float = Field(0.0, ge=0.0, le=1.0)

@@ -1,4 +1,4 @@
-"""A backbone and a linear head that take raw pixels: normalisation is inside, so nobody can forget it."""
+"""A backbone and a head that take raw pixels: normalisation is inside, so nobody can forget it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from dessin.models.backbones import (
     pooled_features,
     resize_body,
 )
+from dessin.models.card import HeadKind
+from dessin.models.gray import fold_to_gray, gray_normalisation
+from dessin.models.heads import HEADS, CosineHead
 from dessin.models.memory import keep_freed_memory
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
@@ -24,48 +27,79 @@ _HEAD_STD = 0.01
 
 
 class Classifier(nn.Module):
-    """`body` (timm, without its head), then `head`, an `nn.Linear` (D → C).
+    """`body` (timm, without its head), then `head` (D → C), one of the kinds in `HEADS`.
 
-    Takes (N, 1 or 3, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits. Weights and images
-    are kept channels-last: on a CPU convolutions run about twice as fast so.
+    Takes (N, channels, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits; with 3 channels
+    it takes (N, 1, S, S) too, as if repeated. Weights and images are kept channels-last: on a CPU
+    convolutions run about twice as fast so.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, info: BackboneInfo, classes: int, *, drop_rate: float = 0.0) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        info: BackboneInfo,
+        classes: int,
+        *,
+        drop_rate: float = 0.0,
+        channels: int = 3,
+        head: HeadKind = "linear",
+    ) -> None:
         super().__init__()
         self.backbone = info.name
+        self.channels = channels
+        self.head_kind = head
         self.body = body
         self.dropout = nn.Dropout(drop_rate)
-        self.head = nn.Linear(info.features, classes)
+        self.head = HEADS[head](info.features, classes)
+        mean, std = (info.mean, info.std) if channels == 3 else gray_normalisation(info)
         # In units of pixel values; not in the state, because they are on the bundle's card.
-        self.register_buffer("mean", torch.tensor(info.mean).view(1, 3, 1, 1) * 255.0, persistent=False)
-        self.register_buffer("std", torch.tensor(info.std).view(1, 3, 1, 1) * 255.0, persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1) * 255.0, persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1) * 255.0, persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def classes(self) -> int:
+        return self.head.out_features
+
+    @property
+    def width(self) -> int:
+        """D, the number of features that the head reads."""
+        return self.head.in_features
+
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.dropout(self.features(pixels)))  # type: ignore[no-any-return]
+        return self.classify(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """The features that the head reads: (N, 1 or 3, S, S) pixels → (N, D)."""
+        """The features that the head reads: (N, channels, S, S) pixels → (N, D)."""
         return pooled_features(self.body, self.normalise(pixels))
 
+    def classify(self, features: Tensor) -> Tensor:
+        """(N, D) features → (N, C) logits, with dropout between them in training."""
+        return self.head(self.dropout(features))  # type: ignore[no-any-return]
+
     def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, 1 or 3, S, S) from 0 to 255 → (N, 3, S, S) float32, channels-last, as the backbone wants it."""
+        """(N, channels, S, S) from 0 to 255 → float32, channels-last, as the backbone wants it."""
         images = pixels.to(torch.float32, memory_format=torch.channels_last)
         return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
-    def set_head(self, weight: Tensor, bias: Tensor) -> None:
-        """Put a fitted head in place: weight (C, D), bias (C,)."""
-        if weight.shape != self.head.weight.shape or bias.shape != self.head.bias.shape:
+    def start_head(self, weight: Tensor, bias: Tensor, features: Tensor | None = None) -> None:
+        """Let the head begin as a fitted linear one: weight (C, D), bias (C,), features (n, D) that it reads.
+
+        A linear and an MLP head then give the same logits; a cosine head comes as near as it can, nearer with
+        features.
+        """
+        if weight.shape != (self.classes, self.width) or bias.shape != (self.classes,):
             raise DessinError(
                 f"A head of shape {tuple(weight.shape)} does not fit a classifier of shape "
-                f"{tuple(self.head.weight.shape)}."
+                f"{(self.classes, self.width)}."
             )
-        with torch.no_grad():
-            self.head.weight.copy_(weight)
-            self.head.bias.copy_(bias)
+        if features is not None and isinstance(self.head, CosineHead):
+            self.head.start_near(weight, bias, features)
+        else:
+            self.head.start(weight, bias)
 
     def plain_state(self) -> dict[str, Tensor]:
         """A copy of the state on the CPU, contiguous, so that equal weights are equal bytes in a file."""
@@ -82,24 +116,35 @@ def build_classifier(
     *,
     drop_rate: float = 0.0,
     drop_path: float = 0.0,
+    drop_block: float = 0.0,
     seed: int = 0,
     image_size: int | None = None,
+    channels: int = 3,
+    head: HeadKind = "linear",
 ) -> Classifier:
     """A classifier with the given weights in its body and a new head drawn from the seed.
 
     A file that holds a head of this size too gives its head; another head is left out, and that is said.
     `image_size` matters for transformers with position tables (they are resampled); None is the backbone's
-    own.
+    own. With `channels` 1, weights for RGB are folded to read gray images.
 
     Raises:
         DessinError: weights that do not fit (the first mismatches are named), a size or an option that the
             backbone does not have.
     """
-    classifier = empty_classifier(backbone, classes, drop_rate=drop_rate, drop_path=drop_path, seed=seed)
+    classifier = empty_classifier(
+        backbone,
+        classes,
+        drop_rate=drop_rate,
+        drop_path=drop_path,
+        drop_block=drop_block,
+        seed=seed,
+        channels=channels,
+        head=head,
+    )
     generator = torch.Generator().manual_seed(derive(seed, "head"))
-    with torch.no_grad():
-        classifier.head.weight.normal_(std=_HEAD_STD, generator=generator)
-        classifier.head.bias.zero_()
+    drawn = torch.empty(classes, classifier.width).normal_(std=_HEAD_STD, generator=generator)
+    classifier.start_head(drawn, torch.zeros(classes))
     state = load_state(weights)
     if state:
         _load_body(classifier, state, weights)
@@ -109,19 +154,29 @@ def build_classifier(
 
 
 def empty_classifier(
-    backbone: str, classes: int, *, drop_rate: float = 0.0, drop_path: float = 0.0, seed: int = 0
+    backbone: str,
+    classes: int,
+    *,
+    drop_rate: float = 0.0,
+    drop_path: float = 0.0,
+    drop_block: float = 0.0,
+    seed: int = 0,
+    channels: int = 3,
+    head: HeadKind = "linear",
 ) -> Classifier:
     """A classifier whose weights are random, a function of the seed; no global generator is touched."""
     keep_freed_memory()
     info = describe_backbone(backbone)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "body"))
-        body = create_body(backbone, drop_path=drop_path)
-        return Classifier(body, info, classes, drop_rate=drop_rate)
+        body = create_body(backbone, drop_path=drop_path, drop_block=drop_block, channels=channels)
+        return Classifier(body, info, classes, drop_rate=drop_rate, channels=channels, head=head)
 
 
 def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weights) -> None:
     body: Any = classifier.body
+    if classifier.channels == 1:
+        state = fold_to_gray(state, body, describe_backbone(classifier.backbone))
     heads = body.pretrained_cfg.get("classifier") or ()
     prefixes = tuple(f"{name}." for name in ([heads] if isinstance(heads, str) else heads))
     expected = body.state_dict()
@@ -149,9 +204,9 @@ def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weight
 
 def _take_head(classifier: Classifier, head: dict[str, Tensor], weights: Weights) -> None:
     shapes = {tensor.ndim: tensor for tensor in head.values()}
-    fits = len(head) == 2 and 2 in shapes and shapes[2].shape == classifier.head.weight.shape
+    fits = len(head) == 2 and 2 in shapes and shapes[2].shape == (classifier.classes, classifier.width)
     if fits:
-        classifier.set_head(shapes[2], shapes[1])
+        classifier.start_head(shapes[2], shapes[1])
     count = next(iter(head.values())).shape[0]
-    outcome = "is used" if fits else f"is left out: this one has {classifier.head.out_features}"
+    outcome = "is used" if fits else f"is left out: this one has {classifier.classes}"
     say(f"The head in {weights.source} has {count} classes and {outcome}.")

@@ -1,9 +1,14 @@
-"""Losses by name. Each takes logits (N, C) and soft targets (N, C) that sum to 1, and gives a scalar mean."""
+"""Losses by name, such as `focal(2.0)`; each takes logits and soft targets. Reading a name needs no torch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dessin.errors import DessinError, unknown
 from dessin.ops import Op, Value, parse_op
@@ -11,54 +16,101 @@ from dessin.ops import Op, Value, parse_op
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Loss = Callable[[Tensor, Tensor], Tensor]
+
+@dataclass(frozen=True)
+class _Kind:
+    """A loss of the table: the names of its arguments, and what each must be below."""
+
+    names: tuple[str, ...] = ()
+    below: float = math.inf
+    needs_features: bool = False
+
+
+# The functions themselves are in `loss_functions`, under the same names.
+LOSSES: dict[str, _Kind] = {
+    "cross_entropy": _Kind(),
+    "label_smoothing": _Kind(("amount",), below=1.0),
+    "focal": _Kind(("gamma",)),
+    "asymmetric": _Kind(("gamma_pos", "gamma_neg")),
+    "triplet": _Kind(("margin",), needs_features=True),
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as the recipe names it.
+
+    Takes logits (N, C), soft targets (N, C) that sum to 1 and, where `needs_features`, the features (N, D)
+    that the head read; gives one value an image, (N,), in float32 (float64 for float64 logits).
+    """
+
+    text: str
+    needs_features: bool
+    arguments: tuple[float, ...]
+    function: Callable[..., Tensor]
+
+    def __call__(self, logits: Tensor, targets: Tensor, features: Tensor | None = None) -> Tensor:
+        if not self.needs_features:
+            return self.function(logits, targets, *self.arguments)
+        if features is None:
+            raise ValueError(f"the loss {self.text} needs the features, and was given none")
+        return self.function(logits, targets, features, *self.arguments)
 
 
 def make_loss(text: str) -> Loss:
-    """The loss that a recipe names, such as `cross_entropy` or `label_smoothing(0.1)`.
+    """The loss that a recipe names.
 
     Raises:
         DessinError: an unknown name (the nearest is named), or arguments that do not fit.
     """
-    op = parse_op(text)
-    builder = _BUILDERS.get(op.name)
-    if builder is None:
-        raise unknown("loss", op.name, _BUILDERS)
-    return builder(op)
+    op, kind, arguments = _parsed(text)
+    from dessin.models import loss_functions
+
+    return Loss(str(op), kind.needs_features, arguments, getattr(loss_functions, op.name))
 
 
 def check_loss(text: str) -> str:
     """The loss in its canonical spelling; raises like `make_loss`. Does not import torch."""
-    op = parse_op(text)
-    make_loss(text)
+    op, _kind, _arguments = _parsed(text)
     return str(op)
 
 
-def _cross_entropy(op: Op) -> Loss:
-    _arguments(op, ())
-    return _soft_cross_entropy
+def class_weights(labels: NDArray[np.int64], classes: int, rule: str) -> Tensor:
+    """How much each class counts, (C,) float32: 1 (`none`), or n / (C n_c), whose mean over images is 1.
+
+    A class without an image gets the weight 0 under `balanced`.
+    """
+    import torch
+
+    if rule == "none":
+        return torch.ones(classes)
+    if rule != "balanced":
+        raise unknown("rule for class weights", rule, ("none", "balanced"))
+    counts = np.bincount(labels, minlength=classes)
+    with np.errstate(divide="ignore"):
+        weights = np.where(counts > 0, len(labels) / (classes * counts), 0.0)
+    return torch.from_numpy(weights.astype(np.float32))
 
 
-def _label_smoothing(op: Op) -> Loss:
-    (amount,) = _arguments(op, ("amount",))
-    if not 0.0 <= amount < 1.0:
-        raise DessinError(
-            f'The loss "{op}" smooths by {amount}.', allowed="The amount is at least 0 and below 1."
-        )
-
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        return _soft_cross_entropy(logits, targets * (1.0 - amount) + amount / targets.shape[1])
-
-    return loss
+def mean_loss(values: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """The weighted mean of the values (N,) of images; one counts as its classes do: targets (N, C) @ (C,)."""
+    if weights is None:
+        return values.mean()
+    shares = targets.to(values.dtype) @ weights.to(values.dtype)
+    return (shares * values).sum() / shares.sum()
 
 
-def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    # In float32 even under autocast: log-softmax over hundreds of classes loses digits in bfloat16.
-    return -(targets.float() * logits.float().log_softmax(dim=1)).sum(dim=1).mean()
+def _parsed(text: str) -> tuple[Op, _Kind, tuple[float, ...]]:
+    op = parse_op(text)
+    kind = LOSSES.get(op.name)
+    if kind is None:
+        raise unknown("loss", op.name, LOSSES)
+    return op, kind, _arguments(op, kind)
 
 
-def _arguments(op: Op, names: tuple[str, ...]) -> tuple[float, ...]:
-    """The op's arguments in the order of `names`; each must be given once, by place or by name."""
+def _arguments(op: Op, kind: _Kind) -> tuple[float, ...]:
+    """The op's arguments in the order of the table; each must be given once, by place or by name."""
+    names = kind.names
     given: dict[str, Value] = dict(zip(names, op.args, strict=False))
     wrong = len(op.args) > len(names) or any(key in given or key not in names for key, _ in op.kwargs)
     given |= dict(op.kwargs)
@@ -68,10 +120,10 @@ def _arguments(op: Op, names: tuple[str, ...]) -> tuple[float, ...]:
         raise DessinError(
             f'The loss "{op}" has the wrong arguments.', allowed=f"It is written {signature}, with numbers."
         )
+    limit = "finite" if math.isinf(kind.below) else f"below {kind.below:g}"
+    for key, number in numbers.items():
+        if not 0.0 <= number < kind.below:
+            raise DessinError(
+                f'The loss "{op}" has {key} = {number:g}.', allowed=f"{key} is at least 0 and {limit}."
+            )
     return tuple(numbers[name] for name in names)
-
-
-_BUILDERS: dict[str, Callable[[Op], Loss]] = {
-    "cross_entropy": _cross_entropy,
-    "label_smoothing": _label_smoothing,
-}

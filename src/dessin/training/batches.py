@@ -1,4 +1,4 @@
-"""The batches of one epoch, in an order and with plans that nothing but (seed, epoch, image ids) decides."""
+"""The steps of one epoch, in an order and with plans that nothing but (seed, epoch, image ids) decides."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 from torch import Tensor
 
-from dessin.augment.plan import AugmentPlan, plan_batch
+from dessin.augment.pipeline import Pipeline
+from dessin.augment.plan import AugmentPlan
 from dessin.randomness import permutation
 from dessin.training.data import PixelSource, Rows, TrainingData
 
@@ -27,6 +29,21 @@ class Batch:
     plan: AugmentPlan
 
 
+Step = tuple[Batch, ...]
+
+
+@dataclass(frozen=True)
+class StepSize:
+    """A step has `batch_size * accumulate` images, which are computed `batch_size` at a time."""
+
+    batch_size: int
+    accumulate: int = 1
+
+    def steps(self, samples: int) -> int:
+        """How many steps an epoch of so many samples has."""
+        return len(batch_bounds(samples, self.batch_size * self.accumulate))
+
+
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     """(start, stop) of every batch of an epoch.
 
@@ -39,27 +56,38 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], images], strict=True))
 
 
-def epoch_batches(
+def epoch_steps(
     data: TrainingData,
     source: PixelSource,
-    ops: Sequence[str],
+    pipeline: Pipeline,
+    size: StepSize,
     *,
     seed: int,
     epoch: int,
-    batch_size: int,
     first: int = 0,
     workers: int = 0,
-) -> Iterator[Batch]:
-    """Yield an epoch's batches from number `first` on; `workers` threads prepare them ahead (0: none)."""
-    order = permutation(seed, "order", epoch, data.keys)
+) -> Iterator[Step]:
+    """Yield an epoch's steps from number `first` on; `workers` threads prepare them ahead (0: none).
 
-    def prepare(bounds: tuple[int, int]) -> Batch:
+    With copies, an epoch holds every image once as it is and once for each copy.
+    """
+    keys = pipeline.sample_keys(data.keys)
+    order = permutation(seed, "order", epoch, keys)
+    images = len(data.keys)
+
+    def prepare_batch(chosen: Rows) -> Batch:
+        copy, image = np.divmod(chosen, images)
+        pixels, background = source.gather(data.train_rows[image])
+        plan = pipeline.plan(seed, epoch, keys[chosen], copy, source.size)
+        return Batch(pixels, background, data.train_labels[image], plan)
+
+    def prepare(bounds: tuple[int, int]) -> Step:
         chosen = order[slice(*bounds)]
-        pixels, background = source.gather(data.train_rows[chosen])
-        plan = plan_batch(ops, seed, epoch, data.keys[chosen], source.size)
-        return Batch(pixels, background, data.train_labels[chosen], plan)
+        parts = batch_bounds(len(chosen), size.batch_size)
+        return tuple(prepare_batch(chosen[slice(*part)]) for part in parts)
 
-    yield from _ahead(prepare, batch_bounds(len(order), batch_size)[first:], workers)
+    tasks = batch_bounds(len(order), size.batch_size * size.accumulate)[first:]
+    yield from _ahead(prepare, tasks, workers)
 
 
 def _ahead(

@@ -1,8 +1,8 @@
 """Checkpoints: a run can be killed at any moment and go on from the last whole one, to the byte.
 
-`checkpoint/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` and `state.json` with their
-digests; `checkpoint/best-00000100.safetensors` holds the best weights so far. Each is written under a
-temporary name, synced and renamed, and an older one goes only after that.
+`checkpoint/step-00000120/` holds `model.safetensors`, `optimizer.safetensors`, `averages.safetensors` and
+`state.json` with their digests; `checkpoint/best-00000100.safetensors` holds the best weights so far. Each is
+written under a temporary name, synced and renamed, and an older one goes only after that.
 """
 
 from __future__ import annotations
@@ -21,15 +21,22 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from dessin.progress import warn
 from dessin.schema import Section, validated
+from dessin.training.averaging import Averages
 from dessin.training.curve import CurveRow
+from dessin.training.optimise import trained_parameters
 
-_MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+_MODEL, _OPTIMIZER, _AVERAGES = "model.safetensors", "optimizer.safetensors", "averages.safetensors"
+_STATE = "state.json"
 
 
 class Best(Section):
-    """The best epoch so far (0 is the start) by the recipe's measure, and where its weights are."""
+    """The best epoch so far (0 is the start) by the recipe's measure, and where its weights are.
+
+    `averaged` is not 0 where they are the mean of the weights after so many epochs, `epoch` the last of them.
+    """
 
     epoch: int
+    averaged: int = 0
     accuracy: float
     loss: float
     file: str
@@ -82,11 +89,18 @@ class Checkpoints:
             )
         return None
 
-    def save(self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def save(
+        self,
+        state: TrainingState,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        averages: Averages,
+    ) -> None:
         """Write a whole checkpoint, then remove what it makes superfluous."""
         contents = {
             _MODEL: save_tensors(_plain(model.state_dict())),
             _OPTIMIZER: save_tensors(_plain(_optimizer_tensors(optimizer))),
+            _AVERAGES: save_tensors(_plain(averages.tensors())),
         }
         digests = {name: sha256_bytes(content) for name, content in contents.items()}
         with atomic_path(self._step_folder(state)) as temporary:
@@ -104,11 +118,18 @@ class Checkpoints:
         write_bytes(self.folder / name, content)
         return name, sha256_bytes(content)
 
-    def restore(self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put the tensors of `state` into the model and its optimiser, and drop what was left half-way."""
+    def restore(
+        self,
+        state: TrainingState,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        averages: Averages,
+    ) -> None:
+        """Put the tensors of `state` where they were, and drop what was left half-way."""
         folder = self._step_folder(state)
         _fill(model, _read_tensors(folder / _MODEL, state.digests[_MODEL]))
         _fill_optimizer(optimizer, _read_tensors(folder / _OPTIMIZER, state.digests[_OPTIMIZER]))
+        averages.fill(_read_tensors(folder / _AVERAGES, state.digests[_AVERAGES]))
         self.prune(state)
 
     def restore_best(self, best: Best, model: nn.Module) -> None:
@@ -137,7 +158,7 @@ class Checkpoints:
 def _read_whole(folder: Path) -> TrainingState | None:
     try:
         state = validated(TrainingState, read_json(folder / _STATE), str(folder / _STATE))
-        for name in (_MODEL, _OPTIMIZER):
+        for name in (_MODEL, _OPTIMIZER, _AVERAGES):
             if sha256_file(folder / name) != state.digests.get(name):
                 return None
     except (DessinError, OSError):
@@ -170,14 +191,10 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         ) from None
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
         f"{index}.{name}": tensor
-        for index, parameter in enumerate(_parameters(optimizer))
+        for index, parameter in enumerate(trained_parameters(optimizer))
         for name, tensor in optimizer.state.get(parameter, {}).items()
         if tensor is not None
     }
@@ -185,7 +202,7 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     optimizer.state.clear()
-    parameters = _parameters(optimizer)
+    parameters = trained_parameters(optimizer)
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")
         parameter = parameters[int(index)]

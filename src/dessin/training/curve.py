@@ -12,7 +12,8 @@ from dessin.schema import Section
 class CurveRow(Section):
     """One finished epoch (counted from 1): mean losses, accuracy 0..1, last learning rate, seconds so far.
 
-    Epoch 0 is the classifier as it was given, before any step; it has no training loss.
+    Epoch 0 is the classifier as it was given, before any step; it has no training loss. Where `averaged` is
+    not 0, the row is that of the mean of the weights after so many last epochs, and has none either.
     """
 
     epoch: int
@@ -22,6 +23,7 @@ class CurveRow(Section):
     validation_accuracy: float | None
     lr: float
     seconds: float
+    averaged: int = 0
 
 
 def write_curve(path: Path, rows: Sequence[CurveRow]) -> None:

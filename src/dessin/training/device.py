@@ -6,12 +6,16 @@ import torch
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.models.classifier import Classifier
+from dessin.recipe import Recipe
+from dessin.training.memory import Footprint, fits, free_memory, measure_footprint
 
 _CPU_BATCH = 32
 _GPU_BATCH = 256
+_SMALLEST = 2
 _MINIMUM_STEPS = 8
-# Activations and their gradients of a mid-size network, measured in multiples of the input's float32 bytes.
-_ACTIVATION_FACTOR = 400
+# The rest is for whatever else there is, and for blocks that do not fit into each other's gaps.
+_USABLE_SHARE = 0.8
 
 
 def choose_device() -> Decision:
@@ -48,31 +52,80 @@ def choose_precision(device: str, asked: str = "auto") -> Decision:
 
 
 def choose_batch_size(
-    device: str, images: int, size: int, asked: int | str = "auto", *, free_bytes: int | None = None
+    classifier: Classifier, recipe: Recipe, images: int, *, device: str, precision: str
 ) -> Decision:
-    """A power of two: what the device computes well, less if an epoch would have too few steps.
+    """The batch size for so many training images: measured on the classifier, and on a GPU tried out.
+
+    The classifier is moved to the device, and otherwise left as it was. Raises like `bound_batch_size`.
+    """
+    train, where = recipe.train, torch.device(device)
+    if train.batch_size != "auto":
+        return Decision("batch_size", train.batch_size, "asked for in the recipe")
+    footprint = measure_footprint(classifier, recipe, device=where, precision=precision)
+    decision = bound_batch_size(
+        device, images * recipe.pipeline.factor, footprint, accumulate=train.accumulate
+    )
+    chosen = tried = int(str(decision.value))
+    if device == "cuda":
+        while not fits(classifier, recipe, chosen, device=where, precision=precision):
+            if chosen <= _SMALLEST:
+                raise _no_room(f"{_SMALLEST} images were tried on {torch.cuda.get_device_name()}")
+            chosen //= 2
+    if chosen < tried:
+        return Decision("batch_size", chosen, f"{2 * chosen} ran out of GPU memory when tried")
+    return decision
+
+
+def bound_batch_size(
+    device: str,
+    samples: int,
+    footprint: Footprint,
+    *,
+    accumulate: int = 1,
+    free_bytes: int | None = None,
+) -> Decision:
+    """The largest power of two that fits, if that many help; the reason says what set the bound.
 
     Args:
         device: as `choose_device` names it.
-        images: how many are trained on.
-        size: side of the images in pixels.
-        asked: the recipe's `train.batch_size`.
-        free_bytes: memory of the GPU; read from it when not given.
+        samples: images an epoch, copies included.
+        footprint: what `measure_footprint` found.
+        accumulate: the recipe's `train.accumulate`: a step has as many batches.
+        free_bytes: memory that may be used; read from the machine when not given.
+
+    Raises:
+        DessinError: not even 2 images fit.
     """
-    if asked != "auto":
-        return Decision("batch_size", int(asked), "asked for in the recipe")
-    if device == "cuda":
-        free = torch.cuda.mem_get_info()[0] if free_bytes is None else free_bytes
-        wanted = _GPU_BATCH
-        need = 3 * size * size * 4 * _ACTIVATION_FACTOR
-        while wanted > 8 and wanted * need > free:
-            wanted //= 2
-        reason = f"fits in {free / 2**30:.1f} GiB of free GPU memory"
+    free = free_memory(torch.device(device)) if free_bytes is None else free_bytes
+    fitting = _largest_fitting(footprint, int(_USABLE_SHARE * free))
+    where = f"{free / 2**30:.1f} GiB of free {'GPU ' if device == 'cuda' else ''}memory"
+    needed = f"{footprint.fixed / 2**20:.0f} MiB and {footprint.per_image / 2**20:.1f} MiB an image"
+    if fitting < _SMALLEST:
+        raise _no_room(f"it needs {needed}, and there are {where}")
+    useful = _GPU_BATCH if device == "cuda" else _CPU_BATCH
+    helps = "which keeps the GPU busy" if device == "cuda" else f"a {device} gains nothing from more"
+    enough = useful
+    while enough > 4 and samples / (enough * accumulate) < _MINIMUM_STEPS:
+        enough //= 2
+    chosen = min(fitting, enough)
+    if chosen < enough:
+        reason = f"the largest power of two that fits: it needs {needed}, of {where}"
+    elif chosen < useful:
+        steps = f"{useful} would give fewer than {_MINIMUM_STEPS} steps an epoch"
+        reason = f"with {samples} images an epoch, {steps} (up to {fitting} would fit in {where})"
     else:
-        wanted, reason = _CPU_BATCH, f"a {device} gains nothing from larger batches"
-    chosen = wanted
-    while chosen > 4 and images / chosen < _MINIMUM_STEPS:
-        chosen //= 2
-    if chosen < wanted:
-        reason = f"with {images} images, {wanted} would give fewer than {_MINIMUM_STEPS} steps an epoch"
+        reason = f"{helps}; up to {fitting} would fit in {where}"
     return Decision("batch_size", chosen, reason)
+
+
+def _no_room(detail: str) -> DessinError:
+    return DessinError(
+        f"Not even {_SMALLEST} images at a time fit into memory: {detail}.",
+        do="Use a smaller image.size, a smaller backbone, or a machine with more memory.",
+    )
+
+
+def _largest_fitting(footprint: Footprint, free: int) -> int:
+    """The largest power of two of images that fit, 0 if not even one does."""
+    images = (free - footprint.fixed) // max(1, footprint.per_image)
+    return 0 if images < 1 else 2 ** (int(images).bit_length() - 1)

@@ -15,7 +15,13 @@ _LIBRARIES = ("dessin", "torch", "timm", "numpy")
 
 
 def fingerprint(
-    recipe: Recipe, data: TrainingData, *, device: torch.device, precision: str, batch_size: int
+    recipe: Recipe,
+    data: TrainingData,
+    *,
+    device: torch.device,
+    precision: str,
+    batch_size: int,
+    lr: float,
 ) -> dict[str, str]:
     """Everything that decides the weights but the number of threads, which a resumed run takes over.
 
@@ -32,6 +38,7 @@ def fingerprint(
         "processor": processor,
         "precision": precision,
         "batch size": str(batch_size),
+        "learning rate": repr(lr),
         **{f"version of {name}": version(name) for name in _LIBRARIES},
     }
 
