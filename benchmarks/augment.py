@@ -1,16 +1,17 @@
-"""Images a second of a usual augmentation, from uint8 pixels in memory to a float batch of 32, on two cores.
+"""Images a second of a usual augmentation, from uint8 pixels in memory to a float batch of 32.
 
-    python benchmarks/augment.py [--data DATA] [--size 224] [--rounds 7]
+    python benchmarks/augment.py [--data DATA] [--size 224] [--rounds 7] [--cores 2]
 
 The recipe is hflip, rotate(15), scale(0.8, 1.2), thickness(0.8, 1.25), jitter(0.2, 0.2, 0.2, 0.05). It is
 like for like: every contender draws its own parameters for every image, resamples bilinearly, and fills
-with the paper's colour (white for the others, which take one colour for all images). Each has the same two
-cores: dessin and kornia as two threads on whole batches; torchvision as the two worker processes of a
-DataLoader, its usual place, and as two threads, on Pillow images and on tensors. Thickness is the nearest
-that the others have: a 3 x 3 minimum or maximum, as likely, blended in by up to a share that moves the ink
-about as much (Pillow's MinFilter and MaxFilter, max_pool2d, kornia.morphology). dessin's time includes its
-planning. kornia is timed if it can be imported. The contenders take turns within each round, so that a
-change of the machine's mood meets all; medians.
+with the paper's colour (white for the others, which take one colour for all images). Each has as many
+cores: dessin and kornia as threads on whole batches; torchvision as worker processes of a DataLoader, its
+usual place, and as threads, on Pillow images and on tensors. Thickness is the nearest that the others have:
+a 3 x 3 minimum or maximum, as likely, blended in by up to a share that moves the ink about as much
+(Pillow's MinFilter and MaxFilter, max_pool2d, kornia.morphology). dessin's time includes its planning.
+kornia is timed if it can be imported. The contenders take turns within each round, so that a change of the
+machine's mood meets all; medians. On a machine that is busy otherwise, give --cores 1: threads that wait
+for each other at every operation measure the other jobs.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys
 
 OPS = ("hflip", "rotate(15)", "scale(0.8, 1.2)", "thickness(0.8, 1.25)", "jitter(0.2, 0.2, 0.2, 0.05)")
-BATCH, CORES = 32, 2
+BATCH = 32
 BLEND = 0.4  # at most; a pen of 3 px then changes by up to a quarter
 
 Pass = Callable[[], None]
@@ -55,11 +56,11 @@ Pass = Callable[[], None]
 
 def main() -> None:
     options = _options()
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(options.cores)
     keep_freed_memory()
     pixels, paper, source = _drawings(options.data, options.images, options.size)
-    with ThreadPoolExecutor(CORES) as pool:
-        passes = _contenders(pixels, paper, pool)
+    with ThreadPoolExecutor(options.cores) as pool:
+        passes = _contenders(pixels, paper, pool, options.cores)
         speeds: dict[str, list[float]] = {name: [] for name in passes}
         for number in range(options.rounds + 1):
             for name, run in passes.items():
@@ -67,7 +68,7 @@ def main() -> None:
                 run()
                 if number:  # the first round warms up
                     speeds[name].append(len(pixels) / (time.perf_counter() - started))
-    print(f"{len(pixels)} {source} at {options.size} px, batches of {BATCH}, {CORES} cores")
+    print(f"{len(pixels)} {source} at {options.size} px, batches of {BATCH}, cores: {options.cores}")
     print(f"torch {torch.__version__}; {', then '.join(OPS)}")
     own = statistics.median(speeds["dessin"])
     for name, seen in speeds.items():
@@ -89,6 +90,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--images", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--cores", type=int, default=2, help="threads, or worker processes, of each contender"
+    )
     return parser.parse_args()
 
 
@@ -108,11 +112,13 @@ def _drawings(data: Path | None, count: int, size: int) -> tuple[np.ndarray, np.
     return np.array(store.pixels), np.array(store.background), f"drawings of {data.name}"
 
 
-def _contenders(pixels: np.ndarray, paper: np.ndarray, pool: ThreadPoolExecutor) -> dict[str, Pass]:
+def _contenders(
+    pixels: np.ndarray, paper: np.ndarray, pool: ThreadPoolExecutor, cores: int
+) -> dict[str, Pass]:
     passes = {"dessin": _dessin(pixels, paper)}
     for name, image_transform in (("Pillow", _on_pillow()), ("tensors", _on_tensors())):
-        passes[f"torchvision v2, {name}, workers"] = _in_workers(pixels, image_transform)
-        passes[f"torchvision v2, {name}, threads"] = _in_threads(pixels, image_transform, pool)
+        passes[f"torchvision v2, {name}, workers"] = _in_workers(pixels, image_transform, cores)
+        passes[f"torchvision v2, {name}, threads"] = _in_threads(pixels, image_transform, pool, cores)
     try:
         passes["kornia, whole batches"] = _kornia(pixels)
     except ImportError as error:
@@ -190,10 +196,10 @@ class _Images(Dataset[Tensor]):
         return self.transform(self.pixels[index])
 
 
-def _in_workers(pixels: np.ndarray, transform: Callable[[np.ndarray], Tensor]) -> Pass:
+def _in_workers(pixels: np.ndarray, transform: Callable[[np.ndarray], Tensor], cores: int) -> Pass:
     images = _Images(pixels, transform)
     loader = DataLoader(
-        images, batch_size=BATCH, num_workers=CORES, persistent_workers=True, multiprocessing_context="fork"
+        images, batch_size=BATCH, num_workers=cores, persistent_workers=True, multiprocessing_context="fork"
     )
 
     def run() -> None:
@@ -204,13 +210,13 @@ def _in_workers(pixels: np.ndarray, transform: Callable[[np.ndarray], Tensor]) -
 
 
 def _in_threads(
-    pixels: np.ndarray, transform: Callable[[np.ndarray], Tensor], pool: ThreadPoolExecutor
+    pixels: np.ndarray, transform: Callable[[np.ndarray], Tensor], pool: ThreadPoolExecutor, cores: int
 ) -> Pass:
     def run() -> None:
-        torch.set_num_threads(1)  # two images at a time, each on one core
+        torch.set_num_threads(1)  # as many images at a time as cores, each on one of them
         for part in _batches(pixels):
             _check(torch.stack(list(pool.map(transform, pixels[part]))))
-        torch.set_num_threads(CORES)
+        torch.set_num_threads(cores)
 
     return run
 

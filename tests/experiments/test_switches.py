@@ -93,7 +93,8 @@ SWITCHES: tuple[dict[str, Any], ...] = (
 # Ops that need values get these; the others are used bare.
 OP_VALUES = {
     "rotate": "15", "translate": "0.1", "scale": "0.8, 1.2", "shear": "10",
-    "affine": "10, 0.1, 0.9, 1.1, 5", "random_crop": "0.8", "centre_crop": "0.9", "perspective": "0.2", "elastic": "0.05",
+    "affine": "10, 0.1, 0.9, 1.1, 5", "random_crop": "0.8",
+    "centre_crop": "0.9", "perspective": "0.2", "elastic": "0.05",
     "line_wobble": "0.01",
     "jitter": "0.2, 0.2, 0.2, 0.05", "brightness": "0.3", "contrast": "0.3", "blur": "2", "noise": "0.1",
     "erase": "0.3", "thickness": "0.7, 1.4", "stroke_dropout": "0.2", "ink_fade": "0.5", "paper_tone": "0.3",

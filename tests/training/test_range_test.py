@@ -80,6 +80,11 @@ def test_the_steepest_descent_or_a_tenth_of_the_minimum_whichever_is_lower() -> 
     assert "steeply" in decision.reason
 
 
+def test_a_fitted_head_takes_the_rate_at_the_minimum() -> None:
+    decision = choose_lr(valley(1e-2), fitted=True)
+    assert decision.value == pytest.approx(1e-2, rel=0.25)
+
+
 def test_where_nothing_falls_it_is_a_tenth_of_what_does_no_harm() -> None:
     rates = np.geomspace(1e-6, 1.0, 80)
     losses = np.where(rates < 1e-3, 1.5, 3.0)

@@ -6,7 +6,7 @@ from dessin.decisions import Decision
 from dessin.models.torchvision_ops import import_timm
 
 # AdamW's rate at a batch of 32, for fine-tuning all weights. Transformers lose their pretraining at the rates
-# that convolutions with batch normalisation need; the families in between have attention or layer norm in part.
+# that convolutions with batch normalisation need; those in between have attention or layer norm in part.
 _RATES = {
     5e-5: ("vision_transformer", "deit", "swin_transformer", "swin_transformer_v2", "eva", "beit"),
     1e-4: ("convnext", "metaformer", "maxxvit"),

@@ -107,7 +107,8 @@ def _left_as_it_was(classifier: Classifier, device: torch.device) -> Iterator[No
     state = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
     classifier.to(device).train()
     try:
-        with reproducible(device, torch.get_num_threads()):
+        # One thread: two images are little, and threads that wait for each other are slow on a busy machine.
+        with reproducible(device, 1):
             yield
     finally:
         classifier.load_state_dict(state)

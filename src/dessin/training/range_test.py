@@ -86,7 +86,7 @@ def find_lr(
         classifier.load_state_dict(kept)
         classifier.zero_grad(set_to_none=True)
         classifier.train(was_training)
-    return RangeTest(choose_lr(rows), rows)
+    return RangeTest(choose_lr(rows, fitted=recipe.finetune.start != "new"), rows)
 
 
 def _measure(engine: Engine) -> tuple[RangeRow, ...]:
@@ -131,9 +131,10 @@ def _loss_of(engine: Engine, start: Classifier, number: int, parts: Step) -> flo
     return sum(float(loss) * count for loss, count in pairs) / images
 
 
-def choose_lr(rows: Sequence[RangeRow]) -> Decision:
+def choose_lr(rows: Sequence[RangeRow], *, fitted: bool = False) -> Decision:
     """The rate where the smoothed loss falls most steeply, or a tenth of that at its minimum: the lower one.
 
+    A `fitted` head is near a minimum already and soon leaves it, so there the rate at the minimum is chosen.
     Where no rate makes the loss fall by 1% (a fitted head has little to gain in a few steps), it is a tenth
     of the highest rate before the loss rises by as much.
 
@@ -156,7 +157,10 @@ def choose_lr(rows: Sequence[RangeRow]) -> Decision:
     slopes = np.gradient(losses, np.log(rates))
     steepest = rates[int(slopes[: lowest + 1].argmin())]
     tenth = rates[lowest] / 10.0
-    if steepest <= tenth:
+    chosen = rates[lowest] if fitted else min(steepest, tenth)
+    if fitted:
+        reason = "the lowest loss in the range test, from weights that were fitted"
+    elif steepest <= tenth:
         reason = "where the loss fell most steeply in the range test"
     else:
         reason = "a tenth of the rate with the lowest loss in the range test"
@@ -164,7 +168,7 @@ def choose_lr(rows: Sequence[RangeRow]) -> Decision:
         f" ({len(rows)} steps from {rates[0]:.0e} to {rates[-1]:.2g}; loss {start:.3f}, at the lowest "
         f"{losses[lowest]:.3f} at {rates[lowest]:.2g})"
     )
-    return Decision("lr", _rounded(min(steepest, tenth)), reason)
+    return Decision("lr", _rounded(chosen), reason)
 
 
 def _rounded(rate: float) -> float:
