@@ -1,0 +1,99 @@
+"""Every family of backbones goes on after a kill to the same bytes, through the real loop and real checkpoints.
+
+The largest members are left to their smaller siblings: a checkpoint of theirs is most of a gigabyte.
+"""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dessin.images.spec import ImageSpec
+from dessin.images.store import PixelStore
+from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.weights import Weights
+from dessin.recipe import make_recipe
+from dessin.training.checkpoint import Checkpoints
+from dessin.training.data import TrainingData
+from dessin.training.loop import fit
+
+pytestmark = pytest.mark.matrix
+
+BACKBONES = {
+    "resnet18": 64,
+    "resnetrs50": 64,
+    "efficientnet_b3": 64,
+    "mobilenetv2_100": 64,
+    "tf_efficientnet_lite0": 64,
+    "regnety_002": 64,
+    "deit_small_patch16_224": 64,
+    "vit_small_patch16_224": 64,
+    "swin_tiny_patch4_window7_224": 64,
+    "convnext_tiny": 64,
+    "coatnet_0_rw_224": 224,
+    "caformer_s18": 64,
+    "eva02_tiny_patch14_224": 56,
+}
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing of dessin catches it."""
+
+
+def make_data(size: int) -> TrainingData:
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 3, size, size), dtype=np.uint8)
+    store = PixelStore(
+        pixels=pixels,
+        image_ids=tuple(f"{n}.png" for n in range(7)),
+        spec=ImageSpec(size=size),
+        interpolation="bilinear",
+        background=np.full((7, 3), 255, dtype=np.uint8),
+        digest="noise",
+    )
+    labels = np.arange(7) % 3
+    return TrainingData(store, np.arange(4), labels[:4], np.arange(4, 7), labels[4:])
+
+
+def trained(backbone: str, size: int, folder: Path, *, resume: bool = False) -> Classifier:
+    weights = Weights(backbone, "none", None, "", "none")
+    classifier = build_classifier(backbone, 3, weights, image_size=size, drop_rate=0.1)
+    recipe = make_recipe(
+        {
+            "augment": ["hflip"],
+            "finetune": {"mode": "full"},
+            "optimizer": {"lr": 1e-3, "weight_decay": 0.01, "warmup_epochs": 0.0},
+            "train": {"epochs": 2},
+        }
+    )
+    settings: dict[str, Any] = {"device": "cpu", "precision": "float32", "batch_size": 4}
+    fit(classifier, recipe, make_data(size), folder=folder, resume=resume, **settings)
+    return classifier
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_killed_backbone_ends_the_same(
+    backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    size = BACKBONES[backbone]
+    whole = trained(backbone, size, tmp_path / "whole").plain_state()
+    original = Checkpoints.save
+
+    def save(self: Checkpoints, state: Any, *rest: Any) -> None:
+        original(self, state, *rest)
+        if state.step == 1:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save)
+        with pytest.raises(Killed):
+            trained(backbone, size, tmp_path / "killed")
+    resumed = trained(backbone, size, tmp_path / "killed", resume=True).plain_state()
+    assert whole.keys() == resumed.keys()
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+    gc.collect()
