@@ -52,7 +52,7 @@ def test_only_the_chosen_stages_change_and_not_even_the_statistics_of_the_others
     assert {"head.weight", "head.bias"} <= changed
     assert freezing.trained == sum(p.numel() for p in classifier.parameters() if p.requires_grad)
     assert freezing.total == sum(p.numel() for p in classifier.parameters())
-    assert "stage 3 (layer3.0); stage 4 (layer4.0); the head" in freezing.lines()[0]
+    assert "stage 3 (layer3.0); stage 4 (layer4.0); the head" in freezing.decision.line()
 
 
 def test_full_trains_everything_and_the_probe_the_head_alone() -> None:

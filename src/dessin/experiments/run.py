@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,9 +13,9 @@ from dessin.collection.split import write_split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.experiments.hold import hold
-from dessin.experiments.inputs import Inputs, read_inputs
+from dessin.experiments.inputs import read_inputs
 from dessin.experiments.machine import describe_hardware, git_commit, package_versions
-from dessin.experiments.plan import RunPlan, plan_run, rows_of
+from dessin.experiments.prepare import Prepared, complete, prepare
 from dessin.experiments.record import (
     SPLIT_FILE,
     Counts,
@@ -27,19 +26,10 @@ from dessin.experiments.record import (
     read_record,
     write_record,
 )
-from dessin.experiments.stages import Job, Stopwatch, Trainable, carry_out, remove_leftovers
+from dessin.experiments.stages import Job, Stopwatch, carry_out, remove_leftovers
 from dessin.files import claim_folder
-from dessin.models.backbones import BackboneInfo, describe_backbone
-from dessin.models.classifier import build_classifier
-from dessin.models.defaults import default_lr, default_weight_decay
-from dessin.models.freezing import apply_finetune
-from dessin.models.weights import Weights, resolve_weights
 from dessin.progress import duration, say
 from dessin.recipe import Recipe, read_recipe
-from dessin.training.batches import StepSize
-from dessin.training.device import choose_batch_size, choose_device, choose_precision
-from dessin.training.loop import decide_batch_norm
-from dessin.training.schedules import warmup_steps_of
 from dessin.training.seeding import reproducible
 
 
@@ -82,9 +72,9 @@ def train(
     if recipe is None:
         raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
     name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted, usual = _completed(_located(_read(recipe, overrides), data, split))
+    wanted, usual = complete(_located(_read(recipe, overrides), data, split))
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
-    prepared = _prepare(wanted, inputs, usual=usual)
+    prepared = prepare(wanted, inputs, usual=usual)
     folder = _claim(name) if out is None else Path(out)
     claim_folder(folder, what="a run")
     for line in prepared.plan.lines():
@@ -92,21 +82,6 @@ def train(
     with hold(folder, wait=False):
         _begin(folder, prepared)
         return _carry_out(folder, prepared, torch.get_num_threads(), workers, seconds_allowed)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A plan and everything it was made from; nothing is written yet."""
-
-    plan: RunPlan
-    inputs: Inputs
-    info: BackboneInfo
-    weights: Weights
-    model: Trainable
-
-    def build(self) -> Trainable:
-        """The model as it was before anything was trained."""
-        return _build(self.plan.recipe, len(self.plan.classes), self.weights)
 
 
 def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
@@ -127,88 +102,6 @@ def _located(recipe: Recipe, data: str | Path | None, split: str | Path | None) 
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=update)})
 
 
-def _completed(recipe: Recipe) -> tuple[Recipe, tuple[Decision, ...]]:
-    """The recipe with what is usual in place of what it leaves open, and those choices."""
-    optimizer, usual = recipe.optimizer, []
-    if optimizer.lr is None:
-        usual.append(default_lr(recipe.model.backbone, optimizer.name, recipe.finetune.mode))
-    if optimizer.weight_decay is None:
-        usual.append(default_weight_decay(optimizer.name))
-    update = {decision.name: decision.value for decision in usual}
-    chosen = recipe.model_copy(update={"optimizer": optimizer.model_copy(update=update)})
-    return chosen, tuple(usual) if recipe.finetune.mode != "probe" else ()
-
-
-def _prepare(
-    recipe: Recipe,
-    inputs: Inputs,
-    *,
-    usual: tuple[Decision, ...] = (),
-    decided: Sequence[Decision] = (),
-) -> _Prepared:
-    """Plan, and build the classifier: whatever does not fit is found before a folder is made.
-
-    `usual` are choices that completed the recipe; `decided` those of an earlier beginning of the run, which
-    stand.
-    """
-    info = describe_backbone(recipe.model.backbone)
-    weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
-    train, _validation = rows_of(inputs.split, recipe)
-    model = _build(recipe, len(inputs.split.classes), weights)
-    machine = _decide(recipe, model, len(train), decided)
-    batch_size = next(int(str(d.value)) for d in machine if d.name == "batch_size")
-    steps = StepSize(batch_size, recipe.train.accumulate).steps(len(train) * recipe.pipeline.factor)
-    if recipe.finetune.mode != "probe":
-        warmup_steps_of(recipe.optimizer, steps, recipe.train.epochs)
-    plan = plan_run(
-        recipe,
-        inputs.split,
-        info=info,
-        weights=weights,
-        steps_per_epoch=steps,
-        machine=(*machine, *usual) if recipe.finetune.mode != "probe" else machine[:1],
-    )
-    return _Prepared(plan, inputs, info, weights, model)
-
-
-def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
-    model, finetune = recipe.model, recipe.finetune
-    classifier = build_classifier(
-        model.backbone,
-        classes,
-        weights,
-        drop_rate=model.drop_rate,
-        drop_path=model.drop_path,
-        drop_block=model.drop_block,
-        seed=recipe.seed,
-        image_size=recipe.image.size,
-        channels=recipe.image.channels,
-        head=finetune.head,
-    )
-    freezing = apply_finetune(
-        classifier,
-        mode=finetune.mode,
-        stages=finetune.stages or (4,),
-        last_blocks=finetune.last_blocks or 1,
-        lora_rank=finetune.lora_rank or 8,
-        seed=recipe.seed,
-    )
-    return Trainable(classifier, freezing)
-
-
-def _decide(
-    recipe: Recipe, model: Trainable, images: int, decided: Sequence[Decision]
-) -> tuple[Decision, ...]:
-    """Device, precision, batch size, what is trained, and what becomes of batch normalisation."""
-    device = choose_device()
-    kept = {decision.name: decision for decision in decided}
-    precision = kept.get("precision") or choose_precision(str(device.value), recipe.train.precision)
-    batch_size = kept.get("batch_size") or choose_batch_size(
-        model.classifier, recipe, images, device=str(device.value), precision=str(precision.value)
-    )
-    return (device, precision, batch_size, model.freezing.decision, decide_batch_norm(recipe))
-
-
 def _claim(name: str) -> Path:
     """The first `runs/<name>-<n>` that does not exist; made at once, so that two runs cannot share it."""
     for number in itertools.count(1):
@@ -223,7 +116,7 @@ def _claim(name: str) -> Path:
     raise AssertionError("unreachable: count() does not end")
 
 
-def _begin(folder: Path, prepared: _Prepared) -> None:
+def _begin(folder: Path, prepared: Prepared) -> None:
     """Write the record, which makes the folder a run, and beside it the split."""
     plan, split = prepared.plan, prepared.inputs.split
     record = RunRecord(
@@ -266,7 +159,7 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
         )
     recipe = _located(record.recipe, data, None)
     inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
-    prepared = _prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
+    prepared = prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
     _check_unchanged(record, prepared)
     say(f"resuming {folder}, begun {record.started[0]}")
     record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
@@ -281,7 +174,7 @@ def split_of(folder: Path, record: RunRecord) -> Path:
     return own if own.is_file() else Path(record.recipe.data.split or own)
 
 
-def _check_unchanged(record: RunRecord, prepared: _Prepared) -> None:
+def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     """Refuse to go on with other inputs or other libraries than the run began with."""
     before = record.digests.model_dump(include={"manifest", "split", "weights"}) | {
         f"version of {name}": found for name, found in record.versions.items()
@@ -302,7 +195,7 @@ def _check_unchanged(record: RunRecord, prepared: _Prepared) -> None:
 
 def _carry_out(
     folder: Path,
-    prepared: _Prepared,
+    prepared: Prepared,
     threads: int,
     workers: int,
     seconds_allowed: float | None = None,

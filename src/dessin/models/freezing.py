@@ -42,9 +42,6 @@ class Freezing:
             reason += "; batch normalisation in what is frozen keeps the statistics that it came with"
         return Decision("trained", self.description, reason)
 
-    def lines(self) -> tuple[str, ...]:
-        return (self.decision.line(),)
-
 
 def apply_finetune(
     classifier: Classifier,

@@ -1,4 +1,4 @@
-"""Every family of backbones goes on after a kill to the same bytes, through the real loop and real checkpoints.
+"""Every family of backbones, killed, goes on to the same bytes: the real loop, real checkpoints.
 
 The largest members are left to their smaller siblings: a checkpoint of theirs is most of a gigabyte.
 """
