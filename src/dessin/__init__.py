@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Read by GNU's OpenMP when torch loads it: threads that wait for each other give the core away soon. Alone it
-# costs a few per cent at most; beside another computation the default was measured more than ten times slower.
+# costs a few per cent at most; beside another computation the default was measured many times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
