@@ -2,7 +2,7 @@
 
 Every run trains on the same images for the same number of epochs and is compared with the base image by image
 on the same validation fold, with an interval from resampling whole groups. One seed: differences inside the
-interval say nothing. A run that is finished already in OUT is not repeated. From the repository root:
+interval say nothing. A run that is in OUT already is not repeated, or resumed. From the repository root:
 
     dessin split DATA --out split.csv --group '^(.*)-\\d+\\.png$' --folds 2 --holdout 0.2
     python benchmarks/ingredients.py --data DATA --split split.csv --out OUT [--only REGEX]
@@ -175,6 +175,8 @@ def _carry_out(name: str, changes: dict[str, Any], options: argparse.Namespace) 
         values[key] = {**values[key], **value} if merge else value
     try:
         with quiet():
+            if folder.is_dir():
+                return train(resume=folder)
             return train(make_recipe(values), data=options.data, split=options.split, out=folder)
     except DessinError as error:
         print(f"| {name} | failed: {error} | | | | |", flush=True)
