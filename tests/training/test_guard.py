@@ -62,6 +62,8 @@ LOG_C = math.log(125)
         ([210.0, 37.0], [0.008, 0.008], True),
         # Exploded, and every epoch less so, but far above knowing nothing.
         ([210.0, 90.0, 30.0], [0.008, 0.008, 0.008], True),
+        # Exploded, and back at knowing nothing, from above (seen with lite0 on doodles at a rate of 1).
+        ([31.0, 5.2, 4.9, 4.87], [0.008, 0.008, 0.008, 0.008], True),
         # Nothing moves.
         ([LOG_C, LOG_C + 0.001], [0.008, 0.008], True),
         ([4.84, 4.85, 4.83], [0.008, 0.01, 0.006], True),

@@ -24,6 +24,8 @@ _CONFIDENCE = 0.999
 _FALLEN = 0.98
 # or it is on its way: not above this, and smaller by this share with each of the last epochs.
 _NEAR, _PACE, _LAST = 1.02, 0.001, 3
+# A loss that was above this many times a constant answer's comes down from an explosion; that is no learning.
+_EXPLODED = 1.5
 # So many steps at the full rate before a run is judged.
 _PATIENCE_STEPS = 20
 
@@ -170,7 +172,8 @@ def _falls(losses: Sequence[float], constant: float) -> bool:
     if losses[-1] < _FALLEN * constant:
         return True
     steady = all(later < (1.0 - _PACE) * earlier for earlier, later in pairwise(losses[-_LAST:]))
-    return len(losses) > 1 and steady and losses[-1] < _NEAR * constant
+    slow = len(losses) > 1 and steady and losses[-1] < _NEAR * constant
+    return slow and max(losses) < _EXPLODED * constant
 
 
 def _evidence(reason: str, **known: object) -> dict[str, object]:
