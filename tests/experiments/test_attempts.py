@@ -59,6 +59,7 @@ def test_an_exploding_run_is_begun_anew_with_a_tenth_of_the_rate(recovered: Path
     assert record.attempts[0].evidence["reason"] == "not finite"
     assert (recovered / "attempts" / "1" / "curve.csv").is_file()
     assert not (recovered / "checkpoint").exists()
+    assert record.timings["collapsed attempts"] > 0
 
 
 def test_the_last_attempt_equals_a_run_that_began_with_its_rate(

@@ -37,10 +37,12 @@ from dessin.models.weights import Weights
 from dessin.progress import say
 from dessin.training.data import Rows, TrainingData
 from dessin.training.features import extract_features
+from dessin.training.guard import Collapsed
 from dessin.training.loop import Outcome, fit
 from dessin.training.probe import fit_probe
 from dessin.training.range_test import find_lr
 
+LOST = "collapsed attempts"
 RANGE_FILE = "lr_range.csv"
 PROBE_FILE = "probe.safetensors"
 PROBE_VIEWS = ("identity", "hflip")
@@ -183,7 +185,7 @@ def _train(job: Job, data: TrainingData) -> Outcome:
         folder=job.folder,
         allowed=job.plan.recipe.train.attempts,
         first_lr=lambda: _first_lr(job, data),
-        train_at=lambda lr: _fit(job, data, lr),
+        train_at=lambda lr: _attempt(job, data, lr),
         renew=renew,
     )
     return attempts.carry_out()
@@ -222,6 +224,17 @@ def _first_lr(job: Job, data: TrainingData) -> float:
     say(f"  {found.decision.line()}")
     write_record(job.folder, read_record(job.folder).with_decisions([found.decision]))
     return float(str(found.decision.value))
+
+
+def _attempt(job: Job, data: TrainingData, lr: float) -> Outcome:
+    """`fit`; where it collapses, its time counts as that. (An outcome has its own, also of resumed runs.)"""
+    started = time.monotonic()
+    try:
+        return _fit(job, data, lr)
+    except Collapsed:
+        spent = time.monotonic() - started
+        job.watch.seconds[LOST] = job.watch.seconds.get(LOST, 0.0) + spent
+        raise
 
 
 def _fit(job: Job, data: TrainingData, lr: float) -> Outcome:
