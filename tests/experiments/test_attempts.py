@@ -12,6 +12,7 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 from dessin.errors import DessinError
 from dessin.experiments import attempts
 from dessin.experiments.record import read_record
+from dessin.experiments.report import report
 from dessin.experiments.run import train
 from dessin.recipe import Recipe
 
@@ -60,6 +61,12 @@ def test_an_exploding_run_is_begun_anew_with_a_tenth_of_the_rate(recovered: Path
     assert (recovered / "attempts" / "1" / "curve.csv").is_file()
     assert not (recovered / "checkpoint").exists()
     assert record.timings["collapsed attempts"] > 0
+
+
+def test_the_report_shows_every_attempt(recovered: Path, tmp_path: Path) -> None:
+    page = report(recovered, out=tmp_path / "report.html").read_text()
+    assert page.count("<td>collapsed</td>") == len(read_record(recovered).attempts) - 1
+    assert "The training loss became" in page
 
 
 def test_the_last_attempt_equals_a_run_that_began_with_its_rate(
