@@ -11,23 +11,18 @@ interval say nothing. A run that is in OUT already is not repeated, or resumed. 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dessin.collection.split import read_split
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.predictions import read_predictions
-from dessin.experiments import stages
 from dessin.experiments.record import read_record
 from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
-from dessin.training.probe import Probe
 
 AUGMENT = ["hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)"]
 BASE: dict[str, Any] = {
@@ -125,7 +120,6 @@ INGREDIENTS: dict[str, tuple[dict[str, Any], str]] = {
 
 def main() -> None:
     options = _options()
-    _share_probes()
     names = [name for name in INGREDIENTS if re.search(options.only, name)]
     print("| ingredient | expected | accuracy | minus the base, paired | loss | training s |")
     print("|---|---|---|---|---|---|")
@@ -149,20 +143,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default="", help="a regular expression over the names")
     return parser.parse_args()
-
-
-def _share_probes() -> None:
-    """Most runs begin at the very same probe, which takes as long to fit as an epoch: fit it once."""
-    fitted: dict[str, Probe] = {}
-    fit = stages.fit_probe
-
-    def remembered(features: np.ndarray, *rest: Any, **named: Any) -> Probe:
-        key = hashlib.sha256(features.tobytes()).hexdigest()
-        if key not in fitted:
-            fitted[key] = fit(features, *rest, **named)
-        return fitted[key]
-
-    stages.fit_probe = remembered
 
 
 def _carry_out(name: str, changes: dict[str, Any], options: argparse.Namespace) -> Path | None:

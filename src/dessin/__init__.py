@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from dessin.experiments.report import report
     from dessin.experiments.run import train
     from dessin.experiments.scout import scout
+    from dessin.experiments.study.carry_out import study
+    from dessin.experiments.workspace.compare import compare
+    from dessin.experiments.workspace.table import runs
     from dessin.serving.predict import predict
     from dessin.serving.submit import submit
 
@@ -33,13 +36,16 @@ _HOMES = {
     "DessinError": "dessin.errors",
     "audit": "dessin.collection.audit",
     "auto": "dessin.experiments.auto",
+    "compare": "dessin.experiments.workspace.compare",
     "curate": "dessin.collection.curation",
     "doctor": "dessin.experiments.doctor",
     "evaluate": "dessin.experiments.evaluate",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
+    "runs": "dessin.experiments.workspace.table",
     "scout": "dessin.experiments.scout",
     "split": "dessin.collection.split",
+    "study": "dessin.experiments.study.carry_out",
     "submit": "dessin.serving.submit",
     "train": "dessin.experiments.run",
 }
@@ -48,13 +54,16 @@ __all__ = [
     "DessinError",
     "audit",
     "auto",
+    "compare",
     "curate",
     "doctor",
     "evaluate",
     "predict",
     "report",
+    "runs",
     "scout",
     "split",
+    "study",
     "submit",
     "train",
 ]

@@ -29,6 +29,16 @@ Group = Annotated[
 Curation = Annotated[Path | None, typer.Option("--curation", help="A curation file to honour.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 SplitFile = Annotated[Path, typer.Option("--split", help="The split file.", show_default=False)]
+Executor = Annotated[str, typer.Option(metavar="local|ray", help="This machine, or a Ray cluster.")]
+Address = Annotated[
+    str | None, typer.Option(metavar="auto|HOST:PORT", help="A running cluster (default: one started here).")
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TRACKER", help='tensorboard, wandb, "wandb(online)", mlflow, \'mlflow("http://..")\'.'
+    ),
+]
 Model = Annotated[
     Path, typer.Argument(metavar="RUN|BUNDLE", help="A run or bundle folder.", show_default=False)
 ]
@@ -121,11 +131,55 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/<recipe>-<n>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead; changes no result.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the computation (default: torch's own number).")
+    ] = None,
+    track: Track = None,
 ) -> None:
     """Carry out one recipe on one split; ends with the same bytes even if killed and resumed."""
     from dessin.experiments.run import train as run
 
-    run(recipe, data=data, split=split, overrides=set_ or (), out=out, resume=resume, workers=workers)
+    run(
+        recipe,
+        data=data,
+        split=split,
+        overrides=set_ or (),
+        out=out,
+        resume=resume,
+        workers=workers,
+        threads=threads,
+        track=track or (),
+    )
+
+
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="The collection.", show_default=False)],
+    split: SplitFile,
+    out: Annotated[Path | None, typer.Option(help="The study's folder (default: studies/<file>).")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the base.")
+    ] = None,
+    executor: Executor = "local",
+    address: Address = None,
+    track: Track = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say the plan and stop there.")] = False,
+) -> None:
+    """Runs that differ in one factor, and what follows; started again, it goes on where it stopped."""
+    from dessin.experiments.study.carry_out import study as run
+
+    run(
+        file,
+        data=data,
+        split=split,
+        out=out,
+        overrides=set_ or (),
+        executor=executor,
+        address=address,
+        track=track or (),
+        dry_run=dry_run,
+    )
 
 
 @app.command()
@@ -164,13 +218,56 @@ def evaluate(
 
 
 @app.command()
-def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)], out: Out
+def runs(
+    workspace: Annotated[Path, typer.Argument(help="Any folder; runs are found below it.")] = Path(),
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="KEY=VALUE", help="A condition: = != < <= > >= or ~ (contains)."),
+    ] = None,
+    sort: Annotated[str | None, typer.Option(metavar="[-]KEY", help="With a -, the largest first.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,..", help="Keys to show.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="A file for programs, with every digit.")] = None,
+    limit: Annotated[int | None, typer.Option(help="How many runs at most.")] = None,
 ) -> None:
-    """One HTML file about a run that a person wants to read."""
+    """The runs below a folder as a table: filtered, sorted, with the columns you ask for."""
+    from dessin.experiments.workspace.table import runs as show
+
+    show(workspace, where=where or (), sort=sort, columns=_names(columns), csv=csv, limit=limit)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN..", help="Run folders; the first is the base.", show_default=False),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="A new folder for a page and tables.")] = None,
+    holdout: Annotated[
+        bool, typer.Option("--holdout", help="On the holdout, where it was opened already; never opens it.")
+    ] = False,
+    matters: Annotated[
+        float, typer.Option(help="The smallest difference of accuracy (0..1) that would matter.")
+    ] = 0.02,
+) -> None:
+    """Trained models on the same images: paired, with intervals, and what this design could have seen."""
+    from dessin.experiments.workspace.compare import compare as run
+
+    run(runs, out=out, holdout=holdout, matters=matters)
+
+
+@app.command()
+def report(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="STUDY|RUN..", help="Study folders and runs; the last run is the final one."),
+    ],
+    out: Out,
+    audit: Annotated[Path | None, typer.Option("--audit", help="The folder of an audit of the data.")] = None,
+) -> None:
+    """One HTML file that a person wants to read: about a run, or the wrap-up of studies and a final run."""
     from dessin.experiments.report import report as write
 
-    write(run, out=out)
+    write(*sources, out=out, audit=audit)
 
 
 @app.command()

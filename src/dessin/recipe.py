@@ -11,22 +11,28 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from dessin.augment.pipeline import Pipeline
 from dessin.augment.registry import check_ops
-from dessin.errors import DessinError
+from dessin.errors import DessinError, unknown
 from dessin.files import read_text
 from dessin.images.spec import ImageSpec
 from dessin.models.losses import check_loss
+from dessin.ops import parse_op
 from dessin.schema import Section, validated
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class DataSpec(Section):
-    """Where the images, the split and the curation are; paths are relative to the working folder."""
+    """Where the images, the split and the curation are; paths are relative to the working folder.
+
+    `curation` is the one that the split was made with. `training_curation` acts on the training rows
+    alone, so that runs with and without it are measured on the same images; `auto` is what an audit proposes.
+    """
 
     path: str | None = None
     split: str | None = None
     fold: int | Literal["none"] = 0
     curation: str | None = None
+    training_curation: str | None = None
 
 
 class ModelSpec(Section):
@@ -141,6 +147,17 @@ class TrainSpec(Section):
 Ops = Annotated[tuple[str, ...], AfterValidator(check_ops)]
 
 
+TRACKERS = ("mlflow", "tensorboard", "wandb")
+
+
+def check_tracker(text: str) -> str:
+    """The canonical text of a tracker, such as `wandb(offline)`; an unknown one is refused."""
+    op = parse_op(text)
+    if op.name not in TRACKERS:
+        raise unknown("tracker", op.name, TRACKERS)
+    return str(op)
+
+
 def _as_lists(copies: object) -> object:
     """A copy made by a single op may be written without brackets."""
     if isinstance(copies, (list, tuple)):
@@ -152,7 +169,8 @@ class Recipe(Section):
     """One training run, whole; with a split and a seed it determines the weights to the byte.
 
     `copies` are sets of ops: for each, a fixed transformed copy of every image joins the training set.
-    `stages` adds ops to `augment` from an epoch (counted from 1) on.
+    `stages` adds ops to `augment` from an epoch (counted from 1) on. `track` names what else the curve and
+    the results are sent to; it changes no result.
     """
 
     data: DataSpec = DataSpec()
@@ -165,6 +183,7 @@ class Recipe(Section):
     loss: Annotated[str, AfterValidator(check_loss)] = "cross_entropy"
     optimizer: OptimizerSpec = OptimizerSpec()
     train: TrainSpec = TrainSpec()
+    track: tuple[Annotated[str, AfterValidator(check_tracker)], ...] = ()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")

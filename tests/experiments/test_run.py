@@ -142,7 +142,7 @@ def break_at(place: object, name: str, error: BaseException, recipe: Recipe, **w
     "moment",
     [
         "extract_features",
-        "fit_probe",
+        "shared_probe",
         "write_bytes",
         "fit",
         "save_bundle",

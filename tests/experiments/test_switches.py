@@ -80,6 +80,7 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"train": {"ema": 0.9}},
     {"train": {"average_last": 2}},
     {"train": {"early_stop": 1, "attempts": 1}},
+    {"track": ["tensorboard", "wandb(offline)", "mlflow"]},
     {
         "finetune": {"mode": "probe_then_full", "head": "mlp", "layer_decay": 0.9},
         "augment": ["hflip", "rotate(10)", "thickness(0.8, 1.2)", "jitter(0.1, 0.1, 0, 0)", "cutmix(1.0)"],

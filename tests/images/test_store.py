@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.images import store as store_module
+from dessin.images import store_build, store_key
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import background
@@ -115,7 +116,7 @@ def test_whatever_defines_the_pixels_changes_the_digest(monkeypatch: pytest.Monk
         ),
     ]
     digests = {key.digest, *(other.digest for other in others)}
-    monkeypatch.setattr(store_module, "_VERSION", store_module._VERSION + 1)
+    monkeypatch.setattr(store_key, "_VERSION", store_key._VERSION + 1)
     digests.add(StoreKey(images, SPEC, "bicubic").digest)
     assert len(digests) == len(others) + 2
     monkeypatch.undo()
@@ -233,7 +234,7 @@ def test_too_little_space_is_said_before_any_work(
 ) -> None:
     usage = shutil.disk_usage(root)._replace(free=21_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(store_module, "_store_one", lambda *_, **__: pytest.fail("an image was decoded"))
+    monkeypatch.setattr(store_build, "_store_one", lambda *_, **__: pytest.fail("an image was decoded"))
     refused(root, listed(root), "needs 21.5 kB, and .* has 21.0 kB free", own_cache)
 
 
@@ -259,7 +260,7 @@ def test_a_cache_that_cannot_be_used_is_an_error_with_a_way_out(
 
 def test_the_work_is_announced(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(store_module, "say", said.append)
+    monkeypatch.setattr(store_build, "say", said.append)
     with quiet():
         store: PixelStore = open_store(listed(root), root, SPEC, "bicubic")
     assert said == [f"Decoding {len(store.image_ids)} images into the pixel store (21.5 kB, 32 px)."]

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dessin.collection.curation import Curation
 from dessin.collection.split import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.experiments.training_curation import curate_rows, curation_decision
 from dessin.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class RunPlan:
     """The rows to train and validate on, and every choice made for the recipe's `auto`s.
 
     `unvalidated` are the classes without a validation image; empty where nothing is validated at all.
+    `curation_digest` is that of the curation of the training rows, or empty.
     """
 
     recipe: Recipe
@@ -39,6 +42,7 @@ class RunPlan:
     unvalidated: tuple[str, ...]
     steps_per_epoch: int
     decisions: tuple[Decision, ...]
+    curation_digest: str = ""
 
     def decided(self, name: str) -> object:
         return next(decision.value for decision in self.decisions if decision.name == name)
@@ -57,8 +61,10 @@ class RunPlan:
         ]
 
 
-def rows_of(split: Split, recipe: Recipe) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
-    """The training and validation rows that the recipe's fold means.
+def rows_of(
+    split: Split, recipe: Recipe, curation: Curation | None = None
+) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
+    """The training rows that the recipe's fold means, after `curation`, and the validation rows.
 
     Raises:
         DessinError: no such fold, an empty one, or a class without any image to train on.
@@ -74,8 +80,16 @@ def rows_of(split: Split, recipe: Recipe) -> tuple[tuple[Assignment, ...], tuple
     validation = () if fold is None else split.validation(fold)
     if fold is not None and not validation:
         raise DessinError(f"Fold {fold} of the split holds no image.", do="Make a split with fewer folds.")
+    dealt = {row.label for row in train}
+    if curation is not None:
+        train = curate_rows(train, curation, split.classes)
     present = {row.label for row in train}
     missing = [label for label in split.classes if label not in present]
+    if missing and set(missing) <= dealt:
+        raise DessinError(
+            f"The training curation leaves no image to train on in {len(missing)} of the classes: {_some(missing)}.",
+            do="Keep some of their drawings, or set data.training_curation to null.",
+        )
     if missing:
         raise DessinError(
             f"{len(missing)} classes have no image to train on: {_some(missing)}.",
@@ -92,12 +106,13 @@ def plan_run(
     weights: Weights,
     steps_per_epoch: int,
     machine: tuple[Decision, ...],
+    curation: Curation | None = None,
 ) -> RunPlan:
     """Plan a run from facts alone.
 
     `machine` holds the decision `device`, and for fine-tuning `precision`, `batch_size` and `batch_norm`.
     """
-    train, validation = rows_of(split, recipe)
+    train, validation = rows_of(split, recipe, curation)
     seen = Counter(row.label for row in validation)
     decisions = [
         Decision("weights", weights.source, _weights_reason(recipe, weights)),
@@ -110,6 +125,9 @@ def plan_run(
     if info.input_size != recipe.image.size:
         reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
         decisions.append(Decision("size", recipe.image.size, reason))
+    if curation is not None:
+        asked, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
+        decisions.append(curation_decision(asked, curation, before, train))
     return RunPlan(
         recipe=recipe,
         fold=None if recipe.data.fold == "none" else recipe.data.fold,
@@ -120,6 +138,7 @@ def plan_run(
         unvalidated=tuple(label for label in split.classes if validation and not seen[label]),
         steps_per_epoch=steps_per_epoch,
         decisions=tuple(decisions),
+        curation_digest=curation.digest if curation else "",
     )
 
 

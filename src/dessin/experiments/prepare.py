@@ -9,6 +9,7 @@ from dessin.decisions import Decision
 from dessin.experiments.inputs import Inputs
 from dessin.experiments.plan import RunPlan, plan_run, rows_of
 from dessin.experiments.stages import Trainable
+from dessin.experiments.training_curation import training_curation
 from dessin.models.backbones import BackboneInfo, describe_backbone
 from dessin.models.classifier import build_classifier
 from dessin.models.defaults import default_lr, default_weight_decay
@@ -60,7 +61,8 @@ def prepare(
     """
     info = describe_backbone(recipe.model.backbone)
     weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
-    train, _validation = rows_of(inputs.split, recipe)
+    curation = training_curation(recipe.data.training_curation, inputs.manifest)
+    train, _validation = rows_of(inputs.split, recipe, curation)
     model = _build(recipe, len(inputs.split.classes), weights)
     steps, choices = 0, [choose_device()]
     if recipe.finetune.mode != "probe":
@@ -69,7 +71,13 @@ def prepare(
         steps = steps_per_epoch(recipe, len(train), batch_size)
         choices += usual
     plan = plan_run(
-        recipe, inputs.split, info=info, weights=weights, steps_per_epoch=steps, machine=tuple(choices)
+        recipe,
+        inputs.split,
+        info=info,
+        weights=weights,
+        steps_per_epoch=steps,
+        machine=tuple(choices),
+        curation=curation,
     )
     return Prepared(plan, inputs, info, weights, model)
 

@@ -72,6 +72,7 @@ class Digests(Section):
     split: str
     weights: str
     curation: str = ""
+    training_curation: str = ""
     store: str = ""
     model: str = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -34,6 +34,11 @@ class Thumbnails:
     @property
     def available(self) -> bool:
         return self._collection is not None
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Each label's name for people; empty where the collection is not there any more."""
+        return self._collection.names if self._collection is not None else {}
 
     def uri(self, image_id: str) -> str:
         """The drawing as a `data:` address, made once."""

@@ -27,9 +27,11 @@ from dessin.experiments.record import (
     write_record,
 )
 from dessin.experiments.stages import Job, Stopwatch, carry_out, remove_leftovers
+from dessin.experiments.tracking.choices import joined, read_trackers
+from dessin.experiments.tracking.sinks import tracked
 from dessin.files import claim_folder
 from dessin.progress import duration, say
-from dessin.recipe import Recipe, read_recipe
+from dessin.recipe import Recipe, check_tracker, read_recipe
 from dessin.training.seeding import reproducible
 
 
@@ -42,6 +44,8 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     workers: int = 0,
+    threads: int | None = None,
+    track: Sequence[str] = (),
     seconds_allowed: float | None = None,
 ) -> Path:
     """Carry out a recipe and return the run folder.
@@ -54,6 +58,9 @@ def train(
         out: the new run folder; by default `runs/<recipe>-<n>`.
         resume: a run folder to go on with; it ends with the weights that it would have had uninterrupted.
         workers: threads that read ahead; they change no result.
+        threads: of the computation (default: torch's own number); they change the order of float sums. A
+            resumed run keeps those that it began with.
+        track: trackers beside the recipe's own, also of a run that is resumed; the same one replaces it.
         seconds_allowed: begin no epoch that would end later; the record says where training stopped.
 
     Raises:
@@ -68,11 +75,11 @@ def train(
         folder = Path(resume)
         read_record(folder)
         with hold(folder, wait=False):
-            return _resume(folder, data=data, workers=workers)
+            return _resume(folder, data=data, workers=workers, track=track)
     if recipe is None:
         raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
     name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted, usual = complete(_located(_read(recipe, overrides), data, split))
+    wanted, usual = complete(_tracked(_located(_read(recipe, overrides), data, split), track))
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
     prepared = prepare(wanted, inputs, usual=usual)
     folder = _claim(name) if out is None else Path(out)
@@ -80,8 +87,9 @@ def train(
     for line in prepared.plan.lines():
         say(line)
     with hold(folder, wait=False):
-        _begin(folder, prepared)
-        return _carry_out(folder, prepared, torch.get_num_threads(), workers, seconds_allowed)
+        threads = threads or torch.get_num_threads()
+        _begin(folder, prepared, threads)
+        return _carry_out(folder, prepared, threads, workers, seconds_allowed)
 
 
 def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
@@ -102,6 +110,14 @@ def _located(recipe: Recipe, data: str | Path | None, split: str | Path | None) 
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=update)})
 
 
+def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:
+    """The recipe with the trackers that were given in the call, all of them checked."""
+    given = tuple(check_tracker(text) for text in track)
+    texts = joined(recipe.track, given)
+    read_trackers(texts)
+    return recipe.model_copy(update={"track": texts})
+
+
 def _claim(name: str) -> Path:
     """The first `runs/<name>-<n>` that does not exist; made at once, so that two runs cannot share it."""
     for number in itertools.count(1):
@@ -116,7 +132,7 @@ def _claim(name: str) -> Path:
     raise AssertionError("unreachable: count() does not end")
 
 
-def _begin(folder: Path, prepared: Prepared) -> None:
+def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
     """Write the record, which makes the folder a run, and beside it the split."""
     plan, split = prepared.plan, prepared.inputs.split
     record = RunRecord(
@@ -130,6 +146,7 @@ def _begin(folder: Path, prepared: Prepared) -> None:
             split=split.digest,
             weights=prepared.weights.sha256,
             curation=split.curation_digest,
+            training_curation=plan.curation_digest,
         ),
         counts=Counts(
             classes=len(plan.classes),
@@ -139,14 +156,14 @@ def _begin(folder: Path, prepared: Prepared) -> None:
         ),
         git_commit=git_commit(),
         versions=package_versions(),
-        hardware=describe_hardware(torch.get_num_threads()),
+        hardware=describe_hardware(threads),
         decisions=tuple(DecisionRecord(**decision.__dict__) for decision in plan.decisions),
     )
     write_record(folder, record)
     write_split(split, folder / SPLIT_FILE)
 
 
-def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
+def _resume(folder: Path, *, data: str | Path | None, workers: int, track: Sequence[str]) -> Path:
     record = read_record(folder)
     if record.status == "finished":
         remove_leftovers(folder)
@@ -157,7 +174,7 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int) -> Path:
             f"The training of {folder} collapsed in each of its {len(record.attempts)} attempts.",
             do="Start a new run with a much lower optimizer.lr, or with optimizer.lr: auto.",
         )
-    recipe = _located(record.recipe, data, None)
+    recipe = _tracked(_located(record.recipe, data, None), track)
     inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
     prepared = prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
     _check_unchanged(record, prepared)
@@ -176,13 +193,14 @@ def split_of(folder: Path, record: RunRecord) -> Path:
 
 def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     """Refuse to go on with other inputs or other libraries than the run began with."""
-    before = record.digests.model_dump(include={"manifest", "split", "weights"}) | {
+    before = record.digests.model_dump(include={"manifest", "split", "weights", "training_curation"}) | {
         f"version of {name}": found for name, found in record.versions.items()
     }
     today = {
         "manifest": prepared.inputs.manifest.digest,
         "split": prepared.inputs.split.digest,
         "weights": prepared.weights.sha256,
+        "training_curation": prepared.plan.curation_digest,
     } | {f"version of {name}": found for name, found in package_versions().items()}
     changed = [name for name, value in before.items() if today.get(name) != value]
     if changed:
@@ -213,12 +231,14 @@ def _carry_out(
         seconds_allowed=seconds_allowed,
         watch=Stopwatch(),
     )
-    try:
-        with reproducible(torch.device(str(plan.decided("device"))), threads):
-            record = carry_out(job)
-    except Exception as error:
-        _mark_failed(folder, job, error)
-        raise
+    with tracked(plan.recipe.track, folder) as sinks:
+        job.on_epoch = sinks.epoch
+        try:
+            with reproducible(torch.device(str(plan.decided("device"))), threads):
+                record = carry_out(job)
+        except Exception as error:
+            _mark_failed(folder, job, error)
+            raise
     for name, results in record.results.items():
         say(f"{name}: accuracy {results.accuracy.estimate()}; top-5 {results.top5.estimate()}")
         say(f"{name}: macro-F1 {results.macro_f1.estimate()}; loss {results.loss.estimate().plain()}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,11 +36,12 @@ from dessin.models.imagenet_rows import imagenet_rows
 from dessin.models.lora import merge_lora
 from dessin.models.weights import Weights
 from dessin.progress import say
+from dessin.training.curve import CurveRow
 from dessin.training.data import Rows, TrainingData
 from dessin.training.features import extract_features
 from dessin.training.guard import Collapsed
 from dessin.training.loop import Outcome, fit
-from dessin.training.probe import fit_probe
+from dessin.training.probe_cache import shared_probe
 from dessin.training.range_test import find_lr
 
 LOST = "collapsed attempts"
@@ -74,7 +76,10 @@ class Trainable:
 
 @dataclass
 class Job:
-    """Everything that the stages work on; `model` is changed by them, and `build` makes it anew."""
+    """Everything that the stages work on; `model` is changed by them, and `build` makes it anew.
+
+    `on_epoch` is told the number of the attempt and each row of its curve.
+    """
 
     folder: Path
     plan: RunPlan
@@ -86,6 +91,7 @@ class Job:
     workers: int
     watch: Stopwatch
     seconds_allowed: float | None = None
+    on_epoch: Callable[[int, CurveRow], None] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -140,11 +146,12 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
     features = _features(job, data, PROBE_VIEWS)
     if not kept.is_file():
         groups = [row.group for row in job.plan.train]
-        seed = job.plan.recipe.seed
-        probe = fit_probe(features, data.train_labels, groups, len(job.plan.classes), seed=seed)
+        weight, bias, decision = shared_probe(
+            features, data.train_labels, groups, len(job.plan.classes), seed=job.plan.recipe.seed
+        )
         # The record first: where the file is, its decision is written too.
-        write_record(job.folder, read_record(job.folder).with_decisions([probe.decision]))
-        write_bytes(kept, save({"weight": probe.weight, "bias": probe.bias}))
+        write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+        write_bytes(kept, save({"weight": weight, "bias": bias}))
     head = load(kept.read_bytes())
     job.model.classifier.start_head(
         torch.from_numpy(head["weight"]), torch.from_numpy(head["bias"]), torch.from_numpy(features[0])
@@ -238,6 +245,7 @@ def _attempt(job: Job, data: TrainingData, lr: float) -> Outcome:
 
 
 def _fit(job: Job, data: TrainingData, lr: float) -> Outcome:
+    number = read_record(job.folder).attempts[-1].number
     return fit(
         job.model.classifier,
         job.plan.recipe,
@@ -250,6 +258,7 @@ def _fit(job: Job, data: TrainingData, lr: float) -> Outcome:
         freezing=job.model.freezing,
         workers=job.workers,
         seconds_allowed=_left(job),
+        on_epoch=partial(job.on_epoch, number) if job.on_epoch else None,
         resume=(job.folder / CHECKPOINT).exists(),
     )
 

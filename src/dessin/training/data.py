@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dessin.errors import DessinError
 from dessin.files import digest_of
+from dessin.images.shards import without_map
 from dessin.images.store import PixelStore
 from dessin.randomness import Words, image_keys
 
@@ -66,8 +67,7 @@ class PixelSource:
     _SHARE_OF_FREE_MEMORY = 0.25
 
     def __init__(self, store: PixelStore, device: torch.device) -> None:
-        # A plain view: a memmap's own indexing is several times slower.
-        self._pixels = np.asarray(store.pixels)
+        self._pixels = without_map(store.pixels)
         self._background = np.asarray(store.background)
         self.size = int(self._pixels.shape[-1])
         self.device = device
@@ -76,7 +76,7 @@ class PixelSource:
             free, _total = torch.cuda.mem_get_info(device)
             if self._pixels.nbytes < self._SHARE_OF_FREE_MEMORY * free:
                 # The copies make the arrays writable, which torch asks for.
-                pixels, background = (torch.from_numpy(a.copy()) for a in (self._pixels, self._background))
+                pixels, background = (torch.from_numpy(np.array(a)) for a in (self._pixels, self._background))
                 self._resident = pixels.to(device), background.to(device)
 
     def gather(self, rows: Rows) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from dessin.errors import unknown
 from dessin.files import atomic_path, cache_folder, digest_of, locked
+from dessin.images.shards import StoredPixels
 from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.training.folding import folded
@@ -36,7 +37,7 @@ class FeatureStore(Protocol):
     """What extraction needs of a pixel store; `dessin.images.store.PixelStore` is one."""
 
     @property
-    def pixels(self) -> NDArray[np.uint8]: ...
+    def pixels(self) -> StoredPixels: ...
 
     @property
     def background(self) -> NDArray[np.uint8]: ...

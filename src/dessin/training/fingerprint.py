@@ -25,14 +25,14 @@ def fingerprint(
 ) -> dict[str, str]:
     """Everything that decides the weights but the number of threads, which a resumed run takes over.
 
-    Paths are left out: the data is what its digest says, wherever it lies.
+    Paths are left out: the data is what its digest says, wherever it lies. So is who is told of the run.
     """
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)
     else:
         processor = torch.backends.cpu.get_cpu_capability()
     return {
-        **_flat("recipe", recipe.model_dump(mode="json", exclude={"data"})),
+        **_flat("recipe", recipe.model_dump(mode="json", exclude={"data", "track"})),
         "data": data.digest,
         "device": device.type,
         "processor": processor,

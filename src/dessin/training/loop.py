@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dessin.training.averaging import Averages, ema_share
 from dessin.training.candidates import add_average, add_epoch, keep_what_counts
 from dessin.training.checkpoint import Checkpoints, TrainingState
 from dessin.training.clock import EpochClock
-from dessin.training.curve import write_curve
+from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import TrainingData
 from dessin.training.engine import Engine, decide_batch_norm, make_engine
 from dessin.training.fingerprint import check_fingerprint, fingerprint
@@ -40,6 +41,8 @@ class _Run:
     chance: Chance | None
     checkpoints: Checkpoints
     checkpoint_seconds: float
+    curve: Path
+    on_epoch: Callable[[CurveRow], None] | None
 
     @property
     def recipe(self) -> Recipe:
@@ -48,6 +51,12 @@ class _Run:
     def save(self, state: TrainingState) -> None:
         engine = self.engine
         self.checkpoints.save(state, engine.classifier, engine.stepper.optimizer, self.averages)
+
+    def publish(self, state: TrainingState) -> None:
+        """Put the newest row of the curve where it can be seen."""
+        write_curve(self.curve, state.curve)
+        if self.on_epoch is not None:
+            self.on_epoch(state.curve[-1])
 
 
 def fit(
@@ -65,6 +74,7 @@ def fit(
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
     seconds_allowed: float | None = None,
+    on_epoch: Callable[[CurveRow], None] | None = None,
 ) -> Outcome:
     """Train the classifier and leave it with the weights of its best epoch, in evaluation mode.
 
@@ -82,6 +92,8 @@ def fit(
         resume: go on from the newest checkpoint in `folder`, if there is one.
         checkpoint_seconds: time between checkpoints within an epoch; each epoch ends with one.
         seconds_allowed: begin no epoch that would end later than this; the outcome then says so.
+        on_epoch: is given each row of the curve once it is written, and with `resume` those of before again,
+            for a run may be killed between the two; it changes no result.
 
     Raises:
         Collapsed: the loss is not finite, or the run is at chance; `curve.csv` then shows how it went.
@@ -112,12 +124,14 @@ def fit(
             chance=_chance(engine),
             checkpoints=checkpoints,
             checkpoint_seconds=checkpoint_seconds,
+            curve=folder / "curve.csv",
+            on_epoch=on_epoch,
         )
         state = _restore_or_begin(run, state)
         clock = EpochClock(seconds_allowed, state.epochs_done)
         while not _is_done(recipe, state) and clock.allows_another(state.epochs_done):
-            state = _one_epoch(run, state, folder / "curve.csv")
-        write_curve(folder / "curve.csv", state.curve)
+            state = _one_epoch(run, state)
+        write_curve(run.curve, state.curve)
         keep_what_counts(engine, run.averages, checkpoints, state)
     return make_outcome(recipe, data, state)
 
@@ -167,10 +181,14 @@ def _restore_or_begin(run: _Run, state: TrainingState) -> TrainingState:
     engine = run.engine
     if state.digests:
         run.checkpoints.restore(state, engine.classifier, engine.stepper.optimizer, run.averages)
+        if run.on_epoch is not None:
+            for row in state.curve:
+                run.on_epoch(row)
         return state
     if run.recipe.finetune.start != "new" and len(engine.data.validation_rows):
         state = add_epoch(engine, run.averages, run.checkpoints, state, epoch=0, rate=0.0)
         say(describe(state.curve[-1], run.recipe))
+        run.publish(state)
     run.save(state)
     return state
 
@@ -185,20 +203,22 @@ def _is_done(recipe: Recipe, state: TrainingState) -> bool:
     return state.epochs_done >= recipe.train.epochs or ended_early or bool(state.curve[-1].averaged)
 
 
-def _one_epoch(run: _Run, state: TrainingState, curve: Path) -> TrainingState:
+def _one_epoch(run: _Run, state: TrainingState) -> TrainingState:
     """Train an epoch, judge it, and save; the last one is followed by the mean of the last weights."""
     engine, recipe = run.engine, run.recipe
     state = _train_epoch(run, state)
     rate = run.schedule.rate(state.step - 1, state.curve)
     state = add_epoch(engine, run.averages, run.checkpoints, state, epoch=state.epochs_done + 1, rate=rate)
     say(describe(state.curve[-1], recipe))
-    write_curve(curve, state.curve)
+    run.publish(state)
     if run.chance is not None:
         check_collapse(
             state.curve, run.chance, epochs=recipe.train.epochs, rise_steps=run.schedule.rise_steps
         )
     if _is_done(recipe, state):
         state = add_average(engine, run.averages, run.checkpoints, state)
+        if state.curve[-1].averaged:
+            run.publish(state)
     run.save(state)
     return state
 

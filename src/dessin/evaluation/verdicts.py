@@ -1,0 +1,45 @@
+"""A comparison in words: better, worse, no difference larger than x, or cannot tell."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dessin.evaluation.contrasts import Contrast
+from dessin.evaluation.intervals import Estimate
+
+Verdict = Literal["better", "worse", "no difference", "cannot tell"]
+ALPHA = 0.05
+LUCK = "; this is about these trained models: with one run each, the luck of a training is not in it"
+
+
+def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int = 1) -> tuple[Verdict, str]:
+    """What a contrast says, with `p_holm` below 5% for a difference, and `matters` (0..1) for none.
+
+    "No difference" needs the whole interval to lie within ±`matters`; else nothing can be told.
+    """
+    estimate, tail = result.difference, LUCK if result.scope == "these runs" else ""
+    if p_holm < ALPHA:
+        verdict: Verdict = "better" if estimate.value > 0 else "worse"
+        size = f"{verdict} by {100 * abs(estimate.value):.1f} points"
+        return verdict, f"{size} ({points(estimate)}, p {written_p(p_holm)}){tail}"
+    bound = max(abs(estimate.low), abs(estimate.high))
+    if bound <= matters:
+        return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
+    seen = 100 * result.detectable(comparisons)
+    return "cannot tell", (
+        f"cannot tell: {points(estimate)} points; this design finds {seen:.1f} points or more in 80 of 100 "
+        f"studies{tail}"
+    )
+
+
+def points(estimate: Estimate) -> str:
+    """A difference in points with its interval: `+2.3 [+0.2, +4.4]`."""
+    return f"{100 * estimate.value:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
+
+
+def written_p(p: float) -> str:
+    """`= 0.031`, or `< 0.001`; never rounded across the 5% that verdicts use."""
+    if p < 0.001:
+        return "< 0.001"
+    text = f"{p:.2g}"
+    return f"= {p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else f"= {text}"

@@ -1,0 +1,145 @@
+"""One job of a study, from whatever state its run folder is in to a record of how it ended."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from pathlib import Path
+
+from dessin.collection.split import read_split
+from dessin.errors import DessinError
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.hold import hold
+from dessin.experiments.prepare import complete
+from dessin.experiments.record import FILE, FORMAT, RunRecord, read_record
+from dessin.experiments.run import train
+from dessin.experiments.study.folder import ended_job, write_job
+from dessin.experiments.study.records import JOBS, RUNS, JobRecord, Outcome
+from dessin.files import locked, read_json
+from dessin.progress import warn
+from dessin.recipe import Recipe, make_recipe
+
+
+def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:
+    """Train, go on with, or merely record a job; `jobs/<name>.json` is written as the last act.
+
+    Whatever a run can do wrong becomes a record of status `failed`, or `collapsed`; only an interruption by
+    the user passes. Two processes with the same job: the second waits, and takes what the first wrote.
+    """
+    name, started = spec.job.name, time.monotonic()
+    before = ended_job(spec.study, name)
+    with locked(spec.study / JOBS / f".{name}.lock"):
+        after = ended_job(spec.study, name)
+        if after is not None and (after != before or after.status != "failed"):
+            return after
+        run = spec.study / RUNS / name
+        reason = ""
+        try:
+            _carry_out(spec, run)
+        except Exception as error:
+            reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
+        record = _describe(name, run, reason, time.monotonic() - started, executor)
+        write_job(spec.study, record)
+    return record
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Environment of a process that computes with so many threads, set before torch and numpy are imported.
+
+    How many there are decides in which order floats are summed, so every executor sets the same.
+    """
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+
+
+def _carry_out(spec: JobSpec, run: Path) -> None:
+    """Leave the run folder with a run that ended; raises whatever ended it early."""
+    recipe = make_recipe(spec.recipe, where=f"the recipe of the job {spec.job.name}")
+    if run.is_dir():
+        with hold(run, wait=True):
+            found = _recover(run, recipe, spec.split)
+    else:
+        found = None
+    if found is None:
+        train(
+            recipe,
+            data=spec.data,
+            split=spec.split,
+            out=run,
+            threads=spec.threads,
+            track=spec.track,
+        )
+    elif found.status == "collapsed":
+        raise DessinError(found.reason)
+    elif found.status != "finished":
+        train(resume=run, data=spec.data, track=spec.track)
+
+
+def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
+    """The run that a folder holds; None where there is none, after moving aside what can not be gone on with.
+
+    Raises:
+        DessinError: the run was written by a newer dessin.
+    """
+    if not any(run.iterdir()):
+        return None
+    try:
+        record = read_record(run)
+    except DessinError as error:
+        _refuse_newer(run, error)
+        _set_aside(run, "damaged", str(error))
+        return None
+    if _kernel(record.recipe) != _kernel(recipe) or record.digests.split != read_split(split).digest:
+        _set_aside(run, "other", "It holds a run of another recipe or another split.")
+        return None
+    return record
+
+
+def _refuse_newer(run: Path, error: DessinError) -> None:
+    try:
+        values = read_json(run / FILE)
+    except DessinError:
+        return
+    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
+        raise error
+
+
+def _kernel(recipe: Recipe) -> Recipe:
+    """The recipe without what changes no result: where the files are, and who is told."""
+    data = recipe.data.model_copy(update={"path": None, "split": None})
+    return complete(recipe.model_copy(update={"data": data, "track": ()}))[0]
+
+
+def _set_aside(run: Path, why: str, detail: str) -> None:
+    names = (run.with_name(f"{run.name}.{why}-{number}") for number in itertools.count(1))
+    aside = next(path for path in names if not path.exists())
+    run.rename(aside)
+    warn(f"{run} cannot be gone on with and is now {aside.name}; the run begins anew. {detail}")
+
+
+def _describe(name: str, run: Path, reason: str, elapsed: float, executor: str) -> JobRecord:
+    """How the job ended; its time counts earlier beginnings too."""
+    found = _record_of(run)
+    spent = sum(found.timings.values()) if found else 0.0
+    reason = reason or ("" if found and found.status == "finished" else "the run left no record")
+    results = None if reason or found is None else found.results.get("validation")
+    status: Outcome = "failed" if reason else "finished"
+    if reason and found and found.status == "collapsed":
+        status = "collapsed"
+    return JobRecord(
+        job=name,
+        status=status,
+        reason=reason,
+        seconds=round(max(elapsed, spent), 2),
+        host=socket.gethostname(),
+        executor=executor,
+        accuracy=results.accuracy if results else None,
+        loss=results.loss if results else None,
+    )
+
+
+def _record_of(run: Path) -> RunRecord | None:
+    try:
+        return read_record(run)
+    except DessinError:
+        return None

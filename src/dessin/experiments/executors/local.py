@@ -1,0 +1,190 @@
+"""Jobs on this machine: one worker process a device, each doing one job after another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from socket import gethostname
+
+import torch
+
+from dessin.errors import DessinError
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.executors.job import thread_environment
+from dessin.experiments.executors.message import to_text
+from dessin.experiments.study.folder import ended_job, write_job
+from dessin.experiments.study.records import JOBS, JobRecord
+
+_COMMAND = (sys.executable, "-m", "dessin.experiments.executors.worker")
+
+
+def local_devices() -> tuple[str, ...]:
+    """The GPUs of this machine, as CUDA_VISIBLE_DEVICES names them; `cpu` where there is none."""
+    if not torch.cuda.is_available():
+        return ("cpu",)
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(named.split(",")) if named else tuple(map(str, range(torch.cuda.device_count())))
+
+
+class LocalExecutor:
+    """One process a device. Where a process dies its job is recorded as failed, and another takes the rest.
+
+    What the workers say is in `jobs/worker-<device>.log` of the study.
+    """
+
+    name = "local"
+
+    def __init__(self, devices: Sequence[str] | None = None) -> None:
+        self.devices = tuple(devices or local_devices())
+
+    def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
+        """Yield each job's record as it ends; leaving early ends the workers, whose runs can be resumed."""
+        waiting, ended = deque(jobs), queue.SimpleQueue[JobRecord | Exception]()
+        lanes = [_Lane(device, waiting, ended) for device in self.devices[: len(jobs)]]
+        threads = [threading.Thread(target=lane.work, daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in jobs:
+                record = ended.get()
+                if isinstance(record, Exception):
+                    raise record
+                yield record
+        finally:
+            for lane in lanes:
+                lane.stop()
+            for thread in threads:
+                thread.join()
+
+
+class _Lane:
+    """A device's worker process and the thread that feeds it; a worker that died is replaced."""
+
+    def __init__(
+        self,
+        device: str,
+        waiting: deque[JobSpec],
+        ended: queue.SimpleQueue[JobRecord | Exception],
+    ) -> None:
+        self.device, self.waiting, self.ended = device, waiting, ended
+        self.process: subprocess.Popen[str] | None = None
+        self.stopping = False
+        self.lock = threading.Lock()
+
+    def work(self) -> None:
+        """Give the worker a job after another until none waits."""
+        try:
+            while self.waiting and not self.stopping:
+                self._do(self.waiting.popleft())
+        except IndexError:
+            return  # another lane took the last
+        except Exception as error:
+            self.ended.put(error)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """End the worker, whatever it does."""
+        with self.lock:
+            self.stopping = True
+            if self.process is not None:
+                self.process.kill()
+
+    def _do(self, spec: JobSpec) -> None:
+        started = time.monotonic()
+        answer = self._ask(spec)
+        if answer.endswith("\n"):
+            self.ended.put(JobRecord.model_validate_json(answer))
+        elif not self.stopping:
+            code = self._end()
+            self.ended.put(_died(spec, code, time.monotonic() - started, _log(self.device, spec)))
+
+    def _ask(self, spec: JobSpec) -> str:
+        """The worker's answer; not a whole line where it died."""
+        with self.lock:
+            if self.stopping:
+                return ""
+            if self.process is None:
+                self.process = _start(self.device, spec)
+        if self.process.stdin is None or self.process.stdout is None:
+            return ""
+        try:
+            self.process.stdin.write(to_text(spec) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return ""
+        return self.process.stdout.readline()
+
+    def _end(self) -> int:
+        """See the worker off: it ends when its input does."""
+        with self.lock:
+            process, self.process = self.process, None
+        if process is None:
+            return 0
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        return process.wait()
+
+
+def _died(spec: JobSpec, code: int, seconds: float, log: Path) -> JobRecord:
+    """The record of a job whose process died, unless the job itself had ended before."""
+    record = ended_job(spec.study, spec.job.name)
+    if record is not None and record.status != "failed":
+        return record
+    record = JobRecord(
+        job=spec.job.name,
+        status="failed",
+        reason=f"The process died: {_cause(code)}. What it said last is in {JOBS}/{log.name}.",
+        seconds=round(seconds, 2),
+        host=gethostname(),
+    )
+    write_job(spec.study, record)
+    return record
+
+
+def _start(device: str, spec: JobSpec) -> subprocess.Popen[str]:
+    """A new process; what decides about devices and threads is set before it imports torch."""
+    environment = {**os.environ, **thread_environment(spec.threads)}
+    if device != "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = device
+    log = _log(device, spec)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as said:
+            return subprocess.Popen(
+                _COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=environment,
+                text=True,
+                # Ctrl-C is for the study alone, which then ends its workers.
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise DessinError(
+            f"No process for the jobs could be started: {error.strerror or error}.",
+            do="Check that the study's folder may be written to, and that memory is left.",
+        ) from error
+
+
+def _log(device: str, spec: JobSpec) -> Path:
+    return spec.study / JOBS / f"worker-{device}.log"
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"it ended with code {code}"
+    killed = ", perhaps for it was out of memory" if -code == signal.SIGKILL else ""
+    return f"signal {-code}{killed}"

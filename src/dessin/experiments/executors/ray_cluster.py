@@ -1,0 +1,194 @@
+"""Jobs on a Ray cluster, one task each; a job whose node is lost begins again or goes on elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dessin.errors import DessinError
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.executors.job import thread_environment
+from dessin.experiments.executors.message import to_text
+from dessin.experiments.executors.parcel import unpack
+from dessin.experiments.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed
+from dessin.experiments.machine import package_versions
+from dessin.experiments.record import read_record, write_record
+from dessin.experiments.study.folder import ended_job, write_job
+from dessin.experiments.study.records import RUNS, JobRecord
+from dessin.files import atomic_path, write_text
+from dessin.parallel.mapper import processors
+from dessin.parallel.ray_connection import connected
+from dessin.progress import say, warn
+
+_PATIENCE_S = 30.0
+_RETRIES = 3
+
+
+class RayExecutor:
+    """One Ray task a job, on a cluster (`auto` or `host:port`) or on a Ray of this machine alone (None).
+
+    A node that sees the study's folder under the same path works in it; another one works in a folder of its
+    own and sends the run back. Every node needs the data under the same path, and the same versions.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None) -> None:
+        self.address = address
+
+    def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
+        """Yield each job's record as it ends; leaving early ends the tasks, whose runs can be resumed.
+
+        Raises:
+            DessinError: no Ray, no such cluster, or no node with enough cores for a job.
+        """
+        if not jobs:
+            return
+        cores = max(processors(), *(spec.threads for spec in jobs))
+        with _token(jobs[0].study) as (token, secret), connected(self.address, cpus=cores) as ray:
+            needed = max(spec.threads for spec in jobs)
+            gpus = _check_room(ray, needed)
+            if self.address:
+                nodes = sum(1 for node in ray.nodes() if node["Alive"])
+                say(
+                    f"Ray cluster {self.address}: {nodes} nodes, {needed} cores a job"
+                    + (", 1 GPU" if gpus else "")
+                )
+            waiting = {}
+            for spec in jobs:
+                order = _order(spec, token, secret)
+                task = ray.remote(do).options(**_resources(ray, spec, gpus))
+                waiting[task.remote(order)] = spec
+            yield from _as_they_end(ray, waiting, needed)
+
+
+@contextmanager
+def _token(study: Path) -> Iterator[tuple[Path, str]]:
+    """A file by which a node knows that it sees this very folder, and not another of the same name."""
+    secret = secrets.token_hex(16)
+    path = study.absolute() / f".shared-{secret[:8]}"
+    write_text(path, secret)
+    try:
+        yield path, secret
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _check_room(ray: ModuleType, cores: int) -> int:
+    """How many GPUs a job takes: one where the cluster has any."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = 1 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0
+    if not any(node.get("CPU", 0) >= cores and node.get("GPU", 0) >= gpus for node in nodes):
+        most = max((node.get("CPU", 0) for node in nodes if node.get("GPU", 0) >= gpus), default=0)
+        raise DessinError(
+            f"A job computes with {cores} threads, and the largest node of Ray has {most:.0f} cores.",
+            do="Add a larger node, or plan the study with fewer threads.",
+        )
+    return gpus
+
+
+def _resources(ray: ModuleType, spec: JobSpec, gpus: int) -> dict[str, Any]:
+    return {
+        "num_cpus": spec.threads,
+        "num_gpus": gpus,
+        # Of lost nodes and processes; a job's own failures are records.
+        "max_retries": _RETRIES,
+        "name": spec.job.name,
+        "runtime_env": ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads)),
+    }
+
+
+def _order(spec: JobSpec, token: Path, secret: str) -> Order:
+    before = ended_job(spec.study, spec.job.name)
+    named = {SPLIT: spec.split} | {
+        name: Path(spec.recipe["data"][name]) for name in CURATIONS if spec.recipe["data"].get(name)
+    }
+    return Order(
+        job=to_text(spec),
+        home=str(Path.cwd()),
+        token=str(token),
+        secret=secret,
+        before="" if before is None else before.model_dump_json(),
+        files={name: path.read_bytes() for name, path in named.items() if path.is_file()},
+        versions=package_versions(),
+    )
+
+
+def _as_they_end(ray: ModuleType, waiting: dict[Any, JobSpec], cores: int) -> Iterator[JobRecord]:
+    warned = False
+    while waiting:
+        ended, _ = ray.wait(list(waiting), num_returns=1, timeout=_PATIENCE_S)
+        for reference in ended:
+            spec = waiting.pop(reference)
+            yield _collect(ray, reference, spec)
+        if not ended and not warned and not _room_left(ray, cores):
+            warned = True
+            warn(f"No node that is left can take a job of {cores} threads; {len(waiting)} jobs wait for one.")
+
+
+def _room_left(ray: ModuleType, cores: int) -> bool:
+    try:
+        _check_room(ray, cores)
+    except DessinError:
+        return False
+    return True
+
+
+def _collect(ray: ModuleType, reference: Any, spec: JobSpec) -> JobRecord:
+    """The record of a job that ended, in the study's folder now whichever node wrote it."""
+    lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+    try:
+        answer: Answer = ray.get(reference)
+    except lost as error:
+        return _lost(spec, f"Its process or node was lost {_RETRIES + 1} times ({type(error).__name__}).")
+    except ray.exceptions.RayTaskError as error:
+        cause = str(error.cause).strip() or type(error.cause).__name__
+        return _lost(spec, f"The node could not begin the job: {type(error.cause).__name__}: {cause}")
+    except ray.exceptions.RayError as error:
+        raise DessinError(
+            f"The Ray cluster was lost while {spec.job.name} ran ({type(error).__name__}).",
+            do="Start the cluster again and give the same command; finished jobs are kept.",
+        ) from error
+    record = JobRecord.model_validate_json(answer.record)
+    if not answer.shared:
+        _store(spec, record, answer.run)
+    return record
+
+
+def _lost(spec: JobSpec, reason: str) -> JobRecord:
+    record = ended_job(spec.study, spec.job.name)
+    if record is not None and record.status == "finished":
+        return record
+    never = failed(spec, reason)
+    write_job(spec.study, never)
+    return never
+
+
+def _store(spec: JobSpec, record: JobRecord, files: Mapping[str, bytes]) -> None:
+    """Lay down a run that a node sent, under its final name only when it is whole; the job's record last."""
+    if files:
+        run = spec.study / RUNS / spec.job.name
+        with atomic_path(run) as temporary:
+            unpack(files, temporary)
+            _relocate(temporary, spec)
+            # What an earlier executor left there: this run is further.
+            shutil.rmtree(run, ignore_errors=True)
+    write_job(spec.study, record)
+
+
+def _relocate(run: Path, spec: JobSpec) -> None:
+    """Name the study's own files in the record, instead of the node's copies of them."""
+    try:
+        record = read_record(run)
+    except DessinError:
+        return  # a job that failed early has none
+    asked = spec.recipe["data"]
+    paths = {"path": spec.data.as_posix(), "split": spec.split.as_posix()}
+    paths |= {name: asked.get(name) for name in CURATIONS}
+    data = record.recipe.data.model_copy(update=paths)
+    write_record(run, record.changed(recipe=record.recipe.model_copy(update={"data": data})))

@@ -1,0 +1,118 @@
+"""What a node of a Ray cluster does with one job: in the study's own folder where it sees it, else apart."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.executors.job import carry_out_job
+from dessin.experiments.executors.message import from_text
+from dessin.experiments.executors.parcel import pack
+from dessin.experiments.machine import package_versions
+from dessin.experiments.study.folder import ended_job
+from dessin.experiments.study.records import RUNS, JobRecord
+
+SPLIT = "split"
+CURATIONS = ("curation", "training_curation")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job as it is sent: plain text and bytes.
+
+    Attributes:
+        job: what `to_text` gives.
+        home: the folder that its relative paths start from.
+        token: the path of a file in the study's folder, and `secret` what it holds: who reads it there
+            shares the folder.
+        before: the record that the job had when it was sent, as JSON, or empty.
+        files: the split and the curations, for a node that shares nothing.
+        versions: of the packages that can change a number.
+    """
+
+    job: str
+    home: str
+    token: str
+    secret: str
+    before: str
+    files: Mapping[str, bytes]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the job ended, as JSON; `run` is the run folder's files where the node did not see the study's."""
+
+    record: str
+    shared: bool
+    run: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def do(order: Order) -> Answer:
+    """Carry out one job on this node; a job that was carried out before is not repeated."""
+    if Path(order.home).is_dir():
+        os.chdir(order.home)
+    spec = from_text(order.job)
+    shared = _read(Path(order.token)) == order.secret
+    if shared:
+        found = ended_job(spec.study, spec.job.name)
+        if found is not None and found.model_dump_json() != order.before:
+            return Answer(found.model_dump_json(), shared=True)
+    unfit = _unfit(spec, order)
+    if unfit:
+        return Answer(failed(spec, unfit).model_dump_json(), shared=False)
+    if shared:
+        return Answer(carry_out_job(spec, "ray").model_dump_json(), shared=True)
+    with tempfile.TemporaryDirectory(prefix="dessin-") as folder:
+        apart = _apart(spec, order, Path(folder))
+        record = carry_out_job(apart, "ray")
+        return Answer(record.model_dump_json(), shared=False, run=pack(apart.study / RUNS / spec.job.name))
+
+
+def failed(spec: JobSpec, reason: str, *, host: str = "") -> JobRecord:
+    """The record of a job that did not begin, or whose node was lost."""
+    host = host or socket.gethostname()
+    return JobRecord(
+        job=spec.job.name, status="failed", reason=reason, seconds=0.0, host=host, executor="ray"
+    )
+
+
+def _unfit(spec: JobSpec, order: Order) -> str:
+    """Why this node cannot do the job, or an empty text."""
+    here = f"The node {socket.gethostname()}"
+    if not spec.data.exists():
+        return f"{here} has no {spec.data}: the images must be there under the same path on every node."
+    versions = package_versions()
+    other = [
+        f"{name} {versions.get(name)} (not {v})"
+        for name, v in order.versions.items()
+        if versions.get(name) != v
+    ]
+    if other:
+        return (
+            f"{here} has other versions than the machine that the study was started on: {', '.join(other)}."
+        )
+    return ""
+
+
+def _apart(spec: JobSpec, order: Order, folder: Path) -> JobSpec:
+    """The same job in a folder of this node, with what was sent along."""
+    data = dict(spec.recipe["data"])
+    for name, content in order.files.items():
+        path = folder / f"{name}.csv"
+        path.write_bytes(content)
+        data[name] = str(path)
+    study = folder / "study"
+    return replace(spec, recipe={**spec.recipe, "data": data}, split=folder / f"{SPLIT}.csv", study=study)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

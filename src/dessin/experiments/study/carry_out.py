@@ -1,0 +1,191 @@
+"""The verb `study`: planned, carried out job by job, judged; stopped, it goes on when started again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from dessin.errors import DessinError, unknown
+from dessin.experiments.executors.base import Executor, JobSpec
+from dessin.experiments.executors.local import LocalExecutor, local_devices
+from dessin.experiments.inputs import Inputs, read_inputs
+from dessin.experiments.machine import package_versions
+from dessin.experiments.record import SPLIT_FILE, Digests, now
+from dessin.experiments.study.analyse import analyse
+from dessin.experiments.study.definition import read_study
+from dessin.experiments.study.estimate import Pace, expected_pace
+from dessin.experiments.study.folder import begin, ended_job, read_begun
+from dessin.experiments.study.plan import StudyPlan, plan_study
+from dessin.experiments.study.records import RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
+from dessin.experiments.study.tables import lines, write_tables
+from dessin.files import write_json
+from dessin.progress import duration, say, warn
+from dessin.recipe import check_tracker
+
+EXECUTORS = ("local", "ray")
+
+
+def study(
+    file: str | Path,
+    *,
+    data: str | Path,
+    split: str | Path,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    executor: str = "local",
+    address: str | None = None,
+    track: Sequence[str] = (),
+    dry_run: bool = False,
+) -> StudyResults | None:
+    """Carry out a study and return its results; started again, it goes on where it stopped.
+
+    Args:
+        file: the study file.
+        out: the study's folder; by default `studies/<name of the file>`.
+        overrides: `key.sub=value`, changes of the base recipe.
+        executor: `local`, this machine's devices, or `ray`, a cluster.
+        address: of the cluster.
+        track: trackers that every run is sent to.
+        dry_run: say the plan and write nothing; there are no results then (None).
+
+    Raises:
+        DessinError: a study that cannot be carried out. A run that fails or collapses is recorded, and the
+            others go on.
+    """
+    definition = read_study(file, overrides)
+    track = tuple(check_tracker(text) for text in track)
+    inputs = read_inputs(data, split, definition.recipe.data.curation)
+    plan = plan_study(definition, inputs.split)
+    runner = _executor(executor, address)
+    folder = Path(out) if out is not None else Path("studies") / definition.name
+    record = _record(plan, inputs, data, split)
+    begun = read_begun(folder, record)
+    ended = _ended(plan, folder)
+    record = begun or record
+    for line in plan.lines(ended):
+        say(line)
+    pace = expected_pace(plan, inputs, ended, threads=record.threads, workers=_workers(executor))
+    for line in pace.lines():
+        say(f"  {line}")
+    if dry_run:
+        return None
+    record = begin(folder, record, definition.text, inputs.split)
+    specs = _specs(plan, record, folder, Path(data), track, ended)
+    _carry_out(runner, specs, plan, pace)
+    return _conclude(folder, record)
+
+
+def _executor(name: str, address: str | None) -> Executor:
+    if name == "ray":
+        from dessin.experiments.executors.ray_cluster import RayExecutor
+
+        return RayExecutor(address)
+    if name != "local":
+        raise unknown("executor", name, EXECUTORS)
+    if address is not None:
+        raise DessinError(
+            "An address was given, and the executor local has none.",
+            do="Use --executor ray, or leave it out.",
+        )
+    return LocalExecutor()
+
+
+def _workers(executor: str) -> int:
+    """How many jobs run at a time, as far as that is known here."""
+    return len(local_devices()) if executor == "local" else 1
+
+
+def _record(plan: StudyPlan, inputs: Inputs, data: str | Path, split: str | Path) -> StudyRecord:
+    study = plan.study
+    return StudyRecord(
+        name=study.name,
+        hypothesis=study.hypothesis,
+        topic=study.topic,
+        factors=study.factors,
+        base=study.base,
+        levels=study.levels,
+        seeds=study.seeds,
+        folds=plan.folds,
+        matters=study.matters,
+        recipe=study.recipe.model_dump(mode="json"),
+        data=Path(data).as_posix(),
+        split=Path(split).as_posix(),
+        # Workers of several devices share the cores.
+        threads=max(1, torch.get_num_threads() // len(local_devices())),
+        digests=Digests(
+            manifest=inputs.manifest.digest,
+            split=inputs.split.digest,
+            weights="",
+            curation=inputs.split.curation_digest,
+        ),
+        jobs=plan.jobs,
+        detectable_before=plan.detectable,
+        seen_before=plan.seen,
+        created=now(),
+        versions=package_versions(),
+    )
+
+
+def _ended(plan: StudyPlan, folder: Path) -> dict[str, JobRecord]:
+    """The jobs that need not run again: those that failed are tried once more."""
+    records = ((job.name, ended_job(folder, job.name)) for job in plan.jobs)
+    return {name: record for name, record in records if record is not None and record.status != "failed"}
+
+
+def _specs(
+    plan: StudyPlan,
+    record: StudyRecord,
+    folder: Path,
+    data: Path,
+    track: tuple[str, ...],
+    ended: dict[str, JobRecord],
+) -> list[JobSpec]:
+    """The jobs that are left; paths are absolute, since a worker may stand elsewhere."""
+    home = folder.resolve()
+    return [
+        JobSpec(
+            job=job,
+            recipe=plan.recipe_of(job).model_dump(mode="json"),
+            data=data.resolve(),
+            split=home / SPLIT_FILE,
+            study=home,
+            threads=record.threads,
+            track=track,
+        )
+        for job in plan.jobs
+        if job.name not in ended
+    ]
+
+
+def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace: Pace) -> None:
+    jobs = {job.name: job for job in plan.jobs}
+    left = {spec.job.name for spec in specs}
+    for record in runner.run(specs) if specs else ():
+        left.discard(record.job)
+        job = jobs[record.job]
+        pace.note(job, record)
+        start = f"[{len(jobs) - len(left)}/{len(jobs)}] {job.level}, seed {job.seed}, fold {job.fold}: "
+        spent = duration(record.seconds)
+        rest = f"; about {duration(pace.left([jobs[name] for name in left]))} left" if left else ""
+        if record.status == "finished" and record.accuracy is not None:
+            say(f"{start}{record.accuracy.value:.1%} in {spent}{rest}")
+        else:
+            warn(f"{start}{record.status} after {spent}{rest}. {record.reason}")
+
+
+def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
+    results = analyse(folder)
+    write_json(folder / RESULTS_FILE, results.model_dump(mode="json"))
+    write_tables(folder, record, results)
+    say()
+    for line in lines(record, results):
+        say(line)
+    if results.missing:
+        warn(
+            f"{len(results.missing)} of {len(record.jobs)} runs gave no result. Those that failed are tried "
+            f"again when the study is; to begin one anew, move its folder in {folder / RUNS} away."
+        )
+    say(f"written to {folder}")
+    return results

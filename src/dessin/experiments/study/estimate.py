@@ -1,0 +1,188 @@
+"""How long a study takes: from its own finished runs, else from a few real steps of each level, timed now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from statistics import fmean
+
+import torch
+
+from dessin.errors import DessinError
+from dessin.experiments.inputs import Inputs, class_numbers
+from dessin.experiments.prepare import Prepared, complete, prepare
+from dessin.experiments.stages import PROBE_VIEWS
+from dessin.experiments.study.plan import StudyPlan
+from dessin.experiments.study.records import Job, JobRecord
+from dessin.images.store import StoredImage, open_store
+from dessin.progress import duration, quiet, track
+from dessin.recipe import Recipe
+from dessin.training.data import TrainingData
+from dessin.training.engine import Engine, make_engine
+from dessin.training.seeding import reproducible
+
+_SAMPLE = 96
+_TIMED_STEPS = 2
+# Reading the collection, building the model, writing the bundle; and fitting a probe, an image.
+_AROUND_S = 2.0
+_FITTING_S = 0.004
+
+
+@dataclass
+class Pace:
+    """Seconds of a job of each level, known better with each that ends; None for a level that cannot begin.
+
+    `once` are seconds for what the first of several jobs does for all. `measured` are the levels whose
+    seconds are those of finished jobs.
+    """
+
+    jobs: Sequence[Job]
+    seconds: Mapping[str, float | None]
+    once: float
+    workers: int
+    problems: Mapping[str, str] = field(default_factory=dict)
+    ran: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, job: Job, record: JobRecord) -> None:
+        """Learn from a job that ended."""
+        if record.status == "finished":
+            self.ran.setdefault(job.level, []).append(record.seconds)
+
+    def left(self, jobs: Iterable[Job]) -> float:
+        """Seconds for these jobs, shared by the workers."""
+        ratios = [
+            fmean(times) / (self.seconds.get(level) or fmean(times)) for level, times in self.ran.items()
+        ]
+        ratio = fmean(ratios) if ratios else 1.0
+        total = 0.0
+        for job in jobs:
+            if job.level in self.ran:
+                total += fmean(self.ran[job.level])
+            else:
+                total += ratio * (self.seconds.get(job.level) or 0.0)
+        return total / self.workers
+
+    def lines(self) -> list[str]:
+        """The estimate for people, before anything runs."""
+        if not self.jobs:
+            return ["time: every run has ended already"]
+        total = self.left(self.jobs) + self.once
+        known = sum(job.level in self.ran for job in self.jobs)
+        how = "measured: a few training steps of each level, just now"
+        if known:
+            how = f"measured: {known} of them from runs of this study" + (
+                "" if known == len(self.jobs) else ", the others from a few steps just now"
+            )
+        at_once = f", {self.workers} at a time" if self.workers > 1 else ""
+        slow = [
+            f"{level} {duration(self._of(level))}"
+            for level in dict.fromkeys(job.level for job in self.jobs)
+            if self._of(level)
+        ]
+        return [
+            f"time: about {duration(total)} for {len(self.jobs)} runs{at_once} ({how})",
+            f"  a run of {', '.join(slow)}",
+            *(f"{level} cannot begin, so its runs will fail: {why}" for level, why in self.problems.items()),
+        ]
+
+    def _of(self, level: str) -> float:
+        return fmean(self.ran[level]) if level in self.ran else self.seconds.get(level) or 0.0
+
+
+def expected_pace(
+    plan: StudyPlan, inputs: Inputs, ended: Mapping[str, JobRecord], *, threads: int, workers: int
+) -> Pace:
+    """The pace of the jobs that are left."""
+    left = [job for job in plan.jobs if job.name not in ended]
+    pace = Pace(left, {}, 0.0, workers)
+    for job in plan.jobs:
+        if job.name in ended:
+            pace.note(job, ended[job.name])
+    firsts: dict[str, Job] = {}
+    for job in left:
+        if job.level not in pace.ran:
+            firsts.setdefault(job.level, job)
+    seconds: dict[str, float | None] = {}
+    problems: dict[str, str] = {}
+    shared: dict[object, float] = {}
+    for level, job in track(firsts.items(), len(firsts), "timing the levels"):
+        recipe = plan.recipe_of(job)
+        try:
+            with quiet():
+                seconds[level], features = _measure(recipe, inputs, threads)
+        except DessinError as error:
+            seconds[level], problems[level] = None, str(error)
+            continue
+        shared[recipe.model.backbone, recipe.model.weights, recipe.image] = features
+    return Pace(left, seconds, sum(shared.values()) / workers, workers, problems, pace.ran)
+
+
+def _measure(recipe: Recipe, inputs: Inputs, threads: int) -> tuple[float, float]:
+    """Seconds for one run of the recipe, and for the features that runs of one backbone share."""
+    recipe, _usual = complete(recipe)
+    prepared = prepare(recipe, inputs)
+    device = torch.device(str(prepared.plan.decided("device")))
+    with reproducible(device, threads):
+        return _time(prepared, device)
+
+
+def _time(prepared: Prepared, device: torch.device) -> tuple[float, float]:
+    plan, recipe = prepared.plan, prepared.plan.recipe
+    probing = recipe.finetune.mode == "probe"
+    data = _sample(prepared)
+    engine = make_engine(
+        prepared.model.classifier,
+        recipe,
+        data,
+        device=device,
+        precision="float32" if probing else str(plan.decided("precision")),
+        batch_size=32 if probing else int(str(plan.decided("batch_size"))),
+        freezing=prepared.model.freezing,
+    )
+    engine.validate()
+    forward = _seconds(device, engine.validate) / len(data.validation_rows)
+    seconds = _AROUND_S + forward * len(plan.validation)
+    features = 0.0
+    if recipe.finetune.start != "new":
+        views = len(PROBE_VIEWS)
+        features = forward * views * len(prepared.inputs.split.rows)
+        seconds += _FITTING_S * views * len(plan.train)
+    if not probing:
+        epoch = _step_seconds(engine, device) * len(plan.train) * recipe.pipeline.factor
+        seconds += recipe.train.epochs * (epoch + forward * len(plan.validation))
+    return seconds, features
+
+
+def _sample(prepared: Prepared) -> TrainingData:
+    """Some training images, in a small store of their own."""
+    plan, inputs = prepared.plan, prepared.inputs
+    rows = plan.train[:: max(1, len(plan.train) // _SAMPLE)][:_SAMPLE]
+    sha256 = {row.image_id: row.sha256 for row in inputs.manifest.rows}
+    images = [StoredImage(row.image_id, sha256[row.image_id]) for row in rows]
+    store = open_store(images, inputs.manifest.root, plan.recipe.image, prepared.info.interpolation)
+    at, labels = store.rows([row.image_id for row in rows]), class_numbers(rows, plan.classes)
+    return TrainingData(store, at, labels, at, labels)
+
+
+def _step_seconds(engine: Engine, device: torch.device) -> float:
+    """Seconds an image of training, from some steps after one to warm up."""
+    steps = list(islice(engine.steps(0), 1 + _TIMED_STEPS))
+    engine.train_mode()
+    engine.stepper.take(0, 1e-6, steps[0])
+    timed = steps[1:] or steps
+
+    def work() -> None:
+        for number, step in enumerate(timed):
+            engine.stepper.take(number, 1e-6, step)
+
+    return _seconds(device, work) / sum(len(batch.labels) for step in timed for batch in step)
+
+
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start

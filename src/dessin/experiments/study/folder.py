@@ -1,0 +1,152 @@
+"""A study's folder: begun once, gone on with by the same study only, read by whoever reports on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from dessin.collection.split import Split, write_split
+from dessin.errors import DessinError
+from dessin.experiments.hold import hold
+from dessin.experiments.record import SPLIT_FILE, read_record
+from dessin.experiments.study.records import (
+    FORMAT,
+    JOBS,
+    RESULTS_FILE,
+    RUNS,
+    STUDY_FILE,
+    JobRecord,
+    StudyRecord,
+    StudyResults,
+)
+from dessin.files import claim_folder, read_json, write_json, write_text
+from dessin.progress import warn
+from dessin.schema import Section, validated
+
+TEXT_FILE = "study.yaml"
+# What may differ between two beginnings of one study: where things are, and what is only said.
+_FREE = ("name", "data", "split", "threads", "created", "versions", "detectable_before", "seen_before")
+Read = TypeVar("Read", bound=Section)
+
+
+def begin(folder: Path, record: StudyRecord, text: str, split: Split) -> StudyRecord:
+    """Make the folder a study, or find it to be this one; returns the record that is in it.
+
+    Raises:
+        DessinError: the folder holds another study, one of a newer format, or something else.
+    """
+    found = read_begun(folder, record)
+    if found is None:
+        if not folder.exists():
+            claim_folder(folder, what="a study")
+        with hold(folder, wait=True):
+            # Another process may have been first.
+            found = read_begun(folder, record)
+            if found is None:
+                claim_folder(folder, what="a study")
+                write_json(folder / STUDY_FILE, record.model_dump(mode="json"))
+                found = record
+    changed = [name for name in record.versions if found.versions.get(name) != record.versions[name]]
+    if changed:
+        warn(f"The study was begun with other versions of {', '.join(changed)}; this adds to what differs.")
+    # After a machine died between two files, the others are missing.
+    if not (folder / TEXT_FILE).is_file():
+        write_text(folder / TEXT_FILE, text)
+    if not (folder / SPLIT_FILE).is_file():
+        write_split(split, folder / SPLIT_FILE)
+    return found
+
+
+def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
+    """The record of a study that was begun before; None where there is none.
+
+    Raises:
+        DessinError: it is another study, naming what differs, or one of a newer format.
+    """
+    if not (folder / STUDY_FILE).is_file():
+        return None
+    found = read_study_record(folder)
+    different = list(_differences(found, record))
+    if different:
+        raise DessinError(
+            f"The folder {folder} holds a study that differs from this one: {'; '.join(different)}.",
+            do="Choose another --out; what is planned beforehand is not changed on the way.",
+        )
+    return found
+
+
+def read_study_record(folder: Path) -> StudyRecord:
+    """`study.json` of a study's folder.
+
+    Raises:
+        DessinError: no study folder, a damaged file, or one of a newer format.
+    """
+    return _read(StudyRecord, folder, STUDY_FILE)
+
+
+def read_results(folder: Path) -> StudyResults:
+    """`results.json` of a study's folder; raises like `read_study_record`."""
+    return _read(StudyResults, folder, RESULTS_FILE)
+
+
+def ended_job(folder: Path, name: str) -> JobRecord | None:
+    """How a job ended, or None: not yet, its file is damaged, or the run that it speaks of is gone."""
+    path = folder / JOBS / f"{name}.json"
+    if not path.is_file():
+        return None
+    try:
+        record = validated(JobRecord, read_json(path), str(path))
+        if record.status == "failed" or read_record(folder / RUNS / name).status == record.status:
+            return record
+    except DessinError as error:
+        warn(f"The job {name} is looked at again: {error.seen}")
+    return None
+
+
+def write_job(folder: Path, record: JobRecord) -> None:
+    """Write `jobs/<job>.json`."""
+    write_json(folder / JOBS / f"{record.job}.json", record.model_dump(mode="json"))
+
+
+def _read(model: type[Read], folder: Path, name: str) -> Read:
+    path = folder / name
+    if not path.is_file():
+        raise DessinError(
+            f"{folder} is not the folder of a study: it has no {name}.",
+            do="Name a folder that `dessin study` wrote.",
+        )
+    values = read_json(path)
+    number = values.get("format") if isinstance(values, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise DessinError(f"{path} has no format number, so it is no file of a study or a damaged one.")
+    if number > FORMAT:
+        raise DessinError(
+            f"{path} has format {number}, written by a newer dessin.",
+            allowed=f"This one reads formats up to {FORMAT}.",
+            do="Update dessin, or choose another --out.",
+        )
+    return validated(model, values, str(path))
+
+
+def _differences(found: StudyRecord, wanted: StudyRecord) -> Iterator[str]:
+    """What differs, with both values where they are short."""
+    before, now = (record.model_dump(mode="json", exclude=set(_FREE)) for record in (found, wanted))
+    for key in before:
+        if before[key] == now[key] or key == "jobs":
+            continue
+        if key == "levels":
+            was, is_ = ({level["name"]: level for level in side[key]} for side in (before, now))
+            names = [name for name in {**was, **is_} if was.get(name) != is_.get(name)]
+            yield f"the levels {', '.join(names)}" if names else "the order of the levels"
+        elif key in ("recipe", "digests"):
+            names = [name for name in now[key] if before[key].get(name) != now[key][name]]
+            what = "its recipe in" if key == "recipe" else "the digest of"
+            yield f"{what} {', '.join(names)}"
+        else:
+            yield f"{key} (was {_short(before[key])}, is {_short(now[key])})"
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

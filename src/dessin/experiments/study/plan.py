@@ -1,0 +1,137 @@
+"""What a study will do, before anything is done: its jobs, and what such a design can see. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from dessin.collection.split import Split
+from dessin.errors import DessinError
+from dessin.evaluation.power import expected_detectable
+from dessin.experiments.study.definition import Study
+from dessin.experiments.study.levels import slug
+from dessin.experiments.study.records import Job, Level
+from dessin.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Question:
+    """A contrast of levels: `weights` (level → weight) add up to 0, the positive ones to 1."""
+
+    name: str
+    against: str
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The jobs in the order in which they run, and the smallest difference expected to be seen (0..1).
+
+    `images` and `groups` are validated over the folds; `split_folds` is how many the split has.
+    """
+
+    study: Study
+    folds: tuple[int, ...]
+    split_folds: int
+    images: int
+    groups: int
+    jobs: tuple[Job, ...]
+    detectable: float
+    seen: str
+
+    def recipe_of(self, job: Job) -> Recipe:
+        """The level's recipe with the job's seed and fold."""
+        recipe = self.study.recipes[job.level]
+        data = recipe.data.model_copy(update={"fold": job.fold})
+        return recipe.model_copy(update={"seed": job.seed, "data": data})
+
+    def lines(self, ended: Collection[str]) -> list[str]:
+        """The plan for people; `ended` names the jobs that need not run again."""
+        study = self.study
+        others = [level.name for level in study.levels if level.name != study.base]
+        done = f", of which {len(ended)} have ended before" if ended else ""
+        return [
+            f"Study {study.name}: {study.hypothesis}",
+            f"  {' × '.join(study.factors)}: {_some(others)}; each against {study.base}",
+            f"  runs: {len(study.levels)} levels × {_counted(study.seeds, 'seed')} × "
+            f"{_counted(self.folds, 'fold')} = {len(self.jobs)}{done}",
+            f"  validated: {self.images:,} images in {self.groups:,} groups",
+            f"  what this can see: {self.seen}",
+            *self._luck(),
+        ]
+
+    def _luck(self) -> list[str]:
+        if len(self.study.seeds) * len(self.folds) > 1:
+            return []
+        return ["  one run a level: the verdicts will be about these trained models, not about the recipes"]
+
+
+def questions(
+    levels: Sequence[Level], factors: Sequence[str], base: str
+) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """Each level against the base, in the order of the file; and for a grid each factor's main effects.
+
+    A main effect is a level's mean over the other factor's levels, against that of the factor's first.
+    """
+    simple = tuple(
+        Question(level.name, base, {level.name: 1.0, base: -1.0}) for level in levels if level.name != base
+    )
+    effects = []
+    for place, factor in enumerate(factors if len(factors) > 1 else ()):
+        names = list(dict.fromkeys(level.parts[place] for level in levels))
+        members = {name: [level.name for level in levels if level.parts[place] == name] for name in names}
+        for name in names[1:]:
+            share = 1.0 / len(members[name])
+            weights = dict.fromkeys(members[name], share) | dict.fromkeys(members[names[0]], -share)
+            effects.append(Question(f"{factor}={name}", f"{factor}={names[0]}", weights))
+    return simple, tuple(effects)
+
+
+def plan_study(study: Study, split: Split) -> StudyPlan:
+    """The jobs of a study on a split. Seeds and folds come first, so that a study cut short is still paired.
+
+    Raises:
+        DessinError: a fold that the split has not, or an empty one.
+    """
+    folds = tuple(range(split.folds)) if study.folds is None else study.folds
+    strange = [fold for fold in folds if fold >= split.folds]
+    if strange:
+        raise DessinError(
+            f"{study.path} asks for fold {strange[0]}.",
+            allowed=f"The split has folds 0 to {split.folds - 1}.",
+            do="Set folds, or make a split with more.",
+        )
+    rows = [row for fold in folds for row in split.validation(fold)]
+    empty = [fold for fold in folds if not split.validation(fold)]
+    if empty:
+        raise DessinError(
+            f"Fold {empty[0]} of the split holds no image.", do="Make a split with fewer folds."
+        )
+    jobs = tuple(
+        Job(name=f"{slug(level.name)}-seed{seed}-fold{fold}", level=level.name, seed=seed, fold=fold)
+        for seed, fold, level in itertools.product(study.seeds, folds, study.levels)
+    )
+    asked, effects = questions(study.levels, study.factors, study.base)
+    detectable, seen = expected_detectable(
+        len(rows), len(study.seeds), len(folds), comparisons=len(asked) + len(effects)
+    )
+    return StudyPlan(
+        study=study,
+        folds=folds,
+        split_folds=split.folds,
+        images=len(rows),
+        groups=len({row.group for row in rows}),
+        jobs=jobs,
+        detectable=detectable,
+        seen=seen,
+    )
+
+
+def _counted(numbers: Sequence[int], what: str) -> str:
+    return f"{len(numbers)} {what}{'s' if len(numbers) > 1 else ''} ({', '.join(map(str, numbers))})"
+
+
+def _some(names: Sequence[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= 200 else f"{len(names)} levels"

@@ -1,0 +1,115 @@
+"""A study's results as tables: `levels.csv` and `runs.csv` for programs, lines for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dessin.evaluation.verdicts import points
+from dessin.experiments.record import Result
+from dessin.experiments.study.folder import ended_job
+from dessin.experiments.study.records import Comparison, LevelResult, StudyRecord, StudyResults
+from dessin.files import write_csv
+
+LEVELS_FILE = "levels.csv"
+RUNS_FILE = "runs.csv"
+LEVEL_COLUMNS = (
+    *("level", "runs", "finished", "accuracy", "accuracy_low", "accuracy_high", "n"),
+    *("loss", "loss_low", "loss_high", "difference", "difference_low", "difference_high"),
+    *("p_holm", "detectable", "verdict", "verdict_text", "seconds"),
+)
+RUN_COLUMNS = (
+    *("run", "level", "seed", "fold", "status", "accuracy", "low", "high", "n", "loss"),
+    *("seconds", "executor", "host", "reason"),
+)
+
+
+def write_tables(folder: Path, study: StudyRecord, results: StudyResults) -> None:
+    """Write both files; what there is not is an empty field."""
+    compared = {comparison.name: comparison for comparison in results.comparisons}
+    write_csv(
+        folder / LEVELS_FILE,
+        LEVEL_COLUMNS,
+        (_level_row(level, compared.get(level.level)) for level in results.levels),
+    )
+    write_csv(folder / RUNS_FILE, RUN_COLUMNS, _run_rows(folder, study))
+
+
+def lines(study: StudyRecord, results: StudyResults) -> list[str]:
+    """The results for people."""
+    compared = {comparison.name: comparison for comparison in results.comparisons}
+    width = max(len(level.level) for level in results.levels)
+    column = max([22, *(len(points_of(c)) for c in results.comparisons)])
+    rows = [f"  {'level':<{width}}  {'accuracy':>20}  {'loss':>6}  {'difference':>{column}}  verdict"]
+    for level in results.levels:
+        accuracy = _interval(level.accuracy)
+        loss = f"{level.loss.value:.3f}" if level.loss else "-"
+        there = compared.get(level.level)
+        difference = points_of(there) if there else ""
+        said = there.verdict if there else "(base)" if level.level == study.base else "no runs to compare"
+        rows.append(f"  {level.level:<{width}}  {accuracy:>20}  {loss:>6}  {difference:>{column}}  {said}")
+    effects = [f"  {c.name} against {c.against}: {c.verdict_text}" for c in results.main_effects]
+    return [
+        f"Results of {study.name}: {study.hypothesis}",
+        *rows,
+        *(["Each factor, over the levels of the other", *effects] if effects else []),
+        "In words",
+        *(f"  {c.name} against {c.against}: {c.verdict_text}" for c in results.comparisons),
+        *_seen(study, results),
+        *([f"  without a result: {_some(results.missing)}"] if results.missing else []),
+    ]
+
+
+def points_of(comparison: Comparison) -> str:
+    """`+2.3 [+0.2, +4.4]` points."""
+    return points(comparison.difference.estimate())
+
+
+def _seen(study: StudyRecord, results: StudyResults) -> list[str]:
+    if results.detectable_after is None:
+        return []
+    seen, expected = (100 * value for value in (results.detectable_after, study.detectable_before))
+    return [
+        f"  this design finds {seen:.1f} points or more in 80 of 100 studies ({expected:.1f} expected before)"
+    ]
+
+
+def _interval(result: Result | None) -> str:
+    if result is None:
+        return "-"
+    return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
+
+
+def _level_row(level: LevelResult, comparison: Comparison | None) -> list[object]:
+    row: list[object] = [level.level, level.jobs, level.finished]
+    row += [*_numbers(level.accuracy), level.accuracy.n if level.accuracy else ""]
+    row += _numbers(level.loss)
+    if comparison is None:
+        return [*row, *[""] * 7, level.seconds]
+    detectable = f"{comparison.detectable:.4f}"
+    words = [comparison.verdict, comparison.verdict_text]
+    p = f"{comparison.p_holm:.4g}"
+    return [*row, *_numbers(comparison.difference), p, detectable, *words, level.seconds]
+
+
+def _run_rows(folder: Path, study: StudyRecord) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for job in study.jobs:
+        record = ended_job(folder, job.name)
+        start = [job.name, job.level, job.seed, job.fold]
+        if record is None:
+            rows.append([*start, "missing", *[""] * 9])
+            continue
+        accuracy, loss = record.accuracy, f"{record.loss.value:.4f}" if record.loss else ""
+        numbers = [*_numbers(accuracy), accuracy.n if accuracy else "", loss]
+        rows.append(
+            [*start, record.status, *numbers, record.seconds, record.executor, record.host, record.reason]
+        )
+    return rows
+
+
+def _numbers(result: Result | None) -> list[str]:
+    return [f"{v:.4f}" for v in (result.value, result.low, result.high)] if result else [""] * 3
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

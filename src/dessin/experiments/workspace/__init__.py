@@ -1,0 +1,1 @@
+"""A folder of runs: found, indexed, listed and compared."""

@@ -1,0 +1,183 @@
+"""The verb `compare`: trained models on the same images, paired, with what such a comparison can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dessin.errors import DessinError
+from dessin.evaluation.contrasts import Contrast, two_models
+from dessin.evaluation.intervals import Estimate
+from dessin.evaluation.paired_tests import holm, mcnemar
+from dessin.evaluation.verdicts import judge
+from dessin.experiments.record import Result, SetName
+from dessin.experiments.study.records import Comparison, McNemar
+from dessin.experiments.workspace.compare_page import comparison_page
+from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
+from dessin.experiments.workspace.joined import Joined, Measured, join_runs
+from dessin.experiments.workspace.layout import terminal_width
+from dessin.experiments.workspace.outcome import (
+    ComparedRun,
+    RunComparison,
+    comparison_lines,
+    record_of,
+    write_comparison,
+)
+from dessin.files import claim_folder, write_text
+from dessin.progress import say
+
+_KEYS_NAMED = 6
+_ONE_TRAINING_EACH = (
+    "This is about these trained models. With one training each, the luck of a training is not in the "
+    "numbers; whether a recipe is better is a question for dessin study, over seeds and folds."
+)
+
+
+def compare(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    holdout: bool = False,
+    matters: float = 0.02,
+) -> RunComparison:
+    """Compare trained runs with the first of them, image by image; print it, and write it to `out`.
+
+    Args:
+        runs: two or more run folders that were measured on the same images; the first is the base.
+        out: a new folder for `comparison.html`, `comparison.json`, `comparison.csv`, `differences.csv`.
+        holdout: compare on the holdout, where every run's was opened already; it is never opened here.
+        matters: the smallest difference of accuracy (0..1) that would matter.
+
+    Raises:
+        DessinError: runs that cannot be compared (see `join_runs`), or a folder `out` that is in use.
+    """
+    if not 0.0 < matters < 1.0:
+        raise DessinError(
+            f"A difference of {matters:g} was to matter.",
+            allowed="It lies between 0 and 1.",
+            do="Use 0.02 for 2 points.",
+        )
+    joined = join_runs([Path(run) for run in runs], "holdout" if holdout else "validation")
+    if out is not None:
+        claim_folder(Path(out), what="a comparison")
+    result = _compared(joined, "holdout" if holdout else "validation", matters)
+    for line in comparison_lines(result, terminal_width()):
+        say(line)
+    if out is not None:
+        write_comparison(result, Path(out))
+        page = Path(out) / "comparison.html"
+        write_text(page, comparison_page(result, joined))
+        say(f"page: {page}")
+    return result
+
+
+def _compared(joined: Joined, set_name: SetName, matters: float) -> RunComparison:
+    found = differences([run.record for run in joined.runs])
+    return RunComparison(
+        set_name=set_name,
+        images=len(joined.image_ids),
+        groups=len(set(joined.groups.tolist())),
+        matters=matters,
+        runs=tuple(_run(run, set_name) for run in joined.runs),
+        comparisons=_comparisons(joined, matters),
+        differences=tuple(map(record_of, found)),
+        cautions=_cautions(joined, set_name, found),
+    )
+
+
+def _run(run: Measured, set_name: SetName) -> ComparedRun:
+    record = run.record
+    return ComparedRun(
+        name=run.name,
+        path=run.folder.as_posix(),
+        accuracy=record.results[set_name].accuracy,
+        seed=record.seed,
+        fold=record.recipe.data.fold,
+        model=record.digests.model,
+        opened=len(record.holdout_opened),
+    )
+
+
+def _comparisons(joined: Joined, matters: float) -> tuple[Comparison, ...]:
+    """Every other run against the first; Holm's correction is over all of them."""
+    base, others = joined.correct[0], joined.correct[1:]
+    contrasts = [two_models(other, base, joined.groups) for other in others]
+    adjusted = holm([contrast.p for contrast in contrasts])
+    rows = zip(joined.runs[1:], others, contrasts, adjusted, strict=True)
+    return tuple(
+        _comparison(
+            joined.runs[0],
+            run,
+            contrast,
+            exact=mcnemar(other, base),
+            p_holm=p_holm,
+            matters=matters,
+            comparisons=len(others),
+        )
+        for run, other, contrast, p_holm in rows
+    )
+
+
+def _comparison(
+    base: Measured,
+    run: Measured,
+    contrast: Contrast,
+    *,
+    exact: tuple[int, int, float],
+    p_holm: float,
+    matters: float,
+    comparisons: int,
+) -> Comparison:
+    # Whose luck is not in the numbers is said once for all of them, in a caution.
+    words = replace(contrast, scope="recipes")
+    verdict, text = judge(words, p_holm, matters, comparisons=comparisons)
+    alone, base_alone, p = exact
+    return Comparison(
+        name=run.name,
+        against=base.name,
+        cells=contrast.cells,
+        images=contrast.images,
+        difference=_result(contrast.difference),
+        by_image=_result(contrast.by_image),
+        seed_differences=contrast.seed_differences,
+        sign_flip_p=contrast.sign_flip_p,
+        mcnemar=(McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p),),
+        p=contrast.p,
+        p_holm=p_holm,
+        detectable=contrast.detectable(comparisons),
+        scope=contrast.scope,
+        verdict=verdict,
+        verdict_text=text,
+    )
+
+
+def _result(estimate: Estimate) -> Result:
+    return Result(**estimate.__dict__)
+
+
+def _cautions(joined: Joined, set_name: SetName, found: Sequence[Difference]) -> tuple[str, ...]:
+    """What the reader must know beside the numbers."""
+    cautions = [_ONE_TRAINING_EACH]
+    base = joined.runs[0]
+    for run in joined.runs[1:]:
+        if run.record.digests.model and run.record.digests.model == base.record.digests.model:
+            cautions.append(f"{run.name} has the very weights of {base.name}.")
+    keys = recipe_keys(found)
+    if not keys and len({run.record.seed for run in joined.runs}) > 1:
+        cautions.append(
+            "The recipes are equal and the seeds are not: what differs is the luck of a training."
+        )
+    if len(joined.runs) == 2 and len(keys) > 1:
+        named = ", ".join(keys[:_KEYS_NAMED]) + (" and more" if len(keys) > _KEYS_NAMED else "")
+        cautions.append(
+            f"The recipes differ in {len(keys)} keys ({named}), so the difference cannot be laid to one "
+            "of them."
+        )
+    looks = max(len(run.record.holdout_opened) for run in joined.runs)
+    if set_name == "holdout" and looks > 1:
+        cautions.append(
+            f"The holdout was opened {looks} times for one of these runs; each look that led to a choice "
+            "makes its numbers less trustworthy."
+        )
+    return tuple(cautions)

@@ -1,0 +1,47 @@
+"""The page of a comparison: what it says, in the order in which it is read."""
+
+from __future__ import annotations
+
+from dessin.evaluation.verdicts import written_p
+from dessin.experiments.workspace.class_changes import class_changes
+from dessin.experiments.workspace.joined import Joined
+from dessin.experiments.workspace.outcome import RunComparison
+from dessin.experiments.wrapup.forest import draw_forest
+from dessin.experiments.wrapup.words import points, share
+from dessin.html.render import render_page
+from dessin.models.card import CARD_FILE, read_card
+
+
+def comparison_page(result: RunComparison, joined: Joined) -> str:
+    """`comparison.html`, whole: nothing is loaded from outside and every name is escaped."""
+    base = joined.runs[0]
+    classes = {
+        comparison.name: class_changes(joined.correct[0], correct, joined.labels)
+        for comparison, correct in zip(result.comparisons, joined.correct[1:], strict=True)
+    }
+    return render_page(
+        "dessin.experiments.workspace",
+        "compare.html",
+        title=f"{base.name} against {_against(result)}: a dessin comparison",
+        result=result,
+        base=base.name,
+        against=_against(result),
+        forest=draw_forest(result.comparisons, result.matters),
+        classes=classes,
+        names=_names(joined),
+        points=points,
+        written_p=written_p,
+        share=share,
+    )
+
+
+def _names(joined: Joined) -> dict[str, str]:
+    """Labels → names for people, as the base's bundle has them; runs may outlive their bundles."""
+    bundle = joined.runs[0].folder / "bundle"
+    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
+    return {label: label for label in joined.labels} | known
+
+
+def _against(result: RunComparison) -> str:
+    names = [comparison.name for comparison in result.comparisons]
+    return names[0] if len(names) == 1 else f"{len(names)} other runs"

@@ -1,0 +1,142 @@
+"""What the page says about the data, its cleaning and its split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.collection.split import Split
+from dessin.collection.summary import Summary
+from dessin.experiments.report_pictures import Thumbnails
+from dessin.experiments.report_run import curated
+from dessin.experiments.report_view import PartView, Picture
+from dessin.experiments.wrapup.sources import Sources
+
+_STRIP = 16
+
+
+@dataclass(frozen=True)
+class Use:
+    """One study or run: its name, where it says that the data are, its split and its curation."""
+
+    name: str
+    data: str
+    split: Split | None
+    manifest: str
+    split_digest: str
+    curation: str | None
+
+
+@dataclass(frozen=True)
+class SplitView:
+    """A split and who used it; `left_out` drawings of the collection are in none of its parts."""
+
+    name: str
+    split: Split
+    users: tuple[str, ...]
+    groups: int
+    parts: tuple[PartView, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class CollectionView:
+    """A collection, known by its manifest's digest; `strip` has a drawing of each of some classes."""
+
+    name: str
+    digest: str
+    users: tuple[str, ...]
+    split: Split | None
+    groups: int
+    strip: tuple[Picture, ...]
+    audit: Summary | None
+
+
+def uses(sources: Sources) -> tuple[Use, ...]:
+    """What each study and run was made from."""
+    found = [
+        Use(
+            study.record.name,
+            study.record.data,
+            study.split,
+            study.record.digests.manifest,
+            study.record.digests.split,
+            (study.record.recipe.get("data") or {}).get("curation"),
+        )
+        for study in sources.studies
+    ]
+    for run in sources.runs:
+        data, digests = run.record.recipe.data, run.record.digests
+        found.append(
+            Use(run.record.name, data.path or "", run.split, digests.manifest, digests.split, data.curation)
+        )
+    return tuple(found)
+
+
+def collections(found: Sequence[Use], audit: Summary | None) -> tuple[CollectionView, ...]:
+    """The collections, by digest, in the order in which they are first used."""
+    views = []
+    for digest in dict.fromkeys(use.manifest for use in found):
+        users = [use for use in found if use.manifest == digest]
+        split = next((use.split for use in users if use.split), None)
+        views.append(
+            CollectionView(
+                name=next((Path(use.data).name for use in users if use.data), "a collection"),
+                digest=digest,
+                users=tuple(use.name for use in users),
+                split=split,
+                groups=len({row.group for row in split.rows}) if split else 0,
+                strip=_strip([use.data for use in users if use.data], split),
+                audit=audit if audit and audit.manifest_digest == digest else None,
+            )
+        )
+    return tuple(views)
+
+
+def _strip(folders: Sequence[str], split: Split | None) -> tuple[Picture, ...]:
+    """A drawing of each of up to sixteen classes, evenly from the alphabet; none if they are gone."""
+    if split is None or not split.classes:
+        return ()
+    thumbnails = next((t for t in map(Thumbnails, map(Path, dict.fromkeys(folders))) if t.available), None)
+    if thumbnails is None:
+        return ()
+    first = {row.label: row.image_id for row in reversed(split.rows)}
+    step = max(1.0, len(split.classes) / _STRIP)
+    shown = [split.classes[int(i * step)] for i in range(min(_STRIP, len(split.classes)))]
+    names = thumbnails.names
+    pictures = (Picture(thumbnails.uri(first[label]), names.get(label, label)) for label in shown)
+    return tuple(picture for picture in pictures if picture.uri)
+
+
+def splits(found: Sequence[Use]) -> tuple[SplitView, ...]:
+    """The splits, by digest, with those who used them."""
+    views = []
+    for number, digest in enumerate(dict.fromkeys(use.split_digest for use in found), start=1):
+        users = [use for use in found if use.split_digest == digest]
+        split = next((use.split for use in users if use.split), None)
+        if split:
+            views.append(_split_view(f"Split {number}", split, tuple(use.name for use in users)))
+    return tuple(views)
+
+
+def _split_view(name: str, split: Split, users: tuple[str, ...]) -> SplitView:
+    parts = []
+    for fold in (*range(split.folds), None):
+        rows = [row for row in split.rows if row.fold == fold]
+        groups, classes = len({row.group for row in rows}), len({row.label for row in rows})
+        part = "holdout" if fold is None else f"fold {fold}"
+        parts.append(PartView(part, len(rows), groups, classes, len(rows) / len(split.rows)))
+    return SplitView(
+        name=name,
+        split=split,
+        users=users,
+        groups=len({row.group for row in split.rows}),
+        parts=tuple(part for part in parts if part.images),
+        left_out=split.images - len(split.rows),
+    )
+
+
+def curations(found: Sequence[Use]) -> tuple[tuple[str, dict[str, int]], ...]:
+    """Each curation file that was used, with what it did; empty counts where the file is gone."""
+    return tuple((path, curated(path)) for path in dict.fromkeys(use.curation for use in found) if path)

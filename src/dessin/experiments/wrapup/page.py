@@ -1,0 +1,150 @@
+"""The wrap-up page: everything gathered, in the order data, cleaning, split, …, final result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.collection.summary import Summary
+from dessin.experiments.record import Hardware
+from dessin.experiments.study.records import Verdict
+from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
+from dessin.experiments.wrapup.final_view import final_view, run_rows
+from dessin.experiments.wrapup.gaps import gaps, never_varied
+from dessin.experiments.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
+from dessin.experiments.wrapup.sources import Sources, read_sources
+from dessin.experiments.wrapup.study_view import study_view
+from dessin.experiments.wrapup.words import counted, listed, p_value, points, spent
+from dessin.html.render import render_page
+
+_VERDICTS = {
+    "better": "{} better",
+    "worse": "{} worse",
+    "no difference": "{} no different by what matters",
+    "cannot tell": "{} that cannot be told",
+}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Over all studies and runs given."""
+
+    studies: int
+    runs: int
+    lost: int
+    time: str
+    openings: int
+    looked_at: int
+
+
+def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
+    """The HTML of the wrap-up of study and run folders, in the order given; `audit` is its summary, if any.
+
+    Drawings are read from where the studies found them; if they are gone, the page has none and says so.
+
+    Raises:
+        DessinError: a folder that is neither a study nor a run, one given twice, or damaged files.
+    """
+    sources = read_sources(folders)
+    views = [study_view(study, number) for number, study in enumerate(sources.studies, start=1)]
+    found = uses(sources)
+    shown = collections(found, audit)
+    final = final_view(sources)
+    findings = all_findings(sources)
+    return render_page(
+        "dessin.experiments.wrapup",
+        "page.html",
+        title=f"{_title(shown)}: wrap-up",
+        collection=_title(shown),
+        collections=shown,
+        stranger=audit is not None and not any(view.audit for view in shown),
+        audited=audit is not None,
+        splits=splits(found),
+        curations=curations(found),
+        studies={topic: [view for view in views if view.topic == topic] for topic in _TOPICS},
+        all_studies=views,
+        rule=RULE,
+        these_runs=THESE_RUNS,
+        totals=_totals(sources),
+        verdicts=_verdicts(findings),
+        findings=[_best(finding) for finding in best_supported(findings)],
+        final=final,
+        runs=run_rows(sources.runs),
+        held=never_varied(sources) if views else (),
+        gaps=gaps(sources, final),
+        versions=_versions(sources),
+        machines=_machines(sources),
+        commits=sorted({record.git_commit for record in sources.records if record.git_commit}),
+    )
+
+
+_TOPICS = ("data", "cleaning", "split", "augmentation", "modelling", "ensemble")
+
+
+def _title(shown: Sequence[CollectionView]) -> str:
+    return listed([view.name for view in shown]) or "a collection"
+
+
+def _totals(sources: Sources) -> Totals:
+    jobs = [job for study in sources.studies for job in study.jobs if job.ended]
+    own = [run.record for run in sources.runs]
+    seconds = sum(job.ended.seconds for job in jobs if job.ended)
+    return Totals(
+        studies=len(sources.studies),
+        runs=len(jobs) + len(own),
+        lost=sum(job.ended is not None and job.ended.status != "finished" for job in jobs),
+        time=spent(seconds + sum(sum(record.timings.values()) for record in own)),
+        openings=sum(len(record.holdout_opened) for record in sources.records),
+        looked_at=len(sources.records),
+    )
+
+
+def _verdicts(findings: Sequence[Finding]) -> str:
+    """How the comparisons ended, in a clause."""
+    verdicts = [finding.comparison.verdict for finding in findings]
+    parts = [text.format(verdicts.count(name)) for name, text in _VERDICTS.items() if name in verdicts]
+    return f"{counted(len(findings), 'comparison')}: {listed(parts)}" if findings else ""
+
+
+@dataclass(frozen=True)
+class Best:
+    """A difference that was found, for the top of the page."""
+
+    name: str
+    against: str
+    verdict: Verdict
+    words: str
+    source: str
+
+
+def _best(finding: Finding) -> Best:
+    comparison = finding.comparison
+    images = f"{comparison.images:,}".replace(",", "\u202f")
+    adjusted = f"p\u00a0{p_value(comparison.p_holm)} after Holm"
+    numbers = f"{points(comparison.difference)} points, n = {images}, {adjusted}"
+    runs = "" if comparison.scope == "recipes" else ", one run each"
+    return Best(
+        name=comparison.name,
+        against=comparison.against,
+        verdict=comparison.verdict,
+        words=numbers,
+        source=f"{finding.study.record.name}{runs}",
+    )
+
+
+def _versions(sources: Sources) -> tuple[tuple[str, str], ...]:
+    """Each package with every version that was used."""
+    found: dict[str, dict[str, None]] = {}
+    used = [study.record.versions for study in sources.studies]
+    used += [record.versions for record in sources.records]
+    for versions in used:
+        for name, version in versions.items():
+            found.setdefault(name, {})[version] = None
+    return tuple((name, ", ".join(several)) for name, several in sorted(found.items()))
+
+
+def _machines(sources: Sources) -> tuple[tuple[Hardware, int], ...]:
+    """Each kind of machine with the number of runs that it carried out."""
+    kinds = [record.hardware for record in sources.records]
+    return tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds))

@@ -1,0 +1,68 @@
+"""Numbers as a page says them: points, intervals, p values, hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dessin.experiments.record import Result
+from dessin.progress import duration
+
+_LISTED = 6
+
+
+def share(result: Result) -> str:
+    """`0.3884` → `38.8% [34.4, 43.7]`."""
+    return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
+
+
+def points(result: Result) -> str:
+    """A difference of accuracies in points: `+2.1 [−0.4, +4.6]`."""
+    return f"{signed(result.value)} [{signed(result.low)}, {signed(result.high)}]"
+
+
+def signed(difference: float) -> str:
+    """`-0.021` → `−2.1`, in points."""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("-0.0", "+0.0") else text.replace("-", "−")
+
+
+def size(difference: float) -> str:
+    """`0.021` → `2.1`, in points."""
+    return signed(abs(difference)).removeprefix("+")
+
+
+def at_least(difference: float) -> str:
+    """What a design sees whose smallest difference this is, as the object of a sentence."""
+    if difference >= 1:
+        return "no difference that there can be, with so few runs or drawings"
+    return f"differences of {size(difference)} points or more"
+
+
+def plain(result: Result) -> str:
+    """`2.858 [2.606, 3.106]`."""
+    return f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}]"
+
+
+def p_value(p: float) -> str:
+    """`0.0312` → `= 0.031`, to be put after a p; its spaces do not break."""
+    if p < 0.001:
+        return "<\u00a00.001"
+    return f"=\u00a0{p:.3f}" if p < 0.1 else f"=\u00a0{p:.2f}"
+
+
+def spent(seconds: float) -> str:
+    """`4503` → `1 h 15 min`; below an hour in minutes and seconds."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if seconds >= 3600 else duration(seconds)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1, "study", "studies"` → `1 study`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}".replace(",", "\u202f")
+
+
+def listed(names: Sequence[str], *, most: int = _LISTED) -> str:
+    """`a, b and c`; of many, the first ones and how many more there are."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

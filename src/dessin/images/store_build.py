@@ -1,0 +1,200 @@
+"""Building a pixel store: one file where that is enough, else shards, each of which is whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from dessin.errors import DessinError
+from dessin.files import atomic_path, sha256_bytes, write_json
+from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.fit import prepare
+from dessin.images.ink import border_median
+from dessin.images.paths import image_path
+from dessin.images.shards import shard_bounds
+from dessin.images.store_key import StoreKey
+from dessin.progress import say, track
+
+PIXELS = "pixels.npy"
+BACKGROUND = "background.npy"
+HEADER = "store.json"
+_NAMED = 5
+
+
+def build(folder: Path, key: StoreKey, root: Path, workers: int) -> None:
+    """Write the store into `folder`, which must not exist; `workers` threads decode.
+
+    A store of several shards grows beside it in a folder `.parts`, and goes on there after it was killed.
+
+    Raises:
+        DessinError: a changed or unreadable image, or too little disk space.
+    """
+    bounds = shard_bounds(len(key.images), key.image_bytes)
+    parts = folder.with_name(f"{folder.name}.parts")
+    needed = len(key.images) * key.image_bytes
+    _check_space(folder.parent, needed - sum(file_sizes(parts).values()))
+    say(f"Decoding {len(key.images)} images into the pixel store ({_bytes(needed)}, {key.spec.size} px).")
+    with ThreadPoolExecutor(workers) as pool:
+        if len(bounds) > 1:
+            _build_shards(parts, key, root, bounds, pool)
+            _write_header(parts, key)
+            parts.replace(folder)
+            return
+        with atomic_path(folder) as temporary:
+            _write_rows(temporary, key, root, bounds[0], pool, "decode")
+            _write_header(temporary, key)
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """The bytes of every array below a store's folder, by relative path."""
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.npy")}
+
+
+def read_rows(folder: Path, shape: tuple[int, ...]) -> tuple[Pixels, Pixels] | None:
+    """The pixels (mapped) and background of a store of one file or of one shard; None where damaged."""
+    try:
+        # open_memmap reads .npy and nothing else: no archive, no object array.
+        pixels = np.lib.format.open_memmap(folder / PIXELS, mode="r")
+        background = np.array(np.lib.format.open_memmap(folder / BACKGROUND, mode="r"))
+    except (OSError, ValueError):
+        return None
+    if (pixels.shape, background.shape) != (shape, shape[:2]) or pixels.dtype != np.uint8:
+        return None
+    return pixels, background
+
+
+def shard_folder(store: Path, number: int) -> Path:
+    return store / f"{number:05}"
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _build_shards(
+    parts: Path, key: StoreKey, root: Path, bounds: Sequence[tuple[int, int]], pool: ThreadPoolExecutor
+) -> None:
+    """Write the shards that are not whole yet."""
+    whole = {
+        shard_folder(parts, number)
+        for number, (start, stop) in enumerate(bounds)
+        if read_rows(shard_folder(parts, number), (stop - start, *key.shape[1:]))
+    }
+    if whole:
+        say(f"{len(whole)} of its {len(bounds)} shards are there already.")
+    for other in set(parts.iterdir()) - whole if parts.is_dir() else ():
+        shutil.rmtree(other)
+    for number, rows in enumerate(bounds):
+        shard = shard_folder(parts, number)
+        if shard in whole:
+            continue
+        try:
+            with atomic_path(shard) as temporary:
+                _write_rows(temporary, key, root, rows, pool, f"decode, shard {number + 1} of {len(bounds)}")
+        except _BadImagesError:
+            # The store without them is another one.
+            shutil.rmtree(parts)
+            raise
+
+
+def _write_header(folder: Path, key: StoreKey) -> None:
+    write_json(folder / HEADER, {"digest": key.digest, "bytes": file_sizes(folder)})
+
+
+@dataclass(frozen=True)
+class _Problem:
+    image_id: str
+    reason: str
+    changed: bool = False
+
+
+class _BadImagesError(DessinError):
+    """Images that cannot be stored."""
+
+
+def _write_rows(
+    folder: Path, key: StoreKey, root: Path, rows: tuple[int, int], pool: ThreadPoolExecutor, label: str
+) -> None:
+    """Decode the images `rows` (start, stop) of the key into a new folder."""
+    folder.mkdir()
+    shape = (rows[1] - rows[0], *key.shape[1:])
+    background = np.empty(shape[:2], dtype=np.uint8)
+    with (folder / PIXELS).open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        start = file.tell()
+        file.flush()
+        place = _Place(file.fileno(), start, rows[0], background)
+        results = pool.map(partial(_store_one, root=root, key=key, place=place), range(*rows))
+        problems = [problem for problem in track(results, shape[0], label) if problem is not None]
+    _raise_problems(problems)
+    np.save(folder / BACKGROUND, background, allow_pickle=False)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An open file whose pixels begin at byte `start` with row `first`; `paper` takes the backgrounds."""
+
+    handle: int
+    start: int
+    first: int
+    paper: Pixels
+
+
+def _store_one(row: int, *, root: Path, key: StoreKey, place: _Place) -> _Problem | None:
+    """Decode, fit and write one image at its place in the file, and its background beside it."""
+    image = key.images[row]
+    try:
+        data = read_image_bytes(image_path(root, image.image_id))
+        if sha256_bytes(data) != image.sha256:
+            return _Problem(image.image_id, "changed", changed=True)
+        fitted = prepare(decode(data).pixels, key.spec, key.interpolation)
+    except Unreadable as error:
+        return _Problem(image.image_id, error.reason)
+    inside = row - place.first
+    place.paper[inside] = border_median(fitted.transpose(1, 2, 0))
+    view, offset, written = memoryview(fitted.tobytes()), place.start + inside * fitted.nbytes, 0
+    while written < len(view):  # a disk that runs full takes a part first, and says so at the next call
+        written += os.pwrite(place.handle, view[written:], offset + written)
+    return None
+
+
+def _raise_problems(problems: Sequence[_Problem]) -> None:
+    changed = [problem.image_id for problem in problems if problem.changed]
+    if changed:
+        raise _BadImagesError(
+            f"{len(changed)} images are not the files of the manifest any more: {named(changed)}.",
+            do="Restore them, or make the manifest and the split anew (`dessin audit`, `dessin split`).",
+        )
+    if problems:
+        listed = named([f"{problem.image_id} ({problem.reason})" for problem in problems])
+        raise _BadImagesError(
+            f"{len(problems)} images cannot be read: {listed}.",
+            allowed="Only readable images enter training.",
+            do="`dessin audit` lists them, `dessin curate` sets them aside; give its file as --curation.",
+        )
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DessinError(
+            f"The pixel store needs {_bytes(needed)}, and {folder} has {_bytes(free)} free.",
+            do="Free some space, point DESSIN_CACHE at another disk, or choose a smaller image size.",
+        )
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"

@@ -1,0 +1,149 @@
+"""Maps on Ray Data: workers, one a core or a GPU, that keep the function and get pieces of the items."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import secrets
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from dessin.errors import DessinError
+from dessin.parallel.mapper import Item, Made, processors
+from dessin.parallel.ray_connection import connected
+
+_STORE_BYTES = 256 * 2**20
+# Pieces are large enough to hide what sending one costs, and small enough that all workers have some.
+_PIECE = 64
+_PIECES_A_WORKER = 4
+_BLOCKS_A_WORKER = 16
+
+
+class RayMapper:
+    """A Ray cluster (`auto` or `host:port`), or a Ray of this machine alone (None).
+
+    The function and the items are sent to the nodes, which need the files that they name at the same paths.
+    A function that keeps something on itself keeps it for all pieces that its worker gets. `gpu` gives each
+    worker one GPU, where the cluster has any.
+    """
+
+    def __init__(self, address: str | None = None, *, gpu: bool = False, piece: int | None = None) -> None:
+        self.address, self.gpu, self.piece = address, gpu, piece
+
+    def map(self, function: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+        """Yield the results in the order of the items.
+
+        Raises:
+            DessinError: no such cluster, or what the function raised; other exceptions of it as they are.
+        """
+        if not items:
+            return
+        with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
+            workers, resources = _room(ray, self.gpu)
+            size = self.piece or max(1, min(_PIECE, len(items) // (workers * _PIECES_A_WORKER)))
+            pieces = [
+                _Piece(number, tuple(items[start : start + size]))
+                for number, start in enumerate(range(0, len(items), size))
+            ]
+            # Left early, Ray Data must end before Ray does.
+            with closing(_results(ray, function, pieces, workers, resources)) as results:
+                yield from _in_order(results)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Consecutive items, or what became of them up to an exception."""
+
+    number: int
+    values: tuple[Any, ...]
+    error: Exception | None = None
+
+
+# The function of this worker process, by its name: it is fetched, and what it prepares is made, once.
+_fetched: dict[str, Callable[[Any], Any]] = {}
+
+
+def _apply(batch: dict[str, Any], name: str, reference: Sequence[Any]) -> dict[str, Any]:
+    """What a worker does with a batch of pieces; `reference` leads to the function."""
+    if name not in _fetched:
+        _fetched.clear()
+        _fetched[name] = importlib.import_module("ray").get(reference[0])
+    made = np.empty(len(batch["item"]), dtype=object)
+    made[:] = [_applied(_fetched[name], piece) for piece in batch["item"]]
+    return {"item": made}
+
+
+def _applied(function: Callable[[Any], Any], piece: _Piece) -> _Piece:
+    values = []
+    try:
+        for item in piece.values:
+            values.append(function(item))
+    except Exception as error:
+        return _Piece(piece.number, tuple(values), error)
+    return _Piece(piece.number, tuple(values))
+
+
+def _room(ray: ModuleType, gpu: bool) -> tuple[int, dict[str, float]]:
+    """How many workers the cluster has room for, and what each takes."""
+    total = ray.cluster_resources()
+    if gpu and total.get("GPU", 0) >= 1:
+        # A worker keeps its GPU, and the model on it, from one piece to the next.
+        return int(total["GPU"]), {"num_gpus": 1, "num_cpus": 1, "max_calls": 0}
+    if total.get("CPU", 0) < 1:
+        raise DessinError("No node of the Ray cluster has a core to give.", do="Add a node to it.")
+    return int(total["CPU"]), {"num_cpus": 1}
+
+
+def _results(
+    ray: ModuleType,
+    function: Callable[[Any], Any],
+    pieces: Sequence[_Piece],
+    workers: int,
+    resources: dict[str, float],
+) -> Generator[_Piece, None, None]:
+    """What becomes of the pieces, in any order."""
+    with warnings.catch_warnings():
+        # Ray's defaults warn of themselves.
+        warnings.simplefilter("ignore")
+        data = importlib.import_module("ray.data")
+        context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    blocks = min(len(pieces), _BLOCKS_A_WORKER * workers)
+    made = data.from_items(list(pieces), override_num_blocks=blocks).map_batches(
+        _apply,
+        fn_kwargs={"name": secrets.token_hex(8), "reference": [ray.put(function)]},
+        batch_size=1,
+        batch_format="numpy",
+        **resources,
+    )
+    try:
+        with closing(iter(made.iter_batches(batch_size=None, batch_format="numpy"))) as batches:
+            for batch in batches:
+                yield from batch["item"]
+    except ray.exceptions.RayError as error:
+        said = str(error).strip().splitlines()[0]
+        raise DessinError(
+            f"The work on the Ray cluster ended: {type(error).__name__}: {said}.",
+            do="Check the cluster with ray status, and give the same command again.",
+        ) from error
+
+
+def _in_order(pieces: Iterator[_Piece]) -> Iterator[Any]:
+    """The values in the order of their pieces; an exception comes where its item would have."""
+    waiting: dict[int, _Piece] = {}
+    wanted = 0
+    for piece in pieces:
+        waiting[piece.number] = piece
+        while wanted in waiting:
+            ready = waiting.pop(wanted)
+            yield from ready.values
+            if ready.error is not None:
+                raise ready.error
+            wanted += 1

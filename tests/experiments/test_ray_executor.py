@@ -1,0 +1,295 @@
+"""Jobs on real Ray clusters: a node that is killed, one that shares nothing, one that never answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_run import make_drawings, make_tiny_split, tiny_recipe
+
+from dessin.errors import DessinError
+from dessin.experiments.executors import ray_cluster
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.executors.job import carry_out_job
+from dessin.experiments.executors.parcel import pack, unpack
+from dessin.experiments.executors.ray_cluster import RayExecutor
+from dessin.experiments.executors.ray_task import Order, do
+from dessin.experiments.record import read_record
+from dessin.experiments.study.folder import ended_job, write_job
+from dessin.experiments.study.records import Job, JobRecord
+from dessin.files import sha256_file
+from dessin.parallel import ray_connection
+
+PATIENCE_S = 40.0
+# A dead node is noticed within about two seconds instead of twenty.
+QUICK = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 2,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_here() -> None:
+    """Without Ray the tests are skipped loudly, and in CI they fail."""
+    if importlib.util.find_spec("ray") is None:
+        message = "Ray is not installed, so the executor was NOT tested (pip install 'dessin[ray]')."
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("drawings")
+    data = make_drawings(folder / "data")
+    return data, make_tiny_split(data, folder / "split.csv")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A head without cores, where the driver is, and one steady node with one core, all on loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", ray_connection._TOKEN)
+        patch.setenv("DESSIN_CACHE", str(tmp_path_factory.mktemp("nodes")))
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK},
+        )
+        made.add_node(num_cpus=1)
+        yield made
+        made.shutdown()
+
+
+def jobs(study: Path, drawings: tuple[Path, Path], seeds: int, epochs: int = 1) -> list[JobSpec]:
+    """A study's folder with its split, and one job a seed."""
+    data, split = drawings
+    study.mkdir()
+    shutil.copy(split, study / "split.csv")
+    train = {"epochs": epochs, "batch_size": 8}
+    recipes = [tiny_recipe(train=train, seed=seed).model_dump(mode="json") for seed in range(seeds)]
+    return [
+        JobSpec(
+            Job(name=f"plain-{seed}", level="plain", seed=seed, fold=0),
+            recipe,
+            data,
+            study / "split.csv",
+            study,
+            threads=1,
+        )
+        for seed, recipe in enumerate(recipes)
+    ]
+
+
+def weights(study: Path, seeds: int) -> list[str]:
+    runs = [study / "runs" / f"plain-{seed}" for seed in range(seeds)]
+    return [sha256_file(run / "bundle" / "model.safetensors") for run in runs]
+
+
+def carried_out_here(
+    study: Path, drawings: tuple[Path, Path], seeds: int, epochs: int = 1
+) -> list[JobRecord]:
+    torch.set_num_threads(1)
+    return [carry_out_job(spec, "local") for spec in jobs(study, drawings, seeds, epochs)]
+
+
+def numbers(records: list[JobRecord]) -> list[object]:
+    ordered = sorted(records, key=lambda record: record.job)
+    return [(record.job, record.status, record.accuracy, record.loss) for record in ordered]
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s in vain for {what}"
+        os.sched_yield()
+
+
+@pytest.mark.cluster
+def test_a_node_killed_while_it_works_loses_nothing(
+    cluster: Any, drawings: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    epochs, seeds, study = 40, 2, tmp_path / "study"
+    doomed = cluster.add_node(num_cpus=1)
+    specs = jobs(study, drawings, seeds, epochs)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(lambda: list(RayExecutor(cluster.address).run(specs)))
+        checkpoints = study / "runs"
+
+        def both_train() -> bool:
+            assert not ended.done(), ended.result()
+            return len(list(checkpoints.glob("*/checkpoint"))) >= 2
+
+        until(both_train, "two jobs on two nodes")
+        cluster.remove_node(doomed, allow_graceful=False)
+        records = ended.result(timeout=2 * PATIENCE_S)
+
+    assert sorted(record.job for record in records) == [spec.job.name for spec in specs]
+    assert [record.status for record in records] == ["finished"] * seeds
+    runs = [read_record(study / "runs" / spec.job.name) for spec in specs]
+    assert sorted(len(run.started) for run in runs) == [1, 2], "one job was killed, and gone on with"
+    assert {spec.job.name: ended_job(study, spec.job.name) for spec in specs} == {r.job: r for r in records}
+    assert sorted(path.name for path in (study / "runs").iterdir()) == [spec.job.name for spec in specs]
+    assert not list(study.glob(".shared-*"))
+    here = carried_out_here(tmp_path / "here", drawings, seeds, epochs)
+    assert numbers(records) == numbers(here)
+    assert weights(study, seeds) == weights(tmp_path / "here", seeds)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.cluster
+def test_a_node_that_shares_no_folder_sends_the_same_run_back(
+    cluster: Any, drawings: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def unseen(study: Path) -> Iterator[tuple[Path, str]]:
+        yield study / "no such file", "secret"
+
+    monkeypatch.setattr(ray_cluster, "_token", unseen)
+    study = tmp_path / "study"
+    specs = jobs(study, drawings, 2)
+    half_done = study / "runs" / "plain-0"
+    half_done.mkdir(parents=True)
+    (half_done / "junk").write_text("what another executor left")
+    absent = replace(
+        specs[1], data=tmp_path / "elsewhere", job=Job(name="absent", level="plain", seed=1, fold=1)
+    )
+
+    broken = replace(
+        specs[1],
+        recipe=tiny_recipe(model={"backbone": "test_efficientnet", "weights": "no.bin"}).model_dump(
+            mode="json"
+        ),
+        job=Job(name="broken", level="plain", seed=1, fold=1),
+    )
+
+    run = RayExecutor(cluster.address).run([*specs, absent, broken])
+    records = {record.job: record for record in run}
+
+    here = carried_out_here(tmp_path / "here", drawings, 2)
+    assert numbers([records["plain-0"], records["plain-1"]]) == numbers(here)
+    assert weights(study, 2) == weights(tmp_path / "here", 2)
+    sent, local = (
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        for root in (study / "runs" / "plain-0", tmp_path / "here" / "runs" / "plain-0")
+    )
+    assert sent == local
+    named = read_record(study / "runs" / "plain-0").recipe.data
+    assert (named.path, named.split) == (str(drawings[0]), str(study / "split.csv"))
+    assert records["absent"].status == "failed"
+    assert f"has no {tmp_path / 'elsewhere'}" in records["absent"].reason
+    assert records["broken"].status == "failed"
+    assert "no.bin" in records["broken"].reason
+    assert all(ended_job(study, name) == record for name, record in records.items())
+
+
+@pytest.mark.cluster
+def test_a_job_for_which_no_node_is_large_enough_is_refused(
+    cluster: Any, drawings: tuple[Path, Path], tmp_path: Path
+) -> None:
+    spec = replace(jobs(tmp_path / "study", drawings, 1)[0], threads=7)
+    with pytest.raises(DessinError, match="computes with 7 threads, and the largest node of Ray has 1 cores"):
+        list(RayExecutor(cluster.address).run([spec]))
+
+
+@pytest.mark.cluster
+def test_a_ray_of_this_machine_gives_the_bytes_of_this_machine(
+    drawings: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    specs = [replace(spec, study=Path("study")) for spec in jobs(tmp_path / "study", drawings, 1)]
+    records = list(RayExecutor().run(specs))
+    assert numbers(records) == numbers(carried_out_here(tmp_path / "here", drawings, 1))
+    assert weights(Path("study"), 1) == weights(tmp_path / "here", 1)
+    assert [record.executor for record in records] == ["ray"]
+
+
+def order(spec: JobSpec, **changes: Any) -> Order:
+    """What the driver would send for a job whose folder the node sees."""
+    token = spec.study / "token"
+    token.write_text("secret")
+    return replace(ray_cluster._order(spec, token, "secret"), **changes)
+
+
+def test_a_task_that_begins_again_takes_the_record_that_it_left(
+    drawings: tuple[Path, Path], tmp_path: Path
+) -> None:
+    spec = jobs(tmp_path / "study", drawings, 1)[0]
+    sent = order(spec)
+    left = JobRecord(job=spec.job.name, status="failed", reason="of old", seconds=1.0, executor="ray")
+    write_job(spec.study, left)
+    assert JobRecord.model_validate_json(do(sent).record) == left
+    assert not (spec.study / "runs").exists()
+    # A failure from before the study was started again is no answer to the new order.
+    torch.set_num_threads(1)
+    assert JobRecord.model_validate_json(do(order(spec)).record).status == "finished"
+
+
+def test_a_node_with_other_versions_says_so(drawings: tuple[Path, Path], tmp_path: Path) -> None:
+    spec = jobs(tmp_path / "study", drawings, 1)[0]
+    sent = order(spec)
+    answer = do(replace(sent, versions={**sent.versions, "torch": "1.0"}))
+    record = JobRecord.model_validate_json(answer.record)
+    assert record.status == "failed"
+    assert f"torch {sent.versions['torch']} (not 1.0)" in record.reason
+    assert not (spec.study / "runs").exists()
+
+
+@pytest.mark.cluster
+def test_a_cluster_that_does_not_answer_is_an_error_at_once(
+    drawings: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    spec = jobs(tmp_path / "study", drawings, 1)[0]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(ray_connection, "_JOIN_S", 3.0)
+        with pytest.raises(DessinError, match="did not answer as a Ray cluster does"):
+            list(RayExecutor(f"127.0.0.1:{port}").run([spec]))
+    with pytest.raises(DessinError, match=f"127.0.0.1:{port} cannot be reached: Connection refused"):
+        list(RayExecutor(f"127.0.0.1:{port}").run([spec]))
+    for wrong in ("ray://host:1", "host", "host:99999", ":1"):
+        with pytest.raises(DessinError, match="is no address of a Ray cluster"):
+            list(RayExecutor(wrong).run([spec]))
+    assert capfd.readouterr().err == ""
+    assert not list((tmp_path / "study").glob(".shared-*"))
+
+
+def test_a_folder_survives_the_journey(tmp_path: Path) -> None:
+    (tmp_path / "run" / "deep").mkdir(parents=True)
+    (tmp_path / "run" / "record.json").write_text(json.dumps({"a": 1}))
+    (tmp_path / "run" / "deep" / "x.bin").write_bytes(bytes(range(256)))
+    (tmp_path / "run" / "link").symlink_to("/etc/hostname")
+    files = pack(tmp_path / "run")
+    unpack(files, tmp_path / "there")
+    assert pack(tmp_path / "there") == files
+    assert sorted(files) == ["deep/x.bin", "record.json"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "a/../../evil", "a\\..\\b", "", ".", "C:evil", "a//b", "a\0"]
+)
+def test_a_file_that_would_leave_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DessinError, match="not inside its run folder"):
+        unpack({"good": b"", name: b""}, tmp_path / "deep" / "run")
+    assert not list(tmp_path.iterdir())
