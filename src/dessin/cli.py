@@ -70,11 +70,13 @@ def demo(
 
 
 @app.command()
-def audit(data: Data, out: Out, group: Group = None) -> None:
+def audit(
+    data: Data, out: Out, group: Group = None, executor: Executor = "local", address: Address = None
+) -> None:
     """Look at every image: report.html, issues.csv, summary.json, manifest.csv."""
     from dessin.collection.audit import audit as run
 
-    run(data, out=out, group=group)
+    run(data, out=out, group=group, executor=executor, address=address)
 
 
 @app.command()
@@ -113,11 +115,21 @@ def scout(
     models: Annotated[str, typer.Option(metavar="A,B,..", help="Backbones to rank.", show_default=False)],
     out: Out,
     size: Annotated[int | None, typer.Option(help="Side in pixels (default: the backbone's own).")] = None,
+    executor: Executor = "local",
+    address: Address = None,
 ) -> None:
     """Rank backbones by a probe on cached features, with intervals and cost."""
     from dessin.experiments.scout import scout as run
 
-    run(data, split=split, models=_names(models) or (), out=out, size=size)
+    run(
+        data,
+        split=split,
+        models=_names(models) or (),
+        out=out,
+        size=size,
+        executor=executor,
+        address=address,
+    )
 
 
 @app.command()

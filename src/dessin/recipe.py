@@ -218,7 +218,7 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
             f"{path} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
         )
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     return make_recipe(values, where=str(path))
 
 
@@ -227,7 +227,12 @@ def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> R
     return validated(Recipe, values, where)
 
 
-def _apply(values: dict[str, object], override: str) -> None:
+def apply_override(values: dict[str, object], override: str) -> None:
+    """Put the value of `key.sub=value` (YAML) into nested `values`.
+
+    Raises:
+        DessinError: not of that form, or a key inside something that is no section.
+    """
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):

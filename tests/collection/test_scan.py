@@ -13,6 +13,7 @@ from dessin.collection.measure import measure
 from dessin.collection.readers import read_collection
 from dessin.collection.scan import scan_images
 from dessin.errors import DessinError
+from dessin.parallel.mapper import ThreadMapper
 
 
 def white(height: int = 120, width: int = 160) -> np.ndarray:
@@ -156,9 +157,9 @@ def test_a_damaged_cache_is_made_anew(manifest, own_cache, damage):
 
 
 def test_the_number_of_threads_changes_nothing(manifest, own_cache, monkeypatch):
-    one = scan_images(manifest, workers=1)
+    one = scan_images(manifest, ThreadMapper(1))
     monkeypatch.setenv("DESSIN_CACHE", str(own_cache / "other"))
-    four = scan_images(manifest, workers=4)
+    four = scan_images(manifest, ThreadMapper(4))
     assert one.measurements == four.measurements
     assert np.array_equal(one.thumbnails, four.thumbnails)
 

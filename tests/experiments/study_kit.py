@@ -1,4 +1,4 @@
-"""Small studies for tests: files to read, jobs in this process, and whole study folders made without training."""
+"""Small studies for tests: files to read, jobs in this process, and study folders made without training."""
 
 from __future__ import annotations
 

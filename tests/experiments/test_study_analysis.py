@@ -30,7 +30,7 @@ def answers(level: str, seed: int, fold: int, count: int) -> np.ndarray:
 
 def fill(folder: Path, left_out: tuple[str, ...] = (), order: int = 1, **changes: object) -> StudyResults:
     split = made_split(folds=2, photos=60)
-    study, record = made_study(
+    _study, record = made_study(
         folder, split, **({"levels": LEVELS, "seeds": [0, 1], "folds": "all"} | changes)
     )
     for job in record.jobs[::order]:

@@ -164,6 +164,12 @@ def test_a_level_without_weights_and_a_collapsing_one_leave_the_rest(go: Go, tmp
     assert "collapsed" in rows["wild-seed0-fold0"]["reason"]
 
 
+def test_a_study_of_which_nothing_finished_is_an_error(go: Go, tmp_path: Path) -> None:
+    with pytest.raises(DessinError, match=r"None of the 2 runs .*nowhere\.safetensors"):
+        go(overrides=["model.backbone=test_vit", "model.weights=nowhere.safetensors"])
+    assert read_results(tmp_path / "out").missing == ("usual-seed0-fold0", "small-seed0-fold0")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -15,6 +15,7 @@ from dessin.collection.readers import describe_collection, read_collection
 from dessin.collection.scan import Scan, scan_images
 from dessin.collection.summary import Summary, summarise
 from dessin.files import claim_folder, write_json, write_text
+from dessin.parallel.mapper import choose_mapper
 from dessin.progress import say, say_once
 
 
@@ -29,22 +30,32 @@ class AuditResult:
     summary: Summary
 
 
-def audit(data: str | Path, *, out: str | Path, group: str | None = None) -> AuditResult:
+def audit(
+    data: str | Path,
+    *,
+    out: str | Path,
+    group: str | None = None,
+    executor: str = "local",
+    address: str | None = None,
+) -> AuditResult:
     """Write report.html, issues.csv, summary.json and manifest.csv of a collection into the folder `out`.
 
     Args:
         data: class folders, a CSV or a contest folder.
         group: a regex or a CSV column that says which images belong together; kept in the manifest.
+        executor: `local`, or `ray` to decode and measure the images on all nodes of a Ray cluster.
+        address: of that cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
-        DessinError: the collection cannot be read, or `out` already holds something.
+        DessinError: the collection cannot be read, or `out` already holds something, or no such cluster.
     """
+    mapper = choose_mapper(executor, address)
     data, out = Path(data), Path(out)
     collection = read_collection(data, group=group)
     claim_folder(out, what="an audit")
     say_once(describe_collection(collection))
     manifest = build_manifest(collection)
-    scan = scan_images(manifest)
+    scan = scan_images(manifest, mapper)
     pairs = find_duplicates(manifest, scan)
     issues = run_checks(Context(manifest, scan, pairs))
     result = AuditResult(manifest, scan, pairs, issues, summarise(collection, manifest, scan, pairs, issues))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,6 +21,8 @@ from dessin.collection.signature import SIGNATURE_SIDE
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
 from dessin.images.decode import Unreadable, read_image_bytes
+from dessin.images.paths import image_path
+from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
 
 _VERSION = 1
@@ -56,10 +58,11 @@ class Scan:
         return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def scan_images(manifest: Manifest, *, workers: int | None = None) -> Scan:
+def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
     """Measure every image of the manifest, or read the measures back from the cache.
 
-    An image that cannot be decoded gets a measurement with the reason; it never stops the scan.
+    An image that cannot be decoded gets a measurement with the reason; it never stops the scan. `mapper` says
+    where the work is done (default: threads of this process, one a core) and changes no result.
 
     Raises:
         DessinError: a file's bytes are no longer those of the manifest.
@@ -73,28 +76,33 @@ def scan_images(manifest: Manifest, *, workers: int | None = None) -> Scan:
                 return scan
             warn(f"The cached scan {folder} is damaged; the images are measured again.")
             shutil.rmtree(folder)
-        scan = _measure_all(manifest, workers or _processors())
+        scan = _measure_all(manifest, mapper or ThreadMapper())
         with atomic_path(folder) as temporary:
             _save(scan, temporary)
     return scan
 
 
-def _measure_all(manifest: Manifest, workers: int) -> Scan:
+def _measure_all(manifest: Manifest, mapper: Mapper) -> Scan:
     rows = manifest.rows
-    with ThreadPoolExecutor(workers) as pool, _one_opencv_thread():
-        try:
-            results = pool.map(lambda row: _measure_row(manifest, row), rows)
-            measured = list(track(results, len(rows), "reading images"))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    with _one_opencv_thread():
+        results = mapper.map(partial(_measure_row, root=manifest.root.absolute()), rows)
+        measured = list(track(results, len(rows), "reading images"))
     return _gathered(measured)
 
 
-def _measure_row(manifest: Manifest, row: Row) -> Measured:
+def _measure_row(row: Row, *, root: Path) -> Measured:
+    if cv2.getNumThreads() != 1:
+        # A worker of another machine, where nobody has set it.
+        cv2.setNumThreads(1)
+    path = image_path(root, row.image_id)
     try:
-        data = read_image_bytes(manifest.path(row.image_id))
+        data = read_image_bytes(path)
     except Unreadable as error:
+        if row.sha256 and not path.exists():
+            raise DessinError(
+                f"{row.image_id} was there before, and {socket.gethostname()} has no {path}.",
+                do="Let nothing write to the folder; with Ray, every node needs it at the same path.",
+            ) from None
         return unreadable(error.reason)
     if sha256_bytes(data) != row.sha256:
         raise DessinError(
@@ -144,10 +152,6 @@ def _load(folder: Path, count: int) -> Scan | None:
         scan.offsets
     ) - 1 == count and scan.offsets[-1] == len(scan.thumbnails)
     return scan if whole else None
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -53,8 +53,9 @@ class Variance:
         shown = f"Student with {self.degrees_of_freedom:.0f} degrees of freedom"
         if self.cells == 1:
             return f"{shown} over {self.groups} groups; one run each, so how runs vary is not in it"
-        total = self.images + self.runs
-        share = self.images / total if total else 1.0
+        if not self.runs:
+            return f"{shown}; {self.groups} groups of images explain all that {self.cells} pairs of runs vary"
+        share = self.images / (self.images + self.runs)
         text = f"{shown}; {share:.0%} of the variance from {self.groups} groups of images, the rest from runs"
         return f"{text}, whose training sets overlap (Nadeau and Bengio)" if self.folds_differ else text
 

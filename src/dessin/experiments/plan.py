@@ -87,7 +87,7 @@ def rows_of(
     missing = [label for label in split.classes if label not in present]
     if missing and set(missing) <= dealt:
         raise DessinError(
-            f"The training curation leaves no image to train on in {len(missing)} of the classes: {_some(missing)}.",
+            f"The training curation leaves no image to train on in {len(missing)} classes: {_some(missing)}.",
             do="Keep some of their drawings, or set data.training_curation to null.",
         )
     if missing:

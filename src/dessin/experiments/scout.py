@@ -20,6 +20,7 @@ from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
+from dessin.parallel.mapper import Mapper, choose_mapper
 from dessin.progress import say, warn
 from dessin.training.device import choose_device
 from dessin.training.features import extract_features
@@ -69,25 +70,31 @@ def scout(
     out: str | Path,
     size: int | None = None,
     seed: int = 0,
+    executor: str = "local",
+    address: str | None = None,
 ) -> ScoutResult:
     """Probe each backbone out of fold over the split's folds, and write `scout.csv`; the holdout stays shut.
 
     The probe is ridge: its penalty is chosen inside the training folds in closed form, so ranking takes
-    seconds beyond the features. `size` None means each backbone's own size.
+    seconds beyond the features. `size` None means each backbone's own size. With the executor `ray` the
+    features are computed by all nodes of the cluster `address` (`auto`, `host:port`; by default a Ray of this
+    machine alone), which must share the cache folder.
 
     Raises:
-        DessinError: no or unknown backbones, a split that does not fit, or no weights for any backbone.
+        DessinError: no or unknown backbones, a split that does not fit, no weights for any backbone, or no
+            such cluster.
     """
     names = tuple(dict.fromkeys(models))
     if not names:
         raise DessinError("No backbone was named.", do="Name one or more with --models.")
     for name in names:
         describe_backbone(name)
+    mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
     out = Path(out)
     claim_folder(out, what="the result of scout")
     groups = [row.group for row in inputs.split.training(None)]
-    trials, failures = _try_all(inputs, names, size, seed)
+    trials, failures = _try_all(inputs, names, size, seed, mapper)
     if not trials:
         raise DessinError(
             f"None of the {len(names)} backbones could be probed. {names[0]}: {failures[0].reason}",
@@ -104,13 +111,13 @@ def scout(
 
 
 def _try_all(
-    inputs: Inputs, names: Sequence[str], size: int | None, seed: int
+    inputs: Inputs, names: Sequence[str], size: int | None, seed: int, mapper: Mapper | None
 ) -> tuple[list[_Trial], list[ScoutRow]]:
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
     for name in names:
         try:
-            trials.append(_try(inputs, name, size or describe_backbone(name).input_size, seed))
+            trials.append(_try(inputs, name, size or describe_backbone(name).input_size, seed, mapper))
         except DessinError as error:
             warn(f"{name} is left out: {error}")
             parameters = describe_backbone(name).parameters
@@ -118,7 +125,7 @@ def _try_all(
     return trials, failures
 
 
-def _try(inputs: Inputs, name: str, size: int, seed: int) -> _Trial:
+def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:
     info = describe_backbone(name)
     weights = resolve_weights(name)
     split = inputs.split
@@ -127,7 +134,9 @@ def _try(inputs: Inputs, name: str, size: int, seed: int) -> _Trial:
     store = inputs.open_store(ImageSpec(size=size), info.interpolation)
     rows = split.training(None)
     positions = store.rows([row.image_id for row in rows])
-    features = extract_features(classifier, weights.sha256, store, positions, VIEWS, device=device)
+    features = extract_features(
+        classifier, weights.sha256, store, positions, VIEWS, device=device, mapper=mapper
+    )
     labels = class_numbers(rows, split.classes)
     groups = np.array([row.group for row in rows])
     folds = np.array([row.fold for row in rows])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +25,7 @@ from dessin.images.store_build import HEADER, build, file_sizes, named, read_row
 from dessin.images.store_key import StoredImage, StoreKey
 from dessin.progress import warn
 
-__all__ = ["PixelStore", "StoreKey", "StoredImage", "open_store"]
+__all__ = ["PixelStore", "StoreKey", "StoreOnDisk", "StoredImage", "open_store"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,7 @@ class PixelStore:
 
     `background` (N, channels) uint8 is each fitted picture's own border median, to fill what an
     augmentation uncovers. A large store has its pixels in several files; `pixels[rows]` reads either.
+    `folder` is where they lie.
     """
 
     pixels: StoredPixels
@@ -40,6 +43,7 @@ class PixelStore:
     interpolation: Interpolation
     background: Pixels
     digest: str
+    folder: Path | None = None
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
@@ -59,6 +63,33 @@ class PixelStore:
                 do="Check that the split and the data belong together.",
             )
         return np.array([self._row_of[image_id] for image_id in image_ids], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class StoreOnDisk:
+    """A store by its folder and its pixels' shape (N, channels, S, S), to be mapped by another process."""
+
+    folder: Path
+    shape: tuple[int, ...]
+    digest: str
+
+    @property
+    def pixels(self) -> StoredPixels:
+        return self._arrays[0]
+
+    @property
+    def background(self) -> Pixels:
+        return self._arrays[1]
+
+    @cached_property
+    def _arrays(self) -> tuple[StoredPixels, Pixels]:
+        arrays = _read(self.folder, self.shape)
+        if arrays is None:
+            raise DessinError(
+                f"{socket.gethostname()} does not see the pixel store {self.folder}.",
+                do="Point DESSIN_CACHE at a folder that all nodes share, and run again.",
+            )
+        return arrays
 
 
 def open_store(
@@ -118,24 +149,24 @@ def _load(folder: Path, key: StoreKey) -> PixelStore | None:
         header = json.loads((folder / HEADER).read_bytes())
         if header["digest"] != key.digest or header["bytes"] != file_sizes(folder):
             return None
-        read = _read(folder, key)
+        read = _read(folder, key.shape)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if read is None:
         return None
     pixels, background = read
     ids = tuple(image.image_id for image in key.images)
-    return PixelStore(pixels, ids, key.spec, key.interpolation, background, key.digest)
+    return PixelStore(pixels, ids, key.spec, key.interpolation, background, key.digest, folder)
 
 
-def _read(folder: Path, key: StoreKey) -> tuple[StoredPixels, Pixels] | None:
-    """Pixels and background, from one file or from all shards."""
-    bounds = shard_bounds(len(key.images), key.image_bytes)
+def _read(folder: Path, shape: tuple[int, ...]) -> tuple[StoredPixels, Pixels] | None:
+    """Pixels of this shape, mapped, and background of a store; None where they are not whole."""
+    bounds = shard_bounds(shape[0], math.prod(shape[1:]))
     if len(bounds) == 1:
-        return read_rows(folder, key.shape)
+        return read_rows(folder, shape)
     parts = []
     for number, (start, stop) in enumerate(bounds):
-        part = read_rows(shard_folder(folder, number), (stop - start, *key.shape[1:]))
+        part = read_rows(shard_folder(folder, number), (stop - start, *shape[1:]))
         if part is None:
             return None
         parts.append(part)

@@ -12,12 +12,18 @@ from dessin.errors import DessinError, unknown
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 EXECUTORS = ("local", "ray")
+TOGETHER = 64
 
 
 class Mapper(Protocol):
-    """Yields `function(item)` for every item, in their order; what the function raises ends it."""
+    """Yields `function(item)` for every item, in their order; what the function raises ends it.
 
-    def map(self, function: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]: ...
+    `together` is how many results may travel as one, so that large ones are not too large.
+    """
+
+    def map(
+        self, function: Callable[[Item], Made], items: Sequence[Item], *, together: int = TOGETHER
+    ) -> Iterator[Made]: ...
 
 
 class ThreadMapper:
@@ -26,7 +32,13 @@ class ThreadMapper:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or processors()
 
-    def map(self, function: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+    def map(
+        self,
+        function: Callable[[Item], Made],
+        items: Sequence[Item],
+        *,
+        together: int = TOGETHER,  # noqa: ARG002  nothing travels here
+    ) -> Iterator[Made]:
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 yield from pool.map(function, items)
@@ -35,8 +47,8 @@ class ThreadMapper:
                 raise
 
 
-def choose_mapper(executor: str, address: str | None) -> Mapper | None:
-    """The mapper for `ray`; None, the room's own way, for `local`.
+def choose_mapper(executor: str, address: str | None, *, gpu: bool = False) -> Mapper | None:
+    """The mapper for `ray` (`gpu`: its workers want one each); None, the room's own way, for `local`.
 
     Raises:
         DessinError: an unknown executor, or an address without Ray.
@@ -46,7 +58,7 @@ def choose_mapper(executor: str, address: str | None) -> Mapper | None:
     if executor == "ray":
         from dessin.parallel.ray_data import RayMapper
 
-        return RayMapper(address)
+        return RayMapper(address, gpu=gpu)
     if address is not None:
         raise DessinError(
             f"The address {address} was given, and the executor is local.", do="Add --executor ray."

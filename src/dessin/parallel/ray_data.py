@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from dessin.errors import DessinError
-from dessin.parallel.mapper import Item, Made, processors
+from dessin.parallel.mapper import TOGETHER, Item, Made, processors
 from dessin.parallel.ray_connection import connected
 
 _STORE_BYTES = 256 * 2**20
-# Pieces are large enough to hide what sending one costs, and small enough that all workers have some.
-_PIECE = 64
+# Small enough pieces that all workers have some.
 _PIECES_A_WORKER = 4
 _BLOCKS_A_WORKER = 16
 
@@ -33,10 +32,12 @@ class RayMapper:
     worker one GPU, where the cluster has any.
     """
 
-    def __init__(self, address: str | None = None, *, gpu: bool = False, piece: int | None = None) -> None:
-        self.address, self.gpu, self.piece = address, gpu, piece
+    def __init__(self, address: str | None = None, *, gpu: bool = False) -> None:
+        self.address, self.gpu = address, gpu
 
-    def map(self, function: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+    def map(
+        self, function: Callable[[Item], Made], items: Sequence[Item], *, together: int = TOGETHER
+    ) -> Iterator[Made]:
         """Yield the results in the order of the items.
 
         Raises:
@@ -46,7 +47,7 @@ class RayMapper:
             return
         with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
             workers, resources = _room(ray, self.gpu)
-            size = self.piece or max(1, min(_PIECE, len(items) // (workers * _PIECES_A_WORKER)))
+            size = max(1, min(together, len(items) // (workers * _PIECES_A_WORKER)))
             pieces = [
                 _Piece(number, tuple(items[start : start + size]))
                 for number, start in enumerate(range(0, len(items), size))

@@ -7,43 +7,25 @@ training samples for a probe: what augmentation is to fine-tuning, at the price 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from dessin.errors import unknown
+from dessin.errors import DessinError, unknown
 from dessin.files import atomic_path, cache_folder, digest_of, locked
-from dessin.images.shards import StoredPixels
+from dessin.images.store import PixelStore, StoreOnDisk
 from dessin.models.classifier import Classifier
+from dessin.parallel.mapper import Mapper
 from dessin.progress import track
-from dessin.training.folding import folded
-
-Floats = NDArray[np.float32]
-View = Callable[[Tensor, Tensor], Tensor]
+from dessin.training.forward import BATCH_SIZE, Extractor, FeatureStore, Floats
+from dessin.training.views import VIEWS
 
 _VERSION = 2
-BATCH_SIZE = 32
-_SAMPLE = 2
-
-
-class FeatureStore(Protocol):
-    """What extraction needs of a pixel store; `dessin.images.store.PixelStore` is one."""
-
-    @property
-    def pixels(self) -> StoredPixels: ...
-
-    @property
-    def background(self) -> NDArray[np.uint8]: ...
-
-    @property
-    def digest(self) -> str: ...
+# What a worker elsewhere gets at a time, a few megabytes of features.
+_BATCHES_A_RANGE = 16
 
 
 def extract_features(
@@ -55,15 +37,17 @@ def extract_features(
     *,
     device: str | torch.device = "cpu",
     batch_size: int = BATCH_SIZE,
+    mapper: Mapper | None = None,
 ) -> Floats:
     """Features of a frozen body for some rows of a store, (V, N, D) float32, in the order of `rows`.
 
     The first call for a view computes the whole store and keeps the result under the cache folder, keyed by
     the body's weights, its normalisation, the store and the view; later calls read it. `weights_digest` is
     the sha256 of the weights that the body has; where it is empty (random weights) the tensors are hashed.
+    With a `mapper` its workers compute, each on the device that it has; the batches are the same ones.
 
     Raises:
-        DessinError: an unknown view.
+        DessinError: an unknown view, or a worker that does not see the store's folder.
     """
     for view in views:
         if view not in VIEWS:
@@ -79,55 +63,47 @@ def extract_features(
         with locked(folder / f"{view}.lock"):
             cached = _open_cached(path, shape)
             if cached is None:
-                _compute(path, shape, classifier, store, view, torch.device(device), batch_size)
+                extractor = Extractor(
+                    classifier, store, view, device=torch.device(device), batch_size=batch_size
+                )
+                _compute(path, shape, extractor, mapper)
                 cached = _open_cached(path, shape)
         assert cached is not None, f"{path} was just written whole"
         result[number] = cached[rows]
     return result
 
 
-def forward_batches(
-    classifier: Classifier,
-    store: FeatureStore,
-    view: str,
-    device: torch.device,
-    batch_size: int = BATCH_SIZE,
-) -> Iterator[Tensor]:
-    """Yield the features (n, D), on the device, of a whole store in order, in evaluation mode."""
-    look = VIEWS[view]
-    was_training = classifier.training
-    classifier.to(device).eval()
-    try:
-        sample = torch.from_numpy(np.array(store.pixels[:_SAMPLE])).to(device)
-        frozen = folded(classifier, sample)
-        for start in range(0, len(store.pixels), batch_size):
-            rows = slice(start, start + batch_size)
-            # A copy: the store is a read-only map, and torch wants memory that it may write.
-            pixels = torch.from_numpy(np.array(store.pixels[rows])).to(device, non_blocking=True)
-            background = torch.from_numpy(np.array(store.background[rows])).to(device)
-            with torch.inference_mode():
-                features = frozen.features(look(pixels, background))
-            yield features
-    finally:
-        classifier.train(was_training)
-
-
-def _compute(
-    path: Path,
-    shape: tuple[int, int],
-    classifier: Classifier,
-    store: FeatureStore,
-    view: str,
-    device: torch.device,
-    batch_size: int,
-) -> None:
-    batches = forward_batches(classifier, store, view, device, batch_size)
+def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: Mapper | None) -> None:
+    """Write the features of all rows, computed here or by the mapper's workers, as one array."""
+    label = f"Features ({extractor.view}), {shape[0]:,} images"
+    if mapper is None:
+        ranges = _ranges(shape[0], extractor.batch_size)
+        blocks = map(extractor, ranges)
+    else:
+        ranges = _ranges(shape[0], extractor.batch_size * _BATCHES_A_RANGE)
+        blocks = mapper.map(_to_be_sent(extractor), ranges, together=1)
+    was_training = extractor.classifier.training
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    total = math.ceil(shape[0] / batch_size)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for features in track(batches, total, f"Features ({view}), {shape[0]:,} images"):
-            file.write(features.float().cpu().numpy().tobytes())
+    try:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in track(blocks, len(ranges), label):
+                file.write(block.tobytes())
+    finally:
+        extractor.classifier.train(was_training)
+
+
+def _to_be_sent(extractor: Extractor) -> Extractor:
+    """The same for another process, which maps the store's files itself and has a device of its own."""
+    store = extractor.store
+    if not isinstance(store, PixelStore) or store.folder is None:
+        raise DessinError("Only the features of a pixel store on a disk can be computed elsewhere.")
+    on_disk = StoreOnDisk(store.folder.absolute(), store.pixels.shape, store.digest)
+    return Extractor(extractor.classifier, on_disk, extractor.view, batch_size=extractor.batch_size)
+
+
+def _ranges(rows: int, length: int) -> list[tuple[int, int]]:
+    return [(start, min(start + length, rows)) for start in range(0, rows, length)]
 
 
 def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:
@@ -145,31 +121,3 @@ def _body_digest(classifier: Classifier) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _moved(degrees: float = 0.0, scale: float = 1.0) -> View:
-    """Turn and resize about the centre; what comes in from outside is the image's background."""
-    turn = math.radians(degrees)
-    cosine, sine = math.cos(turn) / scale, math.sin(turn) / scale
-
-    def look(pixels: Tensor, background: Tensor) -> Tensor:
-        matrix = torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]], device=pixels.device)
-        fill = background.float()[:, :, None, None]
-        grid = functional.affine_grid(
-            matrix.expand(len(pixels), 2, 3), list(pixels.shape), align_corners=False
-        )
-        # Zero is the background here, so the zeros that come in from outside are background too.
-        return functional.grid_sample(pixels.float() - fill, grid, align_corners=False) + fill
-
-    return look
-
-
-VIEWS: dict[str, View] = {
-    "identity": lambda pixels, _: pixels,
-    "hflip": lambda pixels, _: pixels.flip(3),
-    "vflip": lambda pixels, _: pixels.flip(2),
-    "rotate_left": _moved(degrees=10.0),
-    "rotate_right": _moved(degrees=-10.0),
-    "smaller": _moved(scale=0.85),
-    "larger": _moved(scale=1.15),
-}

@@ -51,8 +51,8 @@ def study(
         dry_run: say the plan and write nothing; there are no results then (None).
 
     Raises:
-        DessinError: a study that cannot be carried out. A run that fails or collapses is recorded, and the
-            others go on.
+        DessinError: a study that cannot be carried out, or of which no run finished. A run that fails or
+            collapses is recorded, and the others go on.
     """
     definition = read_study(file, overrides)
     track = tuple(check_tracker(text) for text in track)
@@ -179,6 +179,13 @@ def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
     results = analyse(folder)
     write_json(folder / RESULTS_FILE, results.model_dump(mode="json"))
     write_tables(folder, record, results)
+    if not any(level.finished for level in results.levels):
+        ends = (ended_job(folder, job.name) for job in record.jobs)
+        raise DessinError(
+            f"None of the {len(record.jobs)} runs of the study finished.",
+            allowed=next((f"The first: {end.reason}" for end in ends if end is not None), ""),
+            do="Correct what it names and start the study again, with another --out where the study changes.",
+        )
     say()
     for line in lines(record, results):
         say(line)

@@ -15,8 +15,7 @@ from dessin.errors import DessinError, unknown
 from dessin.experiments.study.levels import expand_grid, level_recipes
 from dessin.experiments.study.records import Level, Topic
 from dessin.files import read_text
-from dessin.recipe import Recipe, make_recipe, read_recipe
-from dessin.recipe import _apply as apply_override
+from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.schema import Section, validated
 
 

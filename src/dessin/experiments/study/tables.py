@@ -52,7 +52,7 @@ def lines(study: StudyRecord, results: StudyResults) -> list[str]:
         f"Results of {study.name}: {study.hypothesis}",
         *rows,
         *(["Each factor, over the levels of the other", *effects] if effects else []),
-        "In words",
+        *(["In words"] if results.comparisons else []),
         *(f"  {c.name} against {c.against}: {c.verdict_text}" for c in results.comparisons),
         *_seen(study, results),
         *([f"  without a result: {_some(results.missing)}"] if results.missing else []),

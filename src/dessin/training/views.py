@@ -1,0 +1,40 @@
+"""Views: fixed ways of looking at every image, each one more training sample for a probe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+View = Callable[[Tensor, Tensor], Tensor]
+
+
+def _moved(degrees: float = 0.0, scale: float = 1.0) -> View:
+    """Turn and resize about the centre; what comes in from outside is the image's background."""
+    turn = math.radians(degrees)
+    cosine, sine = math.cos(turn) / scale, math.sin(turn) / scale
+
+    def look(pixels: Tensor, background: Tensor) -> Tensor:
+        matrix = torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]], device=pixels.device)
+        fill = background.float()[:, :, None, None]
+        grid = functional.affine_grid(
+            matrix.expand(len(pixels), 2, 3), list(pixels.shape), align_corners=False
+        )
+        # Zero is the background here, so the zeros that come in from outside are background too.
+        return functional.grid_sample(pixels.float() - fill, grid, align_corners=False) + fill
+
+    return look
+
+
+VIEWS: dict[str, View] = {
+    "identity": lambda pixels, _: pixels,
+    "hflip": lambda pixels, _: pixels.flip(3),
+    "vflip": lambda pixels, _: pixels.flip(2),
+    "rotate_left": _moved(degrees=10.0),
+    "rotate_right": _moved(degrees=-10.0),
+    "smaller": _moved(scale=0.85),
+    "larger": _moved(scale=1.15),
+}

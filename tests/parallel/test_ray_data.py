@@ -1,0 +1,113 @@
+"""Audits, features and plain functions over a real Ray on this machine: the same as in this process."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+import dessin
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers import read_collection
+from dessin.errors import DessinError
+from dessin.images import shards
+from dessin.images.spec import ImageSpec
+from dessin.images.store import StoredImage, open_store
+from dessin.models.classifier import build_classifier
+from dessin.models.weights import resolve_weights
+from dessin.parallel.ray_data import RayMapper
+from dessin.training.features import extract_features
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty drawings in two classes, one of them unreadable."""
+    folder = tmp_path_factory.mktemp("drawings")
+    for number in range(40):
+        random = np.random.default_rng(number)
+        image = Image.new("RGB", (60 + number % 5, 48), "white")
+        points = [tuple(point) for point in random.integers(4, 44, (6, 2)).tolist()]
+        ImageDraw.Draw(image).line(points, fill=(20, 10, 90), width=2)
+        path = folder / ("zigzag" if number % 2 else "curve") / f"{number:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        image.save(path)
+    (folder / "curve" / "bad.png").write_bytes(b"no picture")
+    return folder
+
+
+class Remembering:
+    """Counts what its own process has done, so that one can see that it is kept."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, number: int) -> tuple[int, int, int]:
+        self.calls += 1
+        return number, os.getpid(), self.calls
+
+
+def refuse(number: int) -> int:
+    if number == 7:
+        raise DessinError("seven is refused", do="Take another.")
+    return number
+
+
+def test_results_come_in_order_and_workers_keep_the_function(capfd: pytest.CaptureFixture[str]) -> None:
+    results = list(RayMapper().map(Remembering(), range(400)))
+    assert [number for number, _, _ in results] == list(range(400))
+    counts: dict[int, list[int]] = {}
+    for _, process, calls in results:
+        counts.setdefault(process, []).append(calls)
+    assert os.getpid() not in counts
+    assert all(sorted(calls) == list(range(1, len(calls) + 1)) for calls in counts.values())
+    with pytest.raises(DessinError, match="seven is refused") as caught:
+        list(RayMapper().map(refuse, range(20)))
+    assert caught.value.do == "Take another."
+    assert capfd.readouterr().err == ""
+
+
+def test_an_audit_is_the_same_to_the_byte(
+    drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dessin.audit(drawings, out=tmp_path / "here")
+    monkeypatch.setenv("DESSIN_CACHE", str(tmp_path / "cache"))
+    dessin.audit(drawings, out=tmp_path / "there", executor="ray")
+    for name in ("issues.csv", "manifest.csv", "summary.json"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert "unreadable" in (tmp_path / "there" / "issues.csv").read_text()
+
+
+def test_features_are_the_same_to_the_byte_with_as_many_threads(
+    drawings: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(shards, "SHARD_IMAGES", 16)
+    rows = build_manifest(read_collection(drawings)).rows
+    images = [StoredImage(row.image_id, row.sha256) for row in rows if row.mode != "unreadable"]
+    store = open_store(images, drawings, ImageSpec(size=32), "bicubic")
+    weights = resolve_weights("tf_efficientnet_lite0")
+    classifier = build_classifier("tf_efficientnet_lite0", 2, weights, image_size=32)
+    extract = partial(
+        extract_features,
+        classifier,
+        weights.sha256,
+        store,
+        np.arange(40),
+        ("identity", "hflip"),
+        batch_size=1,
+    )
+    here = extract()
+    for file in own_cache.glob("features/*/*.npy"):
+        file.unlink()
+    classifier.train()
+    there = extract(mapper=RayMapper())
+    assert classifier.training
+    assert there.tobytes() == here.tobytes()
+    assert not np.allclose(here[0], here[1])
