@@ -81,6 +81,7 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"train": {"average_last": 2}},
     {"train": {"early_stop": 1, "attempts": 1}},
     {"track": ["tensorboard", "wandb(offline)", "mlflow"]},
+    {"data": {"fold": 0, "training_curation": "auto"}},
     {
         "finetune": {"mode": "probe_then_full", "head": "mlp", "layer_decay": 0.9},
         "augment": ["hflip", "rotate(10)", "thickness(0.8, 1.2)", "jitter(0.1, 0.1, 0, 0)", "cutmix(1.0)"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import importlib
+import math
+import re
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +17,11 @@ import dessin
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers import read_collection
 from dessin.errors import DessinError
-from dessin.images import shards
 from dessin.images.spec import ImageSpec
 from dessin.images.store import StoredImage, open_store
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
+from dessin.parallel import ray_nodes
 from dessin.parallel.ray_data import RayMapper
 from dessin.training.features import extract_features
 
@@ -42,35 +44,30 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Remembering:
-    """Counts what its own process has done, so that one can see that it is kept."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, number: int) -> tuple[int, int, int]:
-        self.calls += 1
-        return number, os.getpid(), self.calls
-
-
-def refuse(number: int) -> int:
-    if number == 7:
-        raise DessinError("seven is refused", do="Take another.")
-    return number
-
-
-def test_results_come_in_order_and_workers_keep_the_function(capfd: pytest.CaptureFixture[str]) -> None:
-    results = list(RayMapper().map(Remembering(), range(400)))
-    assert [number for number, _, _ in results] == list(range(400))
-    counts: dict[int, list[int]] = {}
-    for _, process, calls in results:
-        counts.setdefault(process, []).append(calls)
-    assert os.getpid() not in counts
-    assert all(sorted(calls) == list(range(1, len(calls) + 1)) for calls in counts.values())
-    with pytest.raises(DessinError, match="seven is refused") as caught:
-        list(RayMapper().map(refuse, range(20)))
-    assert caught.value.do == "Take another."
+def test_results_come_in_order_and_errors_where_they_belong(capfd: pytest.CaptureFixture[str]) -> None:
+    roots = RayMapper().map(math.sqrt, [*range(300), -1, 4])
+    assert [next(roots) for _ in range(300)] == [math.sqrt(number) for number in range(300)]
+    with pytest.raises(ValueError, match="math domain error"):
+        next(roots)
     assert capfd.readouterr().err == ""
+
+
+def test_a_function_that_no_node_has_is_an_error_and_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def double(number): return 2 * number")
+    monkeypatch.syspath_prepend(tmp_path)
+    only_here = importlib.import_module("only_here")
+    with pytest.raises(DessinError, match="No module named 'only_here'") as caught:
+        list(RayMapper().map(only_here.double, [1, 2]))
+    assert caught.value.do == "Install the same packages on every node."
+
+
+def test_a_node_with_other_versions_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = ray_nodes.package_versions()["Pillow"]
+    monkeypatch.setattr(ray_nodes, "version", lambda package: "0.1")
+    with pytest.raises(DessinError, match=f"Pillow {re.escape(theirs)} \\(here 0.1\\)"):
+        list(RayMapper().map(abs, [1]))
 
 
 def test_an_audit_is_the_same_to_the_byte(
@@ -84,11 +81,8 @@ def test_an_audit_is_the_same_to_the_byte(
     assert "unreadable" in (tmp_path / "there" / "issues.csv").read_text()
 
 
-def test_features_are_the_same_to_the_byte_with_as_many_threads(
-    drawings: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_features_are_the_same_to_the_byte_with_as_many_threads(drawings: Path, own_cache: Path) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr(shards, "SHARD_IMAGES", 16)
     rows = build_manifest(read_collection(drawings)).rows
     images = [StoredImage(row.image_id, row.sha256) for row in rows if row.mode != "unreadable"]
     store = open_store(images, drawings, ImageSpec(size=32), "bicubic")
@@ -110,4 +104,3 @@ def test_features_are_the_same_to_the_byte_with_as_many_threads(
     there = extract(mapper=RayMapper())
     assert classifier.training
     assert there.tobytes() == here.tobytes()
-    assert not np.allclose(here[0], here[1])

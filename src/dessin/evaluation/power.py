@@ -27,8 +27,8 @@ class Assumptions:
 
     answered_otherwise: float = 0.1
     grouping: float = 1.2
-    shared: float = 0.5
-    run_spread: float = 0.01
+    shared: float = 0.2
+    run_spread: float = 0.003
 
 
 def detectable(

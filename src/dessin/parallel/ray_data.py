@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import secrets
+import socket
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -17,6 +18,7 @@ import numpy as np
 from dessin.errors import DessinError
 from dessin.parallel.mapper import TOGETHER, Item, Made, processors
 from dessin.parallel.ray_connection import connected
+from dessin.parallel.ray_nodes import check_nodes, unfit
 
 _STORE_BYTES = 256 * 2**20
 # Small enough pieces that all workers have some.
@@ -46,6 +48,7 @@ class RayMapper:
         if not items:
             return
         with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
+            check_nodes(ray)
             workers, resources = _room(ray, self.gpu)
             size = max(1, min(together, len(items) // (workers * _PIECES_A_WORKER)))
             pieces = [
@@ -72,11 +75,17 @@ _fetched: dict[str, Callable[[Any], Any]] = {}
 
 def _apply(batch: dict[str, Any], name: str, reference: Sequence[Any]) -> dict[str, Any]:
     """What a worker does with a batch of pieces; `reference` leads to the function."""
-    if name not in _fetched:
-        _fetched.clear()
-        _fetched[name] = importlib.import_module("ray").get(reference[0])
     made = np.empty(len(batch["item"]), dtype=object)
-    made[:] = [_applied(_fetched[name], piece) for piece in batch["item"]]
+    try:
+        if name not in _fetched:
+            _fetched.clear()
+            _fetched[name] = importlib.import_module("ray").get(reference[0])
+    except Exception as error:
+        # Raised here, Ray Data would take it for its own and try again for ever.
+        problem = unfit(socket.gethostname(), error)
+        made[:] = [_Piece(piece.number, (), problem) for piece in batch["item"]]
+    else:
+        made[:] = [_applied(_fetched[name], piece) for piece in batch["item"]]
     return {"item": made}
 
 
@@ -90,14 +99,12 @@ def _applied(function: Callable[[Any], Any], piece: _Piece) -> _Piece:
     return _Piece(piece.number, tuple(values))
 
 
-def _room(ray: ModuleType, gpu: bool) -> tuple[int, dict[str, float]]:
+def _room(ray: ModuleType, gpu: bool) -> tuple[int, dict[str, int]]:
     """How many workers the cluster has room for, and what each takes."""
     total = ray.cluster_resources()
     if gpu and total.get("GPU", 0) >= 1:
         # A worker keeps its GPU, and the model on it, from one piece to the next.
         return int(total["GPU"]), {"num_gpus": 1, "num_cpus": 1, "max_calls": 0}
-    if total.get("CPU", 0) < 1:
-        raise DessinError("No node of the Ray cluster has a core to give.", do="Add a node to it.")
     return int(total["CPU"]), {"num_cpus": 1}
 
 
@@ -106,7 +113,7 @@ def _results(
     function: Callable[[Any], Any],
     pieces: Sequence[_Piece],
     workers: int,
-    resources: dict[str, float],
+    resources: dict[str, int],
 ) -> Generator[_Piece, None, None]:
     """What becomes of the pieces, in any order."""
     with warnings.catch_warnings():
@@ -129,7 +136,7 @@ def _results(
             for batch in batches:
                 yield from batch["item"]
     except ray.exceptions.RayError as error:
-        said = str(error).strip().splitlines()[0]
+        said = str(error).strip().splitlines()[-1]
         raise DessinError(
             f"The work on the Ray cluster ended: {type(error).__name__}: {said}.",
             do="Check the cluster with ray status, and give the same command again.",

@@ -7,7 +7,7 @@ training samples for a probe: what augmentation is to fine-tuning, at the price 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: M
     label = f"Features ({extractor.view}), {shape[0]:,} images"
     if mapper is None:
         ranges = _ranges(shape[0], extractor.batch_size)
-        blocks = map(extractor, ranges)
+        blocks: Iterable[Floats] = map(extractor, ranges)
     else:
         ranges = _ranges(shape[0], extractor.batch_size * _BATCHES_A_RANGE)
         blocks = mapper.map(_to_be_sent(extractor), ranges, together=1)

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from dessin.images.shards import StoredPixels
 from dessin.models.classifier import Classifier
+from dessin.models.torchvision_ops import import_timm
 from dessin.training.device import choose_device
 from dessin.training.folding import folded
 from dessin.training.views import VIEWS
+
+# A worker that is sent a model unpacks it right after importing this module, and timm must be ready then.
+import_timm()
 
 Floats = NDArray[np.float32]
 BATCH_SIZE = 32
