@@ -173,6 +173,14 @@ def test_a_file_that_changed_after_the_manifest_is_refused_and_nothing_is_cached
     assert cv2.getNumThreads() == threads
 
 
+def test_a_file_that_is_gone_is_no_unreadable_image(manifest, own_cache):
+    """A node of a cluster that lacks the images must not call them unreadable."""
+    (manifest.root / "b/1.png").unlink()
+    with pytest.raises(DessinError, match=r"b/1\.png was there before, and .* has no .*b/1\.png"):
+        scan_images(manifest)
+    assert not [path for path in own_cache.glob("scans/*") if path.is_dir()]
+
+
 def test_another_manifest_is_another_scan(manifest):
     scan_images(manifest)
     fewer = dataclasses.replace(manifest, rows=manifest.rows[1:])

@@ -46,7 +46,7 @@ QUICK = {
 def ray_here() -> None:
     """Without Ray the tests are skipped loudly, and in CI they fail."""
     if importlib.util.find_spec("ray") is None:
-        message = "Ray is not installed, so the executor was NOT tested (pip install 'dessin[ray]')."
+        message = "Ray is not installed, so the executor was NOT tested (pip install 'dessin[cluster]')."
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
