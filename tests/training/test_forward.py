@@ -82,5 +82,5 @@ def test_a_store_is_read_from_the_disk_in_one_file_or_in_shards(
 
 def test_a_node_without_the_store_says_so(store: PixelStore, tmp_path: Path) -> None:
     elsewhere = StoreOnDisk(tmp_path / "not mounted", store.pixels.shape, store.digest)
-    with pytest.raises(DessinError, match="does not see the pixel store .*not mounted"):
+    with pytest.raises(DessinError, match=r"does not see the pixel store .*not mounted"):
         _ = elsewhere.pixels

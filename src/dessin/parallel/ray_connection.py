@@ -106,7 +106,8 @@ def _import_ray() -> ModuleType:
         ray = importlib.import_module("ray")
     except ImportError:
         raise DessinError(
-            "Ray is not installed.", do="Install it with pip install 'dessin[cluster]', or use --executor local."
+            "Ray is not installed.",
+            do="Install it with pip install 'dessin[cluster]', or use --executor local.",
         ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
