@@ -81,10 +81,12 @@ def test_sigkill_then_resume_ends_with_the_same_bytes(
 def test_sigkill_from_outside_while_a_checkpoint_is_half_written(
     processes: ForkServerContext, unbroken: str, tmp_path: Path
 ) -> None:
-    process = processes.Process(target=in_a_process, args=(str(tmp_path), 1, False, 1))
+    # It stops itself in the middle of its fourth checkpoint, so that the moment cannot be missed.
+    stopped = (str(tmp_path), 1, False, 1, ("fsync", 17), None, signal.SIGSTOP)
+    process = processes.Process(target=in_a_process, args=stopped)
     process.start()
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("checkpoint/.step-00000003*.tmp/model.safetensors")):
+    while not list(tmp_path.glob("checkpoint/.step-*.tmp/model.safetensors")):
         assert time.monotonic() < deadline
         assert process.is_alive()
     process.kill()

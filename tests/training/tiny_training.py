@@ -164,8 +164,9 @@ def in_a_process(
     threads: int,
     die: tuple[str, int] | None = None,
     settings: dict[str, Any] | None = None,
+    sent: int = signal.SIGKILL,
 ) -> None:
-    """Train and write what it came to; with `die`, SIGKILL oneself at the n-th call of that function."""
+    """Train and write what it came to; with `die`, send itself a signal at the n-th call of that function."""
     torch.set_num_threads(threads)
     if die is not None:
         name, nth = die
@@ -176,7 +177,7 @@ def in_a_process(
             nonlocal calls
             calls += 1
             if calls == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), sent)
             return original(*args, **kwargs)
 
         setattr(module, name, counted)
