@@ -21,7 +21,7 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
     if p_holm < ALPHA:
         verdict: Verdict = "better" if estimate.value > 0 else "worse"
         size = f"{verdict} by {100 * abs(estimate.value):.1f} points"
-        return verdict, f"{size} ({points(estimate)}, p {written_p(p_holm)}){tail}"
+        return verdict, f"{size} ({points(estimate)}, {_equation(p_holm)}){tail}"
     bound = max(abs(estimate.low), abs(estimate.high))
     if bound <= matters:
         return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
@@ -38,8 +38,13 @@ def points(estimate: Estimate) -> str:
 
 
 def written_p(p: float) -> str:
-    """`= 0.031`, or `< 0.001`; never rounded across the 5% that verdicts use."""
+    """`0.031`, or `< 0.001`; never rounded across the 5% that verdicts use."""
     if p < 0.001:
         return "< 0.001"
     text = f"{p:.2g}"
-    return f"= {p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else f"= {text}"
+    return f"{p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else text
+
+
+def _equation(p: float) -> str:
+    text = written_p(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
