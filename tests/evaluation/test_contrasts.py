@@ -10,7 +10,7 @@ from study_worlds import World
 
 from dessin.evaluation.contrasts import Outcomes, contrast, two_models
 from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.verdicts import judge
+from dessin.evaluation.verdicts import judge, what_is_seen
 
 WORLD = World(photos=60, drawings=4, effect=0.1)
 LEVEL = {"level 1": 1.0, "level 0": -1.0}
@@ -181,3 +181,8 @@ def test_verdicts_follow_from_the_interval() -> None:
     bound = max(abs(calm.difference.low), abs(calm.difference.high))
     assert judge(calm, 0.5, matters=bound + 1e-9)[0] == "no difference"
     assert judge(calm, 0.5, matters=bound - 1e-9)[0] == "cannot tell"
+
+
+def test_a_design_that_sees_nothing_says_so_in_words() -> None:
+    assert what_is_seen(0.021) == "this design finds 2.1 points or more in 80 of 100 studies"
+    assert "next to nothing" in what_is_seen(1.0)

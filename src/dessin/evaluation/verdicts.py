@@ -9,6 +9,7 @@ from dessin.evaluation.intervals import Estimate
 
 Verdict = Literal["better", "worse", "no difference", "cannot tell"]
 ALPHA = 0.05
+_NEXT_TO_NOTHING = 0.5
 LUCK = "; this is about these trained models: with one run each, the luck of a training is not in it"
 
 
@@ -25,11 +26,15 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
     bound = max(abs(estimate.low), abs(estimate.high))
     if bound <= matters:
         return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
-    seen = 100 * result.detectable(comparisons)
-    return "cannot tell", (
-        f"cannot tell: {points(estimate)} points; this design finds {seen:.1f} points or more in 80 of 100 "
-        f"studies{tail}"
-    )
+    sees = what_is_seen(result.detectable(comparisons))
+    return "cannot tell", f"cannot tell: {points(estimate)} points; {sees}{tail}"
+
+
+def what_is_seen(detectable: float) -> str:
+    """What a design can see, in words; a difference of half of everything is as good as nothing."""
+    if detectable >= _NEXT_TO_NOTHING:
+        return "with so few pairs of runs this design sees next to nothing"
+    return f"this design finds {100 * detectable:.1f} points or more in 80 of 100 studies"
 
 
 def points(estimate: Estimate) -> str:

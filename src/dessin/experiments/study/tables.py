@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.evaluation.verdicts import points
+from dessin.evaluation.verdicts import points, what_is_seen
 from dessin.experiments.record import Result
 from dessin.experiments.study.folder import ended_job
 from dessin.experiments.study.records import Comparison, LevelResult, StudyRecord, StudyResults
@@ -67,10 +67,8 @@ def points_of(comparison: Comparison) -> str:
 def _seen(study: StudyRecord, results: StudyResults) -> list[str]:
     if results.detectable_after is None:
         return []
-    seen, expected = (100 * value for value in (results.detectable_after, study.detectable_before))
-    return [
-        f"  this design finds {seen:.1f} points or more in 80 of 100 studies ({expected:.1f} expected before)"
-    ]
+    expected = f"{100 * study.detectable_before:.1f} expected before"
+    return [f"  {what_is_seen(results.detectable_after)} ({expected})"]
 
 
 def _interval(result: Result | None) -> str:
