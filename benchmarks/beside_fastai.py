@@ -161,13 +161,14 @@ def _declare_missing_ops() -> None:
     import importlib.util
 
     import torch
+    from torch.library import Library
 
     folder = Path(importlib.util.find_spec("torchvision").submodule_search_locations[0])  # type: ignore[union-attr, index]
     try:
         torch.ops.load_library(str(next(folder.glob("_C*.so"))))
     except OSError:
         global library
-        library = torch.library.Library("torchvision", "DEF")
+        library = Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
