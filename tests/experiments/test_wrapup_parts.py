@@ -158,22 +158,38 @@ def test_a_forest_keeps_order_and_proportion() -> None:
         [comparison(name, "better", value) for name, value in (("a", -0.05), ("b", 0.0), ("c", 0.05))], 0.02
     )
     assert forest is not None
-    a, b, c = forest.rows
-    assert b.at == pytest.approx(forest.zero)
+    plot = forest.plot
+    a, b, c = plot.rows
+    assert b.at == pytest.approx(plot.line)
     assert b.at - a.at == pytest.approx(c.at - b.at, abs=0.01)
-    assert forest.band + forest.band_width / 2 == pytest.approx(forest.zero, abs=0.01)
-    for row in forest.rows:
+    assert plot.band is not None
+    assert plot.band + plot.band_width / 2 == pytest.approx(plot.line, abs=0.01)
+    for row in plot.rows:
         assert 0 <= row.start <= row.at <= row.start + row.width <= 100
-    zero = next(tick for tick in forest.ticks if tick.label == "0.0")
-    assert zero.at == pytest.approx(forest.zero)
-    assert 3 <= len(forest.ticks) <= 7
+    zero = next(tick for tick in plot.ticks if tick.label == "0.0")
+    assert zero.at == pytest.approx(plot.line)
+    assert 3 <= len(plot.ticks) <= 7
     assert draw_forest([], 0.02) is None
 
 
 def test_the_band_and_the_line_are_in_sight_when_every_level_is_far_worse() -> None:
     forest = draw_forest([comparison("a", "worse", -0.4)], 0.02)
     assert forest is not None
-    assert 0 < forest.band < forest.zero < forest.band + forest.band_width < 100
+    band, line = forest.plot.band, forest.plot.line
+    assert band is not None
+    assert line is not None
+    assert 0 < band < line < band + forest.plot.band_width < 100
+
+
+def test_a_forest_says_what_its_rows_are_against_where_that_is_one_thing() -> None:
+    same = draw_forest([comparison("a", "better"), comparison("b", "worse")], 0.02)
+    assert same is not None
+    assert same.against == "base"
+    assert [row.dot.note for row in same.plot.rows] == ["", ""]
+    other = draw_forest([comparison("a", "better"), comparison("b", "worse", against="c")], 0.02)
+    assert other is not None
+    assert other.against == ""
+    assert [row.dot.note for row in other.plot.rows] == ["against base", "against c"]
 
 
 def test_numbers_in_words() -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
-from dessin.training.features import VIEWS, extract_features
+from dessin.training.features import extract_features
+from dessin.training.views import VIEWS
 
 TINY = "test_resnet"
 ROWS = np.arange(10)

@@ -1,15 +1,18 @@
-"""A classifier's probabilities for rows of a pixel store."""
+"""A classifier's probabilities for rows of a pixel store, seen in one view or in the mean of several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dessin.progress import track
 from dessin.training.data import PixelSource
+from dessin.training.views import PLAIN, VIEWS
 
 if TYPE_CHECKING:
     from dessin.images.store import PixelStore
@@ -25,6 +28,7 @@ def predict_rows(
     *,
     device: torch.device,
     temperature: float = 1.0,
+    views: Sequence[str] = PLAIN,
     label: str = "Predicting",
 ) -> NDArray[np.float32]:
     """Probabilities (n, C) float32 of the store's `rows` (n,), in evaluation mode and float32 arithmetic."""
@@ -32,11 +36,31 @@ def predict_rows(
     classifier.to(device).eval()
     starts = range(0, len(rows), BATCH)
     parts = []
-    with torch.inference_mode():
-        for start in track(starts, len(starts), label):
-            pixels, _background = source.gather(rows[start : start + BATCH])
-            logits = classifier(pixels).float() / temperature
-            parts.append(torch.softmax(logits, dim=1).cpu().numpy())
+    for start in track(starts, len(starts), label):
+        pixels, background = source.gather(rows[start : start + BATCH])
+        answer = look(classifier, pixels, background, temperature=temperature, views=views)
+        parts.append(answer.cpu().numpy())
     if not parts:
         return np.zeros((0, classifier.head.out_features), dtype=np.float32)
     return np.concatenate(parts).astype(np.float32)
+
+
+def look(
+    classifier: Classifier,
+    pixels: Tensor,
+    background: Tensor,
+    *,
+    temperature: float = 1.0,
+    views: Sequence[str] = PLAIN,
+) -> Tensor:
+    """The mean probabilities (N, C) float32 over views of pixels (N, channels, S, S) uint8.
+
+    `background` (N, channels) uint8 fills what a view looks at beyond the picture. In views that change
+    nothing of a drawing the mean is the plain answer itself.
+    """
+    with torch.inference_mode():
+        total = torch.zeros((), device=pixels.device)
+        for view in views:
+            logits = classifier(VIEWS[view](pixels, background)).float() / temperature
+            total = total + torch.softmax(logits, dim=1)
+        return total / len(views)

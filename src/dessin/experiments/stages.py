@@ -290,7 +290,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
     image, info = job.plan.recipe.image, job.info
     return BundleCard(
         classes=job.plan.classes,
-        names={label: job.inputs.manifest.names[label] for label in job.plan.classes},
+        names={label: job.inputs.manifest.names.get(label, label) for label in job.plan.classes},
         backbone=job.plan.recipe.model.backbone,
         image=BundleImage(
             **image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked
 from dessin.images.store import PixelStore, StoreOnDisk
 from dessin.models.classifier import Classifier
 from dessin.parallel.mapper import Mapper
 from dessin.progress import track
 from dessin.training.forward import BATCH_SIZE, Extractor, FeatureStore, Floats
-from dessin.training.views import VIEWS
+from dessin.training.views import check_views
 
 _VERSION = 2
 # What a worker elsewhere gets at a time, a few megabytes of features.
@@ -49,9 +49,7 @@ def extract_features(
     Raises:
         DessinError: an unknown view, or a worker that does not see the store's folder.
     """
-    for view in views:
-        if view not in VIEWS:
-            raise unknown("view", view, VIEWS)
+    check_views(views)
     weights = weights_digest or _body_digest(classifier)
     normalisation = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
     key = digest_of([_VERSION, weights, classifier.backbone, normalisation, store.digest])

@@ -1,13 +1,15 @@
-"""Views: fixed ways of looking at every image, each one more training sample for a probe."""
+"""Views: fixed ways of looking at an image, each a sample for a probe or a look at test time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from dessin.errors import DessinError, unknown
 
 View = Callable[[Tensor, Tensor], Tensor]
 
@@ -38,3 +40,21 @@ VIEWS: dict[str, View] = {
     "smaller": _moved(scale=0.85),
     "larger": _moved(scale=1.15),
 }
+
+PLAIN = ("identity",)
+
+
+def check_views(views: Sequence[str]) -> tuple[str, ...]:
+    """The views as they are.
+
+    Raises:
+        DessinError: an unknown name (the nearest is named), none at all, or one named twice.
+    """
+    for view in views:
+        if view not in VIEWS:
+            raise unknown("view", view, VIEWS)
+    if not views or len(set(views)) < len(views):
+        raise DessinError(
+            f"The views are {', '.join(views) or 'none'}.", allowed="At least one, and each only once."
+        )
+    return tuple(views)

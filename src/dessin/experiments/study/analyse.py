@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.evaluation.contrasts import Contrast, Outcomes, contrast
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
+from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.paired_tests import holm, mcnemar
 from dessin.evaluation.verdicts import judge
 from dessin.experiments.record import Result, now
 from dessin.experiments.study.answers import SMALLEST_PROBABILITY, Answers, read_answers
+from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.folder import ended_job, read_study_record
 from dessin.experiments.study.plan import Question, questions
 from dessin.experiments.study.records import (
@@ -79,24 +80,14 @@ def _comparison(
     planned = len(study.seeds) * len(study.folds)
     if result.cells < planned:
         text += f"; only {result.cells} of {planned} pairs of runs are there"
-    return Comparison(
-        name=question.name,
-        against=question.against,
-        cells=result.cells,
-        images=result.images,
-        difference=_result(result.difference),
-        by_image=_result(result.by_image),
-        by_seed=_result(result.by_seed) if result.by_seed else None,
-        by_fold=_result(result.by_fold) if result.by_fold else None,
-        seed_differences=result.seed_differences,
-        sign_flip_p=result.sign_flip_p,
-        mcnemar=_mcnemar(question, outcomes),
-        p=result.p,
+    return comparison_of(
+        question.name,
+        question.against,
+        result,
+        (verdict, text),
         p_holm=p_holm,
-        detectable=result.detectable(count),
-        scope=result.scope,
-        verdict=verdict,
-        verdict_text=text,
+        comparisons=count,
+        mcnemar=_mcnemar(question, outcomes),
     )
 
 
@@ -141,7 +132,7 @@ def _mean(values: NDArray[np.float64], outcomes: Outcomes, bounds: tuple[float, 
     if not there.any():
         return None
     per_image = np.nanmean(values[:, there], axis=0)
-    return _result(bootstrap_mean(per_image, outcomes.groups[there], bounds=bounds))
+    return recorded(bootstrap_mean(per_image, outcomes.groups[there], bounds=bounds))
 
 
 def _summary(
@@ -152,7 +143,3 @@ def _summary(
     if missing:
         sentences.append(f"{len(missing)} of {len(study.jobs)} runs are missing.")
     return " ".join(sentences)
-
-
-def _result(estimate: Estimate) -> Result:
-    return Result(**estimate.__dict__)

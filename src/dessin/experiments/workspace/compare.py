@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.intervals import Estimate
 from dessin.evaluation.paired_tests import holm, mcnemar
 from dessin.evaluation.verdicts import judge
-from dessin.experiments.record import Result, SetName
+from dessin.experiments.record import SetName
+from dessin.experiments.study.comparison import comparison_of
 from dessin.experiments.study.records import Comparison, McNemar
 from dessin.experiments.workspace.compare_page import comparison_page
 from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
@@ -131,29 +131,16 @@ def _comparison(
 ) -> Comparison:
     # Whose luck is not in the numbers is said once for all of them, in a caution.
     words = replace(contrast, scope="recipes")
-    verdict, text = judge(words, p_holm, matters, comparisons=comparisons)
     alone, base_alone, p = exact
-    return Comparison(
-        name=run.name,
-        against=base.name,
-        cells=contrast.cells,
-        images=contrast.images,
-        difference=_result(contrast.difference),
-        by_image=_result(contrast.by_image),
-        seed_differences=contrast.seed_differences,
-        sign_flip_p=contrast.sign_flip_p,
-        mcnemar=(McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p),),
-        p=contrast.p,
+    return comparison_of(
+        run.name,
+        base.name,
+        contrast,
+        judge(words, p_holm, matters, comparisons=comparisons),
         p_holm=p_holm,
-        detectable=contrast.detectable(comparisons),
-        scope=contrast.scope,
-        verdict=verdict,
-        verdict_text=text,
+        comparisons=comparisons,
+        mcnemar=[McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)],
     )
-
-
-def _result(estimate: Estimate) -> Result:
-    return Result(**estimate.__dict__)
 
 
 def _cautions(joined: Joined, set_name: SetName, found: Sequence[Difference]) -> tuple[str, ...]:

@@ -89,19 +89,37 @@ def _load(name: str, folder: Path, set_name: SetName) -> Measured:
             f"{folder} is a study, whose levels are compared over seeds and folds by dessin study.",
             do=f"Use dessin report {folder} --out report.html, or name runs below {folder / 'runs'}.",
         )
+    record = finished_record(folder)
+    if set_name not in record.results:
+        raise _unmeasured(folder, record, set_name)
+    split = own_split(folder, record)
+    predictions = own_predictions(folder, record, split, set_name)
+    return Measured(name, folder, record, split, predictions)
+
+
+def finished_record(folder: Path) -> RunRecord:
+    """The record of a run folder; a run that is not finished is refused."""
     record = read_record(folder)
     if record.status != "finished":
         raise DessinError(
             f"The run {folder} is {record.status}, so it has no results.",
             do=f"Finish it with dessin train --resume {folder}, or leave it out.",
         )
-    if set_name not in record.results:
-        raise _unmeasured(folder, record, set_name)
+    return record
+
+
+def own_split(folder: Path, record: RunRecord) -> Split:
+    """A run's copy of its split; one that the run was not made with is refused."""
     split = read_split(folder / SPLIT_FILE)
     if split.digest != record.digests.split:
         raise DessinError(
             f"{folder / SPLIT_FILE} is not the split that the run was made with.", do="Restore it."
         )
+    return split
+
+
+def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: SetName) -> Predictions:
+    """A run's predictions of one set of images, which must be those that its split and its record say."""
     predictions = read_predictions(folder / set_name)
     # A group is whole on one side of its split. So where runs measured the very same images, and each of them
     # all of its side, none trained on one of these or on a drawing that belongs with one.
@@ -117,7 +135,7 @@ def _load(name: str, folder: Path, set_name: SetName) -> Measured:
             f"The predictions in {folder / set_name} are right in {share:.2%}; the record says {said:.2%}.",
             do=f"Evaluate the run again with dessin evaluate {folder} --out OUT.",
         )
-    return Measured(name, folder, record, split, predictions)
+    return predictions
 
 
 def _images_of(split: Split, record: RunRecord, set_name: SetName) -> set[str]:

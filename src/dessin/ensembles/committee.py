@@ -1,0 +1,140 @@
+"""A committee on disk: `committee.json`, and the bundles that it names below the same folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from dessin.ensembles.tree import Node, leaves
+from dessin.errors import DessinError
+from dessin.files import atomic_path, read_json, write_json
+from dessin.images.paths import image_path
+from dessin.models.bundle import Bundle, load_bundle, read_card
+from dessin.models.card import CARD_FILE, WEIGHTS_FILE, Digest
+from dessin.schema import Section, validated
+from dessin.training.views import PLAIN, check_views
+
+COMMITTEE_FILE = "committee.json"
+FORMAT = 1
+
+
+Views = Annotated[tuple[str, ...], AfterValidator(check_views)]
+
+
+class Committee(Section):
+    """Several bundles that answer as one.
+
+    `classes` are the labels in the order of its answers; `names` gives them for people. Every bundle looks at
+    an image in all `views`, and its mean probability counts. `temperature` and `threshold` act as in a
+    bundle's card, on what the tree gives. `weights` has the digest of each bundle's weights.
+    """
+
+    format: int = FORMAT
+    name: str
+    classes: tuple[str, ...] = Field(min_length=2)
+    names: dict[str, str] = Field(default_factory=dict)
+    root: Node
+    views: Views = PLAIN
+    temperature: float = Field(1.0, gt=0.0, allow_inf_nan=False)
+    threshold: float = Field(0.0, ge=0.0, le=1.0)
+    weights: dict[str, Digest] = Field(default_factory=dict)
+    digests: dict[str, Digest] = Field(default_factory=dict)
+    provenance: dict[str, str] = Field(default_factory=dict)
+    licence: str
+
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        """The paths of its bundles, once each."""
+        return leaves(self.root)
+
+
+@dataclass(frozen=True)
+class LoadedCommittee:
+    """A committee with its bundles by path, all on the CPU and in evaluation mode."""
+
+    committee: Committee
+    bundles: Mapping[str, Bundle]
+
+
+def save_committee(folder: Path, committee: Committee, bundles: Mapping[str, Path]) -> Committee:
+    """Write a new committee folder with a copy of each bundle: path in the committee → bundle folder.
+
+    Returns the committee with the digests of its weights. The folder appears whole or not at all.
+
+    Raises:
+        DessinError: the folder exists, a bundle is missing or damaged.
+    """
+    if folder.exists():
+        raise DessinError(f"{folder} already exists.", do="Choose another folder.")
+    committee = _with_weights(committee, bundles)
+    with atomic_path(folder) as temporary:
+        for name, source in bundles.items():
+            place = image_path(temporary, name)
+            place.mkdir(parents=True)
+            for file in (CARD_FILE, WEIGHTS_FILE):
+                shutil.copyfile(source / file, place / file)
+        write_json(temporary / COMMITTEE_FILE, committee.model_dump(mode="json"))
+    return committee
+
+
+def write_committee(folder: Path, committee: Committee) -> Committee:
+    """Write `committee.json` beside bundles that lie below the folder already; returns what was written."""
+    bundles = {name: image_path(folder, name) for name in committee.bundles}
+    committee = _with_weights(committee, bundles)
+    write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
+    return committee
+
+
+def read_committee(folder: Path) -> Committee:
+    """The committee of a folder, without its bundles.
+
+    Raises:
+        DessinError: none there, a newer format, or a wrong key.
+    """
+    path = folder / COMMITTEE_FILE
+    if not path.is_file():
+        raise DessinError(f"{folder} is not a committee: it has no {COMMITTEE_FILE}.", do="Check the path.")
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise DessinError(f"{path} is not a committee.", do="Make it anew.")
+    version = values.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise DessinError(
+            f"{path} has format {version}.",
+            allowed=f"This version of dessin reads up to format {FORMAT}.",
+            do="Update dessin.",
+        )
+    return validated(Committee, values, str(path))
+
+
+def load_committee(folder: Path) -> LoadedCommittee:
+    """A committee with its bundles.
+
+    Raises:
+        DessinError: as `read_committee`; a bundle outside the folder, a missing, damaged or exchanged one.
+    """
+    committee = read_committee(folder)
+    bundles = {}
+    for name in committee.bundles:
+        bundle = load_bundle(image_path(folder, name))
+        if bundle.card.digests["weights"] != committee.weights.get(name):
+            raise DessinError(
+                f"The bundle {name} in {folder} is not the one that the committee was made of.",
+                do="Copy the committee again, whole.",
+            )
+        bundles[name] = bundle
+    return LoadedCommittee(committee, bundles)
+
+
+def _with_weights(committee: Committee, bundles: Mapping[str, Path]) -> Committee:
+    """The committee with the digests of its bundles' weights, which must be just those that it names."""
+    if set(bundles) != set(committee.bundles):
+        strange = sorted(set(bundles) ^ set(committee.bundles))
+        raise DessinError(f"The committee and its bundles do not agree: {strange[0]} is only in one of them.")
+    weights = {name: read_card(folder).digests["weights"] for name, folder in bundles.items()}
+    return committee.model_copy(update={"weights": weights})

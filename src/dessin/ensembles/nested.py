@@ -1,0 +1,140 @@
+"""What a rule of choosing members gains on images that it did not choose by, beside the naive figure.
+
+The images are parted; for each part a rule chooses by all the others, and its choice answers the part. What
+choosing and measuring on the same images adds is the optimism (Cawley and Talbot, "On over-fitting in model
+selection and subsequent selection bias in performance evaluation", JMLR 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.ensembles.rules import RULES, Choice, Rule, TableRule, apply_choice, choose_by_all
+from dessin.ensembles.table import MemberTable, Rows
+from dessin.errors import DessinError
+from dessin.evaluation.contrasts import Contrast, two_models
+from dessin.evaluation.intervals import Estimate, bootstrap_mean, group_index
+from dessin.progress import track
+from dessin.randomness import image_keys, permutation
+
+BASELINE = "best single"
+_PARTS = 5
+_FEWEST_FOLDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class RuleResult:
+    """One rule, measured.
+
+    Attributes:
+        choice: made on all images: what a committee is built of.
+        naive: its accuracy on the images that it was chosen by.
+        nested: the accuracy on images that the choices (`fold_choices`, one a part) were not made by.
+        optimism: naive minus nested, paired by image; exactly 0 for a rule that learns nothing.
+        gain: nested accuracy minus that of the best single member, chosen in the same way.
+        nested_probabilities: (N, C) float32.
+    """
+
+    name: str
+    choice: Choice
+    naive: Estimate
+    nested: Estimate
+    optimism: Estimate
+    gain: Contrast
+    nested_probabilities: NDArray[np.float32]
+    fold_choices: tuple[Choice, ...]
+
+
+def compare_rules(
+    table: MemberTable, *, rules: Mapping[str, Rule] = RULES, seed: int = 0
+) -> tuple[RuleResult, ...]:
+    """Every rule with its naive and its nested accuracy; intervals resample whole groups.
+
+    Raises:
+        DessinError: all images are in one group, so that none can be kept apart.
+        ValueError: no rule named "best single".
+    """
+    if BASELINE not in rules:
+        raise ValueError(f'the rules {", ".join(rules)} lack "{BASELINE}", that gains are measured against')
+    everything = table.every_row
+    chosen = choose_by_all(table, everything, rules, seed)
+    fold_choices: dict[str, list[Choice]] = {name: [] for name in rules}
+    nested = {name: np.zeros((len(everything), len(table.classes)), dtype=np.float32) for name in rules}
+    parts = outer_parts(table, seed)
+    for inside in track(parts, len(parts), "Choosing members"):
+        outside = np.setdiff1d(everything, inside)
+        for name, choice in choose_by_all(table, outside, rules, seed).items():
+            fold_choices[name].append(choice)
+            nested[name][inside] = apply_choice(table, inside, choice)
+    right = {name: nested[name].argmax(axis=1) == table.targets for name in rules}
+    return tuple(
+        _result(table, name, rule, chosen[name], nested[name], right, tuple(fold_choices[name]), seed)
+        for name, rule in rules.items()
+    )
+
+
+def outer_parts(table: MemberTable, seed: int = 0) -> tuple[Rows, ...]:
+    """The rows of each part: of a fold, or of one of five parts of whole groups where folds are too few.
+
+    Parts are dealt by the names of images and the seed; which images come first does not matter.
+
+    Raises:
+        DessinError: all images are in one group.
+    """
+    part_of = table.folds if len(np.unique(table.folds)) >= _FEWEST_FOLDS else _dealt(table, seed)
+    return tuple(np.flatnonzero(part_of == part) for part in np.unique(part_of))
+
+
+def _dealt(table: MemberTable, seed: int) -> NDArray[np.int64]:
+    """The part of each image, (N,): the largest groups first, each into the part with the fewest images."""
+    index = group_index(table.groups)
+    sizes = np.bincount(index)
+    if len(sizes) < 2:
+        raise DessinError(
+            "All images are in one group, so no part of them can be kept apart to measure a choice.",
+            do="Join members on more images, or on folds.",
+        )
+    # The first image by name stands for its group, since groups of one have no name of their own.
+    by_name = np.array(sorted(range(len(index)), key=lambda image: table.image_ids[image]))
+    leader = by_name[np.unique(index[by_name], return_index=True)[1]]
+    order = permutation(seed, "outer parts", 0, image_keys([table.image_ids[image] for image in leader]))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled = np.zeros(min(_PARTS, len(sizes)), dtype=np.int64)
+    part_of = np.empty(len(sizes), dtype=np.int64)
+    for group in order:
+        part_of[group] = filled.argmin()
+        filled[part_of[group]] += sizes[group]
+    return part_of[index]
+
+
+def _result(
+    table: MemberTable,
+    name: str,
+    rule: Rule,
+    choice: Choice,
+    nested: NDArray[np.float32],
+    right: Mapping[str, NDArray[np.bool_]],
+    fold_choices: tuple[Choice, ...],
+    seed: int,
+) -> RuleResult:
+    rows = table.every_row
+    # As float32, like every file of predictions, so that files measured later give the same figures.
+    naive = apply_choice(table, rows, choice).astype(np.float32).argmax(axis=1) == table.targets
+    unseen = right[name]
+    optimism = two_models(naive, unseen, table.groups, seed=seed).by_image
+    if isinstance(rule, TableRule) and not rule.learns:
+        optimism = Estimate(0.0, 0.0, 0.0, len(rows), "nothing is chosen")
+    return RuleResult(
+        name=name,
+        choice=choice,
+        naive=bootstrap_mean(naive, table.groups, seed=seed),
+        nested=bootstrap_mean(unseen, table.groups, seed=seed),
+        optimism=optimism,
+        gain=two_models(unseen, right[BASELINE], table.groups, seed=seed),
+        nested_probabilities=nested,
+        fold_choices=fold_choices,
+    )

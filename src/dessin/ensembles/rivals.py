@@ -1,0 +1,141 @@
+"""A table of answers reduced, without any loss, to what can decide whether a soft vote is right.
+
+Only a class that beats the true one in some member can beat it in a weighted mean: the rivals of an image.
+Kept is how far each rival leads the true class in each member. An image without rivals is right, one with a
+rival ahead in every member is wrong, whatever the weights: both are taken out. Of the rivals of an image at
+most a number are kept; the rest enter as one bound, the highest of them in each member. Where that bound
+leaves a vote open, the whole rows of the image are read and added up.
+
+Leads are float64 differences of float32 probabilities, so sums are exact down to about 1e-14.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.ensembles.table import MemberTable, Rows
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+_LEAD_BYTES = 1 << 30
+_MOST_RIVALS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Rivals:
+    """What M members say about n images, as far as it can decide a soft vote; P pairs of image and rival.
+
+    Attributes:
+        rows: (n,) the table's rows that were read, and no others.
+        own: (M, n) float32, the probabilities of the true classes.
+        right: (M, n), which member alone is right.
+        lead: (P, M) float64, the rival's probability minus the true class's; pairs are sorted by image.
+        image: (P,) each pair's image, as a place in `rows`.
+        first: (P,) the rival's number is lower, so that it wins a tie.
+        bound: (P,) the pair stands for all rivals that were left out: their highest in each member.
+        low, high: (P,) float64, the least and the greatest lead of any member.
+        lost: how many images every vote has wrong; they have no pairs, as those that every vote has right.
+    """
+
+    table: MemberTable
+    rows: Rows
+    own: NDArray[np.float32]
+    right: Flags
+    lead: Floats
+    image: NDArray[np.int64]
+    first: Flags
+    bound: Flags
+    low: Floats
+    high: Floats
+    lost: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The rivals of one block of images; `image` counts within the block."""
+
+    own: NDArray[np.float32]
+    right: Flags
+    lead: Floats
+    image: NDArray[np.int64]
+    first: Flags
+    bound: Flags
+    lost: int
+
+
+def find_rivals(table: MemberTable, rows: Rows, *, most: int | None = None) -> Rivals:
+    """Read the given rows (n,) once, in blocks, and keep at most `most` rivals an image.
+
+    By default as many as fit into a gigabyte, 64 at most. The result of any vote does not depend on it.
+    """
+    if not len(rows):
+        raise ValueError("no image to choose members by")
+    if most is None:
+        most = min(_MOST_RIVALS, max(4, _LEAD_BYTES // (8 * table.members * len(rows))))
+    limit = most
+    parts = list(table.over_blocks(rows, lambda block: _reduce(table, block, limit)))
+    sizes = [part.own.shape[1] for part in parts]
+    starts = np.repeat(np.cumsum([0, *sizes[:-1]]), [len(part.image) for part in parts])
+    lead = np.concatenate([part.lead for part in parts])
+    return Rivals(
+        table=table,
+        rows=rows,
+        own=np.concatenate([part.own for part in parts], axis=1),
+        right=np.concatenate([part.right for part in parts], axis=1),
+        lead=lead,
+        image=np.concatenate([part.image for part in parts]) + starts,
+        first=np.concatenate([part.first for part in parts]),
+        bound=np.concatenate([part.bound for part in parts]),
+        low=lead.min(axis=1),
+        high=lead.max(axis=1),
+        lost=sum(part.lost for part in parts),
+    )
+
+
+def _reduce(table: MemberTable, rows: Rows, most: int) -> _Part:
+    block = table.read(rows)
+    target = table.targets[rows]
+    images = np.arange(len(rows))
+    own = block[:, images, target]
+    right = block.argmax(axis=2) == target
+    # The sign of a float32 difference is exact, and only signs and an order of rivals are taken from these.
+    gap = block - own[:, :, None]
+    before = np.arange(block.shape[2]) < target[:, None]
+    low, high = gap.min(axis=0), gap.max(axis=0)
+    rival = (high > 0) | ((high == 0) & before)
+    ahead = (low > 0) | ((low == 0) & before)
+    rival[images, target] = ahead[images, target] = False
+    lost = ahead.any(axis=1)
+    rival[lost] = False
+    kept = _nearest(rival, high, most)
+    image, label = np.nonzero(kept)
+    lead = block[:, image, label].astype(np.float64) - own[:, image]
+    first = before[image, label]
+    left = rival & ~kept
+    more = np.flatnonzero(left.any(axis=1))
+    highest = np.where(left[more], block[:, more], -np.inf).max(axis=2)
+    rest = highest.astype(np.float64) - own[:, more]
+    order = np.argsort(np.concatenate([image, more]), kind="stable")
+    return _Part(
+        own=own,
+        right=right,
+        lead=np.concatenate([lead, rest], axis=1).T[order],
+        image=np.concatenate([image, more])[order],
+        first=np.concatenate([first, np.ones(len(more), dtype=bool)])[order],
+        bound=np.concatenate([np.zeros(len(image), dtype=bool), np.ones(len(more), dtype=bool)])[order],
+        lost=int(lost.sum()),
+    )
+
+
+def _nearest(rival: Flags, high: NDArray[np.float32], most: int) -> Flags:
+    """The `most` rivals of each image that some member puts furthest ahead."""
+    if rival.shape[1] <= most or int(rival.sum(axis=1).max()) <= most:
+        return rival
+    score = np.where(rival, high, -np.inf)
+    chosen = np.argpartition(-score, most, axis=1)[:, :most]
+    kept = np.zeros_like(rival)
+    np.put_along_axis(kept, chosen, True, axis=1)
+    return kept & rival

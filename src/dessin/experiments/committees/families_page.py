@@ -1,0 +1,107 @@
+"""The page beside `families.csv`: the families, their share of the errors, and what they could pay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.ensembles.confusion_clusters import soft_confusion
+from dessin.ensembles.families import FamilyMap
+from dessin.ensembles.family_proposals import Proposal
+from dessin.ensembles.potential import Potential
+from dessin.evaluation.intervals import Estimate
+from dessin.experiments.wrapup.words import signed
+from dessin.html.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
+from dessin.html.render import render_page
+
+
+@dataclass(frozen=True, eq=False)
+class FamiliesView:
+    """What the page says, in words and numbers; `model` names the generalist."""
+
+    model: str
+    proposal: Proposal
+    potential: Potential
+    verdict: str
+    cautions: tuple[str, ...]
+    names: Mapping[str, str]
+
+
+def families_page(
+    view: FamiliesView, probabilities: NDArray[Any], targets: NDArray[np.int64], classes: Sequence[str]
+) -> str:
+    """`families.html`, whole: nothing is loaded from outside and every name is escaped."""
+    errors = max(1, sum(row.errors for row in view.potential.families))
+    return render_page(
+        "dessin.experiments.committees",
+        "families.html",
+        title=f"Families of {len(classes)} classes",
+        view=view,
+        potential=view.potential,
+        errors=errors,
+        classes=classes,
+        confusion=_confusion(soft_confusion(probabilities, targets), view.proposal.families, classes),
+        modularity=_modularity(view.proposal),
+        share=share_of,
+        points=points_of,
+    )
+
+
+def share_of(estimate: Estimate) -> str:
+    """`38.8% [34.4, 43.7]`."""
+    return f"{estimate.value:.1%} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def points_of(estimate: Estimate) -> str:
+    """`+2.1 [−0.4, +4.6]`."""
+    return f"{signed(estimate.value)} [{signed(estimate.low)}, {signed(estimate.high)}]"
+
+
+def _confusion(mean: NDArray[np.float64], families: FamilyMap, classes: Sequence[str]) -> str:
+    """Classes by classes, family by family: how much probability images of a row give to a column."""
+    number = families.numbers(classes)
+    sizes = np.bincount(number)
+    order = np.lexsort((np.arange(len(classes)), number, -sizes[number]))
+    sorted_mean = mean[np.ix_(order, order)].copy()
+    np.fill_diagonal(sorted_mean, 0.0)
+    figure, axes = new_figure(5.6, 5.4)
+    axes.grid(False)
+    # Square roots, or a few pairs of classes would be all that is seen.
+    axes.imshow(np.sqrt(sorted_mean), cmap=_ramp(), interpolation="nearest", aspect="equal")
+    for edge in np.flatnonzero(np.diff(number[order])) + 0.5:
+        axes.axhline(edge, color=MUTED, linewidth=0.5)
+        axes.axvline(edge, color=MUTED, linewidth=0.5)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("named as")
+    axes.set_ylabel("images of")
+    return figure_data_uri(figure)
+
+
+def _ramp() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("house", ["#ffffff", ACCENT, INK])
+
+
+def _modularity(proposal: Proposal) -> str:
+    """How good each number of families is; empty where families were not cut from confusions."""
+    if not len(proposal.modularity):
+        return ""
+    values, chosen = proposal.modularity, len(proposal.families.names)
+    figure, axes = new_figure(5.6, 2.6)
+    counts = np.arange(1, len(values) + 1)
+    axes.plot(counts, values, color=ACCENT, linewidth=1.8)
+    axes.axhline(0, color=GRID, linewidth=0.8)
+    axes.plot([chosen], [values[chosen - 1]], "o", color=ACCENT)
+    axes.annotate(
+        f"{chosen} families", (chosen, values[chosen - 1]), xytext=(8, 4), textcoords="offset points"
+    )
+    axes.margins(y=0.15)
+    axes.set_xlabel("number of families")
+    axes.set_ylabel("modularity")
+    return figure_data_uri(figure)

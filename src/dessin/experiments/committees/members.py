@@ -1,0 +1,315 @@
+"""Who may be a member: finished runs of one split, those of one recipe gathered over folds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.split import Assignment, Split
+from dessin.ensembles.committee import COMMITTEE_FILE, read_committee
+from dessin.errors import DessinError
+from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord
+from dessin.experiments.study.records import STUDY_FILE
+from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
+from dessin.files import digest_of, sha256_file
+
+Kind = Literal["run", "folds", "fold group"]
+FOLDS = "folds"
+_FOLD_FOLDER = re.compile(r"fold-\d+")
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class MemberRun:
+    """A finished run that validated `fold`."""
+
+    folder: Path
+    record: RunRecord
+    fold: int
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One voter: a run, or the runs of one recipe and seed over several folds, in their order."""
+
+    name: str
+    kind: Kind
+    runs: tuple[MemberRun, ...]
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        return tuple(run.fold for run in self.runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Members by name, and the N images of `folds` that all of them answered without being trained on them.
+
+    `notes` says what was gathered, aligned and left out.
+    """
+
+    members: tuple[Member, ...]
+    split: Split
+    folds: tuple[int, ...]
+    rows: tuple[Assignment, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.split.classes
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """The true class numbers, (N,)."""
+        number = {label: i for i, label in enumerate(self.classes)}
+        return np.array([number[row.label] for row in self.rows], dtype=np.int64)
+
+
+def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
+    """Run folders and fold groups as members; runs that differ in nothing but their fold are one.
+
+    The order of `folders` does not matter. Predictions are not read yet.
+
+    Raises:
+        DessinError: fewer than `least` members, a run twice, one that is not finished or has no validation
+            images, a selected committee, another split, or no fold that all have.
+    """
+    found = [(run, group) for folder in folders for run, group in _runs_of(folder)]
+    _refuse_twice(run.folder for run, _ in found)
+    split = _one_split([run for run, _ in found])
+    members = tuple(sorted(_named(_gathered(found)), key=lambda member: member.name))
+    if len(members) < least:
+        raise DessinError(
+            f"{len(members)} member{'s were' if len(members) != 1 else ' was'} given.",
+            allowed=f"At least {least} are needed.",
+            do="Name more runs, or fold groups.",
+        )
+    folds = _common_folds(members)
+    rows = tuple(row for row in split.rows if row.fold in folds)
+    return Members(members, split, folds, rows, tuple(_notes(members, split, folds)))
+
+
+def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32], bool]:
+    """A member's out-of-fold probabilities (N, C), and whether its columns had another order of classes.
+
+    Raises:
+        DessinError: files that contradict the run's record or its split, or other classes.
+    """
+    number = {row.image_id: i for i, row in enumerate(members.rows)}
+    label_of = {row.image_id: row.label for row in members.rows}
+    table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
+    aligned = False
+    for run in member.runs:
+        if run.fold not in members.folds:
+            continue
+        own = own_predictions(run.folder, run.record, members.split, "validation")
+        if sorted(own.classes) != sorted(members.classes):
+            strange = sorted(set(own.classes) ^ set(members.classes))
+            raise DessinError(
+                f"The predictions of {run.folder} have {len(own.classes)} classes and the split has "
+                f"{len(members.classes)}; they differ in {strange[0]}.",
+                do="Evaluate the run again.",
+            )
+        wrong = [i for i, label in zip(own.image_ids, own.labels, strict=True) if label_of[i] != label]
+        if wrong:
+            raise DessinError(
+                f"The predictions of {run.folder} have another label for {wrong[0]} than its split.",
+                do="Evaluate the run again.",
+            )
+        column = {label: i for i, label in enumerate(own.classes)}
+        columns = [column[label] for label in members.classes]
+        aligned = aligned or own.classes != members.classes
+        table[[number[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
+    return table, aligned
+
+
+def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:
+    """The run of a run folder, or those of a fold group with the group's folder."""
+    if (folder / FILE).is_file():
+        return [(_run(folder), None)]
+    if (folder / COMMITTEE_FILE).is_file():
+        made_by = read_committee(folder).provenance.get("made_by", "")
+        if made_by != FOLDS:
+            raise DessinError(
+                f"{folder} is a committee that was chosen (by {made_by or 'an unknown hand'}), and its "
+                "choice has looked at the very labels that this one would be measured on.",
+                allowed="Members are runs and fold groups.",
+                do="Name the runs that it was made of.",
+            )
+        return [(_run(path), folder) for path in sorted(folder.glob("fold-*")) if (path / FILE).is_file()]
+    if (folder / STUDY_FILE).is_file():
+        raise DessinError(
+            f"{folder} is a study.", allowed="Members are runs and fold groups.", do=f"Name {folder}/runs/*."
+        )
+    if not folder.is_dir():
+        raise DessinError(f"There is no folder {folder}.", do="Check the path.")
+    raise DessinError(
+        f"{folder} is neither a run nor a fold group: it has no {FILE} and no {COMMITTEE_FILE}.",
+        do="Name folders that dessin train wrote; of an unfinished fold group, its finished folds.",
+    )
+
+
+def _run(folder: Path) -> MemberRun:
+    record = finished_record(folder)
+    fold = record.recipe.data.fold
+    if fold == "none" or "validation" not in record.results:
+        raise DessinError(
+            f"{folder} has no validation results (its fold is {fold}), so nothing can be chosen by it.",
+            do="Use runs that validated a fold.",
+        )
+    return MemberRun(folder, record, fold)
+
+
+def _refuse_twice(folders: Iterable[Path]) -> None:
+    twice = [str(place) for place, count in Counter(f.resolve() for f in folders).items() if count > 1]
+    if twice:
+        raise DessinError(f"The run {twice[0]} was named twice.", do="Name each run once.")
+
+
+def _one_split(runs: Sequence[MemberRun]) -> Split:
+    """The split of all runs; each run's own copy must be the one that it was made with."""
+    if not runs:
+        raise DessinError("No run was given.", do="Name runs, or fold groups.")
+    first = runs[0]
+    split = own_split(first.folder, first.record)
+    file = sha256_file(first.folder / SPLIT_FILE)
+    for run in runs[1:]:
+        if run.record.digests.split != split.digest:
+            raise DessinError(
+                f"{run.folder} was made with another split than {first.folder}, so what one was validated "
+                "on, the other may have been trained on.",
+                allowed="All members need the very same split.",
+                do="Train them with one --split.",
+            )
+        copy = run.folder / SPLIT_FILE
+        if not copy.is_file() or sha256_file(copy) != file:
+            own_split(run.folder, run.record)
+    return split
+
+
+def _gathered(found: Sequence[tuple[MemberRun, Path | None]]) -> list[tuple[Kind, list[MemberRun], Path]]:
+    """Runs by member, with the folder that names it: groups as they are, other runs by recipe and seed."""
+    by_group: dict[Path, list[MemberRun]] = {}
+    by_recipe: dict[str, list[MemberRun]] = {}
+    for run, group in found:
+        if group is not None:
+            by_group.setdefault(group, []).append(run)
+        else:
+            by_recipe.setdefault(_but_for_the_fold(run.record), []).append(run)
+    members: list[tuple[Kind, list[MemberRun], Path]] = [
+        ("fold group", sorted(runs, key=_fold), group) for group, runs in by_group.items()
+    ]
+    for runs in by_recipe.values():
+        for together in _with_each_fold_once(runs):
+            together = sorted(together, key=_fold)
+            kind: Kind = "folds" if len(together) > 1 else "run"
+            members.append((kind, together, _named_by(together[0].folder)))
+    return members
+
+
+def _fold(run: MemberRun) -> int:
+    return run.fold
+
+
+def _but_for_the_fold(record: RunRecord) -> str:
+    """What a run was made of, but for the fold and for where its files lay."""
+    recipe = record.recipe.model_dump(mode="json", exclude={"data", "track"})
+    digests = record.digests
+    made_of = [record.recipe.data.training_curation, digests.weights, digests.training_curation]
+    return digest_of([recipe, record.seed, *made_of])
+
+
+def _with_each_fold_once(runs: list[MemberRun]) -> list[list[MemberRun]]:
+    """Runs of one recipe as members: all together, else by their parent folders, else each by itself."""
+    if _folds_differ(runs):
+        return [runs]
+    by_parent: dict[Path, list[MemberRun]] = {}
+    for run in runs:
+        by_parent.setdefault(run.folder.resolve().parent, []).append(run)
+    if all(map(_folds_differ, by_parent.values())):
+        return list(by_parent.values())
+    return [[run] for run in runs]
+
+
+def _folds_differ(runs: Sequence[MemberRun]) -> bool:
+    return len({run.fold for run in runs}) == len(runs)
+
+
+def _named_by(folder: Path) -> Path:
+    """`lite0/fold-3` is named by `lite0`."""
+    whole = folder.resolve()
+    return whole.parent if _FOLD_FOLDER.fullmatch(whole.name) else whole
+
+
+def _named(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Member]:
+    """Each member by the name of its folder, with as many parents as it takes to tell them apart."""
+    paths = [path.resolve().parts for _, _, path in gathered]
+    depth = 1
+    names = ["/".join(parts[-depth:]) for parts in paths]
+    while len(set(names)) < len(names) and depth < max(map(len, paths)):
+        depth += 1
+        names = ["/".join(parts[-depth:]) for parts in paths]
+    if len(set(names)) < len(names):
+        names = [f"{name}/{runs[0].folder.name}" for name, (_, runs, _) in zip(names, gathered, strict=True)]
+    return [Member(name, kind, tuple(runs)) for name, (kind, runs, _) in zip(names, gathered, strict=True)]
+
+
+def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
+    folds = set.intersection(*(set(member.folds) for member in members))
+    if not folds:
+        has = [f"{member.name} has {_listed(member.folds)}" for member in members[:_NAMED]]
+        raise DessinError(
+            f"No fold was validated by all {len(members)} members: {'; '.join(has)}"
+            f"{' …' if len(members) > _NAMED else ''}.",
+            allowed="Members are chosen on images that each of them answered and none was trained on.",
+            do="Train the missing folds with --folds all, or leave out the members without them.",
+        )
+    return tuple(sorted(folds))
+
+
+def _notes(members: Sequence[Member], split: Split, folds: Sequence[int]) -> list[str]:
+    notes = [
+        f"{member.name} is one member of {len(member.runs)} runs that differ in their fold alone."
+        for member in members
+        if member.kind == "folds"
+    ]
+    every = sorted({fold for member in members for fold in member.folds})
+    lost = [fold for fold in every if fold not in folds]
+    if lost:
+        fewer = [member.name for member in members if not set(lost) <= set(member.folds)]
+        images = sum(row.fold in lost for row in split.rows)
+        named = ", ".join(fewer[:_NAMED]) + (
+            f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
+        )
+        notes.append(
+            f"Fold {_listed(lost)} ({images:,} images) is left out, since not every member has it: it is "
+            f"missing in {named}."
+        )
+    return notes + _clones(members)
+
+
+def _clones(members: Sequence[Member]) -> list[str]:
+    """Members with the very same weights, which vote as one with twice the weight."""
+    by_weights: dict[tuple[str, ...], list[str]] = {}
+    for member in members:
+        weights = tuple(run.record.digests.model for run in member.runs)
+        if all(weights):
+            by_weights.setdefault(weights, []).append(member.name)
+    return [
+        f"{' and '.join(names)} have the very same weights." for names in by_weights.values() if names[1:]
+    ]
+
+
+def _listed(folds: Iterable[int]) -> str:
+    return ", ".join(map(str, folds))

@@ -1,0 +1,90 @@
+"""What routing came to: typed for `results.json`, and as lines for a terminal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from dessin.evaluation.verdicts import points
+from dessin.experiments.record import DecisionRecord, Result
+from dessin.experiments.study.records import Comparison
+from dessin.schema import Section
+
+FORMAT = 1
+RESULTS_FILE = "results.json"
+
+
+class Variant(Section):
+    """A way to answer, measured on the same images; `family` is how often its family is right."""
+
+    name: str
+    accuracy: Result
+    family: Result
+    loss: Result
+
+
+class BoundRow(Section):
+    """What a perfect part would give, and its gain over the generalist, paired; not a result."""
+
+    name: str
+    accuracy: Result
+    gain: Result
+
+
+class ExpertRow(Section):
+    """An expert beside the generalist, on the images of its family alone, with the family given."""
+
+    family: str
+    classes: int
+    generalist: Result
+    expert: Result
+    gain: Comparison
+
+
+class RouteResults(Section):
+    """`results.json`: the generalist and the routed models on the N images of `folds`, out of fold.
+
+    `committee` names the variant that the committee answers by; it was fixed before anything was measured.
+    `comparisons` are of each routed variant against the generalist, corrected by Holm; `router` is that of
+    the router's family against the generalist's own sums. `asked` is how many models answer for each fold.
+    """
+
+    format: int = FORMAT
+    kind: Literal["route"] = "route"
+    generalist: str
+    images: int
+    groups: int
+    folds: tuple[int, ...]
+    families: dict[str, tuple[str, ...]]
+    committee: str
+    asked: int
+    variants: tuple[Variant, ...]
+    comparisons: tuple[Comparison, ...]
+    router: Comparison | None
+    experts: tuple[ExpertRow, ...]
+    bounds: tuple[BoundRow, ...]
+    decisions: tuple[DecisionRecord, ...]
+    verdict: str
+    cautions: tuple[str, ...]
+
+    def named(self, name: str) -> Variant:
+        return next(variant for variant in self.variants if variant.name == name)
+
+
+def result_lines(results: RouteResults) -> list[str]:
+    """Accuracies, differences, bounds and the verdict, as lines for a terminal."""
+    gains = {row.name: f", {points(row.difference.estimate())} points" for row in results.comparisons}
+    lines = [
+        f"{variant.name}: {variant.accuracy.estimate()}{gains.get(variant.name, '')}; "
+        f"family right {variant.family.value:.1%}"
+        for variant in results.variants
+    ]
+    lines += [
+        f"inside {row.family}: generalist {row.generalist.value:.1%}, expert {row.expert.value:.1%}, "
+        f"{points(row.gain.difference.estimate())} points, n = {row.expert.n:,}"
+        for row in results.experts
+    ]
+    lines += [
+        f"bound, {bound.name}: {bound.accuracy.estimate()}, {points(bound.gain.estimate())} points"
+        for bound in results.bounds
+    ]
+    return [*lines, results.verdict, *(f"Note: {caution}" for caution in results.cautions)]
