@@ -84,7 +84,7 @@ def test_the_holdout_is_counted_each_time_and_is_another_set(run: Path, tmp_path
 def test_an_opening_counts_even_if_the_evaluation_then_fails(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dessin.experiments.evaluate.predict_rows", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr("dessin.experiments.subject.answer_rows", lambda *_a, **_k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run, out=tmp_path / "out", holdout=True)
     assert len(read_record(run).holdout_opened) == 1
@@ -133,7 +133,7 @@ def test_a_bundle_is_measured_with_data_and_split_but_never_on_the_holdout(run: 
 
 def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
     write_record(run, read_record(run).changed(status="failed", reason="The disk is full."))
-    with pytest.raises(DessinError, match="failed \\(The disk is full"):
+    with pytest.raises(DessinError, match="is failed \\(The disk is full"):
         evaluate(run)
     write_record(run, read_record(run).changed(status="finished", reason=""))
     (tmp_path / "out").mkdir()
@@ -141,7 +141,7 @@ def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match="not empty"):
         evaluate(run, out=tmp_path / "out", holdout=True)
     assert read_record(run).holdout_opened == ()
-    with pytest.raises(DessinError, match="not a bundle"):
+    with pytest.raises(DessinError, match="holds no bundle"):
         evaluate(tmp_path)
 
 

@@ -95,7 +95,7 @@ def test_no_files_give_an_empty_answer(bundle: Path) -> None:
 
 def test_a_run_folder_stands_for_its_bundle(bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "run" / "bundle")
-    assert Predictor.load(tmp_path / "run").card == Predictor.load(bundle).card
+    assert Predictor.load(tmp_path / "run").committee == Predictor.load(bundle).committee
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class Committee(Section):
 
     `classes` are the labels in the order of its answers; `names` gives them for people. Every bundle looks at
     an image in all `views`, and its mean probability counts. `temperature` and `threshold` act as in a
-    bundle's card, on what the tree gives. `weights` has the digest of each bundle's weights.
+    bundle's card, on what the tree gives. `weights` has the digest of each bundle's weights, and
+    `holdout_opened` a date for each time that it was measured on the holdout.
     """
 
     format: int = FORMAT
@@ -46,6 +47,7 @@ class Committee(Section):
     digests: dict[str, Digest] = Field(default_factory=dict)
     provenance: dict[str, str] = Field(default_factory=dict)
     licence: str
+    holdout_opened: tuple[str, ...] = ()
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -86,6 +88,14 @@ def write_committee(folder: Path, committee: Committee) -> Committee:
     """Write `committee.json` beside bundles that lie below the folder already; returns what was written."""
     bundles = {name: image_path(folder, name) for name in committee.bundles}
     committee = _with_weights(committee, bundles)
+    write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
+    return committee
+
+
+def count_opening(folder: Path, when: str) -> Committee:
+    """Note in `committee.json` that the committee is measured on the holdout, at a time (ISO 8601)."""
+    committee = read_committee(folder)
+    committee = committee.model_copy(update={"holdout_opened": (*committee.holdout_opened, when)})
     write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
     return committee
 

@@ -9,7 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.tree import Node, by_name, combine, leaves, restricted, tempered
+from dessin.ensembles.tree import (
+    ModelNode,
+    Node,
+    RoutedNode,
+    VoteNode,
+    by_name,
+    combine,
+    leaves,
+    restricted,
+    tempered,
+)
 from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
 from dessin.images.store import PixelStore
@@ -52,6 +62,26 @@ def answer_rows(
             label=f"model {number} of {len(names)}",
         )
     return join(loaded, answers, root)
+
+
+def folds_of(loaded: LoadedCommittee) -> tuple[int, ...]:
+    """The folds whose images the whole tree can be asked about, each member through a model without them."""
+    fold = {name: bundle.card.provenance.get("fold", "") for name, bundle in loaded.bundles.items()}
+    return tuple(sorted(_folds(loaded.committee.root, fold)))
+
+
+def _folds(node: Node, fold: Mapping[str, str]) -> frozenset[int]:
+    match node:
+        case ModelNode():
+            return frozenset(int(text) for text in [fold[node.bundle]] if text.isdigit())
+        case VoteNode():
+            parts = [_folds(ballot.node, fold) for ballot in node.ballots if ballot.weight]
+            # Voters that share no fold are one member's models of several folds.
+            alone = len(frozenset.union(*parts)) == sum(map(len, parts))
+            return frozenset.union(*parts) if alone and all(parts) else frozenset.intersection(*parts)
+        case RoutedNode():
+            below = [node.generalist, *([node.router] if node.router else []), *node.experts.values()]
+            return frozenset.intersection(*(_folds(child, fold) for child in below))
 
 
 def join(

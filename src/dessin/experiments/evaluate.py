@@ -1,50 +1,44 @@
-"""The verb `evaluate`: measure a run's bundle, as it lies on disk, on the validation fold or the holdout."""
+"""The verb `evaluate`: measure a model, as it lies on disk, on its validation images or on the holdout."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from dessin.collection.split import Assignment
-from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
+from dessin.evaluation.contrasts import two_models
+from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.metrics import Metrics, measure
-from dessin.evaluation.predictions import (
-    Predictions,
-    read_predictions,
-    to_predictions,
-    write_predictions,
-)
-from dessin.experiments.inputs import Inputs, read_inputs
-from dessin.experiments.record import (
-    FILE,
-    SPLIT_FILE,
-    RunRecord,
-    SetName,
-    open_holdout,
-    read_record,
-    store_results,
-)
+from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
+from dessin.evaluation.verdicts import judge
+from dessin.experiments.committees.outcome import ViewsGain
+from dessin.experiments.record import SetName, read_record, store_results
+from dessin.experiments.study.comparison import comparison_of, recorded
+from dessin.experiments.subject import Subject, read_subject
 from dessin.experiments.tables import write_tables
-from dessin.files import claim_folder
-from dessin.models.bundle import Bundle, load_bundle
+from dessin.files import claim_folder, write_json
 from dessin.progress import say, warn
-from dessin.training.device import choose_device
+from dessin.training.views import PLAIN, check_views
 
 # Sums in another order differ in the last digits of float32; a wrong model or wrong pixels by far more.
 _TOLERANCE = 1e-3
+MATTERS = 0.02
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured on which set; `opened` is how often this run's holdout has been looked at."""
+    """What was measured on which set; `opened` is how often this model's holdout has been looked at.
+
+    `views` says what looking in several views gains over the plain one, where it was asked for.
+    """
 
     set_name: SetName
     metrics: Metrics
     opened: int
+    views: ViewsGain | None = None
 
 
 def evaluate(
@@ -54,92 +48,50 @@ def evaluate(
     data: str | Path | None = None,
     split: str | Path | None = None,
     holdout: bool = False,
+    views: Sequence[str] = (),
 ) -> Evaluation:
-    """Measure a run (or a bundle, with `data` and `split`) and write tables and predictions to `out`.
+    """Measure a run or a committee (or a bundle, with `data` and `split`); the tables go to `out`.
 
-    The holdout is opened only when asked for; each opening is counted in the run's record before a number is
-    computed, and its results are kept there. Without `out` they stand in the record alone.
+    A committee is asked about each fold through those of its models that did not see it. The holdout is
+    opened only when asked for; each opening is counted in the run's record, or in the committee, before a
+    number is computed, and its results are kept there. Without `out` they stand there alone. With `views` the
+    mean over these and the plain one is measured, and what that gains.
 
     Raises:
         DessinError: an unfinished run, a set without images, changed data, a split that the model was not
-            trained on, or a folder `out` that is in use.
+            trained on, an unknown view, or a folder `out` that is in use.
     """
-    run, set_name = Path(run), _set_name(holdout)
-    record = _finished(run) if (run / FILE).is_file() else None
-    bundle = load_bundle(run / "bundle" if record else run)
-    inputs = _inputs(run, record, bundle, data, split)
-    rows = _rows_to_measure(inputs, bundle, set_name)
-    if holdout and record is None:
-        raise DessinError(
-            f"{run} is a bundle, which keeps no count of how often the holdout was opened.",
-            do="Evaluate the run that it comes from.",
-        )
-    if out is not None:
+    seen = check_views(tuple(dict.fromkeys((*PLAIN, *views))))
+    subject, set_name = read_subject(Path(run), data, split), _set_name(holdout)
+    rows = subject.rows(set_name)
+    if out is not None and (not holdout or subject.home is not None):
         claim_folder(Path(out), what="an evaluation")
-    opened = _open(run) if holdout else 0
-    predictions = _predict(bundle, inputs, rows)
-    groups = [row.group for row in rows]
-    seed = record.seed if record else 0
-    metrics = measure(predictions.probabilities, predictions.targets, groups, bundle.card.classes, seed=seed)
-    if record is not None:
-        _keep(run, set_name, predictions, metrics)
+    opened = _open(subject) if holdout else 0
+    predictions = subject.answers(rows, None if seen == PLAIN else PLAIN)
+    metrics = _measured(subject, rows, predictions)
+    _keep(subject, set_name, predictions, metrics)
+    gain = None
+    if seen != PLAIN:
+        plain, predictions = predictions, subject.answers(rows, seen)
+        metrics, gain = _measured(subject, rows, predictions), _gain(seen, plain, predictions, rows)
     if out is not None:
         write_tables(Path(out), set_name, metrics, predictions, opened)
+        if gain is not None:
+            write_json(Path(out) / "views.json", gain.model_dump(mode="json"))
     _say(set_name, metrics)
-    return Evaluation(set_name, metrics, opened)
+    _say_more(subject, set_name, gain)
+    return Evaluation(set_name, metrics, opened, gain)
 
 
 def _set_name(holdout: bool) -> SetName:
     return "holdout" if holdout else "validation"
 
 
-def _finished(run: Path) -> RunRecord:
-    record = read_record(run)
-    if record.status != "finished":
-        why = f" ({record.reason})" if record.reason else ""
-        raise DessinError(
-            f"The run {run} is not finished: it is {record.status}{why}.",
-            do=f"Finish it with dessin train --resume {run}.",
-        )
-    return record
-
-
-def _inputs(
-    run: Path, record: RunRecord | None, bundle: Bundle, data: str | Path | None, split: str | Path | None
-) -> Inputs:
-    """The data and the split; one that the model was not trained by is refused."""
-    if record is not None:
-        data, split = data or record.recipe.data.path, split or run / SPLIT_FILE
-    inputs = read_inputs(data, split, None)
-    if inputs.split.digest != bundle.card.digests.get("split"):
-        raise DessinError(
-            f"{split} is not the split that {run} was trained by, so its validation images and its holdout "
-            "may hold images that the model has seen.",
-            do="Use the run's own split.csv.",
-        )
-    return inputs
-
-
-def _rows_to_measure(inputs: Inputs, bundle: Bundle, set_name: SetName) -> tuple[Assignment, ...]:
-    if set_name == "holdout":
-        rows = inputs.split.held_out()
-        if not rows:
-            raise DessinError("The split has no holdout.", do="Split with --holdout 0.2 and train again.")
-        return rows
-    fold = bundle.card.provenance.get("fold", "")
-    if not fold.isdigit():
-        raise DessinError(
-            "The run trained on every image but the holdout (fold none), so there are no validation images.",
-            do="Use --holdout, which is counted, or train with a fold.",
-        )
-    return inputs.split.validation(int(fold))
-
-
-def _open(run: Path) -> int:
-    opened = len(open_holdout(run).holdout_opened)
+def _open(subject: Subject) -> int:
+    opened = subject.open_holdout()
     if opened > 1:
         warn(
-            f"This run's holdout is opened for the {opened}. time. Each look that leads to a choice makes "
+            f"This model's holdout is opened for the {opened}. time. Each look that leads to a choice makes "
             "its number less trustworthy."
         )
     else:
@@ -147,23 +99,21 @@ def _open(run: Path) -> int:
     return opened
 
 
-def _predict(bundle: Bundle, inputs: Inputs, rows: tuple[Assignment, ...]) -> Predictions:
-    image = bundle.card.image
-    store = inputs.open_store(image.spec, image.interpolation)
-    probabilities = predict_rows(
-        bundle.classifier,
-        store,
-        store.rows([row.image_id for row in rows]),
-        device=torch.device(str(choose_device().value)),
-        temperature=bundle.card.temperature,
-        label="evaluating",
+def _measured(subject: Subject, rows: tuple[Assignment, ...], predictions: Predictions) -> Metrics:
+    groups = [row.group for row in rows]
+    return measure(
+        predictions.probabilities, predictions.targets, groups, predictions.classes, seed=subject.seed
     )
-    return to_predictions(probabilities, rows, bundle.card.classes)
 
 
-def _keep(run: Path, set_name: SetName, predictions: Predictions, metrics: Metrics) -> None:
-    """Put the results into the run. What it holds from an earlier time stays, and is compared with these."""
-    folder = run / set_name
+def _keep(subject: Subject, set_name: SetName, predictions: Predictions, metrics: Metrics) -> None:
+    """Put the results into the run or the committee; what is there from an earlier time stays.
+
+    The validation answers of a committee are not its own: it keeps those of the holdout alone.
+    """
+    if subject.home is None:
+        return
+    folder = subject.home / set_name
     if (folder / "predictions.csv").is_file():
         difference = _largest_difference(read_predictions(folder), predictions)
         if difference > _TOLERANCE:
@@ -173,10 +123,10 @@ def _keep(run: Path, set_name: SetName, predictions: Predictions, metrics: Metri
             )
         else:
             say(f"The bundle gives the run's own probabilities again (largest difference {difference:.1g}).")
-    else:
+    elif subject.record is not None or set_name == "holdout":
         write_predictions(predictions, folder)
-    if set_name not in read_record(run).results:
-        store_results(run, set_name, metrics)
+    if subject.record is not None and set_name not in read_record(subject.home).results:
+        store_results(subject.home, set_name, metrics)
 
 
 def _largest_difference(before: Predictions, now: Predictions) -> float:
@@ -188,9 +138,31 @@ def _largest_difference(before: Predictions, now: Predictions) -> float:
     return float(np.abs(before.probabilities[rows] - now.probabilities).max())
 
 
+def _gain(
+    views: tuple[str, ...], plain: Predictions, seen: Predictions, rows: tuple[Assignment, ...]
+) -> ViewsGain:
+    """What the mean over views has right that the plain view has not, paired by image."""
+    groups = [row.group for row in rows]
+    right, before = (answer.order[:, 0] == answer.targets for answer in (seen, plain))
+    contrast = two_models(right, before, groups)
+    verdict = judge(contrast, contrast.p, MATTERS)
+    gain = comparison_of(
+        ", ".join(views), "the plain view", contrast, verdict, p_holm=contrast.p, comparisons=1
+    )
+    return ViewsGain(views=views, plain=recorded(bootstrap_mean(before, groups)), gain=gain)
+
+
 def _say(set_name: str, metrics: Metrics) -> None:
     say(f"{set_name}: accuracy {metrics.accuracy}; top-5 {metrics.top5}")
     say(f"{set_name}: macro-F1 {metrics.macro_f1}; loss {metrics.loss.plain()}")
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
         say(f"{set_name}: nothing is said of classes without an image in it ({len(metrics.absent)}): {names}")
+
+
+def _say_more(subject: Subject, set_name: SetName, gain: ViewsGain | None) -> None:
+    if gain is not None:
+        say(f"{len(gain.views)} views against the plain one: {gain.gain.verdict_text}")
+    nested = subject.loaded.committee.provenance.get("nested_accuracy")
+    if nested and set_name == "validation":
+        say(f"its members were chosen on these very images; on images that the choice did not see: {nested}")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from dessin.collection.readers.collection import listing
+from dessin.ensembles.committee import Committee
 from dessin.errors import DessinError
 from dessin.files import write_csv
-from dessin.models.bundle import BundleCard
 from dessin.progress import say, warn
 from dessin.serving.inputs import find_images
 from dessin.serving.predictor import ImageFile, Predictions, Predictor
@@ -19,16 +19,25 @@ from dessin.serving.predictor import ImageFile, Predictions, Predictor
 COLUMNS = ("image_id", "predicted", "name", "probability")
 
 
-def predict(model: str | Path, paths: Sequence[str | Path], *, out: str | Path, top: int = 5) -> Predictions:
+def predict(
+    model: str | Path,
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path,
+    top: int = 5,
+    views: Sequence[str] = (),
+) -> Predictions:
     """Classify images and write a CSV: image_id, predicted, name, probability, top2.. with theirs, reason.
 
     An unreadable image keeps its row, with its reason and no prediction; so does one whose probability is
-    below the bundle's threshold (`reason` says so, and `top2` on still name what it might be).
+    below the model's threshold (`reason` says so, and `top2` on still name what it might be). `model` is a
+    run, a bundle or a committee; with `views` the mean over these counts (default: the committee's own, or
+    the plain one).
 
     Raises:
         DessinError: no model, no images, or not one image that can be read.
     """
-    predictor = Predictor.load(model)
+    predictor = Predictor.load(model, views=views)
     files = find_images([Path(path) for path in paths])
     predictions = predictor.predict_files(files)
     if not predictions.image_ids:
@@ -37,16 +46,16 @@ def predict(model: str | Path, paths: Sequence[str | Path], *, out: str | Path, 
             f"Not one of {len(files):,} images can be read; the first is {first.image_id}: {first.reason}.",
             allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
         )
-    top = min(top, len(predictor.card.classes))
+    top = min(top, len(predictor.committee.classes))
     columns = [*COLUMNS, *(name for k in range(2, top + 1) for name in (f"top{k}", f"top{k}_probability"))]
-    rows = table(files, predictions, predictor.card, top)
+    rows = table(files, predictions, predictor.committee, top)
     write_csv(Path(out), [*columns, "reason"], rows)
-    _say(predictions, predictor.card, Path(out))
+    _say(predictions, predictor.committee, Path(out))
     return predictions
 
 
 def table(
-    files: Sequence[ImageFile], predictions: Predictions, card: BundleCard, top: int
+    files: Sequence[ImageFile], predictions: Predictions, model: Committee, top: int
 ) -> list[list[str]]:
     """The rows of the CSV, one an image in the order of `files`."""
     place = {image_id: row for row, image_id in enumerate(predictions.image_ids)}
@@ -59,22 +68,22 @@ def table(
         probabilities = predictions.probabilities[place[file.image_id]]
         # A stable sort: equal probabilities keep the order of the classes.
         best = np.argsort(-probabilities, kind="stable")[:top]
-        labels = [card.classes[column] for column in best]
+        labels = [model.classes[column] for column in best]
         written = [f"{probabilities[column]:.6f}" for column in best]
         others = [text for pair in zip(labels[1:], written[1:], strict=True) for text in pair]
         reason = ""
-        label, name = labels[0], card.names.get(labels[0], labels[0])
-        if probabilities[best[0]] < card.threshold:
-            reason = f"below the threshold {card.threshold:.3f}: {label}"
+        label, name = labels[0], model.names.get(labels[0], labels[0])
+        if probabilities[best[0]] < model.threshold:
+            reason = f"below the threshold {model.threshold:.3f}: {label}"
             label = name = ""
         rows.append([file.image_id, label, name, written[0], *others, reason])
     return rows
 
 
-def _say(predictions: Predictions, card: BundleCard, out: Path) -> None:
+def _say(predictions: Predictions, model: Committee, out: Path) -> None:
     best = predictions.probabilities.argmax(axis=1)
-    counts = Counter(card.classes[column] for column in best)
-    common = [f"{card.names.get(label, label)} {count:,}" for label, count in counts.most_common(5)]
+    counts = Counter(model.classes[column] for column in best)
+    common = [f"{model.names.get(label, label)} {count:,}" for label, count in counts.most_common(5)]
     say(f"{len(best):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]

@@ -1,9 +1,9 @@
-"""A bundle at work: from image files to class probabilities, prepared exactly as in training."""
+"""A model at work: from image files to class probabilities, prepared exactly as in training."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError
+from dessin.ensembles.anymodel import load_model
+from dessin.ensembles.committee import Committee, LoadedCommittee
+from dessin.ensembles.inference import join
+from dessin.evaluation.inference import look
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
-from dessin.models.bundle import Bundle, BundleCard, load_bundle
-from dessin.models.card import CARD_FILE
+from dessin.images.ink import border_median
+from dessin.images.spec import ImageSpec, Interpolation
+from dessin.models.card import BundleImage
 from dessin.progress import track
 from dessin.training.device import choose_device
+from dessin.training.views import check_views
 
 BATCH = 64
-BUNDLE_FOLDER = "bundle"
 _MAX_READERS = 8
+Fitting = tuple[ImageSpec, Interpolation]
 
 
 @dataclass(frozen=True)
@@ -50,22 +55,36 @@ class Predictions:
     unreadable: tuple[Refused, ...]
 
 
-class Predictor:
-    """Names the class of images with one bundle; the columns of its answers follow `card.classes`."""
+@dataclass(frozen=True)
+class _Prepared:
+    """One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted."""
 
-    def __init__(self, bundle: Bundle, *, device: torch.device | None = None) -> None:
-        self.card: BundleCard = bundle.card
+    image_id: str
+    pixels: Mapping[Fitting, Pixels]
+
+
+class Predictor:
+    """Names the class of images with one model or a committee; columns follow `committee.classes`."""
+
+    def __init__(
+        self, loaded: LoadedCommittee, *, views: Sequence[str] = (), device: torch.device | None = None
+    ) -> None:
+        self.committee: Committee = loaded.committee
+        self.views = check_views(tuple(views)) if views else loaded.committee.views
+        self._loaded = loaded
         self._device = device or torch.device(str(choose_device().value))
-        self._classifier = bundle.classifier.to(self._device).eval()
+        self._fitting = {name: _fitting(bundle.card.image) for name, bundle in loaded.bundles.items()}
+        for bundle in loaded.bundles.values():
+            bundle.classifier.to(self._device).eval()
 
     @classmethod
-    def load(cls, model: str | Path) -> Predictor:
-        """From a bundle folder, or from a run folder that holds one.
+    def load(cls, model: str | Path, *, views: Sequence[str] = ()) -> Predictor:
+        """From the folder of a bundle, of a committee, or of a run or an ensemble that holds one.
 
         Raises:
-            DessinError: neither of these, an unfinished run, or a bundle that is damaged.
+            DessinError: none of these, an unfinished run, an unknown view, or a damaged bundle.
         """
-        return cls(load_bundle(bundle_folder(Path(model))))
+        return cls(load_model(Path(model)), views=views)
 
     def predict_files(self, files: Sequence[ImageFile]) -> Predictions:
         """Decode, prepare and classify, `BATCH` images at a time; a bad file never stops the others."""
@@ -75,11 +94,11 @@ class Predictor:
         starts = range(0, len(files), BATCH)
         for batch in track(self._prepared(files), len(starts), "predicting"):
             refused += [entry for entry in batch if isinstance(entry, Refused)]
-            readable = [entry for entry in batch if not isinstance(entry, Refused)]
+            readable = [entry for entry in batch if isinstance(entry, _Prepared)]
             if readable:
-                ids += [image_id for image_id, _ in readable]
-                parts.append(self.predict_pixels(np.stack([pixels for _, pixels in readable])))
-        width = len(self.card.classes)
+                ids += [image.image_id for image in readable]
+                parts.append(self._answer(readable))
+        width = len(self.committee.classes)
         probabilities = np.concatenate(parts) if parts else np.zeros((0, width), dtype=np.float32)
         return Predictions(tuple(ids), probabilities, tuple(refused))
 
@@ -87,14 +106,26 @@ class Predictor:
         """The same for plain paths, which become the image ids as they are written."""
         return self.predict_files([ImageFile(path.as_posix(), path) for path in paths])
 
-    def predict_pixels(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Prepared pixels (N, channels, S, S) uint8 to probabilities (N, C) float32, temperature applied."""
-        with torch.inference_mode():
-            logits = self._classifier(torch.from_numpy(pixels).to(self._device)).float()
-            probabilities = torch.softmax(logits / self.card.temperature, dim=1)
-        return probabilities.cpu().numpy().astype(np.float32, copy=False)
+    def _answer(self, images: Sequence[_Prepared]) -> NDArray[np.float32]:
+        """Probabilities (n, C) float32, every model having looked in every view."""
+        batches = {fitting: self._batch(images, fitting) for fitting in set(self._fitting.values())}
+        answers = {}
+        for name, bundle in self._loaded.bundles.items():
+            pixels, background = batches[self._fitting[name]]
+            card = bundle.card
+            answer = look(
+                bundle.classifier, pixels, background, temperature=card.temperature, views=self.views
+            )
+            answers[name] = answer.cpu().numpy()
+        return join(self._loaded, answers)
 
-    def _prepared(self, files: Sequence[ImageFile]) -> Iterator[list[tuple[str, Pixels] | Refused]]:
+    def _batch(self, images: Sequence[_Prepared], fitting: Fitting) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8, on the device."""
+        pixels = np.stack([image.pixels[fitting] for image in images])
+        background = np.stack([border_median(one.transpose(1, 2, 0)) for one in pixels])
+        return torch.from_numpy(pixels).to(self._device), torch.from_numpy(background).to(self._device)
+
+    def _prepared(self, files: Sequence[ImageFile]) -> Iterator[list[_Prepared | Refused]]:
         """Batches of prepared images, the next one read by threads while this one is classified."""
         batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
         with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "predict") as pool:
@@ -103,27 +134,15 @@ class Predictor:
                 current, ahead = ahead, [pool.submit(self._prepare, file) for file in following]
                 yield [future.result() for future in current]
 
-    def _prepare(self, file: ImageFile) -> tuple[str, Pixels] | Refused:
+    def _prepare(self, file: ImageFile) -> _Prepared | Refused:
+        """Decoded once, and fitted once for all models that want it alike."""
         try:
             pixels = decode(read_image_bytes(file.path)).pixels
         except Unreadable as error:
             return Refused(file.image_id, error.reason)
-        return file.image_id, prepare(pixels, self.card.image.spec, self.card.image.interpolation)
+        wanted = set(self._fitting.values())
+        return _Prepared(file.image_id, {fitting: prepare(pixels, *fitting) for fitting in wanted})
 
 
-def bundle_folder(model: Path) -> Path:
-    """The bundle that `model` names: itself, or the `bundle/` of a run folder.
-
-    Raises:
-        DessinError: no such folder, or no bundle in it.
-    """
-    for folder in (model, model / BUNDLE_FOLDER):
-        if (folder / CARD_FILE).is_file():
-            return folder
-    if not model.is_dir():
-        raise DessinError(f"There is no folder {model}.", do="Name a run or a bundle folder.")
-    raise DessinError(
-        f"{model} holds no {CARD_FILE} and no {BUNDLE_FOLDER}/{CARD_FILE}.",
-        allowed="A model is a bundle folder, or the folder of a run that has finished.",
-        do="Check the path; an unfinished run goes on with dessin train --resume.",
-    )
+def _fitting(image: BundleImage) -> Fitting:
+    return image.spec, image.interpolation

@@ -28,8 +28,10 @@ class SubmissionRow:
     target: int
 
 
-def submit(model: str | Path, contest: str | Path, *, out: str | Path) -> tuple[SubmissionRow, ...]:
-    """Predict a contest's test images and write ID,image_path,target.
+def submit(
+    model: str | Path, contest: str | Path, *, out: str | Path, views: Sequence[str] = ()
+) -> tuple[SubmissionRow, ...]:
+    """Predict a contest's test images with a run, a bundle or a committee; write ID,image_path,target.
 
     A submission needs every row: a test image that cannot be read gets the class that is predicted most
     often, and that is said loudly.
@@ -44,8 +46,8 @@ def submit(model: str | Path, contest: str | Path, *, out: str | Path) -> tuple[
             allowed="A contest folder holds train.csv, test.csv, train/ and test/.",
             do="Name the contest's folder.",
         )
-    predictor = Predictor.load(model)
-    targets = targets_of(predictor.card.classes, collection.classes)
+    predictor = Predictor.load(model, views=views)
+    targets = targets_of(predictor.committee.classes, collection.classes)
     say(f"{len(collection.test_ids):,} test images, {len(collection.classes):,} classes")
     predictions = predictor.predict_files(contest_images(collection))
     answers = answer_all(predictions, targets)

@@ -5,42 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from dessin.ensembles.committee import Committee
-from dessin.ensembles.tree import Ballot, ModelNode, Node, VoteNode
+from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import Member, MemberRun, Members
-from dessin.experiments.record import RunRecord
-from dessin.models.card import BundleCard, read_card
+from dessin.files import sha256_file
+from dessin.models.card import WEIGHTS_FILE, read_card
 
 _STRANGE = re.compile(r"[^\w.-]+")
 
 
-def check_bundles(members: Members) -> dict[Path, BundleCard]:
-    """The card of every member's bundle.
+def check_bundles(members: Members) -> None:
+    """Refuse members that no committee could be made of, before anything is computed.
 
     Raises:
-        DessinError: a bundle that is missing, or that is not the one its run's predictions came from.
+        DessinError: a bundle that is missing or damaged, or not the one its run's predictions came from.
     """
-    runs = [run for member in members.members for run in member.runs]
-    return {run.bundle: _card(run) for run in runs}
+    for member in members.members:
+        for run in member.runs:
+            _check_bundle(run)
 
 
-def _card(run: MemberRun) -> BundleCard:
-    card = read_card(run.bundle)
-    if run.record.digests.model and card.digests["weights"] != run.record.digests.model:
+def _check_bundle(run: MemberRun) -> None:
+    said = read_card(run.bundle).digests.get("weights", "")
+    weights = run.bundle / WEIGHTS_FILE
+    if not weights.is_file() or sha256_file(weights) != said:
+        raise DessinError(
+            f"{weights} is missing or damaged: it is not what the bundle's card says.",
+            do="Restore it, or leave the run out.",
+        )
+    if run.record.digests.model not in ("", said):
         raise DessinError(
             f"{run.bundle} is not the model that gave the predictions of {run.folder}.",
             do="Restore it, or leave the run out.",
         )
-    return card
 
 
 def make_committee(
     name: str,
     members: Members,
     *,
-    vote: str,
+    vote: Literal["soft", "hard"],
     weights: Mapping[str, float],
     temperatures: Mapping[str, float],
     views: Sequence[str],
@@ -56,18 +63,16 @@ def make_committee(
     ballots: list[Ballot] = []
     bundles: dict[str, Path] = {}
     for member in chosen:
-        node, own = _node(member, places[member.name], temperatures.get(member.name, 1.0))
+        own = _bundles(member, places[member.name])
         bundles |= own
-        alone = isinstance(node, ModelNode)
-        temperature = temperatures.get(member.name, 1.0) if alone else 1.0
-        ballots.append(Ballot(node=node, weight=weights[member.name], temperature=temperature))
+        ballots.append(_ballot(own, weights[member.name], temperatures.get(member.name, 1.0)))
     cards = [read_card(bundle) for bundle in bundles.values()]
-    record: RunRecord = chosen[0].runs[0].record
+    record = chosen[0].runs[0].record
     committee = Committee(
         name=name,
         classes=members.classes,
         names={label: text for card in cards for label, text in card.names.items()},
-        root=VoteNode.model_validate({"rule": vote, "ballots": [ballot.model_dump() for ballot in ballots]}),
+        root=VoteNode(rule=vote, ballots=tuple(ballots)),
         views=tuple(views),
         digests={"split": members.split.digest, "manifest": record.digests.manifest},
         provenance=dict(provenance),
@@ -76,14 +81,19 @@ def make_committee(
     return committee, bundles
 
 
-def _node(member: Member, place: str, temperature: float) -> tuple[Node, dict[str, Path]]:
+def _bundles(member: Member, place: str) -> dict[str, Path]:
+    """A member's bundles by their places in the committee."""
     if len(member.runs) == 1:
-        return ModelNode(bundle=place), {place: member.runs[0].bundle}
-    bundles = {f"{place}/fold-{run.fold}": run.bundle for run in member.runs}
-    ballots = tuple(
-        Ballot(node=ModelNode(bundle=path), weight=1.0, temperature=temperature) for path in bundles
-    )
-    return VoteNode(rule="soft", ballots=ballots), bundles
+        return {place: member.runs[0].bundle}
+    return {f"{place}/fold-{run.fold}": run.bundle for run in member.runs}
+
+
+def _ballot(bundles: Mapping[str, Path], weight: float, temperature: float) -> Ballot:
+    models = [ModelNode(bundle=path) for path in bundles]
+    if len(models) == 1:
+        return Ballot(node=models[0], weight=weight, temperature=temperature)
+    of_folds = tuple(Ballot(node=model, temperature=temperature) for model in models)
+    return Ballot(node=VoteNode(ballots=of_folds), weight=weight)
 
 
 def _folders(members: Sequence[Member]) -> list[str]:

@@ -18,6 +18,7 @@ from dessin.errors import DessinError
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
+from dessin.experiments.wrapup.words import listed
 from dessin.files import digest_of, sha256_file
 
 Kind = Literal["run", "folds", "fold group"]
@@ -254,15 +255,23 @@ def _named_by(folder: Path) -> Path:
 
 def _named(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Member]:
     """Each member by the name of its folder, with as many parents as it takes to tell them apart."""
-    paths = [path.resolve().parts for _, _, path in gathered]
+    paths = [path.parts for path in _paths_apart(gathered)]
     depth = 1
     names = ["/".join(parts[-depth:]) for parts in paths]
     while len(set(names)) < len(names) and depth < max(map(len, paths)):
         depth += 1
         names = ["/".join(parts[-depth:]) for parts in paths]
-    if len(set(names)) < len(names):
-        names = [f"{name}/{runs[0].folder.name}" for name, (_, runs, _) in zip(names, gathered, strict=True)]
     return [Member(name, kind, tuple(runs)) for name, (kind, runs, _) in zip(names, gathered, strict=True)]
+
+
+def _paths_apart(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Path]:
+    """A path for each member: its folder, or that of its first run where others are named by the same."""
+    paths = [path.resolve() for _, _, path in gathered]
+    counts = Counter(paths)
+    return [
+        path if counts[path] == 1 or kind == "fold group" else runs[0].folder.resolve()
+        for path, (kind, runs, _) in zip(paths, gathered, strict=True)
+    ]
 
 
 def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
@@ -279,11 +288,7 @@ def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
 
 
 def _notes(members: Sequence[Member], split: Split, folds: Sequence[int]) -> list[str]:
-    notes = [
-        f"{member.name} is one member of {len(member.runs)} runs that differ in their fold alone."
-        for member in members
-        if member.kind == "folds"
-    ]
+    notes = _gathered_notes(members)
     every = sorted({fold for member in members for fold in member.folds})
     lost = [fold for fold in every if fold not in folds]
     if lost:
@@ -293,10 +298,23 @@ def _notes(members: Sequence[Member], split: Split, folds: Sequence[int]) -> lis
             f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
         )
         notes.append(
-            f"Fold {_listed(lost)} ({images:,} images) is left out, since not every member has it: it is "
-            f"missing in {named}."
+            f"{'Fold' if len(lost) == 1 else 'Folds'} {_listed(lost)} ({images:,} images): left out, since "
+            f"not every member validated that much; missing in {named}."
         )
     return notes + _clones(members)
+
+
+def _gathered_notes(members: Sequence[Member]) -> list[str]:
+    """Which members are made of several runs, in one sentence for each number of runs."""
+    by_count: dict[int, list[str]] = {}
+    for member in members:
+        if member.kind == "folds":
+            by_count.setdefault(len(member.runs), []).append(member.name)
+    return [
+        f"{listed(names)} {'is one member' if len(names) == 1 else 'are one member each'}, of {count} "
+        "runs that differ in their fold alone."
+        for count, names in by_count.items()
+    ]
 
 
 def _clones(members: Sequence[Member]) -> list[str]:

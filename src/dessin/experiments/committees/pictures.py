@@ -47,12 +47,13 @@ class _Measure:
     text: Callable[[float], str]
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f}"
+def _tenths(value: float) -> str:
+    return f"{value:.1f}"
 
 
 def _plain(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    """`−.23`: without the 0, so that it fits a cell."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")
 
 
 MEASURES = (
@@ -60,14 +61,14 @@ MEASURES = (
         "Disagreement, %",
         "The share of drawings that one of the two names right and the other wrong. Members that never "
         "disagree cannot help one another.",
-        lambda pair: pair.disagreement,
-        _share,
+        lambda pair: 100 * pair.disagreement,
+        _tenths,
     ),
     _Measure(
         "Double fault, %",
         "The share of drawings that both name wrong, where no vote of the two can be right. Low is good.",
-        lambda pair: pair.double_fault,
-        _share,
+        lambda pair: 100 * pair.double_fault,
+        _tenths,
     ),
     _Measure(
         "Yule’s Q",
@@ -122,8 +123,9 @@ def _drawn(table: NDArray[np.float64]) -> str:
     from matplotlib.colors import LinearSegmentedColormap
 
     figure, axes = new_figure(5.6, 4.8)
-    colours = LinearSegmentedColormap.from_list("accent", [_PAPER, ACCENT])
-    colours.set_bad(GRID)
+    # A page's own font may be wider than the one that the layout was measured with.
+    figure.get_layout_engine().set(w_pad=0.12)
+    colours = LinearSegmentedColormap.from_list("accent", [_PAPER, ACCENT]).with_extremes(bad=GRID)
     picture = axes.imshow(np.ma.masked_invalid(table), cmap=colours, interpolation="nearest")
     axes.grid(visible=False)
     step = max(1, -(-len(table) // _MOST_TICKS))

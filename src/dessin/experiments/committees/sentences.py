@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.layout import aligned, printable
-from dessin.experiments.wrapup.words import counted, p_value, points, share, size
+from dessin.experiments.wrapup.words import counted, points, share, size
 
 _RULE_WORDS = {
     BASE_RULE: "the best single member",
@@ -53,7 +54,7 @@ def summary(
 
 
 def _gain(gain: Comparison) -> str:
-    numbers = f"{points(gain.difference)} points, p\u00a0{p_value(gain.p_holm)} after Holm"
+    numbers = f"{points(gain.difference)} points, {_p(gain.p_holm)} after Holm"
     match gain.verdict:
         case "better":
             return f"it gains {size(gain.difference.value)} points ({numbers})."
@@ -65,12 +66,19 @@ def _gain(gain: Comparison) -> str:
             return f"whether it gains anything cannot be told ({numbers})."
 
 
+def _p(p: float) -> str:
+    text = written_p(p)
+    return f"p\u00a0{text}" if text.startswith("<") else f"p\u00a0=\u00a0{text}"
+
+
 def _naive(chosen: RuleRow) -> str:
     optimism = chosen.optimism
     claim = (
         "The naive figure, from the very drawings that the choice was made on, would have claimed "
         f"{share(chosen.naive)}"
     )
+    if optimism.low == optimism.high == 0.0:
+        return "The rule chooses nothing by these drawings, so a naive look claims the same."
     if optimism.low > 0:
         return f"{claim}: {points(optimism)} points too much."
     if optimism.high < 0:
@@ -80,7 +88,7 @@ def _naive(chosen: RuleRow) -> str:
 
 def _views(views: ViewsGain, who: str) -> str:
     gain, looks = views.gain, f"Looking in {len(views.views)} views ({', '.join(views.views)})"
-    numbers = f"{points(gain.difference)} points, p\u00a0{p_value(gain.p)}"
+    numbers = f"{points(gain.difference)} points, {_p(gain.p)}"
     base = f"against {share(views.plain)} in one view, same rule, nested"
     match gain.verdict:
         case "better":
@@ -140,7 +148,7 @@ def ensemble_lines(results: EnsembleResults, width: int | None) -> list[str]:
             share(row.nested),
             f"{row.naive.value:.1%}",
             points(row.gain.difference) if row.gain else "–",
-            p_value(row.gain.p_holm).removeprefix("=\u00a0") if row.gain else "–",
+            written_p(row.gain.p_holm) if row.gain else "–",
             row.gain.verdict if row.gain else "base",
         ]
         for row in results.rules

@@ -101,8 +101,9 @@ def finished_record(folder: Path) -> RunRecord:
     """The record of a run folder; a run that is not finished is refused."""
     record = read_record(folder)
     if record.status != "finished":
+        why = f" ({record.reason})" if record.reason else ""
         raise DessinError(
-            f"The run {folder} is {record.status}, so it has no results.",
+            f"The run {folder} is {record.status}{why}, so it has no results.",
             do=f"Finish it with dessin train --resume {folder}, or leave it out.",
         )
     return record

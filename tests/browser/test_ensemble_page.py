@@ -1,0 +1,194 @@
+"""The page of an ensemble in a real Chromium, at desk and phone width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from dessin.experiments.committees.ensemble_page import ensemble_page
+from dessin.experiments.committees.outcome import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
+from dessin.experiments.record import Result
+from dessin.experiments.study.records import Comparison
+from dessin.files import write_text
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+RULES = ("best single", "all soft", "all hard", "accuracy", "diversity", "weighted soft", "greedy")
+CHOSEN = "weighted, hard vote"
+NAMES = (
+    "lite0",
+    "<script>alert(1)</script>",
+    "오리 " + "withoutanybreak" * 6,
+    *(f"tf_efficientnet_lite{i} with rotation, thickness and colour off" for i in range(5)),
+)
+
+
+def result(value: float, *, around: float = 0.04) -> Result:
+    return Result(value=value, low=value - around, high=value + around, n=12345)
+
+
+def gain(name: str, value: float) -> Comparison:
+    difference = result(value)
+    return Comparison(
+        name=name,
+        against="best single",
+        cells=1,
+        images=12345,
+        difference=difference,
+        by_image=difference,
+        seed_differences=(value,),
+        p=0.0123,
+        p_holm=0.0499,
+        detectable=0.05,
+        scope="these runs",
+        verdict="cannot tell",
+        verdict_text="cannot tell: <b>so few</b>",
+    )
+
+
+def rule(number: int, name: str, names: tuple[str, ...]) -> RuleRow:
+    chosen = names[: 1 if number == 0 else 2 + number % 6]
+    weights = {member: 1 / len(chosen) for member in chosen}
+    return RuleRow(
+        name=name,
+        vote="hard" if "hard" in name else "soft",
+        members=chosen,
+        note="",
+        naive=result(0.62 + 0.01 * number),
+        nested=result(0.6 + 0.01 * number),
+        optimism=result(0.02),
+        gain=gain(name, 0.01 * number) if number else None,
+        part_weights=(weights,) * 5,
+    )
+
+
+def results(names: tuple[str, ...]) -> EnsembleResults:
+    """Results as wide as they come: long names, eight rules, views and temperatures."""
+    rules = tuple(rule(i, name, names) for i, name in enumerate((*RULES, CHOSEN)))
+    members = tuple(
+        MemberRow(
+            name=name,
+            kind="folds",
+            runs=tuple(f"runs/{i}/fold-{fold}" for fold in range(5)),
+            folds=(0, 1, 2, 3, 4),
+            accuracy=result(0.5 + 0.01 * i),
+            loss=result(1.234),
+            temperature=1.27,
+            weights={rule.name: rule.part_weights[0].get(name, 0.0) for rule in rules},
+        )
+        for i, name in enumerate(names)
+    )
+    pairs = tuple(
+        PairRow(first=first, second=second, disagreement=0.013 * i + 0.1, double_fault=0.2, q=0.9 - 0.06 * i)
+        for i, first in enumerate(names)
+        for second in names[i + 1 :]
+    )
+    return EnsembleResults(
+        name="committee_" + "withoutanybreak" * 5,
+        chosen=CHOSEN,
+        select="weighted",
+        rule="hard",
+        scaled=True,
+        seed=0,
+        images=12345,
+        groups=6789,
+        classes=345,
+        folds=(0, 1, 2, 3, 4),
+        parts=5,
+        matters=0.02,
+        split="a" * 64,
+        manifest="b" * 64,
+        data="drawings",
+        members=members,
+        rules=rules,
+        pairs=pairs,
+        views=ViewsGain(
+            views=("identity", "hflip", "rotate_left"), plain=result(0.66), gain=gain("views", 0.01)
+        ),
+        summary=("It gains <b>nothing</b>.", "A naive look claims more."),
+        notes=("Two are clones.",),
+        cautions=("The luck of a training is not in it.", "A holdout is the last word."),
+        seconds=1.0,
+    )
+
+
+@pytest.fixture(scope="module", params=[8, 12, 30])
+def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    names = (*NAMES, *(f"member {i}" for i in range(request.param - len(NAMES))))
+    path = tmp_path_factory.mktemp("ensemble") / "report.html"
+    write_text(path, ensemble_page(results(names)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str], list[str]]:
+    """The page with all details open, what it complained of and what it asked for."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate("Promise.all([...document.images].map(i => i.decode()))")
+    return page, complaints, requests
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_ensemble_is_whole_fits_its_width_and_asks_for_nothing(
+    page_file: Path, browser: Browser, width: int
+) -> None:
+    page, complaints, requests = opened(browser, page_file, width)
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [page_file.as_uri()]
+    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0 && i.alt)")
+    assert page.evaluate("document.scripts.length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = page.evaluate(
+        """[...document.querySelectorAll('main *')]
+            .filter(e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > innerWidth)
+            .map(e => e.outerHTML.slice(0, 80))"""
+    )
+    assert wide == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_figure_of_a_table_runs_out_of_its_cell(page_file: Path, browser: Browser, width: int) -> None:
+    page, _, _ = opened(browser, page_file, width)
+    cells = page.evaluate(
+        """[...document.querySelectorAll('td')].filter(cell => cell.offsetParent && cell.textContent.trim())
+            .filter(cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent)"""
+    )
+    assert cells == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_dots_and_rings_lie_where_their_numbers_say(page_file: Path, browser: Browser, width: int) -> None:
+    page, _, _ = opened(browser, page_file, width)
+    rows = page.evaluate(
+        """[...document.querySelectorAll('.effect:not(.scale)')].map(row => {
+            const box = name => row.querySelector(name).getBoundingClientRect()
+            const middle = name => box(name).x + box(name).width / 2
+            return {dot: middle('b'), ring: middle('.ring'), line: middle('.zero')}
+        })"""
+    )
+    assert len(rows) == len(RULES) + 1
+    dots = [row["dot"] for row in rows]
+    assert dots == sorted(dots)
+    assert all(row["ring"] > row["dot"] for row in rows)
+    assert rows[0]["dot"] == pytest.approx(rows[0]["line"], abs=1.0)
+    page.close()
