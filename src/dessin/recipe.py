@@ -14,7 +14,7 @@ from dessin.augment.registry import check_ops
 from dessin.errors import DessinError, unknown
 from dessin.files import read_text
 from dessin.images.spec import ImageSpec
-from dessin.models.losses import check_loss
+from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
 from dessin.schema import Section, validated
 
@@ -144,6 +144,25 @@ class TrainSpec(Section):
         return self
 
 
+class TeacherSpec(Section):
+    """Soft labels to learn from beside the labels; off without `labels`, a folder of predictions.
+
+    A training image's target is `weight` of the teacher's probabilities p^(1/`temperature`), renormalised,
+    and for the rest its label. Evaluation is by labels, as ever.
+    """
+
+    labels: str | None = None
+    weight: float = Field(0.9, ge=0.0, le=1.0)
+    temperature: float = Field(1.0, ge=0.01, le=100.0)
+
+    @model_validator(mode="after")
+    def _acts(self) -> Self:
+        for key in ("weight", "temperature"):
+            if self.labels is None and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} acts only where labels names a folder of soft labels")
+        return self
+
+
 Ops = Annotated[tuple[str, ...], AfterValidator(check_ops)]
 
 
@@ -181,6 +200,7 @@ class Recipe(Section):
     copies: Annotated[tuple[Ops, ...], BeforeValidator(_as_lists)] = ()
     stages: dict[Annotated[int, Field(ge=1)], Ops] = Field(default_factory=dict)
     loss: Annotated[str, AfterValidator(check_loss)] = "cross_entropy"
+    teacher: TeacherSpec = TeacherSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     train: TrainSpec = TrainSpec()
     track: tuple[Annotated[str, AfterValidator(check_tracker)], ...] = ()
@@ -195,7 +215,17 @@ class Recipe(Section):
             raise ValueError(
                 f"the stage at epoch {late[0]} never begins: there are {self.train.epochs} epochs"
             )
+        if self.teacher.labels is not None:
+            self._check_teacher()
         return self
+
+    def _check_teacher(self) -> None:
+        if self.finetune.mode == "probe":
+            raise ValueError("a probe is fitted to labels, so a teacher needs another finetune.mode")
+        if LOSSES[parse_op(self.loss).name].needs_features:
+            raise ValueError(
+                f"the loss {self.loss} compares images by their one class, and a teacher's labels are soft"
+            )
 
     @property
     def pipeline(self) -> Pipeline:

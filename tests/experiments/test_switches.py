@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from tiny_run import apart, make_drawings, make_tiny_split
+from tiny_run import CLASSES, apart, make_drawings, make_tiny_split
 
 from dessin.augment.registry import OPS
 from dessin.experiments.evaluate import evaluate
@@ -24,6 +25,7 @@ from dessin.models.losses import LOSSES
 from dessin.recipe import Recipe, make_recipe
 from dessin.schema import Section
 from dessin.training.checkpoint import Checkpoints
+from dessin.training.teacher import SoftLabels, write_soft_labels
 
 pytestmark = pytest.mark.matrix
 
@@ -64,6 +66,16 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"loss": "focal(2.0)", "augment": ["mixup(0.4)"]},
     {"loss": "asymmetric(0, 4)", "augment": ["cutmix(1.0)"]},
     {"loss": "triplet(0.2)", "augment": ["mixup_or_cutmix(0.4, 1.0)"]},
+    {"teacher": {"labels": "teacher"}},
+    {"teacher": {"labels": "teacher", "weight": 0.5, "temperature": 3.0}, "loss": "focal(2.0)"},
+    {
+        "teacher": {"labels": "teacher", "weight": 1.0},
+        "finetune": {"mode": "probe_then_full"},
+        "augment": ["mixup_or_cutmix(0.4, 1.0)"],
+        "copies": ["hflip"],
+        "loss": "label_smoothing(0.1)",
+        "train": {"class_weights": "balanced", "accumulate": 2},
+    },
     {"optimizer": {"name": "adamw", "schedule": "cosine"}},
     {"optimizer": {"name": "adam", "schedule": "step"}},
     {"optimizer": {"name": "sgd", "schedule": "plateau"}},
@@ -123,7 +135,23 @@ def merged(case: dict[str, Any]) -> Recipe:
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     with apart(tmp_path_factory.mktemp("matrix")) as folder:
         data = make_drawings(folder / "data")
+        write_guesses(data, folder / "teacher")
         yield data, make_tiny_split(data, folder / "split.csv")
+
+
+def write_guesses(data: Path, folder: Path) -> None:
+    """Soft labels of every drawing, of a teacher that guesses."""
+    image_ids = tuple(path.relative_to(data).as_posix() for path in sorted(data.rglob("*.png")))
+    table = np.random.default_rng(0).dirichlet(np.ones(len(CLASSES)), len(image_ids))
+    write_soft_labels(SoftLabels(image_ids, CLASSES, table.astype(np.float32)), folder)
+
+
+def with_labels(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the place where soft labels lie, if it wants any."""
+    if recipe.teacher.labels is None:
+        return recipe
+    teacher = recipe.teacher.model_copy(update={"labels": str(folder / recipe.teacher.labels)})
+    return recipe.model_copy(update={"teacher": teacher})
 
 
 class Killed(BaseException):
@@ -154,7 +182,7 @@ def weights_of(run: Path) -> str:
 def test_switch(case: dict[str, Any], drawings: tuple[Path, Path], tmp_path: Path) -> None:
     torch.set_num_threads(1)
     data, split = drawings
-    recipe = merged(case)
+    recipe = with_labels(merged(case), data.parent)
     train(recipe, data=data, split=split, out=tmp_path / "whole")
     if recipe.finetune.mode != "probe":
         train_killed_and_resumed(recipe, data, split, tmp_path / "resumed")

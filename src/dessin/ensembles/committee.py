@@ -20,6 +20,7 @@ from dessin.schema import Section, validated
 from dessin.training.views import PLAIN, check_views
 
 COMMITTEE_FILE = "committee.json"
+SPLIT_NAME = "split.csv"
 FORMAT = 1
 
 
@@ -63,8 +64,12 @@ class LoadedCommittee:
     bundles: Mapping[str, Bundle]
 
 
-def save_committee(folder: Path, committee: Committee, bundles: Mapping[str, Path]) -> Committee:
+def save_committee(
+    folder: Path, committee: Committee, bundles: Mapping[str, Path], *, split: Path | None = None
+) -> Committee:
     """Write a new committee folder with a copy of each bundle: path in the committee → bundle folder.
+
+    `split` is the split file of its models, to be put beside them, so that it can be evaluated.
 
     Returns the committee with the digests of its weights. The folder appears whole or not at all.
 
@@ -80,6 +85,8 @@ def save_committee(folder: Path, committee: Committee, bundles: Mapping[str, Pat
             place.mkdir(parents=True)
             for file in (CARD_FILE, WEIGHTS_FILE):
                 shutil.copyfile(source / file, place / file)
+        if split is not None:
+            shutil.copyfile(split, temporary / SPLIT_NAME)
         write_json(temporary / COMMITTEE_FILE, committee.model_dump(mode="json"))
     return committee
 

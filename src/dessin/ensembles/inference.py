@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -76,9 +77,11 @@ def _folds(node: Node, fold: Mapping[str, str]) -> frozenset[int]:
             return frozenset(int(text) for text in [fold[node.bundle]] if text.isdigit())
         case VoteNode():
             parts = [_folds(ballot.node, fold) for ballot in node.ballots if ballot.weight]
-            # Voters that share no fold are one member's models of several folds.
-            alone = len(frozenset.union(*parts)) == sum(map(len, parts))
-            return frozenset.union(*parts) if alone and all(parts) else frozenset.intersection(*parts)
+            # Models of several folds stand beside one another as well as members do: what counts is where
+            # no fewer voters can answer than anywhere else.
+            voters = Counter(number for part in parts for number in part)
+            most = max(voters.values(), default=0)
+            return frozenset(number for number, count in voters.items() if count == most)
         case RoutedNode():
             below = [node.generalist, *([node.router] if node.router else []), *node.experts.values()]
             return frozenset.intersection(*(_folds(child, fold) for child in below))

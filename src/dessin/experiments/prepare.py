@@ -19,6 +19,7 @@ from dessin.recipe import Recipe
 from dessin.training.device import choose_batch_size, choose_device, choose_precision
 from dessin.training.engine import decide_batch_norm
 from dessin.training.optimise import steps_per_epoch
+from dessin.training.teacher import Teacher, read_teacher
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Prepared:
     info: BackboneInfo
     weights: Weights
     model: Trainable
+    teacher: Teacher | None = None
 
     def build(self) -> Trainable:
         """The model as it was before anything was trained."""
@@ -63,6 +65,7 @@ def prepare(
     weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
     curation = training_curation(recipe.data.training_curation, inputs.manifest)
     train, _validation = rows_of(inputs.split, recipe, curation)
+    teacher = read_teacher(recipe.teacher, [row.image_id for row in train], inputs.split.classes)
     model = _build(recipe, len(inputs.split.classes), weights)
     steps, choices = 0, [choose_device()]
     if recipe.finetune.mode != "probe":
@@ -70,6 +73,8 @@ def prepare(
         batch_size = next(int(str(choice.value)) for choice in choices if choice.name == "batch_size")
         steps = steps_per_epoch(recipe, len(train), batch_size)
         choices += usual
+    if teacher is not None:
+        choices.append(teacher.decision)
     plan = plan_run(
         recipe,
         inputs.split,
@@ -79,7 +84,7 @@ def prepare(
         machine=tuple(choices),
         curation=curation,
     )
-    return Prepared(plan, inputs, info, weights, model)
+    return Prepared(plan, inputs, info, weights, model, teacher)
 
 
 def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:

@@ -73,6 +73,7 @@ class Digests(Section):
     weights: str
     curation: str = ""
     training_curation: str = ""
+    teacher: str = ""
     store: str = ""
     model: str = ""
 

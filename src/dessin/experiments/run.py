@@ -34,6 +34,9 @@ from dessin.progress import duration, say
 from dessin.recipe import Recipe, check_tracker, read_recipe
 from dessin.training.seeding import reproducible
 
+# The digests of what a run begins with.
+_INPUTS = {"manifest", "split", "weights", "training_curation", "teacher"}
+
 
 def train(
     recipe: str | Path | Recipe | None = None,
@@ -79,10 +82,10 @@ def train(
     if recipe is None:
         raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
     name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted, usual = complete(_tracked(_located(_read(recipe, overrides), data, split), track))
+    wanted, usual = complete(_tracked(located(as_recipe(recipe, overrides), data, split), track))
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
     prepared = prepare(wanted, inputs, usual=usual)
-    folder = _claim(name) if out is None else Path(out)
+    folder = claim_name(name) if out is None else Path(out)
     claim_folder(folder, what="a run")
     for line in prepared.plan.lines():
         say(line)
@@ -92,7 +95,7 @@ def train(
         return _carry_out(folder, prepared, threads, workers, seconds_allowed)
 
 
-def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
+def as_recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
     if not isinstance(recipe, Recipe):
         return read_recipe(Path(recipe), overrides=overrides)
     if overrides:
@@ -103,7 +106,7 @@ def _read(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
     return recipe
 
 
-def _located(recipe: Recipe, data: str | Path | None, split: str | Path | None) -> Recipe:
+def located(recipe: Recipe, data: str | Path | None, split: str | Path | None) -> Recipe:
     """The recipe with the paths that were given in the call."""
     given = {"path": data, "split": split}
     update = {key: Path(value).as_posix() for key, value in given.items() if value is not None}
@@ -118,7 +121,7 @@ def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:
     return recipe.model_copy(update={"track": texts})
 
 
-def _claim(name: str) -> Path:
+def claim_name(name: str) -> Path:
     """The first `runs/<name>-<n>` that does not exist; made at once, so that two runs cannot share it."""
     for number in itertools.count(1):
         folder = Path("runs") / f"{name}-{number}"
@@ -147,6 +150,7 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
             weights=prepared.weights.sha256,
             curation=split.curation_digest,
             training_curation=plan.curation_digest,
+            teacher=prepared.teacher.digest if prepared.teacher else "",
         ),
         counts=Counts(
             classes=len(plan.classes),
@@ -174,7 +178,7 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int, track: Seque
             f"The training of {folder} collapsed in each of its {len(record.attempts)} attempts.",
             do="Start a new run with a much lower optimizer.lr, or with optimizer.lr: auto.",
         )
-    recipe = _tracked(_located(record.recipe, data, None), track)
+    recipe = _tracked(located(record.recipe, data, None), track)
     inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
     prepared = prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
     _check_unchanged(record, prepared)
@@ -193,7 +197,7 @@ def split_of(folder: Path, record: RunRecord) -> Path:
 
 def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     """Refuse to go on with other inputs or other libraries than the run began with."""
-    before = record.digests.model_dump(include={"manifest", "split", "weights", "training_curation"}) | {
+    before = record.digests.model_dump(include=_INPUTS) | {
         f"version of {name}": found for name, found in record.versions.items()
     }
     today = {
@@ -201,6 +205,7 @@ def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
         "split": prepared.inputs.split.digest,
         "weights": prepared.weights.sha256,
         "training_curation": prepared.plan.curation_digest,
+        "teacher": prepared.teacher.digest if prepared.teacher else "",
     } | {f"version of {name}": found for name, found in package_versions().items()}
     changed = [name for name, value in before.items() if today.get(name) != value]
     if changed:
@@ -227,6 +232,7 @@ def _carry_out(
         weights=prepared.weights,
         model=prepared.model,
         build=prepared.build,
+        teacher=prepared.teacher,
         workers=workers,
         seconds_allowed=seconds_allowed,
         watch=Stopwatch(),

@@ -43,6 +43,7 @@ from dessin.training.guard import Collapsed
 from dessin.training.loop import Outcome, fit
 from dessin.training.probe_cache import shared_probe
 from dessin.training.range_test import find_lr
+from dessin.training.teacher import Teacher, teacher_targets
 
 LOST = "collapsed attempts"
 RANGE_FILE = "lr_range.csv"
@@ -78,7 +79,8 @@ class Trainable:
 class Job:
     """Everything that the stages work on; `model` is changed by them, and `build` makes it anew.
 
-    `on_epoch` is told the number of the attempt and each row of its curve.
+    `teacher` says something of each of the plan's training images. `on_epoch` is told the number of the
+    attempt and each row of its curve.
     """
 
     folder: Path
@@ -90,6 +92,7 @@ class Job:
     build: Callable[[], Trainable]
     workers: int
     watch: Stopwatch
+    teacher: Teacher | None = None
     seconds_allowed: float | None = None
     on_epoch: Callable[[int, CurveRow], None] | None = None
 
@@ -106,7 +109,7 @@ def carry_out(job: Job) -> RunRecord:
     plan, watch = job.plan, job.watch
     with watch.timed("pixels"):
         store = job.inputs.open_store(plan.recipe.image, job.info.interpolation)
-    data = TrainingData(store, *_numbers(store, plan, plan.train), *_numbers(store, plan, plan.validation))
+    data = _training_data(job, store)
     _start_head(job, data)
     outcome = None if plan.recipe.finetune.mode == "probe" else _train(job, data)
     merge_lora(job.model.classifier)
@@ -123,6 +126,15 @@ def carry_out(job: Job) -> RunRecord:
         speeds["evaluation"] = round(len(plan.validation) / watch.seconds["evaluation"], 1)
     digests = record.digests.model_copy(update={"store": store.digest, "model": card.digests["weights"]})
     return finish(job.folder, record.changed(digests=digests, throughput=speeds).with_seconds(watch.seconds))
+
+
+def _training_data(job: Job, store: PixelStore) -> TrainingData:
+    """The plan's images with their labels, and what a teacher makes of these as targets."""
+    train, validation = (_numbers(store, job.plan, rows) for rows in (job.plan.train, job.plan.validation))
+    targets = None
+    if job.teacher is not None:
+        targets = teacher_targets(job.teacher.probabilities, train[1], job.plan.recipe.teacher)
+    return TrainingData(store, *train, *validation, targets)
 
 
 def _numbers(store: PixelStore, plan: RunPlan, rows: Sequence[Assignment]) -> tuple[Rows, Rows]:
@@ -307,6 +319,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
             "seed": str(job.plan.recipe.seed),
             "backbone_weights": f"{job.weights.source} {job.weights.sha256}".strip(),
             "dessin": version("dessin"),
+            **({"teacher": job.teacher.digest} if job.teacher else {}),
         },
         licence=job.weights.licence,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.augment.pipeline import Pipeline
@@ -21,12 +22,16 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Batch:
-    """Pixels (n, channels, S, S) and background (n, channels), uint8 on the device; labels (n,); the plan."""
+    """Pixels (n, channels, S, S) and background (n, channels), uint8 on the device; labels (n,); the plan.
+
+    `targets` (n, C) float32 are soft ones in place of the labels, or None.
+    """
 
     pixels: Tensor
     background: Tensor
     labels: Rows
     plan: AugmentPlan
+    targets: NDArray[np.float32] | None = None
 
 
 Step = tuple[Batch, ...]
@@ -79,7 +84,8 @@ def epoch_steps(
         copy, image = np.divmod(chosen, images)
         pixels, background = source.gather(data.train_rows[image])
         plan = pipeline.plan(seed, epoch, keys[chosen], copy, source.size)
-        return Batch(pixels, background, data.train_labels[image], plan)
+        targets = None if data.train_targets is None else data.train_targets[image]
+        return Batch(pixels, background, data.train_labels[image], plan, targets)
 
     def prepare(bounds: tuple[int, int]) -> Step:
         chosen = order[slice(*bounds)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.errors import DessinError
-from dessin.files import digest_of
+from dessin.files import digest_of, sha256_bytes
 from dessin.images.shards import without_map
 from dessin.images.store import PixelStore
 from dessin.randomness import Words, image_keys
@@ -21,13 +21,17 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Rows of a pixel store with their labels (class indices), all (n,) int64; validation may be empty."""
+    """Rows of a pixel store with their labels (class indices), all (n,) int64; validation may be empty.
+
+    `train_targets` (n, C) float32, where there are any, are trained on in place of the labels.
+    """
 
     store: PixelStore
     train_rows: Rows
     train_labels: Rows
     validation_rows: Rows
     validation_labels: Rows
+    train_targets: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for part, rows, labels in (
@@ -36,6 +40,11 @@ class TrainingData:
         ):
             if len(rows) != len(labels):
                 raise DessinError(f"There are {len(rows)} {part} images and {len(labels)} labels for them.")
+        if self.train_targets is not None and len(self.train_targets) != len(self.train_rows):
+            raise DessinError(
+                f"There are {len(self.train_rows)} training images, and soft targets for "
+                f"{len(self.train_targets)} of them."
+            )
         if len(self.train_rows) < 2:
             raise DessinError(
                 f"The training part has {len(self.train_rows)} images, and training needs at least 2.",
@@ -49,7 +58,7 @@ class TrainingData:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of the pixels' digest and of every (image id, label) of both parts, in no order."""
+        """The sha256 of the pixels' digest and of all (image id, label, soft target), in no order."""
         parts = (
             sorted((self.store.image_ids[row], int(label)) for row, label in zip(rows, labels, strict=True))
             for rows, labels in (
@@ -57,7 +66,13 @@ class TrainingData:
                 (self.validation_rows, self.validation_labels),
             )
         )
-        return digest_of([self.store.digest, *parts])
+        soft = [] if self.train_targets is None else [self._digest_of_targets(self.train_targets)]
+        return digest_of([self.store.digest, *parts, *soft])
+
+    def _digest_of_targets(self, targets: NDArray[np.float32]) -> str:
+        """That of the targets in the order of image ids."""
+        order = sorted(range(len(targets)), key=lambda i: self.store.image_ids[self.train_rows[i]])
+        return sha256_bytes(np.ascontiguousarray(targets[order], dtype="<f4").tobytes())
 
 
 class PixelSource:

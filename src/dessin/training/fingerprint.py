@@ -25,14 +25,15 @@ def fingerprint(
 ) -> dict[str, str]:
     """Everything that decides the weights but the number of threads, which a resumed run takes over.
 
-    Paths are left out: the data is what its digest says, wherever it lies. So is who is told of the run.
+    Paths are left out: the data is what its digest says, and so are a teacher's labels, wherever they lie. So
+    is who is told of the run.
     """
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)
     else:
         processor = torch.backends.cpu.get_cpu_capability()
     return {
-        **_flat("recipe", recipe.model_dump(mode="json", exclude={"data", "track"})),
+        **_flat("recipe", recipe.model_dump(mode="json", exclude=_paths(recipe))),
         "data": data.digest,
         "device": device.type,
         "processor": processor,
@@ -61,6 +62,11 @@ def check_fingerprint(before: Mapping[str, str], now: Mapping[str, str]) -> None
             allowed="A resumed run needs the same recipe, data, machine and versions, to end the same.",
             do="Restore what differs, or start a new run with another --out.",
         )
+
+
+def _paths(recipe: Recipe) -> Mapping[str, bool | set[str]]:
+    """What of the recipe is not compared; a teacher that is off is left out whole."""
+    return {"data": True, "track": True, "teacher": recipe.teacher.labels is None or {"labels"}}
 
 
 def _flat(prefix: str, value: object) -> dict[str, str]:

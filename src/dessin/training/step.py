@@ -61,9 +61,13 @@ class Stepper:
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Augmented and mixed pixels (n, channels, S, S), and soft targets (n, C)."""
         pixels = apply_plan(batch.plan, batch.pixels, batch.background)
-        labels = torch.from_numpy(batch.labels).to(pixels.device, non_blocking=True)
-        targets = functional.one_hot(labels, self.classes).float()
-        return mix(batch.plan.mixing, pixels, targets)
+        return mix(batch.plan.mixing, pixels, self._targets(batch, pixels.device))
+
+    def _targets(self, batch: Batch, device: torch.device) -> Tensor:
+        if batch.targets is not None:
+            return torch.from_numpy(batch.targets).to(device, non_blocking=True)
+        labels = torch.from_numpy(batch.labels).to(device, non_blocking=True)
+        return functional.one_hot(labels, self.classes).float()
 
     def mean_loss(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """The weighted mean over the images."""

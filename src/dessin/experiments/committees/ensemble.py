@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -157,12 +156,13 @@ def _write(
             "rule": results.rule,
             "seed": str(settings.seed),
             "folds": ",".join(map(str, members.folds)),
+            "data": results.data,
             "nested_accuracy": str(chosen.nested),
             "dessin": version("dessin"),
         },
     )
-    save_committee(out / COMMITTEE, committee, bundles)
-    shutil.copyfile(members.members[0].runs[0].folder / SPLIT_FILE, out / COMMITTEE / SPLIT_FILE)
+    split = members.members[0].runs[0].folder / SPLIT_FILE
+    save_committee(out / COMMITTEE, committee, bundles, split=split)
     nested = to_predictions(chosen.nested_probabilities, members.rows, members.classes)
     write_predictions(nested, out / NESTED)
     write_results(results, out)

@@ -101,8 +101,8 @@ def route(
             split_folds=members.split.folds,
             decisions=[decision, scaled.decision()],
         )
-        committee, bundles = make_routed(members, answers, given, trained, scaled.temperatures)
-        _save(out / COMMITTEE, committee, bundles)
+        committee, bundles = make_routed(members, answers, given, trained, scaled.temperatures, str(place))
+        _save(out / COMMITTEE, committee, bundles, runs[0].folder / SPLIT_FILE)
         write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
         write_text(out / "report.html", route_page(results, answers.names, trained))
     for line in result_lines(results):
@@ -171,10 +171,10 @@ def _recipes_changed(out: Path, before: Mapping[str, Any], now: Mapping[str, Any
     return []
 
 
-def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path]) -> None:
+def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:
     """Write the committee; one that lies there already must be this one."""
     if not folder.exists():
-        save_committee(folder, committee, bundles)
+        save_committee(folder, committee, bundles, split=split)
         return
     weights = {name: read_card(bundle).digests["weights"] for name, bundle in bundles.items()}
     if read_committee(folder) != committee.model_copy(update={"weights": weights}):

@@ -24,10 +24,11 @@ def make_routed(
     families: FamilyMap,
     trained: Sequence[TrainedPart],
     temperatures: Mapping[str, float],
+    data: str,
 ) -> tuple[Committee, dict[str, Path]]:
     """The committee and its bundles: path in it → bundle folder.
 
-    `temperatures` are those of `scale_parts`.
+    `temperatures` are those of `scale_parts`, `data` where the drawings lie.
     """
     nodes: list[Node] = []
     bundles: dict[str, Path] = {}
@@ -59,7 +60,12 @@ def make_routed(
             "split": members.split.digest,
             "manifest": members.members[0].runs[0].record.digests.manifest,
         },
-        provenance={"made_by": MADE_BY, "generalist": answers.name, "families": families.digest},
+        provenance={
+            "made_by": MADE_BY,
+            "generalist": answers.name,
+            "families": families.digest,
+            "data": data,
+        },
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
     )
     return committee, bundles

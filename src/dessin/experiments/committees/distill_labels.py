@@ -1,0 +1,100 @@
+"""What the committee says: soft labels to learn from, and its own answers to the folds that are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dessin.ensembles.inference import answer_rows
+from dessin.ensembles.tree import Node, leaves, restricted
+from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
+from dessin.experiments.committees.distill_outcome import LabelsRow
+from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
+from dessin.experiments.subject import Subject
+from dessin.images.spec import ImageSpec, Interpolation
+from dessin.images.store import PixelStore
+from dessin.models.card import BundleImage
+from dessin.progress import say
+from dessin.training.device import choose_device
+from dessin.training.teacher import SoftLabels, read_soft_labels, tempered, write_soft_labels
+
+LABELS, ANSWERS = "labels", "committee"
+
+
+def labels_folder(out: Path, fold: Fold) -> Path:
+    """Where the soft labels for a fold's student lie."""
+    return out / LABELS / f"fold-{fold}"
+
+
+def part_of(subject: Subject, fold: Fold) -> Node:
+    """What of the tree answers for a fold: the models that did not see it; for none, all of it."""
+    loaded = subject.loaded
+    if fold == NONE:
+        return loaded.committee.root
+    part = restricted(
+        loaded.committee.root,
+        lambda name: loaded.bundles[name].card.provenance.get("fold") == str(fold),
+    )
+    assert part is not None, "the fold is one that the committee has"
+    return part
+
+
+def opener(subject: Subject) -> Callable[[BundleImage], PixelStore]:
+    """The pixels that a model looks at; models that look alike share them."""
+
+    @cache
+    def store(spec: ImageSpec, interpolation: Interpolation) -> PixelStore:
+        return subject.inputs.open_store(spec, interpolation)
+
+    return lambda image: store(image.spec, image.interpolation)
+
+
+def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
+    """The labels for a fold's student, computed once: of its training images, by models without that fold."""
+    folder, subject = labels_folder(out, fold), plan.subject
+    number = None if fold == NONE else int(fold)
+    rows = subject.inputs.split.training(number)
+    if not folder.is_dir():
+        count, views = len(leaves(part_of(subject, fold))), len(plan.settings.views)
+        say(f"soft labels for fold {fold}: {len(rows):,} images, {count} models, {views} views")
+        image_ids = tuple(row.image_id for row in rows)
+        table = answer_rows(
+            subject.loaded,
+            opener(subject),
+            image_ids,
+            device=torch.device(str(choose_device().value)),
+            fold=number,
+            views=plan.settings.views,
+        )
+        write_soft_labels(SoftLabels(image_ids, subject.loaded.committee.classes, table), folder)
+    return _described(plan, read_soft_labels(folder), fold)
+
+
+def _described(plan: DistillPlan, labels: SoftLabels, fold: Fold) -> LabelsRow:
+    """How right and how sharp labels are."""
+    label_of = {row.image_id: row.label for row in plan.subject.inputs.split.rows}
+    said = [labels.classes[column] for column in labels.probabilities.argmax(axis=1)]
+    right = [name == label_of[image_id] for name, image_id in zip(said, labels.image_ids, strict=True)]
+    soft = tempered(labels.probabilities, plan.settings.temperature)
+    return LabelsRow(
+        fold=str(fold),
+        models=len(leaves(part_of(plan.subject, fold))),
+        images=len(labels.image_ids),
+        right=float(np.mean(right)),
+        largest=float(labels.probabilities.max(axis=1).mean()),
+        largest_tempered=float(soft.max(axis=1).mean()),
+        digest=labels.digest,
+    )
+
+
+def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
+    """What the models without a fold answer to its images, as the committee looks at them."""
+    folder = out / ANSWERS / f"fold-{fold}"
+    if not (folder / "predictions.csv").is_file():
+        rows = plan.subject.inputs.split.validation(fold)
+        write_predictions(plan.subject.answers(rows), folder)
+    return read_predictions(folder)

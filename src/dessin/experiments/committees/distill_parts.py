@@ -1,0 +1,78 @@
+"""Students with and without a teacher, as ordinary runs; what is finished is kept when begun again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dessin.collection.split import write_split
+from dessin.errors import DessinError
+from dessin.experiments.committees.distill_labels import labels_folder
+from dessin.experiments.committees.distill_outcome import LabelsRow
+from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Planned, run_recipe
+from dessin.experiments.executors.base import JobSpec
+from dessin.experiments.executors.job import carry_out_job
+from dessin.experiments.record import SPLIT_FILE, read_record
+from dessin.experiments.study.records import RUNS, Job
+from dessin.progress import say
+
+# A job's fold is a number; a run on all of them is known by its recipe.
+_NO_FOLD = -1
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run with its folder."""
+
+    planned: Planned
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+
+def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, TrainedRun]:
+    """Train every run of the plan into `out/runs/<name>`; by name.
+
+    Raises:
+        DessinError: a run that failed or collapsed (begun again, the finished ones are kept), or one that
+            was taught by other labels than these.
+    """
+    split = out / SPLIT_FILE
+    write_split(plan.subject.inputs.split, split)
+    trained = {run.name: _trained(plan, run, out, split) for run in plan.runs()}
+    digests = {row.fold: row.digest for row in labels}
+    for run in trained.values():
+        taught_by = read_record(run.folder).digests.teacher
+        if taught_by != (digests[str(run.planned.fold)] if run.planned.taught else ""):
+            raise DessinError(
+                f"{run.folder} was taught by other labels than those in "
+                f"{labels_folder(out, run.planned.fold)}.",
+                do="Remove both, and begin again.",
+            )
+    return trained
+
+
+def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> TrainedRun:
+    say(run.what)
+    recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
+    fold = _NO_FOLD if run.fold == NONE else int(run.fold)
+    spec = JobSpec(
+        job=Job(name=run.name, level=run.name.partition("-")[0], seed=recipe.seed, fold=fold),
+        recipe=recipe.model_dump(mode="json"),
+        data=Path(plan.data),
+        split=split,
+        study=out,
+        threads=torch.get_num_threads(),
+    )
+    ended = carry_out_job(spec, "local")
+    if ended.status != "finished":
+        raise DessinError(
+            f"The run {run.name} {ended.status}: {ended.reason}",
+            do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
+        )
+    return TrainedRun(run, out / RUNS / run.name)

@@ -1,0 +1,231 @@
+"""What a distillation will do: folds to measure, the student's recipe, and the names of its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from dessin.decisions import Decision
+from dessin.ensembles.inference import folds_of
+from dessin.errors import DessinError
+from dessin.experiments.plan import rows_of
+from dessin.experiments.prepare import complete, prepare
+from dessin.experiments.subject import Subject
+from dessin.files import digest_of, read_text
+from dessin.images.spec import ImageSpec
+from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe
+from dessin.training.views import check_views
+
+ALL = "all"
+NONE: Literal["none"] = "none"
+STUDENT, ALONE = "student", "alone"
+FINAL = "student-final"
+Fold = int | Literal["none"]
+
+# A student learns from pictures that its teachers did not see so: each is moved a little, every time anew.
+_USUAL: dict[str, Any] = {
+    "finetune": {"mode": "probe_then_full", "batch_norm": "frozen"},
+    "augment": ["hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)"],
+    "train": {"epochs": 12},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, apart from the recipe; `matters` is the smallest difference (0..1) that would."""
+
+    student: str
+    views: tuple[str, ...]
+    weight: float
+    temperature: float
+    final: bool
+    matters: float
+
+    def teacher(self, labels: Path) -> TeacherSpec:
+        return TeacherSpec(labels=labels.as_posix(), weight=self.weight, temperature=self.temperature)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run to train: with the labels for its fold, or alone."""
+
+    name: str
+    fold: Fold
+    taught: bool
+
+    @property
+    def what(self) -> str:
+        kind = "student" if self.taught else "student alone"
+        return f"{kind}, {'all folds' if self.fold == NONE else f'fold {self.fold}'}"
+
+
+@dataclass(frozen=True)
+class DistillPlan:
+    """A committee, the folds to measure on, and the recipe that student and lone student share."""
+
+    subject: Subject
+    data: str
+    settings: Settings
+    folds: tuple[int, ...]
+    recipe: Recipe
+    decisions: tuple[Decision, ...]
+
+    @property
+    def labelled(self) -> tuple[Fold, ...]:
+        """The folds that need soft labels: of every measured one, and of none for the final student."""
+        return (*self.folds, *((NONE,) if self.settings.final else ()))
+
+    def runs(self) -> Iterator[Planned]:
+        """Every run, in the order in which they are trained."""
+        for fold in self.folds:
+            yield Planned(f"{STUDENT}-fold-{fold}", fold, taught=True)
+            yield Planned(f"{ALONE}-fold-{fold}", fold, taught=False)
+        if self.settings.final:
+            yield Planned(FINAL, NONE, taught=True)
+
+    def made_of(self) -> dict[str, Any]:
+        """What the results depend on; a folder that was begun with another of these is not gone on with."""
+        committee = self.subject.loaded.committee
+        kernel = {"root", "views", "temperature", "classes", "weights"}
+        return {
+            "committee": digest_of(committee.model_dump(mode="json", include=kernel)),
+            "split": self.subject.inputs.split.digest,
+            "folds": list(self.folds),
+            "views": list(self.settings.views),
+            "weight": self.settings.weight,
+            "temperature": self.settings.temperature,
+            "recipe": self.recipe.model_dump(mode="json", exclude={"data": {"path", "split"}}),
+        }
+
+    def lines(self) -> list[str]:
+        """The plan for people."""
+        split, models = self.subject.inputs.split, len(self.subject.loaded.bundles)
+        runs = list(self.runs())
+        return [
+            f"{self.subject.loaded.committee.name}: {models} models teach one {self.settings.student}",
+            *(decision.line() for decision in self.decisions),
+            f"{len(runs)} runs of {self.recipe.train.epochs} epochs: {', '.join(run.name for run in runs)}",
+            f"{len(split.held_out()):,} images in the holdout stay closed",
+        ]
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse settings with which nothing would be learnt or told.
+
+    Raises:
+        DessinError: a weight of nothing, an unknown view, or a difference that cannot be one.
+    """
+    check_views(settings.views)
+    if not 0.0 < settings.weight <= 1.0:
+        raise DessinError(
+            f"The teacher was to have the weight {settings.weight:g}.",
+            allowed="It is above 0, where the student would learn alone, and at most 1.",
+        )
+    if not 0.01 <= settings.temperature <= 100.0:
+        raise DessinError(
+            f"The temperature was to be {settings.temperature:g}.", allowed="It lies between 0.01 and 100."
+        )
+    if not 0.0 < settings.matters < 1.0:
+        raise DessinError(
+            f"A difference of {settings.matters:g} was to matter.", allowed="It lies between 0 and 1."
+        )
+
+
+def choose_folds(subject: Subject, asked: str | Sequence[int] | None) -> tuple[tuple[int, ...], Decision]:
+    """The folds to measure on, among those that every member of the committee has, and why.
+
+    Raises:
+        DessinError: the committee has no model that did not see such a fold.
+    """
+    own = folds_of(subject.loaded)
+    known = ", ".join(map(str, own)) or "none"
+    if not own:
+        raise DessinError(
+            f"No fold was left out of the training of {subject.given}, so its labels for a student would "
+            "come from models that saw what the student is measured on.",
+            allowed="A teacher is measured by folds that all of its members have.",
+            do="Train its members with --folds all.",
+        )
+    if asked is None:
+        return own[:1], Decision("folds", str(own[0]), f"the first that all members have; of {known}")
+    if asked == ALL:
+        return own, Decision("folds", known, "all that every member has, as asked for")
+    texts = asked.split(",") if isinstance(asked, str) else [str(fold) for fold in asked]
+    numbers = sorted({int(text) for text in texts if text.strip().isdigit()})
+    if len(numbers) < len(texts) or not numbers or not set(numbers) <= set(own):
+        raise DessinError(
+            f"The student was to be measured on the folds {', '.join(text.strip() for text in texts)}.",
+            allowed=f"Those that some of all members' models did not see: {known}; each once, or `{ALL}`.",
+        )
+    return tuple(numbers), Decision("folds", ", ".join(map(str, numbers)), f"asked for; of {known}")
+
+
+def student_recipe(
+    subject: Subject, student: str, file: Path | None, overrides: Sequence[str], *, seed: int
+) -> tuple[Recipe, Decision]:
+    """The recipe of every run but for its fold and its teacher, and where it comes from.
+
+    Raises:
+        DessinError: what `read_recipe` refuses, or a recipe with a teacher of its own.
+    """
+    if file is None:
+        image = _usual_image(subject)
+        values: dict[str, Any] = {**_USUAL, "image": image.model_dump(mode="json")}
+        reason = f"built in; the picture of {image.size} px is the one that most of the models look at"
+    else:
+        values = _read(file)
+        reason = file.name
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for override in (*overrides, f"model.backbone={student}", f"seed={seed}"):
+        apply_override(values, override)
+    if values.pop("teacher", None):
+        raise DessinError(
+            "The student's recipe has a teacher of its own.", do="Leave it out; the committee is the teacher."
+        )
+    recipe = make_recipe({**values, "track": []}, where=str(file or "the student's recipe"))
+    return recipe, Decision("recipe", f"{student}, {recipe.train.epochs} epochs", reason)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(read_text(file)) or {}
+    except yaml.YAMLError as error:
+        raise DessinError(f"{file} is not valid YAML: {error}.", do="Correct it and run again.") from None
+    if not isinstance(values, dict):
+        raise DessinError(
+            f"{file} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
+        )
+    return values
+
+
+def _usual_image(subject: Subject) -> ImageSpec:
+    """How most models of the committee look at a picture."""
+    specs = Counter(bundle.card.image.spec for bundle in subject.loaded.bundles.values())
+    return specs.most_common(1)[0][0]
+
+
+def run_recipe(plan: DistillPlan, run: Planned, *, labels: Path, split: Path) -> Recipe:
+    """The recipe of one run, whole; `labels` are those for its fold."""
+    data = plan.recipe.data.model_copy(
+        update={"path": plan.data, "split": split.as_posix(), "curation": None, "fold": run.fold}
+    )
+    teacher = plan.settings.teacher(labels) if run.taught else TeacherSpec()
+    # Validated anew: not every recipe can have a teacher.
+    parts = {"data": data.model_dump(mode="json"), "teacher": teacher.model_dump(mode="json")}
+    return make_recipe(plan.recipe.model_dump(mode="json") | parts, where=f"the recipe of {run.name}")
+
+
+def check_runs(plan: DistillPlan) -> None:
+    """Find what would stop a run before a folder is made."""
+    inputs = plan.subject.inputs
+    somewhere = Path("labels")
+    for run in plan.runs():
+        rows_of(inputs.split, run_recipe(plan, run, labels=somewhere, split=somewhere))
+    alone = Planned(ALONE, plan.folds[0], taught=False)
+    recipe, usual = complete(run_recipe(plan, alone, labels=somewhere, split=somewhere))
+    prepare(recipe, inputs, usual=usual)
