@@ -28,13 +28,14 @@ def make_bundle(
     threshold: float = 0.0,
     names: Mapping[str, str] | None = None,
     classes: Sequence[str] | None = None,
+    size: int = SIZE,
 ) -> Path:
     """A nearest-mean classifier of the example files: label → files; `classes` gives another column order."""
     info = describe_backbone(BACKBONE)
     labels = tuple(classes or sorted(examples))
     classifier = empty_classifier(BACKBONE, len(labels), seed=3).eval()
     images = [
-        prepare(decode(data).pixels, ImageSpec(size=SIZE), info.interpolation)
+        prepare(decode(data).pixels, ImageSpec(size=size), info.interpolation)
         for label in labels
         for data in examples[label]
     ]
@@ -51,7 +52,7 @@ def make_bundle(
     bias = -((scaled**2).sum(1) / SOFTNESS) - (weight * centre).sum(1)
     classifier.start_head(weight, bias)
     image = BundleImage(
-        size=SIZE,
+        size=size,
         mean=info.mean,
         std=info.std,
         interpolation=info.interpolation,

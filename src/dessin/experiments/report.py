@@ -30,14 +30,14 @@ def report(
     """Write the report of `sources` to the file `out` (made anew if it exists) and return its path.
 
     Args:
-        sources: one run for the page about it; else studies and runs, in the order of their telling, for the
-            wrap-up. The last run is taken for the final result.
+        sources: one run for the page about it; else studies, ensembles, distillations and runs, in the order
+            of their telling, for the wrap-up. The last run is taken for the final result.
         out: the HTML file.
         audit: an audit's result or its folder.
         scout: the backbones that were tried for a single run.
 
     Raises:
-        DessinError: no source, one that is neither a study nor a run, or damaged files in it; for a single
+        DessinError: no source, one that is none of these, or damaged files in it; for a single
             run, one that is not finished.
     """
     folders, out = [Path(source) for source in sources], Path(out)
@@ -46,7 +46,7 @@ def report(
             f"{out} is a folder, and the report is one file.", do=f"Use --out {out / 'report.html'}."
         )
     if not folders:
-        raise DessinError("Nothing to report on was given.", do="Name a run, or studies.")
+        raise DessinError("Nothing to report on was given.", do="Name a run, or studies and ensembles.")
     summary = _summary(audit)
     if len(folders) == 1 and (folders[0] / FILE).is_file():
         page = run_page(folders[0], _found(summary), scout)

@@ -22,10 +22,11 @@ from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.distill import distill
-from dessin.experiments.committees.distill_outcome import DistillResults
+from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation, read_results
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.record import read_record
+from dessin.experiments.report import report
 from dessin.experiments.run import train
 from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle, save_bundle
@@ -391,3 +392,12 @@ def test_a_committee_that_saw_everything_cannot_be_measured(world: World, tmp_pa
     half = {name: folder for name, folder in world.bundles.items() if name.endswith("fold-0")}
     with pytest.raises(DessinError, match="did not see: 0;"):
         world.distilled(tmp_path / "out", joined(tmp_path / "half", half, world.split), folds=[1])
+
+
+def test_a_wrap_up_tells_of_a_student(world: World, tmp_path: Path) -> None:
+    assert is_distillation(world.out)
+    assert read_results(world.out) == world.results
+    page = report(world.out, out=tmp_path / "wrap-up.html").read_text()
+    assert NAME not in page
+    for row in world.results.answerers:
+        assert f"{row.accuracy.value:.1%}" in page

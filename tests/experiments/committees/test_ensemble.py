@@ -42,6 +42,7 @@ from dessin.experiments.committees.outcome import EnsembleResults, is_ensemble, 
 from dessin.experiments.committees.pictures import heat_maps
 from dessin.experiments.committees.sentences import summary
 from dessin.experiments.record import SPLIT_FILE
+from dessin.experiments.report import report
 from dessin.models.card import WEIGHTS_FILE
 from dessin.progress import quiet
 
@@ -382,3 +383,13 @@ def test_the_answers_of_the_kit_are_what_it_says(split: Split) -> None:
     assert (first ^ second).all()
     assert ((half + other).argmax(axis=1) == targets).all()
     assert np.allclose(half.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_a_wrap_up_tells_of_an_ensemble(made: tuple[Path, EnsembleResults], tmp_path: Path) -> None:
+    folder, results = made
+    page = report(folder, out=tmp_path / "wrap-up.html").read_text()
+    assert results.summary[0][:40] in page
+    assert "No ensemble was tested" not in page
+    assert "single models only" not in page
+    for rule in results.rules:
+        assert f"{rule.nested.value:.1%}" in page

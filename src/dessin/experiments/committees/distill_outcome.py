@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.evaluation.verdicts import points
+from dessin.experiments.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.experiments.record import DecisionRecord, Hardware, Result
 from dessin.experiments.study.records import Comparison
 from dessin.files import write_csv, write_json
 from dessin.schema import Section
 
 FORMAT = 1
-RESULTS_FILE, TABLE_FILE = "results.json", "distill.csv"
+KIND = "distill"
+TABLE_FILE = "distill.csv"
 COMMITTEE, WHOLE, STUDENT, ALONE = "committee", "whole committee", "student", "student alone"
 
 
@@ -138,6 +140,16 @@ def write_results(results: DistillResults, out: Path) -> None:
     rows.append([WHOLE, *[""] * 5, size.models, size.parameters, size.bytes, *speeds])
     write_csv(out / TABLE_FILE, columns, rows)
     write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+
+
+def is_distillation(folder: Path) -> bool:
+    """Whether a folder is what `dessin distill` wrote; other verbs have a `results.json` too."""
+    return result_kind(folder) == KIND
+
+
+def read_results(folder: Path) -> DistillResults:
+    """The results of a distillation's folder; damaged ones or a newer format are refused."""
+    return read_kind(DistillResults, folder, FORMAT)
 
 
 def at_a_time(batch: int) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from dessin.errors import DessinError
 from dessin.experiments.committees.members import Kind
+from dessin.experiments.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.experiments.record import Result
 from dessin.experiments.study.records import Comparison
-from dessin.files import read_json, write_csv, write_json
-from dessin.schema import Section, validated
+from dessin.files import write_csv, write_json
+from dessin.schema import Section
 
 FORMAT = 1
-RESULTS_FILE = "results.json"
 KIND = "ensemble"
 BASE_RULE = "best single"
 _RULE_COLUMNS = (
@@ -158,26 +157,9 @@ def _member_cells(row: MemberRow, rules: list[str]) -> list[object]:
 
 def is_ensemble(folder: Path) -> bool:
     """Whether a folder is what `dessin ensemble` wrote; other verbs have a `results.json` too."""
-    path = folder / RESULTS_FILE
-    if not path.is_file():
-        return False
-    values = read_json(path)
-    return isinstance(values, dict) and values.get("kind") == KIND
+    return result_kind(folder) == KIND
 
 
 def read_results(folder: Path) -> EnsembleResults:
-    """The results of an ensemble's folder.
-
-    Raises:
-        DessinError: damaged files, or a newer format.
-    """
-    path = folder / RESULTS_FILE
-    values = read_json(path)
-    version = values.get("format") if isinstance(values, dict) else None
-    if not isinstance(version, int) or version > FORMAT:
-        raise DessinError(
-            f"{path} has format {version}.",
-            allowed=f"This version of dessin reads ensembles of format {FORMAT}.",
-            do="Update dessin, or make the ensemble anew.",
-        )
-    return validated(EnsembleResults, values, str(path))
+    """The results of an ensemble's folder; damaged ones or a newer format are refused."""
+    return read_kind(EnsembleResults, folder, FORMAT)

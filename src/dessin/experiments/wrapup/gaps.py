@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dessin.experiments.committees.outcome import EnsembleResults
 from dessin.experiments.wrapup.changes import QUESTIONS, answers
 from dessin.experiments.wrapup.final_view import FinalView
 from dessin.experiments.wrapup.sources import Sources
@@ -37,7 +38,8 @@ def never_varied(sources: Sources) -> tuple[Held, ...]:
         values = [answer[question] for answer in found]
         if not any(len(value) > 1 for value in values):
             held.append(Held(question, listed(list(dict.fromkeys(value[0] for value in values)))))
-    if not any(study.record.topic == "ensemble" for study in sources.studies):
+    tested = any(study.record.topic == "ensemble" for study in sources.studies)
+    if not tested and not sources.committees:
         held.append(Held("ensemble", "single models only"))
     return tuple(held)
 
@@ -66,9 +68,10 @@ def gaps(sources: Sources, final: FinalView | None) -> tuple[Gap, ...]:
 def _mismatches(sources: Sources) -> Iterator[str]:
     digests = [study.record.digests for study in sources.studies]
     digests += [run.record.digests for run in sources.runs]
+    ensembles = [c.results for c in sources.committees if isinstance(c.results, EnsembleResults)]
     for noun, values in (
-        ("collections", {digest.manifest for digest in digests}),
-        ("splits", {digest.split for digest in digests}),
+        ("collections", {d.manifest for d in digests} | {found.manifest for found in ensembles}),
+        ("splits", {d.split for d in digests} | {found.split for found in ensembles}),
     ):
         if len(values) > 1:
             yield f"{len(values)} different {noun} were used; accuracies compare within one only."

@@ -10,6 +10,7 @@ from dessin.collection.summary import Summary
 from dessin.experiments.record import Hardware
 from dessin.experiments.study.records import Verdict
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
+from dessin.experiments.wrapup.ensemble_view import ensemble_view
 from dessin.experiments.wrapup.final_view import final_view, run_rows
 from dessin.experiments.wrapup.gaps import gaps, never_varied
 from dessin.experiments.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
@@ -63,6 +64,7 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
         splits=splits(found),
         curations=curations(found),
         studies={topic: [view for view in views if view.topic == topic] for topic in _TOPICS},
+        committees=[ensemble_view(source) for source in sources.committees],
         all_studies=views,
         rule=RULE,
         these_runs=THESE_RUNS,

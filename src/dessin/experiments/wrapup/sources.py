@@ -9,6 +9,10 @@ from pathlib import Path
 
 from dessin.collection.split import Split, read_split
 from dessin.errors import DessinError
+from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation
+from dessin.experiments.committees.distill_outcome import read_results as distill_results
+from dessin.experiments.committees.outcome import EnsembleResults, is_ensemble
+from dessin.experiments.committees.outcome import read_results as ensemble_results
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, read_record
 from dessin.experiments.report_run import read_curve
 from dessin.experiments.study.folder import TEXT_FILE, read_results, read_study_record
@@ -76,11 +80,20 @@ class StudySource:
 
 
 @dataclass(frozen=True)
+class CommitteeSource:
+    """The folder of an ensemble or of a distillation."""
+
+    path: Path
+    results: EnsembleResults | DistillResults
+
+
+@dataclass(frozen=True)
 class Sources:
     """Everything that was given, in the order given; the last run is the final one."""
 
     studies: tuple[StudySource, ...]
     runs: tuple[RunSource, ...]
+    committees: tuple[CommitteeSource, ...] = ()
 
     @property
     def final(self) -> RunSource | None:
@@ -94,30 +107,34 @@ class Sources:
 
 
 def read_sources(folders: Sequence[Path]) -> Sources:
-    """Read study and run folders.
+    """Read the folders of studies, ensembles, distillations and runs.
 
     Raises:
-        DessinError: a folder twice, one that is neither a study nor a run, or damaged files.
+        DessinError: a folder twice, one that is none of these, or damaged files.
     """
     twice = [
         str(path) for path, count in Counter(folder.resolve() for folder in folders).items() if count > 1
     ]
     if twice:
         raise DessinError(f"{twice[0]} was given twice.", do="Name every study and run once.")
-    studies, runs = [], []
+    studies, runs, committees = [], [], []
     for folder in folders:
         if (folder / STUDY_FILE).is_file():
             studies.append(read_study(folder))
         elif (folder / FILE).is_file():
             runs.append(RunSource(folder, read_record(folder), _split(folder)))
+        elif is_ensemble(folder):
+            committees.append(CommitteeSource(folder, ensemble_results(folder)))
+        elif is_distillation(folder):
+            committees.append(CommitteeSource(folder, distill_results(folder)))
         else:
-            seen = "is neither a study nor a run" if folder.is_dir() else "does not exist"
+            seen = "is no study, run, ensemble or distillation" if folder.is_dir() else "does not exist"
             raise DessinError(
                 f"{folder} {seen}.",
                 allowed=f"A study's folder has a {STUDY_FILE}, a run's a {FILE}.",
-                do="Name folders that `dessin study` or `dessin train` wrote.",
+                do="Name folders that dessin study, train, ensemble or distill wrote.",
             )
-    return Sources(tuple(studies), tuple(runs))
+    return Sources(tuple(studies), tuple(runs), tuple(committees))
 
 
 def read_study(folder: Path) -> StudySource:

@@ -1,0 +1,84 @@
+"""The wrap-up's section on ensembles: what each committee gained, and what its student paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dessin.experiments.committees.distill_outcome import DistillResults
+from dessin.experiments.committees.outcome import EnsembleResults
+from dessin.experiments.wrapup.sources import CommitteeSource
+from dessin.experiments.wrapup.words import points, share
+from dessin.html.dots import Dot, DotPlot, dot_plot
+
+
+@dataclass(frozen=True)
+class EnsembleView:
+    """One result: sentences, accuracies as dots, and where its own page lies."""
+
+    name: str
+    lead: str
+    sentences: tuple[str, ...]
+    plot: DotPlot
+    note: str
+    folder: str
+
+
+def ensemble_view(source: CommitteeSource) -> EnsembleView:
+    """What the page says of an ensemble or of a distillation."""
+    results = source.results
+    if isinstance(results, EnsembleResults):
+        return _of_ensemble(results, source.path.as_posix())
+    return _of_student(results, source.path.as_posix())
+
+
+def _of_ensemble(results: EnsembleResults, folder: str) -> EnsembleView:
+    dots = [
+        Dot(
+            name=rule.name,
+            words=share(rule.nested),
+            label=f"{rule.name}: {share(rule.nested)}",
+            value=rule.nested.value,
+            low=rule.nested.low,
+            high=rule.nested.high,
+            tone="" if rule.name == results.chosen else "cannot-tell",
+            note=f"{points(rule.gain.difference)} points, {rule.gain.verdict}" if rule.gain else "base",
+            hollow=rule.naive.value,
+        )
+        for rule in results.rules
+    ]
+    return EnsembleView(
+        name=results.name,
+        lead=f"{len(results.members)} members, {results.images:,} drawings that none of them was trained on.",
+        sentences=results.summary,
+        plot=dot_plot(dots, _per_cent),
+        note="Accuracy on drawings that the rule did not choose by, with 95% intervals; rings are the naive "
+        "figures, from the drawings that it chose by.",
+        folder=folder,
+    )
+
+
+def _of_student(results: DistillResults, folder: str) -> EnsembleView:
+    dots = [
+        Dot(
+            name=row.name,
+            words=share(row.accuracy),
+            label=f"{row.name}: {share(row.accuracy)}",
+            value=row.accuracy.value,
+            low=row.accuracy.low,
+            high=row.accuracy.high,
+            note=f"{row.size.models} models" if row.size.models > 1 else "one model",
+        )
+        for row in results.answerers
+    ]
+    return EnsembleView(
+        name=f"{results.student}, taught by {results.committee}",
+        lead=f"{results.images:,} drawings of folds {', '.join(map(str, results.folds))}.",
+        sentences=(*results.verdict, *results.warnings),
+        plot=dot_plot(dots, _per_cent),
+        note="Accuracy out of fold, with 95% intervals from whole groups of drawings.",
+        folder=folder,
+    )
+
+
+def _per_cent(value: float) -> str:
+    return f"{100 * value:g}%"
