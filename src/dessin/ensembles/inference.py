@@ -47,7 +47,7 @@ def answer_rows(
         DessinError: no leaf that validated the fold, where one is asked for.
     """
     committee = loaded.committee
-    root = committee.root if fold is None else _of_fold(loaded, fold)
+    root = committee.root if fold is None else tree_of_fold(loaded, fold)
     names = leaves(root)
     answers: dict[str, NDArray[np.float32]] = {}
     for number, name in enumerate(names, start=1):
@@ -98,7 +98,7 @@ def join(
     return tempered(table, committee.temperature).astype(np.float32)
 
 
-def _of_fold(loaded: LoadedCommittee, fold: int) -> Node:
+def tree_of_fold(loaded: LoadedCommittee, fold: int) -> Node:
     """The part of the tree whose models were validated on the fold."""
     root = restricted(
         loaded.committee.root,

@@ -162,7 +162,8 @@ def _say(set_name: str, metrics: Metrics) -> None:
 
 def _say_more(subject: Subject, set_name: SetName, gain: ViewsGain | None) -> None:
     if gain is not None:
-        say(f"{len(gain.views)} views against the plain one: {gain.gain.verdict_text}")
+        plain = gain.plain.estimate()
+        say(f"{len(gain.views)} views against the plain one ({plain}): {gain.gain.verdict_text}")
     nested = subject.loaded.committee.provenance.get("nested_accuracy")
     if nested and set_name == "validation":
         say(f"its members were chosen on these very images; on images that the choice did not see: {nested}")

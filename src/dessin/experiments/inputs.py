@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from dessin.collection.split import Assignment, Split, check_split, read_split
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, StoredImage, open_store
+from dessin.models.card import BundleImage
 from dessin.progress import say_once
 
 
@@ -31,6 +33,11 @@ class Inputs:
         sha256 = {row.image_id: row.sha256 for row in self.manifest.rows}
         images = [StoredImage(row.image_id, sha256[row.image_id]) for row in self.split.rows]
         return open_store(images, self.manifest.root, spec, interpolation)
+
+    def opener(self) -> Callable[[BundleImage], PixelStore]:
+        """What opens the pixels that a model looks at; models that look alike share them."""
+        store = cache(self.open_store)
+        return lambda image: store(image.spec, image.interpolation)
 
 
 def read_inputs(data: str | Path | None, split: str | Path | None, curation: str | Path | None) -> Inputs:

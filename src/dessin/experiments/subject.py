@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,6 @@ from dessin.evaluation.predictions import Predictions, to_predictions
 from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName, now, open_holdout
 from dessin.experiments.workspace.joined import finished_record
-from dessin.images.spec import ImageSpec, Interpolation
-from dessin.images.store import PixelStore
-from dessin.models.card import BundleImage
 from dessin.training.device import choose_device
 
 
@@ -92,15 +88,9 @@ class Subject:
     def _answered(
         self, image_ids: list[str], fold: int | None, views: tuple[str, ...] | None
     ) -> NDArray[np.float32]:
-        @cache
-        def store(spec: ImageSpec, interpolation: Interpolation) -> PixelStore:
-            return self.inputs.open_store(spec, interpolation)
-
-        def open_store(image: BundleImage) -> PixelStore:
-            return store(image.spec, image.interpolation)
-
         device = torch.device(str(choose_device().value))
-        return answer_rows(self.loaded, open_store, image_ids, device=device, fold=fold, views=views)
+        opener = self.inputs.opener()
+        return answer_rows(self.loaded, opener, image_ids, device=device, fold=fold, views=views)
 
 
 def read_subject(given: Path, data: str | Path | None, split: str | Path | None) -> Subject:

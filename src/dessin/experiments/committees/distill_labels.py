@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from dessin.ensembles.inference import answer_rows
-from dessin.ensembles.tree import Node, leaves, restricted
+from dessin.ensembles.inference import answer_rows, tree_of_fold
+from dessin.ensembles.tree import Node, leaves
 from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
 from dessin.experiments.committees.distill_outcome import LabelsRow
 from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
 from dessin.experiments.subject import Subject
-from dessin.images.spec import ImageSpec, Interpolation
-from dessin.images.store import PixelStore
-from dessin.models.card import BundleImage
 from dessin.progress import say
 from dessin.training.device import choose_device
 from dessin.training.teacher import SoftLabels, read_soft_labels, tempered, write_soft_labels
@@ -35,22 +30,7 @@ def part_of(subject: Subject, fold: Fold) -> Node:
     loaded = subject.loaded
     if fold == NONE:
         return loaded.committee.root
-    part = restricted(
-        loaded.committee.root,
-        lambda name: loaded.bundles[name].card.provenance.get("fold") == str(fold),
-    )
-    assert part is not None, "the fold is one that the committee has"
-    return part
-
-
-def opener(subject: Subject) -> Callable[[BundleImage], PixelStore]:
-    """The pixels that a model looks at; models that look alike share them."""
-
-    @cache
-    def store(spec: ImageSpec, interpolation: Interpolation) -> PixelStore:
-        return subject.inputs.open_store(spec, interpolation)
-
-    return lambda image: store(image.spec, image.interpolation)
+    return tree_of_fold(loaded, int(fold))
 
 
 def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
@@ -64,7 +44,7 @@ def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
         image_ids = tuple(row.image_id for row in rows)
         table = answer_rows(
             subject.loaded,
-            opener(subject),
+            subject.inputs.opener(),
             image_ids,
             device=torch.device(str(choose_device().value)),
             fold=number,

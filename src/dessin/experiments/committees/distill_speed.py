@@ -17,7 +17,7 @@ from dessin.ensembles.committee import COMMITTEE_FILE
 from dessin.ensembles.inference import join
 from dessin.ensembles.tree import Node, leaves
 from dessin.evaluation.inference import look
-from dessin.experiments.committees.distill_labels import opener, part_of
+from dessin.experiments.committees.distill_labels import part_of
 from dessin.experiments.committees.distill_outcome import (
     COMMITTEE,
     STUDENT,
@@ -74,7 +74,7 @@ class _Eyes:
     """Models on one device, each with the pixels that it looks at."""
 
     def __init__(self, subject: Subject, device: torch.device) -> None:
-        self._open, self._device = opener(subject), device
+        self._open, self._device = subject.inputs.opener(), device
         self._sources: dict[str, PixelSource] = {}
 
     def look(self, bundle: Bundle, image_ids: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
