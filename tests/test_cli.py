@@ -32,7 +32,25 @@ def test_help_answers_fast_and_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["audit", "auto", "curate", "evaluate", "predict", "report", "scout", "split", "submit", "train"]
+    "verb",
+    [
+        "audit",
+        "auto",
+        "curate",
+        "distill",
+        "ensemble",
+        "evaluate",
+        "families",
+        "predict",
+        "report",
+        "route",
+        "scout",
+        "soup",
+        "split",
+        "submit",
+        "train",
+        "vote",
+    ],
 )
 def test_every_verb_is_a_public_function_with_the_same_arguments(verb: str) -> None:
     function = inspect.signature(getattr(dessin, verb)).parameters

@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from dessin.collection.audit import audit
     from dessin.collection.curation import curate
     from dessin.collection.split import split
+    from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
     from dessin.experiments.auto import auto
+    from dessin.experiments.committees.distill import distill
+    from dessin.experiments.committees.ensemble import ensemble
+    from dessin.experiments.committees.families import families
+    from dessin.experiments.committees.route import route
+    from dessin.experiments.committees.soup import soup
     from dessin.experiments.doctor import doctor
     from dessin.experiments.evaluate import evaluate
     from dessin.experiments.report import report
-    from dessin.experiments.run import train
     from dessin.experiments.scout import scout
     from dessin.experiments.study.carry_out import study
+    from dessin.experiments.train import train
     from dessin.experiments.workspace.compare import compare
     from dessin.experiments.workspace.table import runs
     from dessin.serving.predict import predict
@@ -38,16 +44,22 @@ _HOMES = {
     "auto": "dessin.experiments.auto",
     "compare": "dessin.experiments.workspace.compare",
     "curate": "dessin.collection.curation",
+    "distill": "dessin.experiments.committees.distill",
     "doctor": "dessin.experiments.doctor",
+    "ensemble": "dessin.experiments.committees.ensemble",
     "evaluate": "dessin.experiments.evaluate",
+    "families": "dessin.experiments.committees.families",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
+    "route": "dessin.experiments.committees.route",
     "runs": "dessin.experiments.workspace.table",
     "scout": "dessin.experiments.scout",
+    "soup": "dessin.experiments.committees.soup",
     "split": "dessin.collection.split",
     "study": "dessin.experiments.study.carry_out",
     "submit": "dessin.serving.submit",
-    "train": "dessin.experiments.run",
+    "train": "dessin.experiments.train",
+    "vote": "dessin.ensembles.vote",
 }
 
 __all__ = [
@@ -56,16 +68,22 @@ __all__ = [
     "auto",
     "compare",
     "curate",
+    "distill",
     "doctor",
+    "ensemble",
     "evaluate",
+    "families",
     "predict",
     "report",
+    "route",
     "runs",
     "scout",
+    "soup",
     "split",
     "study",
     "submit",
     "train",
+    "vote",
 ]
 
 

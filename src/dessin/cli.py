@@ -40,7 +40,19 @@ Track = Annotated[
     ),
 ]
 Model = Annotated[
-    Path, typer.Argument(metavar="RUN|BUNDLE", help="A run or bundle folder.", show_default=False)
+    Path,
+    typer.Argument(metavar="RUN|BUNDLE|COMMITTEE", help="A run, bundle or committee.", show_default=False),
+]
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="RUN..", help="Runs, or groups of folds.", show_default=False)
+]
+Views = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,..", help="Further looks at an image, such as hflip,rotate_left,smaller."),
+]
+Matters = Annotated[float, typer.Option(help="The smallest difference of accuracy (0..1) that would matter.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe.")
 ]
 
 
@@ -141,7 +153,10 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/<recipe>-<n>).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run, or group of folds, to go on with.")] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="all|0,1,..", help="Train each of these folds; they vote as one.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Threads that read ahead; changes no result.")] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the computation (default: torch's own number).")
@@ -149,7 +164,7 @@ def train(
     track: Track = None,
 ) -> None:
     """Carry out one recipe on one split; ends with the same bytes even if killed and resumed."""
-    from dessin.experiments.run import train as run
+    from dessin.experiments.train import train as run
 
     run(
         recipe,
@@ -158,6 +173,7 @@ def train(
         overrides=set_ or (),
         out=out,
         resume=resume,
+        folds=folds,
         workers=workers,
         threads=threads,
         track=track or (),
@@ -222,11 +238,12 @@ def evaluate(
     holdout: Annotated[
         bool, typer.Option("--holdout", help="Open the locked holdout; this is counted.")
     ] = False,
+    views: Views = None,
 ) -> None:
     """Accuracy, top-5, macro-F1 and loss with intervals; a table of classes; what is confused with what."""
     from dessin.experiments.evaluate import evaluate as evaluate_run
 
-    evaluate_run(run, out=out, data=data, split=split, holdout=holdout)
+    evaluate_run(run, out=out, data=data, split=split, holdout=holdout, views=_names(views) or ())
 
 
 @app.command()
@@ -257,9 +274,7 @@ def compare(
     holdout: Annotated[
         bool, typer.Option("--holdout", help="On the holdout, where it was opened already; never opens it.")
     ] = False,
-    matters: Annotated[
-        float, typer.Option(help="The smallest difference of accuracy (0..1) that would matter.")
-    ] = 0.02,
+    matters: Matters = 0.02,
 ) -> None:
     """Trained models on the same images: paired, with intervals, and what this design could have seen."""
     from dessin.experiments.workspace.compare import compare as run
@@ -271,7 +286,7 @@ def compare(
 def report(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="STUDY|RUN..", help="Study folders and runs; the last run is the final one."),
+        typer.Argument(metavar="STUDY|ENSEMBLE|RUN..", help="Folders; the last run is the final one."),
     ],
     out: Out,
     audit: Annotated[Path | None, typer.Option("--audit", help="The folder of an audit of the data.")] = None,
@@ -283,16 +298,200 @@ def report(
 
 
 @app.command()
+def vote(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE..", help="CSVs of labels or probabilities, folders of predictions, runs."
+        ),
+    ],
+    out: Out,
+    rule: Annotated[str, typer.Option(metavar="hard|soft", help="Count labels, or average.")] = "hard",
+    weights: Annotated[
+        str | None, typer.Option(metavar="W,W,..", help="One a file (default: equal).")
+    ] = None,
+    temperatures: Annotated[
+        str | None, typer.Option(metavar="T,T,..|fit", help="One a file, or fitted to their own true labels.")
+    ] = None,
+    align: Annotated[
+        str, typer.Option(metavar="refuse|common", help="Where images differ: an error, or those of all.")
+    ] = "refuse",
+) -> None:
+    """Join the answers of any tools by image id and vote: hard (labels) or soft (probabilities)."""
+    from dessin.ensembles.vote import vote as run
+
+    run(
+        files,
+        rule=rule,
+        out=out,
+        weights=_numbers(weights, "--weights"),
+        temperatures="fit" if temperatures == "fit" else _numbers(temperatures, "--temperatures"),
+        align=align,
+    )
+
+
+@app.command()
+def ensemble(
+    runs: Runs,
+    out: Out,
+    select: Annotated[
+        str,
+        typer.Option(metavar="greedy|accuracy|diversity|weighted|all|best", help="How members are chosen."),
+    ] = "greedy",
+    rule: Annotated[str, typer.Option(metavar="soft|hard", help="How they vote.")] = "soft",
+    scale: Annotated[bool, typer.Option("--scale", help="Fit a temperature to each member first.")] = False,
+    views: Views = None,
+    data: Annotated[Path | None, typer.Option(help="Where the drawings are now (with --views).")] = None,
+    seed: Seed = 0,
+    name: Annotated[str, typer.Option(help="The committee's name (default: that of --out).")] = "",
+    matters: Matters = 0.02,
+) -> None:
+    """Choose members among runs, and say what that gains on drawings that the choice did not see."""
+    from dessin.experiments.committees.ensemble import ensemble as run
+
+    run(
+        runs,
+        out=out,
+        select=select,
+        rule=rule,
+        scale=scale,
+        views=_names(views) or (),
+        data=data,
+        seed=seed,
+        name=name,
+        matters=matters,
+    )
+
+
+@app.command()
+def soup(
+    runs: Runs,
+    out: Out,
+    kind: Annotated[
+        str, typer.Option(metavar="greedy|uniform|wise", help="`wise`: from one run's probe to its end.")
+    ] = "greedy",
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the runs').")] = None,
+    seed: Seed = 0,
+    name: Annotated[str, typer.Option(help="The soup's name (default: that of --out).")] = "",
+    matters: Matters = 0.02,
+) -> None:
+    """Average the weights of runs that share a start into one model, or go from probe to fine-tuned."""
+    from dessin.experiments.committees.soup import soup as run
+
+    run(runs, out=out, kind=kind, data=data, seed=seed, name=name, matters=matters)
+
+
+@app.command()
+def families(
+    runs: Runs,
+    out: Annotated[Path, typer.Option("--out", help="The families file (.csv).", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="confusions|wordnet|FILE.csv", help="Where families come from."),
+    ] = "confusions",
+    count: Annotated[
+        int | None, typer.Option("--families", min=2, help="How many (default: as many as there seem to be).")
+    ] = None,
+) -> None:
+    """Propose which classes belong together, and say what a router and experts could give at most."""
+    from dessin.experiments.committees.families import families as run
+
+    run(runs, out=out, source=source, count=count)
+
+
+@app.command()
+def route(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The generalist: a run or a group of folds.")],
+    families: Annotated[Path, typer.Option(help="The families file.", show_default=False)],
+    out: Out,
+    experts: Annotated[
+        str, typer.Option(metavar="auto|none|A,B,..", help="Families that get an expert.")
+    ] = "auto",
+    router: Annotated[
+        str | None, typer.Option(metavar="RECIPE|none", help="Its recipe (default: the generalist's).")
+    ] = None,
+    expert: Annotated[
+        Path | None, typer.Option(help="The experts' recipe (default: the generalist's).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the generalist's).")] = None,
+    set_: Overrides = None,
+) -> None:
+    """Train a router over families and experts inside them, join them, and say whether it pays."""
+    from dessin.experiments.committees.route import route as carry_out
+
+    carry_out(
+        run,
+        families=families,
+        out=out,
+        experts=experts,
+        router=router,
+        expert=expert,
+        data=data,
+        overrides=set_ or (),
+    )
+
+
+@app.command()
+def distill(
+    committee: Annotated[
+        Path, typer.Argument(metavar="COMMITTEE", help="A committee, ensemble or group of folds.")
+    ],
+    student: Annotated[
+        str, typer.Option(metavar="MODEL", help="The student's backbone.", show_default=False)
+    ],
+    out: Out,
+    recipe: Annotated[Path | None, typer.Option(help="The student's recipe (default: built in).")] = None,
+    set_: Overrides = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="all|0,1,..", help="Folds to measure on (default: the first).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The collection (default: the committee's).")] = None,
+    split: Annotated[Path | None, typer.Option(help="The split (default: the committee's).")] = None,
+    views: Views = None,
+    weight: Annotated[float, typer.Option(help="The share of the committee in the labels (0..1).")] = 0.9,
+    temperature: Annotated[
+        float, typer.Option(help="Above 1 makes its labels softer, below 1 sharper.")
+    ] = 1.0,
+    seed: Seed = 0,
+    final: Annotated[
+        bool, typer.Option("--final/--no-final", help="Also train the student on everything but the holdout.")
+    ] = True,
+    matters: Matters = 0.02,
+) -> None:
+    """One small model taught by a committee: the accuracy paid, the speed gained, and itself taught alone."""
+    from dessin.experiments.committees.distill import VIEWS
+    from dessin.experiments.committees.distill import distill as run
+
+    run(
+        committee,
+        student=student,
+        out=out,
+        recipe=recipe,
+        overrides=set_ or (),
+        folds=folds,
+        data=data,
+        split=split,
+        views=_names(views) or VIEWS,
+        weight=weight,
+        temperature=temperature,
+        seed=seed,
+        final=final,
+        matters=matters,
+    )
+
+
+@app.command()
 def predict(
     model: Model,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH..", help="Files, folders or a test list.")],
     out: Out,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 5,
+    views: Views = None,
 ) -> None:
     """Name the class of files, folders or a contest's test list, with probabilities."""
     from dessin.serving.predict import predict as run
 
-    run(model, paths, out=out, top=top)
+    run(model, paths, out=out, top=top, views=_names(views) or ())
 
 
 @app.command()
@@ -302,11 +501,12 @@ def submit(
         Path, typer.Argument(metavar="CONTEST", help="The contest folder.", show_default=False)
     ],
     out: Out,
+    views: Views = None,
 ) -> None:
     """Write a contest's submission, checked before it is written."""
     from dessin.serving.submit import submit as run
 
-    run(model, contest, out=out)
+    run(model, contest, out=out, views=_names(views) or ())
 
 
 @app.command()
@@ -319,6 +519,13 @@ def doctor() -> None:
 
 def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip()) if text is not None else None
+
+
+def _numbers(text: str | None, option: str) -> list[float] | None:
+    try:
+        return None if text is None else [float(number) for number in text.split(",")]
+    except ValueError:
+        raise DessinError(f'{option} is "{text}".', allowed="Numbers with commas, such as 1,1,0.5.") from None
 
 
 def main() -> None:

@@ -143,7 +143,7 @@ def test_a_folds_student_learns_its_training_images_from_models_without_that_fol
         record = read_record(world.out / "runs" / name)
         assert record.digests.teacher == labels.digest
         assert record.recipe.data.fold == ("none" if fold is None else fold)
-        assert record.recipe.teacher.temperature == 2.0
+        assert record.recipe.teacher.temperature == 1.0
 
 
 def test_other_folds_models_have_no_say(world: World, tmp_path: Path) -> None:

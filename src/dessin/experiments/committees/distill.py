@@ -56,7 +56,7 @@ def distill(
     split: str | Path | None = None,
     views: Sequence[str] = VIEWS,
     weight: float = 0.9,
-    temperature: float = 2.0,
+    temperature: float = 1.0,
     seed: int = 0,
     final: bool = True,
     matters: float = 0.02,
@@ -124,7 +124,7 @@ def _place(subject: Subject) -> str:
 
 
 def _labels(settings: Settings) -> Decision:
-    reason = "models that learnt a drawing are too sure of it; further views and a temperature soften that"
+    reason = "models that learnt a drawing are too sure of it; further views soften that"
     seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
     value = f"{settings.weight:g} of each target, {seen}, temperature {settings.temperature:g}"
     return Decision("soft labels", value, reason)

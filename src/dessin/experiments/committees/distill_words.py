@@ -112,12 +112,14 @@ def _no_leak(results: DistillResults) -> str:
     """Whose labels a measured student learns from, and what they are like."""
     right, largest, soft = _of_measured(results)
     views = "in one view" if len(results.views) == 1 else f"as means over {len(results.views)} views"
+    at = f" and at temperature {results.temperature:g}, where the first choice has {soft:.0%}"
+    tempered = "" if results.temperature == 1.0 else at
     return (
         "No leak: a student that is measured on a fold learns from labels of models that were trained "
         "without that fold. But those models have learnt the very drawings that they label, true labels "
         "included, so their labels are surer than their answers to new drawings: their first choice is the "
         f"label of {right:.1%}, and has a share of {largest:.0%} on average. That is why they are taken "
-        f"{views} and at temperature {results.temperature:g}, where the first choice has {soft:.0%}."
+        f"{views}{tempered}."
     )
 
 
