@@ -289,7 +289,7 @@ def test_a_student_that_was_interrupted_does_not_go_on_with_other_labels(
 
 def test_other_settings_do_not_go_into_the_same_folder(world: World, tmp_path: Path) -> None:
     for changes, said in (
-        ({"temperature": 1.0}, "another temperature"),
+        ({"temperature": 3.0}, "another temperature"),
         ({"weight": 0.5}, "another weight"),
         ({"folds": [0]}, "another folds"),
         ({"views": ["identity"]}, "another views"),
