@@ -121,9 +121,9 @@ def soup(
     else:
         members = read_members(folders)
         first, cook, threads = members.runs[0], partial(_average, members), torch.get_num_threads()
-    where = str(data or first.record.recipe.data.path)
+    where = data or first.record.recipe.data.path
     inputs = read_inputs(where, first.folder / SPLIT_FILE, None)
-    settings = Settings(name or out.resolve().name, asked, where, seed, matters)
+    settings = Settings(name or out.resolve().name, asked, str(where), seed, matters)
     claim_folder(out, what="a soup")
     with reproducible(device, threads):
         cooked = cook(inputs, device, seed)
@@ -221,6 +221,7 @@ def _results(cooked: Cooked, settings: Settings, inputs: Inputs, began: float) -
         manifest=inputs.manifest.digest,
         data=settings.data,
         statistics=len(mixer.moved),
+        runs=tuple(run.name for run in members.runs),
         members=weighed,
         ways=rows,
         curve=cooked.curve,
@@ -252,7 +253,7 @@ def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard
     provenance = {
         "made_by": KIND,
         "kind": results.soup,
-        "runs": ", ".join(run.name for run in members.runs),
+        "runs": ", ".join(results.runs),
         "shares": ", ".join(f"{name}: {share}" for name, share in weighed.items()),
         "fold": str(results.fold),
         "seed": str(results.seed),
@@ -262,4 +263,6 @@ def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard
     if chosen.learns:
         # What dessin evaluate says beside a figure from the images that were chosen by.
         provenance["nested_accuracy"] = str(results.chosen_way.accuracy.estimate())
-    return card.model_copy(update={"provenance": provenance})
+    # What was fitted to one member's answers does not hold for others.
+    plain = {"temperature": 1.0, "threshold": 0.0}
+    return card.model_copy(update={"provenance": provenance, **plain})

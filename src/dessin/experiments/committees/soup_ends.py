@@ -14,7 +14,7 @@ from dessin.evaluation.inference import predict_rows
 from dessin.evaluation.intervals import group_index
 from dessin.experiments.committees.soup_members import SoupMembers, answers_of, names_apart, own_bundle
 from dessin.experiments.committees.soup_mixer import training_data, training_rows
-from dessin.experiments.committees.soup_outcome import PROBE
+from dessin.experiments.committees.soup_outcome import PROBE, TUNED
 from dessin.experiments.committees.soup_weights import Floats, State
 from dessin.experiments.inputs import Inputs, class_numbers
 from dessin.experiments.prepare import Prepared, prepare
@@ -37,7 +37,7 @@ _SAME_SHARE = 0.002
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """The members "probe" and the run, in this order, and how they were found to be right."""
+    """The members "probe" and "fine-tuned", in this order, and how they were found to be right."""
 
     members: SoupMembers
     notes: tuple[str, ...]
@@ -100,7 +100,7 @@ def read_ends(run: Measured, inputs: Inputs, store: PixelStore, device: torch.de
     targets = class_numbers(rows, bundle.card.classes)
     accuracy = float((begun.argmax(axis=1) == targets).mean())
     members = SoupMembers(
-        names=(PROBE, run.name),
+        names=(PROBE, TUNED),
         runs=(run,),
         card=bundle.card,
         classifier=bundle.classifier,

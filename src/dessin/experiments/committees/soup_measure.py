@@ -106,11 +106,13 @@ def way_rows(
         if way.name in contrasts:
             contrast, p = contrasts[way.name], adjusted[way.name]
             gain = _judged(way.name, base.name, contrast, p, matters, len(contrasts))
-        rows.append(_row(members, way, answers(way.shares), gain))
+        rows.append(_row(members, way, answers(way.shares), right[base.name], gain))
     return tuple(rows)
 
 
-def _row(members: SoupMembers, way: Way, naive: Floats, gain: Comparison | None) -> SoupRow:
+def _row(
+    members: SoupMembers, way: Way, naive: Floats, base: NDArray[np.bool_], gain: Comparison | None
+) -> SoupRow:
     there, apart = _right(members, naive), _right(members, way.apart.answers)
     optimism = Estimate(0.0, 0.0, 0.0, len(members.rows), "nothing is chosen")
     if way.learns:
@@ -124,6 +126,8 @@ def _row(members: SoupMembers, way: Way, naive: Floats, gain: Comparison | None)
         loss=loss,
         optimism=recorded(optimism),
         gain=gain,
+        won=int((apart & ~base).sum()),
+        lost=int((base & ~apart).sum()),
         part_shares=tuple(_named(members, shares) for shares in way.apart.choices),
     )
 

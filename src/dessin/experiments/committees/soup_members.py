@@ -118,8 +118,8 @@ def _check_start(runs: Sequence[Measured], cards: Sequence[BundleCard]) -> None:
         other = next((i for i, value in enumerate(values) if value != values[0]), None)
         if other is not None:
             raise DessinError(
-                f"The runs do not share a start: {what} is {values[0]} in {runs[0].name} and "
-                f"{values[other]} in {runs[other].name}.",
+                f"The runs do not share a start. {what}: {values[0]} in {runs[0].name}, {values[other]} in "
+                f"{runs[other].name}.",
                 allowed="The weights of a soup are means of runs of one backbone, from the same pretrained "
                 "weights and the same start of the head, on one fold of one split.",
                 do="Leave that run out; models that differ are joined by dessin ensemble.",
@@ -131,15 +131,15 @@ def _facts(run: Measured, card: BundleCard) -> dict[str, str]:
     record, image = run.record, card.image
     digest = record.digests.weights
     return {
-        "the backbone": card.backbone,
-        "the pretrained weights": f"sha256 {digest[:12]}…" if digest else f"drawn from seed {record.seed}",
-        "the image": f"{image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
-        "the normalisation": f"mean {image.mean}, std {image.std}, {image.interpolation}",
-        "the head": card.head,
-        "the start of the head": _head_start(record),
-        "the list of classes": f"{len(card.classes)} from {card.classes[0]} to {card.classes[-1]}",
-        "the split": f"sha256 {record.digests.split[:12]}…",
-        "the fold": str(record.recipe.data.fold),
+        "The backbone": card.backbone,
+        "The pretrained weights": f"sha256 {digest[:12]}…" if digest else f"drawn from seed {record.seed}",
+        "The image": f"{image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
+        "The normalisation": f"mean {image.mean}, std {image.std}, {image.interpolation}",
+        "The head": card.head,
+        "The start of the head": _head_start(record),
+        "The list of classes": f"{len(card.classes)} from {card.classes[0]} to {card.classes[-1]}",
+        "The split": f"sha256 {record.digests.split[:12]}…",
+        "The fold": str(record.recipe.data.fold),
     }
 
 

@@ -36,7 +36,8 @@ class SoupRow(Section):
 
     `naive` is measured on the images that the choice was made on, `accuracy` and `loss` on those that it did
     not see; `optimism` is the first minus the second, paired. `gain` is that accuracy over the base's, which
-    was found in the same way; None for the base. `part_shares` are the choices without each part.
+    was found in the same way; None for the base. `won` and `lost` count the drawings that only it or only the
+    base names right. `part_shares` are the choices without each part.
     """
 
     name: str
@@ -46,6 +47,8 @@ class SoupRow(Section):
     loss: Result
     optimism: Result
     gain: Comparison | None
+    won: int
+    lost: int
     part_shares: tuple[dict[str, float], ...]
 
 
@@ -82,6 +85,7 @@ class SoupResults(Section):
     manifest: str
     data: str
     statistics: int
+    runs: tuple[str, ...]
     members: tuple[SoupMember, ...]
     ways: tuple[SoupRow, ...]
     curve: tuple[CurvePoint, ...] = ()
@@ -102,7 +106,17 @@ def write_results(results: SoupResults, out: Path) -> None:
     """Write `soup.csv`, for a way between two ends `curve.csv`, then `results.json`."""
     names = [member.name for member in results.members]
     columns = ["way", "naive", "naive_low", "naive_high", "accuracy", "low", "high", "log_loss"]
-    columns += ["gain", "gain_low", "gain_high", "p_holm", "verdict", "n", *(f"share of {n}" for n in names)]
+    columns += [
+        "gain",
+        "gain_low",
+        "gain_high",
+        "p_holm",
+        "verdict",
+        "won",
+        "lost",
+        "n",
+        *(f"share of {n}" for n in names),
+    ]
     write_csv(out / "soup.csv", columns, (_cells(row, names) for row in results.ways))
     if results.curve:
         columns = ["alpha", "accuracy", "low", "high", "log_loss", "log_loss_low", "log_loss_high", "n"]
@@ -119,7 +133,7 @@ def _cells(row: SoupRow, names: list[str]) -> list[object]:
     else:
         gain = row.gain.difference
         cells += [gain.value, gain.low, gain.high, row.gain.p_holm, row.gain.verdict]
-    return [*cells, accuracy.n, *(row.shares.get(name, 0.0) for name in names)]
+    return [*cells, row.won, row.lost, accuracy.n, *(row.shares.get(name, 0.0) for name in names)]
 
 
 def _point_cells(point: CurvePoint) -> list[object]:

@@ -109,7 +109,7 @@ def _chart(title: str, steps: list[float], values: list[list[float]], chosen: fl
     axes.set_xlabel("0: the probe … 1: the fine-tuned weights")
     axes.set_xticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "0.2", "0.4", "0.6", "0.8", "1"])
     axes.margins(x=0.03)
-    axes.legend(loc="best", fontsize=10)
+    axes.legend(loc="best", fontsize=10, frameon=False)
     return figure_data_uri(figure)
 
 

@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 
 def mix_states(states: Sequence[State], shares: Shares) -> State:
-    """The sum of states times their shares, computed in float64; of integers the largest is kept.
+    """The sum of states times their shares, in float64 and in any order; of integers the largest is kept.
 
     Integers are counters of batches, which no answer depends on, or tables that all states have alike.
     """
@@ -35,12 +35,12 @@ def mix_states(states: Sequence[State], shares: Shares) -> State:
         return {name: tensor.clone() for name, tensor in present[0][0].items()}
     mixed: State = {}
     for name, tensor in present[0][0].items():
-        stack = torch.stack([state[name] for state, _ in present])
         if not tensor.is_floating_point():
-            mixed[name] = stack.amax(dim=0)
+            mixed[name] = torch.stack([state[name] for state, _ in present]).amax(dim=0)
             continue
-        weights = torch.tensor([share for _, share in present], dtype=torch.float64)
-        mixed[name] = torch.tensordot(weights, stack.double(), dims=1).to(tensor.dtype)
+        parts = torch.stack([share * state[name].double() for state, share in present])
+        # Sorted, so that the order of the members changes no bit of the sum.
+        mixed[name] = parts.sort(dim=0).values.sum(dim=0).to(tensor.dtype)
     return mixed
 
 

@@ -45,13 +45,16 @@ def _found(chosen: SoupRow, base: SoupRow) -> str:
     assert chosen.gain is not None, "only the base has no gain"
     return (
         f"{seen}, {who} names {share(chosen.accuracy)} right, and {way_in_words(base.name)}{also} "
-        f"{share(base.accuracy)}: {_gain(chosen.gain)}"
+        f"{share(base.accuracy)}: {_gain(chosen, chosen.gain)}"
     )
 
 
-def _gain(gain: Comparison) -> str:
-    numbers = f"{points(gain.difference)} points, p\u00a0{_equation(gain.p_holm)} after Holm"
-    if gain.difference.value == 0.0 and gain.p == 1.0:
+def _gain(chosen: SoupRow, gain: Comparison) -> str:
+    numbers = (
+        f"{points(gain.difference)} points, {counted(chosen.won, 'drawing')} won and {chosen.lost} lost, "
+        f"p\u00a0{_equation(gain.p_holm)} after Holm"
+    )
+    if not chosen.won and not chosen.lost:
         return "nothing is gained; they name the very same drawings right."
     match gain.verdict:
         case "better":
@@ -86,7 +89,7 @@ def _made_of(chosen: SoupRow, members: Sequence[SoupMember]) -> tuple[str, ...]:
             f"No other run made {names[0]} better, so the soup is that run alone, and the bundle has its "
             "very weights.",
         )
-    return (f"The bundle is the mean of {listed(names)}, {counted(len(members), 'run')} having been given.",)
+    return (f"The bundle is the mean of {len(names)} of {counted(len(members), 'run')}: {listed(names)}.",)
 
 
 def step_of(shares: dict[str, float]) -> float:
