@@ -19,7 +19,9 @@ from dessin.collection.split import make_split, read_split, write_split
 from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
+from dessin.evaluation.inference import predict_rows
+from dessin.evaluation.metrics import measure
+from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions
 from dessin.experiments.committees.soup import soup
 from dessin.experiments.committees.soup_choice import alone, between
 from dessin.experiments.committees.soup_ends import read_ends, read_tuned, stated_accuracy
@@ -30,9 +32,10 @@ from dessin.experiments.committees.soup_page import soup_page
 from dessin.experiments.committees.soup_weights import Mixer
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.inputs import read_inputs
-from dessin.experiments.record import read_record
+from dessin.experiments.record import read_record, write_record
 from dessin.experiments.run import train
 from dessin.files import read_json, write_json
+from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
 
@@ -250,7 +253,6 @@ def test_the_ends_of_the_way_are_the_probe_and_the_run(pot: Pot) -> None:
     [
         {"mode": "probe_then_full", "head": "mlp"},
         {"mode": "probe_then_full", "head": "cosine"},
-        {"mode": "probe_then_full", "batch_norm": "train"},
         {"mode": "last_blocks", "head_start": "probe"},
     ],
     ids=lambda finetune: "-".join(finetune.values()),
@@ -272,7 +274,31 @@ def test_the_probe_is_found_again_whatever_was_trained_from_it(
     assert results.curve[-1].loss.value == pytest.approx(read_record(run).results["validation"].loss.value)
     assert sum(row.share for row in results.members) == pytest.approx(1.0)
     assert [row.name for row in results.members] == ["probe", "fine-tuned"]
-    assert (results.statistics > 0) == (finetune.get("batch_norm") == "train")
+
+
+def test_on_a_way_with_trained_statistics_the_ends_keep_their_own(pot: Pot, tmp_path: Path) -> None:
+    (tuned,) = pot.of("tuned")
+    run = shutil.copytree(tuned, tmp_path / "moved")
+    bundle = load_bundle(run / "bundle")
+    norm = next(module for module in bundle.classifier.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    assert norm.running_mean is not None
+    norm.running_mean += 0.2
+    shutil.rmtree(run / "bundle")
+    card = save_bundle(run / "bundle", bundle.classifier, bundle.card)
+    inputs, rows = read_inputs(pot.data, pot.split, None), read_split(pot.split).validation(0)
+    store = inputs.opener()(card.image)
+    answers = predict_rows(bundle.classifier, store, store.rows([row.image_id for row in rows]), device=CPU)
+    predictions = to_predictions(answers, rows, card.classes)
+    write_predictions(predictions, run / "validation")
+    metrics = measure(answers, predictions.targets, [row.group for row in rows], card.classes)
+    record = read_record(run).with_results("validation", metrics)
+    digests = record.digests.model_copy(update={"model": card.digests["weights"]})
+    write_record(run, record.changed(digests=digests))
+    results = soup([run], out=tmp_path / "wise", kind="wise")
+    assert results.statistics == 1
+    assert any("1 batch normalisation has" in note for note in results.notes)
+    assert results.curve[0].accuracy.value == pytest.approx(stated_accuracy(run))
+    assert results.curve[-1].loss.value == pytest.approx(metrics.loss.value, abs=1e-6)
 
 
 def test_the_curve_goes_from_the_probe_to_the_run(pot: Pot, wise: SoupResults) -> None:
@@ -329,11 +355,11 @@ def test_a_new_head_of_another_seed_is_refused(pot: Pot, tmp_path: Path) -> None
     other = pot.run("other seed", NEW, seed=1)
     message = refused(pot, tmp_path, a, other)
     assert "do not share a start" in message
-    assert "drawn from seed 0 in a, drawn from seed 1 in other seed" in message
+    assert "drawn from seed 0 in a; drawn from seed 1 in other seed" in message
     same = {"digests.weights": "c" * 64}
     first = changed_run(a, tmp_path / "first", same)
     second = changed_run(a, tmp_path / "second", same | {"seed": 1, "recipe.seed": 1})
-    assert "The start of the head: drawn from seed 0 in first, drawn from seed 1 in second" in refused(
+    assert "The start of the head: drawn from seed 0 in first; drawn from seed 1 in second" in refused(
         pot, tmp_path, first, second
     )
 
@@ -348,20 +374,20 @@ def test_probes_of_other_seeds_share_a_start(pot: Pot, tmp_path: Path) -> None:
 
 def test_other_starts_folds_splits_and_weights_are_refused_with_the_reason(pot: Pot, tmp_path: Path) -> None:
     a, tuned = pot.of("a", "tuned")
-    assert "The start of the head: drawn from seed 0 in a, a probe in tuned" in refused(
+    assert "The start of the head: drawn from seed 0 in a; a probe in tuned" in refused(
         pot, tmp_path, a, tuned
     )
     fold = pot.run("fold one", NEW, fold=1)
     assert "trained on" in refused(pot, tmp_path, a, fold)
     network = pot.run("other network", NEW, model={"backbone": "test_resnet", "weights": "none"})
-    assert "The backbone: test_efficientnet in a, test_resnet in other network" in refused(
+    assert "The backbone: test_efficientnet in a; test_resnet in other network" in refused(
         pot, tmp_path, a, network
     )
     gray = pot.run("gray", NEW, image={"size": 32, "colour": "gray"})
     assert "The image: 32 px, rgb" in refused(pot, tmp_path, a, gray)
     pretrained = changed_run(a, tmp_path / "pretrained", {"digests.weights": "c" * 64})
     message = refused(pot, tmp_path, a, pretrained)
-    assert "The pretrained weights: drawn from seed 0 in a, sha256 cccccccccccc… in pretrained" in message
+    assert "The pretrained weights: drawn from seed 0 in a; sha256 cccccccccccc… in pretrained" in message
 
 
 def test_another_split_is_refused(pot: Pot, tmp_path: Path) -> None:

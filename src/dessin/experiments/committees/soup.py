@@ -43,6 +43,7 @@ from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.workspace.joined import Measured
 from dessin.experiments.workspace.layout import terminal_width
+from dessin.experiments.wrapup.words import counted
 from dessin.files import claim_folder, write_text
 from dessin.models.bundle import BundleCard, save_bundle
 from dessin.models.card import read_card
@@ -191,9 +192,10 @@ def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
     """What was done about batch statistics, where there was something to do."""
     if not mixer.moved:
         return []
+    have = "has" if len(mixer.moved) == 1 else "have"
     return [
-        f"{len(mixer.moved)} batch normalisations have other statistics in each of the members; for every "
-        "mixture they were estimated anew on the training images, augmented as in "
+        f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the members; "
+        "for every mixture they were estimated anew on the training images, augmented as in "
         f"{guide_of(members.runs).name}."
     ]
 

@@ -118,7 +118,7 @@ def _check_start(runs: Sequence[Measured], cards: Sequence[BundleCard]) -> None:
         other = next((i for i, value in enumerate(values) if value != values[0]), None)
         if other is not None:
             raise DessinError(
-                f"The runs do not share a start. {what}: {values[0]} in {runs[0].name}, {values[other]} in "
+                f"The runs do not share a start. {what}: {values[0]} in {runs[0].name}; {values[other]} in "
                 f"{runs[other].name}.",
                 allowed="The weights of a soup are means of runs of one backbone, from the same pretrained "
                 "weights and the same start of the head, on one fold of one split.",

@@ -123,7 +123,7 @@ def _naive(chosen: SoupRow, base: SoupRow) -> str:
     if optimism.low > 0:
         return f"{figure}: {points(optimism)} points too much."
     if optimism.value == 0.0:
-        return f"{figure}. The choice was as good without a part, so here that is not too much."
+        return f"{figure}. Chosen without a part it did as well on it, so here that figure is not too high."
     return f"{figure}; that its figure is too high cannot be told here ({points(optimism)} points)."
 
 
