@@ -11,7 +11,7 @@ from tiny_bundle import make_bundle
 from dessin.demo.contest import make_contest
 from dessin.ensembles.anymodel import as_committee
 from dessin.ensembles.committee import Committee, save_committee
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode, tempered
+from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.models.bundle import load_bundle
@@ -19,6 +19,7 @@ from dessin.models.card import read_card
 from dessin.serving.predict import predict
 from dessin.serving.predictor import Predictor
 from dessin.serving.submit import submit
+from dessin.training.tempering import tempered
 
 LABELS = ("cat", "house", "star")
 Paths = list[Path]

@@ -19,12 +19,12 @@ from dessin.ensembles.tree import (
     combine,
     leaves,
     restricted,
-    tempered,
 )
 from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
 from dessin.images.store import PixelStore
 from dessin.models.card import BundleImage
+from dessin.training.tempering import tempered
 
 OpenStore = Callable[[BundleImage], PixelStore]
 

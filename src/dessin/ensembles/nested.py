@@ -13,16 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.ensembles.parts import deal_groups
 from dessin.ensembles.rules import RULES, Choice, Rule, TableRule, apply_choice, choose_by_all
 from dessin.ensembles.table import MemberTable, Rows
-from dessin.errors import DessinError
 from dessin.evaluation.contrasts import Contrast, two_models
 from dessin.evaluation.intervals import Estimate, bootstrap_mean, group_index
 from dessin.progress import track
-from dessin.randomness import image_keys, permutation
 
 BASELINE = "best single"
-_PARTS = 5
 _FEWEST_FOLDS = 3
 
 
@@ -85,30 +83,10 @@ def outer_parts(table: MemberTable, seed: int = 0) -> tuple[Rows, ...]:
     Raises:
         DessinError: all images are in one group.
     """
-    part_of = table.folds if len(np.unique(table.folds)) >= _FEWEST_FOLDS else _dealt(table, seed)
+    part_of = table.folds
+    if len(np.unique(table.folds)) < _FEWEST_FOLDS:
+        part_of = deal_groups(group_index(table.groups), table.image_ids, seed=seed)
     return tuple(np.flatnonzero(part_of == part) for part in np.unique(part_of))
-
-
-def _dealt(table: MemberTable, seed: int) -> NDArray[np.int64]:
-    """The part of each image, (N,): the largest groups first, each into the part with the fewest images."""
-    index = group_index(table.groups)
-    sizes = np.bincount(index)
-    if len(sizes) < 2:
-        raise DessinError(
-            "All images are in one group, so no part of them can be kept apart to measure a choice.",
-            do="Join members on more images, or on folds.",
-        )
-    # The first image by name stands for its group, since groups of one have no name of their own.
-    by_name = np.array(sorted(range(len(index)), key=lambda image: table.image_ids[image]))
-    leader = by_name[np.unique(index[by_name], return_index=True)[1]]
-    order = permutation(seed, "outer parts", 0, image_keys([table.image_ids[image] for image in leader]))
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    filled = np.zeros(min(_PARTS, len(sizes)), dtype=np.int64)
-    part_of = np.empty(len(sizes), dtype=np.int64)
-    for group in order:
-        part_of[group] = filled.argmin()
-        filled[part_of[group]] += sizes[group]
-    return part_of[index]
 
 
 def _result(

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from dessin.errors import DessinError
 from dessin.schema import Section
+from dessin.training.tempering import tempered
 
 Floats = NDArray[np.float64]
 Answer = tuple[Floats, tuple[str, ...]]
@@ -143,16 +144,6 @@ def vote(parts: list[Floats], weights: list[float], rule: str) -> Floats:
     for share, part in zip(shares, parts, strict=True):
         votes[rows, part.argmax(axis=1)] += share
     return np.asarray((votes + TIE * mean) / (1.0 + TIE))
-
-
-def tempered(probabilities: Floats, temperature: float) -> Floats:
-    """p^(1/T), renormalised: what dividing the logits by T gives."""
-    if temperature == 1.0:
-        return probabilities
-    with np.errstate(divide="ignore"):
-        logits = np.log(probabilities) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def by_name(answer: Answer, classes: tuple[str, ...], *, what: str) -> Floats:

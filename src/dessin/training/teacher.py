@@ -20,6 +20,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import atomic_path, digest_of, read_csv, sha256_bytes, write_bytes, write_csv
 from dessin.recipe import TeacherSpec
+from dessin.training.tempering import tempered
 
 Floats = NDArray[np.float32]
 
@@ -152,10 +153,3 @@ def teacher_targets(probabilities: Floats, labels: NDArray[np.int64], spec: Teac
     targets = spec.weight * tempered(probabilities, spec.temperature)
     targets[np.arange(len(labels)), labels] += 1.0 - spec.weight
     return targets.astype(np.float32)
-
-
-def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
-    """p^(1/T), renormalised (float64): what dividing a teacher's logits by T gives."""
-    wide = np.asarray(probabilities, dtype=np.float64)
-    powers = (wide / wide.max(axis=1, keepdims=True)) ** (1.0 / temperature)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

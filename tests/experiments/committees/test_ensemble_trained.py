@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from dessin.collection.split import Split, read_split
 from dessin.ensembles.committee import load_committee
 from dessin.ensembles.inference import answer_rows
-from dessin.ensembles.tree import tempered
 from dessin.errors import DessinError
 from dessin.evaluation.contrasts import two_models
 from dessin.evaluation.inference import predict_rows
@@ -27,6 +26,7 @@ from dessin.images.store import PixelStore
 from dessin.models.bundle import load_bundle
 from dessin.models.card import WEIGHTS_FILE, BundleImage
 from dessin.progress import quiet
+from dessin.training.tempering import tempered
 
 CPU = torch.device("cpu")
 VIEWS = ("identity", "hflip", "smaller")

@@ -12,9 +12,9 @@ from ensemble_kit import LABELS, cast_split, cast_table, guesses
 from dessin.ensembles.nested import compare_rules, outer_parts
 from dessin.ensembles.rules import RULES
 from dessin.ensembles.table import MemberTable
-from dessin.ensembles.tree import tempered
 from dessin.evaluation.calibration import fit_temperature
 from dessin.experiments.committees.scaling import Scaler, scaled_rules
+from dessin.training.tempering import tempered
 
 
 def a_table() -> MemberTable:

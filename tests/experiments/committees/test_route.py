@@ -25,7 +25,7 @@ from family_kit import (
 from dessin.collection.split import read_split
 from dessin.ensembles.committee import Committee, load_committee, read_committee, write_committee
 from dessin.ensembles.inference import answer_rows
-from dessin.ensembles.tree import Ballot, ModelNode, RoutedNode, VoteNode, tempered
+from dessin.ensembles.tree import Ballot, ModelNode, RoutedNode, VoteNode
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.route import route
@@ -36,6 +36,7 @@ from dessin.experiments.record import read_record
 from dessin.experiments.run import train
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.training.tempering import tempered
 
 BOTH = ("bars", "<b>spots")
 ROUTER, BARS, SPOTS = "router-fold-0", "expert-bars-fold-0", "expert-b-spots-fold-0"

@@ -11,7 +11,6 @@ from family_kit import CLASSES, FAMILIES
 from dessin.decisions import Decision
 from dessin.ensembles.families import make_families
 from dessin.ensembles.potential import family_sums
-from dessin.ensembles.tree import tempered
 from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.route_answers import RouteAnswers
 from dessin.experiments.committees.route_measure import (
@@ -22,6 +21,7 @@ from dessin.experiments.committees.route_measure import (
 )
 from dessin.experiments.committees.route_outcome import RouteResults, result_lines
 from dessin.experiments.committees.route_scaling import GENERALIST, expert_key, scale_parts
+from dessin.training.tempering import tempered
 
 MAP = make_families(FAMILIES, CLASSES)
 N = 240

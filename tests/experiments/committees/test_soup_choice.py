@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError
+from dessin.ensembles.parts import deal_groups
 from dessin.experiments.committees.soup_choice import (
     STEPS,
     Answers,
@@ -19,11 +19,14 @@ from dessin.experiments.committees.soup_choice import (
     choose_between,
     choose_greedily,
     cross_fit,
-    deal_parts,
     together,
 )
 
 CLASSES = 4
+
+
+def parts_of(groups: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.int64]:
+    return deal_groups(groups, [f"{number:04d}.png" for number in range(len(groups))], seed=seed)
 
 
 def mixed_from(logits: NDArray[np.float64]) -> Answers:
@@ -133,7 +136,7 @@ def test_between_two_ends_the_best_of_all_steps_is_chosen() -> None:
 
 def test_no_choice_reads_a_target_of_the_part_that_is_held_out() -> None:
     answers, targets = noisy(5, 100, skill=0.4, seed=1)
-    parts = deal_parts(np.arange(100) // 2)
+    parts = parts_of(np.arange(100) // 2)
     rules = {
         "greedy": lambda t: lambda rows: choose_greedily(answers, t, rows, 5),
         "best": lambda t: lambda rows: best_alone(answers, t, rows, 5),
@@ -151,7 +154,7 @@ def test_no_choice_reads_a_target_of_the_part_that_is_held_out() -> None:
 
 def test_a_choice_between_ends_reads_no_target_of_the_part_that_is_held_out() -> None:
     answers, targets = noisy(2, 100, skill=0.4, seed=2)
-    parts = deal_parts(np.arange(100))
+    parts = parts_of(np.arange(100))
     honest = cross_fit(partial(choose_between, answers, targets), answers, parts)
     for number in np.unique(parts):
         spoilt = np.where(parts == number, (targets + 1) % CLASSES, targets)
@@ -161,7 +164,7 @@ def test_a_choice_between_ends_reads_no_target_of_the_part_that_is_held_out() ->
 
 def test_the_joined_answers_of_a_part_are_those_of_its_own_choice() -> None:
     answers, targets = noisy(4, 90, skill=0.5, seed=7)
-    parts = deal_parts(np.arange(90) // 3)
+    parts = parts_of(np.arange(90) // 3)
     found = cross_fit(lambda rows: choose_greedily(answers, targets, rows, 4), answers, parts)
     for number, choice in enumerate(found.choices):
         inside = parts == number
@@ -183,28 +186,8 @@ def test_choosing_among_equals_flatters_and_cross_fitting_does_not() -> None:
             return best_alone(answers, targets, seen, 12)
 
         naive.append(right_on(answers, choose(rows), targets, rows) / 60)
-        apart = cross_fit(choose, answers, deal_parts(rows, seed=seed)).answers
+        apart = cross_fit(choose, answers, parts_of(rows, seed=seed)).answers
         honest.append(float((apart.argmax(axis=1) == targets).mean()))
         truth.append(1 / CLASSES)
     assert np.mean(naive) - np.mean(truth) > 0.06
     assert abs(np.mean(honest) - np.mean(truth)) < 0.025
-
-
-def test_parts_are_of_whole_groups_about_equal_and_do_not_depend_on_the_order_of_images() -> None:
-    draw = np.random.default_rng(5)
-    groups = draw.integers(0, 40, 300)
-    parts = deal_parts(groups, seed=4)
-    assert all(len(set(parts[groups == group])) == 1 for group in np.unique(groups))
-    sizes = np.bincount(parts)
-    assert len(sizes) == 5
-    assert sizes.min() > 40
-    assert sizes.max() < 80
-    order = draw.permutation(300)
-    assert np.array_equal(deal_parts(groups[order], seed=4), parts[order])
-    assert not np.array_equal(deal_parts(groups, seed=5), parts)
-
-
-def test_few_groups_give_fewer_parts_and_one_group_none() -> None:
-    assert set(deal_parts(np.array([0, 0, 0, 1]))) == {0, 1}
-    with pytest.raises(DessinError, match="one group"):
-        deal_parts(np.zeros(9, dtype=np.int64))

@@ -15,7 +15,8 @@ from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
 from dessin.experiments.subject import Subject
 from dessin.progress import say
 from dessin.training.device import choose_device
-from dessin.training.teacher import SoftLabels, read_soft_labels, tempered, write_soft_labels
+from dessin.training.teacher import SoftLabels, read_soft_labels, write_soft_labels
+from dessin.training.tempering import tempered
 
 LABELS, ANSWERS = "labels", "committee"
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.decisions import Decision
-from dessin.ensembles.tree import Ballot, Node, VoteNode, tempered
+from dessin.ensembles.tree import Ballot, Node, VoteNode
 from dessin.evaluation.calibration import fit_temperature
 from dessin.evaluation.intervals import group_index
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_plan import ROUTER
+from dessin.training.tempering import tempered
 
 GENERALIST = "generalist"
 Bools = NDArray[np.bool_]

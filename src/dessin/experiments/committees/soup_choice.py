@@ -13,15 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError
-from dessin.randomness import image_keys, permutation
-
 Shares = tuple[float, ...]
 Answers = Callable[[Shares], NDArray[Any]]
 # From the rows (n,) that it may look at to the shares of the members.
 Choose = Callable[[NDArray[np.int64]], Shares]
 
-PARTS = 5
 STEPS = tuple(step / 10 for step in range(11))
 _SMALLEST = 1e-7
 
@@ -86,25 +82,6 @@ def cross_fit(choose: Choose, answers: Answers, parts: NDArray[np.int64]) -> Cro
         rows = parts == number
         joined[rows] = answers(choice)[rows]
     return CrossFitted(choices, joined)
-
-
-def deal_parts(groups: NDArray[np.int64], *, parts: int = PARTS, seed: int = 0) -> NDArray[np.int64]:
-    """Parts (N,) of whole `groups` (N,), about equal in images; fewer than `parts` where groups are few.
-
-    Raises:
-        DessinError: all images are in one group.
-    """
-    names, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(names) < 2:
-        raise DessinError(
-            "All validation images are in one group, so no part of them can be kept apart.",
-            do="Use runs on a fold with more groups.",
-        )
-    order = permutation(seed, "parts of a soup", 0, image_keys([str(name) for name in names]))
-    before = np.cumsum(sizes[order]) - sizes[order] / 2
-    part = np.empty(len(names), dtype=np.int64)
-    part[order] = (before * parts / len(groups)).astype(np.int64)
-    return np.unique(part[index], return_inverse=True)[1].astype(np.int64)
 
 
 def _by_accuracy(

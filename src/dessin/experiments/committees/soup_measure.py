@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.ensembles.parts import deal_groups
 from dessin.evaluation.contrasts import Contrast, two_models
 from dessin.evaluation.intervals import Estimate, bootstrap_mean
 from dessin.evaluation.metrics import measure
@@ -25,7 +26,6 @@ from dessin.experiments.committees.soup_choice import (
     choose_between,
     choose_greedily,
     cross_fit,
-    deal_parts,
     together,
 )
 from dessin.experiments.committees.soup_members import SoupMembers
@@ -79,7 +79,7 @@ def ways_between(members: SoupMembers, answers: Answers, seed: int) -> tuple[Way
 
 
 def _ways(members: SoupMembers, answers: Answers, rules: Mapping[str, Choose], seed: int) -> tuple[Way, ...]:
-    parts = deal_parts(members.groups, seed=seed)
+    parts = deal_groups(members.groups, [row.image_id for row in members.rows], seed=seed)
     everything = np.arange(len(members.rows), dtype=np.int64)
     return tuple(
         Way(
