@@ -161,14 +161,14 @@ def _declare_missing_ops() -> None:
     import importlib.util
 
     import torch
-    from torch.library import Library
+    from torch import library as torch_library
 
     folder = Path(importlib.util.find_spec("torchvision").submodule_search_locations[0])  # type: ignore[union-attr, index]
     try:
         torch.ops.load_library(str(next(folder.glob("_C*.so"))))
     except OSError:
         global library
-        library = Library("torchvision", "DEF")
+        library = torch_library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 

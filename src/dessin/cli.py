@@ -149,9 +149,7 @@ def train(
     recipe: Annotated[Path | None, typer.Argument(help="The recipe (not needed with --resume).")] = None,
     data: Annotated[Path | None, typer.Option(help="The collection (default: the recipe's).")] = None,
     split: Annotated[Path | None, typer.Option(help="The split file (default: the recipe's).")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run folder (default: runs/<recipe>-<n>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="A run, or group of folds, to go on with.")] = None,
     folds: Annotated[
@@ -186,9 +184,7 @@ def study(
     data: Annotated[Path, typer.Option(help="The collection.", show_default=False)],
     split: SplitFile,
     out: Annotated[Path | None, typer.Option(help="The study's folder (default: studies/<file>).")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the base.")
-    ] = None,
+    set_: Overrides = None,
     executor: Executor = "local",
     address: Address = None,
     track: Track = None,
@@ -218,9 +214,7 @@ def augment(
     split: Annotated[
         Path | None, typer.Option(help="Show only training drawings of this split (default: the recipe's).")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
-    ] = None,
+    set_: Overrides = None,
     epoch: Annotated[int, typer.Option(min=1, help="The first of the three epochs shown.")] = 1,
 ) -> None:
     """A contact sheet of what augmentation does, and what share of pixels each op changes."""

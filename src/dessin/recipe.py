@@ -239,6 +239,18 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         DessinError: no such file, not YAML, an unknown key (the nearest is named) or a wrong value.
     """
+    values = read_values(path)
+    for override in overrides:
+        apply_override(values, override)
+    return make_recipe(values, where=str(path))
+
+
+def read_values(path: Path) -> dict[str, object]:
+    """The keys and values of a recipe file, as they stand there.
+
+    Raises:
+        DessinError: no such file, not YAML, or no mapping.
+    """
     try:
         values = yaml.safe_load(read_text(path)) or {}
     except yaml.YAMLError as error:
@@ -247,9 +259,7 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
         raise DessinError(
             f"{path} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
         )
-    for override in overrides:
-        apply_override(values, override)
-    return make_recipe(values, where=str(path))
+    return values
 
 
 def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> Recipe:

@@ -27,6 +27,24 @@ def validated(model: type[Model], values: Mapping[str, object], where: str) -> M
         raise _explained(model, error, where) from None
 
 
+def versioned(model: type[Model], values: object, where: str, newest: int, *, what: str) -> Model:
+    """Validate the content of a JSON file, `what` it is in words, with a format number of at most `newest`.
+
+    Raises:
+        DessinError: no object, a newer format or none, or what `validated` refuses.
+    """
+    version = values.get("format", newest) if isinstance(values, dict) else None
+    if not isinstance(values, dict) or not isinstance(version, int) or isinstance(version, bool):
+        raise DessinError(f"{where} is not {what}.", do="Make it anew.")
+    if version > newest:
+        raise DessinError(
+            f"{where} has format {version}.",
+            allowed=f"This version of dessin reads up to format {newest}.",
+            do="Update dessin.",
+        )
+    return validated(model, values, where)
+
+
 def _explained(model: type[Section], error: ValidationError, where: str) -> DessinError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]

@@ -16,7 +16,7 @@ from dessin.files import atomic_path, read_json, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle, read_card
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, Digest
-from dessin.schema import Section, validated
+from dessin.schema import Section, versioned
 from dessin.training.views import PLAIN, check_views
 
 COMMITTEE_FILE = "committee.json"
@@ -116,17 +116,7 @@ def read_committee(folder: Path) -> Committee:
     path = folder / COMMITTEE_FILE
     if not path.is_file():
         raise DessinError(f"{folder} is not a committee: it has no {COMMITTEE_FILE}.", do="Check the path.")
-    values = read_json(path)
-    if not isinstance(values, dict):
-        raise DessinError(f"{path} is not a committee.", do="Make it anew.")
-    version = values.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise DessinError(
-            f"{path} has format {version}.",
-            allowed=f"This version of dessin reads up to format {FORMAT}.",
-            do="Update dessin.",
-        )
-    return validated(Committee, values, str(path))
+    return versioned(Committee, read_json(path), str(path), FORMAT, what="a committee")
 
 
 def load_committee(folder: Path) -> LoadedCommittee:

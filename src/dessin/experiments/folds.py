@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ from dessin.files import claim_folder, read_json, write_json
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
-from dessin.schema import Section, validated
+from dessin.schema import Section, versioned
 
 FOLDS_FILE = "folds.json"
 FORMAT = 1
@@ -101,12 +102,7 @@ def resume_folds(
 ) -> Path:
     """Go on with a group: finished folds are kept, a begun one is resumed, the others are trained."""
     path = folder / FOLDS_FILE
-    values = read_json(path)
-    if not isinstance(values, dict) or not isinstance(values.get("format"), int) or values["format"] > FORMAT:
-        raise DessinError(
-            f"{path} is not a group of folds that this version of dessin reads.", do="Update dessin."
-        )
-    group = validated(FoldGroup, values, str(path))
+    group = versioned(FoldGroup, read_json(path), str(path), FORMAT, what="a group of folds")
     if not (folder / SPLIT_FILE).is_file():
         write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
     moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
@@ -134,6 +130,11 @@ def _on_fold(recipe: Recipe, fold: int) -> Recipe:
 def fold_folder(folder: Path, fold: int) -> Path:
     """Where the run of a fold lies in its group."""
     return folder / f"fold-{fold}"
+
+
+def is_fold_folder(path: Path) -> bool:
+    """Whether a folder has the name of a fold, which says little by itself."""
+    return re.fullmatch(r"fold-\d+", path.name) is not None
 
 
 def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:

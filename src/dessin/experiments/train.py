@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dessin.errors import DessinError
@@ -33,37 +34,25 @@ def train(
     Raises:
         DessinError: anything that a user can put right.
     """
-    group = resume is not None and is_fold_group(Path(resume))
-    if folds is not None or group:
-        if resume is not None:
-            if not group or folds is not None or recipe is not None or out is not None or overrides:
-                raise DessinError(
-                    f"{resume} is to be resumed, with further settings.",
-                    allowed="A run or a group of folds has its recipe, its folds and its folder already.",
-                    do="Give --resume alone, or with --data where the images have moved.",
-                )
-            return resume_folds(Path(resume), data=data, workers=workers, track=track)
-        if recipe is None:
-            raise DessinError("No recipe was given.", do="Name a recipe file, or a group with --resume.")
-        assert folds is not None, "a group is resumed above"
-        return train_folds(
-            recipe,
-            folds,
-            data=data,
-            split=split,
-            overrides=overrides,
-            out=out,
-            workers=workers,
-            threads=threads,
-            track=track,
+    if resume is not None and (recipe is not None or out is not None or overrides or folds is not None):
+        raise DessinError(
+            f"{resume} is to be resumed, with further settings.",
+            allowed="A run or a group of folds has its recipe, its folds and its folder already.",
+            do="Give --resume alone, or with --data where the images have moved.",
         )
-    return run.train(
+    if resume is not None and is_fold_group(Path(resume)):
+        return resume_folds(Path(resume), data=data, workers=workers, track=track)
+    if folds is not None and recipe is None:
+        raise DessinError("No recipe was given.", do="Name a recipe file, or a group with --resume.")
+    begin: Callable[..., Path] = partial(run.train, resume=resume)
+    if folds is not None:
+        begin = partial(train_folds, folds=folds)
+    return begin(
         recipe,
         data=data,
         split=split,
         overrides=overrides,
         out=out,
-        resume=resume,
         workers=workers,
         threads=threads,
         track=track,

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from dessin.errors import DessinError
 from dessin.files import read_json
 from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
-from dessin.schema import Section, validated
+from dessin.schema import Section, versioned
 
 CARD_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -76,17 +76,7 @@ def read_card(folder: Path) -> BundleCard:
         raise DessinError(
             f"{folder} is not a bundle: it has no {CARD_FILE}.", do="Name a bundle, such as RUN/bundle."
         )
-    values = read_json(path)
-    if not isinstance(values, dict):
-        raise DessinError(f"{path} is not a bundle's card.", do="Make the bundle anew.")
-    version = values.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise DessinError(
-            f"{path} has format {version}.",
-            allowed=f"This version of dessin reads up to format {FORMAT}.",
-            do="Update dessin.",
-        )
-    card = validated(BundleCard, values, str(path))
+    card = versioned(BundleCard, read_json(path), str(path), FORMAT, what="a bundle's card")
     if "weights" not in card.digests:
         raise DessinError(f"{path} does not give the digest of the weights.", do="Make the bundle anew.")
     return card

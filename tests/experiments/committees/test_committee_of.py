@@ -13,7 +13,7 @@ from dessin.ensembles.tree import ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.experiments.committees.committee_of import check_bundles, make_committee
 from dessin.experiments.committees.members import Members, find_members
-from dessin.models.card import CARD_FILE
+from dessin.models.card import CARD_FILE, WEIGHTS_FILE
 
 
 @pytest.fixture(scope="module")
@@ -107,5 +107,9 @@ def test_the_committee_knows_its_weights(split: Split, tmp_path: Path) -> None:
         load_committee(tmp_path / "out")
 
 
-def test_whole_bundles_pass(split: Split, tmp_path: Path) -> None:
-    check_bundles(gathered(tmp_path, split, "a", "b"))
+def test_whole_bundles_pass_and_one_damaged_among_them_does_not(split: Split, tmp_path: Path) -> None:
+    members = gathered(tmp_path, split, "a", "b")
+    check_bundles(members)
+    (members.members[1].runs[0].bundle / WEIGHTS_FILE).write_bytes(b"other weights")
+    with pytest.raises(DessinError):
+        check_bundles(members)

@@ -249,7 +249,7 @@ def test_a_part_that_failed_is_put_right_and_the_others_are_kept(world: World, t
     recipe.write_text(text.format("missing.safetensors"))
     with pytest.raises(DessinError, match="expert for bars of fold 0 failed") as caught:
         route(world.run, families=world.families, out=out, experts="bars", expert=recipe)
-    assert "finished parts are kept" in str(caught.value)
+    assert "finished runs are kept" in str(caught.value)
     assert not (out / "committee").exists()
     router = out / "runs" / ROUTER / "record.json"
     before = router.read_bytes()

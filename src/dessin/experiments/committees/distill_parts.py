@@ -6,21 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from dessin.collection.split import write_split
 from dessin.errors import DessinError
 from dessin.experiments.committees.distill_labels import labels_folder
 from dessin.experiments.committees.distill_outcome import LabelsRow
-from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Planned, run_recipe
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
+from dessin.experiments.committees.distill_plan import DistillPlan, Planned, run_recipe
+from dessin.experiments.committees.part_runs import train_part
 from dessin.experiments.record import SPLIT_FILE, read_record
-from dessin.experiments.study.records import RUNS, Job
 from dessin.progress import say
-
-# A job's fold is a number; a run on all of them is known by its recipe.
-_NO_FOLD = -1
 
 
 @dataclass(frozen=True)
@@ -60,19 +53,5 @@ def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) ->
 def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> TrainedRun:
     say(run.what)
     recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
-    fold = _NO_FOLD if run.fold == NONE else int(run.fold)
-    spec = JobSpec(
-        job=Job(name=run.name, level=run.name.partition("-")[0], seed=recipe.seed, fold=fold),
-        recipe=recipe.model_dump(mode="json"),
-        data=Path(plan.data),
-        split=split,
-        study=out,
-        threads=torch.get_num_threads(),
-    )
-    ended = carry_out_job(spec, "local")
-    if ended.status != "finished":
-        raise DessinError(
-            f"The run {run.name} {ended.status}: {ended.reason}",
-            do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
-        )
-    return TrainedRun(run, out / RUNS / run.name)
+    level = run.name.partition("-")[0]
+    return TrainedRun(run, train_part(out, run.name, recipe, level=level, what=f"run {run.name}"))

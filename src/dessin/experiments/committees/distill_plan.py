@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from dessin.decisions import Decision
 from dessin.ensembles.inference import folds_of
 from dessin.errors import DessinError
 from dessin.experiments.plan import rows_of
 from dessin.experiments.prepare import complete, prepare
 from dessin.experiments.subject import Subject
-from dessin.files import digest_of, read_text
+from dessin.files import digest_of
 from dessin.images.spec import ImageSpec
-from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe
+from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
 from dessin.training.views import check_views
 
 ALL = "all"
@@ -178,7 +176,7 @@ def student_recipe(
         values: dict[str, Any] = {**_USUAL, "image": image.model_dump(mode="json")}
         reason = f"built in; the picture of {image.size} px is the one that most of the models look at"
     else:
-        values = _read(file)
+        values = read_values(file)
         reason = file.name
     values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     for override in (*overrides, f"model.backbone={student}", f"seed={seed}"):
@@ -189,18 +187,6 @@ def student_recipe(
         )
     recipe = make_recipe({**values, "track": []}, where=str(file or "the student's recipe"))
     return recipe, Decision("recipe", f"{student}, {recipe.train.epochs} epochs", reason)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(read_text(file)) or {}
-    except yaml.YAMLError as error:
-        raise DessinError(f"{file} is not valid YAML: {error}.", do="Correct it and run again.") from None
-    if not isinstance(values, dict):
-        raise DessinError(
-            f"{file} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
-        )
-    return values
 
 
 def _usual_image(subject: Subject) -> ImageSpec:

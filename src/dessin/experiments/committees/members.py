@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from dessin.collection.split import Assignment, Split
 from dessin.ensembles.committee import COMMITTEE_FILE, read_committee
 from dessin.errors import DessinError
+from dessin.experiments.folds import MADE_BY, is_fold_folder
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
@@ -22,8 +22,6 @@ from dessin.experiments.wrapup.words import listed
 from dessin.files import digest_of, sha256_file
 
 Kind = Literal["run", "folds", "fold group"]
-FOLDS = "folds"
-_FOLD_FOLDER = re.compile(r"fold-\d+")
 _NAMED = 3
 
 
@@ -141,7 +139,7 @@ def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:
         return [(_run(folder), None)]
     if (folder / COMMITTEE_FILE).is_file():
         made_by = read_committee(folder).provenance.get("made_by", "")
-        if made_by != FOLDS:
+        if made_by != MADE_BY:
             raise DessinError(
                 f"{folder} is a committee that was chosen (by {made_by or 'an unknown hand'}), and its "
                 "choice has looked at the very labels that this one would be measured on.",
@@ -250,18 +248,20 @@ def _folds_differ(runs: Sequence[MemberRun]) -> bool:
 def _named_by(folder: Path) -> Path:
     """`lite0/fold-3` is named by `lite0`."""
     whole = folder.resolve()
-    return whole.parent if _FOLD_FOLDER.fullmatch(whole.name) else whole
+    return whole.parent if is_fold_folder(whole) else whole
 
 
 def _named(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Member]:
     """Each member by the name of its folder, with as many parents as it takes to tell them apart."""
-    paths = [path.parts for path in _paths_apart(gathered)]
-    depth = 1
-    names = ["/".join(parts[-depth:]) for parts in paths]
-    while len(set(names)) < len(names) and depth < max(map(len, paths)):
-        depth += 1
-        names = ["/".join(parts[-depth:]) for parts in paths]
+    names = told_apart(_paths_apart(gathered))
     return [Member(name, kind, tuple(runs)) for name, (kind, runs, _) in zip(names, gathered, strict=True)]
+
+
+def told_apart(paths: Sequence[Path], *, depth: int = 1) -> tuple[str, ...]:
+    """The last `depth` parts of each path, or as many more as it takes to tell all apart."""
+    names = tuple("/".join(path.parts[-depth:]) for path in paths)
+    enough = len(set(names)) == len(names) or depth >= max(len(path.parts) for path in paths)
+    return names if enough else told_apart(paths, depth=depth + 1)
 
 
 def _paths_apart(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Path]:

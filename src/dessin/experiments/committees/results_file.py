@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from dessin.errors import DessinError
 from dessin.files import read_json
-from dessin.schema import Section, validated
+from dessin.schema import Section, versioned
 
 RESULTS_FILE = "results.json"
 Results = TypeVar("Results", bound=Section)
@@ -28,12 +27,4 @@ def read_kind(model: type[Results], folder: Path, newest: int) -> Results:
         DessinError: damaged files, or a format above `newest`.
     """
     path = folder / RESULTS_FILE
-    values = read_json(path)
-    version = values.get("format") if isinstance(values, dict) else None
-    if not isinstance(values, dict) or not isinstance(version, int) or version > newest:
-        raise DessinError(
-            f"{path} has format {version}.",
-            allowed=f"This version of dessin reads up to format {newest}.",
-            do="Update dessin, or make it anew.",
-        )
-    return validated(model, values, str(path))
+    return versioned(model, read_json(path), str(path), newest, what="a result of dessin")

@@ -6,15 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from dessin.collection.split import write_split
-from dessin.errors import DessinError
 from dessin.experiments.committees.members import MemberRun
+from dessin.experiments.committees.part_runs import train_part
 from dessin.experiments.committees.route_plan import Part, PartRecipes
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.study.records import RUNS, Job
 from dessin.progress import say
 from dessin.recipe import Recipe
 
@@ -68,20 +63,12 @@ def train_parts(
             what = f"expert for {part.family}" if part.family else "router"
             say(f"{what}, fold {run.fold}: {len(part.split.classes):,} classes")
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
-            job = Job(name=name, level=part.name, seed=recipe.seed, fold=run.fold)
-            spec = JobSpec(
-                job=job,
-                recipe=recipe.model_copy(update={"data": located}).model_dump(mode="json"),
-                data=data,
-                split=split,
-                study=out,
-                threads=torch.get_num_threads(),
+            folder = train_part(
+                out,
+                name,
+                recipe.model_copy(update={"data": located}),
+                level=part.name,
+                what=f"{what} of fold {run.fold}",
             )
-            ended = carry_out_job(spec, "local")
-            if ended.status != "finished":
-                raise DessinError(
-                    f"The {what} of fold {run.fold} {ended.status}: {ended.reason}",
-                    do=f"Put it right and begin again with the same --out {out}; finished parts are kept.",
-                )
-            trained.append(TrainedPart(part, run.fold, out / RUNS / name))
+            trained.append(TrainedPart(part, run.fold, folder))
     return tuple(trained)

@@ -8,7 +8,7 @@ from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.layout import aligned, printable
-from dessin.experiments.wrapup.words import counted, points, share, size
+from dessin.experiments.wrapup.words import counted, p_value, points, share, size
 
 _RULE_WORDS = {
     BASE_RULE: "the best single member",
@@ -54,7 +54,12 @@ def summary(
 
 
 def _gain(gain: Comparison) -> str:
-    numbers = f"{points(gain.difference)} points, {_p(gain.p_holm)} after Holm"
+    numbers = f"{points(gain.difference)} points, p\u00a0{p_value(gain.p_holm)} after Holm"
+    return gain_in_words(gain, numbers)
+
+
+def gain_in_words(gain: Comparison, numbers: str) -> str:
+    """The end of a sentence about what is compared: "it gains 2.1 points (..)."."""
     match gain.verdict:
         case "better":
             return f"it gains {size(gain.difference.value)} points ({numbers})."
@@ -64,11 +69,6 @@ def _gain(gain: Comparison) -> str:
             return f"it gains nothing that matters ({numbers})."
         case "cannot tell":
             return f"whether it gains anything cannot be told ({numbers})."
-
-
-def _p(p: float) -> str:
-    text = written_p(p)
-    return f"p\u00a0{text}" if text.startswith("<") else f"p\u00a0=\u00a0{text}"
 
 
 def _naive(chosen: RuleRow) -> str:
@@ -88,7 +88,7 @@ def _naive(chosen: RuleRow) -> str:
 
 def _views(views: ViewsGain, who: str) -> str:
     gain, looks = views.gain, f"Looking in {len(views.views)} views ({', '.join(views.views)})"
-    numbers = f"{points(gain.difference)} points, {_p(gain.p)}"
+    numbers = f"{points(gain.difference)} points, p\u00a0{p_value(gain.p)}"
     base = f"against {share(views.plain)} in one view, same rule, nested"
     match gain.verdict:
         case "better":

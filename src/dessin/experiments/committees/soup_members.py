@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from dessin.collection.split import Assignment
 from dessin.errors import DessinError
+from dessin.experiments.committees.members import told_apart
 from dessin.experiments.committees.soup_weights import Floats, State
+from dessin.experiments.folds import is_fold_folder
 from dessin.experiments.inputs import class_numbers
 from dessin.experiments.record import RunRecord
 from dessin.experiments.workspace.joined import Measured, join_runs
 from dessin.models.bundle import Bundle, BundleCard, load_bundle
 from dessin.models.classifier import Classifier
-
-_FOLD_FOLDER = re.compile(r"fold-\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +77,8 @@ def read_members(folders: Sequence[Path]) -> SoupMembers:
 
 def names_apart(folders: Sequence[Path]) -> tuple[str, ...]:
     """Each run by its folder, with as many parents as it takes to tell all apart; `fold-0` says little."""
-    paths = [folder.resolve().parts for folder in folders]
-    depth = 2 if any(_FOLD_FOLDER.fullmatch(parts[-1]) for parts in paths) else 1
-    names = ["/".join(parts[-depth:]) for parts in paths]
-    while len(set(names)) < len(names) and depth < max(map(len, paths)):
-        depth += 1
-        names = ["/".join(parts[-depth:]) for parts in paths]
-    return tuple(names)
+    paths = [folder.resolve() for folder in folders]
+    return told_apart(paths, depth=2 if any(map(is_fold_folder, paths)) else 1)
 
 
 def own_bundle(run: Measured) -> Bundle:

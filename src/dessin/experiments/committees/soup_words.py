@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.evaluation.verdicts import written_p
+from dessin.experiments.committees.sentences import gain_in_words
 from dessin.experiments.committees.soup_outcome import (
     BEST,
     BETWEEN,
@@ -17,7 +18,7 @@ from dessin.experiments.committees.soup_outcome import (
 )
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.layout import aligned, printable
-from dessin.experiments.wrapup.words import counted, listed, plain, points, share, size
+from dessin.experiments.wrapup.words import counted, listed, p_value, plain, points, share, size
 
 _WORDS = {
     BEST: "the best single run",
@@ -52,24 +53,11 @@ def _found(chosen: SoupRow, base: SoupRow) -> str:
 def _gain(chosen: SoupRow, gain: Comparison) -> str:
     numbers = (
         f"{points(gain.difference)} points, {counted(chosen.won, 'drawing')} won and {chosen.lost} lost, "
-        f"p\u00a0{_equation(gain.p_holm)} after Holm"
+        f"p\u00a0{p_value(gain.p_holm)} after Holm"
     )
     if not chosen.won and not chosen.lost:
         return "nothing is gained; they name the very same drawings right."
-    match gain.verdict:
-        case "better":
-            return f"it gains {size(gain.difference.value)} points ({numbers})."
-        case "worse":
-            return f"it loses {size(gain.difference.value)} points ({numbers})."
-        case "no difference":
-            return f"it gains nothing that matters ({numbers})."
-        case "cannot tell":
-            return f"whether it gains anything cannot be told ({numbers})."
-
-
-def _equation(p: float) -> str:
-    text = written_p(p)
-    return text.replace(" ", "\u00a0") if text.startswith("<") else f"=\u00a0{text}"
+    return gain_in_words(gain, numbers)
 
 
 def _made_of(chosen: SoupRow, members: Sequence[SoupMember]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dessin.evaluation.verdicts import written_p
 from dessin.experiments.record import Result
 from dessin.progress import duration
 
@@ -45,9 +46,8 @@ def plain(result: Result) -> str:
 
 def p_value(p: float) -> str:
     """`0.0312` → `= 0.031`, to be put after a p; its spaces do not break."""
-    if p < 0.001:
-        return "<\u00a00.001"
-    return f"=\u00a0{p:.3f}" if p < 0.1 else f"=\u00a0{p:.2f}"
+    text = written_p(p)
+    return text.replace(" ", "\u00a0") if text.startswith("<") else f"=\u00a0{text}"
 
 
 def spent(seconds: float) -> str:
