@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from page_kit import check_whole, open_page
+from playwright.sync_api import Browser
 
 from dessin.experiments.committees.ensemble_page import ensemble_page
 from dessin.experiments.committees.outcome import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
@@ -16,7 +16,6 @@ from dessin.files import write_text
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 RULES = ("best single", "all soft", "all hard", "accuracy", "diversity", "weighted soft", "greedy")
 CHOSEN = "weighted, hard vote"
 NAMES = (
@@ -124,38 +123,15 @@ def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return path
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
-def opened(browser: Browser, path: Path, width: int) -> tuple[Page, list[str], list[str]]:
-    """The page with all details open, what it complained of and what it asked for."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(path.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.evaluate("Promise.all([...document.images].map(i => i.decode()))")
-    return page, complaints, requests
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_ensemble_is_whole_fits_its_width_and_asks_for_nothing(
     page_file: Path, browser: Browser, width: int
 ) -> None:
-    page, complaints, requests = opened(browser, page_file, width)
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [page_file.as_uri()]
-    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0 && i.alt)")
+    opened = open_page(browser, page_file, width)
+    check_whole(opened, width)
+    page = opened.page
+    assert page.evaluate("[...document.images].every(i => i.alt)")
     assert page.evaluate("document.scripts.length") == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     wide = page.evaluate(
         """[...document.querySelectorAll('main *')]
             .filter(e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > innerWidth)
@@ -167,7 +143,7 @@ def test_the_ensemble_is_whole_fits_its_width_and_asks_for_nothing(
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_figure_of_a_table_runs_out_of_its_cell(page_file: Path, browser: Browser, width: int) -> None:
-    page, _, _ = opened(browser, page_file, width)
+    page = open_page(browser, page_file, width).page
     cells = page.evaluate(
         """[...document.querySelectorAll('td')].filter(cell => cell.offsetParent && cell.textContent.trim())
             .filter(cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent)"""
@@ -178,7 +154,7 @@ def test_no_figure_of_a_table_runs_out_of_its_cell(page_file: Path, browser: Bro
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_dots_and_rings_lie_where_their_numbers_say(page_file: Path, browser: Browser, width: int) -> None:
-    page, _, _ = opened(browser, page_file, width)
+    page = open_page(browser, page_file, width).page
     rows = page.evaluate(
         """[...document.querySelectorAll('.effect:not(.scale)')].map(row => {
             const box = name => row.querySelector(name).getBoundingClientRect()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from page_kit import check_whole, open_page
+from playwright.sync_api import Browser
 
 from dessin.collection.audit import audit
 from dessin.collection.split import split
@@ -17,8 +17,6 @@ from dessin.progress import quiet
 from dessin.recipe import make_recipe
 
 pytestmark = pytest.mark.browser
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +42,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"audit": folder / "audit" / "report.html", "run": folder / "report.html"}
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.mark.parametrize("name", ["audit", "run"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_page_is_whole_fits_its_width_and_asks_for_nothing(
     pages: dict[str, Path], browser: Browser, name: str, width: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(pages[name].as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.evaluate("Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode() }))")
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("data:", "file:"))] == []
-    assert len([url for url in requests if url.startswith("file:")]) == 1
-    assert page.evaluate("document.images.length") > 5
-    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.title()
-    page.close()
+    opened = open_page(browser, pages[name], width)
+    check_whole(opened, width)
+    assert opened.page.evaluate("document.images.length") > 5
+    opened.page.close()

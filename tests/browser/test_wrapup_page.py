@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from page_kit import check_whole, open_page
+from playwright.sync_api import Browser
 
 from dessin.collection.split import split
 from dessin.demo.doodles import generate_doodles
@@ -20,7 +20,6 @@ from dessin.recipe import make_recipe
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 RECIPE = {
     "image": {"size": 32},
     "model": {"backbone": "test_efficientnet", "weights": "none"},
@@ -64,34 +63,15 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return report(*studies, run, out=folder / "wrapup.html")
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_wrap_up_is_whole_fits_its_width_and_asks_for_nothing(
     page_file: Path, browser: Browser, width: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(page_file.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.evaluate("Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode() }))")
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("data:", "file:"))] == []
-    assert len([url for url in requests if url.startswith("file:")]) == 1
-    assert page.evaluate("document.images.length") > 5
-    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0 && i.alt)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.close()
+    opened = open_page(browser, page_file, width)
+    check_whole(opened, width)
+    assert opened.page.evaluate("document.images.length") > 5
+    assert opened.page.evaluate("[...document.images].every(i => i.alt)")
+    opened.page.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

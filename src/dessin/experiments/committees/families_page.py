@@ -77,8 +77,8 @@ def _confusion(mean: NDArray[np.float64], families: FamilyMap, classes: Sequence
         axes.axvline(edge, color=MUTED, linewidth=0.5)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel("named as")
-    axes.set_ylabel("images of")
+    axes.set_xlabel("named as", fontsize=7)
+    axes.set_ylabel("images of", fontsize=7)
     return figure_data_uri(figure)
 
 

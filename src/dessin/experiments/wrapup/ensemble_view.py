@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dessin.experiments.committees.distill_outcome import DistillResults
 from dessin.experiments.committees.outcome import EnsembleResults
 from dessin.experiments.wrapup.sources import CommitteeSource
-from dessin.experiments.wrapup.words import points, share
+from dessin.experiments.wrapup.words import counted, share, signed
 from dessin.html.dots import Dot, DotPlot, dot_plot
 
 
@@ -41,14 +41,14 @@ def _of_ensemble(results: EnsembleResults, folder: str) -> EnsembleView:
             low=rule.nested.low,
             high=rule.nested.high,
             tone="" if rule.name == results.chosen else "cannot-tell",
-            note=f"{points(rule.gain.difference)} points, {rule.gain.verdict}" if rule.gain else "base",
+            note=f"{signed(rule.gain.difference.value)} points, {rule.gain.verdict}" if rule.gain else "base",
             hollow=rule.naive.value,
         )
         for rule in results.rules
     ]
     return EnsembleView(
         name=results.name,
-        lead=f"{len(results.members)} members, {results.images:,} drawings that none of them was trained on.",
+        lead=f"{len(results.members)} members; {counted(results.images, 'drawing')} that none has seen.",
         sentences=results.summary,
         plot=dot_plot(dots, _per_cent),
         note="Accuracy on drawings that the rule did not choose by, with 95% intervals; rings are the naive "
@@ -70,9 +70,10 @@ def _of_student(results: DistillResults, folder: str) -> EnsembleView:
         )
         for row in results.answerers
     ]
+    folds = f"fold{'' if len(results.folds) == 1 else 's'} {', '.join(map(str, results.folds))}"
     return EnsembleView(
         name=f"{results.student}, taught by {results.committee}",
-        lead=f"{results.images:,} drawings of folds {', '.join(map(str, results.folds))}.",
+        lead=f"{counted(results.images, 'drawing')} of {folds}.",
         sentences=(*results.verdict, *results.warnings),
         plot=dot_plot(dots, _per_cent),
         note="Accuracy out of fold, with 95% intervals from whole groups of drawings.",

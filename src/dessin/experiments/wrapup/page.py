@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.summary import Summary
+from dessin.experiments.committees.outcome import EnsembleResults
 from dessin.experiments.record import Hardware
 from dessin.experiments.study.records import Verdict
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
@@ -56,8 +57,8 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
     return render_page(
         "dessin.experiments.wrapup",
         "page.html",
-        title=f"{_title(shown)}: wrap-up",
-        collection=_title(shown),
+        title=f"{_title(shown, sources)}: wrap-up",
+        collection=_title(shown, sources),
         collections=shown,
         stranger=audit is not None and not any(view.audit for view in shown),
         audited=audit is not None,
@@ -65,6 +66,7 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
         curations=curations(found),
         studies={topic: [view for view in views if view.topic == topic] for topic in _TOPICS},
         committees=[ensemble_view(source) for source in sources.committees],
+        known=bool(views or sources.runs),
         all_studies=views,
         rule=RULE,
         these_runs=THESE_RUNS,
@@ -84,8 +86,11 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
 _TOPICS = ("data", "cleaning", "split", "augmentation", "modelling", "ensemble")
 
 
-def _title(shown: Sequence[CollectionView]) -> str:
-    return listed([view.name for view in shown]) or "a collection"
+def _title(shown: Sequence[CollectionView], sources: Sources) -> str:
+    """The collections by name; where ensembles alone are told of, the ones that they note."""
+    noted = [c.results.data for c in sources.committees if isinstance(c.results, EnsembleResults)]
+    names = [view.name for view in shown] or [Path(data).name for data in dict.fromkeys(noted) if data]
+    return listed(names) or "a collection"
 
 
 def _totals(sources: Sources) -> Totals:
