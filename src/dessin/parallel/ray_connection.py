@@ -82,7 +82,8 @@ def _alone(cpus: int, store_bytes: int) -> Iterator[ModuleType]:
             try:
                 yield ray
             finally:
-                ray.shutdown()
+                # On a busy machine Ray would leave some of its processes behind, dying and unreaped.
+                ray.shutdown(wait_for_processes=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
