@@ -16,23 +16,27 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
-    from dessin.collection.audit import audit
     from dessin.collection.curation import curate
     from dessin.collection.split import split
     from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
+    from dessin.experiments.audit import audit
     from dessin.experiments.auto import auto
     from dessin.experiments.committees.distill import distill
     from dessin.experiments.committees.ensemble import ensemble
     from dessin.experiments.committees.families import families
     from dessin.experiments.committees.route import route
     from dessin.experiments.committees.soup import soup
+    from dessin.experiments.confidence.verb import calibrate
     from dessin.experiments.doctor import doctor
     from dessin.experiments.evaluate import evaluate
+    from dessin.experiments.explain.verb import explain
+    from dessin.experiments.mistakes.verb import mistakes
     from dessin.experiments.report import report
     from dessin.experiments.scout import scout
     from dessin.experiments.study.carry_out import study
     from dessin.experiments.train import train
+    from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
     from dessin.experiments.workspace.table import runs
     from dessin.serving.predict import predict
@@ -40,15 +44,19 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DessinError": "dessin.errors",
-    "audit": "dessin.collection.audit",
+    "audit": "dessin.experiments.audit",
     "auto": "dessin.experiments.auto",
+    "calibrate": "dessin.experiments.confidence.verb",
+    "card": "dessin.experiments.trust.verb",
     "compare": "dessin.experiments.workspace.compare",
     "curate": "dessin.collection.curation",
     "distill": "dessin.experiments.committees.distill",
     "doctor": "dessin.experiments.doctor",
     "ensemble": "dessin.experiments.committees.ensemble",
     "evaluate": "dessin.experiments.evaluate",
+    "explain": "dessin.experiments.explain.verb",
     "families": "dessin.experiments.committees.families",
+    "mistakes": "dessin.experiments.mistakes.verb",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
     "route": "dessin.experiments.committees.route",
@@ -66,13 +74,17 @@ __all__ = [
     "DessinError",
     "audit",
     "auto",
+    "calibrate",
+    "card",
     "compare",
     "curate",
     "distill",
     "doctor",
     "ensemble",
     "evaluate",
+    "explain",
     "families",
+    "mistakes",
     "predict",
     "report",
     "route",

@@ -46,6 +46,8 @@ Model = Annotated[
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN..", help="Runs, or groups of folds.", show_default=False)
 ]
+DataOfRun = Annotated[Path | None, typer.Option("--data", help="The collection (default: the run's).")]
+SplitOfRun = Annotated[Path | None, typer.Option("--split", help="The split file (default: the run's).")]
 Views = Annotated[
     str | None,
     typer.Option(metavar="A,B,..", help="Further looks at an image, such as hflip,rotate_left,smaller."),
@@ -83,12 +85,22 @@ def demo(
 
 @app.command()
 def audit(
-    data: Data, out: Out, group: Group = None, executor: Executor = "local", address: Address = None
+    data: Data,
+    out: Out,
+    group: Group = None,
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--predictions", metavar="RUN", help="Runs whose answers show labels that may be wrong."
+        ),
+    ] = None,
+    executor: Executor = "local",
+    address: Address = None,
 ) -> None:
     """Look at every image: report.html, issues.csv, summary.json, manifest.csv."""
-    from dessin.collection.audit import audit as run
+    from dessin.experiments.audit import audit as run
 
-    run(data, out=out, group=group, executor=executor, address=address)
+    run(data, out=out, group=group, predictions=predictions or (), executor=executor, address=address)
 
 
 @app.command()
@@ -227,17 +239,94 @@ def augment(
 def evaluate(
     run: Model,
     out: Out,
-    data: Annotated[Path | None, typer.Option(help="The collection (default: the run's).")] = None,
-    split: Annotated[Path | None, typer.Option(help="The split file (default: the run's).")] = None,
+    data: DataOfRun = None,
+    split: SplitOfRun = None,
     holdout: Annotated[
         bool, typer.Option("--holdout", help="Open the locked holdout; this is counted.")
     ] = False,
     views: Views = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on drawings that are worn, moved, faded, blurred ..")
+    ] = False,
 ) -> None:
     """Accuracy, top-5, macro-F1 and loss with intervals; a table of classes; what is confused with what."""
     from dessin.experiments.evaluate import evaluate as evaluate_run
 
-    evaluate_run(run, out=out, data=data, split=split, holdout=holdout, views=_names(views) or ())
+    evaluate_run(
+        run,
+        out=out,
+        data=data,
+        split=split,
+        holdout=holdout,
+        views=_names(views) or (),
+        robustness=robustness,
+    )
+
+
+@app.command()
+def explain(
+    run: Model,
+    out: Out,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--images", metavar="PATH", help="Files or folders (default: validation drawings)."),
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(metavar="A,B,..", help="gradcam, hirescam, occlusion (default: gradcam).")
+    ] = None,
+    data: DataOfRun = None,
+    split: SplitOfRun = None,
+) -> None:
+    """Where a model looks: a map over each drawing, and how faithful these maps are."""
+    from dessin.experiments.explain.verb import explain as explain_run
+
+    explain_run(run, out=out, images=images or (), methods=_names(methods), data=data, split=split)
+
+
+@app.command()
+def mistakes(
+    run: Model,
+    out: Out,
+    data: DataOfRun = None,
+    split: SplitOfRun = None,
+) -> None:
+    """The atlas of mistakes: classes, confused pairs with drawings and maps, and what goes with failure."""
+    from dessin.experiments.mistakes.verb import mistakes as write_atlas
+
+    write_atlas(run, out=out, data=data, split=split)
+
+
+@app.command()
+def calibrate(
+    run: Model,
+    out: Out,
+    precision: Annotated[
+        float, typer.Option(help="How often an answer must be right (0..1); else the model is unsure.")
+    ] = 0.9,
+    unknown: Annotated[
+        Path | None, typer.Option(help="A folder of drawings of no class, to measure their rejection.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put temperature and thresholds into the model's card.")
+    ] = False,
+    data: DataOfRun = None,
+    split: SplitOfRun = None,
+) -> None:
+    """How sure a model may be: calibration, when it is unsure, and how it rejects what is of no class."""
+    from dessin.experiments.confidence.verb import calibrate as calibrate_run
+
+    calibrate_run(run, out=out, precision=precision, unknown=unknown, write=write, data=data, split=split)
+
+
+@app.command()
+def card(
+    run: Annotated[Path, typer.Argument(metavar="RUN|COMMITTEE", help="A run or committee.")],
+    out: Annotated[Path, typer.Option("--out", help="The page to write (.html).", show_default=False)],
+) -> None:
+    """The trust card, one page: accuracy, robustness, worst class, calibration, leaks, what is untested."""
+    from dessin.experiments.trust.verb import card as write_card
+
+    write_card(run, out=out)
 
 
 @app.command()

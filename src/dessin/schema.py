@@ -27,6 +27,12 @@ def validated(model: type[Model], values: Mapping[str, object], where: str) -> M
         raise _explained(model, error, where) from None
 
 
+def changed(section: Model, values: Mapping[str, object], where: str) -> Model:
+    """A copy of a section with some values replaced, validated again."""
+    own = {name: getattr(section, name) for name in type(section).model_fields}
+    return validated(type(section), own | dict(values), where)
+
+
 def versioned(model: type[Model], values: object, where: str, newest: int, *, what: str) -> Model:
     """Validate the content of a JSON file, `what` it is in words, with a format number of at most `newest`.
 

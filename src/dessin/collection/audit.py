@@ -8,8 +8,10 @@ from pathlib import Path
 
 from dessin.collection.audit_report import render_report
 from dessin.collection.checks import CHECKS, Context, run_checks
+from dessin.collection.curation_rules import DEFAULT_KINDS
 from dessin.collection.duplicates import Pair, find_duplicates
 from dessin.collection.issues import Issue, write_issues
+from dessin.collection.label_review import SUSPECT, LabelReview
 from dessin.collection.manifest import Manifest, build_manifest, write_manifest
 from dessin.collection.readers import describe_collection, read_collection
 from dessin.collection.scan import Scan, scan_images
@@ -37,6 +39,7 @@ def audit(
     group: str | None = None,
     executor: str = "local",
     address: str | None = None,
+    labels: LabelReview | None = None,
 ) -> AuditResult:
     """Write report.html, issues.csv, summary.json and manifest.csv of a collection into the folder `out`.
 
@@ -45,6 +48,7 @@ def audit(
         group: a regex or a CSV column that says which images belong together; kept in the manifest.
         executor: `local`, or `ray` to decode and measure the images on all nodes of a Ray cluster.
         address: of that cluster, `auto` or `host:port`; by default a Ray of this machine alone.
+        labels: what models say about the labels, to be shown with the rest.
 
     Raises:
         DessinError: the collection cannot be read, or `out` already holds something, or no such cluster.
@@ -57,16 +61,17 @@ def audit(
     manifest = build_manifest(collection)
     scan = scan_images(manifest, mapper)
     pairs = find_duplicates(manifest, scan)
-    issues = run_checks(Context(manifest, scan, pairs))
-    result = AuditResult(manifest, scan, pairs, issues, summarise(collection, manifest, scan, pairs, issues))
+    context = Context(manifest, scan, pairs, labels)
+    issues = run_checks(context)
+    numbers = labels.numbers if labels else None
+    summary = summarise(collection, manifest, scan, pairs, issues, numbers)
+    result = AuditResult(manifest, scan, pairs, issues, summary)
     write_manifest(manifest, out / "manifest.csv")
     write_issues(issues, out / "issues.csv")
-    write_json(out / "summary.json", result.summary.model_dump(mode="json"))
-    steps = next_steps(data, out, group, result.summary)
-    write_text(
-        out / "report.html", render_report(Context(manifest, scan, pairs), issues, result.summary, steps)
-    )
-    say(describe_audit(result.summary))
+    write_json(out / "summary.json", summary.model_dump(mode="json"))
+    steps = next_steps(data, out, group, summary)
+    write_text(out / "report.html", render_report(context, issues, summary, steps))
+    say(describe_audit(summary))
     say(f"report: {out / 'report.html'}")
     return result
 
@@ -87,6 +92,8 @@ def describe_audit(summary: Summary) -> str:
             inside = "; ".join(f"{b.classes} {b.name}" for b in branches)
             share = f"{family.classes} of {summary.classes} classes ({family.share_of_classes:.0%})"
             lines.append(f"{family.name}: {share}" + (f", of these {inside}" if inside else ""))
+    if summary.labels:
+        lines.append(summary.labels.line(summary.images))
     found = {kind: count for kind, count in summary.issues.items() if count}
     column = max(map(len, found), default=0)
     lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
@@ -96,11 +103,11 @@ def describe_audit(summary: Summary) -> str:
 def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
     """What to do after the audit: (why, command)."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
-    curate = any(summary.issues[kind] for kind in ("unreadable", "exact_duplicate", "label_conflict"))
+    curate = any(summary.issues[kind] for kind in DEFAULT_KINDS)
+    issues = shlex.quote(str(out / "issues.csv"))
     steps = []
     curation = ""
     if curate:
-        issues = shlex.quote(str(out / "issues.csv"))
         steps.append(
             (
                 "Set unreadable files, exact duplicates and conflicts aside (a list; no image is touched).",
@@ -108,6 +115,16 @@ def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tu
             )
         )
         curation = " --curation curation.csv"
+    if summary.issues[SUSPECT]:
+        steps.append(
+            (
+                "Look at the labels that may be wrong, below. This sets them aside with the rest: from its "
+                "list remove the rows of drawings that are right, or make a drop a relabel with the new "
+                "label; then split with --curation reviewed.csv.",
+                f"dessin curate {shown} --issues {issues} --kinds {','.join((*DEFAULT_KINDS, SUSPECT))} "
+                "--out reviewed.csv",
+            )
+        )
     steps.append(
         (
             "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side.",

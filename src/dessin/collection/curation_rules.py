@@ -10,6 +10,8 @@ from dessin.collection.grouping import UnionFind
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.errors import DessinError, unknown
 
+# Suspect labels wait for a person: many are odd drawings of the right class. Chosen, they are dropped and not
+# relabelled, for a weak model knows that a label is odd long before it knows the right one (docs/log.md).
 DEFAULT_KINDS = ("unreadable", "exact_duplicate", "label_conflict")
 _PAIR_KINDS = ("exact_duplicate", "near_duplicate")
 

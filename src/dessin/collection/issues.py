@@ -15,6 +15,7 @@ ISSUE_KINDS = (
     "exact_duplicate",
     "near_duplicate",
     "label_conflict",
+    "suspect_label",
     "blank",
     "low_contrast",
     "several_objects",

@@ -10,6 +10,7 @@ import numpy as np
 from dessin.collection.duplicates import Pair
 from dessin.collection.families import find_families
 from dessin.collection.issues import ISSUE_KINDS, Issue
+from dessin.collection.label_review import LabelNumbers
 from dessin.collection.manifest import Manifest
 from dessin.collection.readers import Collection
 from dessin.collection.scan import Scan
@@ -73,10 +74,16 @@ class Summary(Section):
     families_by: str
     families: tuple[FamilyShare, ...]
     skipped: dict[str, int]
+    labels: LabelNumbers | None = None
 
 
 def summarise(
-    collection: Collection, manifest: Manifest, scan: Scan, pairs: Sequence[Pair], issues: Sequence[Issue]
+    collection: Collection,
+    manifest: Manifest,
+    scan: Scan,
+    pairs: Sequence[Pair],
+    issues: Sequence[Issue],
+    labels: LabelNumbers | None = None,
 ) -> Summary:
     """Every number of the audit, from what it found."""
     measured = [m for m in scan.measurements if m.readable]
@@ -108,6 +115,7 @@ def summarise(
         families_by=families_by,
         families=families,
         skipped={rule: len(paths) for rule, paths in sorted(collection.skipped.items())},
+        labels=labels,
     )
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.ensembles.committee import COMMITTEE_FILE, Committee, LoadedCommittee, load_committee
+from dessin.ensembles.committee import (
+    COMMITTEE_FILE,
+    Committee,
+    LoadedCommittee,
+    change_committee,
+    load_committee,
+)
 from dessin.ensembles.tree import ModelNode
 from dessin.errors import DessinError
 from dessin.models.bundle import Bundle, load_bundle
-from dessin.models.card import CARD_FILE
+from dessin.models.card import CARD_FILE, Rejection, change_card
 
 _ALONE = "bundle"
 # Where runs and ensembles keep what can answer.
@@ -45,6 +51,21 @@ def load_model(path: Path) -> LoadedCommittee:
     return as_committee(load_bundle(folder))
 
 
+def set_confidence(
+    folder: Path, *, temperature: float, threshold: float, rejection: Rejection | None
+) -> None:
+    """Put what makes a model's answers sure or withheld into its card; the weights stay as they are.
+
+    Raises:
+        DessinError: `folder` is no bundle and no committee, or a value that a card cannot have.
+    """
+    values = {"temperature": temperature, "threshold": threshold, "rejection": rejection}
+    if (folder / COMMITTEE_FILE).is_file():
+        change_committee(folder, values)
+    else:
+        change_card(folder, values)
+
+
 def as_committee(bundle: Bundle) -> LoadedCommittee:
     """The committee of one bundle, which answers exactly as the bundle does."""
     card = bundle.card
@@ -54,6 +75,7 @@ def as_committee(bundle: Bundle) -> LoadedCommittee:
         names=card.names,
         root=ModelNode(bundle=_ALONE),
         threshold=card.threshold,
+        rejection=card.rejection,
         weights={_ALONE: card.digests["weights"]},
         digests=card.digests,
         provenance=card.provenance,

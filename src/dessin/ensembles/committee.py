@@ -15,8 +15,8 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle, read_card
-from dessin.models.card import CARD_FILE, WEIGHTS_FILE, Digest
-from dessin.schema import Section, versioned
+from dessin.models.card import CARD_FILE, WEIGHTS_FILE, Digest, Rejection
+from dessin.schema import Section, changed, versioned
 from dessin.training.views import PLAIN, check_views
 
 COMMITTEE_FILE = "committee.json"
@@ -31,9 +31,10 @@ class Committee(Section):
     """Several bundles that answer as one.
 
     `classes` are the labels in the order of its answers; `names` gives them for people. Every bundle looks at
-    an image in all `views`, and its mean probability counts. `temperature` and `threshold` act as in a
-    bundle's card, on what the tree gives. `weights` has the digest of each bundle's weights, and
-    `holdout_opened` a date for each time that it was measured on the holdout.
+    an image in all `views`, and its mean probability counts. `temperature`, `threshold` and `rejection` act
+    as in a bundle's card, on what the tree gives (its energy is the mean of its bundles'). `weights` has the
+    digest of each bundle's weights, and `holdout_opened` a date for each time that it was measured on the
+    holdout.
     """
 
     format: int = FORMAT
@@ -44,6 +45,7 @@ class Committee(Section):
     views: Views = PLAIN
     temperature: float = Field(1.0, gt=0.0, allow_inf_nan=False)
     threshold: float = Field(0.0, ge=0.0, le=1.0)
+    rejection: Rejection | None = None
     weights: dict[str, Digest] = Field(default_factory=dict)
     digests: dict[str, Digest] = Field(default_factory=dict)
     provenance: dict[str, str] = Field(default_factory=dict)
@@ -101,8 +103,13 @@ def write_committee(folder: Path, committee: Committee) -> Committee:
 
 def count_opening(folder: Path, when: str) -> Committee:
     """Note in `committee.json` that the committee is measured on the holdout, at a time (ISO 8601)."""
-    committee = read_committee(folder)
-    committee = committee.model_copy(update={"holdout_opened": (*committee.holdout_opened, when)})
+    opened = read_committee(folder).holdout_opened
+    return change_committee(folder, {"holdout_opened": (*opened, when)})
+
+
+def change_committee(folder: Path, values: Mapping[str, object]) -> Committee:
+    """Replace some values of `committee.json`; returns what was written."""
+    committee = changed(read_committee(folder), values, str(folder / COMMITTEE_FILE))
     write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
     return committee
 

@@ -58,9 +58,23 @@ def look(
     `background` (N, channels) uint8 fills what a view looks at beyond the picture. In views that change
     nothing of a drawing the mean is the plain answer itself.
     """
+    return look_with_energy(classifier, pixels, background, temperature=temperature, views=views)[0]
+
+
+def look_with_energy(
+    classifier: Classifier,
+    pixels: Tensor,
+    background: Tensor,
+    *,
+    temperature: float = 1.0,
+    views: Sequence[str] = PLAIN,
+) -> tuple[Tensor, Tensor]:
+    """What `look` gives, and the mean energies (N,) float32: log-sum-exp of the logits before temperature."""
     with torch.inference_mode():
         total = torch.zeros((), device=pixels.device)
+        energy = torch.zeros((), device=pixels.device)
         for view in views:
-            logits = classifier(VIEWS[view](pixels, background)).float() / temperature
-            total = total + torch.softmax(logits, dim=1)
-        return total / len(views)
+            logits = classifier(VIEWS[view](pixels, background)).float()
+            total = total + torch.softmax(logits / temperature, dim=1)
+            energy = energy + torch.logsumexp(logits, dim=1)
+        return total / len(views), energy / len(views)

@@ -226,3 +226,5 @@ def _close(record: RunRecord, run: Path, path: Path, clock: _Clock) -> None:
         say(f"  {name}: accuracy {results.accuracy.estimate()}")
     say(f"  report: {path}")
     say(f"  use it: dessin predict {shlex.quote(str(run / 'bundle'))} PATH.. --out predictions.csv")
+    say(f"  what it gets wrong, and why: dessin mistakes {shlex.quote(str(run))} --out mistakes")
+    say(f"  what to trust it with: dessin card {shlex.quote(str(run))} --out card.html")

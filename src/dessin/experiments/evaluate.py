@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dessin.collection.split import Assignment
+from dessin.evaluation.calibration import log_probabilities
 from dessin.evaluation.contrasts import two_models
 from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.metrics import Metrics, measure
@@ -16,15 +18,19 @@ from dessin.evaluation.predictions import Predictions, read_predictions, write_p
 from dessin.evaluation.verdicts import judge
 from dessin.experiments.committees.outcome import ViewsGain
 from dessin.experiments.record import SetName, read_record, store_results
+from dessin.experiments.robustness.carry_out import Robustness, check_set
+from dessin.experiments.robustness.carry_out import robustness as measure_robustness
 from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.subject import Subject, read_subject
 from dessin.experiments.tables import write_tables
 from dessin.files import claim_folder, write_json
 from dessin.progress import say, warn
+from dessin.training.tempering import tempered
 from dessin.training.views import PLAIN, check_views
 
 # Sums in another order differ in the last digits of float32; a wrong model or wrong pixels by far more.
 _TOLERANCE = 1e-3
+_SAME_TEMPERATURE = 1e-3
 MATTERS = 0.02
 
 
@@ -32,13 +38,15 @@ MATTERS = 0.02
 class Evaluation:
     """What was measured on which set; `opened` is how often this model's holdout has been looked at.
 
-    `views` says what looking in several views gains over the plain one, where it was asked for.
+    `views` says what looking in several views gains over the plain one, and `robustness` what the model keeps
+    on corrupted drawings, where they were asked for.
     """
 
     set_name: SetName
     metrics: Metrics
     opened: int
     views: ViewsGain | None = None
+    robustness: Robustness | None = None
 
 
 def evaluate(
@@ -49,21 +57,25 @@ def evaluate(
     split: str | Path | None = None,
     holdout: bool = False,
     views: Sequence[str] = (),
+    robustness: bool = False,
 ) -> Evaluation:
     """Measure a run or a committee (or a bundle, with `data` and `split`); the tables go to `out`.
 
     A committee is asked about each fold through those of its models that did not see it. The holdout is
     opened only when asked for; each opening is counted in the run's record, or in the committee, before a
     number is computed, and its results are kept there. Without `out` they stand there alone. With `views` the
-    mean over these and the plain one is measured, and what that gains.
+    mean over these and the plain one is measured, and what that gains. With `robustness` the model is then
+    asked about the same drawings in 16 corruptions of five strengths.
 
     Raises:
         DessinError: an unfinished run, a set without images, changed data, a split that the model was not
-            trained on, an unknown view, or a folder `out` that is in use.
+            trained on, an unknown view, a folder `out` that is in use, or (`robustness`) a fold of one class.
     """
     seen = check_views(tuple(dict.fromkeys((*PLAIN, *views))))
     subject, set_name = read_subject(Path(run), data, split), _set_name(holdout)
     rows = subject.rows(set_name)
+    if robustness:
+        check_set(rows)
     if out is not None and (not holdout or subject.home is not None):
         claim_folder(Path(out), what="an evaluation")
     opened = _open(subject) if holdout else 0
@@ -80,7 +92,15 @@ def evaluate(
             write_json(Path(out) / "views.json", gain.model_dump(mode="json"))
     _say(set_name, metrics)
     _say_more(subject, set_name, gain)
-    return Evaluation(set_name, metrics, opened, gain)
+    asked = None if seen == PLAIN else seen
+    kept = (
+        measure_robustness(
+            subject, set_name, rows, predictions, views=asked, out=None if out is None else Path(out)
+        )
+        if robustness
+        else None
+    )
+    return Evaluation(set_name, metrics, opened, gain, kept)
 
 
 def _set_name(holdout: bool) -> SetName:
@@ -115,18 +135,47 @@ def _keep(subject: Subject, set_name: SetName, predictions: Predictions, metrics
         return
     folder = subject.home / set_name
     if (folder / "predictions.csv").is_file():
-        difference = _largest_difference(read_predictions(folder), predictions)
+        kept = read_predictions(folder)
+        before = _as_warm(kept, predictions)
+        difference = _largest_difference(before, predictions)
         if difference > _TOLERANCE:
             warn(
                 f"The bundle does not give the numbers that {folder} holds: a probability differs by "
                 f"{difference:.2g}. Has the hardware, a library or the bundle changed? The run keeps its own."
             )
         else:
-            say(f"The bundle gives the run's own probabilities again (largest difference {difference:.1g}).")
+            how = "" if before is kept else ", but for the temperature that its card has now"
+            say(
+                f"The bundle gives the run's own probabilities again{how} (largest difference "
+                f"{difference:.1g})."
+            )
     elif subject.record is not None or set_name == "holdout":
         write_predictions(predictions, folder)
     if subject.record is not None and set_name not in read_record(subject.home).results:
         store_results(subject.home, set_name, metrics)
+
+
+def _as_warm(before: Predictions, now: Predictions) -> Predictions:
+    """Earlier predictions at the temperature of the present ones: `calibrate --write` may have changed it.
+
+    A temperature multiplies all logarithms of an image's probabilities, up to a constant, by one number.
+    """
+    row_of = {image_id: row for row, image_id in enumerate(before.image_ids)}
+    if row_of.keys() != set(now.image_ids) or before.classes != now.classes:
+        return before
+    rows = [row_of[image_id] for image_id in now.image_ids]
+    earlier, present = (_centred(table) for table in (before.probabilities[rows], now.probabilities))
+    square = float((present * earlier).sum())
+    ratio = float((earlier**2).sum()) / square if square > 0 else 1.0
+    if abs(ratio - 1.0) < _SAME_TEMPERATURE:
+        return before
+    return replace(before, probabilities=tempered(before.probabilities, ratio).astype(np.float32))
+
+
+def _centred(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logarithms (N, C) with a mean of 0 for each image."""
+    logarithms = log_probabilities(probabilities.astype(np.float64))
+    return np.asarray(logarithms - logarithms.mean(axis=1, keepdims=True))
 
 
 def _largest_difference(before: Predictions, now: Predictions) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
 from dessin.errors import DessinError
-from dessin.files import read_json
+from dessin.files import read_json, write_json
 from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
-from dessin.schema import Section, versioned
+from dessin.schema import Section, changed, versioned
 
 CARD_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -18,6 +19,7 @@ FORMAT = 1
 
 Triple = tuple[float, float, float]
 HeadKind = Literal["linear", "cosine", "mlp"]
+RejectionScore = Literal["energy", "max_probability", "negative_entropy"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -37,11 +39,23 @@ class BundleImage(Section):
         return ImageSpec(size=self.size, colour=self.colour, fit=self.fit, clahe=self.clahe)
 
 
+class Rejection(Section):
+    """When an image is taken for a drawing of no class: where its `score` is below `threshold`.
+
+    `energy` is the log of the sum of exponentials of the logits (Liu et al. 2020), before any temperature;
+    `max_probability` and `negative_entropy` (natural logarithm) are of the probabilities that are answered.
+    """
+
+    score: RejectionScore
+    threshold: float = Field(allow_inf_nan=False)
+
+
 class BundleCard(Section):
     """What a bundle says of itself.
 
     `classes` are the labels in the order of the logits; `names` gives them for people (label → name).
     Logits are divided by `temperature`; a probability below `threshold` is not an answer (0: always answer).
+    With a `rejection`, what looks like no class at all is not answered either.
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
 
@@ -54,6 +68,7 @@ class BundleCard(Section):
     image: BundleImage
     temperature: float = Field(1.0, gt=0.0, allow_inf_nan=False)
     threshold: float = Field(0.0, ge=0.0, le=1.0)
+    rejection: Rejection | None = None
     digests: dict[str, Digest] = Field(default_factory=dict)
     provenance: dict[str, str] = Field(default_factory=dict)
     licence: str
@@ -79,4 +94,11 @@ def read_card(folder: Path) -> BundleCard:
     card = versioned(BundleCard, read_json(path), str(path), FORMAT, what="a bundle's card")
     if "weights" not in card.digests:
         raise DessinError(f"{path} does not give the digest of the weights.", do="Make the bundle anew.")
+    return card
+
+
+def change_card(folder: Path, values: Mapping[str, object]) -> BundleCard:
+    """Replace some values of a bundle's card; returns what was written."""
+    card = changed(read_card(folder), values, str(folder / CARD_FILE))
+    write_json(folder / CARD_FILE, card.model_dump(mode="json"))
     return card

@@ -17,6 +17,7 @@ from dessin.serving.inputs import find_images
 from dessin.serving.predictor import ImageFile, Predictions, Predictor
 
 COLUMNS = ("image_id", "predicted", "name", "probability")
+UNSURE, NO_CLASS = "below the threshold", "not a drawing of any class"
 
 
 def predict(
@@ -30,9 +31,9 @@ def predict(
     """Classify images and write a CSV: image_id, predicted, name, probability, top2.. with theirs, reason.
 
     An unreadable image keeps its row, with its reason and no prediction; so does one whose probability is
-    below the model's threshold (`reason` says so, and `top2` on still name what it might be). `model` is a
-    run, a bundle or a committee; with `views` the mean over these counts (default: the committee's own, or
-    the plain one).
+    below the model's threshold, or that the model takes for a drawing of no class (`reason` says so, and
+    `top2` on still name what it might be). `model` is a run, a bundle or a committee; with `views` the mean
+    over these counts (default: the committee's own, or the plain one).
 
     Raises:
         DessinError: no model, no images, or not one image that can be read.
@@ -50,7 +51,7 @@ def predict(
     columns = [*COLUMNS, *(name for k in range(2, top + 1) for name in (f"top{k}", f"top{k}_probability"))]
     rows = table(files, predictions, predictor.committee, top)
     write_csv(Path(out), [*columns, "reason"], rows)
-    _say(predictions, predictor.committee, Path(out))
+    _say(predictions, rows, Path(out))
     return predictions
 
 
@@ -71,20 +72,37 @@ def table(
         labels = [model.classes[column] for column in best]
         written = [f"{probabilities[column]:.6f}" for column in best]
         others = [text for pair in zip(labels[1:], written[1:], strict=True) for text in pair]
-        reason = ""
         label, name = labels[0], model.names.get(labels[0], labels[0])
-        if probabilities[best[0]] < model.threshold:
-            reason = f"below the threshold {model.threshold:.3f}: {label}"
+        score = None if predictions.scores is None else float(predictions.scores[place[file.image_id]])
+        reason = silence(model, label, float(probabilities[best[0]]), score)
+        if reason:
             label = name = ""
         rows.append([file.image_id, label, name, written[0], *others, reason])
     return rows
 
 
-def _say(predictions: Predictions, model: Committee, out: Path) -> None:
-    best = predictions.probabilities.argmax(axis=1)
-    counts = Counter(model.classes[column] for column in best)
-    common = [f"{model.names.get(label, label)} {count:,}" for label, count in counts.most_common(5)]
-    say(f"{len(best):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}")
+def silence(model: Committee, label: str, probability: float, score: float | None) -> str:
+    """Why the model does not answer an image: `label` is its best guess; empty where it does answer."""
+    rejection = model.rejection
+    if rejection is not None and score is not None and score < rejection.threshold:
+        words = rejection.score.replace("_", " ")
+        return f"{NO_CLASS} ({words} {score:.3f} below {rejection.threshold:.3f}): {label}"
+    if probability < model.threshold:
+        return f"{UNSURE} {model.threshold:.3f}: {label}"
+    return ""
+
+
+def _say(predictions: Predictions, rows: Sequence[Sequence[str]], out: Path) -> None:
+    counts = Counter(name for _, label, name, *_ in rows if label)
+    common = [f"{name} {count:,}" for name, count in counts.most_common(5)] or ["no answer"]
+    say(
+        f"{len(predictions.image_ids):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; "
+        f"written to {out}"
+    )
+    foreign = sum(row[-1].startswith(NO_CLASS) for row in rows)
+    unsure = sum(row[-1].startswith(UNSURE) for row in rows)
+    if foreign or unsure:
+        say(f"not answered: {unsure:,} unsure, {foreign:,} taken for drawings of no class")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         warn(f"{len(named):,} images could not be read and have no prediction: {listing(named)}")

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.committee import Committee, LoadedCommittee
 from dessin.ensembles.inference import join
-from dessin.evaluation.inference import look
+from dessin.evaluation.confidence.rejection import max_probability, negative_entropy
+from dessin.evaluation.inference import look_with_energy
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec, Interpolation
-from dessin.models.card import BundleImage
+from dessin.models.card import BundleImage, Rejection
 from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
@@ -48,11 +49,15 @@ class Refused:
 
 @dataclass(frozen=True)
 class Predictions:
-    """`probabilities` (n, C) float32 of the n readable `image_ids`, in the order asked; the others apart."""
+    """`probabilities` (n, C) float32 of the n readable `image_ids`, in the order asked; the others apart.
+
+    `scores` (n,) float64 are those by which the model rejects what is of no class; None where it never does.
+    """
 
     image_ids: tuple[str, ...]
     probabilities: NDArray[np.float32]
     unreadable: tuple[Refused, ...]
+    scores: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Predictor:
         """Decode, prepare and classify, `BATCH` images at a time; a bad file never stops the others."""
         ids: list[str] = []
         parts: list[NDArray[np.float32]] = []
+        scores: list[NDArray[np.float64]] = []
         refused: list[Refused] = []
         starts = range(0, len(files), BATCH)
         for batch in track(self._prepared(files), len(starts), "predicting"):
@@ -97,27 +103,41 @@ class Predictor:
             readable = [entry for entry in batch if isinstance(entry, _Prepared)]
             if readable:
                 ids += [image.image_id for image in readable]
-                parts.append(self._answer(readable))
+                answer, energy = self._answer(readable)
+                parts.append(answer)
+                scores.append(self._scores(answer, energy))
         width = len(self.committee.classes)
         probabilities = np.concatenate(parts) if parts else np.zeros((0, width), dtype=np.float32)
-        return Predictions(tuple(ids), probabilities, tuple(refused))
+        known = np.concatenate(scores) if scores and self.committee.rejection else None
+        return Predictions(tuple(ids), probabilities, tuple(refused), known)
 
     def predict_paths(self, paths: Sequence[Path]) -> Predictions:
         """The same for plain paths, which become the image ids as they are written."""
         return self.predict_files([ImageFile(path.as_posix(), path) for path in paths])
 
-    def _answer(self, images: Sequence[_Prepared]) -> NDArray[np.float32]:
-        """Probabilities (n, C) float32, every model having looked in every view."""
+    def _answer(self, images: Sequence[_Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Probabilities (n, C) float32 and mean energies (n,), every model having looked in every view."""
         batches = {fitting: self._batch(images, fitting) for fitting in set(self._fitting.values())}
-        answers = {}
+        answers, energies = {}, []
         for name, bundle in self._loaded.bundles.items():
             pixels, background = batches[self._fitting[name]]
             card = bundle.card
-            answer = look(
+            answer, energy = look_with_energy(
                 bundle.classifier, pixels, background, temperature=card.temperature, views=self.views
             )
             answers[name] = answer.cpu().numpy()
-        return join(self._loaded, answers)
+            energies.append(energy.cpu().numpy())
+        return join(self._loaded, answers), np.mean(energies, axis=0, dtype=np.float64)
+
+    def _scores(self, probabilities: NDArray[np.float32], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How well the model knows what it sees, (n,): the score that its card names."""
+        match self.committee.rejection:
+            case Rejection(score="max_probability"):
+                return max_probability(probabilities)
+            case Rejection(score="negative_entropy"):
+                return negative_entropy(probabilities)
+            case _:
+                return energy
 
     def _batch(self, images: Sequence[_Prepared], fitting: Fitting) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8, on the device."""

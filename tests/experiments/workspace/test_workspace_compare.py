@@ -236,3 +236,12 @@ def test_a_planted_class_is_found_and_nothing_else() -> None:
 
 def answers_of(count: int) -> list[bool]:
     return [bool(draw < 0.3) for draw in np.random.default_rng(3).random(count)]
+
+
+def test_the_trust_cards_stand_beside_each_other(base: Path, other: Path, tmp_path: Path) -> None:
+    result = compare([base, other], out=tmp_path / "out")
+    assert [card.name for card in result.cards] == [run.name for run in result.runs]
+    for card, run in zip(result.cards, result.runs, strict=True):
+        assert card.numbers["validation"] == run.accuracy
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert all(fact.title in page for card in result.cards for fact in card.facts)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dessin.collection.audit_report.pictures import contact_sheets, thumbnail_uri
 from dessin.collection.audit_report.plots import draw_plots
 from dessin.collection.checks import CHECKS, Context
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import ISSUE_KINDS, Issue
+from dessin.collection.label_review import SUSPECT, LabelReview, SuspectLabel
 from dessin.collection.summary import Summary
 from dessin.html.render import render_page
 
 _PAIRS_SHOWN = 60
+_SUSPECTS_SHOWN = 60
 _GALLERY_SHOWN = 24
 _SHOWN_AS_PAIRS = frozenset({"exact_duplicate", "near_duplicate", "label_conflict"})
 # What a person should look at first; the other kinds are for knowing rather than for mending.
@@ -35,6 +37,17 @@ class ShownPair:
     symmetry: str
     similarity: float
     conflict: bool
+
+
+@dataclass(frozen=True)
+class ShownSuspect:
+    """A drawing with its label, and typical drawings of what it looks like and of what it is said to be."""
+
+    drawing: Drawing
+    suggested: str
+    probability: float
+    like: Drawing | None
+    unlike: Drawing | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,7 @@ def render_report(
         plots=draw_plots(summary, context.scan.measurements),
         pairs=[drawings.pair(pair) for pair in pairs[:_PAIRS_SHOWN]],
         pair_count=len(pairs),
+        suspects=drawings.suspects(context.labels),
         sheets=contact_sheets(context),
         fewest=min(summary.class_counts.values(), default=0),
         most=max(summary.class_counts.values(), default=0),
@@ -93,6 +107,20 @@ class _Drawings:
         label = self._labels[image_id]
         picture = thumbnail_uri(self._scan, self._rows[image_id])
         return Drawing(image_id, self._names.get(label, label), picture)
+
+    def suspects(self, labels: LabelReview | None) -> list[ShownSuspect]:
+        return [self._suspect(one) for one in labels.suspects[:_SUSPECTS_SHOWN]] if labels else []
+
+    def _suspect(self, suspect: SuspectLabel) -> ShownSuspect:
+        # The label is the one that was judged: a curation may have changed it since the manifest was made.
+        given = self._names.get(suspect.given, suspect.given)
+        return ShownSuspect(
+            drawing=replace(self.drawing(suspect.image_id), label=given),
+            suggested=self._names.get(suspect.suggested, suspect.suggested),
+            probability=suspect.probability,
+            like=self.drawing(suspect.like) if suspect.like else None,
+            unlike=self.drawing(suspect.unlike) if suspect.unlike else None,
+        )
 
     def conflict(self, pair: Pair) -> bool:
         return self._labels[pair.first] != self._labels[pair.second]
@@ -115,7 +143,7 @@ def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
         found = [issue for issue in issues if issue.issue == name]
         if not found:
             continue
-        shown = () if name in _SHOWN_AS_PAIRS else found[:_GALLERY_SHOWN]
+        shown = () if name in _SHOWN_AS_PAIRS or name == SUSPECT else found[:_GALLERY_SHOWN]
         kinds.append(
             Kind(
                 name=name,

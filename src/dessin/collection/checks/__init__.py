@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dessin.collection.checks import copies, files, ink, shape
+from dessin.collection.checks import copies, files, ink, labels, shape
 from dessin.collection.checks.base import CHECKS, Check, Context
 from dessin.collection.issues import ISSUE_KINDS, Issue
 
-__all__ = ["CHECKS", "Check", "Context", "copies", "files", "ink", "run_checks", "shape"]
+__all__ = ["CHECKS", "Check", "Context", "copies", "files", "ink", "labels", "run_checks", "shape"]
 
 
 def run_checks(context: Context) -> tuple[Issue, ...]:

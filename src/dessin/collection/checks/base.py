@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar
 
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import ISSUE_KINDS, Issue
+from dessin.collection.label_review import LabelReview
 from dessin.collection.manifest import Manifest, Row
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan
@@ -17,11 +18,12 @@ from dessin.errors import unknown
 
 @dataclass(frozen=True)
 class Context:
-    """Everything that a check may look at."""
+    """Everything that a check may look at; `labels` is what models say, where they were asked."""
 
     manifest: Manifest
     scan: Scan
     pairs: tuple[Pair, ...]
+    labels: LabelReview | None = None
 
     def images(self) -> Iterator[tuple[Row, Measurement]]:
         """Every row with its measurement."""

@@ -13,6 +13,9 @@ from dessin.evaluation.verdicts import judge
 from dessin.experiments.record import SetName
 from dessin.experiments.study.comparison import comparison_of
 from dessin.experiments.study.records import Comparison, McNemar
+from dessin.experiments.trust.card import TrustCard
+from dessin.experiments.trust.make import trust_cards
+from dessin.experiments.trust.sources import read_sources
 from dessin.experiments.workspace.compare_page import comparison_page
 from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
 from dessin.experiments.workspace.joined import Joined, Measured, join_runs
@@ -24,6 +27,7 @@ from dessin.experiments.workspace.outcome import (
     record_of,
     write_comparison,
 )
+from dessin.experiments.workspace.robust_pairs import robust_pairs
 from dessin.files import claim_folder, write_text
 from dessin.progress import say
 
@@ -61,7 +65,8 @@ def compare(
     joined = join_runs([Path(run) for run in runs], "holdout" if holdout else "validation")
     if out is not None:
         claim_folder(Path(out), what="a comparison")
-    result = _compared(joined, "holdout" if holdout else "validation", matters)
+    cards = trust_cards([replace(read_sources(run.folder), name=run.name) for run in joined.runs])
+    result = _compared(joined, "holdout" if holdout else "validation", matters, cards)
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
@@ -72,8 +77,11 @@ def compare(
     return result
 
 
-def _compared(joined: Joined, set_name: SetName, matters: float) -> RunComparison:
+def _compared(
+    joined: Joined, set_name: SetName, matters: float, cards: tuple[TrustCard, ...]
+) -> RunComparison:
     found = differences([run.record for run in joined.runs])
+    robustness, unlike = robust_pairs(joined.runs)
     return RunComparison(
         set_name=set_name,
         images=len(joined.image_ids),
@@ -82,7 +90,9 @@ def _compared(joined: Joined, set_name: SetName, matters: float) -> RunCompariso
         runs=tuple(_run(run, set_name) for run in joined.runs),
         comparisons=_comparisons(joined, matters),
         differences=tuple(map(record_of, found)),
-        cautions=_cautions(joined, set_name, found),
+        cautions=(*_cautions(joined, set_name, found), *unlike),
+        cards=cards,
+        robustness=robustness,
     )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from dessin.evaluation.verdicts import points, written_p
 from dessin.experiments.record import Result, SetName
+from dessin.experiments.robustness.compare import RobustComparison
 from dessin.experiments.study.records import Comparison
+from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.workspace.differences import Difference
 from dessin.experiments.workspace.flat import Value, machine_text
 from dessin.experiments.workspace.layout import aligned, printable
@@ -55,7 +57,8 @@ class DifferenceRecord(Section):
 class RunComparison(Section):
     """`comparison.json`: the first run is the base, and each comparison is of another run against it.
 
-    `cautions` are sentences about what this comparison cannot say.
+    `cautions` are sentences about what this comparison cannot say; `cards` are the runs' trust cards,
+    and `robustness` compares with the base those runs that were measured on corrupted drawings, as it was.
     """
 
     format: int = FORMAT
@@ -67,6 +70,8 @@ class RunComparison(Section):
     comparisons: tuple[Comparison, ...]
     differences: tuple[DifferenceRecord, ...]
     cautions: tuple[str, ...] = ()
+    cards: tuple[TrustCard, ...] = ()
+    robustness: tuple[RobustComparison, ...] = ()
 
 
 def record_of(difference: Difference) -> DifferenceRecord:
@@ -97,6 +102,10 @@ def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
     lines += ["", *aligned(titles, list(map(_cells, result.comparisons)), width, whole=titles[1:]), ""]
     lines += [printable(f"{c.name}: {c.verdict_text}.") for c in result.comparisons]
+    lines += ["", *_beyond_accuracy(result.cards, width)]
+    lines += [
+        printable(f"{pair.first}, robust accuracy: {pair.robust.verdict_text}.") for pair in result.robustness
+    ]
     lines += ["", *_differing(result.runs, result.differences, width)]
     return [*lines, *(printable(f"Note: {caution}") for caution in result.cautions)]
 
@@ -111,6 +120,15 @@ def _cells(comparison: Comparison) -> list[str]:
         written_p(comparison.p_holm),
         f"{100 * comparison.detectable:.1f}",
     ]
+
+
+def _beyond_accuracy(cards: Sequence[TrustCard], width: int | None) -> list[str]:
+    """The trust cards beside each other, a fact a line."""
+    rows = [
+        [facts[0].title, *(fact.value or "not measured" for fact in facts)]
+        for facts in zip(*(card.facts for card in cards), strict=True)
+    ]
+    return aligned(["beyond accuracy", *(card.name for card in cards)], rows, width)
 
 
 def _differing(

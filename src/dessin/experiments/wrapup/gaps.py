@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dessin.experiments.committees.outcome import EnsembleResults
+from dessin.experiments.robustness.outcome import read_robustness
 from dessin.experiments.wrapup.changes import QUESTIONS, answers
 from dessin.experiments.wrapup.final_view import FinalView
 from dessin.experiments.wrapup.sources import Sources
-from dessin.experiments.wrapup.words import listed, size
+from dessin.experiments.wrapup.words import listed, share, size
 
 _MOST_NAMED = 12
 
@@ -54,12 +55,7 @@ def gaps(sources: Sources, final: FinalView | None) -> tuple[Gap, ...]:
         "the luck of a training": _one_seed(sources),
         "all drawings": _unused_folds(sources),
         "cannot tell": _untold(sources),
-        "robustness": iter(
-            [
-                "Every accuracy is on drawings like those of the training. Blurred, noisy, turned or "
-                "photographed drawings, and drawings from elsewhere, were not measured."
-            ]
-        ),
+        "robustness": _robustness(sources),
     }
     listed_out = ((what, tuple(reasons)) for what, reasons in found.items())
     return tuple(Gap(what, reasons) for what, reasons in listed_out if reasons)
@@ -103,6 +99,21 @@ def _of_final(sources: Sources, final: FinalView | None) -> Iterator[str]:
         yield "It was not measured on the holdout, and its validation fold took part in choosing its epoch."
     if sources.studies and not final.same_as:
         yield "Its recipe is that of no level in these studies: whether their gains add up was not tested."
+
+
+def _robustness(sources: Sources) -> Iterator[str]:
+    found = read_robustness(sources.final.path) if sources.final else None
+    if found is None:
+        yield (
+            "Every accuracy is on drawings like those of the training. Blurred, noisy, turned or "
+            "photographed drawings, and drawings from elsewhere, were not measured."
+        )
+    else:
+        yield (
+            f"The final run was measured on corrupted drawings ({share(found.robust)} of them right, against "
+            f"{share(found.clean)} of clean ones); the levels of the studies, and drawings from elsewhere, "
+            "were not."
+        )
 
 
 def _one_seed(sources: Sources) -> Iterator[str]:

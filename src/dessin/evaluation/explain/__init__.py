@@ -1,0 +1,1 @@
+"""Maps of what a classifier looks at, and whether they tell the truth."""

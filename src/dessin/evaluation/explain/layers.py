@@ -1,0 +1,132 @@
+"""A classifier in two: from pixels to its last feature map, and from that map to the logits.
+
+The second half is small, so a gradient of the logits at the map costs next to nothing, and no gradient of
+a weight is ever computed. Of a network that pools by a class token the final tokens will not do: one of them
+is read, and the others have no gradient. There the map is taken before the last attention.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dessin.errors import DessinError
+from dessin.models.classifier import Classifier
+
+Layout = Literal["channels first", "channels last", "tokens"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One forward pass: `logits` (N, C) as a function of `activations`, the last feature map, alone.
+
+    It holds a graph of the second half of the network, which goes when it goes.
+    """
+
+    activations: Tensor
+    logits: Tensor
+    layout: Layout
+    prefix: int = 0
+
+    def as_map(self, values: Tensor) -> Tensor:
+        """Activations, or what has their shape, as (N, D, h, w)."""
+        if self.layout == "channels first":
+            return values
+        if self.layout == "channels last":
+            return values.permute(0, 3, 1, 2)
+        tokens = values[:, self.prefix :]
+        side = math.isqrt(tokens.shape[1])
+        return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], side, side)
+
+
+def split_forward(classifier: Classifier, pixels: Tensor) -> Split:
+    """Look at pixels (N, channels, S, S) in evaluation mode; the classifier is left as it was found.
+
+    Raises:
+        DessinError: a network whose last features do not lie on a grid.
+    """
+    with _settled(classifier):
+        norm = norm_before_class_token(classifier)
+        if norm is None:
+            return _at_the_end(classifier, pixels)
+        return _after(norm, classifier, pixels)
+
+
+def norm_before_class_token(classifier: Classifier) -> nn.Module | None:
+    """The normalisation that the last block begins with, of a network whose head reads class tokens only."""
+    body: Any = classifier.body
+    blocks = getattr(body, "blocks", None) if getattr(body, "global_pool", None) == "token" else None
+    norm = getattr(blocks[-1], "norm1", None) if isinstance(blocks, nn.ModuleList | nn.Sequential) else None
+    return norm if isinstance(norm, nn.Module) else None
+
+
+def _at_the_end(classifier: Classifier, pixels: Tensor) -> Split:
+    body: Any = classifier.body
+    with torch.no_grad():
+        final = body.forward_features(classifier.normalise(pixels))
+    layout, prefix = _layout(classifier, final)
+    with torch.enable_grad():
+        activations = final.requires_grad_()
+        logits = classifier.classify(body.forward_head(activations, pre_logits=True))
+    return Split(activations, logits, layout, prefix)
+
+
+def _after(norm: nn.Module, classifier: Classifier, pixels: Tensor) -> Split:
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        seen.append(output.detach().requires_grad_())
+        return seen[-1]
+
+    handle = norm.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            logits = classifier(pixels)
+    finally:
+        handle.remove()
+    (activations,) = seen
+    layout, prefix = _layout(classifier, activations)
+    return Split(activations, logits, layout, prefix)
+
+
+def _layout(classifier: Classifier, values: object) -> tuple[Layout, int]:
+    """How the features lie, and how many tokens (class, register) come before those of the picture."""
+    body: Any = classifier.body
+    if isinstance(values, Tensor) and values.ndim == 4:
+        last = getattr(body, "output_fmt", "NCHW") == "NHWC"
+        return ("channels last" if last else "channels first"), 0
+    if isinstance(values, Tensor) and values.ndim == 3:
+        for prefix in (int(getattr(body, "num_prefix_tokens", 0)), 0):
+            if _is_square(values.shape[1] - prefix):
+                return "tokens", prefix
+    raise DessinError(
+        f'The last features of "{classifier.backbone}" do not lie on a grid, so they give no map.',
+        do="Use --methods occlusion, which needs no look inside.",
+    )
+
+
+def _is_square(number: int) -> bool:
+    return number > 0 and math.isqrt(number) ** 2 == number
+
+
+@contextmanager
+def _settled(classifier: Classifier) -> Iterator[None]:
+    """Evaluation mode and no gradient of any weight; both as before afterwards."""
+    training = [module for module in classifier.modules() if module.training]
+    wanted = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    try:
+        classifier.eval()
+        for parameter in wanted:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module in training:
+            module.training = True
+        for parameter in wanted:
+            parameter.requires_grad_(True)

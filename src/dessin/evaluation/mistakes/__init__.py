@@ -1,0 +1,1 @@
+"""What goes with failure: properties of drawings, and classes that are worse than the rest."""

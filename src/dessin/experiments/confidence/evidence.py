@@ -1,0 +1,175 @@
+"""What a model says of its own images before any temperature, and what a single one computes inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.collection.split import Assignment
+from dessin.ensembles.committee import LoadedCommittee
+from dessin.ensembles.inference import OpenStore, answer_rows, folds_of
+from dessin.ensembles.parts import deal_groups
+from dessin.ensembles.tree import ModelNode
+from dessin.evaluation.inference import BATCH
+from dessin.evaluation.intervals import Floats, group_index
+from dessin.experiments.subject import Subject
+from dessin.images.store import PixelStore
+from dessin.models.bundle import Bundle
+from dessin.progress import track
+from dessin.randomness import image_keys, permutation
+from dessin.training.data import PixelSource
+from dessin.training.device import choose_device
+
+Table = NDArray[np.float32]
+# Enough to know what training images look like; each costs one look.
+LARGEST_BANK = 2500
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Probabilities (N, C) float64 without the model's own temperature; of a single model also the inside.
+
+    `logits` (N, C) and `features` (N, D) are None for a committee, which has no single ones.
+    """
+
+    image_ids: tuple[str, ...]
+    probabilities: Floats
+    logits: Table | None = None
+    features: Table | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Features (M, D) of training images, and their class numbers (M,)."""
+
+    features: Table
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The validation images with their answers, sorted by image id; `parts` (N,) never divide a group."""
+
+    answers: Answers
+    targets: NDArray[np.int64]
+    groups: NDArray[np.str_]
+    parts: NDArray[np.int64]
+    classes: tuple[str, ...]
+    bank: Bank | None
+    seed: int
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        return np.asarray(self.answers.probabilities.argmax(axis=1) == self.targets)
+
+
+def gather_evidence(subject: Subject) -> Evidence:
+    """Ask the model about its validation images, each through models that were not trained on it.
+
+    Raises:
+        DessinError: no validation images, or all of them in one group.
+    """
+    rows = tuple(sorted(subject.rows("validation"), key=lambda row: row.image_id))
+    image_ids = tuple(row.image_id for row in rows)
+    classes = subject.loaded.committee.classes
+    column = {label: number for number, label in enumerate(classes)}
+    # An image without a group is one of its own, whatever its place among the others.
+    groups = np.array([row.group or f" {row.image_id}" for row in rows])
+    parts = deal_groups(group_index(groups), image_ids, seed=subject.seed)
+    return Evidence(
+        answers=_validation_answers(subject, rows),
+        targets=np.array([column[row.label] for row in rows], dtype=np.int64),
+        groups=groups,
+        parts=parts,
+        classes=classes,
+        bank=_bank(subject, column),
+        seed=subject.seed,
+    )
+
+
+def single_model(loaded: LoadedCommittee) -> Bundle | None:
+    """The one model that answers; None for a committee of several."""
+    root = loaded.committee.root
+    return loaded.bundles[root.bundle] if isinstance(root, ModelNode) else None
+
+
+def untempered(subject: Subject) -> Subject:
+    """The same model without the temperature that its card or committee has, which is to be fitted."""
+    loaded = subject.loaded
+    committee = loaded.committee.model_copy(update={"temperature": 1.0})
+    return replace(subject, loaded=replace(loaded, committee=committee))
+
+
+def inside(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> tuple[Table, Table]:
+    """The features (n, D) and logits (n, C) of a model on images of a store, in one plain view."""
+    device = torch.device(str(choose_device().value))
+    source, rows = PixelSource(store, device), store.rows(image_ids)
+    classifier = bundle.classifier.to(device).eval()
+    found: list[tuple[Table, Table]] = []
+    starts = range(0, len(rows), BATCH)
+    for start in track(starts, len(starts), label):
+        pixels, _ = source.gather(rows[start : start + BATCH])
+        with torch.inference_mode():
+            features = classifier.features(pixels)
+            logits = classifier.classify(features)
+        found.append((features.float().cpu().numpy(), logits.float().cpu().numpy()))
+    return np.concatenate([part[0] for part in found]), np.concatenate([part[1] for part in found])
+
+
+def softmax(logits: NDArray[Any]) -> Floats:
+    """Probabilities (N, C) float64 of logits."""
+    wide = logits.astype(np.float64)
+    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def answers_of(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> Answers:
+    """What a single model says of images, and what it computes inside."""
+    features, logits = inside(bundle, store, image_ids, label=label)
+    return Answers(tuple(image_ids), softmax(logits), logits, features)
+
+
+def answers_by_fold(
+    subject: Subject, open_store: OpenStore, image_ids: Sequence[str], *, seed: int
+) -> Answers:
+    """What a committee says of images that no model saw, each put to the models of one fold, as own ones are.
+
+    A vote of all folds would be surer than the answers that own images are measured with.
+    """
+    folds = folds_of(subject.loaded)
+    order = permutation(seed, "folds of unknown images", 0, image_keys(image_ids))
+    table = np.empty((len(image_ids), len(subject.loaded.committee.classes)), dtype=np.float64)
+    loaded, device = untempered(subject).loaded, torch.device(str(choose_device().value))
+    for number, fold in enumerate(folds):
+        mine = order[number :: len(folds)]
+        names = [image_ids[place] for place in mine]
+        table[mine] = answer_rows(loaded, open_store, names, device=device, fold=fold)
+    return Answers(tuple(image_ids), table)
+
+
+def _validation_answers(subject: Subject, rows: tuple[Assignment, ...]) -> Answers:
+    image_ids = tuple(row.image_id for row in rows)
+    bundle = single_model(subject.loaded)
+    if bundle is None:
+        table = untempered(subject).answers(rows).probabilities
+        return Answers(image_ids, table.astype(np.float64))
+    store = subject.inputs.opener()(bundle.card.image)
+    return answers_of(bundle, store, image_ids, label="validation drawings")
+
+
+def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
+    """Of a single model: training images of its fold, at most `LARGEST_BANK`, chosen by their names."""
+    bundle = single_model(subject.loaded)
+    if bundle is None:
+        return None
+    rows = subject.inputs.split.training(folds_of(subject.loaded)[0])
+    keys = image_keys([row.image_id for row in rows])
+    kept = [rows[place] for place in permutation(subject.seed, "bank", 0, keys)[:LARGEST_BANK]]
+    store = subject.inputs.opener()(bundle.card.image)
+    features, _ = inside(bundle, store, [row.image_id for row in kept], label="training drawings")
+    return Bank(features, np.array([column[row.label] for row in kept], dtype=np.int64))

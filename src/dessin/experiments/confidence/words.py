@@ -1,0 +1,186 @@
+"""What was found, in sentences that a teacher can use, and what the numbers cannot say."""
+
+from __future__ import annotations
+
+from dessin.experiments.confidence.outcome import (
+    Bin,
+    Calibration,
+    RejectionResults,
+    Selection,
+)
+from dessin.experiments.record import Result
+from dessin.experiments.wrapup.words import counted, listed
+
+SCORES = {
+    "energy": "energy",
+    "max_probability": "largest probability",
+    "negative_entropy": "entropy",
+    "nearest": "nearest training drawings",
+}
+MEANINGS = {
+    "energy": "how strongly any class responds, before probabilities are made of it",
+    "max_probability": "the probability of the answer",
+    "negative_entropy": "how evenly the probabilities are spread over classes",
+    "nearest": "how near the drawing is to training drawings, as the network sees them",
+}
+
+
+def calibration_words(found: Calibration) -> list[str]:
+    """What a confidence is worth before and after the temperature."""
+    before = _sure(found.bins_before)
+    after = _sure(found.bins_after)
+    gap = found.overconfidence.before
+    if gap.low > 0:
+        tendency = f"On average it claims {points_of(gap)} points more than it keeps"
+    elif gap.high < 0:
+        tendency = f"On average it is right {points_of(_negated(gap))} points more often than it claims"
+    else:
+        tendency = (
+            "On average it claims neither more nor less than it keeps, as far as can be seen "
+            f"({signed_points(gap)} points)"
+        )
+    return [
+        f"When it says {before.confidence:.0%}, it is right {between(before.accuracy)} of the time; after "
+        f"correction, when it says {after.confidence:.0%}, {between(after.accuracy)}.",
+        f"{tendency}. Its typical error in saying how sure it is, the expected calibration error, goes from "
+        f"{between(found.ece.before)} to {between(found.ece.after)}.",
+    ]
+
+
+def selection_words(found: Selection) -> str:
+    """What the target precision costs, or that it cannot be reached."""
+    wanted = in_ten(found.target)
+    if found.threshold is None:
+        reach = (
+            f"The most that can be vouched for is {found.reachable:.0%}, answering "
+            f"{found.reachable_coverage:.0%} of drawings."
+            if found.reachable > 0
+            else "Nothing can be vouched for."
+        )
+        return (
+            f"To be right {wanted} cannot be promised at any threshold with these "
+            f"{counted(found.coverage.n, 'drawing')}, so no threshold is set. {reach}"
+        )
+    if found.precision is None:
+        return (
+            f"To be right {wanted} it must stay silent below a probability of {found.threshold:.0%}; with a "
+            "part of the drawings kept away no threshold was found, so what it gives could not be checked."
+        )
+    silent, precision = between(_rest(found.coverage)), between(found.precision)
+    return (
+        f"To be right {wanted} it must stay silent on {silent} of drawings; of those that it answers it is "
+        f"then right on {precision}. If it always answers, it is right on {between(found.always)}."
+    )
+
+
+def rejection_words(found: RejectionResults) -> list[str]:
+    """How many drawings of no class are recognised, at what price."""
+    score = found.chosen.score
+    price = f"while it wrongly rejects {between(found.false_alarms)} of drawings of its own classes"
+    lines = []
+    if found.folder is not None:
+        seen = found.folder.of(score).detection
+        lines.append(
+            f"Of {counted(found.folder.n, 'drawing')} of no class ({found.folder.place}) it recognises "
+            f"{between(seen)}, {price}."
+        )
+    if found.held_out is not None:
+        seen = found.held_out.of(score).detection
+        also = "Of" if not lines else "As a stand-in, of"
+        lines.append(
+            f"{also} drawings of classes that are hidden from its answers it recognises {between(seen)}"
+            f"{'' if lines else f', {price}'}."
+        )
+    if not lines:
+        lines.append(
+            "How it tells drawings of no class was not measured: with so few classes none can be hidden. "
+            "--unknown FOLDER measures on other drawings."
+        )
+    return lines
+
+
+def cautions(found: RejectionResults, *, is_committee: bool, parts: int) -> list[str]:
+    """What the numbers cannot say."""
+    lines = [
+        "What is called after correction is measured on drawings that the correction was not fitted to: "
+        f"they were dealt in {parts} parts that keep duplicates together, and each was measured with what "
+        "the others gave. The correction that is written is fitted to all of them.",
+        "All of it holds for drawings like these. Other hands, pens or scans may make the model surer than "
+        "it is right.",
+    ]
+    if is_committee:
+        lines.append(
+            "Each drawing was answered only by models that were not trained on it. The whole committee, "
+            "which answers new drawings, may be differently sharp than its parts: check it on the holdout."
+        )
+    if found.held_out is not None:
+        lines.append(_optimistic(found.optimism))
+    if found.folder is not None:
+        lines.append(
+            "Where the unknown drawings come from another source, paper, pen and hand may set them apart as "
+            "much as what they show: with the same pen they may be harder to tell."
+        )
+    scores = listed([SCORES[score] for score in _possible(found)])
+    lines.append(
+        f"The threshold of rejection is set so that about {found.target_false_alarms:.0%} of own drawings "
+        f"fall below it. The score was chosen among {scores} by its figures here, so the best of them is "
+        "shown slightly too well."
+    )
+    return lines
+
+
+def between(result: Result) -> str:
+    """`71% [64, 77]`."""
+    return f"{result.value:.0%} [{100 * result.low:.0f}, {100 * result.high:.0f}]"
+
+
+def signed_points(result: Result) -> str:
+    """`+8.3 [+5.1, +11.2]`."""
+    texts = [f"{100 * edge:+.1f}".replace("-", "−") for edge in (result.value, result.low, result.high)]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def points_of(result: Result) -> str:
+    """`10.7 [5.2, 16.8]`, of a difference that is above 0."""
+    return f"{100 * result.value:.1f} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
+
+
+def in_ten(target: float) -> str:
+    """`0.9` → `9 times in 10`."""
+    for whole in (10, 100):
+        times = target * whole
+        if abs(times - round(times)) < 1e-9:
+            return f"{round(times)} times in {whole}"
+    return f"{100 * target:g}% of the time"
+
+
+def _sure(bins: tuple[Bin, ...]) -> Bin:
+    """The bin whose claim is nearest to 80%, which is what people take for sure."""
+    return min(bins, key=lambda b: abs(b.confidence - 0.8))
+
+
+def _negated(result: Result) -> Result:
+    return result.model_copy(update={"value": -result.value, "low": -result.high, "high": -result.low})
+
+
+def _rest(share: Result) -> Result:
+    return share.model_copy(update={"value": 1 - share.value, "low": 1 - share.high, "high": 1 - share.low})
+
+
+def _possible(found: RejectionResults) -> list[str]:
+    measured = found.folder or found.held_out
+    scores = [row.score for row in measured.scores] if measured else [found.chosen.score]
+    return [score for score in scores if score != "nearest"]
+
+
+def _optimistic(optimism: float | None) -> str:
+    text = (
+        "Hidden classes are an optimistic stand-in for real unknown drawings: the network saw drawings of "
+        "them in training, and only its answers were made to forget them."
+    )
+    if optimism is None:
+        return f"{text} --unknown FOLDER measures on drawings of other things."
+    if abs(optimism) < 0.005:
+        return f"{text} Here both agree: the AUROC is the same to half a point."
+    how = "higher" if optimism > 0 else "lower"
+    return f"{text} Here their AUROC is {100 * abs(optimism):.1f} points {how} than on the folder."

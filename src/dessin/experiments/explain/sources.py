@@ -1,0 +1,160 @@
+"""The drawings to be explained, read from their files one small batch at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dessin.collection.readers.collection import listing
+from dessin.collection.readers.walk import nfc, walk_images
+from dessin.errors import DessinError
+from dessin.experiments.subject import Subject
+from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.fit import prepare
+from dessin.images.paths import image_path
+from dessin.images.spec import ImageSpec, Interpolation
+from dessin.models.card import BundleImage
+from dessin.progress import say
+
+BATCH = 32
+_MAX_READERS = 8
+Fitting = tuple[ImageSpec, Interpolation]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing and where it lies; label, group and fold where it belongs to the model's own collection."""
+
+    image_id: str
+    path: Path
+    label: str = ""
+    group: str = ""
+    fold: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Readable drawings of one fold, with the pixels (n, channels, S, S) uint8 that a model wants."""
+
+    drawings: tuple[Drawing, ...]
+    fold: int | None
+    pixels: Callable[[BundleImage], Tensor]
+
+
+@dataclass
+class Reader:
+    """Reads drawings for models that want them in these ways; `refused` has (image_id, reason)."""
+
+    images: Sequence[BundleImage]
+    device: torch.device
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def batches(self, drawings: Sequence[Drawing]) -> Iterator[Batch | None]:
+        """`BATCH` drawings of one fold at a time, the next ones read by threads meanwhile.
+
+        None stands for a batch of which nothing could be read. What is refused is left out, and noted.
+        """
+        chunks = in_chunks(drawings)
+        with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "explain") as pool:
+            ahead = [pool.submit(self._prepared, drawing) for drawing in (chunks[0] if chunks else ())]
+            for number, chunk in enumerate(chunks):
+                following = chunks[number + 1] if number + 1 < len(chunks) else ()
+                current, ahead = ahead, [pool.submit(self._prepared, drawing) for drawing in following]
+                read = [(drawing, future.result()) for drawing, future in zip(chunk, current, strict=True)]
+                yield self._batch([(drawing, fitted) for drawing, fitted in read if fitted is not None])
+
+    def _prepared(self, drawing: Drawing) -> dict[Fitting, Pixels] | None:
+        """Decoded once, fitted once for all models that want it alike; None where it cannot be read."""
+        try:
+            pixels = decode(read_image_bytes(drawing.path)).pixels
+        except Unreadable as error:
+            self.refused[drawing.image_id] = error.reason
+            return None
+        wanted = {_fitting(image) for image in self.images}
+        return {fitting: prepare(pixels, *fitting) for fitting in wanted}
+
+    def _batch(self, read: Sequence[tuple[Drawing, dict[Fitting, Pixels]]]) -> Batch | None:
+        if not read:
+            return None
+
+        def pixels(image: BundleImage) -> Tensor:
+            stacked = np.stack([fitted[_fitting(image)] for _, fitted in read])
+            return torch.from_numpy(stacked).to(self.device)
+
+        return Batch(tuple(drawing for drawing, _ in read), read[0][0].fold, pixels)
+
+
+def in_chunks(drawings: Sequence[Drawing]) -> list[tuple[Drawing, ...]]:
+    """At most `BATCH` drawings each, all of one fold; folds in the order in which they come first."""
+    first = {fold: place for place, fold in reversed(list(enumerate(d.fold for d in drawings)))}
+    ordered = sorted(drawings, key=lambda drawing: first[drawing.fold])
+    chunks = []
+    for _, same in groupby(ordered, key=lambda drawing: drawing.fold):
+        members = tuple(same)
+        chunks += [members[start : start + BATCH] for start in range(0, len(members), BATCH)]
+    return chunks
+
+
+def validation_drawings(subject: Subject) -> tuple[Drawing, ...]:
+    """The drawings that the model is validated on, with what is known of them.
+
+    Raises:
+        DessinError: there are none.
+    """
+    root = subject.inputs.manifest.root
+    try:
+        rows = subject.rows("validation")
+    except DessinError as error:
+        raise DessinError(error.seen, do="Name drawings with --images.") from None
+    return tuple(
+        Drawing(row.image_id, image_path(root, row.image_id), row.label, row.group, row.fold) for row in rows
+    )
+
+
+def given_drawings(paths: Sequence[Path]) -> tuple[Drawing, ...]:
+    """Every image that files and folders name, once each; ids are relative to the folder they share.
+
+    Folders are searched through with the rules of the collection readers; a file is taken whatever its name.
+
+    Raises:
+        DessinError: a path that does not exist, or no image at all.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
+    whole = [path.absolute() for path in paths]
+    base = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in whole]))
+    found: dict[str, Drawing] = {}
+    for path in whole:
+        for name, file in _files(path):
+            image_id = nfc(name.relative_to(base).as_posix())
+            found.setdefault(image_id, Drawing(image_id, file))
+    if not found:
+        raise DessinError(
+            f"No image was found in {listing([str(path) for path in paths])}.",
+            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+            do="Check the path.",
+        )
+    return tuple(found.values())
+
+
+def _files(path: Path) -> list[tuple[Path, Path]]:
+    """(the path as it is named, the file itself) of each image."""
+    if path.is_file():
+        return [(path, path)]
+    walk = walk_images(path)
+    for rule, skipped in walk.skipped.items():
+        say(f"{path}: skipped {len(skipped):,} ({rule}): {listing(skipped)}")
+    return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
+
+
+def _fitting(image: BundleImage) -> Fitting:
+    return image.spec, image.interpolation

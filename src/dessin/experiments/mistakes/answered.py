@@ -1,0 +1,105 @@
+"""The validation drawings of a model with its answers: kept ones where a run has them, else computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.split import Assignment
+from dessin.evaluation.intervals import group_index
+from dessin.evaluation.metrics import rank_of
+from dessin.evaluation.predictions import Predictions, read_predictions
+from dessin.experiments.subject import Subject
+
+_SET = "validation"
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """N drawings, what they are, and what a model says of them that was not trained on them.
+
+    Attributes:
+        rows: the drawings as the split has them.
+        probabilities: (N, C) float64.
+        targets: (N,) the true class numbers.
+        names: each class's name for people.
+    """
+
+    rows: tuple[Assignment, ...]
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    names: Mapping[str, str]
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class, (N,); of equal ones the first."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        return np.asarray(self.predicted == self.targets, dtype=np.bool_)
+
+    @cached_property
+    def index(self) -> NDArray[np.int64]:
+        """The number of each drawing's group, (N,)."""
+        return group_index([row.group for row in self.rows])
+
+    @cached_property
+    def rank(self) -> NDArray[np.int64]:
+        """The place of the true class among the answers, from 1, (N,)."""
+        return rank_of(self.probabilities, self.targets) + 1
+
+    @cached_property
+    def sureness(self) -> NDArray[np.float64]:
+        """The probability of the predicted class, (N,)."""
+        return np.asarray(self.probabilities.max(axis=1), dtype=np.float64)
+
+    @property
+    def wrong(self) -> NDArray[np.int64]:
+        """The places of the wrong drawings, the surest first."""
+        places = np.flatnonzero(~self.correct)
+        return places[np.argsort(-self.sureness[places], kind="stable")]
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        return tuple(sorted({row.fold for row in self.rows if row.fold is not None}))
+
+
+def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
+    """The model's answers to its validation drawings `rows`, in their order.
+
+    Raises:
+        DessinError: kept predictions that do not belong together.
+    """
+    kept = _kept(subject, rows)
+    predictions = subject.answers(rows) if kept is None else kept
+    return Answered(
+        rows=rows,
+        classes=predictions.classes,
+        probabilities=predictions.probabilities.astype(np.float64),
+        targets=predictions.targets,
+        names={**subject.inputs.manifest.names, **subject.loaded.committee.names},
+    )
+
+
+def _kept(subject: Subject, rows: tuple[Assignment, ...]) -> Predictions | None:
+    """The predictions in the folder of a run, in the order of `rows`; None where it has none of these."""
+    if subject.home is None or not (subject.home / _SET / "predictions.csv").is_file():
+        return None
+    found = read_predictions(subject.home / _SET)
+    place = {image_id: number for number, image_id in enumerate(found.image_ids)}
+    if any(row.image_id not in place for row in rows):
+        return None
+    order = [place[row.image_id] for row in rows]
+    return Predictions(
+        image_ids=tuple(row.image_id for row in rows),
+        labels=tuple(row.label for row in rows),
+        folds=tuple(found.folds[number] for number in order),
+        classes=found.classes,
+        probabilities=found.probabilities[order],
+    )

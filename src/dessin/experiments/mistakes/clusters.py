@@ -1,0 +1,125 @@
+"""Classes confused with one another, what mistakes lie inside them, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.ensembles.confusion_clusters import Floats, cluster, shared_confusion, soft_confusion
+from dessin.ensembles.families import FamilyMap
+from dessin.ensembles.family_proposals import from_confusions, stability
+from dessin.experiments.mistakes.answered import Answered
+from dessin.experiments.mistakes.outcome import ClusterRow, Structure
+from dessin.progress import track
+from dessin.randomness import derive
+
+_FEWEST_CLASSES = 3
+DRAWS = 99
+NOTHING = Structure(modularity=None, by_chance=None, p=None, agreement=None)
+
+
+def find_clusters(given: Answered, *, seed: int = 0) -> tuple[Structure, tuple[ClusterRow, ...]]:
+    """Whether there are clusters beyond chance, and each with two classes or more, most mistakes first.
+
+    Fewer than three classes, or no confusion at all, give none.
+    """
+    shared = shared_confusion(soft_confusion(given.probabilities, given.targets))
+    if len(given.classes) < _FEWEST_CLASSES or not shared.any():
+        return NOTHING, ()
+    families = from_confusions(given.probabilities, given.targets, given.classes, given.names).families
+    found = Structure(
+        **_against_chance(given, shared, seed),
+        agreement=stability(
+            given.probabilities,
+            given.targets,
+            np.array([row.group for row in given.rows]),
+            count=len(families.names),
+        ),
+    )
+    return found, _rows(given, families)
+
+
+def _against_chance(given: Answered, shared: Floats, seed: int) -> dict[str, float]:
+    """The modularity of the best cut, and where each class's probability is dealt anew among groups.
+
+    A group keeps its own class's probability, and a class how often it is named: what goes is whose
+    drawings are taken for it.
+    """
+    means, own, weights = _group_means(given)
+    value = float(cluster(shared)[1].max())
+    random = np.random.Generator(np.random.Philox(key=derive(seed, "confusion by chance")))
+    drawn = []
+    for _ in track(range(DRAWS), DRAWS, "clusters by chance"):
+        dealt = _dealt_anew(means, own, random)
+        drawn.append(float(cluster(shared_confusion(_class_means(dealt, own, weights)))[1].max()))
+    as_good = sum(chance >= value for chance in drawn)
+    return {"modularity": value, "by_chance": float(np.mean(drawn)), "p": (1 + as_good) / (1 + DRAWS)}
+
+
+def _group_means(given: Answered) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """The mean answer (G, C) to each group's drawings of a class, that class (G,), and their number (G,)."""
+    units, place = np.unique(np.stack([given.targets, given.index]), axis=1, return_inverse=True)
+    sums = np.zeros((units.shape[1], len(given.classes)))
+    np.add.at(sums, place.ravel(), given.probabilities)
+    counts = np.bincount(place.ravel()).astype(np.float64)
+    return sums / counts[:, None], units[0], counts
+
+
+def _dealt_anew(means: Floats, own: NDArray[np.int64], random: np.random.Generator) -> Floats:
+    dealt = means.copy()
+    for column in range(means.shape[1]):
+        others = np.flatnonzero(own != column)
+        dealt[others, column] = means[random.permutation(others), column]
+    return dealt
+
+
+def _class_means(means: Floats, own: NDArray[np.int64], weights: Floats) -> Floats:
+    classes = means.shape[1]
+    sums = np.zeros((classes, classes))
+    np.add.at(sums, own, means * weights[:, None])
+    return np.asarray(sums / np.maximum(1.0, np.bincount(own, weights, minlength=classes))[:, None])
+
+
+def _rows(given: Answered, families: FamilyMap) -> tuple[ClusterRow, ...]:
+    number = families.numbers(given.classes)
+    wrong = given.wrong
+    label, predicted = given.targets[wrong], given.predicted[wrong]
+    inside = number[label] == number[predicted]
+    expected = _inside_by_chance(label, predicted, number)
+    rows = []
+    for family, name in enumerate(families.names):
+        own = number[label] == family
+        if (number == family).sum() < 2:
+            continue
+        rows.append(
+            ClusterRow(
+                name=name,
+                labels=_most_confused(families.members(name), given, inside),
+                mistakes=int(own.sum()),
+                inside=int((own & inside).sum()),
+                share=float((own & inside).sum()) / max(1, len(wrong)),
+                expected=float(expected[own].sum()) / max(1, len(wrong)),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (-row.inside, row.name)))
+
+
+def _most_confused(labels: tuple[str, ...], given: Answered, inside: NDArray[np.bool_]) -> tuple[str, ...]:
+    """The labels by the mistakes inside clusters that they have a part in, the most first."""
+    wrong = given.wrong[inside]
+    part = np.bincount(
+        np.concatenate([given.targets[wrong], given.predicted[wrong]]), minlength=len(given.classes)
+    )
+    number = {label: c for c, label in enumerate(given.classes)}
+    return tuple(sorted(labels, key=lambda label: (-part[number[label]], label)))
+
+
+def _inside_by_chance(
+    label: NDArray[np.int64], predicted: NDArray[np.int64], number: NDArray[np.int64]
+) -> Floats:
+    """How likely each mistake would stay inside its cluster if all wrong names were dealt anew."""
+    named = np.bincount(predicted, minlength=len(number)).astype(np.float64)
+    of_family = np.bincount(number, named)
+    others = named.sum() - named[label]
+    within = of_family[number[label]] - named[label]
+    return np.asarray(np.divide(within, others, out=np.zeros(len(label)), where=others > 0))

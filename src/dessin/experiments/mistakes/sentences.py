@@ -1,0 +1,146 @@
+"""The first sentences of an atlas, and what it cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dessin.evaluation.verdicts import ALPHA
+from dessin.experiments.mistakes.measures import PROPERTIES
+from dessin.experiments.mistakes.outcome import ClassRow, ClusterRow, PropertyRow, Structure
+from dessin.experiments.record import Result
+from dessin.experiments.wrapup.words import counted, listed, p_value, points, share
+
+_FEW_GROUPS = 3
+# Adjusted Rand indices, by convention.
+_HOLD, _HOLD_IN_PART = 0.65, 0.35
+
+
+def accuracy_sentence(accuracy: Result, mistakes: int, classes: int) -> str:
+    """How often the model is right, and on what."""
+    return (
+        f"Right on {share(accuracy)} of {counted(accuracy.n, 'drawing')} of "
+        f"{counted(classes, 'class', 'classes')} that it was not trained on; {counted(mistakes, 'mistake')}."
+    )
+
+
+def classes_sentence(rows: Sequence[ClassRow], differ: float | None) -> str:
+    """How many classes are worse than the rest beyond chance; `differ` is the p of all being alike."""
+    worse = [row for row in rows if row.worse]
+    if worse:
+        verb = "is" if len(worse) == 1 else "are"
+        return (
+            f"{counted(len(worse), 'class', 'classes')} of {len(rows):,} {verb} worse than the rest beyond "
+            f"chance: {listed([row.name for row in worse])}."
+        )
+    never = sum(row.right == 0 for row in rows)
+    even = "" if not never else ", not even the one" if never == 1 else f", not even the {never}"
+    told = (
+        f"Classes differ beyond chance (p\u00a0{p_value(differ)}), but no single one can be told to be"
+        if differ is not None and differ < ALPHA
+        else "No class can be told to be"
+    )
+    return (
+        f"{told} worse than the rest{even}{' without a drawing right' if never else ''}: with "
+        f"{_typical(rows, 'n', 'drawing')} a class, in {_typical(rows, 'groups', 'group')}, the worst may "
+        "just be unlucky."
+    )
+
+
+def clusters_sentence(structure: Structure, rows: Sequence[ClusterRow], names: Mapping[str, str]) -> str:
+    """The largest cluster of classes confused with one another, or that there is none beyond chance."""
+    if structure.p is None:
+        return "No classes are confused with one another, so there are no clusters."
+    if not structure.beyond_chance or not rows:
+        return (
+            "Confusions show no clusters of classes beyond chance "
+            f"(p\u00a0{p_value(structure.p)}): mistakes are spread as if dealt out."
+        )
+    first = rows[0]
+    return (
+        f"The largest cluster of confused classes holds {counted(len(first.labels), 'class', 'classes')} "
+        f"({listed([names.get(label, label) for label in first.labels], most=5)}), and {first.share:.0%} "
+        f"of all mistakes stay inside it, where {first.expected:.0%} would by chance."
+    )
+
+
+def properties_sentence(rows: Sequence[PropertyRow]) -> str:
+    """Which properties of drawings go with failure."""
+    inside = [row for row in rows if row.finding == "within classes" and row.within is not None]
+    between = [row for row in rows if row.finding == "between classes"]
+    parts = []
+    if inside:
+        parts.append(f"It fails more often on {listed([_harder(row) for row in inside])}.")
+    else:
+        parts.append("Among drawings of one class no measured property goes with failure.")
+    if between:
+        verb = "goes" if len(between) == 1 else "go"
+        names = listed([row.title.lower() for row in between])
+        parts.append(f"{_upper(names)} {verb} with failure over all drawings, but not within classes.")
+    return " ".join(parts)
+
+
+def cautions(
+    rows: Sequence[ClassRow],
+    absent: Sequence[str],
+    structure: Structure,
+    found: Sequence[PropertyRow],
+    together: Sequence[tuple[str, str, float]],
+) -> tuple[str, ...]:
+    """What a reader must know beside the numbers; `together` names properties that rise and fall together."""
+    lines = []
+    few = sum(row.groups < _FEW_GROUPS for row in rows)
+    if few:
+        lines.append(
+            f"{counted(few, 'class', 'classes')} of {len(rows):,} {'has' if few == 1 else 'have'} fewer than "
+            f"{_FEW_GROUPS} groups of drawings here. Drawings of one group are right or wrong together, so "
+            "such a class’s recall says little."
+        )
+    if absent:
+        lines.append(f"Nothing is said of classes without a drawing here: {listed(list(absent))}.")
+    if structure.agreement is not None and structure.beyond_chance:
+        lines.append(
+            f"Clusters found in one half of the drawings and in the other agree by {structure.agreement:.2f} "
+            f"(adjusted Rand index: 1 the same, 0 chance): which class is in which "
+            f"{_firm(structure.agreement)}."
+        )
+    if any(row.finding in ("within classes", "between classes") for row in found):
+        lines.append(
+            "That a property goes with failure does not say that it is the cause; a study that changes only "
+            "it could."
+        )
+    lines += [_together(*pair) for pair in together]
+    return tuple(lines)
+
+
+def _together(first: str, second: str, value: float) -> str:
+    how = "rise together" if value > 0 else "go against each other"
+    written = f"{value:+.2f}".replace("-", "−")
+    names = f"{PROPERTIES[first].title} and {PROPERTIES[second].title.lower()}"
+    return f"{names} {how} (rank correlation {written}), so one may stand for the other."
+
+
+def _firm(agreement: float) -> str:
+    held = "is firm" if agreement > _HOLD else "is firm in part"
+    return held if agreement > _HOLD_IN_PART else "depends on the drawings"
+
+
+def _harder(row: PropertyRow) -> str:
+    """The end that fails more, and by how much it is below the other one."""
+    assert row.within is not None
+    known, found = PROPERTIES[row.name], row.within
+    if found.value > 0:
+        turned = {"value": -found.value, "low": -found.high, "high": -found.low}
+        return f"{known.lowest} ({points(found.model_copy(update=turned))} points within classes)"
+    return f"{known.highest} ({points(found)} points within classes)"
+
+
+def _typical(rows: Sequence[ClassRow], of: str, noun: str) -> str:
+    """`3 to 5 drawings`, or `1 group`: the range over most classes, from the lowest tenth to the highest."""
+    low, high = np.quantile([getattr(row, of) for row in rows], [0.1, 0.9], method="nearest").tolist()
+    return counted(int(low), noun) if low == high else f"{low:.0f} to {counted(int(high), noun)}"
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,134 @@
+"""What a trust card is made from: a run or a committee as it lies on disk, with its answers and its split."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.collection.split import Split, read_split
+from dessin.ensembles.anymodel import find_model
+from dessin.ensembles.committee import COMMITTEE_FILE, Committee, read_committee
+from dessin.errors import DessinError
+from dessin.evaluation.metrics import Metrics, measure
+from dessin.evaluation.predictions import Predictions, read_predictions
+from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName
+from dessin.experiments.subject import read_subject
+from dessin.experiments.workspace.joined import finished_record, own_split
+from dessin.progress import say
+
+
+@dataclass(frozen=True)
+class TrustSources:
+    """A run (with its `record`) or a committee (with its `committee`), and what is measured of it.
+
+    `given` is the folder that was named, `home` the one that holds the measures (in an ensemble, another);
+    `metrics` has the sets that were measured, at least one.
+    """
+
+    given: Path
+    home: Path
+    name: str
+    record: RunRecord | None
+    committee: Committee | None
+    split: Split
+    data: Path | None
+    metrics: dict[SetName, Metrics]
+    opened: int
+
+    @property
+    def measured_on(self) -> SetName:
+        return "validation" if "validation" in self.metrics else "holdout"
+
+    def command(self, verb: str) -> str:
+        """What a user types to measure more."""
+        return f"dessin {verb} {shlex.quote(self.given.as_posix())}"
+
+    @property
+    def main(self) -> Metrics:
+        """The results that the card dwells on."""
+        return self.metrics[self.measured_on]
+
+
+def read_sources(folder: Path) -> TrustSources:
+    """Read a finished run or a committee.
+
+    A committee keeps no validation answers, so it is asked for them, each drawing through models that did
+    not see it; where its drawings are not at hand, its holdout's stand alone.
+
+    Raises:
+        DessinError: neither, an unfinished run, or a model that was measured on nothing.
+    """
+    if (folder / FILE).is_file():
+        return _of_run(folder)
+    home = find_model(folder)
+    if (home / COMMITTEE_FILE).is_file():
+        return _of_committee(folder, home)
+    raise DessinError(
+        f"{folder} is a bundle, which does not say what it was measured on.",
+        allowed="A trust card is made of a run or a committee.",
+        do="Name the run that the bundle comes from.",
+    )
+
+
+def _of_run(folder: Path) -> TrustSources:
+    record = finished_record(folder)
+    split = own_split(folder, record)
+    found = {name: read_predictions(folder / name) for name in record.results}
+    return TrustSources(
+        given=folder,
+        home=folder,
+        name=folder.resolve().name,
+        record=record,
+        committee=None,
+        split=split,
+        data=Path(record.recipe.data.path) if record.recipe.data.path else None,
+        metrics=_measured(folder, found, split, record.seed),
+        opened=len(record.holdout_opened),
+    )
+
+
+def _of_committee(folder: Path, home: Path) -> TrustSources:
+    committee = read_committee(home)
+    split = read_split(home / SPLIT_FILE)
+    data = committee.provenance.get("data")
+    found: dict[SetName, Predictions] = {}
+    try:
+        subject = read_subject(home, None, None)
+        found["validation"] = subject.answers(subject.rows("validation"))
+    except DessinError as error:
+        say(f"Without validation answers: {error.seen}")
+    if (home / "holdout" / "predictions.csv").is_file():
+        found["holdout"] = read_predictions(home / "holdout")
+    return TrustSources(
+        given=folder,
+        home=home,
+        name=folder.resolve().name,
+        record=None,
+        committee=committee,
+        split=split,
+        data=Path(data) if data else None,
+        metrics=_measured(folder, found, split, seed=0),
+        opened=len(committee.holdout_opened),
+    )
+
+
+def _measured(
+    folder: Path, found: dict[SetName, Predictions], split: Split, seed: int
+) -> dict[SetName, Metrics]:
+    if not found:
+        raise DessinError(
+            f"{folder} was measured on nothing yet.",
+            do=f"Measure it with dessin evaluate {folder} --holdout --out OUT, which is counted.",
+        )
+    group_of = {row.image_id: row.group for row in split.rows}
+    return {
+        name: measure(
+            answers.probabilities,
+            answers.targets,
+            [group_of[image_id] for image_id in answers.image_ids],
+            answers.classes,
+            seed=seed,
+        )
+        for name, answers in found.items()
+    }

@@ -1,0 +1,29 @@
+"""The robustness of compared runs against the base, where the suite has measured both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dessin.errors import DessinError
+from dessin.experiments.robustness.compare import RobustComparison, compare_robustness
+from dessin.experiments.robustness.outcome import read_robustness
+from dessin.experiments.workspace.joined import Measured
+
+
+def robust_pairs(runs: Sequence[Measured]) -> tuple[tuple[RobustComparison, ...], tuple[str, ...]]:
+    """Each other run minus the first, and sentences on those that cannot be compared.
+
+    Nothing is said of runs that the suite has not measured: their trust cards say so.
+    """
+    base = runs[0]
+    pairs, cautions = [], []
+    for run in runs[1:]:
+        if read_robustness(base.folder) is None or read_robustness(run.folder) is None:
+            continue
+        try:
+            pair = compare_robustness(run.folder, base.folder)
+        except DessinError as error:
+            cautions.append(f"Their robustness cannot be compared: {error.seen}")
+        else:
+            pairs.append(pair.model_copy(update={"first": run.name, "second": base.name}))
+    return tuple(pairs), tuple(cautions)

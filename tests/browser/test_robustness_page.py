@@ -1,0 +1,66 @@
+"""The page of the robustness suite in a real Chromium, at desk and phone width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from page_kit import check_whole, open_page
+from playwright.sync_api import Browser
+
+from dessin.collection.split import split
+from dessin.demo.doodles import generate_doodles
+from dessin.experiments.evaluate import evaluate
+from dessin.experiments.run import train
+from dessin.progress import quiet
+from dessin.recipe import make_recipe
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("robustness")
+    with quiet(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
+        drawings = folder / "doodles" / "drawings"
+        split(drawings, out=folder / "split.csv", folds=3)
+        recipe = make_recipe(
+            {
+                "image": {"size": 48},
+                "model": {"backbone": "test_efficientnet", "weights": "none"},
+                "finetune": {"mode": "probe"},
+            }
+        )
+        run = train(recipe, data=drawings, split=folder / "split.csv", out=folder / "run")
+        evaluate(run, out=folder / "out", robustness=True)
+    return folder / "out" / "robustness.html"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_whole_fits_its_width_and_asks_for_nothing(
+    page_file: Path, browser: Browser, width: int
+) -> None:
+    opened = open_page(browser, page_file, width)
+    check_whole(opened, width)
+    page = opened.page
+    assert page.evaluate("document.images.length") == 16 * 7
+    assert page.evaluate("[...document.images].every(i => i.alt)")
+    assert page.evaluate("document.scripts.length") == 0
+    cells = page.evaluate(
+        """[...document.querySelectorAll('td')].filter(cell => cell.offsetParent && cell.textContent.trim())
+            .filter(cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent)"""
+    )
+    assert cells == []
+    page.close()
+
+
+def test_corruptions_stand_from_the_worst_to_the_best(page_file: Path, browser: Browser) -> None:
+    page = open_page(browser, page_file, 1280).page
+    dots = page.evaluate(
+        "[...document.querySelectorAll('.effect:not(.scale) b')].map(b => b.getBoundingClientRect().x)"
+    )
+    assert len(dots) == 16
+    assert dots == sorted(dots)
+    page.close()

@@ -1,0 +1,67 @@
+"""The trust card, and two of them beside each other, opened in a real Chromium at desk and phone width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from page_kit import check_whole, open_page
+from playwright.sync_api import Browser
+
+from dessin.collection.split import split
+from dessin.demo.doodles import generate_doodles
+from dessin.experiments.run import train
+from dessin.experiments.trust.verb import card
+from dessin.experiments.workspace.compare import compare
+from dessin.progress import quiet
+from dessin.recipe import make_recipe
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("trust-pages")
+    with quiet(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=5)
+        drawings = folder / "doodles" / "drawings"
+        split(drawings, out=folder / "split.csv", folds=3)
+        for seed in (0, 1):
+            recipe = make_recipe(
+                {
+                    "image": {"size": 48},
+                    "model": {"backbone": "test_efficientnet", "weights": "none"},
+                    "finetune": {"mode": "probe"},
+                    "seed": seed,
+                }
+            )
+            train(recipe, data=drawings, split=folder / "split.csv", out=folder / f"run-{seed}")
+        card(folder / "run-0", out=folder / "card.html")
+        compare([folder / "run-0", folder / "run-1"], out=folder / "compared")
+    return {"card": folder / "card.html", "compared": folder / "compared" / "comparison.html"}
+
+
+@pytest.mark.parametrize("name", ["card", "compared"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_whole_and_fits_its_width(
+    pages: dict[str, Path], browser: Browser, name: str, width: int
+) -> None:
+    opened = open_page(browser, pages[name], width)
+    check_whole(opened, width)
+    text = opened.page.inner_text("main").lower()
+    for title in ("robust accuracy", "worst class", "calibration error", "leak check", "not tested on"):
+        assert title in text
+    opened.page.close()
+
+
+def test_two_cards_stand_side_by_side_at_desk_width_and_below_each_other_on_a_phone(
+    pages: dict[str, Path], browser: Browser
+) -> None:
+    for width, beside in ((1280, True), (390, False)):
+        opened = open_page(browser, pages["compared"], width)
+        first, second = (opened.page.locator(".fact .held").nth(n).bounding_box() for n in (0, 1))
+        assert first
+        assert second
+        assert (abs(first["y"] - second["y"]) < 2) is beside
+        opened.page.close()
