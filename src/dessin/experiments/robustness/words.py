@@ -32,7 +32,7 @@ def _costly(outcome: RobustnessOutcome) -> str:
     rows = sorted((row for row in outcome.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value)
     if not rows:
         return f"No corruption costs more than {size(MATTERS)} points for certain."
-    named = listed([f"{row.title} ({points(row.cost)})" for row in rows], most=16)
+    named = listed([f"{row.title} ({points(row.cost)})" for row in rows])
     verb = "One corruption costs" if len(rows) == 1 else f"{len(rows)} corruptions cost"
     return f"{verb} more than {size(MATTERS)} points for certain: {named}."
 
