@@ -27,7 +27,7 @@ def robust_fact(sources: TrustSources, found: RobustnessOutcome | None) -> Fact:
         value=share(found.robust),
         detail=f"The mean over {len(found.corruptions)} corruptions at five strengths, "
         f"{signed(found.cost.value)} points against clean drawings ({found.set_name}, "
-        f"{counted(found.n, 'drawing')}). The worst is “{worst.title.lower()}”: {share(worst.mean)}.",
+        f"{counted(found.n, 'drawing')}). The worst is “{worst.title}”: {share(worst.mean)}.",
     )
 
 

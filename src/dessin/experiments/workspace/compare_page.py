@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dessin.evaluation.robustness.suite import SUITE
 from dessin.evaluation.verdicts import written_p
+from dessin.experiments.robustness.compare import RobustComparison
+from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.class_changes import class_changes
 from dessin.experiments.workspace.joined import Joined
 from dessin.experiments.workspace.outcome import RunComparison
@@ -28,13 +31,19 @@ def comparison_page(result: RunComparison, joined: Joined) -> str:
         against=_against(result),
         facts_by_kind=list(zip(*(card.facts for card in result.cards), strict=True)),
         forest=draw_forest(result.comparisons, result.matters),
-        robust_forests=[draw_forest(pair.corruptions, result.matters) for pair in result.robustness],
+        robust_forests=[draw_forest(_titled(pair), result.matters) for pair in result.robustness],
         classes=classes,
         names=_names(joined),
         points=points,
         written_p=written_p,
         share=share,
     )
+
+
+def _titled(pair: RobustComparison) -> list[Comparison]:
+    """The corruptions of a comparison under their names for people."""
+    titles = {corruption.name: corruption.title for corruption in SUITE}
+    return [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
 
 
 def _names(joined: Joined) -> dict[str, str]:
