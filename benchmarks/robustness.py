@@ -22,12 +22,13 @@ import numpy as np
 import torch
 
 from dessin.evaluation.inference import BATCH
-from dessin.evaluation.robustness.corrupt import Pictures, one_thread
+from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.measure import right_answers
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.robustness.answerers import Answerer
 from dessin.experiments.robustness.carry_out import Looks, looks_of
 from dessin.experiments.subject import read_subject
+from dessin.images.opencv_threads import one_opencv_thread
 from dessin.progress import quiet
 from dessin.training.device import choose_device
 
@@ -127,7 +128,7 @@ def _timed(work: Callable[[], None]) -> Spent:
 def _each(pictures: Pictures) -> None:
     """Processor time of one thread for each corruption, an image."""
     places = np.arange(min(BATCH, len(pictures.rows)))
-    with one_thread():
+    with one_opencv_thread():
         chunk = pictures.chunk(places)
         costs = {}
         for corruption in SUITE:

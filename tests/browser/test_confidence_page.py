@@ -6,16 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doodle_runs import doodle_run, doodles
 from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dessin.collection.split import split
-from dessin.demo.doodles import generate_doodles
 from dessin.experiments.confidence.verb import PAGE, calibrate
-from dessin.experiments.run import train
-from dessin.progress import quiet
-from dessin.recipe import make_recipe
 
 pytestmark = pytest.mark.browser
 
@@ -23,26 +19,14 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("confidence")
-    with quiet(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
+    with doodles(folder) as drawings:
         for number in range(8):
             page = np.full((48, 48), 255, np.uint8)
             page[number :: 3 + number % 4] = 0
             place = folder / "others" / f"lines {number % 2}" / f"{number}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(page).save(place)
-        drawings = folder / "doodles" / "drawings"
-        split(drawings, out=folder / "split.csv", folds=3)
-        recipe = make_recipe(
-            {
-                "image": {"size": 48},
-                "model": {"backbone": "test_efficientnet", "weights": "none"},
-                "finetune": {"mode": "probe"},
-                "train": {"epochs": 1},
-            }
-        )
-        run = train(recipe, data=drawings, split=folder / "split.csv", out=folder / "<b>run")
+        run = doodle_run(drawings, folder, name="<b>run")
         calibrate(run, out=folder / "out", precision=0.5, unknown=folder / "others")
     return folder / "out" / PAGE
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from doodle_runs import doodle_run, doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.collection.split import split
-from dessin.demo.doodles import generate_doodles
-from dessin.experiments.run import train
 from dessin.experiments.trust.verb import card
 from dessin.experiments.workspace.compare import compare
-from dessin.progress import quiet
-from dessin.recipe import make_recipe
 
 pytestmark = pytest.mark.browser
 
@@ -22,21 +18,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("trust-pages")
-    with quiet(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=5)
-        drawings = folder / "doodles" / "drawings"
-        split(drawings, out=folder / "split.csv", folds=3)
+    with doodles(folder) as drawings:
         for seed in (0, 1):
-            recipe = make_recipe(
-                {
-                    "image": {"size": 48},
-                    "model": {"backbone": "test_efficientnet", "weights": "none"},
-                    "finetune": {"mode": "probe"},
-                    "seed": seed,
-                }
-            )
-            train(recipe, data=drawings, split=folder / "split.csv", out=folder / f"run-{seed}")
+            doodle_run(drawings, folder, name=f"run-{seed}", seed=seed)
         card(folder / "run-0", out=folder / "card.html")
         compare([folder / "run-0", folder / "run-1"], out=folder / "compared")
     return {"card": folder / "card.html", "compared": folder / "compared" / "comparison.html"}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.evaluation.robustness.corrupt import Pictures, one_thread
+from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE, VERSION, Corruption, suite_digest
+from dessin.images.opencv_threads import one_opencv_thread
 
 SIZE = 96
 NAMES = [corruption.name for corruption in SUITE]
@@ -55,7 +56,7 @@ def eight() -> Pictures:
 
 def corrupted(of: Pictures, name: str, places: list[int] | None = None) -> Pixels:
     chosen = np.arange(len(of.rows)) if places is None else np.array(places)
-    with one_thread():
+    with one_opencv_thread():
         return of.chunk(chosen).corrupted(by_name(name))
 
 

@@ -62,9 +62,15 @@ def test_a_run_keeps_the_suite_and_the_folder_has_page_and_pictures(made: Path) 
     assert page.count("<img") == 16 * (STRENGTHS + 2)
     assert "<script>" not in page
     assert outcome.suite == suite_digest()
-    record = read_record(run)
-    assert outcome.clean.estimate() == record.results["validation"].accuracy.estimate()
-    assert outcome.n == record.counts.validation
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_clean_accuracy_is_the_record_s_with_its_interval(made: Path, name: str) -> None:
+    run = made / name / "fold-0"
+    outcome = read_robustness(run)
+    assert outcome is not None
+    assert outcome.clean.estimate() == read_record(run).results["validation"].accuracy.estimate()
+    assert outcome.n == read_record(run).counts.validation
 
 
 def test_every_number_is_that_of_the_answers(made: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from dessin.collection.signature import SIGNATURE_SIDE
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
 from dessin.images.decode import Unreadable, read_image_bytes
+from dessin.images.opencv_threads import one_opencv_thread
 from dessin.images.paths import image_path
 from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
@@ -84,7 +84,7 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
 
 def _measure_all(manifest: Manifest, mapper: Mapper) -> Scan:
     rows = manifest.rows
-    with _one_opencv_thread():
+    with one_opencv_thread():
         results = mapper.map(partial(_measure_row, root=manifest.root.absolute()), rows)
         measured = list(track(results, len(rows), "reading images"))
     return _gathered(measured)
@@ -152,14 +152,3 @@ def _load(folder: Path, count: int) -> Scan | None:
         scan.offsets
     ) - 1 == count and scan.offsets[-1] == len(scan.thumbnails)
     return scan if whole else None
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    """OpenCV's own threads would compete with ours; its setting is global, so it is put back."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,14 +85,3 @@ def _ink(page: Pixels, paper: tuple[float, ...]) -> Pixels:
     blank = np.empty_like(page)
     blank[...] = paper if page.ndim == 3 else paper[0]
     return ink_of(page, blank)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """OpenCV's own threads do not pay for pictures as small as these, and would take the model's cores."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.evaluation.inference import BATCH
-from dessin.evaluation.robustness.corrupt import Pictures, one_thread
+from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
+from dessin.images.opencv_threads import one_opencv_thread
 from dessin.progress import track
 
 # One batch (n, channels, S, S) for each way of looking at the drawings → probabilities (n, C).
@@ -36,7 +37,7 @@ def right_answers(
     """
     correct = np.empty((len(SUITE), STRENGTHS, len(places)), dtype=np.uint8)
     parts = [np.arange(start, min(start + BATCH, len(places))) for start in range(0, len(places), BATCH)]
-    with one_thread():
+    with one_opencv_thread():
         made = ahead(_made(looks, places, parts))
         for part, row, batches in track(made, len(parts) * len(SUITE), label):
             for strength in range(STRENGTHS):

@@ -86,7 +86,7 @@ def robustness(
         clean=(clean.order[:, 0] == clean.targets).astype(np.uint8),
         correct=correct,
     )
-    summary = summarised(answers)
+    summary = summarised(answers, seed=subject.seed)
     outcome = RobustnessOutcome(
         version=VERSION,
         suite=suite_digest(),

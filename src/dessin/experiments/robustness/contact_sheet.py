@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dessin.evaluation.robustness.corrupt import Pictures, one_thread
+from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.robustness.outcome import RobustAnswers
+from dessin.images.opencv_threads import one_opencv_thread
 
 _TILE = 128
 _GAP = 8
@@ -51,7 +52,7 @@ def sample_tiles(pictures: Pictures, answers: RobustAnswers) -> Tiles:
 
 def tiles_of(pictures: Pictures, answers: RobustAnswers, place: int) -> Tiles:
     """The drawing at a place of the set."""
-    with one_thread():
+    with one_opencv_thread():
         chunk = pictures.chunk(np.array([place]))
         corrupted = np.stack([chunk.corrupted(corruption)[:, 0] for corruption in SUITE])
     return Tiles(

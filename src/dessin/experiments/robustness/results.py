@@ -37,10 +37,10 @@ class Summary:
         return min(self.corruptions, key=lambda row: row.mean.value).name
 
 
-def summarised(answers: RobustAnswers) -> Summary:
+def summarised(answers: RobustAnswers, *, seed: int = 0) -> Summary:
     """Accuracies, and what each corruption costs, paired by drawing; whole groups are resampled."""
     n = len(answers.image_ids)
-    found = bootstrap(_sums(answers), _statistics, _bounds(), n=n)
+    found = bootstrap(_sums(answers), _statistics, _bounds(), n=n, seed=seed)
     take = iter(found)
     cells = _taken(take, _CELLS)
     means, costs, mean_costs = _taken(take, len(SUITE)), _taken(take, _CELLS), _taken(take, len(SUITE))

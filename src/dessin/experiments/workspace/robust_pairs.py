@@ -17,9 +17,16 @@ def robust_pairs(runs: Sequence[Measured]) -> tuple[tuple[RobustComparison, ...]
     """
     base = runs[0]
     pairs, cautions = [], []
+    first = read_robustness(base.folder)
     for run in runs[1:]:
-        if read_robustness(base.folder) is None or read_robustness(run.folder) is None:
+        other = read_robustness(run.folder)
+        if first is None or other is None:
             continue
+        if first.opencv != other.opencv:
+            cautions.append(
+                f"The corrupted drawings of {base.name} were made by OpenCV {first.opencv} and those of "
+                f"{run.name} by {other.opencv}: they may differ in a few pixels."
+            )
         try:
             pair = compare_robustness(run.folder, base.folder)
         except DessinError as error:
