@@ -20,7 +20,7 @@ from dessin.experiments.study.records import STUDY_FILE
 from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
 from dessin.experiments.wrapup.words import listed
 from dessin.files import digest_of, sha256_file
-from dessin.models.card import read_card
+from dessin.models.card import CARD_FILE, read_card
 from dessin.training.tempering import tempered
 
 Kind = Literal["run", "folds", "fold group"]
@@ -131,10 +131,14 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
         column = {label: i for i, label in enumerate(own.classes)}
         columns = [column[label] for label in members.classes]
         aligned = aligned or own.classes != members.classes
-        # A run keeps what it said before it was calibrated; its bundle now answers with a temperature.
-        warm = tempered(own.probabilities[:, columns], read_card(run.bundle).temperature)
+        warm = tempered(own.probabilities[:, columns], _temperature(run.bundle))
         table[[number[image_id] for image_id in own.image_ids]] = warm
     return table, aligned
+
+
+def _temperature(bundle: Path) -> float:
+    """A run keeps what it said before it was calibrated; its bundle, if it is still there, answers so now."""
+    return read_card(bundle).temperature if (bundle / CARD_FILE).is_file() else 1.0
 
 
 def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:
