@@ -7,12 +7,12 @@ from pathlib import Path
 
 from dessin.ensembles.inference import folds_of
 from dessin.errors import DessinError
-from dessin.experiments.confidence.evidence import gather_evidence, single_model
+from dessin.experiments.confidence.evidence import Evidence, gather_evidence, single_model
 from dessin.experiments.confidence.measure import measure_calibration, measure_selection, warm
 from dessin.experiments.confidence.outcome import ConfidenceOutcome, write_confidence
 from dessin.experiments.confidence.page import confidence_page
 from dessin.experiments.confidence.reject import measure_rejection
-from dessin.experiments.confidence.unknown import read_unknown, unknown_answers
+from dessin.experiments.confidence.unknown import UnknownImages, read_unknown, unknown_answers
 from dessin.experiments.confidence.words import (
     calibration_words,
     cautions,
@@ -65,6 +65,17 @@ def calibrate(
     foreign = None if unknown is None else read_unknown(Path(unknown), subject)
     claim_folder(Path(out), what="a calibration")
     evidence = gather_evidence(subject)
+    measured = _measured(subject, evidence, foreign, precision)
+    seconds = round(time.monotonic() - started, 1)
+    outcome = measured.model_copy(update={"written": write, "seconds": seconds})
+    _keep(subject, outcome, Path(out))
+    return outcome
+
+
+def _measured(
+    subject: Subject, evidence: Evidence, foreign: UnknownImages | None, precision: float
+) -> ConfidenceOutcome:
+    """What the answers say, before anything is written."""
     answers = None if foreign is None else unknown_answers(subject, foreign, seed=subject.seed)
     warmed = warm(evidence)
     rejection = measure_rejection(evidence, warmed.temperature, foreign, answers)
@@ -72,7 +83,7 @@ def calibrate(
     selection = measure_selection(evidence, warmed, precision)
     folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
     parts = int(evidence.parts.max()) + 1
-    outcome = ConfidenceOutcome(
+    return ConfidenceOutcome(
         name=subject.given.resolve().name,
         subject="committee" if is_committee else "model",
         measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
@@ -93,11 +104,9 @@ def calibrate(
             *rejection_words(rejection),
         ),
         cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
-        written=write,
-        seconds=round(time.monotonic() - started, 1),
+        written=False,
+        seconds=0.0,
     )
-    _keep(subject, outcome, Path(out))
-    return outcome
 
 
 def _keep(subject: Subject, outcome: ConfidenceOutcome, out: Path) -> None:
