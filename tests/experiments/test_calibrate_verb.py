@@ -20,6 +20,8 @@ from dessin.experiments.committees.members import find_members, member_answers
 from dessin.experiments.confidence.outcome import CONFIDENCE_FILE, ConfidenceOutcome, read_confidence
 from dessin.experiments.confidence.verb import PAGE, calibrate
 from dessin.experiments.evaluate import evaluate
+from dessin.experiments.label_answers import read_label_answers
+from dessin.experiments.mistakes.answered import answered
 from dessin.experiments.subject import read_subject
 from dessin.experiments.train import train
 from dessin.files import read_csv, sha256_file, write_json
@@ -178,6 +180,19 @@ def test_as_a_member_it_is_asked_with_its_temperature(group: Path) -> None:
     np.testing.assert_allclose(table[rows], answers.probabilities, atol=1e-4)
     plain = read_predictions(group / "fold-0" / "validation")
     assert not np.allclose(table[[at[i] for i in plain.image_ids]], plain.probabilities, atol=1e-2)
+
+
+def test_kept_answers_are_read_at_the_temperature_that_the_bundle_has_now(run: Path, made: Path) -> None:
+    before = read_label_answers([run], made / "data").probabilities
+    set_confidence(run / "bundle", temperature=2.0, threshold=0.0, rejection=None)
+    subject = read_subject(run, None, None)
+    rows = subject.rows("validation")
+    now = subject.answers(rows).probabilities
+    np.testing.assert_allclose(answered(subject, rows).probabilities, now, atol=1e-4)
+    after = read_label_answers([run], made / "data")
+    ids = [row.image_id for row in after.rows]
+    np.testing.assert_allclose(after.probabilities[[ids.index(row.image_id) for row in rows]], now, atol=1e-4)
+    assert not np.allclose(after.probabilities, before, atol=1e-2)
 
 
 def test_predict_says_unsure_and_of_no_class(run: Path, made: Path, tmp_path: Path) -> None:

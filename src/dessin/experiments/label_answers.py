@@ -18,7 +18,7 @@ from dessin.experiments.folds import is_fold_folder, is_fold_group
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.record import FILE, SPLIT_FILE
 from dessin.experiments.subject import read_subject
-from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
+from dessin.experiments.workspace.joined import at_present, finished_record, own_predictions, own_split
 from dessin.progress import say
 
 
@@ -115,7 +115,8 @@ def _of_run(folder: Path) -> _Source:
             do="Use runs that validated a fold.",
         )
     split = own_split(folder, record)
-    return _Source(folder, split, own_predictions(folder, record, split, "validation"))
+    kept = own_predictions(folder, record, split, "validation")
+    return _Source(folder, split, at_present(kept, folder))
 
 
 def _of_committee(folder: Path, data: Path) -> _Source:

@@ -17,11 +17,9 @@ from dessin.errors import DessinError
 from dessin.experiments.folds import MADE_BY, is_fold_folder
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord
 from dessin.experiments.study.records import STUDY_FILE
-from dessin.experiments.workspace.joined import finished_record, own_predictions, own_split
+from dessin.experiments.workspace.joined import at_present, finished_record, own_predictions, own_split
 from dessin.experiments.wrapup.words import listed
 from dessin.files import digest_of, sha256_file
-from dessin.models.card import CARD_FILE, read_card
-from dessin.training.tempering import tempered
 
 Kind = Literal["run", "folds", "fold group"]
 _NAMED = 3
@@ -114,7 +112,8 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
     for run in member.runs:
         if run.fold not in members.folds:
             continue
-        own = own_predictions(run.folder, run.record, members.split, "validation")
+        kept = own_predictions(run.folder, run.record, members.split, "validation")
+        own = at_present(kept, run.folder)
         if sorted(own.classes) != sorted(members.classes):
             strange = sorted(set(own.classes) ^ set(members.classes))
             raise DessinError(
@@ -131,14 +130,8 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
         column = {label: i for i, label in enumerate(own.classes)}
         columns = [column[label] for label in members.classes]
         aligned = aligned or own.classes != members.classes
-        warm = tempered(own.probabilities[:, columns], _temperature(run.bundle))
-        table[[number[image_id] for image_id in own.image_ids]] = warm
+        table[[number[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
     return table, aligned
-
-
-def _temperature(bundle: Path) -> float:
-    """A run keeps what it said before it was calibrated; its bundle, if it is still there, answers so now."""
-    return read_card(bundle).temperature if (bundle / CARD_FILE).is_file() else 1.0
 
 
 def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:

@@ -14,6 +14,7 @@ from dessin.evaluation.intervals import group_index
 from dessin.evaluation.metrics import rank_of
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.subject import Subject
+from dessin.experiments.workspace.joined import at_present
 
 _SET = "validation"
 
@@ -88,10 +89,10 @@ def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
 
 
 def _kept(subject: Subject, rows: tuple[Assignment, ...]) -> Predictions | None:
-    """The predictions in the folder of a run, in the order of `rows`; None where it has none of these."""
+    """What is kept in a run's folder, as its bundle says it now, in the order of `rows`; else None."""
     if subject.home is None or not (subject.home / _SET / "predictions.csv").is_file():
         return None
-    found = read_predictions(subject.home / _SET)
+    found = at_present(read_predictions(subject.home / _SET), subject.home)
     place = {image_id: number for number, image_id in enumerate(found.image_ids)}
     if any(row.image_id not in place for row in rows):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from dessin.evaluation.intervals import group_index
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.study.records import STUDY_FILE
+from dessin.models.card import CARD_FILE, read_card
+from dessin.training.tempering import tempered
 
 _ROUNDING = 1e-9
 
@@ -137,6 +139,18 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
             do=f"Evaluate the run again with dessin evaluate {folder} --out OUT.",
         )
     return predictions
+
+
+def at_present(kept: Predictions, run: Path) -> Predictions:
+    """What a run said of its validation images when it was trained, as its bundle says it now.
+
+    `calibrate --write` puts a temperature into the bundle and leaves the run's own record of what it said.
+    """
+    bundle = run / "bundle"
+    temperature = read_card(bundle).temperature if (bundle / CARD_FILE).is_file() else 1.0
+    if temperature == 1.0:
+        return kept
+    return replace(kept, probabilities=tempered(kept.probabilities, temperature).astype(np.float32))
 
 
 def _images_of(split: Split, record: RunRecord, set_name: SetName) -> set[str]:
