@@ -24,7 +24,7 @@ from dessin.experiments.record import read_record
 from dessin.experiments.train import train
 from dessin.files import read_json, sha256_file
 from dessin.progress import quiet
-from dessin.serving.predictor import Predictor
+from dessin.serving.runtime import Runtime
 from dessin.training.device import choose_device
 
 WEIGHTS = "bundle/model.safetensors"
@@ -83,7 +83,7 @@ def test_the_group_answers_by_the_mean_of_its_models(world: World) -> None:
     ids = [row.image_id for row in inputs.split.held_out()]
 
     def answers(model: Path) -> np.ndarray:
-        return Predictor.load(model).predict_paths([world.data / i for i in ids]).probabilities
+        return Runtime.load(model).predict_paths([world.data / i for i in ids]).probabilities
 
     mean = np.mean([answers(run) for run in sorted(world.group.glob("fold-*"))], axis=0)
     np.testing.assert_allclose(answers(world.group), mean, atol=1e-6)
@@ -167,4 +167,4 @@ def test_an_exchanged_model_is_noticed(world: World, tmp_path: Path) -> None:
     shutil.rmtree(group / "fold-0" / "bundle")
     shutil.copytree(group / "fold-1" / "bundle", group / "fold-0" / "bundle")
     with pytest.raises(DessinError, match="not the one"):
-        Predictor.load(group)
+        Runtime.load(group)

@@ -17,7 +17,7 @@ from dessin.files import read_csv
 from dessin.models.bundle import load_bundle
 from dessin.models.card import read_card
 from dessin.serving.predict import predict
-from dessin.serving.predictor import Predictor
+from dessin.serving.runtime import Runtime
 from dessin.serving.submit import submit
 from dessin.training.tempering import tempered
 
@@ -59,9 +59,9 @@ def joined(folder: Path, bundles: dict[str, Path], weights: tuple[float, ...], *
 
 def alone(bundle: Path, files: Paths, views: tuple[str, ...] = ()) -> np.ndarray:
     """A bundle's answers with columns in the order of LABELS."""
-    predictor = Predictor.load(bundle, views=views)
-    answers = predictor.predict_paths(files).probabilities
-    return answers[:, [predictor.committee.classes.index(label) for label in LABELS]]
+    runtime = Runtime.load(bundle, views=views)
+    answers = runtime.predict_paths(files).probabilities
+    return answers[:, [runtime.committee.classes.index(label) for label in LABELS]]
 
 
 def test_it_answers_by_the_weighted_mean_joined_by_name(
@@ -69,7 +69,7 @@ def test_it_answers_by_the_weighted_mean_joined_by_name(
 ) -> None:
     folder = joined(tmp_path / "committee", bundles, (1.0, 3.0))
     small, large = (alone(bundle, files).astype(np.float64) for bundle in bundles.values())
-    found = Predictor.load(folder).predict_paths(files).probabilities
+    found = Runtime.load(folder).predict_paths(files).probabilities
     np.testing.assert_allclose(found, (small + 3 * large) / 4, atol=1e-6)
 
 
@@ -77,15 +77,15 @@ def test_a_member_without_weight_changes_nothing(
     bundles: dict[str, Path], files: Paths, tmp_path: Path
 ) -> None:
     folder = joined(tmp_path / "committee", bundles, (1.0, 0.0))
-    found = Predictor.load(folder).predict_paths(files).probabilities
+    found = Runtime.load(folder).predict_paths(files).probabilities
     np.testing.assert_allclose(found, alone(bundles["models/small"], files), atol=1e-7)
 
 
 def test_a_bundle_is_a_committee_of_one(bundles: dict[str, Path], files: Paths, tmp_path: Path) -> None:
     bundle = bundles["models/large"]
-    whole = Predictor(as_committee(load_bundle(bundle))).predict_paths(files).probabilities
+    whole = Runtime(as_committee(load_bundle(bundle))).predict_paths(files).probabilities
     clones = {"models/a": bundle, "models/b": bundle}
-    vote = Predictor.load(joined(tmp_path / "committee", clones, (1.0, 1.0))).predict_paths(files)
+    vote = Runtime.load(joined(tmp_path / "committee", clones, (1.0, 1.0))).predict_paths(files)
     order = [read_card(bundle).classes.index(label) for label in LABELS]
     np.testing.assert_allclose(vote.probabilities, whole[:, order], atol=1e-7)
 
@@ -94,9 +94,9 @@ def test_views_are_averaged_before_the_vote(bundles: dict[str, Path], files: Pat
     looks = ("identity", "hflip", "smaller")
     folder = joined(tmp_path / "committee", bundles, (1.0, 1.0), views=looks)
     parts = [alone(bundle, files, (view,)) for bundle in bundles.values() for view in looks]
-    by_itself = Predictor.load(folder).predict_paths(files).probabilities
+    by_itself = Runtime.load(folder).predict_paths(files).probabilities
     np.testing.assert_allclose(by_itself, np.mean(parts, axis=0), atol=1e-6)
-    plain = Predictor.load(folder, views=["identity"]).predict_paths(files).probabilities
+    plain = Runtime.load(folder, views=["identity"]).predict_paths(files).probabilities
     assert np.abs(plain - by_itself).max() > 1e-3
 
 
@@ -119,9 +119,9 @@ def test_wrong_views_are_refused(
 def test_its_own_temperature_and_threshold_act_on_the_whole(
     bundles: dict[str, Path], files: Paths, tmp_path: Path
 ) -> None:
-    plain = Predictor.load(joined(tmp_path / "plain", bundles, (1.0, 1.0))).predict_paths(files)
+    plain = Runtime.load(joined(tmp_path / "plain", bundles, (1.0, 1.0))).predict_paths(files)
     folder = joined(tmp_path / "warm", bundles, (1.0, 1.0), temperature=3.0, threshold=0.99)
-    warm = Predictor.load(folder).predict_paths(files)
+    warm = Runtime.load(folder).predict_paths(files)
     expected = tempered(plain.probabilities.astype(np.float64), 3.0)
     np.testing.assert_allclose(warm.probabilities, expected, atol=1e-5)
     predict(folder, files, out=tmp_path / "p.csv")
@@ -134,10 +134,10 @@ def test_an_unreadable_image_stops_nobody(bundles: dict[str, Path], files: Paths
     folder = joined(tmp_path / "committee", bundles, (1.0, 1.0))
     rubbish = tmp_path / "rubbish.png"
     rubbish.write_bytes(b"no image")
-    predictor = Predictor.load(folder)
-    found = predictor.predict_paths([files[0], rubbish, files[1]])
+    runtime = Runtime.load(folder)
+    found = runtime.predict_paths([files[0], rubbish, files[1]])
     assert [refused.image_id for refused in found.unreadable] == [rubbish.as_posix()]
-    expected = predictor.predict_paths(files[:2]).probabilities
+    expected = runtime.predict_paths(files[:2]).probabilities
     np.testing.assert_array_equal(found.probabilities, expected)
 
 
@@ -145,8 +145,8 @@ def test_an_ensembles_folder_stands_for_its_committee(
     bundles: dict[str, Path], files: Paths, tmp_path: Path
 ) -> None:
     joined(tmp_path / "ensemble" / "committee", bundles, (1.0, 1.0))
-    inside = Predictor.load(tmp_path / "ensemble" / "committee").predict_paths(files)
-    outside = Predictor.load(tmp_path / "ensemble").predict_paths(files)
+    inside = Runtime.load(tmp_path / "ensemble" / "committee").predict_paths(files)
+    outside = Runtime.load(tmp_path / "ensemble").predict_paths(files)
     np.testing.assert_array_equal(inside.probabilities, outside.probabilities)
 
 

@@ -11,7 +11,7 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.serving.inputs import find_images
 from dessin.serving.predict import predict
-from dessin.serving.predictor import Predictor
+from dessin.serving.runtime import Runtime
 
 LABELS = ("cat", "house", "star")
 
@@ -42,7 +42,7 @@ def test_a_folder_is_read_through_and_named_relative_to_itself(bundle: Path, fol
     ]
     columns = "image_id,predicted,name,probability,top2,top2_probability,reason"
     assert out.read_text().splitlines()[0] == columns
-    answers = Predictor.load(bundle).predict_files(find_images([folder]))
+    answers = Runtime.load(bundle).predict_files(find_images([folder]))
     best = [answers.image_ids.index(row["image_id"]) for row in rows]
     assert [row["predicted"] for row in rows] == [LABELS[answers.probabilities[i].argmax()] for i in best]
     assert len({row["predicted"] for row in rows}) > 1

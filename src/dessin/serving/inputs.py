@@ -15,7 +15,7 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.images.paths import image_path
 from dessin.progress import say
-from dessin.serving.predictor import ImageFile
+from dessin.serving.runtime import ImageFile
 
 
 def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:

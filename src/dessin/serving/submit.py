@@ -13,7 +13,7 @@ from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.progress import say, warn
 from dessin.serving.inputs import contest_images
-from dessin.serving.predictor import Predictions, Predictor
+from dessin.serving.runtime import Predictions, Runtime
 
 COLUMNS = ("ID", "image_path", "target")
 _TEST_FOLDER = "test/"
@@ -46,10 +46,10 @@ def submit(
             allowed="A contest folder holds train.csv, test.csv, train/ and test/.",
             do="Name the contest's folder.",
         )
-    predictor = Predictor.load(model, views=views)
-    targets = targets_of(predictor.committee.classes, collection.classes)
+    runtime = Runtime.load(model, views=views)
+    targets = targets_of(runtime.committee.classes, collection.classes)
     say(f"{len(collection.test_ids):,} test images, {len(collection.classes):,} classes")
-    predictions = predictor.predict_files(contest_images(collection))
+    predictions = runtime.predict_files(contest_images(collection))
     answers = answer_all(predictions, targets)
     paths = [image_id.removeprefix(_TEST_FOLDER) for image_id in collection.test_ids]
     identifiers = _identifiers(collection)

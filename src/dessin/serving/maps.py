@@ -1,0 +1,69 @@
+"""Where a model at work looks: a map over one image, for the API and the studio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.errors import unknown
+from dessin.evaluation.explain.overlay import overlay
+from dessin.experiments.explain.explainer import Explainer
+from dessin.experiments.explain.sources import Batch, Drawing
+from dessin.images.decode import Pixels
+from dessin.models.card import BundleImage
+from dessin.models.classifier import Classifier
+from dessin.serving.runtime import Runtime, prepare_for
+
+
+@dataclass(frozen=True, eq=False)
+class ImageMap:
+    """A map of what speaks for the class `label`.
+
+    `values` (S, S) float32 in 0..1; `picture` (S, S, 3) uint8 is the image as the model sees it, and
+    `overlay` (S, S, 3) uint8 the map over it.
+    """
+
+    label: str
+    method: str
+    values: NDArray[np.float32]
+    picture: Pixels
+    overlay: Pixels
+
+
+class MapMaker:
+    """Makes maps for a runtime, whose models it makes ready once; not for two threads at once."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Raises:
+        DessinError: models that fit drawings into their square in different ways.
+        """
+        self._runtime = runtime
+        self._explainer = Explainer(runtime.loaded, runtime.device)
+        bundles = runtime.loaded.bundles.values()
+        has_gradients = all(isinstance(bundle.classifier, Classifier) for bundle in bundles)
+        self.method = "gradcam" if has_gradients else "occlusion"
+
+    def make(self, pixels: Pixels, label: str | None = None) -> ImageMap:
+        """The map of decoded pixels (H, W, 3) uint8 for a class (default: the likeliest).
+
+        Raises:
+            DessinError: a class that the model does not have.
+        """
+        classes = self._runtime.committee.classes
+        if label is not None and label not in classes:
+            raise unknown("class", label, classes)
+        prepared = prepare_for(pixels, self._runtime.fittings)
+
+        def wanted(image: BundleImage) -> torch.Tensor:
+            return torch.from_numpy(prepared[image.spec, image.interpolation][None]).to(self._runtime.device)
+
+        batch = Batch((Drawing("", Path()),), None, wanted)
+        seen = self._explainer.see(batch, gradients=self.method == "gradcam")
+        label = label or classes[int(seen.probabilities[0].argmax())]
+        values = self._explainer.maps(seen, [label], self.method)[0]
+        picture = self._explainer.picture(seen, 0)
+        return ImageMap(label, self.method, values, picture, overlay(picture, values))

@@ -1,0 +1,197 @@
+"""A model at work, the same for files, the API and the studio: from pixels to class probabilities."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.ensembles.anymodel import load_model
+from dessin.ensembles.committee import Committee, LoadedCommittee
+from dessin.ensembles.inference import join
+from dessin.evaluation.confidence.rejection import max_probability, negative_entropy
+from dessin.evaluation.inference import look_with_energy
+from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.fit import prepare
+from dessin.images.ink import border_median
+from dessin.images.spec import ImageSpec, Interpolation
+from dessin.models.card import BundleImage, Rejection
+from dessin.progress import track
+from dessin.training.device import choose_device
+from dessin.training.views import check_views
+
+BATCH = 64
+_MAX_READERS = 8
+Fitting = tuple[ImageSpec, Interpolation]
+# One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.
+Prepared = Mapping[Fitting, Pixels]
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image to look at: the name that the result gives it, and where it lies."""
+
+    image_id: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An image that cannot be read, and why."""
+
+    image_id: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """`probabilities` (n, C) float32 of n images, columns in the order of the committee's classes.
+
+    `scores` (n,) float64 are those by which the model rejects what is of no class; None where it never does.
+    """
+
+    probabilities: NDArray[np.float32]
+    scores: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """`probabilities` (n, C) float32 of the n readable `image_ids`, in the order asked; the others apart.
+
+    `scores` as in `Answered`.
+    """
+
+    image_ids: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    unreadable: tuple[Refused, ...]
+    scores: NDArray[np.float64] | None = None
+
+
+def prepare_for(pixels: Pixels, fittings: Iterable[Fitting]) -> Prepared:
+    """Decoded pixels (H, W, 3) uint8, fitted as in training, once for all models that want them alike."""
+    return {fitting: prepare(pixels, *fitting) for fitting in fittings}
+
+
+class Runtime:
+    """Names the class of images with one model or a committee.
+
+    `fittings` says how an image must be prepared, with `prepare_for`; that may happen in another process.
+    `answer` must not be called by two threads at once.
+    """
+
+    def __init__(
+        self, loaded: LoadedCommittee, *, views: Sequence[str] = (), device: torch.device | None = None
+    ) -> None:
+        self.loaded = loaded
+        self.committee: Committee = loaded.committee
+        self.views = check_views(tuple(views)) if views else loaded.committee.views
+        self.device = device or torch.device(str(choose_device().value))
+        self._fitting = {name: _fitting(bundle.card.image) for name, bundle in loaded.bundles.items()}
+        self.fittings: tuple[Fitting, ...] = tuple(dict.fromkeys(self._fitting.values()))
+        for bundle in loaded.bundles.values():
+            bundle.classifier.to(self.device).eval()
+
+    @classmethod
+    def load(cls, model: str | Path, *, views: Sequence[str] = (), threads: int | None = None) -> Runtime:
+        """From the folder of a bundle, of a committee, or of a run or an ensemble that holds one.
+
+        `threads` are those of the computation, in this whole process (default: as they are).
+
+        Raises:
+            DessinError: none of these, an unfinished run, an unknown view, or a damaged bundle.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return cls(load_model(Path(model)), views=views)
+
+    def answer(self, images: Sequence[Prepared]) -> Answered:
+        """One batch of n > 0 images, every model having looked in every view."""
+        batches = {fitting: self._batch(images, fitting) for fitting in self.fittings}
+        answers, energies = {}, []
+        for name, bundle in self.loaded.bundles.items():
+            pixels, background = batches[self._fitting[name]]
+            answer, energy = look_with_energy(
+                bundle.classifier,
+                pixels,
+                background,
+                temperature=bundle.card.temperature,
+                views=self.views,
+            )
+            answers[name] = answer.cpu().numpy()
+            energies.append(energy.cpu().numpy())
+        probabilities = join(self.loaded, answers)
+        return Answered(
+            probabilities, self._scores(probabilities, np.mean(energies, axis=0, dtype=np.float64))
+        )
+
+    def predict_files(self, files: Sequence[ImageFile]) -> Predictions:
+        """Decode, prepare and classify, `BATCH` images at a time; a bad file never stops the others."""
+        ids: list[str] = []
+        answers: list[Answered] = []
+        refused: list[Refused] = []
+        starts = range(0, len(files), BATCH)
+        for batch in track(self._read(files), len(starts), "predicting"):
+            refused += [entry for _, entry in batch if isinstance(entry, Refused)]
+            readable = [(name, entry) for name, entry in batch if not isinstance(entry, Refused)]
+            if readable:
+                ids += [name for name, _ in readable]
+                answers.append(self.answer([prepared for _, prepared in readable]))
+        width = len(self.committee.classes)
+        probabilities = [answer.probabilities for answer in answers]
+        scores = [answer.scores for answer in answers if answer.scores is not None]
+        return Predictions(
+            tuple(ids),
+            np.concatenate([np.zeros((0, width), dtype=np.float32), *probabilities]),
+            tuple(refused),
+            np.concatenate(scores) if scores else None,
+        )
+
+    def predict_paths(self, paths: Sequence[Path]) -> Predictions:
+        """The same for plain paths, which become the image ids as they are written."""
+        return self.predict_files([ImageFile(path.as_posix(), path) for path in paths])
+
+    def _scores(
+        self, probabilities: NDArray[np.float32], energy: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """How well the model knows what it sees, (n,): the score that its card names."""
+        match self.committee.rejection:
+            case None:
+                return None
+            case Rejection(score="max_probability"):
+                return max_probability(probabilities)
+            case Rejection(score="negative_entropy"):
+                return negative_entropy(probabilities)
+            case _:
+                return energy
+
+    def _batch(self, images: Sequence[Prepared], fitting: Fitting) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8, on the device."""
+        pixels = np.stack([image[fitting] for image in images])
+        background = np.stack([border_median(one.transpose(1, 2, 0)) for one in pixels])
+        return torch.from_numpy(pixels).to(self.device), torch.from_numpy(background).to(self.device)
+
+    def _read(self, files: Sequence[ImageFile]) -> Iterator[list[tuple[str, Prepared | Refused]]]:
+        """Batches of prepared images by id, the next one read by threads while this one is classified."""
+        batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+        with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "predict") as pool:
+            ahead = [pool.submit(self._prepare, file) for file in (batches[0] if batches else ())]
+            for number, batch in enumerate(batches):
+                following = batches[number + 1] if number + 1 < len(batches) else ()
+                current, ahead = ahead, [pool.submit(self._prepare, file) for file in following]
+                yield [(file.image_id, future.result()) for file, future in zip(batch, current, strict=True)]
+
+    def _prepare(self, file: ImageFile) -> Prepared | Refused:
+        try:
+            return prepare_for(decode(read_image_bytes(file.path)).pixels, self.fittings)
+        except Unreadable as error:
+            return Refused(file.image_id, error.reason)
+
+
+def _fitting(image: BundleImage) -> Fitting:
+    return image.spec, image.interpolation
