@@ -17,6 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
     from dessin.collection.curation import curate
+    from dessin.collection.fetch.verb import fetch
     from dessin.collection.split import split
     from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
     from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
     from dessin.experiments.workspace.table import runs
+    from dessin.serving.api.verb import serve
+    from dessin.serving.export.verb import export
     from dessin.serving.predict import predict
+    from dessin.serving.studio.verb import studio
     from dessin.serving.submit import submit
 
 _HOMES = {
@@ -55,15 +59,19 @@ _HOMES = {
     "ensemble": "dessin.experiments.committees.ensemble",
     "evaluate": "dessin.experiments.evaluate",
     "explain": "dessin.experiments.explain.verb",
+    "export": "dessin.serving.export.verb",
     "families": "dessin.experiments.committees.families",
+    "fetch": "dessin.collection.fetch.verb",
     "mistakes": "dessin.experiments.mistakes.verb",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
     "route": "dessin.experiments.committees.route",
     "runs": "dessin.experiments.workspace.table",
     "scout": "dessin.experiments.scout",
+    "serve": "dessin.serving.api.verb",
     "soup": "dessin.experiments.committees.soup",
     "split": "dessin.collection.split",
+    "studio": "dessin.serving.studio.verb",
     "study": "dessin.experiments.study.carry_out",
     "submit": "dessin.serving.submit",
     "train": "dessin.experiments.train",
@@ -83,15 +91,19 @@ __all__ = [
     "ensemble",
     "evaluate",
     "explain",
+    "export",
     "families",
+    "fetch",
     "mistakes",
     "predict",
     "report",
     "route",
     "runs",
     "scout",
+    "serve",
     "soup",
     "split",
+    "studio",
     "study",
     "submit",
     "train",

@@ -593,6 +593,87 @@ def submit(
 
 
 @app.command()
+def export(
+    model: Model,
+    out: Out,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also quantise, calibrated on training drawings.")
+    ] = False,
+    data: DataOfRun = None,
+    split: SplitOfRun = None,
+) -> None:
+    """A model as ONNX, checked against torch on real drawings before it is written."""
+    from dessin.serving.export.verb import export as run
+
+    run(model, out=out, int8=int8, data=data, split=split)
+
+
+@app.command()
+def serve(
+    model: Model,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Its first line is what clients must send as a bearer token.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further Host name to answer to.")
+    ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help="A web page's origin that may ask.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the computation (default: this machine's cores).")
+    ] = None,
+    queue: Annotated[int, typer.Option(min=1, help="How many images may wait; more are told to retry.")] = 64,
+) -> None:
+    """An HTTP API for a model: POST an image, get its class."""
+    from dessin.serving.api.verb import serve as run
+
+    run(
+        model,
+        host=host,
+        port=port,
+        token_file=token_file,
+        allow_host=allow_host or (),
+        cors=cors or (),
+        threads=threads,
+        queue=queue,
+    )
+
+
+@app.command()
+def studio(
+    workspace: Annotated[
+        Path, typer.Argument(metavar="WORKSPACE", help="A folder with data, runs and studies.")
+    ] = Path(),
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+) -> None:
+    """Data, runs, studies and mistakes to look at, and a page to draw on."""
+    from dessin.serving.studio.verb import studio as run
+
+    run(workspace, host=host, port=port, browser=browser)
+
+
+@app.command()
+def fetch(
+    collection: Annotated[
+        str, typer.Argument(metavar="quickdraw|imagenet-sketch", help="The collection.", show_default=False)
+    ],
+    out: Out,
+    classes: Annotated[str | None, typer.Option(metavar="A,B,..", help="Its classes (default: all).")] = None,
+    per_class: Annotated[int, typer.Option(min=1, help="Drawings a class.")] = 30,
+    seed: Seed = 0,
+) -> None:
+    """Fetch a public collection of drawings, with its licence; goes on where it stopped."""
+    from dessin.collection.fetch.verb import fetch as run
+
+    run(collection, out=out, classes=_names(classes) or (), per_class=per_class, seed=seed)
+
+
+@app.command()
 def doctor() -> None:
     """What this machine has: device, precision, versions, weights."""
     from dessin.experiments.doctor import doctor as run

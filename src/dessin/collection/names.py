@@ -39,13 +39,23 @@ def class_names(labels: Iterable[str]) -> dict[str, str]:
 @functools.cache
 def synset_table(kind: Literal["lemma", "definition"]) -> Mapping[str, str]:
     """wnid → its lemmas (comma-separated) or its definition, for the 21,844 synsets of ImageNet."""
+    rows = (line.partition("\t") for line in _timm_lines(f"imagenet_synset_to_{kind}.txt"))
+    return {wnid: text for wnid, _, text in rows}
+
+
+@functools.cache
+def imagenet_wnids() -> tuple[str, ...]:
+    """The wnids of the 1,000 classes of ImageNet-1k (ILSVRC 2012), sorted."""
+    return tuple(sorted(_timm_lines("imagenet_synsets.txt")))
+
+
+def _timm_lines(name: str) -> list[str]:
     spec = importlib.util.find_spec("timm")
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
-        table = Path(folder) / "data" / "_info" / f"imagenet_synset_to_{kind}.txt"
+        table = Path(folder) / "data" / "_info" / name
         if table.is_file():
-            rows = (line.partition("\t") for line in read_text(table).splitlines())
-            return {wnid: text for wnid, _, text in rows}
+            return read_text(table).splitlines()
     raise DessinError(
         "WordNet's names were not found: the installed timm does not hold its synset tables.",
         do="Install timm again, in the range that dessin asks for.",

@@ -15,7 +15,7 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle, read_card
-from dessin.models.card import CARD_FILE, WEIGHTS_FILE, Digest, Rejection
+from dessin.models.card import CARD_FILE, Digest, Rejection
 from dessin.schema import Section, changed, versioned
 from dessin.training.views import PLAIN, check_views
 
@@ -85,7 +85,7 @@ def save_committee(
         for name, source in bundles.items():
             place = image_path(temporary, name)
             place.mkdir(parents=True)
-            for file in (CARD_FILE, WEIGHTS_FILE):
+            for file in (CARD_FILE, read_card(source).file):
                 shutil.copyfile(source / file, place / file)
         if split is not None:
             shutil.copyfile(split, temporary / SPLIT_NAME)

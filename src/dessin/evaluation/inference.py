@@ -16,13 +16,13 @@ from dessin.training.views import PLAIN, VIEWS
 
 if TYPE_CHECKING:
     from dessin.images.store import PixelStore
-    from dessin.models.classifier import Classifier
+    from dessin.models.network import Network
 
 BATCH = 64
 
 
 def predict_rows(
-    classifier: Classifier,
+    classifier: Network,
     store: PixelStore,
     rows: NDArray[np.int64],
     *,
@@ -41,12 +41,12 @@ def predict_rows(
         answer = look(classifier, pixels, background, temperature=temperature, views=views)
         parts.append(answer.cpu().numpy())
     if not parts:
-        return np.zeros((0, classifier.head.out_features), dtype=np.float32)
+        return np.zeros((0, classifier.classes), dtype=np.float32)
     return np.concatenate(parts).astype(np.float32)
 
 
 def look(
-    classifier: Classifier,
+    classifier: Network,
     pixels: Tensor,
     background: Tensor,
     *,
@@ -62,7 +62,7 @@ def look(
 
 
 def look_with_energy(
-    classifier: Classifier,
+    classifier: Network,
     pixels: Tensor,
     background: Tensor,
     *,

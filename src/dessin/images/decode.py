@@ -46,6 +46,14 @@ class Unreadable(DessinError):  # noqa: N818 (a state of a file, as the tables c
         )
 
 
+class TooManyPixels(Unreadable):
+    """An image with more pixels than are wanted; it may be a good one."""
+
+
+class NoMemory(Unreadable):
+    """Decoding took more memory than there is."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself: size after the EXIF turn, Pillow mode of the file, format."""
@@ -134,7 +142,7 @@ def _checked(data: bytes, max_pixels: int) -> Container:
     if width <= 0 or height <= 0:
         raise Unreadable("zero-size image")
     if width * height > min(max_pixels, _PILLOW_LIMIT):
-        raise Unreadable(f"too many pixels ({width}x{height})")
+        raise TooManyPixels(f"too many pixels ({width}x{height})")
     return container
 
 
@@ -148,14 +156,14 @@ def _open(container: Container) -> Iterator[Image.Image]:
             yield image
     except Unreadable:
         raise
+    except MemoryError:
+        raise NoMemory("not enough memory") from None
     except Exception as error:  # decoders raise almost any type on hostile bytes
         raise Unreadable(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        return "not enough memory"
     if "truncated" in text.lower() or isinstance(error, EOFError):
         return "truncated"
     if isinstance(error, UnidentifiedImageError) or not text:

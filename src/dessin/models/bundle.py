@@ -1,4 +1,4 @@
-"""A deployable model, whole: one folder with `model.safetensors` and `bundle.json`."""
+"""A deployable model, whole: one folder with `bundle.json` and `model.safetensors` or `model.onnx`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from torch import Tensor
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes, write_json
 from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
-from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, BundleImage, read_card
+from dessin.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, BundleCard, BundleImage, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
+from dessin.models.network import Network
+from dessin.models.onnx_network import OnnxNetwork, check_description
 
-__all__ = ["Bundle", "BundleCard", "BundleImage", "load_bundle", "read_card", "save_bundle"]
+__all__ = [
+    "Bundle",
+    "BundleCard",
+    "BundleImage",
+    "load_bundle",
+    "read_card",
+    "save_bundle",
+    "write_onnx_bundle",
+]
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,20 @@ class Bundle:
     """A loaded bundle; the classifier is on the CPU and in evaluation mode."""
 
     card: BundleCard
-    classifier: Classifier
+    classifier: Network
+
+    def with_weights(self, purpose: str) -> Classifier:
+        """The classifier where it is more than a function: with weights, layers and gradients.
+
+        Raises:
+            DessinError: an exported model, which only answers; `purpose` says what is asked of it.
+        """
+        if not isinstance(self.classifier, Classifier):
+            raise DessinError(
+                f"This model was exported to {self.card.file}, and {purpose} needs the network itself.",
+                do="Name the run or the bundle that it was exported from.",
+            )
+        return self.classifier
 
 
 def save_bundle(folder: Path, classifier: Classifier, card: BundleCard) -> BundleCard:
@@ -50,6 +73,22 @@ def save_bundle(folder: Path, classifier: Classifier, card: BundleCard) -> Bundl
     return card
 
 
+def write_onnx_bundle(folder: Path, model: bytes, card: BundleCard) -> BundleCard:
+    """Write the bundle of an exported model (an ONNX file) into a folder; returns the card with its digest.
+
+    The card comes last, and a folder without one is no bundle.
+
+    Raises:
+        DessinError: the file cannot be used, or is not what the card says.
+    """
+    digests = {**card.digests, "weights": sha256_bytes(model)}
+    card = card.model_copy(update={"file": ONNX_FILE, "digests": digests})
+    check_description(OnnxNetwork(model), card)
+    write_bytes(folder / ONNX_FILE, model)
+    write_json(folder / CARD_FILE, card.model_dump(mode="json"))
+    return card
+
+
 def load_bundle(folder: Path) -> Bundle:
     """Read a bundle, strictly.
 
@@ -57,8 +96,17 @@ def load_bundle(folder: Path) -> Bundle:
         DessinError: not a bundle, a newer format, weights that are not those of the card, or that do not fit.
     """
     card = read_card(folder)
+    data = _read_weights(folder / card.file, card)
+    if card.exported:
+        network = OnnxNetwork(data)
+        check_description(network, card)
+        return Bundle(card, network.eval())
+    return Bundle(card, _classifier(folder, data, card).eval())
+
+
+def _classifier(folder: Path, data: bytes, card: BundleCard) -> Classifier:
+    state = _state(folder / card.file, data)
     info = describe_backbone(card.backbone)
-    state = _read_weights(folder / WEIGHTS_FILE, card)
     classifier = empty_classifier(
         card.backbone, len(card.classes), channels=_channels(state, card), head=card.head
     )
@@ -76,10 +124,10 @@ def load_bundle(folder: Path) -> Bundle:
             do="Make the bundle anew with this version of timm, or install the one it was made with.",
         )
     classifier.load_state_dict(state)
-    return Bundle(card, classifier.eval())
+    return classifier
 
 
-def _read_weights(path: Path, card: BundleCard) -> dict[str, Tensor]:
+def _read_weights(path: Path, card: BundleCard) -> bytes:
     try:
         data = path.read_bytes()
         if sha256_bytes(data) != card.digests["weights"]:
@@ -87,9 +135,14 @@ def _read_weights(path: Path, card: BundleCard) -> dict[str, Tensor]:
                 f"{path} is not the file that its card was written for (the digest differs).",
                 do="Copy the bundle again, whole.",
             )
-        return dict(load(data))
+        return data
     except OSError as error:
         raise DessinError(f"{path} cannot be read: {error.strerror}.", do="Copy the bundle again.") from None
+
+
+def _state(path: Path, data: bytes) -> dict[str, Tensor]:
+    try:
+        return dict(load(data))
     except SafetensorError as error:
         raise DessinError(f"{path} is damaged: {error}.", do="Copy the bundle again.") from None
 
@@ -128,7 +181,7 @@ def _check_card(card: BundleCard, classifier: Classifier) -> None:
 
 def _same(folder: Path, card: BundleCard) -> bool:
     try:
-        digest = sha256_bytes((folder / WEIGHTS_FILE).read_bytes())
+        digest = sha256_bytes((folder / card.file).read_bytes())
         return read_card(folder) == card and digest == card.digests["weights"]
     except (DessinError, OSError):
         return False

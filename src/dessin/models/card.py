@@ -15,10 +15,12 @@ from dessin.schema import Section, changed, versioned
 
 CARD_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
+ONNX_FILE = "model.onnx"
 FORMAT = 1
 
 Triple = tuple[float, float, float]
 HeadKind = Literal["linear", "cosine", "mlp"]
+Precision = Literal["float32", "int8"]
 RejectionScore = Literal["energy", "max_probability", "negative_entropy"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -56,6 +58,7 @@ class BundleCard(Section):
     `classes` are the labels in the order of the logits; `names` gives them for people (label → name).
     Logits are divided by `temperature`; a probability below `threshold` is not an answer (0: always answer).
     With a `rejection`, what looks like no class at all is not answered either.
+    `file` holds the weights: safetensors for torch, ONNX where the model was exported, then of a `precision`.
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
 
@@ -66,6 +69,8 @@ class BundleCard(Section):
     backbone: str
     head: HeadKind = "linear"
     image: BundleImage
+    file: Literal["model.safetensors", "model.onnx"] = "model.safetensors"
+    precision: Precision = "float32"
     temperature: float = Field(1.0, gt=0.0, allow_inf_nan=False)
     threshold: float = Field(0.0, ge=0.0, le=1.0)
     rejection: Rejection | None = None
@@ -78,6 +83,11 @@ class BundleCard(Section):
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("a class is listed twice")
         return self
+
+    @property
+    def exported(self) -> bool:
+        """Whether the model answers through ONNX Runtime, and has no weights that could be changed."""
+        return self.file == ONNX_FILE
 
 
 def read_card(folder: Path) -> BundleCard:

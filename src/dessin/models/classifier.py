@@ -19,6 +19,7 @@ from dessin.models.card import HeadKind
 from dessin.models.gray import fold_to_gray, gray_normalisation
 from dessin.models.heads import HEADS, CosineHead
 from dessin.models.memory import keep_freed_memory
+from dessin.models.network import Network
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
 from dessin.randomness import derive
@@ -26,7 +27,7 @@ from dessin.randomness import derive
 _HEAD_STD = 0.01
 
 
-class Classifier(nn.Module):
+class Classifier(Network):
     """`body` (timm, without its head), then `head` (D → C), one of the kinds in `HEADS`.
 
     Takes (N, channels, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits; with 3 channels

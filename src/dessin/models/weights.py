@@ -109,6 +109,11 @@ def _from_path(backbone: str, path: Path) -> Weights:
                 f"The bundle {path} holds {card.backbone}, and the recipe asks for {backbone}.",
                 do=f"Set model.backbone to {card.backbone}, or name other weights.",
             )
+        if card.exported:
+            raise DessinError(
+                f"{path} was exported to {card.file}, which has no weights to train on from.",
+                do="Name the bundle that it was exported from.",
+            )
         return Weights(
             backbone, f"bundle {path.name}", path / WEIGHTS_FILE, card.digests["weights"], card.licence
         )

@@ -16,7 +16,7 @@ from dessin.experiments.explain.sources import Batch, Drawing
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
-from dessin.serving.runtime import Runtime, prepare_for
+from dessin.serving.runtime import Prepared, Runtime, prepare_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +53,13 @@ class MapMaker:
         Raises:
             DessinError: a class that the model does not have.
         """
+        return self.make_prepared(prepare_for(pixels, self._runtime.fittings), label)
+
+    def make_prepared(self, prepared: Prepared, label: str | None = None) -> ImageMap:
+        """The same for an image that is prepared already; raises alike."""
         classes = self._runtime.committee.classes
         if label is not None and label not in classes:
             raise unknown("class", label, classes)
-        prepared = prepare_for(pixels, self._runtime.fittings)
 
         def wanted(image: BundleImage) -> torch.Tensor:
             return torch.from_numpy(prepared[image.spec, image.interpolation][None]).to(self._runtime.device)

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from dessin.models.classifier import Classifier
+from dessin.models.network import Network
 
 _RELATIVE_ERROR = 1e-4
+NetworkT = TypeVar("NetworkT", bound=Network)
 
 
-def folded(classifier: Classifier, sample: Tensor) -> Classifier:
-    """A copy in evaluation mode with folded normalisations, or the classifier itself where it is not exact.
+def folded(classifier: NetworkT, sample: Tensor) -> NetworkT:
+    """A copy in evaluation mode with folded normalisations, or the network itself where that is not exact.
 
     Which normalisation follows which convolution is guessed from the order of definition, and then checked:
     on `sample` (N, 1 or 3, S, S) pixels the features must agree within 1e-4 of their largest value.
     """
     classifier.eval()
+    if not isinstance(classifier, Classifier):
+        return classifier
     copied = copy.deepcopy(classifier)
     if not _fold_in_place(copied.body):
         return classifier

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.images.ink import border_median
-from dessin.models.classifier import Classifier
+from dessin.models.network import Network
 
 GRID = 7
 
 
 def occlusion_drops(
-    classifier: Classifier, pixels: Tensor, classes: Tensor, *, grid: int = GRID
+    classifier: Network, pixels: Tensor, classes: Tensor, *, grid: int = GRID
 ) -> tuple[NDArray[np.float32], Tensor]:
     """How far covering each cell lowers the log-probability of `classes` (N,): (N, grid, grid) float32.
 

@@ -12,7 +12,7 @@ from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import Member, MemberRun, Members
 from dessin.files import sha256_file
-from dessin.models.card import WEIGHTS_FILE, read_card
+from dessin.models.card import read_card
 
 _STRANGE = re.compile(r"[^\w.-]+")
 
@@ -29,8 +29,8 @@ def check_bundles(members: Members) -> None:
 
 
 def _check_bundle(run: MemberRun) -> None:
-    said = read_card(run.bundle).digests.get("weights", "")
-    weights = run.bundle / WEIGHTS_FILE
+    card = read_card(run.bundle)
+    said, weights = card.digests.get("weights", ""), run.bundle / card.file
     if not weights.is_file() or sha256_file(weights) != said:
         raise DessinError(
             f"{weights} is missing or damaged: it is not what the bundle's card says.",

@@ -31,7 +31,7 @@ from dessin.experiments.machine import describe_hardware
 from dessin.experiments.subject import Subject
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle
-from dessin.models.card import CARD_FILE, WEIGHTS_FILE
+from dessin.models.card import CARD_FILE
 from dessin.progress import say, track
 from dessin.training.data import PixelSource
 from dessin.training.device import choose_device
@@ -150,5 +150,9 @@ def bundle_size(folder: Path) -> Size:
 
 def _size(folders: Sequence[Path], bundles: Sequence[Bundle]) -> Size:
     parameters = sum(p.numel() for bundle in bundles for p in bundle.classifier.parameters())
-    files = [folder / name for folder in folders for name in (WEIGHTS_FILE, CARD_FILE)]
+    files = [
+        folder / name
+        for folder, bundle in zip(folders, bundles, strict=True)
+        for name in (bundle.card.file, CARD_FILE)
+    ]
     return Size(models=len(bundles), parameters=parameters, bytes=sum(f.stat().st_size for f in files))

@@ -86,24 +86,25 @@ def read_ends(run: Measured, inputs: Inputs, store: PixelStore, device: torch.de
             its curve states for the probe.
     """
     bundle = own_bundle(run)
+    classifier = bundle.with_weights("a soup")
     row_of = {row.image_id: row for row in run.split.rows}
     rows = tuple(row_of[image_id] for image_id in sorted(run.predictions.image_ids))
     where = store.rows([row.image_id for row in rows])
-    tuned, known = bundle.classifier.plain_state(), answers_of(run, rows, bundle.card.classes)
-    again = predict_rows(bundle.classifier, store, where, device=device, label="the fine-tuned end")
+    tuned, known = classifier.plain_state(), answers_of(run, rows, bundle.card.classes)
+    again = predict_rows(classifier, store, where, device=device, label="the fine-tuned end")
     difference = _check_tuned(run, again, known)
     start = _start_state(run, bundle, inputs, store, device)
     if all(torch.equal(start[name], tuned[name]) for name in tuned):
         raise DessinError(f"{run.name} has the very weights of its probe.", do="Fine-tune it longer.")
-    bundle.classifier.load_state_dict(start)
-    begun = predict_rows(bundle.classifier, store, where, device=device, label="the probe's end")
+    classifier.load_state_dict(start)
+    begun = predict_rows(classifier, store, where, device=device, label="the probe's end")
     targets = class_numbers(rows, bundle.card.classes)
     accuracy = float((begun.argmax(axis=1) == targets).mean())
     members = SoupMembers(
         names=(PROBE, TUNED),
         runs=(run,),
         card=bundle.card,
-        classifier=bundle.classifier,
+        classifier=classifier,
         states=(start, tuned),
         answers=(begun, known),
         rows=rows,

@@ -58,7 +58,8 @@ def read_members(folders: Sequence[Path]) -> SoupMembers:
     bundles = [own_bundle(run) for run in runs]
     cards = [bundle.card for bundle in bundles]
     _check_start(runs, cards)
-    states = tuple(bundle.classifier.plain_state() for bundle in bundles)
+    classifiers = [bundle.with_weights("a soup") for bundle in bundles]
+    states = tuple(classifier.plain_state() for classifier in classifiers)
     _check_shapes(runs, states)
     row_of = {row.image_id: row for row in runs[0].split.rows}
     rows = tuple(row_of[image_id] for image_id in joined.image_ids)
@@ -66,7 +67,7 @@ def read_members(folders: Sequence[Path]) -> SoupMembers:
         names=names,
         runs=runs,
         card=cards[0],
-        classifier=bundles[0].classifier,
+        classifier=classifiers[0],
         states=states,
         answers=tuple(answers_of(run, rows, cards[0].classes) for run in runs),
         rows=rows,

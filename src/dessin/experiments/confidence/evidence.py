@@ -20,6 +20,7 @@ from dessin.evaluation.intervals import Floats, group_index
 from dessin.experiments.subject import Subject
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
+from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 from dessin.training.data import PixelSource
@@ -34,7 +35,7 @@ LARGEST_BANK = 2500
 class Answers:
     """Probabilities (N, C) float64 without the model's own temperature; of a single model also the inside.
 
-    `logits` (N, C) and `features` (N, D) are None for a committee, which has no single ones.
+    Both are None for a committee, which has no single ones; an exported model has no features.
     """
 
     image_ids: tuple[str, ...]
@@ -105,20 +106,30 @@ def untempered(subject: Subject) -> Subject:
     return replace(subject, loaded=replace(loaded, committee=committee))
 
 
-def inside(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> tuple[Table, Table]:
-    """The features (n, D) and logits (n, C) of a model on images of a store, in one plain view."""
+def inside(
+    bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str
+) -> tuple[Table | None, Table]:
+    """The features (n, D) and logits (n, C) of a model on images of a store, in one plain view.
+
+    An exported model shows its logits only.
+    """
     device = torch.device(str(choose_device().value))
     source, rows = PixelSource(store, device), store.rows(image_ids)
-    classifier = bundle.classifier.to(device).eval()
-    found: list[tuple[Table, Table]] = []
+    network = bundle.classifier.to(device).eval()
+    features: list[Table] = []
+    logits: list[Table] = []
     starts = range(0, len(rows), BATCH)
     for start in track(starts, len(starts), label):
         pixels, _ = source.gather(rows[start : start + BATCH])
         with torch.inference_mode():
-            features = classifier.features(pixels)
-            logits = classifier.classify(features)
-        found.append((features.float().cpu().numpy(), logits.float().cpu().numpy()))
-    return np.concatenate([part[0] for part in found]), np.concatenate([part[1] for part in found])
+            if isinstance(network, Classifier):
+                seen = network.features(pixels)
+                features.append(seen.float().cpu().numpy())
+                answer = network.classify(seen)
+            else:
+                answer = network(pixels)
+        logits.append(answer.float().cpu().numpy())
+    return np.concatenate(features) if features else None, np.concatenate(logits)
 
 
 def softmax(logits: NDArray[Any]) -> Floats:
@@ -163,13 +174,14 @@ def _validation_answers(subject: Subject, rows: tuple[Assignment, ...]) -> Answe
 
 
 def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
-    """Of a single model: training images of its fold, at most `LARGEST_BANK`, chosen by their names."""
+    """Of a single model that shows features: training images of its fold, `LARGEST_BANK` chosen by name."""
     bundle = single_model(subject.loaded)
-    if bundle is None:
+    if bundle is None or bundle.card.exported:
         return None
     rows = subject.inputs.split.training(folds_of(subject.loaded)[0])
     keys = image_keys([row.image_id for row in rows])
     kept = [rows[place] for place in permutation(subject.seed, "bank", 0, keys)[:LARGEST_BANK]]
     store = subject.inputs.opener()(bundle.card.image)
     features, _ = inside(bundle, store, [row.image_id for row in kept], label="training drawings")
+    assert features is not None, "a model that was not exported"
     return Bank(features, np.array([column[row.label] for row in kept], dtype=np.int64))

@@ -25,6 +25,7 @@ from dessin.experiments.explain.sources import Batch
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
+from dessin.models.network import Network
 from dessin.training.folding import folded
 from dessin.training.views import PLAIN
 
@@ -65,7 +66,7 @@ class Explainer:
             )
         self.size = max(image.size for image in self.images)
         self.classes = loaded.committee.classes
-        self._ready: dict[str, Classifier] = {}
+        self._ready: dict[str, Network] = {}
 
     def root(self, fold: int | None) -> Node:
         """The tree that answers for a fold: only models that did not see it; the whole tree for no fold."""
@@ -78,9 +79,9 @@ class Explainer:
         for name in leaves(root):
             card = self.loaded.bundles[name].card
             pixels[name] = batch.pixels(card.image)
-            classifier = self._classifier(name, pixels[name])
+            network = self._network(name, pixels[name])
             if gradients:
-                splits[name] = split_forward(classifier, pixels[name])
+                splits[name] = split_forward(_with_gradients(network), pixels[name])
             if gradients and committee.views == PLAIN:
                 logits = splits[name].logits.detach().float()
                 answers[name] = torch.softmax(logits / card.temperature, dim=1).cpu().numpy()
@@ -162,12 +163,21 @@ class Explainer:
         answer = look(self._ready[name], pixels, paper, temperature=temperature, views=views)
         return answer.cpu().numpy()
 
-    def _classifier(self, name: str, pixels: Tensor) -> Classifier:
+    def _network(self, name: str, pixels: Tensor) -> Network:
         """On the device and folded, which gives the same answers in less time."""
         if name not in self._ready:
-            classifier = self.loaded.bundles[name].classifier.to(self.device)
-            self._ready[name] = folded(classifier, pixels[:_SAMPLE])
+            network = self.loaded.bundles[name].classifier.to(self.device)
+            self._ready[name] = folded(network, pixels[:_SAMPLE])
         return self._ready[name]
+
+
+def _with_gradients(network: Network) -> Classifier:
+    if not isinstance(network, Classifier):
+        raise DessinError(
+            "The model is an exported one, which has no gradients to make such maps from.",
+            do="Use the method occlusion, or name the run or bundle that it was exported from.",
+        )
+    return network
 
 
 def _resized(pixels: Pixels, size: int) -> Pixels:

@@ -17,7 +17,7 @@ from dessin.evaluation.robustness.sketch import Pixels
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.models.card import BundleImage
-from dessin.models.classifier import Classifier
+from dessin.models.network import Network
 from dessin.training.folding import folded
 from dessin.training.views import PLAIN
 
@@ -32,7 +32,7 @@ def seen_by(image: BundleImage) -> Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Leaf:
-    classifier: Classifier
+    classifier: Network
     temperature: float
     place: int
 

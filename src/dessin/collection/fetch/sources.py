@@ -1,0 +1,76 @@
+"""The public collections that can be fetched: where they are, and under which terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.errors import DessinError
+from dessin.files import read_csv
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Source:
+    """`address` of its file or, with `{name}` in it, of its files, one a class; `budget` in bytes."""
+
+    name: str
+    title: str
+    address: str
+    licence: str
+    budget: int
+
+
+QUICKDRAW = Source(
+    name="quickdraw",
+    title="Quick, Draw!",
+    address="https://storage.googleapis.com/quickdraw_dataset/full/simplified/{name}.ndjson",
+    licence="""Drawings from the Quick, Draw! data set by Google LLC
+https://github.com/googlecreativelab/quickdraw-dataset
+
+Licence: Creative Commons Attribution 4.0 International (CC BY 4.0)
+https://creativecommons.org/licenses/by/4.0/
+
+Changed: strokes of the simplified files were drawn as PNG pictures, and a sample of them was taken.
+Only drawings that the game recognised are in it. fetch.json says what came from where.
+Whoever passes these pictures on names the source and the licence, and says what was changed.
+""",
+    budget=12 * _GIB,
+)
+# The authors' page (https://github.com/HaohanWang/ImageNet-Sketch) points to stores that need a browser or an
+# account; the authors' copy on the Hugging Face Hub is the one that a program may ask for. About 7 GiB.
+IMAGENET_SKETCH = Source(
+    name="imagenet-sketch",
+    title="ImageNet-Sketch",
+    address="https://huggingface.co/datasets/songweig/imagenet_sketch/resolve/main/data/ImageNet-Sketch.zip",
+    licence="""Drawings from ImageNet-Sketch
+H. Wang, S. Ge, Z. Lipton, E. P. Xing: "Learning Robust Global Representations by Penalizing Local Predictive
+Power", NeurIPS 2019. https://github.com/HaohanWang/ImageNet-Sketch
+
+The authors gathered these pictures by searching the web. Their repository is under the MIT licence, which
+does not cover the rights of those who drew the pictures: use them for research, and do not pass them on
+without asking whose they are. fetch.json says what came from where.
+""",
+    budget=16 * _GIB,
+)
+SOURCES = {source.name: source for source in (QUICKDRAW, IMAGENET_SKETCH)}
+
+
+def quickdraw_classes() -> tuple[str, ...]:
+    """The names of the 345 classes of Quick, Draw!"""
+    _, rows = read_csv(Path(__file__).with_name("quickdraw_classes.csv"), ["name"])
+    return tuple(row["name"] for row in rows)
+
+
+def known_source(name: str) -> Source:
+    """
+    Raises:
+        DessinError: no collection of this name can be fetched.
+    """
+    if name not in SOURCES:
+        raise DessinError(
+            f'"{name}" is not a collection that can be fetched.',
+            allowed=f"There are {' and '.join(SOURCES)}.",
+        )
+    return SOURCES[name]

@@ -1,0 +1,84 @@
+"""The verb `fetch`: a public collection into class folders, with its licence and a record beside."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from dessin.collection.fetch import quickdraw, sketch
+from dessin.collection.fetch.choice import choose_classes
+from dessin.collection.fetch.client import Client
+from dessin.collection.fetch.record import RECORD, FetchRecord, open_ledger
+from dessin.collection.fetch.sources import QUICKDRAW, Source, known_source, quickdraw_classes
+from dessin.collection.names import class_names, imagenet_wnids
+from dessin.errors import DessinError
+from dessin.files import cache_folder, digest_of, locked
+from dessin.progress import say
+
+_PARTS = ".part"
+
+
+def fetch(
+    collection: str,
+    *,
+    out: str | Path,
+    classes: Sequence[str] = (),
+    per_class: int = 30,
+    seed: int = 0,
+) -> FetchRecord:
+    """Fetch `per_class` drawings of each class into `out`, as class folders; a second call goes on.
+
+    Args:
+        collection: `quickdraw` (CC BY 4.0) or `imagenet-sketch` (for research).
+        out: a new folder, or one that the same fetch began.
+        classes: names, or WordNet ids of ImageNet-Sketch; default: all of them.
+        per_class: how many drawings a class.
+        seed: which drawings; a larger `per_class` with the same seed holds those of a smaller one where
+            they were drawn from the same beginning of a file.
+
+    Raises:
+        DessinError: an unknown class, a folder with other things in it, or a source that cannot be reached.
+    """
+    source = known_source(collection)
+    return fetch_from(
+        source, Client(budget=source.budget), out=Path(out), classes=classes, per_class=per_class, seed=seed
+    )
+
+
+def fetch_from(
+    source: Source, client: Client, *, out: Path, classes: Sequence[str], per_class: int, seed: int
+) -> FetchRecord:
+    """`fetch` from any address with any client."""
+    if per_class < 1:
+        raise DessinError(f"{per_class} drawings a class were asked for.", allowed="At least 1.")
+    drawn = source.name == QUICKDRAW.name
+    names = {name: name for name in quickdraw_classes()} if drawn else class_names(imagenet_wnids())
+    labels = choose_classes(classes, names, source.title)
+    carry_out = quickdraw.fetch_quickdraw if drawn else sketch.fetch_sketch
+    # Two fetches into one folder would write each other's parts.
+    with locked(cache_folder() / "fetch" / f"{digest_of([str(out.absolute())])}.lock"):
+        _sweep(out, f".{RECORD}.*.tmp")
+        ledger = open_ledger(
+            out,
+            source,
+            per_class=per_class,
+            seed=seed,
+            sampling=quickdraw.SAMPLING if drawn else sketch.SAMPLING,
+            now=client.clock.now(),
+        )
+        _sweep(out, ".*.tmp")
+        carry_out(ledger, client, source, labels, out / _PARTS)
+        shutil.rmtree(out / _PARTS, ignore_errors=True)
+    images = sum(ledger.record.classes[label].images for label in labels)
+    say(f"{out}: {images:,} drawings in {len(labels):,} classes of {source.title}; licence in LICENCE.txt")
+    return ledger.record
+
+
+def _sweep(root: Path, pattern: str) -> None:
+    """Remove what a killed fetch was writing under temporary names."""
+    for path in root.glob(pattern):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,217 @@
+"""Decoders in processes of their own: one that takes too long, too much memory, or dies is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from dessin.errors import DessinError
+from dessin.images.decode import Pixels
+from dessin.progress import warn
+from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
+from dessin.serving.api.limits import Limits
+from dessin.serving.api.refusal import Refusal
+from dessin.serving.runtime import Fitting, Prepared
+
+_START_S = 60.0
+_PAUSE_S = 1.0
+_MODULE = "dessin.serving.api.decode_worker"
+# Threads of numerical libraries would cost each worker address space, and do nothing for one picture.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PIXELS_DO = "Send a smaller image."
+
+
+class DecodePool:
+    """Image bytes to a model's pixels, one image a worker at a time."""
+
+    def __init__(self, fittings: Sequence[Fitting], limits: Limits) -> None:
+        self._fittings = tuple(fittings)
+        self._limits = limits
+        self._settings = WorkerSettings(
+            fittings=tuple(FittingSetting(image=spec, interpolation=how) for spec, how in fittings),
+            pixels=limits.pixels,
+            memory=limits.decode_memory,
+        ).model_dump_json()
+        self._workers: set[_Worker] = set()
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._replacing: set[asyncio.Task[None]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the workers that live."""
+        return [worker.process.pid for worker in self._workers]
+
+    async def start(self) -> None:
+        """Start all workers, and wait until they are ready.
+
+        Raises:
+            DessinError: they do not start.
+        """
+        try:
+            await asyncio.gather(*(self._add() for _ in range(self._limits.workers)))
+        except (OSError, EOFError, TimeoutError) as error:
+            await self.close()
+            raise DessinError(
+                f"The processes that decode images do not start ({type(error).__name__}: {error}).",
+                do="See that this machine has memory and processes to spare.",
+            ) from None
+
+    async def close(self) -> None:
+        """End all workers."""
+        for task in self._replacing:
+            task.cancel()
+        await asyncio.gather(*self._replacing, return_exceptions=True)
+        for worker in self._workers:
+            worker.kill()
+        await asyncio.gather(*(worker.gone() for worker in self._workers))
+        self._workers.clear()
+
+    async def prepare(self, data: bytes) -> Prepared:
+        """The pixels of one image, as the models want them.
+
+        Raises:
+            Refusal: 422 for an image that cannot be decoded, or not in time; 413 for one with too many
+                pixels, or that takes too much memory.
+        """
+        for _ in range(2):
+            worker = await self._take()
+            try:
+                async with asyncio.timeout(self._limits.decode_s):
+                    status, payload = await worker.ask(data)
+            except TimeoutError:
+                self._replace(worker)
+                raise Refusal(
+                    422,
+                    "decode_slow",
+                    f"The image could not be decoded within {self._limits.decode_s:g} s.",
+                    do="Save it anew, smaller.",
+                ) from None
+            except (EOFError, ConnectionError):
+                # Perhaps somebody else ended the process: another worker gets one try.
+                self._replace(worker)
+                continue
+            except BaseException:
+                self._replace(worker)  # its reply is still to come, and nobody waits for it
+                raise
+            if status is Status.NO_MEMORY:
+                self._replace(worker)
+            else:
+                self._idle.put_nowait(worker)
+            return self._read(status, payload)
+        raise Refusal(
+            422, "decode_died", "Decoding the image ended the decoder, twice.", do="Save the image anew."
+        )
+
+    async def _take(self) -> _Worker:
+        while not (worker := await self._idle.get()).lives:
+            self._replace(worker)
+        return worker
+
+    def _read(self, status: Status, payload: bytes) -> Prepared:
+        if status is Status.PREPARED:
+            return self._pixels(bytearray(payload))
+        reason = payload.decode()
+        if status is Status.UNREADABLE:
+            raise Refusal(
+                422,
+                "unreadable",
+                f"The image cannot be decoded: {reason}.",
+                do="Send another, or save it anew.",
+            )
+        allowed = f"Up to {self._limits.pixels / 10**6:g} million pixels."
+        if status is Status.TOO_MANY_PIXELS:
+            raise Refusal(413, "too_many_pixels", f"The image has {reason}.", allowed=allowed, do=_PIXELS_DO)
+        raise Refusal(
+            413, "decode_memory", "Decoding the image takes too much memory.", allowed=allowed, do=_PIXELS_DO
+        )
+
+    def _pixels(self, payload: bytearray) -> Prepared:
+        prepared: dict[Fitting, Pixels] = {}
+        start = 0
+        for spec, interpolation in self._fittings:
+            shape = (spec.channels, spec.size, spec.size)
+            count = spec.channels * spec.size * spec.size
+            flat = np.frombuffer(payload, dtype=np.uint8, count=count, offset=start)
+            prepared[spec, interpolation] = flat.reshape(shape)
+            start += count
+        return prepared
+
+    async def _add(self) -> None:
+        worker = await _Worker.start(self._settings)
+        self._workers.add(worker)
+        self._idle.put_nowait(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        worker.kill()
+        self._workers.discard(worker)
+        task = asyncio.create_task(self._renew(worker))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _renew(self, old: _Worker) -> None:
+        await old.gone()
+        while True:
+            try:
+                return await self._add()
+            except (OSError, EOFError, TimeoutError) as error:
+                warn(f"a decoding process does not start again yet ({type(error).__name__}: {error})")
+                await asyncio.sleep(_PAUSE_S)
+
+
+class _Worker:
+    """One process and the socket to it."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.process, self._reader, self._writer = process, reader, writer
+
+    @classmethod
+    async def start(cls, settings: str) -> _Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", _MODULE, settings],
+                stdin=theirs,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | _ENVIRONMENT,
+                start_new_session=True,
+            )
+        worker = cls(process, *await asyncio.open_connection(sock=ours, limit=2**20))
+        try:
+            async with asyncio.timeout(_START_S):
+                await worker._reply()
+        except BaseException:
+            worker.kill()
+            await worker.gone()
+            raise
+        return worker
+
+    @property
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    async def ask(self, data: bytes) -> tuple[Status, bytes]:
+        self._writer.write(REQUEST.pack(len(data)))
+        self._writer.write(data)
+        await self._writer.drain()
+        return await self._reply()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._writer.close()
+
+    async def gone(self) -> None:
+        """Wait until the process has ended."""
+        await asyncio.to_thread(self.process.wait)
+
+    async def _reply(self) -> tuple[Status, bytes]:
+        status, length = REPLY.unpack(await self._reader.readexactly(REPLY.size))
+        return Status(status), await self._reader.readexactly(length)

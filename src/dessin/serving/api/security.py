@@ -1,0 +1,96 @@
+"""Who is answered: only under a known Host name, and where there is a token, only with it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dessin.errors import DessinError
+from dessin.serving.api.refusal import Refusal
+from dessin.serving.api.replies import refuse
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+# What says only whether the server lives, so that whoever watches over it needs no token.
+_OPEN = ("/healthz", "/readyz")
+
+
+def read_token(path: Path) -> str:
+    """The first line of a token file.
+
+    Raises:
+        DessinError: it cannot be read, or has no usable token.
+    """
+    try:
+        token = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError):
+        raise DessinError(f"The token file {path} cannot be read.", do="Check the path.") from None
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise DessinError(
+            f"The first line of {path} is not a token.",
+            allowed="A token is one word of ASCII letters, digits and signs.",
+            do="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        )
+    return token
+
+
+def known_hosts(bound: str, further: Iterable[str]) -> frozenset[str]:
+    """The Host names that are answered to: those of this machine itself, the bound one, and further ones."""
+    return frozenset(name.lower().strip("[]").rstrip(".") for name in (*_LOCAL, bound, *further))
+
+
+class HostCheck:
+    """Answers only to known Host names: a page elsewhere may make its own name point here (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app, self._hosts = app, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = Headers(scope=scope).getlist("host")
+            if len(names) != 1:
+                refusal = Refusal(400, "host", "A request needs one Host header.")
+                return await refuse(refusal, scope, receive, send)
+            if host_name(names[0]) not in self._hosts:
+                refusal = Refusal(
+                    421,
+                    "host",
+                    "This server does not answer to the Host that the request names.",
+                    do="Ask for it by localhost, or start it with --allow-host NAME.",
+                )
+                return await refuse(refusal, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+
+def host_name(host: str) -> str:
+    """A Host header without its port, brackets and final dot, in lower case."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+class TokenCheck:
+    """Asks for `Authorization: Bearer TOKEN` on all routes that say more than that the server lives."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._token = app, token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in _OPEN and not self._sent(Headers(scope=scope)):
+            refusal = Refusal(
+                401,
+                "token",
+                "The request has no valid token.",
+                do="Send the header Authorization: Bearer TOKEN.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            return await refuse(refusal, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _sent(self, headers: Headers) -> bool:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        # In a time that does not depend on where the two differ.
+        return hmac.compare_digest(token.strip().encode(), self._token) and kind.lower() == "bearer"

@@ -1,0 +1,151 @@
+"""The verb `export`: a model as ONNX, in a folder that every verb which asks for answers takes as it is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from dessin.ensembles.anymodel import load_model
+from dessin.ensembles.committee import SPLIT_NAME, write_committee
+from dessin.ensembles.tree import ModelNode
+from dessin.errors import DessinError
+from dessin.experiments.subject import Subject, read_subject
+from dessin.files import atomic_path, claim_folder, write_json
+from dessin.images.paths import image_path
+from dessin.models.bundle import Bundle, write_onnx_bundle
+from dessin.models.card import ONNX_FILE, BundleCard, Precision
+from dessin.models.onnx_network import OnnxNetwork
+from dessin.progress import say, track, warn
+from dessin.schema import Section
+from dessin.serving.export.agreement import TOLERANCE, Agreement, agreement
+from dessin.serving.export.convert import import_onnx, to_onnx
+from dessin.serving.export.drawings import calibration_drawings, check_drawings
+from dessin.serving.export.price import Price, int8_price
+from dessin.serving.export.quantise import to_int8
+
+EXPORT_FILE = "export.json"
+
+
+class Exported(Section):
+    """`export.json`: how the exported models answer against torch, by their place in the folder.
+
+    `price` is what int8 costs; None for float32, and where no drawing was left out of the training.
+    """
+
+    format: int = 1
+    precision: Precision
+    agreement: dict[str, Agreement]
+    price: Price | None = None
+
+
+def export(
+    model: str | Path,
+    *,
+    out: str | Path,
+    int8: bool = False,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+) -> Exported:
+    """Write a run, bundle or committee as ONNX: `bundle.json` and `model.onnx`, or a committee of such.
+
+    Every model is compared with torch on drawings of its own validation fold first. A float one that differs
+    by more than 1e-4 in a probability, or in what it names, is not written. An int8 one always differs; what
+    that costs is measured, with its interval, and written to `export.json`.
+
+    Args:
+        model: a run, a bundle or a committee.
+        out: a new folder.
+        int8: 8-bit integers in the place of float32, with ranges from training drawings.
+        data: the collection (default: the one it was trained on).
+        split: the split (default: the one beside the model).
+
+    Raises:
+        DessinError: no such model, one that is exported already, no data to check it on, a network that ONNX
+            cannot express or that answers otherwise there, or an `out` that is in use.
+    """
+    import_onnx()
+    subject, folder = read_subject(Path(model), data, split), Path(out)
+    for bundle in subject.loaded.bundles.values():
+        bundle.with_weights("another export")
+    claim_folder(folder, what="an export")
+    alone = isinstance(subject.loaded.committee.root, ModelNode)
+    write = partial(_write, subject, _converter(subject, int8=int8))
+    found: dict[str, Agreement] = {}
+    bundles = subject.loaded.bundles
+    for name in track(bundles, len(bundles), "exporting"):
+        found[name] = write(name, folder if alone else image_path(folder, name))
+    if not alone:
+        _write_committee(subject, folder)
+    price = int8_price(subject, load_model(folder)) if int8 else None
+    outcome = Exported(precision="int8" if int8 else "float32", agreement=found, price=price)
+    write_json(folder / EXPORT_FILE, outcome.model_dump(mode="json"))
+    _say(outcome, folder)
+    return outcome
+
+
+Converter = Callable[[Bundle], tuple[bytes, BundleCard, Agreement]]
+
+
+def _converter(subject: Subject, *, int8: bool) -> Converter:
+    """From a bundle to its ONNX file, its card, and how far both agree."""
+    open_store = subject.inputs.opener()
+
+    def convert(bundle: Bundle) -> tuple[bytes, BundleCard, Agreement]:
+        classifier = bundle.with_weights("an export").to("cpu").eval()
+        drawings = check_drawings(subject, bundle.card, open_store)
+        card = bundle.card.model_copy(update={"file": ONNX_FILE, "precision": "int8" if int8 else "float32"})
+        model = to_onnx(classifier, card, drawings)
+        found = _checked(agreement(classifier, OnnxNetwork(model), drawings, card.temperature), card)
+        if int8:
+            model = to_int8(model, card, calibration_drawings(subject, card, open_store))
+            found = agreement(classifier, OnnxNetwork(model), drawings, card.temperature)
+        return model, card, found
+
+    return convert
+
+
+def _checked(found: Agreement, card: BundleCard) -> Agreement:
+    if not found.exact:
+        raise DessinError(
+            f"The ONNX file of {card.backbone} does not answer as torch does: {found.words}.",
+            allowed=f"Probabilities may differ by {TOLERANCE:g}.",
+            do="Serve the bundle itself; it is not exported.",
+        )
+    return found
+
+
+def _write(subject: Subject, convert: Converter, name: str, folder: Path) -> Agreement:
+    bundle = subject.loaded.bundles[name]
+    model, card, found = convert(bundle)
+    provenance = {
+        **card.provenance,
+        "exported_from": bundle.card.digests["weights"],
+        "export_check": f"against torch: {found.words}",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_onnx_bundle(folder, model, card.model_copy(update={"provenance": provenance}))
+    return found
+
+
+def _write_committee(subject: Subject, folder: Path) -> None:
+    split = None if subject.home is None else subject.home / SPLIT_NAME
+    if split is not None and split.is_file():
+        with atomic_path(folder / SPLIT_NAME) as temporary:
+            shutil.copyfile(split, temporary)
+    write_committee(folder, subject.loaded.committee)
+
+
+def _say(outcome: Exported, folder: Path) -> None:
+    worst = max(outcome.agreement.values(), key=lambda found: found.largest_difference)
+    models = "the model" if len(outcome.agreement) == 1 else f"the worst of {len(outcome.agreement)} models"
+    say(f"{outcome.precision} against torch, {models}: {worst.words}")
+    if outcome.price is not None:
+        say(outcome.price.words)
+        if outcome.price.loses_much:
+            warn("int8 loses more than 2 points of accuracy for certain; the float export loses nothing.")
+    elif outcome.precision == "int8":
+        warn("What int8 costs is unknown: no drawing was left out of the training to measure it on.")
+    size = sum(file.stat().st_size for file in folder.rglob(ONNX_FILE))
+    say(f"exported to {folder} ({size / 2**20:.1f} MiB)")

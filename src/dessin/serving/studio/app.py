@@ -1,0 +1,143 @@
+"""The studio's frame, run by Streamlit: `streamlit run app.py -- WORKSPACE`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from dessin.errors import DessinError
+from dessin.serving.studio.guard import Show, show_guarded
+from dessin.serving.studio.plain import show_text
+from dessin.serving.studio.scan_workspace import scan_workspace
+from dessin.serving.studio.texts import LANGUAGES, Texts, texts_in
+from dessin.serving.studio.theme import css
+from dessin.serving.studio.workspace import Workspace
+
+_STALE_S = 15
+
+
+@st.cache_data(ttl=_STALE_S, show_spinner=False)
+def _scanned(root: str) -> Workspace:
+    return scan_workspace(Path(root))
+
+
+def main(root: Path) -> None:
+    """One run of the script: the frame, and the page that is chosen."""
+    st.set_page_config(
+        page_title="dessin studio",
+        layout="wide",
+        menu_items={"Get help": None, "Report a bug": None, "About": None},
+    )
+    st.html(css())
+    texts = _choose_language()
+    try:
+        workspace = _scanned(str(root))
+    except DessinError as error:
+        show_text(str(error), "error")
+        return
+    opened = _navigation(workspace, texts)
+    _foot(workspace, texts)
+    opened.run()
+
+
+def _choose_language() -> Texts:
+    """The language: chosen in the sidebar, and kept in the address, from where it comes at first."""
+    if "language" not in st.session_state:
+        st.session_state["language"] = texts_in(st.query_params.get("lang")).language
+    chosen = st.sidebar.radio(
+        "Language · 언어",
+        list(LANGUAGES),
+        key="language",
+        format_func=lambda language: LANGUAGES[language],
+        horizontal=True,
+        label_visibility="collapsed",
+    )
+    texts = texts_in(chosen)
+    if st.query_params.get("lang") != texts.language:
+        st.query_params["lang"] = texts.language
+    return texts
+
+
+def _navigation(workspace: Workspace, texts: Texts) -> st.Page:
+    """The page that is open. "Try it" is the one to begin with; where nothing can answer, Data."""
+    shows: dict[str, Show] = {
+        "data": _data,
+        "runs": _runs,
+        "studies": _studies,
+        "mistakes": _mistakes,
+        "try": _try_it,
+    }
+    # No icons: the browser would fetch the icon of a page from the internet, for its tab.
+    pages = {
+        name: st.Page(
+            _page(name, show, workspace, texts),
+            title=texts(f"frame.{name}"),
+            url_path=name,
+            default=name == "try",
+        )
+        for name, show in shows.items()
+    }
+    opened = st.navigation(list(pages.values()))
+    begins = "begun" not in st.session_state
+    st.session_state["begun"] = True
+    if begins and opened == pages["try"] and not workspace.models:
+        st.switch_page(pages["data"])
+    return opened
+
+
+def _page(name: str, show: Show, workspace: Workspace, texts: Texts) -> Callable[[], None]:
+    """A page as Streamlit runs it."""
+
+    def run() -> None:
+        st.title(texts(f"frame.{name}"), anchor=False)
+        show_guarded(show, workspace, texts)
+
+    return run
+
+
+def _foot(workspace: Workspace, texts: Texts) -> None:
+    with st.sidebar:
+        show_text(str(workspace.root), "note")
+        if st.button(texts("frame.rescan"), help=texts("frame.rescan_help"), icon=":material/refresh:"):
+            st.cache_data.clear()
+            st.rerun()
+        for note in workspace.notes:
+            show_text(note, "note")
+
+
+# Each page is imported when it is first opened: what it needs (torch, pictures) takes seconds to load.
+def _data(workspace: Workspace, texts: Texts) -> None:
+    from dessin.serving.studio.views.data import show_data
+
+    show_data(workspace, texts)
+
+
+def _runs(workspace: Workspace, texts: Texts) -> None:
+    from dessin.serving.studio.views.runs import show_runs
+
+    show_runs(workspace, texts)
+
+
+def _studies(workspace: Workspace, texts: Texts) -> None:
+    from dessin.serving.studio.views.studies import show_studies
+
+    show_studies(workspace, texts)
+
+
+def _mistakes(workspace: Workspace, texts: Texts) -> None:
+    from dessin.serving.studio.views.mistakes import show_mistakes
+
+    show_mistakes(workspace, texts)
+
+
+def _try_it(workspace: Workspace, texts: Texts) -> None:
+    from dessin.serving.studio.try_it.page import show_try_it
+
+    show_try_it(workspace, texts)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

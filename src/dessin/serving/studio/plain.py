@@ -1,0 +1,80 @@
+"""Text of other people on a page: shown as it is spelt, for Streamlit's own texts are Markdown.
+
+Names of files and classes, and whatever holds them, come through here: in Markdown `a*b*`, `$x$`, `:red[x]`
+or `->` would be shown as something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+import streamlit as st
+
+Style = Literal["text", "note", "good", "warn", "error"]
+# A text, or two of which the second is small and under the first.
+Cell = str | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with a caption; `picture` is a `data:` address, empty where the file cannot be read."""
+
+    picture: str
+    caption: str
+    note: str = ""
+
+
+def show_text(text: str, style: Style = "text") -> None:
+    """A paragraph; `good`, `warn` and `error` are boxes, and an error is announced to screen readers."""
+    role = ' role="alert"' if style == "error" else ""
+    st.html(f'<p class="dessin {style}"{role}>{escape(text)}</p>')
+
+
+def show_heading(text: str) -> None:
+    """A heading below the page's title."""
+    st.html(f'<h3 class="dessin">{escape(text)}</h3>')
+
+
+def show_figures(figures: Iterable[Figure], *, side: int = 120) -> None:
+    """Pictures in rows, as many as fit the width; `side` is the largest of each in pixels."""
+    cells = "".join(_cell(figure) for figure in figures)
+    st.html(f'<div class="dessin figures" style="--side: {side}px">{cells}</div>')
+
+
+def show_facts(facts: Iterable[tuple[str, Cell]]) -> None:
+    """Short values under their titles, side by side."""
+    cells = "".join(f"<div><dt>{escape(title)}</dt><dd>{_inside(cell)}</dd></div>" for title, cell in facts)
+    st.html(f'<dl class="dessin facts">{cells}</dl>')
+
+
+def show_table(titles: Sequence[str], rows: Iterable[Sequence[Cell]], *, stacked: bool = False) -> None:
+    """A table of texts. A phone moves it sideways, or with `stacked` gives each cell a line of its own."""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    body = "".join(f"<tr>{_table_row(titles, row)}</tr>" for row in rows)
+    st.html(
+        f'<div class="dessin table {"stacked" if stacked else "whole"}" tabindex="0"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _table_row(titles: Sequence[str], row: Sequence[Cell]) -> str:
+    cells = zip(titles, row, strict=True)
+    return "".join(f'<td data-title="{escape(title)}">{_inside(cell)}</td>' for title, cell in cells)
+
+
+def _inside(cell: Cell) -> str:
+    text, small = (cell, "") if isinstance(cell, str) else cell
+    return escape(text) + (f"<small>{escape(small)}</small>" if small else "")
+
+
+def _cell(figure: Figure) -> str:
+    picture = (
+        f'<img src="{escape(figure.picture)}" alt="{escape(figure.caption)}">'
+        if figure.picture
+        else '<div class="none" aria-hidden="true">?</div>'
+    )
+    note = f"<small>{escape(figure.note)}</small>" if figure.note else ""
+    return f"<figure>{picture}<figcaption>{escape(figure.caption)}{note}</figcaption></figure>"

@@ -1,0 +1,109 @@
+"""A model ready to be asked: what it answers to a page, where it looked, and how long that took."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import streamlit as st
+
+from dessin.ensembles.anymodel import find_model
+from dessin.ensembles.committee import COMMITTEE_FILE
+from dessin.errors import DessinError
+from dessin.images.decode import Pixels
+from dessin.models.card import CARD_FILE
+from dessin.serving.answer import Answer, read_answers
+from dessin.serving.maps import MapMaker
+from dessin.serving.runtime import Prepared, Runtime, prepare_for
+from dessin.serving.studio.try_it.look import Look
+from dessin.serving.studio.try_it.render import SIDE
+from dessin.serving.studio.try_it.training_look import recorded_data, training_look
+from dessin.serving.studio.views.drawings import file_stamp
+from dessin.serving.studio.workspace import Workspace
+
+TOP = 5
+_MODELS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An answer with what it was about.
+
+    `picture` (S, S, 3) uint8 is the page as the model sees it, `overlay` the same under the map of what spoke
+    for the likeliest class, or None. `seconds` is what both took.
+    """
+
+    answer: Answer
+    picture: Pixels
+    overlay: Pixels | None
+    seconds: float
+
+
+class Trial:
+    """One model, for all who have the page open; they take turns."""
+
+    def __init__(self, runtime: Runtime, look: Look) -> None:
+        self.committee = runtime.committee
+        self.look = look
+        self.side = max(SIDE, *(spec.size for spec, _ in runtime.fittings))
+        self.calibrated = _is_calibrated(runtime)
+        self._runtime = runtime
+        self._maker = _map_maker(runtime)
+        self._turn = Lock()
+
+    @property
+    def has_maps(self) -> bool:
+        return self._maker is not None
+
+    def ask(self, pixels: Pixels, *, with_map: bool) -> Seen:
+        """The answer to decoded pixels (H, W, 3) uint8."""
+        with self._turn:
+            start = time.perf_counter()
+            prepared = prepare_for(pixels, self._runtime.fittings)
+            answer = read_answers(self.committee, self._runtime.answer([prepared]), TOP)[0]
+            picture, overlay = _first(prepared), None
+            if with_map and self._maker is not None:
+                made = self._maker.make(pixels, answer.best.label)
+                picture, overlay = made.picture, made.overlay
+            return Seen(answer, picture, overlay, time.perf_counter() - start)
+
+
+def read_trial(workspace: Workspace, name: str) -> Trial:
+    """The model of that name, loaded once, and anew when its card changes.
+
+    Raises:
+        DessinError: a name outside the workspace, or a model that cannot be loaded.
+    """
+    path = workspace.path(name)
+    folder = find_model(path)
+    stamp = " ".join(file_stamp(folder / file) for file in (CARD_FILE, COMMITTEE_FILE))
+    return _trial(str(path), stamp, workspace)
+
+
+@st.cache_resource(max_entries=_MODELS, show_spinner=False)
+def _trial(path: str, stamp: str, _workspace: Workspace) -> Trial:  # noqa: ARG001 (a changed card is read anew)
+    runtime = Runtime.load(path)
+    places = [_workspace.path(name) for name in _workspace.collections]
+    recorded = recorded_data(Path(path), runtime.committee)
+    return Trial(runtime, training_look(runtime.committee, [*places, *recorded]))
+
+
+def _map_maker(runtime: Runtime) -> MapMaker | None:
+    try:
+        return MapMaker(runtime)
+    except DessinError:
+        # Its models fit drawings into their square in different ways: no one picture to lay a map on.
+        return None
+
+
+def _is_calibrated(runtime: Runtime) -> bool:
+    cards = [bundle.card for bundle in runtime.loaded.bundles.values()]
+    return runtime.committee.temperature != 1.0 or all(card.temperature != 1.0 for card in cards)
+
+
+def _first(prepared: Prepared) -> Pixels:
+    """The picture (S, S, 3) uint8 of the first way of fitting."""
+    square = next(iter(prepared.values())).transpose(1, 2, 0)
+    return square if square.shape[2] == 3 else square.repeat(3, axis=2)

@@ -1,0 +1,141 @@
+"""The verb `studio`: pages on a workspace in a browser, served by Streamlit in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from dessin.errors import DessinError
+from dessin.progress import say, warn
+from dessin.serving.studio.theme import THEME
+
+APP = Path(__file__).with_name("app.py")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PATIENCE_S = 10.0
+_OPTIONS: Mapping[str, object] = {
+    "server.fileWatcherType": "none",
+    "server.maxUploadSize": 8,
+    "server.showEmailPrompt": "false",
+    "browser.gatherUsageStats": "false",
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
+    "logger.hideWelcomeMessage": "true",
+    **THEME,
+}
+
+
+def studio(
+    workspace: str | Path = ".", *, host: str = "127.0.0.1", port: int = 8501, browser: bool = True
+) -> None:
+    """Serve the studio on a workspace until Ctrl-C or SIGTERM.
+
+    Args:
+        workspace: a folder with collections, runs and studies; nothing outside it is listed.
+        host: where to listen; anything but this machine itself lets others in, and there is no password.
+        port: 0 takes any free one.
+        browser: whether to open the page.
+
+    Raises:
+        DessinError: Streamlit is not installed, no such folder, a port in use, or Streamlit failed.
+    """
+    if find_spec("streamlit") is None:
+        raise DessinError("The studio needs Streamlit.", do="Run pip install 'dessin[studio]'.")
+    root = _checked(Path(workspace))
+    port = _free_port(host, port)
+    if host not in _LOOPBACK:
+        warn(f"Whoever reaches {host}:{port} can look at {root} and change its curation files.")
+    say(f"studio of {root}: http://{_in_address(host)}:{port} (Ctrl-C ends it)")
+    code = _serve(_command(root, host, port, browser), _environment(host))
+    if code not in (0, -signal.SIGINT, -signal.SIGTERM):
+        raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")
+
+
+def _checked(workspace: Path) -> Path:
+    root = workspace.resolve()
+    if not root.is_dir():
+        seen = f"{root} is a file" if root.exists() else f"There is no folder {root}"
+        raise DessinError(f"{seen}, and a workspace is a folder.", do="Check the path.")
+    return root
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port itself, or a free one for 0.
+
+    Raises:
+        DessinError: the address is not one of this machine, or the port is in use.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are only being wound up is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise DessinError(
+                f"{host}:{port} cannot be listened on: {error.strerror or error}.",
+                do="Choose another --port, or --port 0 for any free one.",
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _command(root: Path, host: str, port: int, browser: bool) -> list[str]:
+    options = {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": str(not browser).lower(),
+        **_OPTIONS,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", str(root)]
+
+
+def _environment(host: str) -> dict[str, str]:
+    """Where only this machine may ask, only its own names are answered to, against DNS rebinding."""
+    # By environment, for Streamlits that do not know the option yet refuse it as a flag.
+    names = {"STREAMLIT_SERVER_ALLOWED_HOSTS": " ".join(_LOOPBACK)} if host in _LOOPBACK else {}
+    return {**os.environ, **names}
+
+
+def _serve(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run the server to its end; its exit code."""
+    # From its own folder: a .streamlit/config.toml in somebody's workspace is not to configure it.
+    server = subprocess.Popen(command, env=environment, cwd=APP.parent)
+    with _handed_on(server):
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                # A terminal sends Ctrl-C to both; a program may have sent it to this process alone.
+                _end(server)
+
+
+@contextmanager
+def _handed_on(server: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A SIGTERM inside the block ends the server, whose end then ends this."""
+    before = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

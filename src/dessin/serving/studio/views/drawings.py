@@ -1,0 +1,139 @@
+"""A collection of the workspace with the audits and curations that are about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+
+import streamlit as st
+
+from dessin.collection.curation import read_curation
+from dessin.collection.issues import Issue, read_issues
+from dessin.collection.manifest import read_manifest
+from dessin.collection.readers import Collection, read_collection
+from dessin.errors import DessinError
+from dessin.serving.studio.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """A collection by image_id: `labels` as they lie on disk, `members` of each class in order."""
+
+    collection: Collection
+    labels: Mapping[str, str]
+    members: Mapping[str, tuple[str, ...]]
+
+    def name(self, label: str) -> str:
+        """A class's name for people."""
+        return self.collection.names.get(label, label)
+
+    @property
+    def spread(self) -> str:
+        """How many drawings a class has, as `12` or `3–25`."""
+        counts = Counter(self.labels.values()).values()
+        return f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,}–{max(counts):,}"
+
+
+def read_drawings(workspace: Workspace, name: str) -> Drawings:
+    """The collection of that name; remembered until a folder of it changes.
+
+    Raises:
+        DessinError: what the layout's reader refuses.
+    """
+    path = workspace.path(name)
+    return _drawings(str(path), folder_stamp(path))
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The audits of exactly these drawings with their issues, and the curation files that name no others.
+
+    The last curation file is there to begin with. `problems` are sentences about files that are damaged.
+    """
+
+    audits: Mapping[str, tuple[Issue, ...]]
+    curations: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def matching(workspace: Workspace, drawings: Drawings) -> Matching:
+    """What the workspace holds about a collection."""
+    audits: dict[str, tuple[Issue, ...]] = {}
+    curations, problems = [], []
+    for name in workspace.audits:
+        try:
+            folder = workspace.path(name)
+            if _audited(str(folder), file_stamp(folder / "manifest.csv")) == drawings.labels:
+                audits[name] = _issues(str(folder), file_stamp(folder / "issues.csv"))
+        except DessinError as error:
+            problems.append(str(error))
+    for name in workspace.curations:
+        try:
+            if _is_about(workspace.path(name), drawings):
+                curations.append(name)
+        except DessinError as error:
+            problems.append(str(error))
+    begun = _to_begin_with(workspace, drawings)
+    names = (*(name for name in curations if name != begun), begun)
+    return Matching(audits, names, tuple(problems))
+
+
+def _is_about(file: Path, drawings: Drawings) -> bool:
+    return all(change.image_id in drawings.labels for change in read_curation(file).changes)
+
+
+def _to_begin_with(workspace: Workspace, drawings: Drawings) -> str:
+    """The first of curation.csv, curation-2.csv, .. that is not there yet, or is of these drawings."""
+    names = chain(["curation.csv"], (f"curation-{number}.csv" for number in count(2)))
+    return next(name for name in names if _may_begin(workspace.path(name), drawings))
+
+
+def _may_begin(file: Path, drawings: Drawings) -> bool:
+    try:
+        return not file.exists() or _is_about(file, drawings)
+    except DessinError:
+        return False
+
+
+def folder_stamp(path: Path) -> str:
+    """Changes whenever a file comes into a folder or one of its subfolders, or goes."""
+    if path.is_file():
+        return file_stamp(path)
+    folders = (path, *sorted(entry for entry in path.iterdir() if entry.is_dir()))
+    return " ".join(str(folder.stat().st_mtime_ns) for folder in folders)
+
+
+def file_stamp(path: Path) -> str:
+    """Changes whenever a file is written; empty where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _drawings(path: str, stamp: str) -> Drawings:  # noqa: ARG001 (a changed folder is read anew)
+    collection = read_collection(path)
+    members: dict[str, list[str]] = {label: [] for label in collection.classes}
+    for item in collection.items:
+        members[item.label].append(item.image_id)
+    return Drawings(
+        collection,
+        {item.image_id: item.label for item in collection.items},
+        {label: tuple(ids) for label, ids in members.items()},
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _audited(folder: str, stamp: str) -> dict[str, str]:  # noqa: ARG001
+    manifest = read_manifest(Path(folder) / "manifest.csv", Path(folder))
+    return {row.image_id: row.label for row in manifest.rows}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _issues(folder: str, stamp: str) -> tuple[Issue, ...]:  # noqa: ARG001
+    return read_issues(Path(folder) / "issues.csv")

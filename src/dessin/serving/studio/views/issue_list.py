@@ -1,0 +1,119 @@
+"""What an audit found, drawing beside drawing, with a tick for each that sets it aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from dessin.collection.curation import Change
+from dessin.collection.issues import Issue
+from dessin.errors import DessinError
+from dessin.serving.studio.plain import Figure, show_figures, show_text
+from dessin.serving.studio.texts import Texts
+from dessin.serving.studio.views.choosing import one_page
+from dessin.serving.studio.views.drawings import Drawings
+from dessin.serving.studio.views.thumbnails import thumbnail
+from dessin.serving.studio.views.ticking import is_own, read_changes, tick, untick
+
+# What a person decides about; the other kinds are shown together, the audit's page says more of them.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "duplicates": ("exact_duplicate", "near_duplicate"),
+    "conflicts": ("label_conflict",),
+    "suspects": ("suspect_label",),
+    "others": ("unreadable", "blank", "low_contrast", "several_objects", "odd_size", "odd_aspect"),
+}
+_A_PAGE = 20
+_TROUBLE = "data.trouble"
+
+
+def issues_of(issues: Sequence[Issue], section: str) -> tuple[Issue, ...]:
+    """The issues of a section, in the order of the audit: the surest of each kind first."""
+    return tuple(issue for issue in issues if issue.issue in SECTIONS[section])
+
+
+def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: Texts) -> None:
+    """A page of issues; a tick is in the curation `file` as soon as it is made."""
+    trouble = st.session_state.pop(_TROUBLE, "")
+    if trouble:
+        show_text(trouble, "error")
+    show_text(texts(f"data.explain_{_section(issues)}"), "note")
+    changes = read_changes(file)
+    shown = one_page(issues, _A_PAGE, texts, key=f"data.issues:{_section(issues)}")
+    seen: set[str] = set()
+    for issue in shown:
+        with st.container(border=True):
+            pictures, words = st.columns(2)
+            with pictures:
+                _show_pictures(issue, drawings, texts)
+            with words:
+                detail = f": {issue.detail}" if issue.detail else ""
+                show_text(f"{texts(f'issue.{issue.issue}')} ({issue.score:.2f}){detail}", "note")
+                for place, image_id in enumerate(_tickable(issue)):
+                    if image_id in seen:
+                        show_text(texts("data.ticked_above", place=place + 1), "note")
+                    else:
+                        _show_tick(image_id, place, issue, changes.get(image_id), file, texts)
+                    seen.add(image_id)
+
+
+def _section(issues: Sequence[Issue]) -> str:
+    return next(name for name, kinds in SECTIONS.items() if issues[0].issue in kinds)
+
+
+def _tickable(issue: Issue) -> tuple[str, ...]:
+    """The images that the issue puts in question; of a suspect label the other one is only an example."""
+    if issue.other_id and issue.issue != "suspect_label":
+        return issue.image_id, issue.other_id
+    return (issue.image_id,)
+
+
+def _show_pictures(issue: Issue, drawings: Drawings, texts: Texts) -> None:
+    figures = [_figure(issue.image_id, drawings)]
+    if issue.other_id:
+        example = texts("data.example") if issue.issue == "suspect_label" else ""
+        figures.append(_figure(issue.other_id, drawings, example))
+    show_figures(figures, side=132)
+
+
+def _figure(image_id: str, drawings: Drawings, example: str = "") -> Figure:
+    name = image_id.rpartition("/")[2]
+    label = drawings.labels.get(image_id, "?")
+    note = f"{name} · {example}" if example else name
+    return Figure(thumbnail(drawings.collection.root, image_id), drawings.name(label), note)
+
+
+def _show_tick(
+    image_id: str, place: int, issue: Issue, change: Change | None, file: Path, texts: Texts
+) -> None:
+    """The tick of one image; a row that somebody else made is shown and cannot be changed here."""
+    key = f"data.tick:{file}:{image_id}"
+    theirs = change is not None and not is_own(change)
+    # The file is the truth: somebody may have changed it since the page was shown.
+    st.session_state[key] = change is not None and change.action == "drop"
+    number = place + 1 if len(_tickable(issue)) > 1 else 0
+    st.checkbox(
+        texts("data.drop_one", place=number) if number else texts("data.drop"),
+        key=key,
+        disabled=theirs,
+        on_change=_turned(key, image_id, issue, file),
+    )
+    if theirs and change is not None:
+        said = texts(f"data.is_{change.action}", label=change.label)
+        show_text(f"{said}: {change.reason}", "note")
+
+
+def _turned(key: str, image_id: str, issue: Issue, file: Path) -> Callable[[], None]:
+    def turn() -> None:
+        other = issue.other_id if issue.image_id == image_id else issue.image_id
+        reason = f"{issue.issue} with {other}" if other and issue.issue != "suspect_label" else issue.issue
+        try:
+            if st.session_state[key]:
+                tick(file, image_id, reason)
+            else:
+                untick(file, image_id)
+        except DessinError as error:
+            st.session_state[_TROUBLE] = str(error)
+
+    return turn

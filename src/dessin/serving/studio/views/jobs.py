@@ -1,0 +1,66 @@
+"""A verb of dessin carried out from a page, in a process of its own; what it says is shown as it says it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from dessin.errors import DessinError
+from dessin.serving.studio.plain import show_text
+from dessin.serving.studio.texts import Texts
+
+_PATIENCE_S = 10.0
+_LAST = 3
+
+
+def carry_out(arguments: Sequence[str], title: str, texts: Texts) -> None:
+    """Run `dessin ARGUMENTS` to its end; leaving the page ends it.
+
+    Raises:
+        DessinError: the verb failed, in its own words.
+    """
+    command = [sys.executable, "-m", "dessin", *arguments]
+    lines: list[str] = []
+    with st.status(title, expanded=True) as status:
+        show_text(texts("job.stays"), "note")
+        place = st.empty()
+        # One stream, for what it says and what it warns of belong together.
+        verb = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        try:
+            for line in verb.stdout or ():
+                lines.append(line.rstrip())
+                with place:
+                    show_text(lines[-1], "note")
+            code = verb.wait()
+        finally:
+            _end(verb)
+        if code:
+            status.update(label=title, state="error")
+            raise DessinError(" ".join(lines[-_LAST:]).removeprefix("dessin: ") or f"{title}: {code}")
+        status.update(label=title, state="complete", expanded=False)
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """`root / name`, or with the first number behind it that is free."""
+    folder, number = root / name, 2
+    while folder.exists():
+        folder, number = root / f"{name}-{number}", number + 1
+    return folder
+
+
+def _end(verb: subprocess.Popen[str]) -> None:
+    if verb.poll() is None:
+        verb.terminate()
+        try:
+            verb.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            verb.kill()
+            verb.wait()
+    if verb.stdout:
+        verb.stdout.close()

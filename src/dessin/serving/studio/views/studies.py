@@ -1,0 +1,105 @@
+"""The page Studies: what each study asked, what came of it, and how small a difference it could have seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dessin.experiments.wrapup.forest import Forest
+from dessin.experiments.wrapup.sources import read_study
+from dessin.experiments.wrapup.study_view import StudyView, study_view
+from dessin.progress import quiet
+from dessin.serving.studio.plain import show_heading, show_table, show_text
+from dessin.serving.studio.texts import Texts
+from dessin.serving.studio.views.choosing import choose
+from dessin.serving.studio.views.dots import show_dots
+from dessin.serving.studio.views.drawings import file_stamp
+from dessin.serving.studio.workspace import Workspace
+
+_TONES = {"gain found": "good", "no gain": "text", "undecided": "text", "unfinished": "warn"}
+
+
+def show_studies(workspace: Workspace, texts: Texts) -> None:
+    """One study of the workspace: verdicts with intervals, the forest picture and the power statement."""
+    if not workspace.studies:
+        show_text(texts("studies.none"))
+        return
+    name = choose(texts("studies.study"), workspace.studies, key="studies.study")
+    folder = workspace.path(name)
+    stamp = " ".join(file_stamp(folder / file) for file in ("study.json", "results.json", "jobs"))
+    view = _view(str(folder), stamp)
+    _show_question(view, texts)
+    if view.analysed:
+        _show_levels(view, texts)
+    _show_forest(view.forest, view, texts)
+    if view.effects:
+        show_heading(texts("studies.effects"))
+        _show_forest(view.effects, view, texts)
+    _show_power(view, texts)
+    _show_evidence(view, texts)
+    _show_lost(view, texts)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _view(folder: str, stamp: str) -> StudyView:  # noqa: ARG001 (a changed study is read anew)
+    with quiet():
+        return study_view(read_study(Path(folder)), 1)
+
+
+def _show_question(view: StudyView, texts: Texts) -> None:
+    show_text(view.hypothesis)
+    kind = view.outcome.kind
+    levels = "; ".join(
+        f"{', '.join(names)}: {texts(f'verdict.{verdict}')}" for verdict, names in view.outcome.levels
+    )
+    words = texts(f"studies.{kind}") + (f" {levels}." if levels else "")
+    if kind == "gain found":
+        show_text(words, "good")
+    else:
+        show_text(words, "warn" if kind == "unfinished" else "text")
+    if view.progress:
+        show_text(view.progress, "warn")
+
+
+def _show_levels(view: StudyView, texts: Texts) -> None:
+    titles = [texts(f"studies.{key}") for key in ("level", "accuracy", "difference", "verdict")]
+    rows = []
+    for row in view.rows:
+        changed = ", ".join(f"{change.key} {change.text}" for change in row.changes)
+        verdict = texts("studies.base") if row.is_base else texts(f"verdict.{row.verdict or 'no result'}")
+        p = f"p = {row.p}" if row.p and not row.p.startswith("<") else row.p
+        rows.append(((row.name, changed), (row.accuracy, row.n), row.difference, (verdict, p)))
+    show_table(titles, rows, stacked=True)
+
+
+def _show_forest(forest: Forest | None, view: StudyView, texts: Texts) -> None:
+    if forest is None:
+        return
+    show_dots(forest.plot)
+    against = forest.against or texts("studies.its_base")
+    show_text(texts("studies.forest", against=against, matters=view.matters), "note")
+
+
+def _show_power(view: StudyView, texts: Texts) -> None:
+    show_heading(texts("studies.power"))
+    for line in view.seen:
+        show_text(line)
+    show_text(" · ".join(view.design), "note")
+
+
+def _show_evidence(view: StudyView, texts: Texts) -> None:
+    for found in view.evidence:
+        with st.expander(texts("studies.evidence")):
+            show_text(f"{found.name} – {found.against}: {found.verdict}.")
+            show_table([texts("studies.way"), texts("studies.answer")], found.lines, stacked=True)
+
+
+def _show_lost(view: StudyView, texts: Texts) -> None:
+    if view.lost:
+        show_heading(texts("studies.lost"))
+        show_table(
+            [texts("studies.run"), texts("studies.status"), texts("studies.reason")],
+            [(job.name, job.status, job.text) for job in view.lost],
+            stacked=True,
+        )

@@ -1,0 +1,1 @@
+"""The studio's interface texts, a module a language, with the same keys."""
