@@ -21,9 +21,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -36,6 +38,7 @@ LARGEST = 200 * 1024
 COLOURS = (256, 192, 128, 96, 64)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 60_000
+SETTLED_MS = 8_000
 
 
 def main() -> None:
@@ -86,15 +89,18 @@ def _card(browser: Browser, demo: Path, scratch: Path) -> bytes:
 
 def _studio(browser: Browser, demo: Path, _scratch: Path) -> bytes:
     with _running_studio(demo) as address:
-        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, reduced_motion="reduce")
+        page = browser.new_page(viewport={"width": WIDTH, "height": 1200}, reduced_motion="reduce")
         page.set_default_timeout(PATIENCE_MS)
         page.goto(address)
-        page.get_by_role("link", name="Try it").click()
         canvas = page.locator("canvas").first
         canvas.wait_for()
         _draw_flower(page, canvas)
-        page.wait_for_timeout(5000)
-        return page.screenshot()
+        page.wait_for_timeout(SETTLED_MS)
+        # Without the sidebar, which names the folder on this machine.
+        sidebar = page.get_by_test_id("stSidebar").bounding_box()
+        assert sidebar is not None
+        left = sidebar["x"] + sidebar["width"] + 40
+        return page.screenshot(clip={"x": left, "y": 50, "width": WIDTH - left, "height": 1080})
 
 
 PICTURES: dict[str, Callable[[Browser, Path, Path], bytes]] = {
@@ -132,9 +138,21 @@ def _running_studio(demo: Path) -> Iterator[str]:
         try:
             assert process.stdout is not None
             found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
+            _wait_for(found.group())
             yield found.group()
         finally:
             process.send_signal(signal.SIGINT)
+            process.communicate()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(120):
+        try:
+            with urlopen(f"{address}/_stcore/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    sys.exit(f"The studio at {address} did not begin to answer.")
 
 
 def _draw_flower(page: Page, canvas: Locator) -> None:

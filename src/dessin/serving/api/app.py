@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-import dessin
 from dessin.progress import warn
 from dessin.serving.api.refusal import Refusal
 from dessin.serving.api.replies import note, refusal_reply
@@ -85,11 +84,11 @@ def _add_errors(app: FastAPI) -> None:
         return await refused(request, _routing(request, error))
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> Response:
+    async def gone(request: Request, _: ClientDisconnect) -> Response:
         return await refused(request, Refusal(400, "disconnect", "The client went away."))
 
     @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
+    async def broken(_: Request, error: Exception) -> Response:
         warn("".join(traceback.format_exception(error)))
         return refusal_reply(Refusal(500, "error", "The server failed.", do="Its log says why."))
 

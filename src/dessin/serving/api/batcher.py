@@ -33,7 +33,7 @@ class _Call:
 
 
 class Batcher:
-    """Answers images in batches of what happens to wait, never more than `MOST`; no image waits for others."""
+    """Answers images in batches of what happens to wait, at most `MOST`; none waits for others to come."""
 
     def __init__(self, runtime: Runtime, threads: int, batched: Callable[[int], None]) -> None:
         """`batched` is told the size of every batch."""

@@ -1,7 +1,7 @@
-"""One decoder in a process of its own, with little memory and no torch: image bytes in, a model's pixels out.
+"""One decoder in a process of its own, without torch: image bytes in, a model's pixels out.
 
-Frames go over one socket, which is this process's standard input and output. In: length (4 bytes, big-endian),
-image bytes. Out: status (1 byte), length (4 bytes), then the pixels of each fitting, in the order of the
+Frames go over one socket, which is this process's standard input. In: length (4 bytes, big-endian) and an
+image's bytes. Out: status (1 byte), length (4 bytes), then the pixels of each fitting, in the order of the
 settings, or a reason in UTF-8. The first frame out says that it is ready. It ends when the socket does.
 """
 

@@ -18,15 +18,26 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        own = {"registry": self.registry, "namespace": "dessin"}
-        self.requests = Counter("requests", "Requests answered", ("route", "status"), **own)
-        self.seconds = Histogram(
-            "request_seconds", "From the head of a request to its answer", ("route",), buckets=_SECONDS, **own
+        here, own = self.registry, "dessin"
+        self.requests = Counter(
+            "requests", "Requests answered", ("route", "status"), namespace=own, registry=here
         )
-        self.batch_images = Histogram("batch_images", "Images looked at together", buckets=_BATCHES, **own)
-        self.rejected = Counter("rejected", "Requests refused", ("reason",), **own)
-        self.decode_failures = Counter("decode_failures", "Images not decoded", ("reason",), **own)
-        self._queue = Gauge("queue_images", "Images under way", **own)
+        self.seconds = Histogram(
+            "request_seconds",
+            "From the head of a request to its answer",
+            ("route",),
+            buckets=_SECONDS,
+            namespace=own,
+            registry=here,
+        )
+        self.batch_images = Histogram(
+            "batch_images", "Images looked at together", buckets=_BATCHES, namespace=own, registry=here
+        )
+        self.rejected = Counter("rejected", "Requests refused", ("reason",), namespace=own, registry=here)
+        self.decode_failures = Counter(
+            "decode_failures", "Images not decoded", ("reason",), namespace=own, registry=here
+        )
+        self._queue = Gauge("queue_images", "Images under way", namespace=own, registry=here)
 
     def watch_queue(self, length: Callable[[], float]) -> None:
         """Where the length of the queue is read from."""

@@ -1,4 +1,4 @@
-"""A body of multipart/form-data taken apart into its images; nothing touches the disk, and no name is used."""
+"""A body of multipart/form-data taken apart into its images, in memory and without their file names."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,12 +27,14 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PIXELS_DO = "Send a smaller image."
 
 
-class DecodePool:
+class Pool:
     """Image bytes to a model's pixels, one image a worker at a time."""
 
-    def __init__(self, fittings: Sequence[Fitting], limits: Limits) -> None:
-        self._fittings = tuple(fittings)
-        self._limits = limits
+    def __init__(
+        self, workers: int, fittings: Sequence[Fitting], limits: Limits, failed: Callable[[str], None]
+    ) -> None:
+        """`failed` is told the kind of every image that is not decoded."""
+        self._count, self._fittings, self._limits, self._failed = workers, tuple(fittings), limits, failed
         self._settings = WorkerSettings(
             fittings=tuple(FittingSetting(image=spec, interpolation=how) for spec, how in fittings),
             pixels=limits.pixels,
@@ -47,6 +49,10 @@ class DecodePool:
         """The processes of the workers that live."""
         return [worker.process.pid for worker in self._workers]
 
+    @property
+    def ready(self) -> bool:
+        return any(worker.lives for worker in self._workers)
+
     async def start(self) -> None:
         """Start all workers, and wait until they are ready.
 
@@ -54,7 +60,7 @@ class DecodePool:
             DessinError: they do not start.
         """
         try:
-            await asyncio.gather(*(self._add() for _ in range(self._limits.workers)))
+            await asyncio.gather(*(self._add() for _ in range(self._count)))
         except (OSError, EOFError, TimeoutError) as error:
             await self.close()
             raise DessinError(
@@ -72,24 +78,31 @@ class DecodePool:
         await asyncio.gather(*(worker.gone() for worker in self._workers))
         self._workers.clear()
 
-    async def prepare(self, data: bytes) -> Prepared:
+    async def decode(self, data: bytes) -> Prepared:
         """The pixels of one image, as the models want them.
 
         Raises:
             Refusal: 422 for an image that cannot be decoded, or not in time; 413 for one with too many
                 pixels, or that takes too much memory.
         """
+        try:
+            return await self._decode(data)
+        except Refusal as refusal:
+            self._failed(refusal.kind)
+            raise
+
+    async def _decode(self, data: bytes) -> Prepared:
         for _ in range(2):
             worker = await self._take()
             try:
-                async with asyncio.timeout(self._limits.decode_s):
+                async with asyncio.timeout(self._limits.decode_seconds):
                     status, payload = await worker.ask(data)
             except TimeoutError:
                 self._replace(worker)
                 raise Refusal(
                     422,
                     "decode_slow",
-                    f"The image could not be decoded within {self._limits.decode_s:g} s.",
+                    f"The image could not be decoded within {self._limits.decode_seconds:g} s.",
                     do="Save it anew, smaller.",
                 ) from None
             except (EOFError, ConnectionError):
@@ -178,8 +191,8 @@ class _Worker:
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", _MODULE, settings],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=os.environ | _ENVIRONMENT,
                 start_new_session=True,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-
-from starlette.responses import JSONResponse
-
-RETRY_AFTER_S = 1
 
 
 class Refusal(Exception):  # noqa: N818 (what the server answers, not a fault of its own)
-    """Raised wherever a request cannot go on; `reason` is a short word for the metrics."""
+    """Raised wherever a request cannot go on; `kind` is a short word for the metrics."""
 
     def __init__(
         self,
         status: int,
-        reason: str,
+        kind: str,
         seen: str,
         *,
         allowed: str = "",
@@ -23,21 +20,16 @@ class Refusal(Exception):  # noqa: N818 (what the server answers, not a fault of
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(seen)
-        self.status, self.reason = status, reason
-        self.error = {"seen": seen, "allowed": allowed, "do": do}
+        self.status, self.kind = status, kind
+        self.seen, self.allowed, self.do = seen, allowed, do
         self.headers = dict(headers or {})
 
-    def response(self) -> JSONResponse:
-        return JSONResponse({"error": self.error}, self.status, self.headers)
+
+def error_of(refusal: Refusal) -> dict[str, str]:
+    """What was seen, what is allowed, what to do."""
+    return {"seen": refusal.seen, "allowed": refusal.allowed, "do": refusal.do}
 
 
-def later(status: int, reason: str, seen: str, *, allowed: str = "") -> Refusal:
-    """A refusal for now: the same request may succeed in a moment."""
-    return Refusal(
-        status,
-        reason,
-        seen,
-        allowed=allowed,
-        do="Send it again in a moment.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
+def error_body(refusal: Refusal) -> bytes:
+    """The JSON of an error."""
+    return json.dumps({"error": error_of(refusal)}, ensure_ascii=False, separators=(",", ":")).encode()

@@ -87,7 +87,7 @@ def run(app: FastAPI, listening: socket.socket, limits: Limits) -> None:
     import uvicorn
 
     server = uvicorn.Server(server_config(app, limits))
-    # uvicorn sends itself the signal again when all is done, which would end this process as if it had failed.
+    # uvicorn raises the signal again when all is done, which would end this process as if it had failed.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run(sockets=[listening])
