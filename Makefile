@@ -47,9 +47,9 @@ types: $(VENV)/.installed-dev
 imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
-# One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
+# Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
 unit: $(VENV)/.installed-dev chromium
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 # Browser tests drive Debian's chromium. Without it they say so and are skipped; in CI they fail.
 chromium:
