@@ -1,10 +1,10 @@
 """Does it help to bring what is drawn in the studio to the look of the training drawings?
 
 RUN answers real drawings of Quick, Draw! (a folder of CLASS.ndjson with the simplified strokes), of the
-classes that it has too, in several looks: as they come (lines of 1 px on a page of 255 that they fill), as the
-studio draws them, and with each part of that alone. Then as uploaded pictures: dark on light and inverted, as
-they are and brought to the look. Differences are paired by drawing, with a 95% bootstrap interval; they are
-of this one model.
+classes that it has too, in several looks: as they come (lines of 1 px on a page of 255 that they fill), as
+the studio draws them, and with each part of that alone. Then as uploaded pictures, also inverted: as they
+are, and brought to the look. Differences are paired by drawing, with a 95% bootstrap interval; they
+are of this one model.
 
     python benchmarks/studio_look.py RUN QUICKDRAW_FOLDER [--per-class 25]
 """

@@ -34,6 +34,9 @@ def make(
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(generator=generator).mul_(0.1)
             module.running_var.uniform_(0.5, 1.5, generator=generator)
+    for weight in classifier.head.parameters():
+        if weight.ndim == 2 and head != "mlp":
+            torch.nn.init.normal_(weight, std=0.3, generator=generator)
     image = BundleImage(
         size=size,
         mean=info.mean,

@@ -109,6 +109,9 @@ def _session(model: bytes, threads: int | None) -> InferenceSession:
     options.intra_op_num_threads = torch.get_num_threads() if threads is None else threads
     # One image's layers follow one another: there is nothing to compute beside them.
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    # A thread that waits for work by turning in circles takes it from those who have some: the session of
+    # another member of a committee, or the processes that decode the next images of a server.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Only what is fatal is printed, and that is raised as well.
     options.log_severity_level = 4
     try:

@@ -13,7 +13,8 @@ from dessin.serving.studio.plain import Figure, show_figures, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.serving.studio.try_it.trial import Seen, Trial
 
-_SIDE = 240
+# Two stand side by side, on a phone as well.
+_SIDE = 170
 _CSS = """<style>
 .dessin.verdict small { display: block; color: #6b7280; font-size: 0.9rem; }
 .dessin.verdict strong { display: block; font-size: 1.9rem; line-height: 1.2; font-weight: 680;

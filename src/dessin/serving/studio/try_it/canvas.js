@@ -13,6 +13,9 @@ export default function (component) {
   const canvas = part("canvas"), said = part(".said"), slider = part("input");
   const words = data.words;
   const kept = memory();
+  // Streamlit calls this again whenever the page was run; what listened before is to listen no longer.
+  kept.stop?.abort();
+  kept.stop = stop;
   kept.pen ||= data.pen;
 
   part(".undo").textContent = words.undo;
@@ -79,8 +82,6 @@ export default function (component) {
     if (event.button !== 0 || kept.pointer != null) return;
     const before = kept.items.image ? [] : kept.items.strokes;
     if (before.length >= data.strokes || count() >= data.points) return say(words.full);
-    event.preventDefault();
-    canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     kept.pointer = event.pointerId;
     kept.current = { width: kept.pen, points: [place(event)] };

@@ -40,24 +40,19 @@ def show_try_it(workspace: Workspace, texts: Texts) -> None:
 # A fragment: after a stroke this alone is run again, and nothing is read from the disk.
 @st.fragment
 def _desk(trial: Trial, texts: Texts) -> None:
-    paper, beside = st.columns([1, 1], gap="large")
-    error, page = "", None
-    with paper:
-        try:
-            page = _ask_page(trial, texts)
-        except DessinError as refused:
-            error = str(refused)
-    with beside:
-        if error:
-            show_text(error, "error")
-        elif page is None:
-            show_waiting(texts("waiting" if _way() == "draw" else "waiting_file"))
-        else:
-            _show_seen(page, trial, texts)
+    paper, beside = st.columns(2, gap="large")
+    try:
+        with paper:
+            given = _ask_given(trial, texts)
+        with beside:
+            _answer(given, trial, texts)
+    except DessinError as refused:
+        with beside:
+            show_text(str(refused), "error")
 
 
-def _ask_page(trial: Trial, texts: Texts) -> Pixels | None:
-    """What is to be looked at, (H, W, 3) uint8, or None while there is nothing."""
+def _ask_given(trial: Trial, texts: Texts) -> Given | None:
+    """What is to be looked at: strokes, or the pixels of a picture; None while there is nothing."""
     way = st.radio(
         texts("way"),
         _WAYS,
@@ -66,58 +61,54 @@ def _ask_page(trial: Trial, texts: Texts) -> Pixels | None:
         label_visibility="collapsed",
         key="try.way",
     )
-    given = _drawn(trial, texts) if way == "draw" else _uploaded(texts)
-    look = _ask_look(trial.look, given, texts)
-    if given is None:
-        return None
-    if isinstance(given, tuple):
-        return rendered_as_trained(given, look, side=trial.side) if look else render(given, side=trial.side)
-    if look is None:
-        return given
-    if not ink_mask(given).any():
-        raise DessinError(texts("no_ink"))
-    return picture_as_trained(given, look, side=trial.side)
-
-
-def _way() -> str:
-    return str(st.session_state.get("try.way", _WAYS[0]))
-
-
-def _drawn(trial: Trial, texts: Texts) -> Given | None:
-    return read_given(ask_canvas(texts, pen=trial.look.thickness))
-
-
-def _uploaded(texts: Texts) -> Given | None:
+    if way == "draw":
+        return read_given(ask_canvas(texts, pen=trial.look.thickness))
     file = st.file_uploader(texts("file"), type=list(_FILES), key="try.file")
     return None if file is None else read_picture(file.getvalue())
 
 
-def _ask_look(look: Look, given: Given | None, texts: Texts) -> Look | None:
+def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
+    """The answer above the ticks that it depends on, so that a phone shows it right below the drawing."""
+    answer = st.container()
+    uploads = st.session_state["try.way"] == "upload"
+    with_map = trial.has_maps and st.checkbox(texts("map"), value=True, key="try.map")
+    if not trial.has_maps:
+        show_text(texts("no_map"), "note")
+    look = _ask_look(trial.look, texts, is_picture=uploads if given is None else not isinstance(given, tuple))
+    with answer:
+        if given is None:
+            show_waiting(texts("waiting_file" if uploads else "waiting"))
+        else:
+            seen = trial.ask(_page(given, look, trial.side, texts), with_map=with_map)
+            show_answer(seen, trial, texts)
+            show_pictures(seen, texts)
+
+
+def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
     """The look that it is to be brought to, if any: drawings unless told not to, pictures when told to."""
-    is_picture = _way() == "upload" if given is None else not isinstance(given, tuple)
     key = "picture" if is_picture else "drawing"
     wanted = st.checkbox(texts("look"), value=not is_picture, key=f"try.look.{key}", help=texts("look_help"))
-    show_text(_in_words(look, texts), "note")
-    return look if wanted else None
-
-
-def _in_words(look: Look, texts: Texts) -> str:
-    return texts(
+    words = texts(
         "trained" if look.n else "usual",
         width=f"{look.thickness * PAGE:.1f}",
         polarity=texts("dark" if look.dark_on_light else "light"),
         size=f"{look.size:.0%}",
         n=look.n,
     )
+    show_text(words, "note")
+    return look if wanted else None
 
 
-def _show_seen(page: Pixels, trial: Trial, texts: Texts) -> None:
-    answer, pictures = st.container(), st.container()
-    wants_map = trial.has_maps and st.checkbox(texts("map"), value=True, key="try.map")
-    seen = trial.ask(page, with_map=wants_map)
-    with answer:
-        show_answer(seen, trial, texts)
-    with pictures:
-        show_pictures(seen, texts)
-    if not trial.has_maps:
-        show_text(texts("no_map"), "note")
+def _page(given: Given, look: Look | None, side: int, texts: Texts) -> Pixels:
+    """The pixels (H, W, 3) uint8 that the model is asked about.
+
+    Raises:
+        DessinError: a picture without ink is to be brought to a look.
+    """
+    if isinstance(given, tuple):
+        return rendered_as_trained(given, look, side=side) if look else render(given, side=side)
+    if look is None:
+        return given
+    if not ink_mask(given).any():
+        raise DessinError(texts("no_ink"))
+    return picture_as_trained(given, look, side=side)
