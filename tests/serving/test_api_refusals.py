@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -121,6 +122,33 @@ def test_a_head_that_never_ends_is_cut_off(server: Serving) -> None:
         assert raw_answer(connection).startswith(b"HTTP/1.1 431")
 
 
+def test_trailers_without_an_end_are_cut_off(server: Serving) -> None:
+    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sent = 0
+    with server.connect() as connection:
+        connection.sendall(head.encode() + b"4\r\n\x89PNG\r\n0\r\n")
+        with contextlib.suppress(ConnectionError):
+            while sent < 2**26:
+                connection.sendall(b"X-More: " + b"a" * 4000 + b"\r\n")
+                sent += 4010
+    assert sent < 2**26
+
+
+def test_a_blank_line_does_not_keep_a_connection_open(server: Serving) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")
+        assert b"HTTP/1.1 408" in raw_answer(connection)
+
+
+def test_another_protocol_is_refused_in_words(server: Serving, good: bytes) -> None:
+    upgrade = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQAAP"}
+    reply = httpx.post(f"http://127.0.0.1:{server.port}/v1/predict", content=good, headers=upgrade)
+    assert reply.status_code == 400
+    assert "HTTP/1.1" in reply.json()["error"]["allowed"]
+
+
 def test_what_is_no_http_gets_a_sentence(server: Serving) -> None:
     with server.connect() as connection:
         connection.sendall(b"hello there\r\n\r\n")
@@ -134,6 +162,7 @@ def test_what_is_no_http_gets_a_sentence(server: Serving) -> None:
     [
         ("POST", "/v1/predict", {"host": "evil.example"}, 421),
         ("POST", "/v1/predict", {"host": "localhost.evil.example"}, 421),
+        ("POST", "/v1/predict", {"host": "[::1]evil.example"}, 421),
         ("POST", "/v1/predict?top=0", {}, 422),
         ("POST", "/v1/predict?top=21", {}, 422),
         ("POST", "/v1/predict?top=x", {}, 422),

@@ -45,7 +45,9 @@ def test_what_is_under_way_is_answered_before_it_ends(
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         head = f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
         connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        ready = b""
+        while not ready.endswith(b'{"status":"ready"}'):
+            ready += connection.recv(4096)
         connection.sendall(head.encode() + data[:100])
         process.send_signal(signal.SIGTERM)
         connection.sendall(data[100:])

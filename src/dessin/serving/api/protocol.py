@@ -18,8 +18,9 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_bytes = 0
-        self._in_head = True
+        self._unread_bytes = 0
+        self._moved = False
+        self._refused: Refusal | None = None
         self._deadline: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.connections:
             self._refuse(Refusal(503, "connections", "Too many connections are open.", do="Try again later."))
@@ -33,24 +34,53 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        self._moved = False
         super().data_received(data)
-        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
-        if self._head_bytes > self.limits.head_bytes:
+        if self.transport.is_closing():
+            return
+        # Neither a head nor what stands between a body's bytes (sizes of chunks, trailers) may go on for ever.
+        self._unread_bytes = 0 if self._moved else self._unread_bytes + len(data)
+        if self._unread_bytes > self.limits.head_bytes:
             self._refuse(Refusal(431, "head", "The head of the request is too large."))
+        elif self._deadline is None and self._is_idle:
+            # A blank line after an answer has ended uvicorn's own timer.
+            self._set_deadline()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
         if self._deadline is None:
             self._set_deadline()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._moved = True
         self._clear_deadline()
+        if self.parser.should_upgrade():
+            self._refused = Refusal(
+                400,
+                "upgrade",
+                "The request asks for another protocol.",
+                allowed="HTTP/1.1 is spoken here.",
+                do="Send it without the header Upgrade (curl --http1.1).",
+            )
+            # The parser takes what follows for the other protocol's, and must not go on.
+            raise ConnectionAbortedError
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._moved = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._moved = True
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
-        self._refuse(Refusal(400, "http", msg))
+        self._refuse(self._refused or Refusal(400, "http", msg))
+
+    @property
+    def _is_idle(self) -> bool:
+        """No request is under way that was not answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _set_deadline(self) -> None:
         self._deadline = self.loop.call_later(self.limits.head_seconds, self._too_slow)
@@ -72,7 +102,7 @@ class Protocol(HttpToolsProtocol):
         """
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle:
             body = error_body(refusal)
             head = (
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"

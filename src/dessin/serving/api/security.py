@@ -68,7 +68,8 @@ class HostCheck:
 def host_name(host: str) -> str:
     """A Host header without its port, brackets and final dot, in lower case."""
     if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
+        name, _, rest = host[1:].partition("]")
+        return name.lower() if not rest or rest.startswith(":") else host
     return host.partition(":")[0].rstrip(".").lower()
 
 

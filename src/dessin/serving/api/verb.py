@@ -111,6 +111,7 @@ def server_config(app: FastAPI, limits: Limits) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
