@@ -26,8 +26,7 @@ from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
 
-# Larger batches were slower on two cores: their pixels and activations no longer fit the cache.
-BATCH = 32
+BATCH = 64
 _MAX_READERS = 8
 Fitting = tuple[ImageSpec, Interpolation]
 # One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.

@@ -38,7 +38,7 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        # Neither a head nor what stands between a body's bytes (sizes of chunks, trailers) may go on for ever.
+        # Neither a head nor what stands between a body's bytes (sizes of chunks, trailers) may be endless.
         self._unread_bytes = 0 if self._moved else self._unread_bytes + len(data)
         if self._unread_bytes > self.limits.head_bytes:
             self._refuse(Refusal(431, "head", "The head of the request is too large."))
