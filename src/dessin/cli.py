@@ -597,7 +597,7 @@ def export(
     model: Model,
     out: Out,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also quantise, calibrated on training drawings.")
+        bool, typer.Option("--int8", help="In 8-bit integers, calibrated on training drawings.")
     ] = False,
     data: DataOfRun = None,
     split: SplitOfRun = None,
