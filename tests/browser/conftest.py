@@ -1,8 +1,10 @@
-"""One Chromium for the tests of a module."""
+"""One Chromium for the tests of a module, and where pictures of it are kept."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -16,3 +18,9 @@ def browser(chromium: str) -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where pictures are kept: the folder that DESSIN_TEST_OUTPUT names, else the test's own."""
+    return Path(os.environ.get("DESSIN_TEST_OUTPUT", tmp_path)) / "studio"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,12 +79,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def address(workspace: Path) -> Iterator[str]:
     with served(workspace) as address:
         yield address
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Where pictures are kept: the folder that DESSIN_TEST_OUTPUT names, else the test's own."""
-    return Path(os.environ.get("DESSIN_TEST_OUTPUT", tmp_path)) / "studio"
 
 
 def opened(browser: Browser, address: str, width: int = 1280) -> Window:
