@@ -15,7 +15,7 @@ import torch
 
 from dessin.serving.runtime import Answered, Prepared, Runtime
 
-# Measured with 32 clients (docs/log.md): 82 images a second one by one, 90 by 8, 95 by 32, and nobody waits longer.
+# With 32 clients 82 images a second one by one, 90 by 8, 95 by 32, and nobody waits longer (docs/log.md).
 MOST = 32
 _SMOOTHING = 0.1
 
