@@ -15,8 +15,9 @@ import torch
 
 from dessin.serving.runtime import Answered, Prepared, Runtime
 
-# With 32 clients 82 images a second one by one, 90 by 8, 95 by 32, and nobody waits longer (docs/log.md).
-MOST = 32
+# With 32 clients 82 images a second one by one, 90 by 8, 95 by 32, but memory was
+# not always flat then (docs/log.md).
+MOST = 8
 _SMOOTHING = 0.1
 
 
