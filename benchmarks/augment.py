@@ -35,14 +35,15 @@ from torch.utils.data import DataLoader, Dataset
 from dessin.augment.apply import apply_plan
 from dessin.augment.pipeline import Pipeline
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.demo.drawing import draw_doodle
 from dessin.demo.subjects import SUBJECTS
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec
-from dessin.images.store import StoredImage, open_store
+from dessin.images.store import open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.memory import keep_freed_memory
 from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys

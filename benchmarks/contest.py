@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import describe_collection, read_collection
-from dessin.collection.split import split
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.verb import split
 from dessin.demo.contest import make_contest
 from dessin.experiments.run import train
 from dessin.files import read_csv

@@ -24,16 +24,18 @@ import torch
 from PIL import Image
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.images.spec import ImageSpec
-from dessin.images.store import PixelStore, StoredImage, open_store
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.progress import quiet
 from dessin.training.device import choose_device
-from dessin.training.features import BATCH_SIZE, extract_features
+from dessin.training.features import extract_features
 from dessin.training.folding import folded
+from dessin.training.forward import BATCH_SIZE
 
 GOAL = 0.95
 

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.predictions import read_predictions

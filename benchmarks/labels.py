@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from dessin.demo.doodles import generate_doodles
 from dessin.evaluation.intervals import Estimate, bootstrap_mean
-from dessin.evaluation.labels import judge_labels
+from dessin.evaluation.labels.judgement import judge_labels
 from dessin.progress import quiet, track
 from labels_worlds import NOISES, World, plant, read_drawings
 

@@ -11,17 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.checks import Context, run_checks
+from dessin.collection.checks import run_checks
+from dessin.collection.checks.base import Context
 from dessin.collection.curation import apply_curation, propose_curation
 from dessin.collection.curation_rules import DEFAULT_KINDS
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.grouping import group_images
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
-from dessin.collection.split import make_split
+from dessin.collection.split.plan import make_split
 from dessin.images.spec import ImageSpec
-from dessin.images.store import StoredImage, open_store
+from dessin.images.store import open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights

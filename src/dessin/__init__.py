@@ -18,7 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 if TYPE_CHECKING:
     from dessin.collection.curation import curate
     from dessin.collection.fetch.verb import fetch
-    from dessin.collection.split import split
+    from dessin.collection.split.verb import split
     from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
     from dessin.experiments.audit import audit

@@ -127,7 +127,7 @@ def split(
     curation: Curation = None,
 ) -> None:
     """Deal images into folds and a locked holdout; duplicates and groups stay on one side."""
-    from dessin.collection.split import split as run
+    from dessin.collection.split.verb import split as run
 
     run(data, out=out, folds=folds, holdout=holdout, seed=seed, group=group, curation=curation)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin.collection.split import split
+from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
 from dessin.experiments.run import train
 from dessin.progress import quiet

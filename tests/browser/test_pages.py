@@ -9,7 +9,7 @@ from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
 from dessin.collection.audit import audit
-from dessin.collection.split import split
+from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
 from dessin.experiments.report import report
 from dessin.experiments.run import train

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.checks import CHECKS, Check, Context, ink, run_checks
-from dessin.collection.checks.base import register
+from dessin.collection.checks import ink, run_checks
+from dessin.collection.checks.base import CHECKS, Check, Context, register
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.errors import DessinError
 

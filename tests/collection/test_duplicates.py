@@ -12,7 +12,7 @@ from dessin.collection.duplicates import Pair, find_duplicates
 from dessin.collection.grouping import group_images
 from dessin.collection.hashing import SYMMETRIES
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 
 Edit = Callable[[np.ndarray], np.ndarray]

@@ -35,7 +35,7 @@ from hypothesis import strategies as st
 from dessin.collection.fetch.sources import quickdraw_classes
 from dessin.collection.fetch.strokes import LONGEST_LINE, draw, read_pool
 from dessin.collection.fetch.verb import fetch
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import decode
 

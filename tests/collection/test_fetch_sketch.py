@@ -26,7 +26,7 @@ from fetch_kit import (
 from dessin.collection.fetch.archive import LARGEST_IMAGE
 from dessin.collection.fetch.sources import SOURCES, known_source
 from dessin.collection.names import class_names, imagenet_wnids
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import sha256_bytes
 

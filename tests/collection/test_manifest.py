@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dessin.collection.manifest import build_manifest, read_manifest, write_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 
 

@@ -10,7 +10,7 @@ from scribbles import encode, scribble, write_drawings
 from dessin.collection import scan as scan_module
 from dessin.collection.manifest import build_manifest
 from dessin.collection.measure import measure
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.errors import DessinError
 from dessin.parallel.mapper import ThreadMapper

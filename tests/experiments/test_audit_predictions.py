@@ -13,9 +13,10 @@ import pytest
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.curation import Change, Curation, write_curation
-from dessin.collection.split import Assignment, Split, read_split, write_split
+from dessin.collection.split.files import read_split, write_split
+from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
-from dessin.evaluation.labels import judge_labels
+from dessin.evaluation.labels.judgement import judge_labels
 from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions
 from dessin.experiments.audit import LABELS_FILE, audit, review_labels
 from dessin.experiments.label_answers import LabelAnswers, read_label_answers

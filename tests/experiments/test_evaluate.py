@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.ensembles.committee import read_committee
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions

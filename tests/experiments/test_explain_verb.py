@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.committee import Committee, LoadedCommittee
 from dessin.ensembles.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode

@@ -13,7 +13,7 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 import dessin.experiments.folds as folds_module
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.ensembles.committee import load_committee
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError

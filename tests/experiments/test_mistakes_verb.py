@@ -14,8 +14,8 @@ from PIL import Image
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
-from dessin.collection.split import read_split
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions, write_predictions
 from dessin.experiments.committees.ensemble import ensemble

@@ -10,7 +10,7 @@ from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import Estimate
 from dessin.experiments import scout as module
-from dessin.experiments.report import ScoutRow
+from dessin.experiments.report_run import ScoutRow
 from dessin.experiments.scout import COLUMNS, ScoutResult, scout
 from dessin.files import read_csv
 from dessin.progress import quiet

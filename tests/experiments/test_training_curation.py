@@ -12,7 +12,7 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.curation import Change, Curation
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments import stages

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
-from dessin.collection.split import Assignment, Split, make_split
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.plan import make_split
+from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
 from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import read_predictions

@@ -14,7 +14,7 @@ from dessin.experiments.wrapup.forest import draw_forest
 from dessin.experiments.wrapup.gaps import gaps, never_varied
 from dessin.experiments.wrapup.outcome import all_findings, best_supported, outcome
 from dessin.experiments.wrapup.sources import Sources, StudySource
-from dessin.experiments.wrapup.words import at_least, listed, p_value, points, signed, spent
+from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
 
 
 @pytest.mark.parametrize(

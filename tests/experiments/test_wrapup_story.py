@@ -22,8 +22,8 @@ from dessin.experiments.report import report
 from dessin.experiments.study.analyse import analyse
 from dessin.experiments.study.definition import read_study
 from dessin.experiments.study.folder import read_results, read_study_record
-from dessin.experiments.wrapup.words import points, share
 from dessin.files import read_json, write_json
+from dessin.page.numbers import points, share
 
 
 class Page(HTMLParser):

@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
-from dessin.collection.split import make_split, write_split
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.files import write_split
+from dessin.collection.split.plan import make_split
 from dessin.recipe import Recipe, make_recipe
 
 CLASSES = ("bars", "dots", "<script>alert(1)")

@@ -22,7 +22,8 @@ from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import background
 from dessin.images.spec import ImageSpec
-from dessin.images.store import PixelStore, StoredImage, StoreKey, open_store
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_key import StoredImage, StoreKey
 from dessin.progress import quiet
 
 SPEC = ImageSpec(size=32)

@@ -11,11 +11,13 @@ import torch
 
 from dessin.images.spec import Colour
 from dessin.models.backbones import create_body, describe_backbone
-from dessin.models.bundle import BundleCard, BundleImage, load_bundle, save_bundle
+from dessin.models.bundle import load_bundle, save_bundle
+from dessin.models.card import BundleCard, BundleImage
 from dessin.models.classifier import build_classifier
-from dessin.models.freezing import apply_finetune, layer_groups, stages_of
+from dessin.models.freezing import apply_finetune, layer_groups
 from dessin.models.lora import lora_targets
 from dessin.models.losses import make_loss, mean_loss
+from dessin.models.stages import stages_of
 from dessin.models.weights import Weights
 
 pytestmark = pytest.mark.matrix

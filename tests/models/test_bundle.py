@@ -10,8 +10,8 @@ import torch
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import describe_backbone
-from dessin.models.bundle import BundleCard, BundleImage, load_bundle, save_bundle
-from dessin.models.card import HeadKind
+from dessin.models.bundle import load_bundle, save_bundle
+from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights, resolve_weights
 

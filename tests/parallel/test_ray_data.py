@@ -15,10 +15,11 @@ from PIL import Image, ImageDraw
 
 import dessin
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec
-from dessin.images.store import StoredImage, open_store
+from dessin.images.store import open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel import ray_nodes

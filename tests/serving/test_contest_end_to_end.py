@@ -11,9 +11,9 @@ from tiny_bundle import make_bundle
 
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
-from dessin.collection.split import plan_split
+from dessin.collection.split.plan import plan_split
 from dessin.demo.contest import make_contest
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv

@@ -12,7 +12,8 @@ from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
-from dessin.models.bundle import BundleCard, BundleImage, save_bundle
+from dessin.models.bundle import save_bundle
+from dessin.models.card import BundleCard, BundleImage
 from dessin.models.classifier import empty_classifier
 
 BACKBONE = "test_efficientnet"

@@ -15,7 +15,7 @@ from dessin.progress import warn
 from dessin.training import guard
 from dessin.training.batches import StepSize, batch_bounds, epoch_steps
 from dessin.training.data import PixelSource, TrainingData
-from dessin.training.loop import decide_batch_norm
+from dessin.training.engine import decide_batch_norm
 
 
 class StoppedError(Exception):

@@ -10,7 +10,8 @@ from tiny_training import TinyNet, make_data, make_settings
 from torch import Tensor
 
 from dessin.training.curve import CurveRow
-from dessin.training.loop import Outcome, fit
+from dessin.training.loop import fit
+from dessin.training.outcome import Outcome
 
 
 class StoppedError(Exception):

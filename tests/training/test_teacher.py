@@ -22,9 +22,9 @@ from dessin.training.teacher import (
     read_soft_labels,
     read_teacher,
     teacher_targets,
-    tempered,
     write_soft_labels,
 )
+from dessin.training.tempering import tempered
 
 NAMES = ("a", "b", "c")
 MIXED = ["hflip", "rotate(15)", "mixup_or_cutmix(0.4, 1.0)"]

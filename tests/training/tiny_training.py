@@ -18,7 +18,8 @@ from dessin.images.store import PixelStore
 from dessin.progress import quiet
 from dessin.recipe import Recipe, make_recipe
 from dessin.training.data import TrainingData
-from dessin.training.loop import Outcome, fit
+from dessin.training.loop import fit
+from dessin.training.outcome import Outcome
 
 SIZE = 16
 CLASSES = 3

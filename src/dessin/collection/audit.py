@@ -6,14 +6,16 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.audit_report import render_report
-from dessin.collection.checks import CHECKS, Context, run_checks
+from dessin.collection.audit_report.page import render_report
+from dessin.collection.checks import run_checks
+from dessin.collection.checks.base import CHECKS, Context
 from dessin.collection.curation_rules import DEFAULT_KINDS
 from dessin.collection.duplicates import Pair, find_duplicates
 from dessin.collection.issues import Issue, write_issues
 from dessin.collection.label_review import SUSPECT, LabelReview
 from dessin.collection.manifest import Manifest, build_manifest, write_manifest
-from dessin.collection.readers import describe_collection, read_collection
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import Scan, scan_images
 from dessin.collection.summary import Summary, summarise
 from dessin.files import claim_folder, write_json, write_text

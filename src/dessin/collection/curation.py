@@ -12,8 +12,8 @@ from typing import Literal, cast, get_args
 from dessin.collection.curation_rules import DEFAULT_KINDS, dropped, kept_first
 from dessin.collection.issues import Issue, read_issues
 from dessin.collection.manifest import Manifest, build_manifest
-from dessin.collection.readers import describe_collection, read_collection
-from dessin.collection.readers.collection import listing
+from dessin.collection.readers.collection import describe_collection, listing
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, unknown
 from dessin.files import digest_of, read_csv, write_csv

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers import Collection, Item
+from dessin.collection.readers.collection import Collection, Item
 from dessin.errors import DessinError
 from dessin.files import digest_of, read_csv, sha256_bytes, sha256_file, write_csv
 from dessin.images.decode import Unreadable, read_header, read_image_bytes

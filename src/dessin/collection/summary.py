@@ -12,7 +12,7 @@ from dessin.collection.families import find_families
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.label_review import LabelNumbers
 from dessin.collection.manifest import Manifest
-from dessin.collection.readers import Collection
+from dessin.collection.readers.collection import Collection
 from dessin.collection.scan import Scan
 from dessin.schema import Section
 

@@ -14,8 +14,8 @@ from dessin.ensembles.tree import Node, leaves
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json
 from dessin.images.paths import image_path
-from dessin.models.bundle import Bundle, load_bundle, read_card
-from dessin.models.card import CARD_FILE, Digest, Rejection
+from dessin.models.bundle import Bundle, load_bundle
+from dessin.models.card import CARD_FILE, Digest, Rejection, read_card
 from dessin.schema import Section, changed, versioned
 from dessin.training.views import PLAIN, check_views
 

@@ -12,7 +12,7 @@ from dessin.experiments.record import Attempt, read_record, write_record
 from dessin.progress import say, warn
 from dessin.training.curve import write_curve
 from dessin.training.guard import Collapsed
-from dessin.training.loop import Outcome
+from dessin.training.outcome import Outcome
 
 CHECKPOINT = "checkpoint"
 ATTEMPTS = "attempts"

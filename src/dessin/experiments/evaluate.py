@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.evaluation.calibration import log_probabilities
 from dessin.evaluation.contrasts import two_models
 from dessin.evaluation.intervals import bootstrap_mean

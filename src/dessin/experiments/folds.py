@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from dessin.collection.split import Split, read_split, write_split
+from dessin.collection.split.files import read_split, write_split
+from dessin.collection.split.table import Split
 from dessin.ensembles.committee import Committee, write_committee
 from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from dessin.collection.curation import read_curation
 from dessin.collection.manifest import Manifest, build_manifest
-from dessin.collection.readers import describe_collection, read_collection
-from dessin.collection.split import Assignment, Split, check_split, read_split
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.files import check_split, read_split
+from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec, Interpolation
-from dessin.images.store import PixelStore, StoredImage, open_store
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.card import BundleImage
 from dessin.progress import say_once
 

@@ -21,12 +21,14 @@ from dessin.augment.preview import (
     single_ops,
 )
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import describe_collection, read_collection
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.plan import rows_of
 from dessin.files import write_bytes
-from dessin.images.store import PixelStore, StoredImage, open_store
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_key import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.progress import say
 from dessin.recipe import Recipe, read_recipe

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from dessin.collection.readers import Collection, read_collection
+from dessin.collection.readers.collection import Collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.html.pictures import ACCENT, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
+from dessin.page.pictures import ACCENT, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.training.curve import CurveRow
 
 _SIDE = 112

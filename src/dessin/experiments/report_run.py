@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from dessin.collection.curation import read_curation
-from dessin.collection.split import Split, read_split
+from dessin.collection.split.files import read_split
+from dessin.collection.split.table import Split
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import Estimate
 from dessin.evaluation.metrics import measure
@@ -33,8 +34,8 @@ from dessin.experiments.report_view import (
 )
 from dessin.experiments.stages import RANGE_FILE
 from dessin.files import read_csv
-from dessin.html.render import render_page
 from dessin.models.card import read_card
+from dessin.page.render import render_page
 from dessin.training.curve import CurveRow
 
 _WORST_CLASSES = 24

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Split
+from dessin.collection.split.table import Split
 from dessin.evaluation.classes import ClassResult, Confusion
 from dessin.evaluation.intervals import Estimate
 from dessin.evaluation.metrics import Metrics

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dessin.collection.split import write_split
+from dessin.collection.split.files import write_split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.experiments.hold import hold

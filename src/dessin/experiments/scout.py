@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import bootstrap_mean
 from dessin.experiments.inputs import Inputs, class_numbers, read_inputs
-from dessin.experiments.report import ScoutRow
+from dessin.experiments.report_run import ScoutRow
 from dessin.files import claim_folder, write_csv
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone

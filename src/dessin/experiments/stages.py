@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from dessin.augment.preview import check_pipeline
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.decisions import Decision
 from dessin.evaluation.inference import predict_rows
 from dessin.evaluation.metrics import Metrics, measure
@@ -29,7 +29,8 @@ from dessin.experiments.record import RunRecord, now, read_record, write_record
 from dessin.files import write_bytes, write_csv
 from dessin.images.store import PixelStore
 from dessin.models.backbones import BackboneInfo
-from dessin.models.bundle import BundleCard, BundleImage, load_bundle, save_bundle
+from dessin.models.bundle import load_bundle, save_bundle
+from dessin.models.card import BundleCard, BundleImage
 from dessin.models.classifier import Classifier
 from dessin.models.freezing import Freezing
 from dessin.models.imagenet_rows import imagenet_rows
@@ -40,7 +41,8 @@ from dessin.training.curve import CurveRow
 from dessin.training.data import Rows, TrainingData
 from dessin.training.features import extract_features
 from dessin.training.guard import Collapsed
-from dessin.training.loop import Outcome, fit
+from dessin.training.loop import fit
+from dessin.training.outcome import Outcome
 from dessin.training.probe_cache import shared_probe
 from dessin.training.range_test import find_lr
 from dessin.training.teacher import Teacher, teacher_targets

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from dessin.collection.readers import Collection, read_collection
-from dessin.collection.readers.collection import listing
+from dessin.collection.readers.collection import Collection, listing
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.progress import say, warn

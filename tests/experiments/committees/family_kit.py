@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import read_collection
-from dessin.collection.split import Split, make_split, write_split
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.files import write_split
+from dessin.collection.split.plan import make_split
+from dessin.collection.split.table import Split
 from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (

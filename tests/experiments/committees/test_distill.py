@@ -15,7 +15,7 @@ import pytest
 import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.ensembles.committee import Committee, load_committee, save_committee
 from dessin.ensembles.inference import answer_rows
 from dessin.ensembles.tree import Ballot, ModelNode, VoteNode

@@ -22,7 +22,7 @@ from family_kit import (
     write_families_by_hand,
 )
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.ensembles.committee import Committee, load_committee, read_committee, write_committee
 from dessin.ensembles.inference import answer_rows
 from dessin.ensembles.tree import Ballot, ModelNode, RoutedNode, VoteNode

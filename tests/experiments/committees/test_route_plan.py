@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from family_kit import CLASSES, FAMILIES, hand_run, hand_split, kit_recipe
 
-from dessin.collection.split import read_split, write_split
+from dessin.collection.split.files import read_split, write_split
 from dessin.ensembles.families import make_families
 from dessin.ensembles.potential import potential
 from dessin.errors import DessinError

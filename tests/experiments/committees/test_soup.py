@@ -15,7 +15,8 @@ import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 from safetensors.torch import load_file
 
-from dessin.collection.split import make_split, read_split, write_split
+from dessin.collection.split.files import read_split, write_split
+from dessin.collection.split.plan import make_split
 from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError

@@ -12,8 +12,8 @@ from rich.cells import cell_len
 from dessin.errors import DessinError
 from dessin.experiments.record import read_record, write_record
 from dessin.experiments.workspace.filters import Condition, number_of
-from dessin.experiments.workspace.layout import aligned, printable, set_aside
 from dessin.experiments.workspace.table import runs
+from dessin.page.tables import aligned, printable, set_aside
 
 
 @pytest.fixture(scope="module")

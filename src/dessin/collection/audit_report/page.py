@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from dessin.collection.audit_report.pictures import contact_sheets, thumbnail_uri
 from dessin.collection.audit_report.plots import draw_plots
-from dessin.collection.checks import CHECKS, Context
+from dessin.collection.checks.base import CHECKS, Context
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.label_review import SUSPECT, LabelReview, SuspectLabel
 from dessin.collection.summary import Summary
-from dessin.html.render import render_page
+from dessin.page.render import render_page
 
 _PAIRS_SHOWN = 60
 _SUSPECTS_SHOWN = 60

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.checks import Context
+from dessin.collection.checks.base import Context
 from dessin.collection.scan import Scan
-from dessin.html.pictures import data_uri, image_data_uri
+from dessin.page.pictures import data_uri, image_data_uri
 
 _CELL = 80
 _COLUMNS = 8

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dessin.collection.measure import Measurement
 from dessin.collection.summary import Summary
-from dessin.html.pictures import ACCENT, MUTED, figure_data_uri, new_figure
+from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, new_figure
 
 _CHANNELS = (("red", "#c8453b"), ("green", "#3a8f5c"), ("blue", ACCENT))
 _NAMED_CLASSES = 24

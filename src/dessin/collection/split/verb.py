@@ -8,8 +8,8 @@ from dessin.collection.curation import describe_curation, read_curation
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.grouping import group_images
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers import describe_collection, read_collection
-from dessin.collection.readers.collection import listing
+from dessin.collection.readers.collection import describe_collection, listing
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import read_split, write_split
 from dessin.collection.split.plan import plan_split, unreadable_images

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.ensembles.tree import leaves
 from dessin.evaluation.contrasts import Outcomes, contrast
 from dessin.evaluation.metrics import measure

@@ -9,8 +9,8 @@ from dessin.experiments.committees.distill_outcome import COMMITTEE, STUDENT, WH
 from dessin.experiments.committees.distill_parts import TrainedRun
 from dessin.experiments.record import read_record
 from dessin.experiments.wrapup.forest import draw_forest
-from dessin.experiments.wrapup.words import plain, points, share, spent
-from dessin.html.render import render_page
+from dessin.page.numbers import plain, points, share, spent
+from dessin.page.render import render_page
 
 
 def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str:

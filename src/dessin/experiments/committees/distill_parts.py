@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.split import write_split
+from dessin.collection.split.files import write_split
 from dessin.errors import DessinError
 from dessin.experiments.committees.distill_labels import labels_folder
 from dessin.experiments.committees.distill_outcome import LabelsRow

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dessin.experiments.committees.distill_outcome import COMMITTEE, WHOLE, DistillResults
 from dessin.experiments.committees.distill_speed import BATCH
 from dessin.experiments.committees.outcome import KIND
-from dessin.experiments.wrapup.words import counted, listed
+from dessin.page.numbers import counted, listed
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow
 from dessin.experiments.committees.pictures import heat_maps, scatter
-from dessin.experiments.wrapup.words import counted, listed, plain, points, share
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, listed, plain, points, share
+from dessin.page.render import render_page
 
 HARD = ", hard vote"
 _MEANING = {

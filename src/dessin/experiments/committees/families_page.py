@@ -14,9 +14,9 @@ from dessin.ensembles.families import FamilyMap
 from dessin.ensembles.family_proposals import Proposal
 from dessin.ensembles.potential import Potential
 from dessin.evaluation.intervals import Estimate
-from dessin.experiments.wrapup.words import signed
-from dessin.html.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
-from dessin.html.render import render_page
+from dessin.page.numbers import signed
+from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
+from dessin.page.render import render_page
 
 
 @dataclass(frozen=True, eq=False)

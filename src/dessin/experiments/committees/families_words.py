@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dessin.ensembles.potential import Potential, worth_an_expert
 from dessin.evaluation.verdicts import points
-from dessin.experiments.wrapup.words import counted, listed
+from dessin.page.numbers import counted, listed
 
 _SHOWN = 6
 # A family with more of the classes than this is a task nearly as hard as the whole.

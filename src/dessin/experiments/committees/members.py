@@ -11,15 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment, Split
+from dessin.collection.split.table import Assignment, Split
 from dessin.ensembles.committee import COMMITTEE_FILE, read_committee
 from dessin.errors import DessinError
 from dessin.experiments.folds import MADE_BY, is_fold_folder
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.experiments.workspace.joined import at_present, finished_record, own_predictions, own_split
-from dessin.experiments.wrapup.words import listed
 from dessin.files import digest_of, sha256_file
+from dessin.page.numbers import listed
 
 Kind = Literal["run", "folds", "fold group"]
 _NAMED = 3

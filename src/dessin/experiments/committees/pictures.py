@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.experiments.committees.outcome import EnsembleResults, PairRow
-from dessin.html.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
+from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 
 # Above so many members a cell is too small for a figure, and a drawn picture takes the table's place.
 MOST_CELLS = 12

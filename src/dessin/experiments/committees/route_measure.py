@@ -23,7 +23,7 @@ from dessin.experiments.committees.route_scaling import GENERALIST
 from dessin.experiments.record import DecisionRecord
 from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.records import Comparison
-from dessin.experiments.wrapup.words import counted, listed
+from dessin.page.numbers import counted, listed
 
 ROUTER_ALONE = "router alone"
 BOTH = "router and experts"

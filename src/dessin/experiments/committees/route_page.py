@@ -10,8 +10,8 @@ from dessin.experiments.committees.route_outcome import RouteResults
 from dessin.experiments.committees.route_parts import TrainedPart
 from dessin.experiments.record import read_record
 from dessin.experiments.wrapup.forest import draw_forest
-from dessin.experiments.wrapup.words import listed, plain, points, share, spent
-from dessin.html.render import render_page
+from dessin.page.numbers import listed, plain, points, share, spent
+from dessin.page.render import render_page
 
 _CLASSES_NAMED = 8
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.split import write_split
+from dessin.collection.split.files import write_split
 from dessin.experiments.committees.members import MemberRun
 from dessin.experiments.committees.part_runs import train_part
 from dessin.experiments.committees.route_plan import Part, PartRecipes

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
 from dessin.experiments.study.records import Comparison
-from dessin.experiments.workspace.layout import aligned, printable
-from dessin.experiments.wrapup.words import counted, p_value, points, share, size
+from dessin.page.numbers import counted, p_value, points, share, size
+from dessin.page.tables import aligned, printable
 
 _RULE_WORDS = {
     BASE_RULE: "the best single member",

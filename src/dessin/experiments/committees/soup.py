@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 import torch
 
-from dessin.collection.split import write_split
+from dessin.collection.split.files import write_split
 from dessin.errors import DessinError, unknown
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.committees.soup_choice import STEPS
@@ -42,11 +42,11 @@ from dessin.experiments.committees.soup_words import cautions, soup_lines, summa
 from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.workspace.joined import Measured
-from dessin.experiments.workspace.layout import terminal_width
-from dessin.experiments.wrapup.words import counted
 from dessin.files import claim_folder, write_text
-from dessin.models.bundle import BundleCard, save_bundle
-from dessin.models.card import read_card
+from dessin.models.bundle import save_bundle
+from dessin.models.card import BundleCard, read_card
+from dessin.page.numbers import counted
+from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
 from dessin.training.device import choose_device
 from dessin.training.seeding import reproducible

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import told_apart
 from dessin.experiments.committees.soup_weights import Floats, State
@@ -17,7 +17,8 @@ from dessin.experiments.folds import is_fold_folder
 from dessin.experiments.inputs import class_numbers
 from dessin.experiments.record import RunRecord
 from dessin.experiments.workspace.joined import Measured, join_runs
-from dessin.models.bundle import Bundle, BundleCard, load_bundle
+from dessin.models.bundle import Bundle, load_bundle
+from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
 
 

@@ -16,10 +16,10 @@ from dessin.experiments.committees.soup_outcome import (
     SoupRow,
 )
 from dessin.experiments.committees.soup_words import step_of, way_in_words
-from dessin.experiments.wrapup.words import counted, plain, points, share
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, plain, points, share
+from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.render import render_page
 
 _MEANING = {
     BEST: "the most accurate run, alone",

@@ -17,8 +17,8 @@ from dessin.experiments.committees.soup_outcome import (
     SoupRow,
 )
 from dessin.experiments.study.records import Comparison
-from dessin.experiments.workspace.layout import aligned, printable
-from dessin.experiments.wrapup.words import counted, listed, p_value, plain, points, share, size
+from dessin.page.numbers import counted, listed, p_value, plain, points, share, size
+from dessin.page.tables import aligned, printable
 
 _WORDS = {
     BEST: "the best single run",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dessin.experiments.confidence.outcome import ConfidenceOutcome, UnknownResults
 from dessin.experiments.confidence.pictures import coverage_chart, reliability_chart
 from dessin.experiments.confidence.words import MEANINGS, SCORES, between, in_ten, signed_points
-from dessin.experiments.wrapup.words import counted, plain, share
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.pictures import SECOND
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, plain, share
+from dessin.page.pictures import SECOND
+from dessin.page.render import render_page
 
 
 def confidence_page(outcome: ConfidenceOutcome) -> str:

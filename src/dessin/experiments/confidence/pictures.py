@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.experiments.confidence.outcome import Bin, Selection
-from dessin.html.pictures import ACCENT, GRID, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.pictures import ACCENT, GRID, MUTED, SECOND, figure_data_uri, new_figure
 
 _LIMITS = (-2, 102)
 

@@ -20,7 +20,8 @@ from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.images.spec import ImageSpec, Interpolation
-from dessin.images.store import PixelStore, StoredImage, open_store
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_key import StoredImage
 from dessin.progress import track, warn
 
 _FEWEST = 2

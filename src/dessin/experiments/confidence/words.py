@@ -9,7 +9,7 @@ from dessin.experiments.confidence.outcome import (
     Selection,
 )
 from dessin.experiments.record import Result
-from dessin.experiments.wrapup.words import counted, listed
+from dessin.page.numbers import counted, listed
 
 SCORES = {
     "energy": "energy",

@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.hold import hold

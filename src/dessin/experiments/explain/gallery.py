@@ -12,8 +12,8 @@ import numpy as np
 
 from dessin.errors import DessinError
 from dessin.experiments.explain.outcome import MapRow
-from dessin.html.pictures import image_data_uri
 from dessin.images.paths import image_path
+from dessin.page.pictures import image_data_uri
 
 SHOWN = 60
 _QUALITY = 82

@@ -10,10 +10,10 @@ from dessin.experiments.explain.gallery import shelves
 from dessin.experiments.explain.outcome import Faithfulness, MapRow, Measure, MethodRow
 from dessin.experiments.explain.words import MEANING, METHOD_NAMES, SMALLEST, difference, judged_short, tick
 from dessin.experiments.record import Result
-from dessin.experiments.wrapup.words import counted, listed, plain
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, listed, plain
+from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.render import render_page
 
 _TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
 _LINES = {"maps": (ACCENT, "-"), "ink": (SECOND, "--"), "random": (MUTED, ":")}

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.evaluation.intervals import group_index
 from dessin.evaluation.metrics import rank_of
 from dessin.evaluation.predictions import Predictions, read_predictions

@@ -19,9 +19,9 @@ from dessin.experiments.mistakes.measures import PROPERTIES, Floats
 from dessin.experiments.mistakes.outcome import Atlas, ClassRow, PropertyRow
 from dessin.experiments.mistakes.thumbnails import Thumbnails
 from dessin.experiments.subject import Subject
-from dessin.experiments.wrapup.words import counted, listed, p_value, share
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, listed, p_value, share
+from dessin.page.render import render_page
 
 DOTS = 20
 TABLE_PAIRS = 200

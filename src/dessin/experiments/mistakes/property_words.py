@@ -9,7 +9,7 @@ from dessin.experiments.mistakes.measures import PROPERTIES, Property
 from dessin.experiments.mistakes.outcome import PartRow, PropertyRow
 from dessin.experiments.record import Result
 from dessin.experiments.study.comparison import recorded
-from dessin.experiments.wrapup.words import p_value, points, share
+from dessin.page.numbers import p_value, points, share
 
 
 def property_rows(found: Sequence[Association]) -> tuple[PropertyRow, ...]:

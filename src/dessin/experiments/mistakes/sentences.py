@@ -10,7 +10,7 @@ from dessin.evaluation.verdicts import ALPHA
 from dessin.experiments.mistakes.measures import PROPERTIES
 from dessin.experiments.mistakes.outcome import ClassRow, ClusterRow, PropertyRow, Structure
 from dessin.experiments.record import Result
-from dessin.experiments.wrapup.words import counted, listed, p_value, points, share
+from dessin.page.numbers import counted, listed, p_value, points, share
 
 _FEW_GROUPS = 3
 # Adjusted Rand indices, by convention.

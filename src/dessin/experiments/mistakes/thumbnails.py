@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from dessin.collection.manifest import Manifest
-from dessin.html.pictures import image_data_uri
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.page.pictures import image_data_uri
 
 SIDE = 208
 _QUALITY = 72

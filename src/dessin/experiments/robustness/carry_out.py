@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.split import Assignment
+from dessin.collection.split.table import Assignment
 from dessin.ensembles.tree import leaves
 from dessin.evaluation.intervals import group_index
 from dessin.evaluation.predictions import HOLDOUT, Predictions

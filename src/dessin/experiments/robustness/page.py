@@ -11,10 +11,10 @@ from dessin.experiments.record import Result
 from dessin.experiments.robustness.contact_sheet import Tiles
 from dessin.experiments.robustness.outcome import CorruptionResult, RobustnessOutcome
 from dessin.experiments.robustness.words import is_costly, sentences
-from dessin.experiments.wrapup.words import counted, points, share, spent
-from dessin.html.dots import Dot, DotPlot, dot_plot
-from dessin.html.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
-from dessin.html.render import render_page
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, points, share, spent
+from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
+from dessin.page.render import render_page
 
 
 @dataclass(frozen=True)

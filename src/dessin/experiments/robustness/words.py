@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dessin.experiments.record import Result
 from dessin.experiments.robustness.outcome import RobustnessOutcome
-from dessin.experiments.wrapup.words import counted, listed, points, share, size
+from dessin.page.numbers import counted, listed, points, share, size
 
 MATTERS = 0.02
 

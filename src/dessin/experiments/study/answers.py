@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.evaluation.contrasts import Outcomes
 from dessin.evaluation.predictions import read_predictions

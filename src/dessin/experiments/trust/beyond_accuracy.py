@@ -6,7 +6,7 @@ from dessin.experiments.confidence.outcome import ConfidenceOutcome
 from dessin.experiments.robustness.outcome import RobustnessOutcome
 from dessin.experiments.trust.card import Fact
 from dessin.experiments.trust.sources import TrustSources
-from dessin.experiments.wrapup.words import counted, share, signed
+from dessin.page.numbers import counted, share, signed
 
 # A calibration error below this is not seen in use: answers of 80% are right 75 to 85 times in 100.
 _CALIBRATED = 0.05

@@ -7,7 +7,7 @@ from dessin.experiments.record import Result
 from dessin.experiments.trust.card import Fact
 from dessin.experiments.trust.leaks import LeakCheck
 from dessin.experiments.trust.sources import TrustSources
-from dessin.experiments.wrapup.words import counted, listed, share
+from dessin.page.numbers import counted, listed, share
 
 _NAMED = 4
 

@@ -20,7 +20,7 @@ from dessin.experiments.trust.facts import (
 from dessin.experiments.trust.leaks import LeakCheck, check_leaks
 from dessin.experiments.trust.sources import TrustSources
 from dessin.experiments.trust.untested import untested
-from dessin.experiments.wrapup.words import counted
+from dessin.page.numbers import counted
 
 
 def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:

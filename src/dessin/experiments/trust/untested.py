@@ -8,7 +8,7 @@ from dessin.experiments.confidence.outcome import ConfidenceOutcome
 from dessin.experiments.robustness.outcome import RobustnessOutcome
 from dessin.experiments.trust.leaks import LeakCheck
 from dessin.experiments.trust.sources import TrustSources
-from dessin.experiments.wrapup.words import counted, listed
+from dessin.page.numbers import counted, listed
 
 _FEW = 5
 

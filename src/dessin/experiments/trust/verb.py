@@ -9,7 +9,7 @@ from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.trust.make import trust_cards
 from dessin.experiments.trust.sources import read_sources
 from dessin.files import write_json, write_text
-from dessin.html.render import render_page
+from dessin.page.render import render_page
 from dessin.progress import say
 
 

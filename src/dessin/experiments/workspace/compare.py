@@ -19,7 +19,6 @@ from dessin.experiments.trust.sources import read_sources
 from dessin.experiments.workspace.compare_page import comparison_page
 from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
 from dessin.experiments.workspace.joined import Joined, Measured, join_runs
-from dessin.experiments.workspace.layout import terminal_width
 from dessin.experiments.workspace.outcome import (
     ComparedRun,
     RunComparison,
@@ -29,6 +28,7 @@ from dessin.experiments.workspace.outcome import (
 )
 from dessin.experiments.workspace.robust_pairs import robust_pairs
 from dessin.files import claim_folder, write_text
+from dessin.page.tables import terminal_width
 from dessin.progress import say
 
 _KEYS_NAMED = 6

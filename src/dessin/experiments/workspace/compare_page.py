@@ -10,9 +10,9 @@ from dessin.experiments.workspace.class_changes import class_changes
 from dessin.experiments.workspace.joined import Joined
 from dessin.experiments.workspace.outcome import RunComparison
 from dessin.experiments.wrapup.forest import draw_forest
-from dessin.experiments.wrapup.words import points, share
-from dessin.html.render import render_page
 from dessin.models.card import CARD_FILE, read_card
+from dessin.page.numbers import points, share
+from dessin.page.render import render_page
 
 
 def comparison_page(result: RunComparison, joined: Joined) -> str:

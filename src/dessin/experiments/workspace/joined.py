@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from dessin.collection.split import Split, read_split
+from dessin.collection.split.files import read_split
+from dessin.collection.split.table import Split
 from dessin.errors import DessinError
 from dessin.evaluation.intervals import group_index
 from dessin.evaluation.predictions import Predictions, read_predictions

@@ -12,8 +12,8 @@ from dessin.experiments.study.records import Comparison
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.workspace.differences import Difference
 from dessin.experiments.workspace.flat import Value, machine_text
-from dessin.experiments.workspace.layout import aligned, printable
 from dessin.files import write_csv, write_json
+from dessin.page.tables import aligned, printable
 from dessin.schema import Section
 
 FORMAT = 1

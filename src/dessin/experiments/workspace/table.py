@@ -11,8 +11,8 @@ from dessin.experiments.workspace.columns import Column, make_columns
 from dessin.experiments.workspace.filters import is_number, parse_conditions, resolve_key
 from dessin.experiments.workspace.flat import Flat, Value, machine_text, text_of
 from dessin.experiments.workspace.index import Entry, Workspace, read_workspace
-from dessin.experiments.workspace.layout import aligned, printable, set_aside, terminal_width
 from dessin.files import write_csv
+from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
 
 _DAMAGED = "damaged"

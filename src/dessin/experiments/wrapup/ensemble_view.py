@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dessin.experiments.committees.distill_outcome import DistillResults
 from dessin.experiments.committees.outcome import EnsembleResults
 from dessin.experiments.wrapup.sources import CommitteeSource
-from dessin.experiments.wrapup.words import counted, share, signed
-from dessin.html.dots import Dot, DotPlot, dot_plot
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, share, signed
 
 
 @dataclass(frozen=True)

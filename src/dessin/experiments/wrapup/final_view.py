@@ -13,8 +13,8 @@ from dessin.experiments.report_run import RunDetail, run_detail
 from dessin.experiments.report_view import SetView, moment, set_views
 from dessin.experiments.wrapup.changes import differing_keys, recipe_values
 from dessin.experiments.wrapup.sources import RunSource, Sources
-from dessin.experiments.wrapup.words import share, spent
 from dessin.models.card import read_card
+from dessin.page.numbers import share, spent
 from dessin.progress import warn
 
 _FILES = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dessin.experiments.study.records import Comparison
-from dessin.experiments.wrapup.words import points, signed
-from dessin.html.dots import Dot, DotPlot, dot_plot
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import points, signed
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dessin.experiments.robustness.outcome import read_robustness
 from dessin.experiments.wrapup.changes import QUESTIONS, answers
 from dessin.experiments.wrapup.final_view import FinalView
 from dessin.experiments.wrapup.sources import Sources
-from dessin.experiments.wrapup.words import listed, share, size
+from dessin.page.numbers import listed, share, size
 
 _MOST_NAMED = 12
 

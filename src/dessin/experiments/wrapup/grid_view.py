@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dessin.experiments.record import Result
 from dessin.experiments.wrapup.sources import StudySource
-from dessin.experiments.wrapup.words import share
+from dessin.page.numbers import share
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dessin.experiments.record import Result
 from dessin.experiments.study.records import Comparison, LevelResult, Verdict
 from dessin.experiments.wrapup.changes import Change, base_level, changes, varied
 from dessin.experiments.wrapup.sources import StudySource
-from dessin.experiments.wrapup.words import at_least, counted, p_value, plain, points, share, signed
+from dessin.page.numbers import at_least, counted, p_value, plain, points, share, signed
 
 
 @dataclass(frozen=True)

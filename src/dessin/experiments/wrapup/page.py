@@ -17,8 +17,8 @@ from dessin.experiments.wrapup.gaps import gaps, never_varied
 from dessin.experiments.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
 from dessin.experiments.wrapup.sources import Sources, read_sources
 from dessin.experiments.wrapup.study_view import study_view
-from dessin.experiments.wrapup.words import counted, listed, p_value, points, spent
-from dessin.html.render import render_page
+from dessin.page.numbers import counted, listed, p_value, points, spent
+from dessin.page.render import render_page
 
 _VERDICTS = {
     "better": "{} better",

@@ -14,7 +14,7 @@ from dessin.experiments.wrapup.grid_view import GridView, grid_view
 from dessin.experiments.wrapup.level_rows import Evidence, LevelRow, evidence, in_images, level_rows
 from dessin.experiments.wrapup.outcome import Outcome, outcome
 from dessin.experiments.wrapup.sources import StudyJob, StudySource
-from dessin.experiments.wrapup.words import at_least, counted, listed, share, size, spent
+from dessin.page.numbers import at_least, counted, listed, share, size, spent
 
 
 @dataclass(frozen=True)

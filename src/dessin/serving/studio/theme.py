@@ -81,7 +81,7 @@ label:has(input:focus-visible) { outline: 3px solid #3157c4; outline-offset: 3px
 
 def css() -> str:
     """The studio's style element; the forest pictures look as on dessin's pages, by the same rules."""
-    lines = files("dessin.html").joinpath("style.css").read_text(encoding="utf-8").splitlines()
+    lines = files("dessin.page").joinpath("style.css").read_text(encoding="utf-8").splitlines()
     dots = [line for line in lines if line.startswith(".dots")]
     narrow = [line for line in lines if line.startswith("  .dots")]
     return "\n".join(["<style>", _CSS, *dots, "@media (max-width: 760px) {", *narrow, "}", "</style>"])

@@ -6,8 +6,8 @@ from html import escape
 
 import streamlit as st
 
-from dessin.html.pictures import image_data_uri
 from dessin.images.decode import Pixels
+from dessin.page.pictures import image_data_uri
 from dessin.serving.answer import Candidate
 from dessin.serving.studio.plain import Figure, show_figures, show_text
 from dessin.serving.studio.texts import Texts

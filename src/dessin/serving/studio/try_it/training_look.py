@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dessin.collection.manifest import Manifest, build_manifest
-from dessin.collection.readers import read_collection
+from dessin.collection.readers.detect import read_collection
 from dessin.ensembles.committee import Committee
 from dessin.errors import DessinError
 from dessin.experiments.record import FILE, read_record

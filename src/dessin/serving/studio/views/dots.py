@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dessin.html.dots import DotPlot
-from dessin.html.render import render_page
+from dessin.page.dots import DotPlot
+from dessin.page.render import render_page
 
 
 def show_dots(plot: DotPlot) -> None:

@@ -13,7 +13,8 @@ import streamlit as st
 from dessin.collection.curation import read_curation
 from dessin.collection.issues import Issue, read_issues
 from dessin.collection.manifest import read_manifest
-from dessin.collection.readers import Collection, read_collection
+from dessin.collection.readers.collection import Collection
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.serving.studio.workspace import Workspace
 

@@ -8,9 +8,9 @@ from threading import Lock
 import streamlit as st
 
 from dessin.experiments.mistakes.outcome import Atlas, Mistake
-from dessin.html.pictures import image_data_uri
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.page.pictures import image_data_uri
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime
 from dessin.serving.studio.plain import Figure, show_figures, show_text

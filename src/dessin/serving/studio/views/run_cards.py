@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dessin.collection.split import read_split
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.trust.card import TrustCard

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.html.pictures import image_data_uri
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.page.pictures import image_data_uri
 from dessin.serving.studio.views.drawings import file_stamp
 
 _SIDE = 160

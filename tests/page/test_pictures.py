@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import warnings
 
-from dessin.html.pictures import figure_data_uri, new_figure
+from dessin.page.pictures import figure_data_uri, new_figure
 
 
 def test_a_class_with_a_korean_name_is_drawn_without_a_word() -> None:

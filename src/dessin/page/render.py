@@ -22,7 +22,7 @@ def render_page(package: str, template: str, **context: object) -> str:
 
 @cache
 def _environment(package: str) -> Environment:
-    loader = ChoiceLoader([PackageLoader(package, ""), PackageLoader("dessin.html", "")])
+    loader = ChoiceLoader([PackageLoader(package, ""), PackageLoader("dessin.page", "")])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -34,7 +34,7 @@ def _environment(package: str) -> Environment:
 
 def _stylesheet() -> Markup:
     """The shared stylesheet; it is our own file, so it is not escaped."""
-    loader = PackageLoader("dessin.html", "")
+    loader = PackageLoader("dessin.page", "")
     return Markup(loader.get_source(Environment(autoescape=True), "style.css")[0])
 
 

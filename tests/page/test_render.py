@@ -8,19 +8,19 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from dessin.html.pictures import figure_data_uri, image_data_uri, new_figure
-from dessin.html.render import render_page
+from dessin.page.pictures import figure_data_uri, image_data_uri, new_figure
+from dessin.page.render import render_page
 
 
 def test_values_are_escaped_and_the_style_is_not():
-    page = render_page("dessin.html", "base.html", title='<b>"&')
+    page = render_page("dessin.page", "base.html", title='<b>"&')
     assert "<title>&lt;b&gt;&#34;&amp;</title>" in page
     assert '"Segoe UI"' in page
 
 
 def test_a_missing_value_is_an_error():
     with pytest.raises(UndefinedError, match="title"):
-        render_page("dessin.html", "base.html")
+        render_page("dessin.page", "base.html")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

@@ -1,1 +1,0 @@
-"""Self-contained pages: one base template and stylesheet, a renderer, and pictures as `data:` addresses."""
