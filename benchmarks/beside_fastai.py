@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
 def compare(options: argparse.Namespace) -> None:
     """Run fastai, then each recipe, and print the table."""
     from dessin.collection.split.files import read_split
-    from dessin.evaluation.intervals import bootstrap_mean
+    from dessin.statistics.intervals import bootstrap_mean
 
     split = read_split(options.split)
     held_out = split.held_out()

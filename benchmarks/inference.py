@@ -24,10 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.evaluation.contrasts import two_models
 from dessin.evaluation.inference import look
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.verdicts import points
 from dessin.experiments.inputs import class_numbers
 from dessin.experiments.subject import Subject, read_subject
 from dessin.images.store import PixelStore
@@ -40,6 +37,9 @@ from dessin.progress import track
 from dessin.serving.export.convert import to_onnx
 from dessin.serving.export.drawings import calibration_drawings, check_drawings
 from dessin.serving.export.quantise import to_int8
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.verdicts import points
 from dessin.training.data import PixelSource
 from dessin.training.folding import folded
 

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.demo.doodles import generate_doodles
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
 from dessin.evaluation.labels.judgement import judge_labels
 from dessin.progress import quiet, track
+from dessin.statistics.intervals import Estimate, bootstrap_mean
 from labels_worlds import NOISES, World, plant, read_drawings
 
 OURS, PLAIN = "dessin", "plain self-confidence"

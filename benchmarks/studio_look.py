@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.contrasts import two_models
-from dessin.evaluation.intervals import bootstrap_mean
 from dessin.images.decode import Pixels
 from dessin.progress import quiet
 from dessin.serving.runtime import BATCH, Runtime, prepare_for
@@ -31,6 +29,8 @@ from dessin.serving.studio.try_it.look import Look
 from dessin.serving.studio.try_it.picture_look import picture_as_trained
 from dessin.serving.studio.try_it.render import as_trained, render, with_width
 from dessin.serving.studio.try_it.training_look import recorded_data, training_look
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import bootstrap_mean
 
 SIDE = 255
 Arms = Mapping[str, Callable[[Strokes], Pixels]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from dessin.evaluation.contrasts import Outcomes
+from dessin.statistics.contrasts import Outcomes
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.evaluation.calibration import fit_temperature
 from dessin.evaluation.confidence.reliability import (
     binned_error,
     binned_error_if_perfect,
     reliability_bins,
     signed_gaps,
 )
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.training.tempering import tempered
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.temperature import fit_temperature, tempered
 
 N = 600
 

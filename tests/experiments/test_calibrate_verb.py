@@ -29,7 +29,7 @@ from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import WEIGHTS_FILE, read_card
 from dessin.progress import quiet
 from dessin.serving.predict import predict
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 
 @pytest.fixture(scope="module")

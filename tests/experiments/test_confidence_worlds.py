@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from dessin.ensembles.parts import deal_groups
-from dessin.evaluation.intervals import group_index
 from dessin.experiments.confidence.evidence import Answers, Bank, Evidence, softmax
 from dessin.experiments.confidence.measure import measure_calibration, measure_selection, warm
 from dessin.experiments.confidence.reject import measure_rejection, scores_of
+from dessin.statistics.intervals import group_index
 
 CLASSES = 20
 N = 1200

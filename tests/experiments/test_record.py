@@ -11,7 +11,6 @@ import pytest
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import measure
 from dessin.experiments.machine import describe_hardware, git_commit, package_versions
 from dessin.experiments.record import (
     Counts,
@@ -24,6 +23,7 @@ from dessin.experiments.record import (
     write_record,
 )
 from dessin.recipe import make_recipe
+from dessin.statistics.metrics import measure
 
 
 def a_record(**changes: object) -> RunRecord:

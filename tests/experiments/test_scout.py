@@ -8,12 +8,12 @@ import pytest
 from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import Estimate
 from dessin.experiments import scout as module
 from dessin.experiments.report_run import ScoutRow
 from dessin.experiments.scout import COLUMNS, ScoutResult, scout
 from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.statistics.intervals import Estimate
 
 LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"
 

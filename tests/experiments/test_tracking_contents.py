@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from dessin.decisions import Decision
-from dessin.evaluation.metrics import measure
 from dessin.experiments.machine import describe_hardware, package_versions
 from dessin.experiments.record import Attempt, Counts, Digests, RunRecord, now
 from dessin.experiments.tracking.contents import beginning, ending, point
 from dessin.experiments.tracking.messages import read_message, to_line
 from dessin.recipe import make_recipe
+from dessin.statistics.metrics import measure
 from dessin.training.curve import CurveRow
 
 

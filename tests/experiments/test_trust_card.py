@@ -17,7 +17,6 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.plan import make_split
 from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.record import Result, read_record
@@ -30,6 +29,7 @@ from dessin.experiments.trust.verb import card
 from dessin.files import read_json, write_json
 from dessin.progress import quiet
 from dessin.schema import validated
+from dessin.statistics.metrics import measure
 
 
 @pytest.fixture(scope="module")

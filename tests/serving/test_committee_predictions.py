@@ -19,7 +19,7 @@ from dessin.models.card import read_card
 from dessin.serving.predict import predict
 from dessin.serving.runtime import Runtime
 from dessin.serving.submit import submit
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 LABELS = ("cat", "house", "star")
 Paths = list[Path]

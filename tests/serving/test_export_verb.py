@@ -15,11 +15,9 @@ from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.committee import read_committee
 from dessin.ensembles.tree import ModelNode, RoutedNode
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import Estimate
 from dessin.experiments.confidence.verb import calibrate
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.explain.verb import explain
-from dessin.experiments.study.comparison import recorded
 from dessin.experiments.subject import read_subject
 from dessin.files import read_csv, sha256_file
 from dessin.images.decode import Pixels
@@ -31,6 +29,8 @@ from dessin.serving.export.price import Price
 from dessin.serving.export.quantise import to_int8
 from dessin.serving.export.verb import Exported, export
 from dessin.serving.predict import predict
+from dessin.statistics.comparison import recorded
+from dessin.statistics.intervals import Estimate
 
 TOLERANCE = 1e-4
 

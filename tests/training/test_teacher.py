@@ -15,6 +15,7 @@ from torch.nn import functional
 from dessin.errors import DessinError
 from dessin.models.losses import make_loss
 from dessin.recipe import TeacherSpec, make_recipe
+from dessin.statistics.temperature import tempered
 from dessin.training.data import TrainingData
 from dessin.training.loop import fit
 from dessin.training.teacher import (
@@ -24,7 +25,6 @@ from dessin.training.teacher import (
     teacher_targets,
     write_soft_labels,
 )
-from dessin.training.tempering import tempered
 
 NAMES = ("a", "b", "c")
 MIXED = ["hflip", "rotate(15)", "mixup_or_cutmix(0.4, 1.0)"]

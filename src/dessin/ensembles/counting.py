@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dessin.ensembles.join import Ballots, Voter
 from dessin.ensembles.sources import ABSTAINS
 from dessin.ensembles.tree import TIE, vote
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 Floats = NDArray[np.float64]
 Rule = Literal["soft", "hard"]

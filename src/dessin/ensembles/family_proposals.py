@@ -13,7 +13,7 @@ from dessin.collection.families import find_families
 from dessin.ensembles.confusion_clusters import Floats, cluster, shared_confusion, soft_confusion
 from dessin.ensembles.families import FamilyMap, make_families
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import group_index
+from dessin.statistics.intervals import group_index
 
 _FEWEST_CLASSES = 3
 # Below this share of classes with images in both halves, the halves tell of other classes.

@@ -24,7 +24,7 @@ from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
 from dessin.images.store import PixelStore
 from dessin.models.card import BundleImage
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 OpenStore = Callable[[BundleImage], PixelStore]
 

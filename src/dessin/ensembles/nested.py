@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from dessin.ensembles.parts import deal_groups
 from dessin.ensembles.rules import RULES, Choice, Rule, TableRule, apply_choice, choose_by_all
 from dessin.ensembles.table import MemberTable, Rows
-from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.intervals import Estimate, bootstrap_mean, group_index
 from dessin.progress import track
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.intervals import Estimate, bootstrap_mean, group_index
 
 BASELINE = "best single"
 _FEWEST_FOLDS = 3

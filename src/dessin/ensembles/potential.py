@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.ensembles.families import FamilyMap
-from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.intervals import Estimate, bootstrap_mean
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

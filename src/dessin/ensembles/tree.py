@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from dessin.errors import DessinError
 from dessin.schema import Section
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 Floats = NDArray[np.float64]
 Answer = tuple[Floats, tuple[str, ...]]

@@ -136,7 +136,7 @@ def _check_probabilities(sources: Sequence[Source], rule: str, temperatures: Tem
 def _fitted(voter: Voter) -> float:
     """The temperature that suits a voter's own true labels."""
     # SciPy's optimisers take longer to import than six files to vote.
-    from dessin.evaluation.calibration import COLDEST, HOTTEST, fit_temperature
+    from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature
 
     assert voter.probabilities is not None, "checked before"
     if voter.truth is None or (voter.truth == ABSTAINS).any():

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from dessin.collection.split.table import Assignment
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import TOP
 from dessin.files import read_csv, write_bytes, write_csv
+from dessin.statistics.metrics import TOP
 
 COLUMNS = ("image_id", "label", "fold", "predicted", "probability", "correct")
 HOLDOUT = "holdout"

@@ -10,22 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.split.table import Assignment
-from dessin.evaluation.calibration import log_probabilities
-from dessin.evaluation.contrasts import two_models
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.metrics import Metrics, measure
 from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.committees.outcome import ViewsGain
 from dessin.experiments.record import SetName, read_record, store_results
 from dessin.experiments.robustness.carry_out import Robustness, check_set
 from dessin.experiments.robustness.carry_out import robustness as measure_robustness
-from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.subject import Subject, read_subject
 from dessin.experiments.tables import write_tables
 from dessin.files import claim_folder, write_json
 from dessin.progress import say, warn
-from dessin.training.tempering import tempered
+from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.metrics import Metrics, measure
+from dessin.statistics.temperature import log_probabilities, tempered
+from dessin.statistics.verdicts import judge
 from dessin.training.views import PLAIN, check_views
 
 # Sums in another order differ in the last digits of float32; a wrong model or wrong pixels by far more.

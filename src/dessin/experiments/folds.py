@@ -17,7 +17,6 @@ from dessin.collection.split.table import Split
 from dessin.ensembles.committee import Committee, write_committee
 from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import Predictions, to_predictions, write_predictions
 from dessin.experiments.hold import hold
 from dessin.experiments.inputs import read_inputs
@@ -32,6 +31,7 @@ from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.schema import Section, versioned
+from dessin.statistics.metrics import measure
 
 FOLDS_FILE = "folds.json"
 FORMAT = 1

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import Estimate
-from dessin.evaluation.metrics import Metrics
 from dessin.experiments.hold import hold
 from dessin.files import read_json, write_json
 from dessin.recipe import Recipe
 from dessin.schema import Section, validated
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.metrics import Metrics
 
 FORMAT = 1
 FILE = "record.json"

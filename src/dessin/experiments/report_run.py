@@ -14,8 +14,6 @@ from dessin.collection.curation import read_curation
 from dessin.collection.split.files import read_split
 from dessin.collection.split.table import Split
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import Estimate
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.report_pictures import Thumbnails, curve_charts, range_chart
@@ -36,6 +34,8 @@ from dessin.experiments.stages import RANGE_FILE
 from dessin.files import read_csv
 from dessin.models.card import read_card
 from dessin.page.render import render_page
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.metrics import measure
 from dessin.training.curve import CurveRow
 
 _WORST_CLASSES = 24

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.split.table import Split
-from dessin.evaluation.classes import ClassResult, Confusion
-from dessin.evaluation.intervals import Estimate
-from dessin.evaluation.metrics import Metrics
 from dessin.evaluation.predictions import Predictions
 from dessin.experiments.record import RunRecord
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.progress import duration
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.metrics import ClassResult, Confusion, Metrics
 
 _PAIRS = 12
 _A_SIDE = 3

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import bootstrap_mean
 from dessin.experiments.inputs import Inputs, class_numbers, read_inputs
 from dessin.experiments.report_run import ScoutRow
 from dessin.files import claim_folder, write_csv
@@ -22,6 +21,7 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel.mapper import Mapper, choose_mapper
 from dessin.progress import say, warn
+from dessin.statistics.intervals import bootstrap_mean
 from dessin.training.device import choose_device
 from dessin.training.features import extract_features
 from dessin.training.probe import fit_probe

@@ -20,7 +20,6 @@ from dessin.augment.preview import check_pipeline
 from dessin.collection.split.table import Assignment
 from dessin.decisions import Decision
 from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.metrics import Metrics, measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.attempts import CHECKPOINT, Attempts
 from dessin.experiments.inputs import Inputs, class_numbers
@@ -37,6 +36,7 @@ from dessin.models.imagenet_rows import imagenet_rows
 from dessin.models.lora import merge_lora
 from dessin.models.weights import Weights
 from dessin.progress import say
+from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import CurveRow
 from dessin.training.data import Rows, TrainingData
 from dessin.training.features import extract_features

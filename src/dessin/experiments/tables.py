@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.evaluation.classes import ClassResult
-from dessin.evaluation.metrics import Metrics
 from dessin.evaluation.predictions import Predictions, write_predictions
 from dessin.files import write_csv, write_json
+from dessin.statistics.metrics import ClassResult, Metrics
 
 CLASS_COLUMNS = (
     "label",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.record import Result
 from dessin.progress import duration
+from dessin.statistics.verdicts import written_p
 
 _LISTED = 6
 

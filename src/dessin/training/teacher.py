@@ -20,7 +20,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import atomic_path, digest_of, read_csv, sha256_bytes, write_bytes, write_csv
 from dessin.recipe import TeacherSpec
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 Floats = NDArray[np.float32]
 

@@ -12,7 +12,6 @@ from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
 from dessin.collection.split.table import Split
 from dessin.ensembles.table import MemberTable
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
@@ -26,6 +25,7 @@ from dessin.experiments.record import (
 from dessin.files import sha256_bytes, write_bytes, write_json
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, BundleImage
 from dessin.recipe import make_recipe
+from dessin.statistics.metrics import measure
 
 Answers = NDArray[np.float32]
 LABELS = ("<b>owl", "crab", "tree", "whale")

@@ -17,7 +17,6 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
 from dessin.collection.split.table import Split
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
@@ -28,6 +27,7 @@ from dessin.experiments.record import (
     write_record,
 )
 from dessin.recipe import Recipe, make_recipe
+from dessin.statistics.metrics import measure
 
 FAMILIES = {
     "bars 1": "bars",

@@ -17,7 +17,6 @@ from dessin.collection.split.table import Split
 from dessin.ensembles.committee import load_committee
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
-from dessin.evaluation.contrasts import two_models
 from dessin.evaluation.inference import predict_rows
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.ensemble import COMMITTEE, NESTED, ensemble
@@ -27,7 +26,8 @@ from dessin.images.store import PixelStore
 from dessin.models.bundle import load_bundle
 from dessin.models.card import WEIGHTS_FILE, BundleImage
 from dessin.progress import quiet
-from dessin.training.tempering import tempered
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.temperature import tempered
 
 CPU = torch.device("cpu")
 VIEWS = ("identity", "hflip", "smaller")

@@ -12,9 +12,8 @@ from ensemble_kit import LABELS, cast_split, cast_table, guesses
 from dessin.ensembles.nested import compare_rules, outer_parts
 from dessin.ensembles.rules import RULES
 from dessin.ensembles.table import MemberTable
-from dessin.evaluation.calibration import fit_temperature
 from dessin.experiments.committees.scaling import Scaler, scaled_rules
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import fit_temperature, tempered
 
 
 def a_table() -> MemberTable:

@@ -36,7 +36,7 @@ from dessin.experiments.record import read_record
 from dessin.experiments.run import train
 from dessin.models.card import read_card
 from dessin.progress import quiet
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 BOTH = ("bars", "<b>spots")
 ROUTER, BARS, SPOTS = "router-fold-0", "expert-bars-fold-0", "expert-b-spots-fold-0"

@@ -21,7 +21,7 @@ from dessin.experiments.committees.route_measure import (
 )
 from dessin.experiments.committees.route_outcome import RouteResults, result_lines
 from dessin.experiments.committees.route_scaling import GENERALIST, expert_key, scale_parts
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import tempered
 
 MAP = make_families(FAMILIES, CLASSES)
 N = 240

@@ -21,7 +21,6 @@ from dessin.ensembles.anymodel import load_model
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions
 from dessin.experiments.committees.soup import soup
 from dessin.experiments.committees.soup_choice import alone, between
@@ -39,6 +38,7 @@ from dessin.files import read_json, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.statistics.metrics import measure
 
 NAME = "<script>alert(1)</script>"
 NEW = {"mode": "full", "batch_norm": "train"}

@@ -10,7 +10,6 @@ import numpy as np
 from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
 from dessin.collection.split.table import Split
-from dessin.evaluation.metrics import measure
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
@@ -23,6 +22,7 @@ from dessin.experiments.record import (
     write_record,
 )
 from dessin.recipe import make_recipe
+from dessin.statistics.metrics import measure
 
 CLASSES = ("crab", "owl", "tree")
 STARTED = "2026-11-20T10:00:00+00:00"

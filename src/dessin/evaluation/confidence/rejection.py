@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import entr, logsumexp
 
 from dessin.evaluation.confidence.reliability import Flags, Parts
-from dessin.evaluation.confidence.weights import bootstrap_weighted
-from dessin.evaluation.intervals import Estimate, Floats
+from dessin.statistics.intervals import Estimate, Floats, bootstrap_weighted
 
 NEIGHBOURS = 5
 

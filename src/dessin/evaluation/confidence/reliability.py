@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.intervals import Estimate, Floats, bootstrap_mean
 from dessin.randomness import image_keys, uniform
+from dessin.statistics.intervals import Estimate, Floats, bootstrap_mean
 
 Parts = NDArray[np.int64]
 Flags = NDArray[np.bool_]

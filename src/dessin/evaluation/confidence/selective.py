@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from dessin.evaluation.confidence.reliability import Flags
-from dessin.evaluation.intervals import Floats, group_index
+from dessin.statistics.intervals import Floats, group_index
 
 ERROR = 0.05
 CHAINS = 5

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from dessin.errors import DessinError
-from dessin.evaluation.calibration import log_probabilities
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
 from dessin.evaluation.labels.confident import Floats, Labels, confident_joint
 from dessin.evaluation.labels.plausibility import label_odds
+from dessin.statistics.intervals import Estimate, bootstrap_mean
+from dessin.statistics.temperature import log_probabilities
 
 # A label is implausible where it is as odd as the oddest of the labels that drawings do not have: this share
 # of them. Right labels are rarely among these, and wrong ones about as often as any other label.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from dessin.evaluation.intervals import Floats
+from dessin.statistics.intervals import Floats
 
 PARTS = 3
 

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.intervals import Estimate, Floats, bootstrap, bootstrap_mean
 from dessin.evaluation.mistakes.cuts import cut, scaled_ranks
 from dessin.evaluation.mistakes.trend import Trend, trend
-from dessin.evaluation.paired_tests import holm
-from dessin.evaluation.verdicts import ALPHA
+from dessin.statistics.intervals import Estimate, Floats, bootstrap, bootstrap_mean
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import ALPHA
 
 # The error of a trend cannot be trusted where one end of it rests on fewer groups.
 _FEWEST_GROUPS = 10

@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import pearsonr
 
-from dessin.evaluation.intervals import Floats
 from dessin.evaluation.mistakes.cuts import scaled_ranks
+from dessin.statistics.intervals import Floats
 
 LEAST = 0.5
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from dessin.evaluation.intervals import LEVEL, Floats
+from dessin.statistics.intervals import LEVEL, Floats
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.intervals import Floats
-from dessin.evaluation.paired_tests import holm
 from dessin.randomness import derive
+from dessin.statistics.intervals import Floats
+from dessin.statistics.paired_tests import holm
 
 # Holm's first step over C classes needs p below 0.05 / C; 1 / (draws + 1) is the smallest p there can be.
 DRAWS = 19_999

@@ -14,9 +14,9 @@ from dessin.experiments.committees.distill_outcome import LabelsRow
 from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
 from dessin.experiments.subject import Subject
 from dessin.progress import say
+from dessin.statistics.temperature import tempered
 from dessin.training.device import choose_device
 from dessin.training.teacher import SoftLabels, read_soft_labels, write_soft_labels
-from dessin.training.tempering import tempered
 
 LABELS, ANSWERS = "labels", "committee"
 

@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 
 from dessin.collection.split.table import Assignment
 from dessin.ensembles.tree import leaves
-from dessin.evaluation.contrasts import Outcomes, contrast
-from dessin.evaluation.metrics import measure
-from dessin.evaluation.paired_tests import holm
 from dessin.evaluation.predictions import Predictions
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.committees.distill_labels import committee_answers, part_of
 from dessin.experiments.committees.distill_outcome import (
     ALONE,
@@ -35,10 +31,14 @@ from dessin.experiments.committees.distill_plan import DistillPlan
 from dessin.experiments.committees.distill_speed import bundle_size, committee_size
 from dessin.experiments.committees.distill_words import cautions, verdict, warnings
 from dessin.experiments.record import DecisionRecord
-from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.joined import finished_record, own_predictions
 from dessin.models.card import read_card
+from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.contrasts import Outcomes, contrast
+from dessin.statistics.metrics import measure
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
 
 # Two differences say next to nothing of how differences vary.
 _FOLDS_TOLD_APART = 3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.distill_outcome import COMMITTEE, STUDENT, WHOLE, DistillResults
 from dessin.experiments.committees.distill_parts import TrainedRun
 from dessin.experiments.record import read_record
-from dessin.experiments.wrapup.forest import draw_forest
 from dessin.page.numbers import plain, points, share, spent
 from dessin.page.render import render_page
+from dessin.statistics.forest import draw_forest
+from dessin.statistics.verdicts import written_p
 
 
 def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow
 from dessin.experiments.committees.pictures import heat_maps, scatter
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, plain, points, share
 from dessin.page.render import render_page
+from dessin.statistics.verdicts import written_p
 
 HARD = ", hard vote"
 _MEANING = {

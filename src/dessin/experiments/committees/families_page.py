@@ -13,10 +13,10 @@ from dessin.ensembles.confusion_clusters import soft_confusion
 from dessin.ensembles.families import FamilyMap
 from dessin.ensembles.family_proposals import Proposal
 from dessin.ensembles.potential import Potential
-from dessin.evaluation.intervals import Estimate
 from dessin.page.numbers import signed
 from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.render import render_page
+from dessin.statistics.intervals import Estimate
 
 
 @dataclass(frozen=True, eq=False)

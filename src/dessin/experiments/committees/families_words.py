@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dessin.ensembles.potential import Potential, worth_an_expert
-from dessin.evaluation.verdicts import points
 from dessin.page.numbers import counted, listed
+from dessin.statistics.verdicts import points
 
 _SHOWN = 6
 # A family with more of the classes than this is a task nearly as hard as the whole.

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from dessin.decisions import Decision
 from dessin.ensembles.potential import family_sums, right_in_family, right_with_experts
-from dessin.evaluation.contrasts import Contrast, Outcomes, contrast
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.metrics import measure
-from dessin.evaluation.paired_tests import holm
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_outcome import BoundRow, ExpertRow, RouteResults, Variant
 from dessin.experiments.committees.route_scaling import GENERALIST
 from dessin.experiments.record import DecisionRecord
-from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, listed
+from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.contrasts import Contrast, Outcomes, contrast
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.metrics import measure
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
 
 ROUTER_ALONE = "router alone"
 BOTH = "router and experts"

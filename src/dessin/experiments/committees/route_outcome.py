@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.evaluation.verdicts import points
 from dessin.experiments.record import DecisionRecord, Result
 from dessin.experiments.study.records import Comparison
 from dessin.schema import Section
+from dessin.statistics.verdicts import points
 
 FORMAT = 1
 RESULTS_FILE = "results.json"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.route_measure import MATTERS
 from dessin.experiments.committees.route_outcome import RouteResults
 from dessin.experiments.committees.route_parts import TrainedPart
 from dessin.experiments.record import read_record
-from dessin.experiments.wrapup.forest import draw_forest
 from dessin.page.numbers import listed, plain, points, share, spent
 from dessin.page.render import render_page
+from dessin.statistics.forest import draw_forest
+from dessin.statistics.verdicts import written_p
 
 _CLASSES_NAMED = 8
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from dessin.decisions import Decision
 from dessin.ensembles.tree import Ballot, Node, VoteNode
-from dessin.evaluation.calibration import fit_temperature
-from dessin.evaluation.intervals import group_index
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_plan import ROUTER
-from dessin.training.tempering import tempered
+from dessin.statistics.intervals import group_index
+from dessin.statistics.temperature import fit_temperature, tempered
 
 GENERALIST = "generalist"
 Bools = NDArray[np.bool_]

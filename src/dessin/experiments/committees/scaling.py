@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from dessin.ensembles.rules import Choice, Rule
 from dessin.ensembles.table import MemberTable, Rows, create_table, open_table
-from dessin.evaluation.calibration import fit_temperature
 from dessin.files import sha256_bytes
-from dessin.training.tempering import tempered
+from dessin.statistics.temperature import fit_temperature, tempered
 
 _BLOCK_BYTES = 64 << 20
 

@@ -11,7 +11,6 @@ import torch
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.intervals import group_index
 from dessin.experiments.committees.soup_members import SoupMembers, answers_of, names_apart, own_bundle
 from dessin.experiments.committees.soup_mixer import training_data, training_rows
 from dessin.experiments.committees.soup_outcome import PROBE, TUNED
@@ -25,6 +24,7 @@ from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.lora import merge_lora
 from dessin.recipe import TeacherSpec
+from dessin.statistics.intervals import group_index
 from dessin.training.features import extract_features
 from dessin.training.probe_cache import shared_probe
 

@@ -10,11 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.ensembles.parts import deal_groups
-from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
-from dessin.evaluation.metrics import measure
-from dessin.evaluation.paired_tests import holm
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.committees.soup_choice import (
     STEPS,
     Answers,
@@ -42,8 +37,13 @@ from dessin.experiments.committees.soup_outcome import (
 )
 from dessin.experiments.committees.soup_weights import Floats
 from dessin.experiments.record import Result
-from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.records import Comparison
+from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.intervals import Estimate, bootstrap_mean
+from dessin.statistics.metrics import measure
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.soup_outcome import (
     BEST,
     BETWEEN,
@@ -20,6 +19,7 @@ from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, plain, points, share
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
+from dessin.statistics.verdicts import written_p
 
 _MEANING = {
     BEST: "the most accurate run, alone",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.committees.sentences import gain_in_words
 from dessin.experiments.committees.soup_outcome import (
     BEST,
@@ -19,6 +18,7 @@ from dessin.experiments.committees.soup_outcome import (
 from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, listed, p_value, plain, points, share, size
 from dessin.page.tables import aligned, printable
+from dessin.statistics.verdicts import written_p
 
 _WORDS = {
     BEST: "the best single run",

@@ -16,13 +16,13 @@ from dessin.ensembles.inference import OpenStore, answer_rows, folds_of
 from dessin.ensembles.parts import deal_groups
 from dessin.ensembles.tree import ModelNode
 from dessin.evaluation.inference import BATCH
-from dessin.evaluation.intervals import Floats, group_index
 from dessin.experiments.subject import Subject
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
+from dessin.statistics.intervals import Floats, group_index
 from dessin.training.data import PixelSource
 from dessin.training.device import choose_device
 

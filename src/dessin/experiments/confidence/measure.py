@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.calibration import COLDEST, HOTTEST, fit_temperature
 from dessin.evaluation.confidence.reliability import (
     binned_error,
     binned_error_if_perfect,
@@ -15,11 +14,11 @@ from dessin.evaluation.confidence.reliability import (
     signed_gaps,
 )
 from dessin.evaluation.confidence.selective import Choice, choose_threshold, risk_curve
-from dessin.evaluation.intervals import Bounds, Estimate, Floats, bootstrap_mean
 from dessin.experiments.confidence.evidence import Evidence
 from dessin.experiments.confidence.outcome import Bin, Calibration, Change, CurvePoint, Selection
 from dessin.experiments.record import Result
-from dessin.training.tempering import tempered
+from dessin.statistics.intervals import Bounds, Estimate, Floats, bootstrap_mean
+from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature, tempered
 
 # A probability is not taken to be smaller than float32 can tell from 0 beside 1.
 _SMALLEST = 1e-7

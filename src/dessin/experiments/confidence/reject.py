@@ -20,13 +20,13 @@ from dessin.evaluation.confidence.rejection import (
     quantile_threshold,
     similarities,
 )
-from dessin.evaluation.intervals import Floats, bootstrap_mean
 from dessin.experiments.confidence.evidence import Answers, Evidence
 from dessin.experiments.confidence.measure import result_of
 from dessin.experiments.confidence.outcome import RejectionResults, ScoreResult, UnknownResults
 from dessin.experiments.confidence.unknown import UnknownImages
 from dessin.models.card import Rejection, RejectionScore
-from dessin.training.tempering import tempered
+from dessin.statistics.intervals import Floats, bootstrap_mean
+from dessin.statistics.temperature import tempered
 
 FALSE_ALARMS = 0.05
 _FEWEST_CLASSES = 3

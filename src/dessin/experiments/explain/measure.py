@@ -16,16 +16,16 @@ from dessin.evaluation.explain.faithfulness import (
     random_map,
 )
 from dessin.evaluation.explain.maps import Floats
-from dessin.evaluation.intervals import Estimate, bootstrap_mean
 from dessin.experiments.explain.explainer import Explainer, Seen
 from dessin.experiments.explain.outcome import Faithfulness, Measure, MethodRow
 from dessin.experiments.explain.pictures import predictions
 from dessin.experiments.explain.sources import Drawing, Reader
 from dessin.experiments.explain.words import judged
-from dessin.experiments.study.comparison import recorded
 from dessin.images.ink import ink_mask
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
+from dessin.statistics.comparison import recorded
+from dessin.statistics.intervals import Estimate, bootstrap_mean
 
 SAMPLE = 64
 _LEAST = 16

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.split.table import Assignment
-from dessin.evaluation.intervals import group_index
-from dessin.evaluation.metrics import rank_of
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.subject import Subject
 from dessin.experiments.workspace.joined import at_present
+from dessin.statistics.intervals import group_index
+from dessin.statistics.metrics import rank_of
 
 _SET = "validation"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from dessin.evaluation.intervals import bootstrap_mean
 from dessin.evaluation.mistakes.properties import associations
 from dessin.evaluation.mistakes.together import correlated
 from dessin.evaluation.mistakes.worse_classes import classes_differ
@@ -22,7 +21,8 @@ from dessin.experiments.mistakes.sentences import (
     clusters_sentence,
     properties_sentence,
 )
-from dessin.experiments.study.comparison import recorded
+from dessin.statistics.comparison import recorded
+from dessin.statistics.intervals import bootstrap_mean
 
 
 def build_atlas(name: str, given: Answered, measured: Mapping[str, Floats], *, seed: int = 0) -> Atlas:

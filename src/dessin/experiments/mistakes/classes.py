@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.classes import class_results, confusion_matrix, confusion_pairs
 from dessin.evaluation.mistakes.worse_classes import worse_than_rest
-from dessin.evaluation.verdicts import ALPHA
 from dessin.experiments.mistakes.answered import Answered
 from dessin.experiments.mistakes.outcome import ClassRow, PairRow, Taken
-from dessin.experiments.study.comparison import recorded
+from dessin.statistics.comparison import recorded
+from dessin.statistics.metrics import class_results, confusion_matrix, confusion_pairs
+from dessin.statistics.verdicts import ALPHA
 
 
 def class_rows(given: Answered, *, seed: int = 0) -> tuple[ClassRow, ...]:

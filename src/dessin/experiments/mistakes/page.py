@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.mistakes.answered import Answered
 from dessin.experiments.mistakes.galleries import (
     ClusterGallery,
@@ -22,6 +21,7 @@ from dessin.experiments.subject import Subject
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, p_value, share
 from dessin.page.render import render_page
+from dessin.statistics.verdicts import written_p
 
 DOTS = 20
 TABLE_PAIRS = 200

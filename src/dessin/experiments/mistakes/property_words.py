@@ -8,8 +8,8 @@ from dessin.evaluation.mistakes.properties import Association, Part
 from dessin.experiments.mistakes.measures import PROPERTIES, Property
 from dessin.experiments.mistakes.outcome import PartRow, PropertyRow
 from dessin.experiments.record import Result
-from dessin.experiments.study.comparison import recorded
 from dessin.page.numbers import p_value, points, share
+from dessin.statistics.comparison import recorded
 
 
 def property_rows(found: Sequence[Association]) -> tuple[PropertyRow, ...]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dessin.evaluation.verdicts import ALPHA
 from dessin.experiments.mistakes.measures import PROPERTIES
 from dessin.experiments.mistakes.outcome import ClassRow, ClusterRow, PropertyRow, Structure
 from dessin.experiments.record import Result
 from dessin.page.numbers import counted, listed, p_value, points, share
+from dessin.statistics.verdicts import ALPHA
 
 _FEW_GROUPS = 3
 # Adjusted Rand indices, by convention.

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from dessin.collection.split.table import Assignment
 from dessin.ensembles.tree import leaves
-from dessin.evaluation.intervals import group_index
 from dessin.evaluation.predictions import HOLDOUT, Predictions
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.measure import right_answers
@@ -30,6 +29,7 @@ from dessin.experiments.robustness.words import sentences
 from dessin.experiments.subject import Subject
 from dessin.files import write_bytes, write_text
 from dessin.progress import say
+from dessin.statistics.intervals import group_index
 from dessin.training.device import choose_device
 
 

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.paired_tests import holm
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.robustness.outcome import (
     RobustAnswers,
     RobustnessOutcome,
@@ -18,9 +15,12 @@ from dessin.experiments.robustness.outcome import (
     read_robustness,
 )
 from dessin.experiments.robustness.words import MATTERS
-from dessin.experiments.study.comparison import comparison_of
 from dessin.experiments.study.records import Comparison
 from dessin.schema import Section
+from dessin.statistics.comparison import comparison_of
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
 
 
 class RobustComparison(Section):

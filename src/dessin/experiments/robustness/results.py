@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.contrasts import two_models
-from dessin.evaluation.intervals import LEVEL, Bounds, Estimate, Floats, bootstrap, group_index
-from dessin.evaluation.paired_tests import holm
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.record import Result
 from dessin.experiments.robustness.outcome import CorruptionResult, RobustAnswers
-from dessin.experiments.study.comparison import recorded
+from dessin.statistics.comparison import recorded
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import LEVEL, Bounds, Estimate, Floats, bootstrap, group_index
+from dessin.statistics.paired_tests import holm
 
 _CELLS = len(SUITE) * STRENGTHS
 _SHARE: Bounds = (0.0, 1.0)

@@ -10,13 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.contrasts import Contrast, Outcomes, contrast
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.paired_tests import holm, mcnemar
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.record import Result, now
 from dessin.experiments.study.answers import SMALLEST_PROBABILITY, Answers, read_answers
-from dessin.experiments.study.comparison import comparison_of, recorded
 from dessin.experiments.study.folder import ended_job, read_study_record
 from dessin.experiments.study.plan import Question, questions
 from dessin.experiments.study.records import (
@@ -27,6 +22,11 @@ from dessin.experiments.study.records import (
     StudyRecord,
     StudyResults,
 )
+from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.contrasts import Contrast, Outcomes, contrast
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.paired_tests import holm, mcnemar
+from dessin.statistics.verdicts import judge
 
 _SHARE = (0.0, 1.0)
 _LOSS = (0.0, -math.log(SMALLEST_PROBABILITY))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.evaluation.contrasts import Outcomes
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.study.records import RUNS, Job, JobRecord, StudyRecord
+from dessin.statistics.contrasts import Outcomes
 
 Floats = NDArray[np.float64]
 SMALLEST_PROBABILITY = 1e-7

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from dessin.collection.split.table import Split
 from dessin.errors import DessinError
-from dessin.evaluation.power import expected_detectable
 from dessin.experiments.study.definition import Study
 from dessin.experiments.study.levels import slug
 from dessin.experiments.study.records import Job, Level
 from dessin.recipe import Recipe
+from dessin.statistics.power import expected_detectable
 
 
 @dataclass(frozen=True)

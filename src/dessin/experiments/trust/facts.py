@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dessin.evaluation.classes import ClassResult
 from dessin.experiments.record import Result
 from dessin.experiments.trust.card import Fact
 from dessin.experiments.trust.leaks import LeakCheck
 from dessin.experiments.trust.sources import TrustSources
 from dessin.page.numbers import counted, listed, share
+from dessin.statistics.metrics import ClassResult
 
 _NAMED = 4
 

@@ -11,12 +11,12 @@ from dessin.collection.split.table import Split
 from dessin.ensembles.anymodel import find_model
 from dessin.ensembles.committee import COMMITTEE_FILE, Committee, read_committee
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import Metrics, measure
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName
 from dessin.experiments.subject import read_subject
 from dessin.experiments.workspace.joined import finished_record, own_split
 from dessin.progress import say
+from dessin.statistics.metrics import Metrics, measure
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.paired_tests import holm, mcnemar
+from dessin.statistics.paired_tests import holm, mcnemar
 
 _SHOWN = 8
 _ALPHA = 0.05

@@ -7,11 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.evaluation.contrasts import Contrast, two_models
-from dessin.evaluation.paired_tests import holm, mcnemar
-from dessin.evaluation.verdicts import judge
 from dessin.experiments.record import SetName
-from dessin.experiments.study.comparison import comparison_of
 from dessin.experiments.study.records import Comparison, McNemar
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.trust.make import trust_cards
@@ -30,6 +26,10 @@ from dessin.experiments.workspace.robust_pairs import robust_pairs
 from dessin.files import claim_folder, write_text
 from dessin.page.tables import terminal_width
 from dessin.progress import say
+from dessin.statistics.comparison import comparison_of
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.paired_tests import holm, mcnemar
+from dessin.statistics.verdicts import judge
 
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (

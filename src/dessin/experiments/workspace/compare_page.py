@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dessin.evaluation.robustness.suite import SUITE
-from dessin.evaluation.verdicts import written_p
 from dessin.experiments.robustness.compare import RobustComparison
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.workspace.class_changes import class_changes
 from dessin.experiments.workspace.joined import Joined
 from dessin.experiments.workspace.outcome import RunComparison
-from dessin.experiments.wrapup.forest import draw_forest
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.numbers import points, share
 from dessin.page.render import render_page
+from dessin.statistics.forest import draw_forest
+from dessin.statistics.verdicts import written_p
 
 
 def comparison_page(result: RunComparison, joined: Joined) -> str:

@@ -15,12 +15,12 @@ from scipy.sparse.csgraph import connected_components
 from dessin.collection.split.files import read_split
 from dessin.collection.split.table import Split
 from dessin.errors import DessinError
-from dessin.evaluation.intervals import group_index
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.models.card import CARD_FILE, read_card
-from dessin.training.tempering import tempered
+from dessin.statistics.intervals import group_index
+from dessin.statistics.temperature import tempered
 
 _ROUNDING = 1e-9
 

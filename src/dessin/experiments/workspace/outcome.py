@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.evaluation.verdicts import points, written_p
 from dessin.experiments.record import Result, SetName
 from dessin.experiments.robustness.compare import RobustComparison
 from dessin.experiments.study.records import Comparison
@@ -15,6 +14,7 @@ from dessin.experiments.workspace.flat import Value, machine_text
 from dessin.files import write_csv, write_json
 from dessin.page.tables import aligned, printable
 from dessin.schema import Section
+from dessin.statistics.verdicts import points, written_p
 
 FORMAT = 1
 COMPARISON_COLUMNS = (

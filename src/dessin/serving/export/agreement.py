@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from dessin.evaluation.inference import BATCH
-from dessin.evaluation.intervals import Floats
 from dessin.images.decode import Pixels
 from dessin.models.network import Network
 from dessin.schema import Section
+from dessin.statistics.intervals import Floats
 
 TOLERANCE = 1e-4
 

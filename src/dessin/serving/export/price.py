@@ -8,13 +8,13 @@ import numpy as np
 
 from dessin.ensembles.committee import LoadedCommittee
 from dessin.ensembles.inference import folds_of
-from dessin.evaluation.contrasts import two_models
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.verdicts import points
 from dessin.experiments.record import Result
-from dessin.experiments.study.comparison import recorded
 from dessin.experiments.subject import Subject
 from dessin.schema import Section
+from dessin.statistics.comparison import recorded
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.verdicts import points
 
 # A loss that is larger than this for certain is said loudly.
 LOUD = 0.02

@@ -16,13 +16,13 @@ from dessin.experiments.trust.make import trust_cards
 from dessin.experiments.trust.sources import TrustSources, read_sources
 from dessin.experiments.workspace.compare import compare
 from dessin.experiments.workspace.outcome import RunComparison
-from dessin.experiments.wrapup.forest import draw_forest
 from dessin.progress import quiet
 from dessin.serving.studio.plain import show_heading, show_table, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.serving.studio.views.dots import show_dots
 from dessin.serving.studio.views.drawings import file_stamp, read_drawings
 from dessin.serving.studio.workspace import Workspace
+from dessin.statistics.forest import draw_forest
 
 
 def show_cards(workspace: Workspace, runs: Sequence[str], texts: Texts) -> None:

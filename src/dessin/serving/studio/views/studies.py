@@ -6,7 +6,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from dessin.experiments.wrapup.forest import Forest
 from dessin.experiments.wrapup.sources import read_study
 from dessin.experiments.wrapup.study_view import StudyView, study_view
 from dessin.progress import quiet
@@ -16,6 +15,7 @@ from dessin.serving.studio.views.choosing import choose
 from dessin.serving.studio.views.dots import show_dots
 from dessin.serving.studio.views.drawings import file_stamp
 from dessin.serving.studio.workspace import Workspace
+from dessin.statistics.forest import Forest
 
 _TONES = {"gain found": "good", "no gain": "text", "undecided": "text", "unfinished": "warn"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.evaluation.paired_tests import holm, mcnemar, sign_flip
+from dessin.statistics.paired_tests import holm, mcnemar, sign_flip
 
 
 def test_mcnemar_counts_who_was_right_alone() -> None:

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from dessin.evaluation.intervals import LEVEL, Estimate, Floats, bootstrap_mean
-from dessin.evaluation.paired_tests import sign_flip
-from dessin.evaluation.power import detectable, power_needed
-from dessin.evaluation.variance import Variance, estimate_variance
+from dessin.statistics.intervals import LEVEL, Estimate, Floats, bootstrap_mean
+from dessin.statistics.paired_tests import sign_flip
+from dessin.statistics.power import detectable, power_needed
+from dessin.statistics.variance import Variance, estimate_variance
 
 Scope = Literal["recipes", "these runs"]
 _BOUNDS = (-1.0, 1.0)

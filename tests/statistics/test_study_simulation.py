@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import binomtest, norm
 from study_worlds import World
 
-from dessin.evaluation.contrasts import Contrast, contrast
-from dessin.evaluation.paired_tests import holm
-from dessin.evaluation.power import Assumptions, expected_detectable
-from dessin.evaluation.verdicts import ALPHA, judge
+from dessin.statistics.contrasts import Contrast, contrast
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.power import Assumptions, expected_detectable
+from dessin.statistics.verdicts import ALPHA, judge
 
 STUDIES = 1000
 LEVEL = {"level 1": 1.0, "level 0": -1.0}

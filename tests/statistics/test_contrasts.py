@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from study_worlds import World
 
-from dessin.evaluation.contrasts import Outcomes, contrast, two_models
-from dessin.evaluation.intervals import bootstrap_mean
-from dessin.evaluation.verdicts import judge, what_is_seen
+from dessin.statistics.contrasts import Outcomes, contrast, two_models
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.verdicts import judge, what_is_seen
 
 WORLD = World(photos=60, drawings=4, effect=0.1)
 LEVEL = {"level 1": 1.0, "level 0": -1.0}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.evaluation.contrasts import Contrast
-from dessin.evaluation.intervals import Estimate
+from dessin.statistics.contrasts import Contrast
+from dessin.statistics.intervals import Estimate
 
 Verdict = Literal["better", "worse", "no difference", "cannot tell"]
 ALPHA = 0.05

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from dessin.errors import DessinError
-from dessin.evaluation.calibration import COLDEST, HOTTEST, fit_temperature
+from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature
 
 
 def made(temperature: float, *, seed: int = 0, images: int = 3000) -> tuple[np.ndarray, np.ndarray]:

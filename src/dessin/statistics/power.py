@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy.stats import nct
 from scipy.stats import t as student
 
-from dessin.evaluation.variance import POOLING_LEVEL
+from dessin.statistics.variance import POOLING_LEVEL
 
 POWER = 0.8
 ALPHA = 0.05

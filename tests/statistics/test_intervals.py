@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from dessin.evaluation.intervals import Estimate, bootstrap_mean, resample_counts, wilson
+from dessin.statistics.intervals import Estimate, bootstrap_mean, resample_counts, wilson
 
 
 def clustered(seed: int, groups: int, size: int, mean: float) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f as fisher
 
-from dessin.evaluation.intervals import Floats, group_index
+from dessin.statistics.intervals import Floats, group_index
 
 # Two estimates of the runs' variance, within and between folds, are pooled unless a test tells them apart
 # (Bancroft, 1944). A more lenient level would guard better against training sets that suit a level, and cost

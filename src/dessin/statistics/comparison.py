@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.evaluation.contrasts import Contrast
-from dessin.evaluation.intervals import Estimate
 from dessin.experiments.record import Result
 from dessin.experiments.study.records import Comparison, McNemar, Verdict
+from dessin.statistics.contrasts import Contrast
+from dessin.statistics.intervals import Estimate
 
 
 def recorded(estimate: Estimate) -> Result:

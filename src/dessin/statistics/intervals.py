@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from scipy.stats import norm, t
 
 from dessin.randomness import derive
@@ -167,3 +168,20 @@ def wilson(value: float, effective_n: int, *, n: int, bounds: Bounds = (0.0, 1.0
         n,
         f"Wilson on {effective_n} group{'s' if effective_n != 1 else ''}",
     )
+
+
+def bootstrap_weighted(
+    groups: Sequence[str] | NDArray[Any],
+    statistic: Callable[[Floats], Floats],
+    bounds: Sequence[Bounds],
+    *,
+    n: int,
+    seed: int = 0,
+) -> list[Estimate]:
+    """Estimates of M statistics of weighted images, by resampling whole groups (N,).
+
+    `statistic`: weights (R, N), how often each of R resamples holds each image, to values (R, M).
+    """
+    index = group_index(groups)
+    one_each = sparse.identity(int(index.max()) + 1, format="csr")
+    return bootstrap(one_each, lambda counts: statistic(counts[:, index]), bounds, n=n, seed=seed)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score, top_k_accuracy_score
 
 from dessin.errors import DessinError
-from dessin.evaluation.metrics import measure, rank_of
+from dessin.statistics.metrics import measure, rank_of
 
 
 def guesses(seed: int, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def test_the_values_are_scikit_learns(classes: int) -> None:
 
 
 def test_the_accuracy_interval_is_that_of_the_bare_mean() -> None:
-    from dessin.evaluation.intervals import bootstrap_mean
+    from dessin.statistics.intervals import bootstrap_mean
 
     table, targets = guesses(3, 200, 6)
     groups = [f"photo{i // 3}" for i in range(200)]

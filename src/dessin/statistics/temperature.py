@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from dessin.errors import DessinError
+
+
+def tempered(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    """p^(1/T) of probabilities (N, C), renormalised (float64): what dividing the logits by T gives."""
+    wide = np.asarray(probabilities, dtype=np.float64)
+    if temperature == 1.0:
+        return wide
+    powers = (wide / wide.max(axis=1, keepdims=True)) ** (1.0 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
 
 COLDEST, HOTTEST = 0.01, 100.0
 # A probability of 0 cannot be scaled, and one true class with it would outweigh all other images.

@@ -1,0 +1,1 @@
+"""Estimates with intervals, paired differences and verdicts: pure functions of arrays."""
