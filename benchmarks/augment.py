@@ -43,7 +43,7 @@ from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec
 from dessin.images.store import open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.memory import keep_freed_memory
 from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys

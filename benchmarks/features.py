@@ -27,7 +27,7 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights

@@ -23,7 +23,7 @@ from dessin.collection.scan import scan_images
 from dessin.collection.split.plan import make_split
 from dessin.images.spec import ImageSpec
 from dessin.images.store import open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights

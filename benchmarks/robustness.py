@@ -28,7 +28,7 @@ from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.robustness.answerers import Answerer
 from dessin.experiments.robustness.carry_out import Looks, looks_of
 from dessin.experiments.subject import read_subject
-from dessin.images.opencv_threads import one_opencv_thread
+from dessin.images.colour import one_opencv_thread
 from dessin.progress import quiet
 from dessin.training.device import choose_device
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE, VERSION, Corruption, suite_digest
-from dessin.images.opencv_threads import one_opencv_thread
+from dessin.images.colour import one_opencv_thread
 
 SIZE = 96
 NAMES = [corruption.name for corruption in SUITE]

@@ -20,7 +20,7 @@ from dessin.images import shards, store_build
 from dessin.images.shards import ShardedPixels, shard_bounds
 from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.training.data import PixelSource
 
 SPEC = ImageSpec(size=16)

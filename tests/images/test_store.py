@@ -17,13 +17,14 @@ from PIL import Image, ImageDraw
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.images import store as store_module
-from dessin.images import store_build, store_key
+from dessin.images import store_build
+from dessin.images import store_build as store_key
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import background
 from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage, StoreKey
+from dessin.images.store_build import StoredImage, StoreKey
 from dessin.progress import quiet
 
 SPEC = ImageSpec(size=32)

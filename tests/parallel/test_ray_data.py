@@ -19,7 +19,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec
 from dessin.images.store import open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel import ray_nodes

@@ -16,7 +16,7 @@ from dessin.errors import DessinError
 from dessin.evaluation.inference import predict_rows
 from dessin.files import sha256_bytes
 from dessin.images.store import open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.bundle import load_bundle
 from dessin.serving import runtime as runtime_module
 from dessin.serving.runtime import Runtime

@@ -14,7 +14,7 @@ from dessin.files import sha256_file
 from dessin.images import shards
 from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore, StoreOnDisk, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel.mapper import ThreadMapper

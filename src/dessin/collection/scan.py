@@ -19,8 +19,8 @@ from dessin.collection.measure import Measured, Measurement, measure, unreadable
 from dessin.collection.signature import SIGNATURE_SIDE
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
+from dessin.images.colour import one_opencv_thread
 from dessin.images.decode import Unreadable, read_image_bytes
-from dessin.images.opencv_threads import one_opencv_thread
 from dessin.images.paths import image_path
 from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn

@@ -19,7 +19,7 @@ from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.card import BundleImage
 from dessin.progress import say_once
 

@@ -28,7 +28,7 @@ from dessin.experiments.inputs import read_inputs
 from dessin.experiments.plan import rows_of
 from dessin.files import write_bytes
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.models.backbones import describe_backbone
 from dessin.progress import say
 from dessin.recipe import Recipe, read_recipe

@@ -1,12 +1,27 @@
-"""Luma and local contrast."""
+"""Luma and local contrast; OpenCV on one thread."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from dessin.images.decode import Pixels
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """The setting is global, so it is put back."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
 
 _CLIP_LIMIT = 2.0
 _TILES = (8, 8)

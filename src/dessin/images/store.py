@@ -21,11 +21,17 @@ from dessin.files import cache_folder, locked
 from dessin.images.decode import Pixels
 from dessin.images.shards import ShardedPixels, StoredPixels, shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
-from dessin.images.store_build import HEADER, build, file_sizes, named, read_rows, shard_folder
-from dessin.images.store_key import StoredImage, StoreKey
+from dessin.images.store_build import (
+    HEADER,
+    StoredImage,
+    StoreKey,
+    build,
+    file_sizes,
+    named,
+    read_rows,
+    shard_folder,
+)
 from dessin.progress import warn
-
-__all__ = ["PixelStore", "StoreKey", "StoreOnDisk", "StoredImage", "open_store"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,20 +7,57 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import PIL
 
 from dessin.errors import DessinError
-from dessin.files import atomic_path, sha256_bytes, write_json
+from dessin.files import atomic_path, digest_of, sha256_bytes, write_json
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.paths import image_path
 from dessin.images.shards import shard_bounds
-from dessin.images.store_key import StoreKey
+from dessin.images.spec import ImageSpec, Interpolation
 from dessin.progress import say, track
+
+_VERSION = 1  # raise it whenever the same files would give other pixels
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """One image by its id (path below the root) and the sha256 of its file."""
+
+    image_id: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoreKey:
+    """Everything that defines a store's bytes; the order of the images does not."""
+
+    images: tuple[StoredImage, ...]
+    spec: ImageSpec
+    interpolation: Interpolation
+
+    @cached_property
+    def digest(self) -> str:
+        rows = sorted([image.image_id, image.sha256] for image in self.images)
+        # Another Pillow may bring another JPEG decoder, and other pixels with it.
+        makers = {"version": _VERSION, "pillow": PIL.__version__}
+        return digest_of({"images": rows, "spec": self.spec.model_dump(), "by": self.interpolation, **makers})
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the pixels: (N, channels, S, S)."""
+        return len(self.images), self.spec.channels, self.spec.size, self.spec.size
+
+    @property
+    def image_bytes(self) -> int:
+        return self.spec.channels * self.spec.size**2
+
 
 PIXELS = "pixels.npy"
 BACKGROUND = "background.npy"

@@ -15,7 +15,7 @@ from dessin.collection.fetch.sources import Source
 from dessin.collection.fetch.strokes import Pool, draw, read_pool
 from dessin.collection.fetch.write_class import write_class
 from dessin.errors import DessinError
-from dessin.images.opencv_threads import one_opencv_thread
+from dessin.images.colour import one_opencv_thread
 from dessin.progress import track
 
 SAMPLING = (

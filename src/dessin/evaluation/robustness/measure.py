@@ -13,7 +13,7 @@ from dessin.evaluation.inference import BATCH
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
-from dessin.images.opencv_threads import one_opencv_thread
+from dessin.images.colour import one_opencv_thread
 from dessin.progress import track
 
 # One batch (n, channels, S, S) for each way of looking at the drawings → probabilities (n, C).

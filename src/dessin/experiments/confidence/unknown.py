@@ -21,7 +21,7 @@ from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.progress import track, warn
 
 _FEWEST = 2

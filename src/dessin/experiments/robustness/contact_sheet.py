@@ -13,7 +13,7 @@ from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.robustness.outcome import RobustAnswers
-from dessin.images.opencv_threads import one_opencv_thread
+from dessin.images.colour import one_opencv_thread
 
 _TILE = 128
 _GAP = 8

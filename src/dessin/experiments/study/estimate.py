@@ -17,7 +17,7 @@ from dessin.experiments.stages import PROBE_VIEWS
 from dessin.experiments.study.plan import StudyPlan
 from dessin.experiments.study.records import Job, JobRecord
 from dessin.images.store import open_store
-from dessin.images.store_key import StoredImage
+from dessin.images.store_build import StoredImage
 from dessin.progress import duration, quiet, track
 from dessin.recipe import Recipe
 from dessin.training.data import TrainingData

@@ -17,9 +17,9 @@ from enum import IntEnum
 
 import psutil
 
+from dessin.images.colour import one_opencv_thread
 from dessin.images.decode import NoMemory, TooManyPixels, Unreadable, decode
 from dessin.images.fit import prepare
-from dessin.images.opencv_threads import one_opencv_thread
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.schema import Section
 
