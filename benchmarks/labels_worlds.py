@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.checks import run_checks
 from dessin.collection.checks.base import Context
-from dessin.collection.curation import apply_curation, propose_curation
-from dessin.collection.curation_rules import DEFAULT_KINDS
-from dessin.collection.duplicates import find_duplicates
-from dessin.collection.grouping import group_images
+from dessin.collection.checks.run import run_checks
+from dessin.collection.curation import DEFAULT_KINDS, apply_curation, propose_curation
+from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images

@@ -70,7 +70,7 @@ _HOMES = {
     "scout": "dessin.experiments.scout",
     "serve": "dessin.serving.api.verb",
     "soup": "dessin.experiments.committees.soup",
-    "split": "dessin.collection.split",
+    "split": "dessin.collection.split.verb",
     "studio": "dessin.serving.studio.verb",
     "study": "dessin.experiments.study.carry_out",
     "submit": "dessin.serving.submit",

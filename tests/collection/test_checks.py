@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.checks import ink, run_checks
+from dessin.collection.checks import ink
 from dessin.collection.checks.base import CHECKS, Check, Context, register
+from dessin.collection.checks.run import run_checks
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.manifest import build_manifest

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.duplicates import Pair, find_duplicates
-from dessin.collection.grouping import group_images
+from dessin.collection.duplicates import Pair, find_duplicates, group_images
 from dessin.collection.hashing import SYMMETRIES
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection

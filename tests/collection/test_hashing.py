@@ -12,8 +12,8 @@ from dessin.collection.hashing import (
     transform_pixels,
     transpose_hashes,
 )
+from dessin.collection.measure import draw_signature
 from dessin.collection.neighbours import near_hashes
-from dessin.collection.signature import draw_signature
 
 NUMPY = {
     "identity": lambda a: a,

@@ -18,7 +18,7 @@ from PIL import Image
 from dessin.collection.names import class_names, synset_table
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.readers.rules import file_rule, path_rule
+from dessin.collection.readers.walk import file_rule, path_rule
 from dessin.errors import DessinError
 
 

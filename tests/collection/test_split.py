@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dessin.collection.curation import Change, Curation, write_curation
-from dessin.collection.duplicates import Pair
-from dessin.collection.grouping import group_images
+from dessin.collection.duplicates import Pair, group_images
 from dessin.collection.manifest import Manifest, Row, build_manifest
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import check_split, read_split, write_split
-from dessin.collection.split.plan import make_split
-from dessin.collection.split.report import class_counts, describe_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, check_split, read_split, write_split
+from dessin.collection.split.plan import class_counts, describe_split, make_split
 from dessin.collection.split.verb import split
 from dessin.errors import DessinError
 

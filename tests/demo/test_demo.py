@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from dessin.collection.checks import run_checks
 from dessin.collection.checks.base import Context
+from dessin.collection.checks.run import run_checks
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import Issue
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
+from dessin.collection.split.files import Split
 from dessin.collection.split.plan import plan_split
-from dessin.collection.split.table import Split
 from dessin.demo import demo as demo_module
 from dessin.demo.demo import demo
 from dessin.errors import DessinError

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dessin.collection.checks import run_checks
 from dessin.collection.checks.base import Context
+from dessin.collection.checks.run import run_checks
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import Issue
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
+from dessin.collection.split.files import Split
 from dessin.collection.split.plan import plan_split
-from dessin.collection.split.table import Split
 from dessin.demo.answer_key import AnswerKey, read_answer_key
 from dessin.demo.check import check_answers, describe_findings, false_alarms
 from dessin.demo.doodles import generate_doodles

@@ -13,8 +13,7 @@ import pytest
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.curation import Change, Curation, write_curation
-from dessin.collection.split.files import read_split, write_split
-from dessin.collection.split.table import Assignment, Split
+from dessin.collection.split.files import Assignment, Split, read_split, write_split
 from dessin.errors import DessinError
 from dessin.evaluation.labels.judgement import judge_labels
 from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from dessin.collection.split.files import Split
 from dessin.collection.split.plan import make_split
-from dessin.collection.split.table import Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.experiments.plan import RunPlan, plan_run, rows_of

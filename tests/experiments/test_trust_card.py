@@ -14,8 +14,8 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
+from dessin.collection.split.files import Assignment, Split
 from dessin.collection.split.plan import make_split
-from dessin.collection.split.table import Assignment, Split
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate

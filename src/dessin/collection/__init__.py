@@ -1,1 +1,1 @@
-"""From a folder to a trusted set of rows: readers, manifest, audit, duplicates, curation, split."""
+"""From a folder to a trusted set of rows: readers, manifest, scan, duplicates, curation, split."""

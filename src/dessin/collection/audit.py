@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.audit_report.page import render_report
-from dessin.collection.checks import run_checks
 from dessin.collection.checks.base import CHECKS, Context
-from dessin.collection.curation_rules import DEFAULT_KINDS
+from dessin.collection.checks.run import run_checks
+from dessin.collection.curation import DEFAULT_KINDS
 from dessin.collection.duplicates import Pair, find_duplicates
 from dessin.collection.issues import Issue, write_issues
 from dessin.collection.label_review import SUSPECT, LabelReview

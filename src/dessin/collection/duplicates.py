@@ -1,21 +1,171 @@
-"""Images that show the same drawing: equal bytes, equal pixels, or nearly equal under a symmetry."""
+"""Images that show the same drawing: equal bytes, equal pixels, or nearly equal under a symmetry,
+confirmed stroke by stroke."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.confirm import compare, correlations
-from dessin.collection.grouping import UnionFind
-from dessin.collection.hashing import SYMMETRIES, Symmetry, folded, perceptual_hashes
+from dessin.collection.hashing import SYMMETRIES, Symmetry, folded, perceptual_hashes, transform_pixels
 from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes
 from dessin.collection.scan import Scan
+
+if TYPE_CHECKING:
+    pass
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class UnionFind(Generic[Key]):
+    """Disjoint sets with path halving (Tarjan and van Leeuwen, JACM 1984); an unseen key is alone."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Key, Key] = {}
+
+    def find(self, key: Key) -> Key:
+        """The representative of a key's set; which one depends on the order of the joins."""
+        parent = self._parent
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    def join(self, first: Key, second: Key) -> None:
+        self._parent[self.find(first)] = self.find(second)
+
+
+def group_images(
+    image_ids: Iterable[str], user_groups: Mapping[str, str], pairs: Iterable[Pair]
+) -> dict[str, str]:
+    """image_id → group: the transitive union of the user's groups and of duplicate pairs.
+
+    A group bears the first of its users' group names, else its first image_id; the names are unique and
+    do not depend on any order. A pair may pass through an image outside `image_ids`, which still joins.
+    """
+    image_ids = sorted(image_ids)
+    sets: UnionFind[tuple[str, str]] = UnionFind()
+    for image_id in image_ids:
+        if user_groups.get(image_id):
+            sets.join(("image", image_id), ("group", user_groups[image_id]))
+    for pair in pairs:
+        sets.join(("image", pair.first), ("image", pair.second))
+    taken = {user_groups[image_id] for image_id in image_ids if user_groups.get(image_id)}
+    names: dict[tuple[str, str], str] = {sets.find(("group", name)): name for name in sorted(taken)[::-1]}
+    groups = {}
+    for image_id in image_ids:
+        # A user's group may bear the name of another image: "./" keeps the two apart.
+        name = f"./{image_id}" if image_id in taken else image_id
+        groups[image_id] = names.setdefault(sets.find(("image", image_id)), name)
+    return groups
+
+
+# Chosen on real drawings: of 3,125 and 4,300, no two that differ reach 0.95 with a bend below 0.045, but for
+# single straight lines; copies turned by 2 degrees need that bend and then agree to 0.99.
+SIMILARITY, SIMILARITY_BENT = 0.95, 0.985
+_SMALL_BEND = 0.045
+_LARGEST_BEND, _LARGEST_SHIFT = 0.12, 4.0
+_NO_NEED_TO_MOVE = 0.99
+_COARSE, _FINE = 1.5, 1.0  # blurs, in pixels of a signature
+_MARGIN = 6
+_CHUNK = 2048
+
+Strokes = NDArray[np.float32]
+
+
+def correlations(signatures: NDArray[np.uint8], pairs: Neighbours) -> NDArray[np.float64]:
+    """The correlation (n,) of each pair's blurred strokes after its symmetry, -1..1.
+
+    The mean is taken away, so that white paper alone does not make two drawings alike.
+    """
+    result = np.zeros(len(pairs.first))
+    involved, where = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
+    strokes = np.empty((len(involved), *signatures.shape[1:]), dtype=np.float32)
+    for row, index in enumerate(involved):
+        strokes[row] = _normalised(_blurred(signatures[index], _COARSE))
+    first, second = where[: len(result)], where[len(result) :]
+    for symmetry in range(len(SYMMETRIES)):
+        chosen = np.flatnonzero(pairs.symmetry == symmetry)
+        for start in range(0, len(chosen), _CHUNK):
+            rows = chosen[start : start + _CHUNK]
+            turned = transform_pixels(strokes[first[rows]], symmetry)
+            result[rows] = np.einsum("nyx,nyx->n", turned, strokes[second[rows]])
+    return result
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The correlation of two drawings at a fine scale, at most 1, and how far one had to be bent for it."""
+
+    similarity: float
+    bend: float = 0.0
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether these are one drawing: the more one is bent, the better must it fit."""
+        return self.similarity >= (SIMILARITY if self.bend <= _SMALL_BEND else SIMILARITY_BENT)
+
+
+def compare(first: NDArray[np.uint8], second: NDArray[np.uint8], symmetry: int) -> Agreement:
+    """Compare `first` after a symmetry (by number) with `second`; both signatures (S, S)."""
+    turned = _framed(transform_pixels(first, symmetry))
+    other = _framed(second)
+    as_it_is = Agreement(_agreement(turned, other))
+    if as_it_is.similarity >= _NO_NEED_TO_MOVE:
+        return as_it_is
+    motion = _small_motion(turned, other)
+    if motion is None:
+        return as_it_is
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = np.asarray(cv2.warpAffine(other, motion, turned.shape[::-1], flags=flags), dtype=np.float32)
+    bend = float(np.abs(motion[:, :2] - np.eye(2)).max())
+    return max(as_it_is, Agreement(_agreement(turned, moved), bend), key=lambda found: found.similarity)
+
+
+def _agreement(one: Strokes, other: Strokes) -> float:
+    product = _normalised(_blurred(one, _FINE)) * _normalised(_blurred(other, _FINE))
+    return round(min(float(product.sum()), 1.0), 4)
+
+
+def _small_motion(target: Strokes, moved: Strokes) -> Strokes | None:
+    """The affine motion (2, 3) that lays `moved` over `target`; None where none is found or it is large."""
+    motion = np.eye(2, 3, dtype=np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+    try:
+        _, found = cv2.findTransformECC(
+            _blurred(target, _COARSE), _blurred(moved, _COARSE), motion, cv2.MOTION_AFFINE, stop, None, 1
+        )
+    except cv2.error:  # it did not converge: these two do not lie over each other
+        return None
+    centre = np.array([target.shape[1] / 2, target.shape[0] / 2])
+    bend = found[:, :2] - np.eye(2)
+    shift = bend @ centre + found[:, 2]
+    small = np.abs(bend).max() <= _LARGEST_BEND and np.abs(shift).max() <= _LARGEST_SHIFT
+    return np.asarray(found, dtype=np.float32) if small else None
+
+
+def _framed(signature: NDArray[np.generic]) -> Strokes:
+    """With an empty margin, into which the alignment may move strokes."""
+    return np.pad(signature.astype(np.float32), _MARGIN)
+
+
+def _blurred(image: NDArray[np.generic], sigma: float) -> Strokes:
+    blurred = cv2.GaussianBlur(image.astype(np.float32), (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(blurred, dtype=np.float32)
+
+
+def _normalised(image: Strokes) -> Strokes:
+    centred = image - image.mean()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-6), dtype=np.float32)
+
 
 _WORTH_A_LOOK = 0.65  # copies turned by 4 degrees reach it, 19 of 20
 _SYMMETRIES_TRIED = 2

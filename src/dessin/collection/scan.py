@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from dessin.collection.hashing import Hashes, perceptual_hashes
 from dessin.collection.manifest import Manifest, Row
-from dessin.collection.measure import Measured, Measurement, measure, unreadable
-from dessin.collection.signature import SIGNATURE_SIDE
+from dessin.collection.measure import SIGNATURE_SIDE, Measured, Measurement, measure, unreadable
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
 from dessin.images.colour import one_opencv_thread

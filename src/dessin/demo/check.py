@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dessin.collection.issues import Issue
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.demo.answer_key import AnswerKey, PlantedFault
 
 # Of these, a clean doodle has none; faint or crowded pages, on the other hand, are drawn on purpose.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_bytes, write_csv
 from dessin.statistics.metrics import TOP

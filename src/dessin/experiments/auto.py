@@ -12,14 +12,17 @@ import torch
 import yaml
 
 from dessin.collection.audit import AuditResult, audit
-from dessin.collection.curation import Curation, describe_curation, propose_curation, write_curation
-from dessin.collection.curation_rules import DEFAULT_KINDS
+from dessin.collection.curation import (
+    DEFAULT_KINDS,
+    Curation,
+    describe_curation,
+    propose_curation,
+    write_curation,
+)
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import write_split
-from dessin.collection.split.plan import plan_split
-from dessin.collection.split.report import describe_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, write_split
+from dessin.collection.split.plan import describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.experiments.budget import (
     MIN_EPOCHS,

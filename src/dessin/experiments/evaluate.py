@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
 from dessin.experiments.committees.outcome import ViewsGain
 from dessin.experiments.record import SetName, read_record, store_results

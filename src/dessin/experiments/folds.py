@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from dessin.collection.split.files import read_split, write_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split, write_split
 from dessin.ensembles.committee import Committee, write_committee
 from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError

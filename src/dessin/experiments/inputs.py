@@ -14,8 +14,7 @@ from dessin.collection.curation import read_curation
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import check_split, read_split
-from dessin.collection.split.table import Assignment, Split
+from dessin.collection.split.files import Assignment, Split, check_split, read_split
 from dessin.errors import DessinError
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store

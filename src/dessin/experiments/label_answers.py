@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment, Split
+from dessin.collection.split.files import Assignment, Split
 from dessin.ensembles.committee import COMMITTEE_FILE
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import Predictions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dessin.collection.curation import Curation
-from dessin.collection.split.table import Assignment, Split
+from dessin.collection.split.files import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.experiments.training_curation import curate_rows, curation_decision

@@ -11,8 +11,7 @@ from pathlib import Path
 import yaml
 
 from dessin.collection.curation import read_curation
-from dessin.collection.split.files import read_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record

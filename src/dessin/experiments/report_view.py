@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.evaluation.predictions import Predictions
 from dessin.experiments.record import RunRecord
 from dessin.experiments.report_pictures import Thumbnails

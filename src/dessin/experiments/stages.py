@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from dessin.augment.preview import check_pipeline
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
 from dessin.evaluation.inference import predict_rows
 from dessin.evaluation.predictions import to_predictions, write_predictions

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.ensembles.anymodel import find_model, load_model
 from dessin.ensembles.committee import COMMITTEE_FILE, LoadedCommittee, count_opening
 from dessin.ensembles.inference import answer_rows, folds_of

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dessin.collection.checks import run_checks
 from dessin.collection.checks.base import Context
-from dessin.collection.curation import Curation, apply_curation, propose_curation, read_curation
-from dessin.collection.curation_rules import DEFAULT_KINDS
+from dessin.collection.checks.run import run_checks
+from dessin.collection.curation import (
+    DEFAULT_KINDS,
+    Curation,
+    apply_curation,
+    propose_curation,
+    read_curation,
+)
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.manifest import Manifest
 from dessin.collection.scan import scan_images
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
 from dessin.errors import unknown
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.readers.contest import contest_root
-from dessin.collection.readers.csv_paths import check_files, check_spelling, refuse_repeated
+from dessin.collection.readers.csv_file import check_files, check_spelling, refuse_repeated
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc, walk_images
 from dessin.errors import DessinError

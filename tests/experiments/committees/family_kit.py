@@ -14,9 +14,8 @@ from PIL import Image
 
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import write_split
+from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.collection.split.table import Split
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,

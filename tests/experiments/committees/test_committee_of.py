@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ensemble_kit import cast_members, cast_split, guesses
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.ensembles.committee import load_committee, read_committee, save_committee
 from dessin.ensembles.tree import ModelNode, VoteNode
 from dessin.errors import DessinError

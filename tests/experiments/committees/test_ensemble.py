@@ -22,7 +22,7 @@ from ensemble_kit import (
     truth,
 )
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.ensembles.committee import read_committee
 from dessin.ensembles.rules import RULES
 from dessin.ensembles.tree import VoteNode

@@ -12,8 +12,7 @@ import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 from numpy.typing import NDArray
 
-from dessin.collection.split.files import read_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split
 from dessin.ensembles.committee import load_committee
 from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ensemble_kit import LABELS, cast_members, cast_run, cast_split, guesses, truth
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.ensembles.committee import Committee, save_committee
 from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dessin.collection.split.files import write_split
+from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.collection.split.table import Split
 from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,

@@ -1,16 +1,1 @@
 """The checks of an audit: one small class each, registered under the issue that it reports."""
-
-from __future__ import annotations
-
-from dessin.collection.checks import copies, files, ink, labels, shape
-from dessin.collection.checks.base import CHECKS, Check, Context
-from dessin.collection.issues import ISSUE_KINDS, Issue
-
-__all__ = ["CHECKS", "Check", "Context", "copies", "files", "ink", "labels", "run_checks", "shape"]
-
-
-def run_checks(context: Context) -> tuple[Issue, ...]:
-    """All issues, in the order of `ISSUE_KINDS`, the surest first; each check runs with its defaults."""
-    issues = [issue for kind in ISSUE_KINDS for issue in CHECKS[kind]().run(context)]
-    rank = {kind: number for number, kind in enumerate(ISSUE_KINDS)}
-    return tuple(sorted(issues, key=lambda i: (rank[i.issue], -i.score, i.image_id, i.other_id)))

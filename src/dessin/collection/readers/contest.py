@@ -6,8 +6,14 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, listing
-from dessin.collection.readers.csv_file import columns_of, items_of, read_labels
-from dessin.collection.readers.csv_paths import check_files, check_spelling, refuse_repeated
+from dessin.collection.readers.csv_file import (
+    check_files,
+    check_spelling,
+    columns_of,
+    items_of,
+    read_labels,
+    refuse_repeated,
+)
 from dessin.collection.readers.walk import walk_images
 from dessin.errors import DessinError
 from dessin.files import read_csv

@@ -1,19 +1,71 @@
-"""split.csv: written, read back with every rule checked, and compared with the manifest of today."""
+"""The split, and split.csv: written, read back with every rule checked, and compared with the manifest of
+today."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from pydantic import Field
 
 from dessin.collection.manifest import Manifest
 from dessin.collection.readers.collection import listing
-from dessin.collection.split.table import RULE, Assignment, Split
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_csv
+from dessin.files import digest_of, read_csv, write_csv
 from dessin.schema import Section, validated
+
+RULE = "stratified-groups-1"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One image's side; `fold` None is the holdout."""
+
+    image_id: str
+    label: str
+    group: str
+    fold: int | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """`folds` folds and a holdout of about the share `holdout`; rows sorted by image_id, classes by label.
+
+    `rule` names the algorithm and `group_by` what the user grouped by. `manifest_digest` is that of the
+    manifest before curation, which held `images` rows; `curation_digest` is empty without a curation.
+    """
+
+    seed: int
+    folds: int
+    holdout: float
+    rule: str
+    manifest_digest: str
+    curation_digest: str
+    classes: tuple[str, ...]
+    rows: tuple[Assignment, ...]
+    group_by: str = ""
+    images: int = 0
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over everything that the split says."""
+        return digest_of(
+            [*astuple(self)[:6], self.group_by, self.images, [astuple(row) for row in self.rows]]
+        )
+
+    def training(self, fold: int | None) -> tuple[Assignment, ...]:
+        """Every row outside the holdout and outside `fold`; None leaves only the holdout out."""
+        return tuple(row for row in self.rows if row.fold is not None and row.fold != fold)
+
+    def validation(self, fold: int) -> tuple[Assignment, ...]:
+        return tuple(row for row in self.rows if row.fold == fold)
+
+    def held_out(self) -> tuple[Assignment, ...]:
+        return tuple(row for row in self.rows if row.fold is None)
+
 
 COLUMNS = ("image_id", "label", "group", "fold")
 HOLDOUT = "holdout"

@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.collection.curation import describe_curation, read_curation
-from dessin.collection.duplicates import find_duplicates
-from dessin.collection.grouping import group_images
+from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection, listing
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
-from dessin.collection.split.files import read_split, write_split
-from dessin.collection.split.plan import plan_split, unreadable_images
-from dessin.collection.split.report import describe_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split, write_split
+from dessin.collection.split.plan import describe_split, plan_split, unreadable_images
 from dessin.errors import DessinError
 from dessin.progress import say, say_once, warn
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.ensembles.tree import leaves
 from dessin.evaluation.predictions import Predictions
 from dessin.experiments.committees.distill_labels import committee_answers, part_of

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment, Split
+from dessin.collection.split.files import Assignment, Split
 from dessin.ensembles.committee import COMMITTEE_FILE, read_committee
 from dessin.errors import DessinError
 from dessin.experiments.folds import MADE_BY, is_fold_folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dessin.collection.curation import read_curation
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.decisions import Decision
 from dessin.ensembles.families import FamilyMap
 from dessin.ensembles.potential import Potential, worth_an_expert

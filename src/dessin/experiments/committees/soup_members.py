@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import told_apart
 from dessin.experiments.committees.soup_weights import Floats, State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.experiments.committees.soup_choice import alone
 from dessin.experiments.committees.soup_members import SoupMembers

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.ensembles.committee import LoadedCommittee
 from dessin.ensembles.inference import OpenStore, answer_rows, folds_of
 from dessin.ensembles.parts import deal_groups

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.subject import Subject
 from dessin.experiments.workspace.joined import at_present

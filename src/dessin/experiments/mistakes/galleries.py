@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.evaluation.mistakes.cuts import cut
 from dessin.experiments.mistakes.answered import Answered
 from dessin.experiments.mistakes.measures import Floats

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.ensembles.tree import leaves
 from dessin.evaluation.predictions import HOLDOUT, Predictions
 from dessin.evaluation.robustness.corrupt import Pictures

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from dessin.collection.split.files import write_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
 from dessin.experiments.hold import hold
 from dessin.experiments.record import SPLIT_FILE, read_record

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.errors import DessinError
 from dessin.experiments.study.definition import Study
 from dessin.experiments.study.levels import slug

@@ -9,8 +9,7 @@ from dessin.collection.duplicates import Pair, find_duplicates
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
-from dessin.collection.split.files import check_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, check_split
 from dessin.errors import DessinError
 from dessin.schema import Section
 

@@ -6,8 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.split.files import read_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split
 from dessin.ensembles.anymodel import find_model
 from dessin.ensembles.committee import COMMITTEE_FILE, Committee, read_committee
 from dessin.errors import DessinError

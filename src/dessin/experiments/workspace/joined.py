@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from dessin.collection.split.files import read_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split
 from dessin.collection.summary import Summary
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.experiments.report_run import curated

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.split.files import read_split
-from dessin.collection.split.table import Split
+from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation
 from dessin.experiments.committees.distill_outcome import read_results as distill_results

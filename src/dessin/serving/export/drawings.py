@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dessin.collection.split.table import Assignment
+from dessin.collection.split.files import Assignment
 from dessin.ensembles.inference import OpenStore
 from dessin.experiments.subject import Subject
 from dessin.images.decode import Pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
 from dessin.collection.readers.csv_file import columns_of, is_label_csv
-from dessin.collection.readers.rules import file_rule, folder_rule
+from dessin.collection.readers.walk import file_rule, folder_rule
 from dessin.ensembles.committee import COMMITTEE_FILE
 from dessin.experiments.mistakes.outcome import FILE as ATLAS_FILE
 from dessin.experiments.study.records import STUDY_FILE
