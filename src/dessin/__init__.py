@@ -17,7 +17,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
     from dessin.collection.curation import curate
-    from dessin.collection.fetch.verb import fetch
     from dessin.collection.split.verb import split
     from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
     from dessin.experiments.workspace.table import runs
+    from dessin.fetch.verb import fetch
     from dessin.serving.api.verb import serve
     from dessin.serving.export.verb import export
     from dessin.serving.predict import predict
@@ -61,7 +61,7 @@ _HOMES = {
     "explain": "dessin.experiments.explain.verb",
     "export": "dessin.serving.export.verb",
     "families": "dessin.experiments.committees.families",
-    "fetch": "dessin.collection.fetch.verb",
+    "fetch": "dessin.fetch.verb",
     "mistakes": "dessin.experiments.mistakes.verb",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",

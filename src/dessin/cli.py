@@ -668,7 +668,7 @@ def fetch(
     seed: Seed = 0,
 ) -> None:
     """Fetch a public collection of drawings, with its licence; goes on where it stopped."""
-    from dessin.collection.fetch.verb import fetch as run
+    from dessin.fetch.verb import fetch as run
 
     run(collection, out=out, classes=_names(classes) or (), per_class=per_class, seed=seed)
 

@@ -18,11 +18,11 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
-from dessin.collection.fetch.client import Client
-from dessin.collection.fetch.record import FetchRecord
-from dessin.collection.fetch.sources import Source
-from dessin.collection.fetch.trouble import Manners
-from dessin.collection.fetch.verb import fetch_from
+from dessin.fetch.client import Client
+from dessin.fetch.record import FetchRecord
+from dessin.fetch.sources import Source
+from dessin.fetch.trouble import Manners
+from dessin.fetch.verb import fetch_from
 
 
 @dataclass

@@ -23,11 +23,11 @@ from fetch_kit import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dessin.collection.fetch.address import check_address, may_follow
-from dessin.collection.fetch.client import NotThereError
-from dessin.collection.fetch.download import Fetched, download
-from dessin.collection.fetch.part import Part
 from dessin.errors import DessinError
+from dessin.fetch.address import check_address, may_follow
+from dessin.fetch.client import NotThereError
+from dessin.fetch.download import Fetched, download
+from dessin.fetch.part import Part
 
 DATA = np.random.default_rng(0).bytes(200_000)
 
@@ -92,7 +92,7 @@ def test_a_file_that_changes_on_the_way_is_fetched_anew_and_it_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, said = DATA[::-1] + b"more", list[str]()
-    monkeypatch.setattr("dessin.collection.fetch.download.warn", said.append)
+    monkeypatch.setattr("dessin.fetch.download.warn", said.append)
 
     def cut_and_change(request: Request, data: bytes) -> None:
         serve(request, data, 50_000)

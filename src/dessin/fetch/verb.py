@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.collection.fetch import quickdraw, sketch
-from dessin.collection.fetch.choice import choose_classes
-from dessin.collection.fetch.client import Client
-from dessin.collection.fetch.record import RECORD, FetchRecord, open_ledger
-from dessin.collection.fetch.sources import QUICKDRAW, Source, known_source, quickdraw_classes
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.errors import DessinError
+from dessin.fetch import quickdraw, sketch
+from dessin.fetch.choice import choose_classes
+from dessin.fetch.client import Client
+from dessin.fetch.record import RECORD, FetchRecord, open_ledger
+from dessin.fetch.sources import QUICKDRAW, Source, known_source, quickdraw_classes
 from dessin.files import cache_folder, digest_of, locked
 from dessin.progress import say
 

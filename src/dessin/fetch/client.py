@@ -12,11 +12,11 @@ from typing import IO
 from urllib import request
 from urllib.error import HTTPError, URLError
 
-from dessin.collection.fetch.address import check_address, may_follow, on_this_machine
-from dessin.collection.fetch.clock import Clock, SystemClock
-from dessin.collection.fetch.retry_after import seconds_to_wait
-from dessin.collection.fetch.trouble import AGAIN, Manners, PassingError
 from dessin.errors import DessinError
+from dessin.fetch.address import check_address, may_follow, on_this_machine
+from dessin.fetch.clock import Clock, SystemClock
+from dessin.fetch.retry_after import seconds_to_wait
+from dessin.fetch.trouble import AGAIN, Manners, PassingError
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _BLOCK = 2**16

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from dessin.collection.fetch.choice import sample
-from dessin.collection.fetch.client import Client, NotThereError
-from dessin.collection.fetch.download import Fetched, download
-from dessin.collection.fetch.part import Part
-from dessin.collection.fetch.record import Ledger, origin_of
-from dessin.collection.fetch.sources import Source
-from dessin.collection.fetch.strokes import Pool, draw, read_pool
-from dessin.collection.fetch.write_class import write_class
 from dessin.errors import DessinError
+from dessin.fetch.choice import sample
+from dessin.fetch.client import Client, NotThereError
+from dessin.fetch.download import Fetched, download
+from dessin.fetch.part import Part
+from dessin.fetch.record import Ledger, origin_of
+from dessin.fetch.sources import Source
+from dessin.fetch.strokes import Pool, draw, read_pool
+from dessin.fetch.write_class import write_class
 from dessin.images.colour import one_opencv_thread
 from dessin.progress import track
 

@@ -32,11 +32,11 @@ from fetch_kit import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dessin.collection.fetch.sources import quickdraw_classes
-from dessin.collection.fetch.strokes import LONGEST_LINE, draw, read_pool
-from dessin.collection.fetch.verb import fetch
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
+from dessin.fetch.sources import quickdraw_classes
+from dessin.fetch.strokes import LONGEST_LINE, draw, read_pool
+from dessin.fetch.verb import fetch
 from dessin.images.decode import decode
 
 CLASSES = ("axe", "The Eiffel Tower", "t-shirt")
@@ -252,7 +252,7 @@ def test_fewer_than_asked_are_taken_and_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.collection.fetch.write_class.warn", said.append)
+    monkeypatch.setattr("dessin.fetch.write_class.warn", said.append)
     record = run_fetch(quickdraw_at(server), tmp_path / "out", ("axe",), per_class=100)
     assert record.classes["axe"].images == 40
     assert said == ["axe: 40 drawings instead of 100, for there are no more."]
@@ -284,7 +284,7 @@ def test_killed_before_the_record_is_written_no_class_is_left_behind(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("dessin.collection.fetch.record.Ledger.finish", kill)
+        patched.setattr("dessin.fetch.record.Ledger.finish", kill)
         with pytest.raises(Killed):
             run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     assert not (tmp_path / "axe").exists()
@@ -313,7 +313,7 @@ def test_classes_can_be_added_and_a_changed_image_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.collection.fetch.record.warn", said.append)
+    monkeypatch.setattr("dessin.fetch.record.warn", said.append)
     run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     next((tmp_path / "axe").iterdir()).write_bytes(b"touched")
     record = run_fetch(quickdraw_at(server), tmp_path, CLASSES)
@@ -326,7 +326,7 @@ def test_a_source_that_changed_since_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.collection.fetch.record.warn", said.append)
+    monkeypatch.setattr("dessin.fetch.record.warn", said.append)
     run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     for path in (tmp_path / "axe").iterdir():
         path.unlink()
@@ -347,7 +347,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from fetch_kit import new_client, run_fetch
-from dessin.collection.fetch.sources import Source
+from dessin.fetch.sources import Source
 address, out, *classes = sys.argv[1:]
 source = Source("quickdraw", "Quick, Draw!", address + "/{name}.ndjson", "CC BY 4.0", 2**30)
 run_fetch(source, Path(out), tuple(classes), client=new_client())

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.collection.fetch.archive import DamagedError, Listing, list_images, open_archive, read_image
-from dessin.collection.fetch.choice import sample
-from dessin.collection.fetch.client import Client
-from dessin.collection.fetch.download import download
-from dessin.collection.fetch.part import Part
-from dessin.collection.fetch.record import Ledger, origin_of
-from dessin.collection.fetch.sources import Source
-from dessin.collection.fetch.trouble import AGAIN
-from dessin.collection.fetch.write_class import write_class
 from dessin.errors import DessinError
+from dessin.fetch.archive import DamagedError, Listing, list_images, open_archive, read_image
+from dessin.fetch.choice import sample
+from dessin.fetch.client import Client
+from dessin.fetch.download import download
+from dessin.fetch.part import Part
+from dessin.fetch.record import Ledger, origin_of
+from dessin.fetch.sources import Source
+from dessin.fetch.trouble import AGAIN
+from dessin.fetch.write_class import write_class
 from dessin.progress import say, track, warn
 
 SAMPLING = "a seeded sample of each class's images, bytes as they are in the archive"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dessin.collection.fetch.clock import Clock
 from dessin.errors import DessinError
+from dessin.fetch.clock import Clock
 from dessin.progress import duration, say
 
 AGAIN = "Check the network, or wait; the same command goes on where it stopped."

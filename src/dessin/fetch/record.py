@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dessin.collection.fetch.download import Fetched
-from dessin.collection.fetch.sources import Source
 from dessin.errors import DessinError
+from dessin.fetch.download import Fetched
+from dessin.fetch.sources import Source
 from dessin.files import claim_folder, digest_of, read_json, sha256_bytes, sha256_file, write_json, write_text
 from dessin.progress import warn
 

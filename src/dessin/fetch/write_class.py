@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from dessin.collection.fetch.record import ClassRecord, Ledger, Origin, digest_of_images
 from dessin.errors import DessinError
+from dessin.fetch.record import ClassRecord, Ledger, Origin, digest_of_images
 from dessin.files import atomic_path
 from dessin.progress import warn
 

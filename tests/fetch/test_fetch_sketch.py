@@ -23,11 +23,11 @@ from fetch_kit import (
     tree,
 )
 
-from dessin.collection.fetch.archive import LARGEST_IMAGE
-from dessin.collection.fetch.sources import SOURCES, known_source
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
+from dessin.fetch.archive import LARGEST_IMAGE
+from dessin.fetch.sources import SOURCES, known_source
 from dessin.files import sha256_bytes
 
 TENCH, GOLDFISH, SHARK = "n01440764", "n01443537", "n01484850"
@@ -98,7 +98,7 @@ def test_a_second_run_asks_nothing(server: Server, tmp_path: Path) -> None:
 def test_killed_while_unpacking_the_archive_is_not_fetched_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dessin.collection.fetch import sketch
+    from dessin.fetch import sketch
 
     class Killed(BaseException):
         pass

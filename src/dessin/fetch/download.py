@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
-from dessin.collection.fetch.client import Client
-from dessin.collection.fetch.part import Part, Version
-from dessin.collection.fetch.trouble import PassingError, Patience
 from dessin.errors import DessinError
+from dessin.fetch.client import Client
+from dessin.fetch.part import Part, Version
+from dessin.fetch.trouble import PassingError, Patience
 from dessin.progress import track, warn
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
