@@ -32,8 +32,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from dessin.augment.apply import apply_plan
-from dessin.augment.pipeline import Pipeline
+from dessin.augmentation.apply import apply_plan
+from dessin.augmentation.pipeline import Pipeline
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.demo.drawing import draw_doodle

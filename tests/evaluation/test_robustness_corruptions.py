@@ -251,5 +251,5 @@ def test_the_suite_uses_nothing_of_the_augmentations() -> None:
     sources = [path.read_text() for path in Path(package.__path__[0]).glob("*.py")]
     assert len(sources) > 5
     assert not any(
-        "import" in line and "dessin.augment" in line for text in sources for line in text.splitlines()
+        "import" in line and "dessin.augmentation" in line for text in sources for line in text.splitlines()
     )

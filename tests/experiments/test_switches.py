@@ -17,7 +17,7 @@ import pytest
 import torch
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split
 
-from dessin.augment.registry import OPS
+from dessin.augmentation.registry import OPS
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.record import read_record
 from dessin.experiments.run import train

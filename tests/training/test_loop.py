@@ -9,7 +9,7 @@ import torch
 from tiny_training import TinyNet, final_bytes, make_data, make_settings, run_tiny
 from torch import Tensor, nn
 
-from dessin.augment.pipeline import Pipeline
+from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.progress import warn
 from dessin.training import guard

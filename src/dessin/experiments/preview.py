@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from dessin.augment.contact_sheet import Cell, Column, Sheet, draw_sheet
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.preview import (
+from dessin.augmentation.contact_sheet import Cell, Column, Sheet, draw_sheet
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.preview import (
     Drawings,
     OpEffect,
     check_pipeline,

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from dessin.augment.preview import check_pipeline
+from dessin.augmentation.preview import check_pipeline
 from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
 from dessin.evaluation.inference import predict_rows

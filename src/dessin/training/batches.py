@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.plan import AugmentPlan
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.plan import AugmentPlan
 from dessin.randomness import permutation
 from dessin.training.data import PixelSource, Rows, TrainingData
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
-from dessin.augment.apply import apply_plan
+from dessin.augmentation.apply import apply_plan
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages

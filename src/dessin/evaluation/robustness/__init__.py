@@ -2,6 +2,6 @@
 
 The idea of a fixed table of corruptions and strengths is that of Hendrycks and Dietterich, "Benchmarking
 neural network robustness to common corruptions and perturbations" (2019); these are those of drawings. It is
-code of its own and shares nothing with `dessin.augment`: a model that was trained with the very functions it
+code of its own and shares nothing with `dessin.augmentation`: a model that was trained with the very functions it
 is measured by would grade its own homework.
 """

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dessin.augment.photometric import luma
-from dessin.augment.pixel_draws import smooth_field
+from dessin.augmentation.photometric import luma
+from dessin.augmentation.pixel_draws import smooth_field
 
 _MOST_PASSES = 3  # of one pixel on either side of a line
 _NOISE = 16  # levels; the grain of paper and JPEG noise below are no ink

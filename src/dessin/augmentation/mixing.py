@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dessin.augment.mix_plan import MixPlan
+from dessin.augmentation.mix_plan import MixPlan
 from dessin.errors import DessinError
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessin.augment.draws import Draws, between, log_between, symmetric
-from dessin.augment.elements import Action
-from dessin.augment.geometry import Numbers
+from dessin.augmentation.draws import Draws, between, log_between, symmetric
+from dessin.augmentation.elements import Action
+from dessin.augmentation.geometry import Numbers
 
 LEVELS = 255.0
 

@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from dessin.augment.apply import apply_plan
-from dessin.augment.geometry import CORNERS, identities, perspective
-from dessin.augment.mixing import mix
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.plan import AugmentPlan, PixelStep
-from dessin.augment.registry import OPS, bind_op
-from dessin.augment.resample import sampling_grid
+from dessin.augmentation.apply import apply_plan, sampling_grid
+from dessin.augmentation.geometry import CORNERS, identities, perspective
+from dessin.augmentation.mixing import mix
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.plan import AugmentPlan, PixelStep
+from dessin.augmentation.registry import OPS, bind_op
 from dessin.errors import DessinError
 from dessin.randomness import Words, image_keys
 
@@ -337,5 +336,5 @@ def test_a_large_batch_is_worked_on_in_portions_with_the_same_result(monkeypatch
     keys, pixels = image_keys([str(n) for n in range(11)]), drawings(11)
     planned = plan(ops, 0, 0, keys)
     whole = apply_plan(planned, pixels, ground(11))
-    monkeypatch.setattr("dessin.augment.apply._CACHED_VALUES", 4 * pixels[0].numel())
+    monkeypatch.setattr("dessin.augmentation.apply._CACHED_VALUES", 4 * pixels[0].numel())
     torch.testing.assert_close(apply_plan(planned, pixels, ground(11)), whole, rtol=0, atol=0.02)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augment.draws import Draws, beta
+from dessin.augmentation.draws import Draws, beta
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.plan import AugmentPlan
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.plan import AugmentPlan
 from dessin.errors import DessinError
 from dessin.randomness import Words, image_keys
 

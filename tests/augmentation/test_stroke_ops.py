@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dessin.augment.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
 
 SIDE = 96
 

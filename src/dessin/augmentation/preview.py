@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.augment.apply import apply_plan
-from dessin.augment.mixing import mix
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.plan import AugmentPlan
+from dessin.augmentation.apply import apply_plan
+from dessin.augmentation.mixing import mix
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.plan import AugmentPlan
 from dessin.errors import DessinError
 from dessin.images.store import PixelStore
 from dessin.randomness import image_keys

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augment import geometry
-from dessin.augment.fields import ELASTIC_POINTS, WOBBLE_POINTS
-from dessin.augment.geometry import Matrices, Numbers
+from dessin.augmentation import geometry
+from dessin.augmentation.geometry import ELASTIC_POINTS, WOBBLE_POINTS, Matrices, Numbers
 
 Rows = NDArray[np.int64]
 Seeds = NDArray[np.int64]

@@ -10,10 +10,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augment.elements import ELEMENTS, Action
-from dessin.augment.parameters import BoundOp
-from dessin.augment.plan import AugmentPlan, compile_plan, with_chains
-from dessin.augment.registry import bind_op
+from dessin.augmentation.elements import ELEMENTS, Action
+from dessin.augmentation.parameters import BoundOp
+from dessin.augmentation.plan import AugmentPlan, compile_plan, with_chains
+from dessin.augmentation.registry import bind_op
 from dessin.errors import DessinError
 from dessin.randomness import Words, derive, uniform
 

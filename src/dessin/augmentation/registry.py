@@ -5,14 +5,12 @@ A new op is one line here, one in `elements`, and a function for each.
 
 from __future__ import annotations
 
-from dessin.augment import mix_plan, policies, sampling
-from dessin.augment.fields import ELASTIC_POINTS, WOBBLE_POINTS, control_points, field_columns
-from dessin.augment.parameters import BoundOp, OpSpec, Parameter, bind
-from dessin.augment.policy_tables import POLICIES
+from dessin.augmentation import mix_plan, policies, sampling
+from dessin.augmentation.geometry import ELASTIC_POINTS, WOBBLE_POINTS, control_points, field_columns
+from dessin.augmentation.parameters import BoundOp, OpSpec, Parameter, bind
+from dessin.augmentation.policies import POLICIES
 from dessin.errors import unknown
 from dessin.ops import Op, parse_op
-
-__all__ = ["OPS", "BoundOp", "OpSpec", "bind_op", "check_ops"]
 
 
 def _strength(name: str, high: float, *, default: float | None = None) -> Parameter:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augment.elements import ELEMENTS, Action, Rows, Seeds
-from dessin.augment.geometry import Matrices, identities
-from dessin.augment.mix_plan import MixPlan
+from dessin.augmentation.elements import ELEMENTS, Action, Rows, Seeds
+from dessin.augmentation.geometry import Matrices, identities
+from dessin.augmentation.mix_plan import MixPlan
 
 Values = NDArray[np.float32]
 

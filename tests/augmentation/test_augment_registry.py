@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.augment.elements import ELEMENTS, Action
-from dessin.augment.pixel_ops import PIXEL_FUNCTIONS
-from dessin.augment.registry import OPS, bind_op, check_ops
+from dessin.augmentation.elements import ELEMENTS, Action
+from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augmentation.registry import OPS, bind_op, check_ops
 from dessin.errors import DessinError
 
 

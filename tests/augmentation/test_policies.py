@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dessin.augment.apply import apply_plan
-from dessin.augment.elements import ELEMENTS
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.plan import AugmentPlan
-from dessin.augment.policies import GENTLE, LEARNED, MEMBERS, WIDE, autoaugment
-from dessin.augment.policy_tables import POLICIES
+from dessin.augmentation.apply import apply_plan
+from dessin.augmentation.elements import ELEMENTS
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.plan import AugmentPlan
+from dessin.augmentation.policies import GENTLE, LEARNED, MEMBERS, POLICIES, WIDE, autoaugment
 from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys
 

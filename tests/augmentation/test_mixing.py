@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dessin.augment.mix_plan import MixPlan
-from dessin.augment.mixing import mix
-from dessin.augment.pipeline import Pipeline
+from dessin.augmentation.mix_plan import MixPlan
+from dessin.augmentation.mixing import mix
+from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.randomness import image_keys
 

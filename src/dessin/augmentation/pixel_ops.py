@@ -34,7 +34,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from dessin.augment import equalisation, photometric, strokes
+from dessin.augmentation import photometric, strokes
+from dessin.augmentation import photometric as equalisation
 
 PixelFunction = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 

@@ -1,10 +1,4 @@
-"""Policies: which elements an image gets, and how strongly, is itself drawn.
-
-AutoAugment (Cubuk et al., 2019), RandAugment (Cubuk et al., 2020), TrivialAugment (Müller and Hutter, 2021)
-and the chains of AugMix (Hendrycks et al., 2020). All are choices from the same members; what they add to the
-plan are elements like any other, so an image's geometry stays one resampling. Magnitudes are shares from 0 to
-1 of a member's range, with a random sign where the range has two sides.
-"""
+"""Policies: which elements an image gets, and how strongly, is itself drawn."""
 
 from __future__ import annotations
 
@@ -14,10 +8,69 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augment.draws import Draws, between, choice, flat_dirichlet
-from dessin.augment.elements import Action
-from dessin.augment.geometry import Numbers
-from dessin.augment.policy_tables import POLICIES
+from dessin.augmentation.draws import Draws, between, choice, flat_dirichlet
+from dessin.augmentation.elements import Action
+from dessin.augmentation.geometry import Numbers
+
+SubPolicy = tuple[tuple[str, float, int], tuple[str, float, int]]
+
+POLICIES: dict[str, tuple[SubPolicy, ...]] = {
+    "imagenet": (
+        (("posterize", 0.4, 8), ("rotate", 0.6, 9)),
+        (("solarize", 0.6, 5), ("autocontrast", 0.6, 5)),
+        (("equalize", 0.8, 8), ("equalize", 0.6, 3)),
+        (("posterize", 0.6, 7), ("posterize", 0.6, 6)),
+        (("equalize", 0.4, 7), ("solarize", 0.2, 4)),
+        (("equalize", 0.4, 4), ("rotate", 0.8, 8)),
+        (("solarize", 0.6, 3), ("equalize", 0.6, 7)),
+        (("posterize", 0.8, 5), ("equalize", 1.0, 2)),
+        (("rotate", 0.2, 3), ("solarize", 0.6, 8)),
+        (("equalize", 0.6, 8), ("posterize", 0.4, 6)),
+        (("rotate", 0.8, 8), ("color", 0.4, 0)),
+        (("rotate", 0.4, 9), ("equalize", 0.6, 2)),
+        (("equalize", 0.0, 7), ("equalize", 0.8, 8)),
+        (("invert", 0.6, 4), ("equalize", 1.0, 8)),
+        (("color", 0.6, 4), ("contrast", 1.0, 8)),
+        (("rotate", 0.8, 8), ("color", 1.0, 2)),
+        (("color", 0.8, 8), ("solarize", 0.8, 7)),
+        (("sharpness", 0.4, 7), ("invert", 0.6, 8)),
+        (("shear_x", 0.6, 5), ("equalize", 1.0, 9)),
+        (("color", 0.4, 0), ("equalize", 0.6, 3)),
+        (("equalize", 0.4, 7), ("solarize", 0.2, 4)),
+        (("solarize", 0.6, 5), ("autocontrast", 0.6, 5)),
+        (("invert", 0.6, 4), ("equalize", 1.0, 8)),
+        (("color", 0.6, 4), ("contrast", 1.0, 8)),
+        (("equalize", 0.8, 8), ("equalize", 0.6, 3)),
+    ),
+    "cifar10": (
+        (("invert", 0.1, 7), ("contrast", 0.2, 6)),
+        (("rotate", 0.7, 2), ("translate_x", 0.3, 9)),
+        (("sharpness", 0.8, 1), ("sharpness", 0.9, 3)),
+        (("shear_y", 0.5, 8), ("translate_y", 0.7, 9)),
+        (("autocontrast", 0.5, 8), ("equalize", 0.9, 2)),
+        (("shear_y", 0.2, 7), ("posterize", 0.3, 7)),
+        (("color", 0.4, 3), ("brightness", 0.6, 7)),
+        (("sharpness", 0.3, 9), ("brightness", 0.7, 9)),
+        (("equalize", 0.6, 5), ("equalize", 0.5, 1)),
+        (("contrast", 0.6, 7), ("sharpness", 0.6, 5)),
+        (("color", 0.7, 7), ("translate_x", 0.5, 8)),
+        (("equalize", 0.3, 7), ("autocontrast", 0.4, 8)),
+        (("translate_y", 0.4, 3), ("sharpness", 0.2, 6)),
+        (("brightness", 0.9, 6), ("color", 0.2, 8)),
+        (("solarize", 0.5, 2), ("invert", 0.0, 3)),
+        (("equalize", 0.2, 0), ("autocontrast", 0.6, 0)),
+        (("equalize", 0.2, 8), ("equalize", 0.6, 4)),
+        (("color", 0.9, 9), ("equalize", 0.6, 6)),
+        (("autocontrast", 0.8, 4), ("solarize", 0.2, 8)),
+        (("brightness", 0.1, 3), ("color", 0.7, 0)),
+        (("solarize", 0.4, 5), ("autocontrast", 0.9, 3)),
+        (("translate_y", 0.9, 9), ("translate_y", 0.7, 9)),
+        (("autocontrast", 0.9, 2), ("solarize", 0.8, 3)),
+        (("equalize", 0.8, 8), ("invert", 0.1, 3)),
+        (("translate_y", 0.7, 9), ("autocontrast", 0.9, 1)),
+    ),
+}
+
 
 # The members, as RandAugment names them; `identity` does nothing.
 MEMBERS = (

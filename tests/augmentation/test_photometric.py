@@ -9,9 +9,9 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
-from dessin.augment.photometric import luma
-from dessin.augment.pixel_draws import hash32, normal_draws, smooth_field
-from dessin.augment.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augmentation.photometric import luma
+from dessin.augmentation.pixel_draws import hash32, normal_draws, smooth_field
+from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
 from dessin.images.colour import equalised
 
 SIDE = 64

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dessin.augment.contact_sheet import Cell, Column, Sheet, draw_sheet
-from dessin.augment.pipeline import Pipeline
-from dessin.augment.preview import (
+from dessin.augmentation.contact_sheet import Cell, Column, Sheet, draw_sheet
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.preview import (
     TOGETHER,
     check_pipeline,
     effect_lines,
