@@ -31,8 +31,7 @@ from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.card import ONNX_FILE
 from dessin.models.classifier import Classifier
-from dessin.models.network import Network
-from dessin.models.onnx_network import OnnxNetwork
+from dessin.models.network import Network, OnnxNetwork
 from dessin.progress import track
 from dessin.serving.export.convert import to_onnx
 from dessin.serving.export.drawings import calibration_drawings, check_drawings

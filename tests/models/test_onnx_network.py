@@ -15,8 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from dessin.errors import DessinError
 from dessin.models.bundle import load_bundle, write_onnx_bundle
 from dessin.models.card import BundleCard, BundleImage, read_card
-from dessin.models.network import Network
-from dessin.models.onnx_network import OnnxNetwork, describe
+from dessin.models.network import Network, OnnxNetwork, describe
 from dessin.models.weights import resolve_weights
 
 SIZE = 24

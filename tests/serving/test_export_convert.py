@@ -14,7 +14,7 @@ from dessin.models.backbones import describe_backbone, resize_body
 from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.lora import add_lora, merge_lora
-from dessin.models.onnx_network import OnnxNetwork
+from dessin.models.network import OnnxNetwork
 from dessin.serving.export.agreement import Agreement, agreement
 from dessin.serving.export.convert import to_onnx
 from dessin.serving.export.quantise import to_int8

@@ -13,21 +13,10 @@ from torch import Tensor
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes, write_json
 from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
-from dessin.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, BundleCard, BundleImage, read_card
+from dessin.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
-from dessin.models.network import Network
-from dessin.models.onnx_network import OnnxNetwork, check_description
-
-__all__ = [
-    "Bundle",
-    "BundleCard",
-    "BundleImage",
-    "load_bundle",
-    "read_card",
-    "save_bundle",
-    "write_onnx_bundle",
-]
+from dessin.models.network import Network, OnnxNetwork, check_description
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown
 from dessin.models.classifier import Classifier
 from dessin.models.lora import add_lora
-from dessin.models.stages import Part, parts_of, stages_of
-
-__all__ = ["Freezing", "ParameterGroup", "apply_finetune", "layer_groups", "stages_of"]
+from dessin.models.stages import Part, parts_of
 
 MODES = ("probe", "full", "stages", "last_blocks", "lora", "probe_then_full")
 

@@ -17,7 +17,7 @@ from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
-from dessin.models.onnx_network import INPUT, OUTPUT, describe
+from dessin.models.network import INPUT, OUTPUT, describe
 from dessin.training.folding import folded
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
-from dessin.models.onnx_network import INPUT
+from dessin.models.network import INPUT
 from dessin.serving.export.convert import described, import_onnx
 
 # How the ranges are found, and what stays in float32: measured on lite0 at 128 px (docs/log.md). Minima and

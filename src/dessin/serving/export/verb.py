@@ -16,7 +16,7 @@ from dessin.files import atomic_path, claim_folder, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, write_onnx_bundle
 from dessin.models.card import ONNX_FILE, BundleCard, Precision
-from dessin.models.onnx_network import OnnxNetwork
+from dessin.models.network import OnnxNetwork
 from dessin.progress import say, track, warn
 from dessin.schema import Section
 from dessin.serving.export.agreement import TOLERANCE, Agreement, agreement
