@@ -33,9 +33,8 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.progress import quiet
 from dessin.training.device import choose_device
-from dessin.training.features import extract_features
+from dessin.training.features import BATCH_SIZE, extract_features
 from dessin.training.folding import folded
-from dessin.training.forward import BATCH_SIZE
 
 GOAL = 0.95
 

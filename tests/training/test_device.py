@@ -9,9 +9,16 @@ from tiny_training import TinyNet, make_settings
 from torch import Tensor
 
 from dessin.errors import DessinError
-from dessin.training import memory
-from dessin.training.device import bound_batch_size, choose_batch_size, choose_device, choose_precision
-from dessin.training.memory import Footprint, free_memory, measure_footprint
+from dessin.training import device as memory
+from dessin.training.device import (
+    Footprint,
+    bound_batch_size,
+    choose_batch_size,
+    choose_device,
+    choose_precision,
+    free_memory,
+    measure_footprint,
+)
 
 MIB = 2**20
 SMALL = Footprint(fixed=100 * MIB, per_image=10 * MIB)

@@ -18,8 +18,7 @@ from dessin.images.store_build import StoredImage
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel.mapper import ThreadMapper
-from dessin.training.features import extract_features
-from dessin.training.forward import Extractor
+from dessin.training.features import Extractor, extract_features
 
 
 @pytest.fixture

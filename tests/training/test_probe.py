@@ -8,9 +8,16 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from dessin.errors import DessinError
-from dessin.training import linear
-from dessin.training.linear import fit_logistic, fit_ridge, principal_axes
-from dessin.training.probe import PENALTIES, Kind, fit_probe, inner_folds
+from dessin.training import probe as linear
+from dessin.training.probe import (
+    PENALTIES,
+    Kind,
+    fit_logistic,
+    fit_probe,
+    fit_ridge,
+    inner_folds,
+    principal_axes,
+)
 
 KINDS: tuple[Kind, ...] = ("logistic", "ridge")
 

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from dessin.files import cache_folder
-from dessin.training import probe_cache
-from dessin.training.probe import fit_probe
-from dessin.training.probe_cache import shared_probe
+from dessin.training import probe as probe_cache
+from dessin.training.probe import fit_probe, shared_probe
 
 LABELS = np.repeat(np.arange(3), 20)
 GROUPS = [str(i // 2) for i in range(60)]

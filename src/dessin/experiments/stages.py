@@ -43,7 +43,7 @@ from dessin.training.features import extract_features
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
-from dessin.training.probe_cache import shared_probe
+from dessin.training.probe import shared_probe
 from dessin.training.range_test import find_lr
 from dessin.training.teacher import Teacher, teacher_targets
 

@@ -1,4 +1,5 @@
-"""What trains: the classifier with its optimiser, its images and its modes; for a run and a range test."""
+"""What trains: the classifier with its optimiser, its images and its modes, for a run and a range test;
+and validation as evaluation sees the images."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from dessin.decisions import Decision
 from dessin.models.classifier import Classifier
@@ -14,10 +16,36 @@ from dessin.models.freezing import Freezing
 from dessin.models.losses import class_weights, make_loss
 from dessin.recipe import Recipe
 from dessin.training.batches import Step, StepSize, epoch_steps
-from dessin.training.data import PixelSource, TrainingData
+from dessin.training.data import PixelSource, Rows, TrainingData
 from dessin.training.optimise import make_optimizer
 from dessin.training.step import Stepper, make_forward
-from dessin.training.validate import validate
+
+
+def validate(
+    classifier: Classifier,
+    source: PixelSource,
+    rows: Rows,
+    labels: Rows,
+    *,
+    batch_size: int,
+    autocast: torch.autocast,
+) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy (0..1) on rows (n,) of the store with labels (n,).
+
+    Leaves the classifier in evaluation mode. The host waits for the device once, at the end.
+    """
+    classifier.eval()
+    losses = torch.zeros((), dtype=torch.float64, device=source.device)
+    correct = torch.zeros((), dtype=torch.int64, device=source.device)
+    for start in range(0, len(rows), batch_size):
+        part = slice(start, start + batch_size)
+        pixels, _background = source.gather(rows[part])
+        target = torch.from_numpy(labels[part]).to(source.device, non_blocking=True)
+        with torch.inference_mode(), autocast:
+            logits = classifier(pixels).float()
+            losses += functional.cross_entropy(logits.double(), target, reduction="sum")
+            correct += (logits.argmax(1) == target).sum()
+    return float(losses) / len(rows), int(correct) / len(rows)
 
 
 @dataclass(frozen=True)

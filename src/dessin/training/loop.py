@@ -16,19 +16,29 @@ from dessin.progress import say, track
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages, ema_share
 from dessin.training.candidates import add_average, add_epoch, keep_what_counts
-from dessin.training.checkpoint import Checkpoints, TrainingState
-from dessin.training.clock import EpochClock
+from dessin.training.checkpoint import Checkpoints, TrainingState, check_fingerprint, fingerprint
 from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import TrainingData
-from dessin.training.engine import Engine, decide_batch_norm, make_engine
-from dessin.training.fingerprint import check_fingerprint, fingerprint
+from dessin.training.engine import Engine, make_engine
 from dessin.training.guard import Chance, chance_of, check_collapse, check_measured, warn_before
-from dessin.training.losses_seen import LossesSeen
 from dessin.training.outcome import Outcome, describe, make_outcome
 from dessin.training.schedules import Schedule, make_schedule
 from dessin.training.seeding import reproducible
+from dessin.training.step import LossesSeen
 
-__all__ = ["Outcome", "TrainingData", "decide_batch_norm", "fit"]
+
+class EpochClock:
+    """Whether another epoch fits into the time allowed, if it takes as long as those so far."""
+
+    def __init__(self, seconds_allowed: float | None, epochs_before: int) -> None:
+        self._allowed, self._before, self._started = seconds_allowed, epochs_before, time.monotonic()
+
+    def allows_another(self, epochs_done: int) -> bool:
+        """The first epoch is always allowed: nothing is known of its length."""
+        if self._allowed is None or epochs_done == self._before:
+            return True
+        used = time.monotonic() - self._started
+        return used + used / (epochs_done - self._before) <= self._allowed
 
 
 @dataclass(frozen=True)

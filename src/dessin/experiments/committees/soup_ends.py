@@ -26,7 +26,7 @@ from dessin.models.lora import merge_lora
 from dessin.recipe import TeacherSpec
 from dessin.statistics.intervals import group_index
 from dessin.training.features import extract_features
-from dessin.training.probe_cache import shared_probe
+from dessin.training.probe import shared_probe
 
 CURVE_FILE = "curve.csv"
 # The run's own answers again, but for the order of float32 sums.
