@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dessin.ensembles.anymodel import load_model
+from dessin.answers.committee import load_model
 from dessin.evaluation.explain.maps import METHODS, class_maps
 from dessin.experiments.explain.explainer import Explainer
 from dessin.experiments.explain.pictures import write_maps

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.evaluation.inference import look
+from dessin.answers.inference import look
 from dessin.experiments.inputs import class_numbers
 from dessin.experiments.subject import Subject, read_subject
 from dessin.images.store import PixelStore

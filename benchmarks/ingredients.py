@@ -15,9 +15,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import read_record
 from dessin.experiments.run import train
 from dessin.progress import quiet

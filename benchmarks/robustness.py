@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dessin.evaluation.inference import BATCH
+from dessin.answers.inference import BATCH
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.measure import right_answers
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE

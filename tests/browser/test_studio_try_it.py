@@ -13,11 +13,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from studio_server import Window, open_window, served
 
+from dessin.answers.committee import set_confidence
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
-from dessin.ensembles.anymodel import set_confidence
 from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe

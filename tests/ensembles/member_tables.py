@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.ensembles.table import MemberTable
+from dessin.answers.table import MemberTable
 
 
 def make_table(probabilities: Any, targets: Any, *, folds: int = 5, names: Sequence[str] = ()) -> MemberTable:

@@ -5,9 +5,9 @@ import pytest
 from member_tables import make_table, plausible, with_images, with_members
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable
 from dessin.ensembles.greedy import climb, deal_bags, select_greedily
 from dessin.ensembles.rivals import find_rivals
-from dessin.ensembles.table import MemberTable
 
 
 def dense_climb(table: MemberTable, bag: list[int], steps: int) -> NDArray[np.int64]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from member_tables import make_table, plausible, spoiled, with_images, with_members
 
+from dessin.answers.table import MemberTable, Rows
 from dessin.ensembles.nested import compare_rules, outer_parts
 from dessin.ensembles.rules import RULES, Choice, apply_choice
-from dessin.ensembles.table import MemberTable, Rows
 from dessin.errors import DessinError
 
 TABLE = plausible(5, 200, 5)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from member_tables import make_table, plausible, spoiled, with_images, with_members
 
+from dessin.answers.tree import Ballot, ModelNode, VoteNode, combine
 from dessin.ensembles.rules import RULES, Choice, apply_choice
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode, combine
 
 TABLE = plausible(6, 160, 5)
 EVERY = TABLE.every_row

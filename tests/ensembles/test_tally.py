@@ -5,8 +5,8 @@ import pytest
 from member_tables import make_table, plausible
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable
 from dessin.ensembles.rivals import find_rivals
-from dessin.ensembles.table import MemberTable
 from dessin.ensembles.tally import Tally
 
 

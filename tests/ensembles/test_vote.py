@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dessin.answers.predictions import Predictions, write_predictions
+from dessin.answers.tree import Ballot, ModelNode, VoteNode, combine
 from dessin.ensembles.counting import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode, combine
 from dessin.ensembles.vote import Voted, vote
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions, write_predictions
 
 IMAGES = tuple(f"{i}.JPEG" for i in range(40))
 CLASSES = ("crab", "owl", "tree")

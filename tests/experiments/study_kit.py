@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Assignment, Split, write_split
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.job import carry_out_job
 from dessin.experiments.record import Counts, Digests, Hardware, RunRecord, write_record

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions, to_predictions, write_predictions
 from dessin.collection.curation import Change, Curation, write_curation
 from dessin.collection.split.files import Assignment, Split, read_split, write_split
 from dessin.errors import DessinError
 from dessin.evaluation.labels.judgement import judge_labels
-from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions
 from dessin.experiments.audit import LABELS_FILE, audit, review_labels
 from dessin.experiments.label_answers import LabelAnswers, read_label_answers
 from dessin.experiments.train import train

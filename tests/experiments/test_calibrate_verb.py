@@ -12,10 +12,9 @@ import torch
 from PIL import Image
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.ensembles.anymodel import load_model, set_confidence
-from dessin.ensembles.committee import read_committee
+from dessin.answers.committee import load_model, read_committee, set_confidence
+from dessin.answers.predictions import read_predictions
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.members import find_members, member_answers
 from dessin.experiments.confidence.outcome import CONFIDENCE_FILE, ConfidenceOutcome, read_confidence
 from dessin.experiments.confidence.verb import PAGE, calibrate

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.record import read_record, write_record
 from dessin.experiments.run import train

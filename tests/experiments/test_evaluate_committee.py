@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.committee import read_committee
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
-from dessin.ensembles.committee import read_committee
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.record import read_record

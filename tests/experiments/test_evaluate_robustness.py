@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.committee import read_committee
 from dessin.collection.split.files import read_split
-from dessin.ensembles.committee import read_committee
 from dessin.errors import DessinError
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE, suite_digest
 from dessin.experiments.committees.ensemble import ensemble

@@ -14,12 +14,11 @@ import torch
 from PIL import Image
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.committee import Committee, LoadedCommittee, load_model
+from dessin.answers.predictions import read_predictions
+from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.collection.split.files import read_split
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.committee import Committee, LoadedCommittee
-from dessin.ensembles.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.explain.explainer import Explainer
 from dessin.experiments.explain.gallery import SHOWN, shelves
 from dessin.experiments.explain.measure import SAMPLE, seeded_sample

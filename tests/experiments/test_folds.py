@@ -13,11 +13,11 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 import dessin.experiments.folds as folds_module
+from dessin.answers.committee import load_committee
+from dessin.answers.inference import answer_rows
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
-from dessin.ensembles.committee import load_committee
-from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.record import read_record

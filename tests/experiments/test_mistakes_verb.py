@@ -13,11 +13,11 @@ from mistake_kit import hand_answers
 from PIL import Image
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions, write_predictions
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions, write_predictions
 from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.mistakes.build import build_atlas
 from dessin.experiments.mistakes.measures import measure_drawings

@@ -14,8 +14,8 @@ import torch
 import yaml
 from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments import run as run_verb
 from dessin.experiments import stages
 from dessin.experiments.hold import hold

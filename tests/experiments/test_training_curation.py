@@ -10,11 +10,11 @@ import torch
 from study_kit import made_split
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.curation import Change, Curation
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments import stages
 from dessin.experiments.plan import rows_of
 from dessin.experiments.record import read_record

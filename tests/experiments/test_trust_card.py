@@ -12,12 +12,12 @@ import pytest
 from PIL import Image, ImageDraw
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Assignment, Split
 from dessin.collection.split.plan import make_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.record import Result, read_record
 from dessin.experiments.train import train

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tiny_bundle import make_bundle
 
+from dessin.answers.committee import SPLIT_NAME, Committee, save_committee
+from dessin.answers.tree import Ballot, ModelNode, Node, VoteNode
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
 from dessin.demo.drawing import draw_doodle
-from dessin.ensembles.committee import SPLIT_NAME, Committee, save_committee
-from dessin.ensembles.tree import Ballot, ModelNode, Node, VoteNode
 from dessin.models.card import change_card, read_card
 
 LABELS = ("cat", "house", "star")

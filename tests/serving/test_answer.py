@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.ensembles.committee import Committee
-from dessin.ensembles.tree import ModelNode
+from dessin.answers.committee import Committee
+from dessin.answers.tree import ModelNode
 from dessin.models.card import Rejection
 from dessin.serving.answer import Silence, read_answers
 from dessin.serving.runtime import Answered

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from tiny_bundle import make_bundle
 
+from dessin.answers.committee import Committee, as_committee, save_committee
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.demo.contest import make_contest
-from dessin.ensembles.anymodel import as_committee
-from dessin.ensembles.committee import Committee, save_committee
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.models.bundle import load_bundle

@@ -11,9 +11,8 @@ import pytest
 import torch
 from exportable import LABELS, World, add_bundle, add_committee, make_world
 
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.committee import read_committee
-from dessin.ensembles.tree import ModelNode, RoutedNode
+from dessin.answers.committee import load_model, read_committee
+from dessin.answers.tree import ModelNode, RoutedNode
 from dessin.errors import DessinError
 from dessin.experiments.confidence.verb import calibrate
 from dessin.experiments.evaluate import evaluate

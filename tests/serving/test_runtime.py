@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from tiny_bundle import make_bundle
 
+from dessin.answers.inference import predict_rows
 from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
 from dessin.files import sha256_bytes
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.tree import TIE, vote
 from dessin.ensembles.join import Ballots, Voter
 from dessin.ensembles.sources import ABSTAINS
-from dessin.ensembles.tree import TIE, vote
 from dessin.statistics.temperature import tempered
 
 Floats = NDArray[np.float64]

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable, Rows, places
 from dessin.ensembles.rivals import Rivals, find_rivals
-from dessin.ensembles.table import MemberTable, Rows, places
 from dessin.ensembles.tally import DECIMALS, Counts, Tally
 from dessin.parallel.mapper import ThreadMapper
 from dessin.randomness import image_keys, uniform

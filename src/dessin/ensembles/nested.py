@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable, Rows
 from dessin.ensembles.parts import deal_groups
 from dessin.ensembles.rules import RULES, Choice, Rule, TableRule, apply_choice, choose_by_all
-from dessin.ensembles.table import MemberTable, Rows
 from dessin.progress import track
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean, group_index

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.ensembles.table import MemberTable, Rows
+from dessin.answers.table import MemberTable, Rows
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable, Rows, places
+from dessin.answers.tree import vote
 from dessin.ensembles.diversity import pairwise
 from dessin.ensembles.greedy import choose_greedily
 from dessin.ensembles.rivals import Rivals, find_rivals
 from dessin.ensembles.simplex import fit_weights
-from dessin.ensembles.table import MemberTable, Rows, places
 from dessin.ensembles.tally import DECIMALS, Counts, Tally
-from dessin.ensembles.tree import vote
 
 Floats = NDArray[np.float64]
 # A member of less weight costs a whole model and moves no probability by more than a hundredth of a percent.

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.collection.split.files import Assignment
-from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
 from dessin.experiments.committees.outcome import ViewsGain
 from dessin.experiments.record import SetName, read_record, store_results
 from dessin.experiments.robustness.carry_out import Robustness, check_set

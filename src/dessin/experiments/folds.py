@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from dessin.answers.committee import Committee, write_committee
+from dessin.answers.predictions import Predictions, to_predictions, write_predictions
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
-from dessin.ensembles.committee import Committee, write_committee
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions, to_predictions, write_predictions
 from dessin.experiments.hold import hold
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.plan import rows_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.committee import COMMITTEE_FILE
+from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Assignment, Split
-from dessin.ensembles.committee import COMMITTEE_FILE
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions
 from dessin.experiments.folds import is_fold_folder, is_fold_group
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.record import FILE, SPLIT_FILE

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import yaml
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.report_pictures import Thumbnails, curve_charts, range_chart
 from dessin.experiments.report_view import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Split
-from dessin.evaluation.predictions import Predictions
 from dessin.experiments.record import RunRecord
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.progress import duration

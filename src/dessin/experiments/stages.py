@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from dessin.answers.inference import predict_rows
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.augmentation.preview import check_pipeline
 from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
-from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.attempts import CHECKPOINT, Attempts
 from dessin.experiments.inputs import Inputs, class_numbers
 from dessin.experiments.plan import RunPlan

@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, count_opening, find_model, load_model
+from dessin.answers.inference import answer_rows, folds_of
+from dessin.answers.predictions import Predictions, to_predictions
 from dessin.collection.split.files import Assignment
-from dessin.ensembles.anymodel import find_model, load_model
-from dessin.ensembles.committee import COMMITTEE_FILE, LoadedCommittee, count_opening
-from dessin.ensembles.inference import answer_rows, folds_of
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions, to_predictions
 from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName, now, open_holdout
 from dessin.experiments.workspace.joined import finished_record

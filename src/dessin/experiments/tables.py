@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.evaluation.predictions import Predictions, write_predictions
+from dessin.answers.predictions import Predictions, write_predictions
 from dessin.files import write_csv, write_json
 from dessin.statistics.metrics import ClassResult, Metrics
 

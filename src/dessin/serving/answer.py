@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.ensembles.committee import Committee
+from dessin.answers.committee import Committee
 from dessin.serving.runtime import Answered
 
 Silence = Literal["", "unsure", "no_class"]

@@ -12,11 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.committee import Committee, LoadedCommittee
-from dessin.ensembles.inference import join
+from dessin.answers.committee import Committee, LoadedCommittee, load_model
+from dessin.answers.inference import join, look_with_energy
 from dessin.evaluation.confidence.rejection import max_probability, negative_entropy
-from dessin.evaluation.inference import look_with_energy
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median

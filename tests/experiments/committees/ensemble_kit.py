@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import to_predictions, write_predictions
+from dessin.answers.table import MemberTable
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.ensembles.table import MemberTable
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
     Counts,

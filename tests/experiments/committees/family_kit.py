@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
     Counts,

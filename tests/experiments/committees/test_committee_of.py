@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from ensemble_kit import cast_members, cast_split, guesses
 
+from dessin.answers.committee import load_committee, read_committee, save_committee
+from dessin.answers.tree import ModelNode, VoteNode
 from dessin.collection.split.files import Split
-from dessin.ensembles.committee import load_committee, read_committee, save_committee
-from dessin.ensembles.tree import ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.experiments.committees.committee_of import check_bundles, make_committee
 from dessin.experiments.committees.members import Members, find_members

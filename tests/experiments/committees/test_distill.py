@@ -15,12 +15,12 @@ import pytest
 import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 
+from dessin.answers.committee import Committee, load_committee, save_committee
+from dessin.answers.inference import answer_rows
+from dessin.answers.predictions import read_predictions
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import read_split
-from dessin.ensembles.committee import Committee, load_committee, save_committee
-from dessin.ensembles.inference import answer_rows
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.distill import distill
 from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation, read_results
 from dessin.experiments.evaluate import evaluate

@@ -22,12 +22,12 @@ from ensemble_kit import (
     truth,
 )
 
+from dessin.answers.committee import read_committee
+from dessin.answers.predictions import read_predictions
+from dessin.answers.tree import VoteNode
 from dessin.collection.split.files import Split
-from dessin.ensembles.committee import read_committee
 from dessin.ensembles.rules import RULES
-from dessin.ensembles.tree import VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.chosen_rules import SELECT, chosen_rule
 from dessin.experiments.committees.ensemble import COMMITTEE, NESTED, PAGE, ensemble
 from dessin.experiments.committees.ensemble_page import (

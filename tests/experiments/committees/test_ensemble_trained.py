@@ -12,12 +12,11 @@ import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 from numpy.typing import NDArray
 
+from dessin.answers.committee import load_committee
+from dessin.answers.inference import answer_rows, predict_rows
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import Split, read_split
-from dessin.ensembles.committee import load_committee
-from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.ensemble import COMMITTEE, NESTED, ensemble
 from dessin.experiments.inputs import read_inputs
 from dessin.experiments.run import train

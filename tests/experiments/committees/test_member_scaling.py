@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ensemble_kit import LABELS, cast_split, cast_table, guesses
 
+from dessin.answers.table import MemberTable
 from dessin.ensembles.nested import compare_rules, outer_parts
 from dessin.ensembles.rules import RULES
-from dessin.ensembles.table import MemberTable
 from dessin.experiments.committees.scaling import Scaler, scaled_rules
 from dessin.statistics.temperature import fit_temperature, tempered
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ensemble_kit import LABELS, cast_members, cast_run, cast_split, guesses, truth
 
+from dessin.answers.committee import Committee, save_committee
+from dessin.answers.predictions import read_predictions, write_predictions
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split
-from dessin.ensembles.committee import Committee, save_committee
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions, write_predictions
 from dessin.experiments.committees.members import find_members, member_answers
 from dessin.experiments.study.records import STUDY_FILE
 

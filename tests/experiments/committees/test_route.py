@@ -22,12 +22,12 @@ from family_kit import (
     write_families_by_hand,
 )
 
+from dessin.answers.committee import Committee, load_committee, read_committee, write_committee
+from dessin.answers.inference import answer_rows
+from dessin.answers.predictions import read_predictions
+from dessin.answers.tree import Ballot, ModelNode, RoutedNode, VoteNode
 from dessin.collection.split.files import read_split
-from dessin.ensembles.committee import Committee, load_committee, read_committee, write_committee
-from dessin.ensembles.inference import answer_rows
-from dessin.ensembles.tree import Ballot, ModelNode, RoutedNode, VoteNode
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.route import route
 from dessin.experiments.committees.route_outcome import RouteResults
 from dessin.experiments.evaluate import evaluate

@@ -15,13 +15,12 @@ import torch
 from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 from safetensors.torch import load_file
 
+from dessin.answers.committee import load_model
+from dessin.answers.inference import answer_rows, predict_rows
+from dessin.answers.predictions import read_predictions, to_predictions, write_predictions
 from dessin.collection.split.files import read_split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.inference import answer_rows
 from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.predictions import read_predictions, to_predictions, write_predictions
 from dessin.experiments.committees.soup import soup
 from dessin.experiments.committees.soup_choice import alone, between
 from dessin.experiments.committees.soup_ends import read_ends, read_tuned, stated_accuracy

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.record import (
     SPLIT_FILE,
     Counts,

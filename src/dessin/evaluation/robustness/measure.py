@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.evaluation.inference import BATCH
+from dessin.answers.inference import BATCH
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.ensembles.table import MemberTable, create_table, open_table
+from dessin.answers.inference import predict_rows
+from dessin.answers.table import MemberTable, create_table, open_table
 from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
 from dessin.experiments.committees.members import Member, MemberRun, Members, member_answers
 from dessin.experiments.inputs import Inputs, read_inputs
 from dessin.experiments.record import SPLIT_FILE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dessin.answers.table import MemberTable, Rows
 from dessin.ensembles.rules import RULES, Choice, Rule
-from dessin.ensembles.table import MemberTable, Rows
 from dessin.errors import DessinError, unknown
 
 SELECT: Mapping[str, str] = {

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from dessin.ensembles.committee import Committee
-from dessin.ensembles.tree import Ballot, ModelNode, VoteNode
+from dessin.answers.committee import Committee
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import Member, MemberRun, Members
 from dessin.files import sha256_file

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dessin.ensembles.inference import answer_rows, tree_of_fold
-from dessin.ensembles.tree import Node, leaves
-from dessin.evaluation.predictions import Predictions, read_predictions, write_predictions
+from dessin.answers.inference import answer_rows, tree_of_fold
+from dessin.answers.predictions import Predictions, read_predictions, write_predictions
+from dessin.answers.tree import Node, leaves
 from dessin.experiments.committees.distill_outcome import LabelsRow
 from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
 from dessin.experiments.subject import Subject

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import Predictions
+from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
-from dessin.ensembles.tree import leaves
-from dessin.evaluation.predictions import Predictions
 from dessin.experiments.committees.distill_labels import committee_answers, part_of
 from dessin.experiments.committees.distill_outcome import (
     ALONE,

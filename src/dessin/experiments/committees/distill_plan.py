@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dessin.answers.inference import folds_of
 from dessin.decisions import Decision
-from dessin.ensembles.inference import folds_of
 from dessin.errors import DessinError
 from dessin.experiments.plan import rows_of
 from dessin.experiments.prepare import complete, prepare

@@ -12,11 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.ensembles.anymodel import find_model
-from dessin.ensembles.committee import COMMITTEE_FILE
-from dessin.ensembles.inference import join
-from dessin.ensembles.tree import Node, leaves
-from dessin.evaluation.inference import look
+from dessin.answers.committee import COMMITTEE_FILE, find_model
+from dessin.answers.inference import join, look
+from dessin.answers.tree import Node, leaves
 from dessin.experiments.committees.distill_labels import part_of
 from dessin.experiments.committees.distill_outcome import (
     COMMITTEE,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from dessin.ensembles.committee import save_committee
+from dessin.answers.committee import save_committee
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.committees.answers import scratch
 from dessin.experiments.committees.chosen_rules import chosen_rule
 from dessin.experiments.committees.committee_of import check_bundles, make_committee

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable
 from dessin.ensembles.diversity import Diversity, pairwise
 from dessin.ensembles.nested import RuleResult, compare_rules, outer_parts
 from dessin.ensembles.rules import Rule
-from dessin.ensembles.table import MemberTable
 from dessin.experiments.committees.answers import answers_in_views, make_table, own_answers
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.outcome import BASE_RULE

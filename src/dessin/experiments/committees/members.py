@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.committee import COMMITTEE_FILE, read_committee
 from dessin.collection.split.files import Assignment, Split
-from dessin.ensembles.committee import COMMITTEE_FILE, read_committee
 from dessin.errors import DessinError
 from dessin.experiments.folds import MADE_BY, is_fold_folder
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dessin.ensembles.committee import Committee, read_committee, save_committee
+from dessin.answers.committee import Committee, read_committee, save_committee
 from dessin.ensembles.families import FamilyMap, read_families, write_families
 from dessin.ensembles.potential import potential
 from dessin.errors import DessinError

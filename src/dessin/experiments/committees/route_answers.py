@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dessin.answers.inference import predict_rows
+from dessin.answers.predictions import read_predictions
+from dessin.answers.tree import ModelNode, RoutedNode, combine
 from dessin.ensembles.families import FamilyMap
-from dessin.ensembles.tree import ModelNode, RoutedNode, combine
-from dessin.evaluation.inference import predict_rows
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.route_parts import TrainedPart

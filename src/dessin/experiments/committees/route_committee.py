@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dessin.ensembles.committee import Committee
+from dessin.answers.committee import Committee
+from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.ensembles.families import FamilyMap
-from dessin.ensembles.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.route_parts import TrainedPart

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.tree import Ballot, Node, VoteNode
 from dessin.decisions import Decision
-from dessin.ensembles.tree import Ballot, Node, VoteNode
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_plan import ROUTER
 from dessin.statistics.intervals import group_index

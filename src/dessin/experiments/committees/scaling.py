@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.table import MemberTable, Rows, create_table, open_table
 from dessin.ensembles.rules import Choice, Rule
-from dessin.ensembles.table import MemberTable, Rows, create_table, open_table
 from dessin.files import sha256_bytes
 from dessin.statistics.temperature import fit_temperature, tempered
 

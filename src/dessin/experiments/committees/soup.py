@@ -13,9 +13,9 @@ from typing import get_args
 import numpy as np
 import torch
 
+from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import write_split
 from dessin.errors import DessinError, unknown
-from dessin.evaluation.predictions import to_predictions, write_predictions
 from dessin.experiments.committees.soup_choice import STEPS
 from dessin.experiments.committees.soup_ends import read_ends, read_tuned
 from dessin.experiments.committees.soup_measure import (

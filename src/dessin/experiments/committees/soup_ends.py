@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dessin.answers.inference import predict_rows
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.evaluation.inference import predict_rows
 from dessin.experiments.committees.soup_members import SoupMembers, answers_of, names_apart, own_bundle
 from dessin.experiments.committees.soup_mixer import training_data, training_rows
 from dessin.experiments.committees.soup_outcome import PROBE, TUNED

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.evaluation.inference import predict_rows
+from dessin.answers.inference import predict_rows
 from dessin.images.store import PixelStore
 from dessin.models.classifier import Classifier
 from dessin.recipe import Recipe

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dessin.answers.committee import LoadedCommittee
+from dessin.answers.inference import BATCH, OpenStore, answer_rows, folds_of
+from dessin.answers.tree import ModelNode
 from dessin.collection.split.files import Assignment
-from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.inference import OpenStore, answer_rows, folds_of
 from dessin.ensembles.parts import deal_groups
-from dessin.ensembles.tree import ModelNode
-from dessin.evaluation.inference import BATCH
 from dessin.experiments.subject import Subject
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle

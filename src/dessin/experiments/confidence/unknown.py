@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.inference import OpenStore
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import walk_images
-from dessin.ensembles.inference import OpenStore
 from dessin.errors import DessinError
 from dessin.experiments.confidence.evidence import Answers, answers_by_fold, answers_of, single_model
 from dessin.experiments.subject import Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from dessin.ensembles.inference import folds_of
+from dessin.answers.inference import folds_of
 from dessin.errors import DessinError
 from dessin.experiments.confidence.evidence import Evidence, gather_evidence, single_model
 from dessin.experiments.confidence.measure import measure_calibration, measure_selection, warm

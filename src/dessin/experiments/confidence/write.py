@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.ensembles.anymodel import find_model, set_confidence
+from dessin.answers.committee import find_model, set_confidence
 from dessin.experiments.confidence.outcome import ConfidenceOutcome
 
 

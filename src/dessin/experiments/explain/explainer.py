@@ -11,15 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.inference import join, tree_of_fold
-from dessin.ensembles.tree import Node, leaves
+from dessin.answers.committee import LoadedCommittee
+from dessin.answers.inference import join, look, tree_of_fold
+from dessin.answers.tree import Node, leaves
 from dessin.errors import DessinError
 from dessin.evaluation.explain.faithfulness import Answer, Keep
 from dessin.evaluation.explain.layers import Split, split_forward
 from dessin.evaluation.explain.maps import enlarged, gradient_cells, scaled
 from dessin.evaluation.explain.occlusion import GRID, occlusion_drops, papers
-from dessin.evaluation.inference import look
 from dessin.experiments.explain.shares import shares
 from dessin.experiments.explain.sources import Batch
 from dessin.images.decode import Pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dessin.ensembles.committee import Committee
+from dessin.answers.committee import Committee
 from dessin.experiments.explain.gallery import shelves
 from dessin.experiments.explain.outcome import Faithfulness, MapRow, Measure, MethodRow
 from dessin.experiments.explain.words import MEANING, METHOD_NAMES, SMALLEST, difference, judged_short, tick

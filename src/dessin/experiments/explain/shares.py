@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dessin.ensembles.tree import ModelNode, Node, RoutedNode, VoteNode
+from dessin.answers.tree import ModelNode, Node, RoutedNode, VoteNode
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import torch
 
+from dessin.answers.committee import LoadedCommittee, load_model
+from dessin.answers.tree import leaves
 from dessin.collection.readers.collection import listing
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.tree import leaves
 from dessin.errors import DessinError
 from dessin.evaluation.explain.maps import check_method
 from dessin.experiments.explain.explainer import Explainer

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Assignment
-from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.subject import Subject
 from dessin.experiments.workspace.joined import at_present
 from dessin.statistics.intervals import group_index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.ensembles.committee import COMMITTEE_FILE
+from dessin.answers.committee import COMMITTEE_FILE
 from dessin.experiments.mistakes.answered import answered
 from dessin.experiments.mistakes.build import build_atlas
 from dessin.experiments.mistakes.measures import measure_drawings

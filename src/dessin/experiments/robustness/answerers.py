@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.inference import join, tree_of_fold
-from dessin.ensembles.tree import Node, leaves
-from dessin.evaluation.inference import look
+from dessin.answers.committee import LoadedCommittee
+from dessin.answers.inference import join, look, tree_of_fold
+from dessin.answers.tree import Node, leaves
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec, Interpolation

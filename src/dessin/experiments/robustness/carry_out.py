@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import HOLDOUT, Predictions
+from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
-from dessin.ensembles.tree import leaves
-from dessin.evaluation.predictions import HOLDOUT, Predictions
 from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.measure import right_answers
 from dessin.evaluation.robustness.seconds import choose_seconds

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import read_predictions
 from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.study.records import RUNS, Job, JobRecord, StudyRecord
 from dessin.statistics.contrasts import Outcomes

@@ -6,11 +6,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from dessin.answers.committee import COMMITTEE_FILE, Committee, find_model, read_committee
+from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
-from dessin.ensembles.anymodel import find_model
-from dessin.ensembles.committee import COMMITTEE_FILE, Committee, read_committee
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName
 from dessin.experiments.subject import read_subject
 from dessin.experiments.workspace.joined import finished_record, own_split

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import Predictions, read_predictions
 from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.models.card import CARD_FILE, read_card

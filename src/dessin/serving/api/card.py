@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dessin.ensembles.committee import Committee, LoadedCommittee
+from dessin.answers.committee import Committee, LoadedCommittee
 from dessin.files import sha256_bytes
 from dessin.serving.api.schemas import ClassReply, ModelId, ModelReply, RejectionReply
 from dessin.serving.runtime import Runtime

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dessin.evaluation.inference import BATCH
+from dessin.answers.inference import BATCH
 from dessin.images.decode import Pixels
 from dessin.models.network import Network
 from dessin.schema import Section

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dessin.answers.inference import OpenStore
 from dessin.collection.split.files import Assignment
-from dessin.ensembles.inference import OpenStore
 from dessin.experiments.subject import Subject
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard

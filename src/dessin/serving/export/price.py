@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dessin.ensembles.committee import LoadedCommittee
-from dessin.ensembles.inference import folds_of
+from dessin.answers.committee import LoadedCommittee
+from dessin.answers.inference import folds_of
 from dessin.experiments.record import Result
 from dessin.experiments.subject import Subject
 from dessin.schema import Section

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dessin.ensembles.anymodel import load_model
-from dessin.ensembles.committee import SPLIT_NAME, write_committee
-from dessin.ensembles.tree import ModelNode
+from dessin.answers.committee import SPLIT_NAME, load_model, write_committee
+from dessin.answers.tree import ModelNode
 from dessin.errors import DessinError
 from dessin.experiments.subject import Subject, read_subject
 from dessin.files import atomic_path, claim_folder, write_json

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dessin.answers.committee import COMMITTEE_FILE
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
 from dessin.collection.readers.csv_file import columns_of, is_label_csv
 from dessin.collection.readers.walk import file_rule, folder_rule
-from dessin.ensembles.committee import COMMITTEE_FILE
 from dessin.experiments.mistakes.outcome import FILE as ATLAS_FILE
 from dessin.experiments.study.records import STUDY_FILE
 from dessin.experiments.workspace.find import RECORD, find_records

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from dessin.answers.committee import Committee
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.detect import read_collection
-from dessin.ensembles.committee import Committee
 from dessin.errors import DessinError
 from dessin.experiments.record import FILE, read_record
 from dessin.randomness import image_keys, permutation

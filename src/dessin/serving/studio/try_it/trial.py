@@ -9,8 +9,7 @@ from threading import Lock
 
 import streamlit as st
 
-from dessin.ensembles.anymodel import find_model
-from dessin.ensembles.committee import COMMITTEE_FILE
+from dessin.answers.committee import COMMITTEE_FILE, find_model
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.models.card import CARD_FILE

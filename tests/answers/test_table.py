@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from member_tables import plausible
 
-from dessin.ensembles import table as module
-from dessin.ensembles.table import MemberTable, create_table, open_table, places
+from dessin.answers import table as module
+from dessin.answers.table import MemberTable, create_table, open_table, places
 from dessin.errors import DessinError
 
 

@@ -8,14 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dessin.answers.predictions import Predictions, read_predictions, to_predictions, write_predictions
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
-from dessin.evaluation.predictions import (
-    Predictions,
-    read_predictions,
-    to_predictions,
-    write_predictions,
-)
 
 CLASSES = ("ant", "bee", 'cat, "big"', "dog", "eel", "fox")
 

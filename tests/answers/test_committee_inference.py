@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dessin.ensembles.committee import Committee, LoadedCommittee
-from dessin.ensembles.inference import folds_of
-from dessin.ensembles.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
+from dessin.answers.committee import Committee, LoadedCommittee
+from dessin.answers.inference import folds_of
+from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 
 GROUP = ("a0", "a1", "a2")
 

@@ -1,4 +1,5 @@
-"""A committee on disk: `committee.json`, and the bundles that it names below the same folder."""
+"""Whatever answers, as a committee on disk: `committee.json` with its bundles below, or a bundle, which is
+one of a single model."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from dessin.ensembles.tree import Node, leaves
+from dessin.answers.tree import ModelNode, Node, leaves
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle
-from dessin.models.card import CARD_FILE, Digest, Rejection, read_card
+from dessin.models.card import CARD_FILE, Digest, Rejection, change_card, read_card
 from dessin.schema import Section, changed, versioned
 from dessin.training.views import PLAIN, check_views
 
@@ -152,3 +153,71 @@ def _with_weights(committee: Committee, bundles: Mapping[str, Path]) -> Committe
         raise DessinError(f"The committee and its bundles do not agree: {strange[0]} is only in one of them.")
     weights = {name: read_card(folder).digests["weights"] for name, folder in bundles.items()}
     return committee.model_copy(update={"weights": weights})
+
+
+_ALONE = "bundle"
+# Where runs and ensembles keep what can answer.
+_INSIDE = ("bundle", "committee")
+
+
+def find_model(path: Path) -> Path:
+    """The bundle or committee folder that `path` names: itself, or the one inside a run or an ensemble.
+
+    Raises:
+        DessinError: no such folder, or nothing in it that can answer.
+    """
+    for folder in (path, *(path / name for name in _INSIDE)):
+        if any((folder / file).is_file() for file in (CARD_FILE, COMMITTEE_FILE)):
+            return folder
+    if not path.is_dir():
+        raise DessinError(f"There is no folder {path}.", do="Name a run, a bundle or a committee.")
+    raise DessinError(
+        f"{path} holds no {CARD_FILE}, no {COMMITTEE_FILE}, and no {_ALONE}/{CARD_FILE}.",
+        allowed="A model is a bundle folder, a committee folder, or that of a run that has finished.",
+        do="Check the path; an unfinished run goes on with dessin train --resume.",
+    )
+
+
+def load_model(path: Path) -> LoadedCommittee:
+    """The model that `path` names.
+
+    Raises:
+        DessinError: as `find_model`, or one that is damaged.
+    """
+    folder = find_model(path)
+    if (folder / COMMITTEE_FILE).is_file():
+        return load_committee(folder)
+    return as_committee(load_bundle(folder))
+
+
+def set_confidence(
+    folder: Path, *, temperature: float, threshold: float, rejection: Rejection | None
+) -> None:
+    """Put what makes a model's answers sure or withheld into its card; the weights stay as they are.
+
+    Raises:
+        DessinError: `folder` is no bundle and no committee, or a value that a card cannot have.
+    """
+    values = {"temperature": temperature, "threshold": threshold, "rejection": rejection}
+    if (folder / COMMITTEE_FILE).is_file():
+        change_committee(folder, values)
+    else:
+        change_card(folder, values)
+
+
+def as_committee(bundle: Bundle) -> LoadedCommittee:
+    """The committee of one bundle, which answers exactly as the bundle does."""
+    card = bundle.card
+    committee = Committee(
+        name=card.backbone,
+        classes=card.classes,
+        names=card.names,
+        root=ModelNode(bundle=_ALONE),
+        threshold=card.threshold,
+        rejection=card.rejection,
+        weights={_ALONE: card.digests["weights"]},
+        digests=card.digests,
+        provenance=card.provenance,
+        licence=card.licence,
+    )
+    return LoadedCommittee(committee, {_ALONE: bundle})

@@ -1,0 +1,1 @@
+"""Who says what of which image: predictions on disk, inference, and committees as things that answer."""
