@@ -26,10 +26,10 @@ from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.verb import split
 from dessin.demo.contest import make_contest
-from dessin.experiments.run import train
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.run import train
 from dessin.serving.submit import submit
 
 

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.answers.inference import look
-from dessin.experiments.inputs import class_numbers
-from dessin.experiments.subject import Subject, read_subject
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.card import ONNX_FILE
 from dessin.models.classifier import Classifier
 from dessin.models.network import Network, OnnxNetwork
 from dessin.progress import track
+from dessin.runs.inputs import class_numbers
+from dessin.runs.subject import Subject, read_subject
 from dessin.serving.export.convert import to_onnx
 from dessin.serving.export.drawings import calibration_drawings, check_drawings
 from dessin.serving.export.quantise import to_int8

@@ -18,10 +18,10 @@ from typing import Any
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.record import read_record
-from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.record import read_record
+from dessin.runs.run import train
 from dessin.statistics.intervals import bootstrap_mean
 
 AUGMENT = ["hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)"]

@@ -27,9 +27,9 @@ from dessin.evaluation.robustness.measure import right_answers
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
 from dessin.experiments.robustness.answerers import Answerer
 from dessin.experiments.robustness.carry_out import Looks, looks_of
-from dessin.experiments.subject import read_subject
 from dessin.images.colour import one_opencv_thread
 from dessin.progress import quiet
+from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
 
 GOAL = 1.15

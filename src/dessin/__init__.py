@@ -2,7 +2,7 @@
 
 Every verb of the command line is a function here with the same name and arguments, imported when first used,
 so that `import dessin` costs nothing. (Two verbs have the names of rooms: the demo is
-`dessin.demo.demo.demo`, and the preview of augmentation `dessin.experiments.preview.augment`.)
+`dessin.demo.demo.demo`, and the preview of augmentation `dessin.runs.augment.augment`.)
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from dessin.experiments.explain.verb import explain
     from dessin.experiments.mistakes.verb import mistakes
     from dessin.experiments.report import report
-    from dessin.experiments.scout import scout
     from dessin.experiments.study.carry_out import study
-    from dessin.experiments.train import train
     from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
-    from dessin.experiments.workspace.table import runs
     from dessin.fetch.verb import fetch
+    from dessin.runs.listing.verb import runs
+    from dessin.runs.scout import scout
+    from dessin.runs.train import train
     from dessin.serving.api.verb import serve
     from dessin.serving.export.verb import export
     from dessin.serving.predict import predict
@@ -66,15 +66,15 @@ _HOMES = {
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
     "route": "dessin.experiments.committees.route",
-    "runs": "dessin.experiments.workspace.table",
-    "scout": "dessin.experiments.scout",
+    "runs": "dessin.runs.listing.verb",
+    "scout": "dessin.runs.scout",
     "serve": "dessin.serving.api.verb",
     "soup": "dessin.experiments.committees.soup",
     "split": "dessin.collection.split.verb",
     "studio": "dessin.serving.studio.verb",
     "study": "dessin.experiments.study.carry_out",
     "submit": "dessin.serving.submit",
-    "train": "dessin.experiments.train",
+    "train": "dessin.runs.train",
     "vote": "dessin.ensembles.vote",
 }
 

@@ -143,7 +143,7 @@ def scout(
     address: Address = None,
 ) -> None:
     """Rank backbones by a probe on cached features, with intervals and cost."""
-    from dessin.experiments.scout import scout as run
+    from dessin.runs.scout import scout as run
 
     run(
         data,
@@ -174,7 +174,7 @@ def train(
     track: Track = None,
 ) -> None:
     """Carry out one recipe on one split; ends with the same bytes even if killed and resumed."""
-    from dessin.experiments.train import train as run
+    from dessin.runs.train import train as run
 
     run(
         recipe,
@@ -230,7 +230,7 @@ def augment(
     epoch: Annotated[int, typer.Option(min=1, help="The first of the three epochs shown.")] = 1,
 ) -> None:
     """A contact sheet of what augmentation does, and what share of pixels each op changes."""
-    from dessin.experiments.preview import augment as run
+    from dessin.runs.augment import augment as run
 
     run(recipe, out=out, data=data, split=split, overrides=set_ or (), epoch=epoch)
 
@@ -342,7 +342,7 @@ def runs(
     limit: Annotated[int | None, typer.Option(help="How many runs at most.")] = None,
 ) -> None:
     """The runs below a folder as a table: filtered, sorted, with the columns you ask for."""
-    from dessin.experiments.workspace.table import runs as show
+    from dessin.runs.listing.verb import runs as show
 
     show(workspace, where=where or (), sort=sort, columns=_names(columns), csv=csv, limit=limit)
 

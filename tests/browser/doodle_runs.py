@@ -10,9 +10,9 @@ import pytest
 
 from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
-from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.run import train
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from dessin.experiments.committees.families import families
 from dessin.experiments.committees.route import route
 from dessin.experiments.committees.soup import soup
 from dessin.experiments.report import report
-from dessin.experiments.train import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.train import train
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ from dessin.collection.audit import audit
 from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
 from dessin.experiments.report import report
-from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.run import train
 
 pytestmark = pytest.mark.browser
 

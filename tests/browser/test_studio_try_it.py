@@ -18,9 +18,9 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
-from dessin.experiments.run import train
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.runs.run import train
 from dessin.serving.studio.try_it.drawing import PenStroke, Strokes
 from dessin.serving.studio.try_it.render import render
 

@@ -12,12 +12,12 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Assignment, Split, write_split
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.record import Counts, Digests, Hardware, RunRecord, write_record
 from dessin.experiments.study.definition import Study, read_study
 from dessin.experiments.study.folder import begin, write_job
 from dessin.experiments.study.plan import plan_study
 from dessin.experiments.study.records import Job, JobRecord, StudyRecord
 from dessin.recipe import make_recipe
+from dessin.runs.record import Counts, Digests, Hardware, RunRecord, write_record
 
 TINY = {
     "image": {"size": 32},

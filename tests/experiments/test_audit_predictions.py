@@ -19,10 +19,10 @@ from dessin.errors import DessinError
 from dessin.evaluation.labels.judgement import judge_labels
 from dessin.experiments.audit import LABELS_FILE, audit, review_labels
 from dessin.experiments.label_answers import LabelAnswers, read_label_answers
-from dessin.experiments.train import train
 from dessin.files import sha256_file
 from dessin.progress import quiet
 from dessin.recipe import Recipe
+from dessin.runs.train import train
 
 # Two frames that are said to be spots.
 FRAMES = CLASSES[2]

@@ -21,12 +21,12 @@ from dessin.experiments.confidence.verb import PAGE, calibrate
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.label_answers import read_label_answers
 from dessin.experiments.mistakes.answered import answered
-from dessin.experiments.subject import read_subject
-from dessin.experiments.train import train
 from dessin.files import read_csv, sha256_file, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import WEIGHTS_FILE, read_card
 from dessin.progress import quiet
+from dessin.runs.subject import read_subject
+from dessin.runs.train import train
 from dessin.serving.predict import predict
 from dessin.statistics.temperature import tempered
 

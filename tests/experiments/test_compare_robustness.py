@@ -13,11 +13,11 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 from dessin.evaluation.robustness.suite import SUITE
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.robustness.outcome import ROBUSTNESS_FILE, read_answers
-from dessin.experiments.train import train
 from dessin.experiments.trust.verb import card
 from dessin.experiments.workspace.compare import compare
 from dessin.files import read_json, write_json
 from dessin.progress import quiet
+from dessin.runs.train import train
 
 
 @pytest.fixture(scope="module")

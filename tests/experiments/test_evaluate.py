@@ -17,9 +17,9 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import read_record, write_record
-from dessin.experiments.run import train
 from dessin.files import sha256_file
+from dessin.runs.record import read_record, write_record
+from dessin.runs.run import train
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_holdout_is_counted_each_time_and_is_another_set(run: Path, tmp_path
 def test_an_opening_counts_even_if_the_evaluation_then_fails(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dessin.experiments.subject.answer_rows", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr("dessin.runs.subject.answer_rows", lambda *_a, **_k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run, out=tmp_path / "out", holdout=True)
     assert len(read_record(run).holdout_opened) == 1

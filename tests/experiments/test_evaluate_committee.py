@@ -16,10 +16,10 @@ from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import read_record
-from dessin.experiments.train import train
 from dessin.files import read_json
 from dessin.progress import quiet
+from dessin.runs.record import read_record
+from dessin.runs.train import train
 from dessin.training.views import VIEWS
 
 LOOKS = ("hflip", "larger")
@@ -64,7 +64,7 @@ def test_the_holdout_is_counted_in_the_committee_before_a_number_is_known(
     assert len(read_committee(committee).holdout_opened) == 2
     assert set(read_predictions(committee / "holdout").image_ids) == held_out
     assert first.metrics == second.metrics
-    monkeypatch.setattr("dessin.experiments.subject.answer_rows", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr("dessin.runs.subject.answer_rows", lambda *_a, **_k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(committee, holdout=True)
     assert len(read_committee(committee).holdout_opened) == 3

@@ -18,7 +18,6 @@ from dessin.errors import DessinError
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE, suite_digest
 from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import read_record
 from dessin.experiments.robustness.compare import compare_robustness
 from dessin.experiments.robustness.outcome import (
     RobustAnswers,
@@ -28,9 +27,10 @@ from dessin.experiments.robustness.outcome import (
     write_robustness,
 )
 from dessin.experiments.robustness.results import summarised
-from dessin.experiments.train import train
 from dessin.files import read_json, write_json
 from dessin.progress import quiet
+from dessin.runs.record import read_record
+from dessin.runs.train import train
 
 FILES = ("robustness.csv", "robustness.json", "robustness.npy", "robustness_images.csv")
 
@@ -249,7 +249,7 @@ def test_a_fold_of_one_class_is_refused_before_the_holdout_is_opened(
     run = shutil.copytree(made / "a" / "fold-0", tmp_path / "run")
     held_out = read_split(run / "split.csv").held_out()
     alone = tuple(row for row in held_out if row.label == held_out[0].label)
-    monkeypatch.setattr("dessin.experiments.subject.Subject.rows", lambda *_: alone)
+    monkeypatch.setattr("dessin.runs.subject.Subject.rows", lambda *_: alone)
     with pytest.raises(DessinError, match="drawings of holdout are of the class"):
         evaluate(run, out=tmp_path / "out", holdout=True, robustness=True)
     assert read_record(run).holdout_opened == ()

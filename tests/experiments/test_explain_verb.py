@@ -28,10 +28,10 @@ from dessin.experiments.explain.shares import Share, shares
 from dessin.experiments.explain.sources import BATCH, Drawing, Reader, given_drawings, in_chunks
 from dessin.experiments.explain.verb import Explanation, explain
 from dessin.experiments.explain.words import judged
-from dessin.experiments.record import Result
-from dessin.experiments.run import train
 from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.runs.record import Result
+from dessin.runs.run import train
 
 METHODS = ("gradcam", "occlusion")
 

@@ -20,11 +20,11 @@ from dessin.errors import DessinError
 from dessin.experiments.executors import local
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.local import LocalExecutor
-from dessin.experiments.record import read_record
 from dessin.experiments.study import carry_out
 from dessin.experiments.study.carry_out import study
 from dessin.experiments.study.folder import ended_job
 from dessin.experiments.study.records import Job
+from dessin.runs.record import read_record
 
 # A worker without training: it ends jobs at once, dies of some, and never answers others.
 _FAKE = """

@@ -23,9 +23,9 @@ from dessin.experiments.mistakes.build import build_atlas
 from dessin.experiments.mistakes.measures import measure_drawings
 from dessin.experiments.mistakes.outcome import read_atlas
 from dessin.experiments.mistakes.verb import mistakes
-from dessin.experiments.train import train
 from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.runs.train import train
 
 FILES = {
     "atlas.html",

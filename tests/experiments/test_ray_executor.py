@@ -28,11 +28,11 @@ from dessin.experiments.executors.job import carry_out_job
 from dessin.experiments.executors.parcel import pack, unpack
 from dessin.experiments.executors.ray_cluster import RayExecutor
 from dessin.experiments.executors.ray_task import Order, do
-from dessin.experiments.record import read_record
 from dessin.experiments.study.folder import ended_job, write_job
 from dessin.experiments.study.records import Job, JobRecord
 from dessin.files import sha256_file
 from dessin.parallel import ray_connection
+from dessin.runs.record import read_record
 
 PATIENCE_S = 40.0
 # A dead node is noticed within about two seconds instead of twenty.

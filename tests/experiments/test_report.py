@@ -12,9 +12,9 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import read_record, write_record
 from dessin.experiments.report import report
-from dessin.experiments.run import train
+from dessin.runs.record import read_record, write_record
+from dessin.runs.run import train
 
 
 class Page(HTMLParser):

@@ -15,14 +15,13 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
-from dessin.experiments import stages
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.job import carry_out_job, thread_environment
 from dessin.experiments.executors.message import from_text, to_text
-from dessin.experiments.hold import hold
-from dessin.experiments.record import read_record
 from dessin.experiments.study.records import Job, JobRecord
 from dessin.recipe import make_recipe
+from dessin.runs import stages
+from dessin.runs.record import hold, read_record
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,6 @@ from dessin.collection.split.files import Assignment, Split
 from dessin.collection.split.plan import make_split
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import Result, read_record
-from dessin.experiments.train import train
 from dessin.experiments.trust.card import Fact, TrustCard
 from dessin.experiments.trust.facts import worst_class
 from dessin.experiments.trust.leaks import check_leaks
@@ -28,6 +26,8 @@ from dessin.experiments.trust.sources import read_sources
 from dessin.experiments.trust.verb import card
 from dessin.files import read_json, write_json
 from dessin.progress import quiet
+from dessin.runs.record import Result, read_record
+from dessin.runs.train import train
 from dessin.schema import validated
 from dessin.statistics.metrics import measure
 

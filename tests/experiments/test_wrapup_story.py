@@ -17,13 +17,13 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 from dessin.collection.audit import audit
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import read_record, write_record
 from dessin.experiments.report import report
 from dessin.experiments.study.analyse import analyse
 from dessin.experiments.study.definition import read_study
 from dessin.experiments.study.folder import read_results, read_study_record
 from dessin.files import read_json, write_json
 from dessin.page.numbers import points, share
+from dessin.runs.record import read_record, write_record
 
 
 class Page(HTMLParser):

@@ -13,8 +13,6 @@ from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.record import Digests, Result
-from dessin.experiments.run import train
 from dessin.experiments.study import carry_out
 from dessin.experiments.study.records import (
     Comparison,
@@ -28,6 +26,8 @@ from dessin.experiments.study.records import (
 )
 from dessin.experiments.wrapup.sources import StudyJob, StudySource
 from dessin.files import write_text
+from dessin.runs.record import Digests, Result
+from dessin.runs.run import train
 
 KOREAN = "오리 그림"
 SCRIPT = "<script>alert(1)</script>"

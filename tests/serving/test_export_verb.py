@@ -17,11 +17,11 @@ from dessin.errors import DessinError
 from dessin.experiments.confidence.verb import calibrate
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.explain.verb import explain
-from dessin.experiments.subject import read_subject
 from dessin.files import read_csv, sha256_file
 from dessin.images.decode import Pixels
 from dessin.models.bundle import load_bundle
 from dessin.models.card import BundleCard, read_card
+from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
 from dessin.serving.export.convert import to_onnx
 from dessin.serving.export.price import Price

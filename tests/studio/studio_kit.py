@@ -11,8 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 from dessin.collection.audit import audit
 from dessin.collection.split.verb import split
-from dessin.experiments.record import Digests, Result
-from dessin.experiments.run import train
 from dessin.experiments.study.records import (
     Comparison,
     Job,
@@ -25,6 +23,8 @@ from dessin.experiments.study.records import (
 )
 from dessin.files import write_json
 from dessin.recipe import make_recipe
+from dessin.runs.record import Digests, Result
+from dessin.runs.run import train
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"
 CLASSES = ("bars", SCRIPT, STARS)

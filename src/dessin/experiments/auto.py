@@ -37,15 +37,15 @@ from dessin.experiments.budget import (
     plan_auto,
 )
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.record import RunRecord, read_record
 from dessin.experiments.report import report
-from dessin.experiments.run import train
-from dessin.experiments.scout import ScoutResult, scout
 from dessin.experiments.speed import measure_decoding, measure_speeds
 from dessin.files import claim_folder, write_text
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say, say_once
 from dessin.recipe import make_recipe
+from dessin.runs.record import RunRecord, read_record
+from dessin.runs.run import train
+from dessin.runs.scout import ScoutResult, scout
 from dessin.training.device import choose_device
 
 CANDIDATES = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")

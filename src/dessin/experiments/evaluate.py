@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.collection.split.files import Assignment
 from dessin.experiments.committees.outcome import ViewsGain
-from dessin.experiments.record import SetName, read_record, store_results
 from dessin.experiments.robustness.carry_out import Robustness, check_set
 from dessin.experiments.robustness.carry_out import robustness as measure_robustness
-from dessin.experiments.subject import Subject, read_subject
-from dessin.experiments.tables import write_tables
 from dessin.files import claim_folder, write_json
 from dessin.progress import say, warn
+from dessin.runs.record import SetName, read_record, store_results
+from dessin.runs.subject import Subject, read_subject
+from dessin.runs.tables import write_tables
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean

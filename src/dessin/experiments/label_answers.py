@@ -14,12 +14,12 @@ from dessin.answers.committee import COMMITTEE_FILE
 from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
-from dessin.experiments.folds import is_fold_folder, is_fold_group
-from dessin.experiments.inputs import read_inputs
-from dessin.experiments.record import FILE, SPLIT_FILE
-from dessin.experiments.subject import read_subject
-from dessin.experiments.workspace.joined import at_present, finished_record, own_predictions, own_split
 from dessin.progress import say
+from dessin.runs.folds import is_fold_folder, is_fold_group
+from dessin.runs.inputs import read_inputs
+from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
+from dessin.runs.record import FILE, SPLIT_FILE
+from dessin.runs.subject import read_subject
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from dessin.collection.summary import Summary
 from dessin.errors import DessinError
-from dessin.experiments.record import FILE
 from dessin.experiments.report_run import ScoutRow, run_page
 from dessin.experiments.wrapup.page import wrapup_page
 from dessin.files import read_json, write_text
 from dessin.progress import say
+from dessin.runs.record import FILE
 from dessin.schema import validated
 
 if TYPE_CHECKING:

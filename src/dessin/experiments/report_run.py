@@ -14,7 +14,6 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.experiments.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.experiments.report_pictures import Thumbnails, curve_charts, range_chart
 from dessin.experiments.report_view import (
     ClassView,
@@ -29,10 +28,11 @@ from dessin.experiments.report_view import (
     split_parts,
     timing_rows,
 )
-from dessin.experiments.stages import RANGE_FILE
 from dessin.files import read_csv
 from dessin.models.card import read_card
 from dessin.page.render import render_page
+from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
+from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 from dessin.training.curve import CurveRow

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Split
-from dessin.experiments.record import RunRecord
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.progress import duration
+from dessin.runs.record import RunRecord
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import ClassResult, Confusion, Metrics
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.experiments.record import Result
 from dessin.progress import duration
+from dessin.runs.record import Result
 from dessin.statistics.verdicts import written_p
 
 _LISTED = 6

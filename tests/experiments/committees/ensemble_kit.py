@@ -12,18 +12,10 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.answers.table import MemberTable
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.experiments.record import (
-    SPLIT_FILE,
-    Counts,
-    Digests,
-    Hardware,
-    RunRecord,
-    Status,
-    write_record,
-)
 from dessin.files import sha256_bytes, write_bytes, write_json
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, BundleImage
 from dessin.recipe import make_recipe
+from dessin.runs.record import SPLIT_FILE, Counts, Digests, Hardware, RunRecord, Status, write_record
 from dessin.statistics.metrics import measure
 
 Answers = NDArray[np.float32]

@@ -17,15 +17,8 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.experiments.record import (
-    SPLIT_FILE,
-    Counts,
-    Digests,
-    Hardware,
-    RunRecord,
-    write_record,
-)
 from dessin.recipe import Recipe, make_recipe
+from dessin.runs.record import SPLIT_FILE, Counts, Digests, Hardware, RunRecord, write_record
 from dessin.statistics.metrics import measure
 
 FAMILIES = {

@@ -24,14 +24,14 @@ from dessin.errors import DessinError
 from dessin.experiments.committees.distill import distill
 from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation, read_results
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.inputs import read_inputs
-from dessin.experiments.record import read_record
 from dessin.experiments.report import report
-from dessin.experiments.run import train
 from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.runs.inputs import read_inputs
+from dessin.runs.record import read_record
+from dessin.runs.run import train
 from dessin.training.teacher import read_soft_labels
 
 NAME = "<script>alert(1)</script>"
@@ -247,7 +247,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
     with monkeypatch.context() as patch:
         for name in ("distill_labels.answer_rows", "distill.measure_speed"):
             patch.setattr(f"dessin.experiments.committees.{name}", never)
-        patch.setattr("dessin.experiments.subject.answer_rows", never)
+        patch.setattr("dessin.runs.subject.answer_rows", never)
         patch.setattr("dessin.experiments.executors.job.train", never)
         assert world.distilled(out) == world.results
 
@@ -314,7 +314,7 @@ def test_a_recipe_that_failed_may_be_corrected(world: World, tmp_path: Path) -> 
     recipe.write_text(text.format("1.0") + "loss: focal(2.0)\nseed: 3\n")
     given = {"recipe": recipe, "overrides": (), "folds": [0], "final": False}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dessin.experiments.run.carry_out", _broken)
+        patch.setattr("dessin.runs.run.carry_out", _broken)
         with pytest.raises(DessinError, match="student-fold-0 failed: the disk"):
             world.distilled(tmp_path / "out", **given)
     recipe.write_text(text.format("0.002"))

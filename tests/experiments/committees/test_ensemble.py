@@ -41,10 +41,10 @@ from dessin.experiments.committees.ensemble_page import (
 from dessin.experiments.committees.outcome import EnsembleResults, is_ensemble, read_results
 from dessin.experiments.committees.pictures import heat_maps
 from dessin.experiments.committees.sentences import summary
-from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.report import report
 from dessin.models.card import WEIGHTS_FILE
 from dessin.progress import quiet
+from dessin.runs.record import SPLIT_FILE
 
 HALF, OTHER = "knows <i>the other half", "knows half"
 PAIR = {HALF, OTHER}

@@ -18,12 +18,12 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.experiments.committees.ensemble import COMMITTEE, NESTED, ensemble
-from dessin.experiments.inputs import read_inputs
-from dessin.experiments.run import train
 from dessin.images.store import PixelStore
 from dessin.models.bundle import load_bundle
 from dessin.models.card import WEIGHTS_FILE, BundleImage
 from dessin.progress import quiet
+from dessin.runs.inputs import read_inputs
+from dessin.runs.run import train
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.temperature import tempered
 

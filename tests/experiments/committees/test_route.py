@@ -31,11 +31,11 @@ from dessin.errors import DessinError
 from dessin.experiments.committees.route import route
 from dessin.experiments.committees.route_outcome import RouteResults
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.inputs import read_inputs
-from dessin.experiments.record import read_record
-from dessin.experiments.run import train
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.runs.inputs import read_inputs
+from dessin.runs.record import read_record
+from dessin.runs.run import train
 from dessin.statistics.temperature import tempered
 
 BOTH = ("bars", "<b>spots")

@@ -21,7 +21,7 @@ from dessin.experiments.committees.route_plan import (
     plan_parts,
     router_split,
 )
-from dessin.experiments.record import read_record
+from dessin.runs.record import read_record
 
 SPLIT = hand_split()
 MAP = make_families(FAMILIES, CLASSES)

@@ -30,13 +30,13 @@ from dessin.experiments.committees.soup_outcome import SoupResults, read_results
 from dessin.experiments.committees.soup_page import soup_page
 from dessin.experiments.committees.soup_weights import Mixer
 from dessin.experiments.evaluate import evaluate
-from dessin.experiments.inputs import read_inputs
-from dessin.experiments.record import read_record, write_record
-from dessin.experiments.run import train
 from dessin.files import read_json, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.runs.inputs import read_inputs
+from dessin.runs.record import read_record, write_record
+from dessin.runs.run import train
 from dessin.statistics.metrics import measure
 
 NAME = "<script>alert(1)</script>"

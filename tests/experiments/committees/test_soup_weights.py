@@ -13,10 +13,10 @@ from safetensors.torch import save
 from torch import nn
 
 from dessin.experiments.committees.soup_weights import Mixer, State, mix_states, moved_statistics
-from dessin.experiments.inputs import class_numbers, read_inputs
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.progress import quiet
 from dessin.recipe import Recipe
+from dessin.runs.inputs import class_numbers, read_inputs
 from dessin.training.data import TrainingData
 
 

@@ -10,17 +10,8 @@ import numpy as np
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.experiments.record import (
-    SPLIT_FILE,
-    Counts,
-    Digests,
-    Hardware,
-    RunRecord,
-    SetName,
-    Status,
-    write_record,
-)
 from dessin.recipe import make_recipe
+from dessin.runs.record import SPLIT_FILE, Counts, Digests, Hardware, RunRecord, SetName, Status, write_record
 from dessin.statistics.metrics import measure
 
 CLASSES = ("crab", "owl", "tree")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from made_runs import made_record
 
-from dessin.experiments.record import Digests
 from dessin.experiments.workspace.differences import differences, recipe_keys
+from dessin.runs.record import Digests
 
 
 def test_equal_runs_differ_in_nothing() -> None:

@@ -16,10 +16,10 @@ from dessin.answers.inference import predict_rows
 from dessin.answers.table import MemberTable, create_table, open_table
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import Member, MemberRun, Members, member_answers
-from dessin.experiments.inputs import Inputs, read_inputs
-from dessin.experiments.record import SPLIT_FILE
 from dessin.models.bundle import load_bundle
 from dessin.progress import track
+from dessin.runs.inputs import Inputs, read_inputs
+from dessin.runs.record import SPLIT_FILE
 from dessin.training.device import choose_device
 
 Answers = NDArray[np.float32]

@@ -12,8 +12,8 @@ from dessin.answers.predictions import Predictions, read_predictions, write_pred
 from dessin.answers.tree import Node, leaves
 from dessin.experiments.committees.distill_outcome import LabelsRow
 from dessin.experiments.committees.distill_plan import NONE, DistillPlan, Fold
-from dessin.experiments.subject import Subject
 from dessin.progress import say
+from dessin.runs.subject import Subject
 from dessin.statistics.temperature import tempered
 from dessin.training.device import choose_device
 from dessin.training.teacher import SoftLabels, read_soft_labels, write_soft_labels

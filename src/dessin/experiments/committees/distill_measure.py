@@ -30,10 +30,10 @@ from dessin.experiments.committees.distill_plan import STUDENT as STUDENT_RUN
 from dessin.experiments.committees.distill_plan import DistillPlan
 from dessin.experiments.committees.distill_speed import bundle_size, committee_size
 from dessin.experiments.committees.distill_words import cautions, verdict, warnings
-from dessin.experiments.record import DecisionRecord
 from dessin.experiments.study.records import Comparison
-from dessin.experiments.workspace.joined import finished_record, own_predictions
 from dessin.models.card import read_card
+from dessin.runs.joined import finished_record, own_predictions
+from dessin.runs.record import DecisionRecord
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.metrics import measure

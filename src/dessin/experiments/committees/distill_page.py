@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from dessin.experiments.committees.distill_outcome import COMMITTEE, STUDENT, WHOLE, DistillResults
 from dessin.experiments.committees.distill_parts import TrainedRun
-from dessin.experiments.record import read_record
 from dessin.page.numbers import plain, points, share, spent
 from dessin.page.render import render_page
+from dessin.runs.record import read_record
 from dessin.statistics.forest import draw_forest
 from dessin.statistics.verdicts import written_p
 

@@ -12,8 +12,8 @@ from dessin.experiments.committees.distill_labels import labels_folder
 from dessin.experiments.committees.distill_outcome import LabelsRow
 from dessin.experiments.committees.distill_plan import DistillPlan, Planned, run_recipe
 from dessin.experiments.committees.part_runs import train_part
-from dessin.experiments.record import SPLIT_FILE, read_record
 from dessin.progress import say
+from dessin.runs.record import SPLIT_FILE, read_record
 
 
 @dataclass(frozen=True)

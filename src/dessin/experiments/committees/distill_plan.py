@@ -11,12 +11,12 @@ from typing import Any, Literal
 from dessin.answers.inference import folds_of
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.experiments.plan import rows_of
-from dessin.experiments.prepare import complete, prepare
-from dessin.experiments.subject import Subject
 from dessin.files import digest_of
 from dessin.images.spec import ImageSpec
 from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
+from dessin.runs.plan import rows_of
+from dessin.runs.prepare import complete, prepare
+from dessin.runs.subject import Subject
 from dessin.training.views import check_views
 
 ALL = "all"

@@ -25,12 +25,12 @@ from dessin.experiments.committees.distill_outcome import (
     Size,
     SpeedResults,
 )
-from dessin.experiments.machine import describe_hardware
-from dessin.experiments.subject import Subject
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import CARD_FILE
 from dessin.progress import say, track
+from dessin.runs.machine import describe_hardware
+from dessin.runs.subject import Subject
 from dessin.training.data import PixelSource
 from dessin.training.device import choose_device
 from dessin.training.views import PLAIN

@@ -19,10 +19,10 @@ from dessin.experiments.committees.measuring import Measured, Settings, measure_
 from dessin.experiments.committees.members import Members, find_members
 from dessin.experiments.committees.outcome import KIND, EnsembleResults, write_results
 from dessin.experiments.committees.sentences import cautions, ensemble_lines, summary
-from dessin.experiments.record import SPLIT_FILE
 from dessin.files import claim_folder, write_text
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
+from dessin.runs.record import SPLIT_FILE
 from dessin.training.views import PLAIN, check_views
 
 COMMITTEE, NESTED, PAGE = "committee", "nested", "report.html"

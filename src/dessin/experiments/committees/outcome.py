@@ -7,9 +7,9 @@ from typing import Literal
 
 from dessin.experiments.committees.members import Kind
 from dessin.experiments.committees.results_file import RESULTS_FILE, read_kind, result_kind
-from dessin.experiments.record import Result
 from dessin.experiments.study.records import Comparison
 from dessin.files import write_csv, write_json
+from dessin.runs.record import Result
 from dessin.schema import Section
 
 FORMAT = 1

@@ -17,8 +17,8 @@ from dessin.ensembles.families import FamilyMap
 from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.route_parts import TrainedPart
-from dessin.experiments.inputs import Inputs
 from dessin.models.bundle import load_bundle
+from dessin.runs.inputs import Inputs
 from dessin.training.device import choose_device
 
 Floats = NDArray[np.float64]

@@ -15,9 +15,9 @@ from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_outcome import BoundRow, ExpertRow, RouteResults, Variant
 from dessin.experiments.committees.route_scaling import GENERALIST
-from dessin.experiments.record import DecisionRecord
 from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, listed
+from dessin.runs.record import DecisionRecord
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import bootstrap_mean

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.experiments.record import DecisionRecord, Result
 from dessin.experiments.study.records import Comparison
+from dessin.runs.record import DecisionRecord, Result
 from dessin.schema import Section
 from dessin.statistics.verdicts import points
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dessin.experiments.committees.route_measure import MATTERS
 from dessin.experiments.committees.route_outcome import RouteResults
 from dessin.experiments.committees.route_parts import TrainedPart
-from dessin.experiments.record import read_record
 from dessin.page.numbers import listed, plain, points, share, spent
 from dessin.page.render import render_page
+from dessin.runs.record import read_record
 from dessin.statistics.forest import draw_forest
 from dessin.statistics.verdicts import written_p
 

@@ -13,9 +13,9 @@ from dessin.decisions import Decision
 from dessin.ensembles.families import FamilyMap
 from dessin.ensembles.potential import Potential, worth_an_expert
 from dessin.errors import DessinError, unknown
-from dessin.experiments.record import RunRecord
-from dessin.experiments.training_curation import AUTO
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
+from dessin.runs.inputs import AUTO
+from dessin.runs.record import RunRecord
 from dessin.statistics.verdicts import points
 
 NONE = "none"

@@ -39,15 +39,15 @@ from dessin.experiments.committees.soup_outcome import (
 from dessin.experiments.committees.soup_page import soup_page
 from dessin.experiments.committees.soup_weights import Mixer
 from dessin.experiments.committees.soup_words import cautions, soup_lines, summary
-from dessin.experiments.inputs import Inputs, read_inputs
-from dessin.experiments.record import SPLIT_FILE
-from dessin.experiments.workspace.joined import Measured
 from dessin.files import claim_folder, write_text
 from dessin.models.bundle import save_bundle
 from dessin.models.card import BundleCard, read_card
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
+from dessin.runs.inputs import Inputs, read_inputs
+from dessin.runs.joined import Measured
+from dessin.runs.record import SPLIT_FILE
 from dessin.training.device import choose_device
 from dessin.training.seeding import reproducible
 

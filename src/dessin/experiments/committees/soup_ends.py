@@ -15,15 +15,15 @@ from dessin.experiments.committees.soup_members import SoupMembers, answers_of, 
 from dessin.experiments.committees.soup_mixer import training_data, training_rows
 from dessin.experiments.committees.soup_outcome import PROBE, TUNED
 from dessin.experiments.committees.soup_weights import Floats, State
-from dessin.experiments.inputs import Inputs, class_numbers
-from dessin.experiments.prepare import Prepared, prepare
-from dessin.experiments.stages import PROBE_VIEWS
-from dessin.experiments.workspace.joined import Measured, finished_record, own_predictions, own_split
 from dessin.files import read_csv
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.lora import merge_lora
 from dessin.recipe import TeacherSpec
+from dessin.runs.inputs import Inputs, class_numbers
+from dessin.runs.joined import Measured, finished_record, own_predictions, own_split
+from dessin.runs.prepare import Prepared, prepare
+from dessin.runs.stages import PROBE_VIEWS
 from dessin.statistics.intervals import group_index
 from dessin.training.features import extract_features
 from dessin.training.probe import shared_probe

@@ -36,8 +36,8 @@ from dessin.experiments.committees.soup_outcome import (
     SoupRow,
 )
 from dessin.experiments.committees.soup_weights import Floats
-from dessin.experiments.record import Result
 from dessin.experiments.study.records import Comparison
+from dessin.runs.record import Result
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean

@@ -13,13 +13,13 @@ from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.experiments.committees.members import told_apart
 from dessin.experiments.committees.soup_weights import Floats, State
-from dessin.experiments.folds import is_fold_folder
-from dessin.experiments.inputs import class_numbers
-from dessin.experiments.record import RunRecord
-from dessin.experiments.workspace.joined import Measured, join_runs
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
+from dessin.runs.folds import is_fold_folder
+from dessin.runs.inputs import class_numbers
+from dessin.runs.joined import Measured, join_runs
+from dessin.runs.record import RunRecord
 
 
 @dataclass(frozen=True, eq=False)

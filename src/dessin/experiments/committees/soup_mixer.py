@@ -9,11 +9,10 @@ from dessin.errors import DessinError
 from dessin.experiments.committees.soup_choice import alone
 from dessin.experiments.committees.soup_members import SoupMembers
 from dessin.experiments.committees.soup_weights import Mixer
-from dessin.experiments.inputs import Inputs, class_numbers
-from dessin.experiments.plan import rows_of
-from dessin.experiments.training_curation import training_curation
-from dessin.experiments.workspace.joined import Measured
 from dessin.images.store import PixelStore
+from dessin.runs.inputs import Inputs, class_numbers, training_curation
+from dessin.runs.joined import Measured
+from dessin.runs.plan import rows_of
 from dessin.training.data import TrainingData
 
 _USUAL_BATCH = 32

@@ -15,12 +15,12 @@ from dessin.answers.inference import BATCH, OpenStore, answer_rows, folds_of
 from dessin.answers.tree import ModelNode
 from dessin.collection.split.files import Assignment
 from dessin.ensembles.parts import deal_groups
-from dessin.experiments.subject import Subject
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
+from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Floats, group_index
 from dessin.training.data import PixelSource
 from dessin.training.device import choose_device

@@ -16,7 +16,7 @@ from dessin.evaluation.confidence.reliability import (
 from dessin.evaluation.confidence.selective import Choice, choose_threshold, risk_curve
 from dessin.experiments.confidence.evidence import Evidence
 from dessin.experiments.confidence.outcome import Bin, Calibration, Change, CurvePoint, Selection
-from dessin.experiments.record import Result
+from dessin.runs.record import Result
 from dessin.statistics.intervals import Bounds, Estimate, Floats, bootstrap_mean
 from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature, tempered
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from dessin.experiments.record import Result
 from dessin.files import read_json, write_json
 from dessin.models.card import Rejection
+from dessin.runs.record import Result
 from dessin.schema import Section, versioned
 
 FORMAT = 1

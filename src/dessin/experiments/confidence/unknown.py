@@ -15,7 +15,6 @@ from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import walk_images
 from dessin.errors import DessinError
 from dessin.experiments.confidence.evidence import Answers, answers_by_fold, answers_of, single_model
-from dessin.experiments.subject import Subject
 from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
@@ -23,6 +22,7 @@ from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
 from dessin.progress import track, warn
+from dessin.runs.subject import Subject
 
 _FEWEST = 2
 

@@ -20,9 +20,9 @@ from dessin.experiments.confidence.words import (
     selection_words,
 )
 from dessin.experiments.confidence.write import write_to_card
-from dessin.experiments.subject import Subject, read_subject
 from dessin.files import claim_folder, write_text
 from dessin.progress import say, warn
+from dessin.runs.subject import Subject, read_subject
 
 PAGE = "confidence.html"
 

@@ -8,8 +8,8 @@ from dessin.experiments.confidence.outcome import (
     RejectionResults,
     Selection,
 )
-from dessin.experiments.record import Result
 from dessin.page.numbers import counted, listed
+from dessin.runs.record import Result
 
 SCORES = {
     "energy": "energy",

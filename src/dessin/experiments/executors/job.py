@@ -10,15 +10,14 @@ from pathlib import Path
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.hold import hold
-from dessin.experiments.prepare import complete
-from dessin.experiments.record import FILE, FORMAT, RunRecord, read_record
-from dessin.experiments.run import train
 from dessin.experiments.study.folder import ended_job, write_job
 from dessin.experiments.study.records import JOBS, RUNS, JobRecord, Outcome
 from dessin.files import locked, read_json
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
+from dessin.runs.prepare import complete
+from dessin.runs.record import FILE, FORMAT, RunRecord, hold, read_record
+from dessin.runs.run import train
 
 
 def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:

@@ -16,14 +16,14 @@ from dessin.experiments.executors.job import thread_environment
 from dessin.experiments.executors.message import to_text
 from dessin.experiments.executors.parcel import unpack
 from dessin.experiments.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed
-from dessin.experiments.machine import package_versions
-from dessin.experiments.record import read_record, write_record
 from dessin.experiments.study.folder import ended_job, write_job
 from dessin.experiments.study.records import RUNS, JobRecord
 from dessin.files import atomic_path, write_text
 from dessin.parallel.mapper import processors
 from dessin.parallel.ray_connection import connected
 from dessin.progress import say, warn
+from dessin.runs.machine import package_versions
+from dessin.runs.record import read_record, write_record
 
 _PATIENCE_S = 30.0
 _RETRIES = 3

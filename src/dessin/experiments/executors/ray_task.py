@@ -13,9 +13,9 @@ from dessin.experiments.executors.base import JobSpec
 from dessin.experiments.executors.job import carry_out_job
 from dessin.experiments.executors.message import from_text
 from dessin.experiments.executors.parcel import pack
-from dessin.experiments.machine import package_versions
 from dessin.experiments.study.folder import ended_job
 from dessin.experiments.study.records import RUNS, JobRecord
+from dessin.runs.machine import package_versions
 
 SPLIT = "split"
 CURATIONS = ("curation", "training_curation")

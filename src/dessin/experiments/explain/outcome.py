@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-from dessin.experiments.record import Result
 from dessin.files import read_json, write_csv, write_json
+from dessin.runs.record import Result
 from dessin.schema import Section, versioned
 
 FORMAT = 1

@@ -9,11 +9,11 @@ from dessin.answers.committee import Committee
 from dessin.experiments.explain.gallery import shelves
 from dessin.experiments.explain.outcome import Faithfulness, MapRow, Measure, MethodRow
 from dessin.experiments.explain.words import MEANING, METHOD_NAMES, SMALLEST, difference, judged_short, tick
-from dessin.experiments.record import Result
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, plain
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
+from dessin.runs.record import Result
 
 _TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
 _LINES = {"maps": (ACCENT, "-"), "ink": (SECOND, "--"), "random": (MUTED, ":")}

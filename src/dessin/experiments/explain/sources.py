@@ -16,13 +16,13 @@ from torch import Tensor
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import nfc, walk_images
 from dessin.errors import DessinError
-from dessin.experiments.subject import Subject
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.paths import image_path
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.models.card import BundleImage
 from dessin.progress import say
+from dessin.runs.subject import Subject
 
 BATCH = 32
 _MAX_READERS = 8

@@ -21,9 +21,9 @@ from dessin.experiments.explain.page import explain_page
 from dessin.experiments.explain.pictures import MAPS_FOLDER, write_maps
 from dessin.experiments.explain.sources import Drawing, Reader, given_drawings, validation_drawings
 from dessin.experiments.explain.words import METHOD_NAMES
-from dessin.experiments.subject import read_subject
 from dessin.files import atomic_path, claim_folder, write_text
 from dessin.progress import say, warn
+from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
 
 DEFAULT = ("gradcam",)

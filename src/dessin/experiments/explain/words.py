@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dessin.experiments.explain.outcome import Measure, MethodRow, Verdict
-from dessin.experiments.record import Result
+from dessin.runs.record import Result
 
 # A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
 SMALLEST = 0.01

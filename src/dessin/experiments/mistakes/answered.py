@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Assignment
-from dessin.experiments.subject import Subject
-from dessin.experiments.workspace.joined import at_present
+from dessin.runs.joined import at_present
+from dessin.runs.subject import Subject
 from dessin.statistics.intervals import group_index
 from dessin.statistics.metrics import rank_of
 

@@ -15,9 +15,9 @@ from dessin.experiments.explain.explainer import Explainer
 from dessin.experiments.explain.sources import Drawing, Reader, in_chunks
 from dessin.experiments.mistakes.answered import Answered
 from dessin.experiments.mistakes.thumbnails import SIDE, packed
-from dessin.experiments.subject import Subject
 from dessin.images.decode import Pixels
 from dessin.progress import track, warn
+from dessin.runs.subject import Subject
 from dessin.training.device import choose_device
 
 _METHOD = "gradcam"

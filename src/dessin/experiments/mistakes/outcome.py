@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.evaluation.mistakes.properties import Finding
-from dessin.experiments.record import Result
 from dessin.files import read_json, write_json
+from dessin.runs.record import Result
 from dessin.schema import Section, versioned
 
 FORMAT = 1

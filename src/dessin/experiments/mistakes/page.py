@@ -17,10 +17,10 @@ from dessin.experiments.mistakes.looks import looks_at
 from dessin.experiments.mistakes.measures import PROPERTIES, Floats
 from dessin.experiments.mistakes.outcome import Atlas, ClassRow, PropertyRow
 from dessin.experiments.mistakes.thumbnails import Thumbnails
-from dessin.experiments.subject import Subject
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, p_value, share
 from dessin.page.render import render_page
+from dessin.runs.subject import Subject
 from dessin.statistics.verdicts import written_p
 
 DOTS = 20

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dessin.evaluation.mistakes.properties import Association, Part
 from dessin.experiments.mistakes.measures import PROPERTIES, Property
 from dessin.experiments.mistakes.outcome import PartRow, PropertyRow
-from dessin.experiments.record import Result
 from dessin.page.numbers import p_value, points, share
+from dessin.runs.record import Result
 from dessin.statistics.comparison import recorded
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from dessin.experiments.mistakes.measures import PROPERTIES
 from dessin.experiments.mistakes.outcome import ClassRow, ClusterRow, PropertyRow, Structure
-from dessin.experiments.record import Result
 from dessin.page.numbers import counted, listed, p_value, points, share
+from dessin.runs.record import Result
 from dessin.statistics.verdicts import ALPHA
 
 _FEW_GROUPS = 3

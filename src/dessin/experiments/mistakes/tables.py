@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dessin.experiments.mistakes.measures import PROPERTIES
 from dessin.experiments.mistakes.outcome import Atlas, PropertyRow
-from dessin.experiments.record import Result
 from dessin.files import write_csv
+from dessin.runs.record import Result
 
 _CLASSES = (
     "label",

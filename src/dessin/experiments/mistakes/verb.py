@@ -11,9 +11,9 @@ from dessin.experiments.mistakes.measures import measure_drawings
 from dessin.experiments.mistakes.outcome import Atlas, write_atlas
 from dessin.experiments.mistakes.page import atlas_page
 from dessin.experiments.mistakes.tables import write_tables
-from dessin.experiments.subject import Subject, read_subject
 from dessin.files import claim_folder, write_text
 from dessin.progress import say
+from dessin.runs.subject import Subject, read_subject
 
 PAGE_FILE = "atlas.html"
 

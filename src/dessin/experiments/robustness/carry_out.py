@@ -19,16 +19,16 @@ from dessin.evaluation.robustness.corrupt import Pictures
 from dessin.evaluation.robustness.measure import right_answers
 from dessin.evaluation.robustness.seconds import choose_seconds
 from dessin.evaluation.robustness.suite import SEED, STRENGTHS, SUITE, VERSION, suite_digest
-from dessin.experiments.record import SetName
 from dessin.experiments.robustness.answerers import Answerer, Seen, seen_by
 from dessin.experiments.robustness.contact_sheet import contact_sheet, sample_tiles
 from dessin.experiments.robustness.outcome import RobustAnswers, RobustnessOutcome, write_robustness
 from dessin.experiments.robustness.page import robustness_page
 from dessin.experiments.robustness.results import summarised
 from dessin.experiments.robustness.words import sentences
-from dessin.experiments.subject import Subject
 from dessin.files import write_bytes, write_text
 from dessin.progress import say
+from dessin.runs.record import SetName
+from dessin.runs.subject import Subject
 from dessin.statistics.intervals import group_index
 from dessin.training.device import choose_device
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.experiments.record import Result, SetName
 from dessin.files import read_csv, read_json, write_bytes, write_csv, write_json
+from dessin.runs.record import Result, SetName
 from dessin.schema import Section, versioned
 
 FORMAT = 1

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from dessin.evaluation.robustness.sketch import Pixels
 from dessin.evaluation.robustness.suite import SUITE
-from dessin.experiments.record import Result
 from dessin.experiments.robustness.contact_sheet import Tiles
 from dessin.experiments.robustness.outcome import CorruptionResult, RobustnessOutcome
 from dessin.experiments.robustness.words import is_costly, sentences
@@ -14,6 +13,7 @@ from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, points, share, spent
 from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
+from dessin.runs.record import Result
 from dessin.statistics.verdicts import written_p
 
 

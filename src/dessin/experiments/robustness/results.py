@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
-from dessin.experiments.record import Result
 from dessin.experiments.robustness.outcome import CorruptionResult, RobustAnswers
+from dessin.runs.record import Result
 from dessin.statistics.comparison import recorded
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import LEVEL, Bounds, Estimate, Floats, bootstrap, group_index

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dessin.experiments.record import Result
 from dessin.experiments.robustness.outcome import RobustnessOutcome
 from dessin.page.numbers import counted, listed, points, share, size
+from dessin.runs.record import Result
 
 MATTERS = 0.02
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.experiments.record import Result, now
 from dessin.experiments.study.answers import SMALLEST_PROBABILITY, Answers, read_answers
 from dessin.experiments.study.folder import ended_job, read_study_record
 from dessin.experiments.study.plan import Question, questions
@@ -22,6 +21,7 @@ from dessin.experiments.study.records import (
     StudyRecord,
     StudyResults,
 )
+from dessin.runs.record import Result, now
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import bootstrap_mean

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.study.records import RUNS, Job, JobRecord, StudyRecord
+from dessin.runs.record import SPLIT_FILE
 from dessin.statistics.contrasts import Outcomes
 
 Floats = NDArray[np.float64]

@@ -10,9 +10,6 @@ import torch
 from dessin.errors import DessinError, unknown
 from dessin.experiments.executors.base import Executor, JobSpec
 from dessin.experiments.executors.local import LocalExecutor, local_devices
-from dessin.experiments.inputs import Inputs, read_inputs
-from dessin.experiments.machine import package_versions
-from dessin.experiments.record import SPLIT_FILE, Digests, now
 from dessin.experiments.study.analyse import analyse
 from dessin.experiments.study.definition import read_study
 from dessin.experiments.study.estimate import Pace, expected_pace
@@ -23,6 +20,9 @@ from dessin.experiments.study.tables import lines, write_tables
 from dessin.files import write_json
 from dessin.progress import duration, say, warn
 from dessin.recipe import check_tracker
+from dessin.runs.inputs import Inputs, read_inputs
+from dessin.runs.machine import package_versions
+from dessin.runs.record import SPLIT_FILE, Digests, now
 
 EXECUTORS = ("local", "ray")
 

@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
-from dessin.experiments.hold import hold
-from dessin.experiments.record import SPLIT_FILE, read_record
 from dessin.experiments.study.records import (
     FORMAT,
     JOBS,
@@ -22,6 +20,7 @@ from dessin.experiments.study.records import (
 )
 from dessin.files import claim_folder, read_json, write_json, write_text
 from dessin.progress import warn
+from dessin.runs.record import SPLIT_FILE, hold, read_record
 from dessin.schema import Section, validated
 
 TEXT_FILE = "study.yaml"

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dessin.errors import DessinError
-from dessin.experiments.prepare import complete
 from dessin.experiments.study.changes import apply_changes, merged, touched, within
 from dessin.experiments.study.records import Level
 from dessin.models.backbones import describe_backbone
 from dessin.recipe import Recipe, make_recipe
+from dessin.runs.prepare import complete
 
 # What a study gives to its runs itself, and what would make their numbers incomparable.
 RESERVED = ("seed", "track", "data.fold", "data.path", "data.split", "data.curation")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dessin.experiments.record import Digests, Result
+from dessin.runs.record import Digests, Result
 from dessin.schema import Section
 
 FORMAT = 1

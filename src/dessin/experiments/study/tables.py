@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.experiments.record import Result
 from dessin.experiments.study.folder import ended_job
 from dessin.experiments.study.records import Comparison, LevelResult, StudyRecord, StudyResults
 from dessin.files import write_csv
+from dessin.runs.record import Result
 from dessin.statistics.verdicts import points, what_is_seen
 
 LEVELS_FILE = "levels.csv"

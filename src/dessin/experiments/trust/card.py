@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.experiments.record import Result, SetName
 from dessin.experiments.trust.leaks import LeakCheck
+from dessin.runs.record import Result, SetName
 from dessin.schema import Section
 
 FORMAT = 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dessin.experiments.record import Result
 from dessin.experiments.trust.card import Fact
 from dessin.experiments.trust.leaks import LeakCheck
 from dessin.experiments.trust.sources import TrustSources
 from dessin.page.numbers import counted, listed, share
+from dessin.runs.record import Result
 from dessin.statistics.metrics import ClassResult
 
 _NAMED = 4

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.experiments.confidence.outcome import ConfidenceOutcome, read_confidence
-from dessin.experiments.record import Result
 from dessin.experiments.robustness.outcome import RobustnessOutcome, read_robustness
 from dessin.experiments.trust.beyond_accuracy import calibration_fact, foreign_fact, robust_fact, unsure_fact
 from dessin.experiments.trust.card import TrustCard
@@ -21,6 +20,7 @@ from dessin.experiments.trust.leaks import LeakCheck, check_leaks
 from dessin.experiments.trust.sources import TrustSources
 from dessin.experiments.trust.untested import untested
 from dessin.page.numbers import counted
+from dessin.runs.record import Result
 
 
 def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:

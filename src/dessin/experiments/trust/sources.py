@@ -10,10 +10,10 @@ from dessin.answers.committee import COMMITTEE_FILE, Committee, find_model, read
 from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.experiments.record import FILE, SPLIT_FILE, RunRecord, SetName
-from dessin.experiments.subject import read_subject
-from dessin.experiments.workspace.joined import finished_record, own_split
 from dessin.progress import say
+from dessin.runs.joined import finished_record, own_split
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName
+from dessin.runs.subject import read_subject
 from dessin.statistics.metrics import Metrics, measure
 
 

@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.record import SetName
 from dessin.experiments.study.records import Comparison, McNemar
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.trust.make import trust_cards
 from dessin.experiments.trust.sources import read_sources
 from dessin.experiments.workspace.compare_page import comparison_page
 from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
-from dessin.experiments.workspace.joined import Joined, Measured, join_runs
 from dessin.experiments.workspace.outcome import (
     ComparedRun,
     RunComparison,
@@ -26,6 +24,8 @@ from dessin.experiments.workspace.robust_pairs import robust_pairs
 from dessin.files import claim_folder, write_text
 from dessin.page.tables import terminal_width
 from dessin.progress import say
+from dessin.runs.joined import Joined, Measured, join_runs
+from dessin.runs.record import SetName
 from dessin.statistics.comparison import comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm, mcnemar

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dessin.experiments.record import RunRecord
-from dessin.experiments.workspace.flat import Flat, Value, flatten, text_of
+from dessin.runs.listing.flat import Flat, Value, flatten, text_of
+from dessin.runs.record import RunRecord
 
 # What defines a run, in the order in which it is shown. What a run came to (results, timings, its weights)
 # differs between any two.

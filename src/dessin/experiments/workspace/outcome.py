@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.experiments.record import Result, SetName
 from dessin.experiments.robustness.compare import RobustComparison
 from dessin.experiments.study.records import Comparison
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.workspace.differences import Difference
-from dessin.experiments.workspace.flat import Value, machine_text
 from dessin.files import write_csv, write_json
 from dessin.page.tables import aligned, printable
+from dessin.runs.listing.flat import Value, machine_text
+from dessin.runs.record import Result, SetName
 from dessin.schema import Section
 from dessin.statistics.verdicts import points, written_p
 

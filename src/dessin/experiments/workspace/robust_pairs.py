@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dessin.errors import DessinError
 from dessin.experiments.robustness.compare import RobustComparison, compare_robustness
 from dessin.experiments.robustness.outcome import read_robustness
-from dessin.experiments.workspace.joined import Measured
+from dessin.runs.joined import Measured
 
 
 def robust_pairs(runs: Sequence[Measured]) -> tuple[tuple[RobustComparison, ...], tuple[str, ...]]:

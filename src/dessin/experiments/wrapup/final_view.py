@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.record import RunRecord
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.experiments.report_run import RunDetail, run_detail
 from dessin.experiments.report_view import SetView, moment, set_views
@@ -16,6 +15,7 @@ from dessin.experiments.wrapup.sources import RunSource, Sources
 from dessin.models.card import read_card
 from dessin.page.numbers import share, spent
 from dessin.progress import warn
+from dessin.runs.record import RunRecord
 
 _FILES = {
     "record.json": "what it was made of, decided and measured",

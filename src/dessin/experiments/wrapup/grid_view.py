@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dessin.experiments.record import Result
 from dessin.experiments.wrapup.sources import StudySource
 from dessin.page.numbers import share
+from dessin.runs.record import Result
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dessin.collection.summary import Summary
 from dessin.experiments.committees.outcome import EnsembleResults
-from dessin.experiments.record import Hardware
 from dessin.experiments.study.records import Verdict
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
 from dessin.experiments.wrapup.ensemble_view import ensemble_view
@@ -19,6 +18,7 @@ from dessin.experiments.wrapup.sources import Sources, read_sources
 from dessin.experiments.wrapup.study_view import study_view
 from dessin.page.numbers import counted, listed, p_value, points, spent
 from dessin.page.render import render_page
+from dessin.runs.record import Hardware
 
 _VERDICTS = {
     "better": "{} better",

@@ -8,10 +8,10 @@ import numpy as np
 
 from dessin.answers.inference import OpenStore
 from dessin.collection.split.files import Assignment
-from dessin.experiments.subject import Subject
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.randomness import image_keys, permutation
+from dessin.runs.subject import Subject
 
 CHECKED = 128
 CALIBRATION = 256

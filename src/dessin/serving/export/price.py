@@ -8,8 +8,8 @@ import numpy as np
 
 from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import folds_of
-from dessin.experiments.record import Result
-from dessin.experiments.subject import Subject
+from dessin.runs.record import Result
+from dessin.runs.subject import Subject
 from dessin.schema import Section
 from dessin.statistics.comparison import recorded
 from dessin.statistics.contrasts import two_models

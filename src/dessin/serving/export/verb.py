@@ -10,13 +10,13 @@ from pathlib import Path
 from dessin.answers.committee import SPLIT_NAME, load_model, write_committee
 from dessin.answers.tree import ModelNode
 from dessin.errors import DessinError
-from dessin.experiments.subject import Subject, read_subject
 from dessin.files import atomic_path, claim_folder, write_json
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, write_onnx_bundle
 from dessin.models.card import ONNX_FILE, BundleCard, Precision
 from dessin.models.network import OnnxNetwork
 from dessin.progress import say, track, warn
+from dessin.runs.subject import Subject, read_subject
 from dessin.schema import Section
 from dessin.serving.export.agreement import TOLERANCE, Agreement, agreement
 from dessin.serving.export.convert import import_onnx, to_onnx

@@ -9,8 +9,8 @@ from dessin.answers.committee import Committee
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.experiments.record import FILE, read_record
 from dessin.randomness import image_keys, permutation
+from dessin.runs.record import FILE, read_record
 from dessin.serving.studio.try_it.look import USUAL, Look, measure_look
 
 SAMPLE = 120

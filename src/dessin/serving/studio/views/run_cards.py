@@ -10,13 +10,13 @@ import streamlit as st
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.record import SPLIT_FILE
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.trust.make import trust_cards
 from dessin.experiments.trust.sources import TrustSources, read_sources
 from dessin.experiments.workspace.compare import compare
 from dessin.experiments.workspace.outcome import RunComparison
 from dessin.progress import quiet
+from dessin.runs.record import SPLIT_FILE
 from dessin.serving.studio.plain import show_heading, show_table, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.serving.studio.views.dots import show_dots

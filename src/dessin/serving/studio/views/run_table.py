@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.experiments.workspace.columns import DEFAULT, Column, make_columns
-from dessin.experiments.workspace.flat import Value
-from dessin.experiments.workspace.table import Row, runs
 from dessin.progress import quiet
+from dessin.runs.listing.columns import DEFAULT, Column, make_columns
+from dessin.runs.listing.flat import Value
+from dessin.runs.listing.verb import Row, runs
 from dessin.serving.studio.plain import Cell
 
 _RESULTS = ("accuracy", "holdout")

@@ -1,1 +1,0 @@
-"""Sinks that a run's curve and results are sent to beside its own files."""

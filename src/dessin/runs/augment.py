@@ -1,0 +1,175 @@
+"""The verb `augment`: a contact sheet of what a recipe's augmentation does, and how much each op changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from dessin.augmentation.contact_sheet import Cell, Column, Sheet, draw_sheet
+from dessin.augmentation.pipeline import Pipeline
+from dessin.augmentation.preview import (
+    Drawings,
+    OpEffect,
+    check_pipeline,
+    effect_lines,
+    read_drawings,
+    rendered,
+    single_ops,
+)
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
+from dessin.errors import DessinError
+from dessin.files import write_bytes
+from dessin.images.store import PixelStore, open_store
+from dessin.images.store_build import StoredImage
+from dessin.models.backbones import describe_backbone
+from dessin.progress import say
+from dessin.recipe import Recipe, read_recipe
+from dessin.runs.inputs import read_inputs
+from dessin.runs.plan import rows_of
+
+_MEASURED = 64
+_SHOWN = 6
+_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Where the sheet is, and what was measured."""
+
+    sheet: Path
+    effects: tuple[OpEffect, ...]
+
+
+def augment(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    epoch: int = 1,
+) -> Preview:
+    """Draw what the recipe's augmentation does to six drawings, and measure on 64 how much each op changes.
+
+    Args:
+        recipe: a YAML file, or a recipe made in Python.
+        out: the PNG to write.
+        data: the collection; by default the recipe's `data.path`.
+        split: show its training drawings only; by default the recipe's `data.split`, or else all drawings.
+        overrides: `key.sub=value` for a recipe file.
+        epoch: the first of the three epochs shown, counted from 1.
+
+    Raises:
+        DessinError: no augmentation at all, an op that changes nothing in any of the drawings, or anything
+            wrong with the recipe or the data.
+    """
+    path = Path(out)
+    if path.suffix.lower() != ".png":
+        raise DessinError(
+            f"The contact sheet cannot be written to {path}.", do="Name a file that ends in .png."
+        )
+    if epoch < 1:
+        raise DessinError(f"There is no epoch {epoch}.", allowed="Epochs are counted from 1.")
+    name = "recipe" if isinstance(recipe, Recipe) else Path(recipe).stem
+    wanted = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe), overrides=overrides)
+    for line in wanted.pipeline.lines():
+        say(line)
+    store, labels = _sample(wanted, data or wanted.data.path, split or wanted.data.split)
+    rows = np.arange(len(store.image_ids))
+    effects = check_pipeline(wanted.pipeline, store, rows, wanted.seed)
+    say(f"\nChanged by more than 2 levels, in {len(rows)} drawings at {wanted.image.size} px:")
+    for line in effect_lines(effects):
+        say(f"  {line}")
+    sheet = _sheet(name, wanted, store, labels, effects, epoch - 1)
+    write_bytes(path, draw_sheet(sheet))
+    say(f"\nThe contact sheet: {path}")
+    return Preview(path, effects)
+
+
+def _sample(
+    recipe: Recipe, data: str | Path | None, split: str | Path | None
+) -> tuple[PixelStore, dict[str, str]]:
+    """A store of a few drawings from every part of the classes, and the label of each."""
+    if data is None:
+        raise DessinError("No data was given.", do="Name it with --data, or in the recipe as data.path.")
+    if split is None:
+        collection = read_collection(Path(data))
+        say(describe_collection(collection))
+        manifest = build_manifest(collection)
+        labels = {row.image_id: row.label for row in manifest.rows}
+    else:
+        inputs = read_inputs(data, split, recipe.data.curation)
+        manifest = inputs.manifest
+        labels = {row.image_id: row.label for row in rows_of(inputs.split, recipe)[0]}
+    sha256 = {row.image_id: row.sha256 for row in manifest.rows}
+    chosen = _spread(labels, _MEASURED)
+    images = [StoredImage(image_id, sha256[image_id]) for image_id in chosen]
+    interpolation = describe_backbone(recipe.model.backbone).interpolation
+    store = open_store(images, manifest.root, recipe.image, interpolation)
+    return store, {image_id: labels[image_id] for image_id in chosen}
+
+
+def _spread(labels: dict[str, str], count: int) -> list[str]:
+    """At most `count` image ids: the first of each class, or of classes all over the alphabet, then more."""
+    members: dict[str, list[str]] = {}
+    for image_id, label in sorted(labels.items()):
+        members.setdefault(label, []).append(image_id)
+    chosen: list[str] = []
+    for place in range(max(map(len, members.values()))):
+        deal = [ids[place] for _, ids in sorted(members.items()) if place < len(ids)]
+        wanted = min(count - len(chosen), len(deal))
+        chosen += [deal[i * len(deal) // wanted] for i in range(wanted)]
+    return chosen
+
+
+def _sheet(
+    name: str,
+    recipe: Recipe,
+    store: PixelStore,
+    labels: dict[str, str],
+    effects: tuple[OpEffect, ...],
+    epoch: int,
+) -> Sheet:
+    """Columns: the drawings, each op alone, the three epochs, and each copy in the first of them."""
+    shown = _spread(labels, _SHOWN)
+    drawings = read_drawings(store, store.rows(shown))
+    columns = [Column("original", f"{recipe.image.size} px, as it is evaluated")]
+    cells = [_cells(drawings.pixels, [labels[image_id] for image_id in shown])]
+    for effect, (op, part, alone) in zip(effects, single_ops(recipe.pipeline), strict=False):
+        columns.append(Column(op, f"{part}: {_share(effect)}"))
+        cells.append(_rendered_cells(alone, drawings, recipe.seed, epoch, alone.factor - 1))
+    for number in range(epoch, epoch + _EPOCHS):
+        columns.append(Column(f"all together, epoch {number + 1}", _share(effects[-1])))
+        cells.append(_rendered_cells(recipe.pipeline, drawings, recipe.seed, number, 0))
+    for copy in range(1, recipe.pipeline.factor):
+        columns.append(Column(f"copy {copy}, epoch {epoch + 1}", "a sample of its own"))
+        cells.append(_rendered_cells(recipe.pipeline, drawings, recipe.seed, epoch, copy))
+    measured = (
+        f"{effects[0].images} drawings measured; a pixel counts as changed from more than 2 levels on; "
+        f"seed {recipe.seed}"
+    )
+    lines = (*recipe.pipeline.lines(), measured)
+    return Sheet(f"{name}: what training sees", lines, columns, list(zip(*cells, strict=True)))
+
+
+def _share(effect: OpEffect) -> str:
+    return f"{effect.pixels_changed:.1%} of pixels, {effect.images_changed}/{effect.images} images"
+
+
+def _rendered_cells(pipeline: Pipeline, drawings: Drawings, seed: int, epoch: int, copy: int) -> list[Cell]:
+    pictures, plan = rendered(pipeline, drawings, seed, epoch, copy)
+    return _cells(pictures, [plan.describe(image) for image in range(len(pictures))])
+
+
+def _cells(pictures: Tensor, captions: Sequence[str]) -> list[Cell]:
+    levels = pictures.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return [
+        Cell(image.squeeze(-1) if image.shape[-1] == 1 else image, caption)
+        for image, caption in zip(levels, captions, strict=True)
+    ]

@@ -1,0 +1,212 @@
+"""One recipe on several folds: ordinary runs in `fold-0`, `fold-1`, .., joined out of fold, voting as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from dessin.answers.committee import Committee, write_committee
+from dessin.answers.predictions import Predictions, to_predictions, write_predictions
+from dessin.answers.tree import Ballot, ModelNode, VoteNode
+from dessin.collection.split.files import Split, read_split, write_split
+from dessin.errors import DessinError
+from dessin.files import claim_folder, read_json, write_json
+from dessin.models.card import read_card
+from dessin.progress import say
+from dessin.recipe import Recipe
+from dessin.runs.inputs import read_inputs
+from dessin.runs.joined import finished_record, own_predictions
+from dessin.runs.plan import rows_of
+from dessin.runs.prepare import complete, prepare
+from dessin.runs.record import FILE, SPLIT_FILE, Result, RunRecord, SetResults, hold, read_record
+from dessin.runs.run import as_recipe, claim_name, located
+from dessin.runs.run import train as train_run
+from dessin.schema import Section, versioned
+from dessin.statistics.metrics import measure
+
+FOLDS_FILE = "folds.json"
+FORMAT = 1
+ALL = "all"
+MADE_BY = "folds"
+VALIDATION = "validation"
+
+
+class FoldGroup(Section):
+    """`folds.json`: what the folds' runs are made of, and, once all are finished, their joined results."""
+
+    format: int = FORMAT
+    kind: Literal["folds"] = "folds"
+    name: str
+    recipe: Recipe
+    folds: tuple[int, ...]
+    threads: int
+    split: str
+    results: SetResults | None = None
+    by_fold: dict[int, Result] = Field(default_factory=dict)
+
+
+def train_folds(
+    recipe: str | Path | Recipe,
+    folds: str | Sequence[int],
+    *,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    workers: int = 0,
+    threads: int | None = None,
+    track: Sequence[str] = (),
+) -> Path:
+    """Train a recipe on each of the folds (`all`, or their numbers) and join them; returns the folder.
+
+    Raises:
+        DessinError: no such fold, or what `run.train` refuses; begun again with `resume_folds`, the finished
+            folds are kept.
+    """
+    wanted = located(as_recipe(recipe, overrides), data, split)
+    inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
+    numbers = _numbers(folds, inputs.split)
+    # What would stop a later fold is said before the first one is trained.
+    for number in numbers:
+        rows_of(inputs.split, _on_fold(wanted, number))
+    first, usual = complete(_on_fold(wanted, numbers[0]))
+    prepare(first, inputs, usual=usual)
+    folder = Path(out) if out else claim_name("folds" if isinstance(recipe, Recipe) else Path(recipe).stem)
+    claim_folder(folder, what="a group of folds")
+    group = FoldGroup(
+        name=folder.resolve().name,
+        recipe=wanted,
+        folds=numbers,
+        threads=threads or torch.get_num_threads(),
+        split=inputs.split.digest,
+    )
+    _write(folder, group)
+    write_split(inputs.split, folder / SPLIT_FILE)
+    return _carry_out(folder, group, workers=workers, track=track)
+
+
+def is_fold_group(folder: Path) -> bool:
+    return (folder / FOLDS_FILE).is_file()
+
+
+def resume_folds(
+    folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
+) -> Path:
+    """Go on with a group: finished folds are kept, a begun one is resumed, the others are trained."""
+    path = folder / FOLDS_FILE
+    group = versioned(FoldGroup, read_json(path), str(path), FORMAT, what="a group of folds")
+    if not (folder / SPLIT_FILE).is_file():
+        write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
+    moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
+    return _carry_out(folder, moved, workers=workers, track=track)
+
+
+def _numbers(folds: str | Sequence[int], split: Split) -> tuple[int, ...]:
+    if folds == ALL:
+        return tuple(range(split.folds))
+    asked = folds.split(",") if isinstance(folds, str) else [str(fold) for fold in folds]
+    numbers = [int(text) for text in asked if text.strip().isdigit()]
+    wrong = len(numbers) < len(asked) or any(number >= split.folds for number in numbers)
+    if wrong or not numbers or len(set(numbers)) < len(numbers):
+        raise DessinError(
+            f"The folds were to be {', '.join(text.strip() for text in asked)}.",
+            allowed=f"They are `{ALL}`, or some of 0 to {split.folds - 1}, each once, such as 0,1.",
+        )
+    return tuple(sorted(numbers))
+
+
+def _on_fold(recipe: Recipe, fold: int) -> Recipe:
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
+
+
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Where the run of a fold lies in its group."""
+    return folder / f"fold-{fold}"
+
+
+def is_fold_folder(path: Path) -> bool:
+    """Whether a folder has the name of a fold, which says little by itself."""
+    return re.fullmatch(r"fold-\d+", path.name) is not None
+
+
+def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:
+    recipe = located(group.recipe, None, folder / SPLIT_FILE)
+    with hold(folder, wait=False):
+        for place, fold in enumerate(group.folds, start=1):
+            run = fold_folder(folder, fold)
+            say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
+            if not (run / FILE).is_file():
+                train_run(
+                    _on_fold(recipe, fold),
+                    out=run,
+                    workers=workers,
+                    threads=group.threads,
+                    track=track,
+                )
+            elif read_record(run).status != "finished":
+                train_run(resume=run, data=recipe.data.path, workers=workers, track=track)
+        return _join(folder, group)
+
+
+def _join(folder: Path, group: FoldGroup) -> Path:
+    """The table of all out-of-fold answers, its results, and the committee of the folds' models."""
+    split = read_split(folder / SPLIT_FILE)
+    records = {fold: finished_record(fold_folder(folder, fold)) for fold in group.folds}
+    joined, groups = _out_of_fold(folder, split, records)
+    metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
+    write_predictions(joined, folder / VALIDATION)
+    results = {name: Result(**estimate.__dict__) for name, estimate in metrics.results().items()}
+    by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
+    _write(folder, group.model_copy(update={"results": SetResults(**results), "by_fold": by_fold}))
+    write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
+    for fold, accuracy in by_fold.items():
+        say(f"fold {fold}: accuracy {accuracy.estimate()}")
+    say(f"out of fold, all {len(by_fold)} together: accuracy {metrics.accuracy}; top-5 {metrics.top5}")
+    say(f"{folder} is one model now: its {len(by_fold)} folds vote (dessin predict {folder} ..)")
+    return folder
+
+
+def _out_of_fold(folder: Path, split: Split, records: dict[int, RunRecord]) -> tuple[Predictions, list[str]]:
+    """Every image of the folds as its own fold's model answered it, in the split's order, and its group."""
+    rows = [row for row in split.rows if row.fold in records]
+    place = {row.image_id: number for number, row in enumerate(rows)}
+    table = np.empty((len(rows), len(split.classes)), dtype=np.float32)
+    for fold, record in records.items():
+        own = own_predictions(fold_folder(folder, fold), record, split, "validation")
+        column = {label: number for number, label in enumerate(own.classes)}
+        columns = [column[label] for label in split.classes]
+        table[[place[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
+    return to_predictions(table, rows, split.classes), [row.group for row in rows]
+
+
+def _committee(
+    folder: Path, group: FoldGroup, split: Split, records: dict[int, RunRecord], accuracy: str
+) -> Committee:
+    paths = [f"{fold_folder(folder, fold).name}/bundle" for fold in records]
+    cards = [read_card(folder / path) for path in paths]
+    return Committee(
+        name=group.name,
+        classes=split.classes,
+        names={label: name for card in cards for label, name in card.names.items()},
+        root=VoteNode(ballots=tuple(Ballot(node=ModelNode(bundle=path)) for path in paths)),
+        digests={"split": split.digest, "manifest": next(iter(records.values())).digests.manifest},
+        provenance={
+            "made_by": MADE_BY,
+            "folds": ",".join(map(str, records)),
+            "data": group.recipe.data.path or "",
+            "validation_accuracy": accuracy,
+            "dessin": version("dessin"),
+        },
+        licence="; ".join(dict.fromkeys(card.licence for card in cards)),
+    )
+
+
+def _write(folder: Path, group: FoldGroup) -> None:
+    write_json(folder / FOLDS_FILE, group.model_dump(mode="json"))

@@ -1,0 +1,135 @@
+"""Conditions on runs, such as `accuracy>0.45`: read from text, checked against the keys that runs have."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dessin.errors import DessinError, unknown
+from dessin.runs.listing.flat import Flat, Value, text_of
+
+# Short names for what people ask for most.
+ALIASES: Mapping[str, str] = {
+    "backbone": "recipe.model.backbone",
+    "mode": "recipe.finetune.mode",
+    "epochs": "recipe.train.epochs",
+    "fold": "recipe.data.fold",
+    "seed": "recipe.seed",
+    "accuracy": "results.validation.accuracy.value",
+    "loss": "results.validation.loss.value",
+    "n": "results.validation.accuracy.n",
+    "holdout": "results.holdout.accuracy.value",
+    "duration": "seconds",
+}
+_PREFIXES = ("", "recipe.", "results.")
+_SUFFIXES = ("", ".value")
+_WRITTEN = re.compile(r"\s*(?P<key>[^<>=!~]*?)\s*(?P<sign><=|>=|!=|==?|<|>|~)\s*(?P<value>.*?)\s*", re.DOTALL)
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A key of the flat record, a sign, and the text to compare with.
+
+    Numbers are compared as numbers (`45%` is 0.45), text as text; `~` is "contains", whatever the case.
+    `none` is an empty value, or none at all. A run without the key passes that and `!=`, and nothing else.
+    """
+
+    key: str
+    sign: str
+    text: str
+
+    def holds(self, values: Flat) -> bool:
+        value = values.get(self.key)
+        if self.sign == "~":
+            return value is not None and self.text.lower() in text_of(value).lower()
+        if self.sign in _ORDER:
+            return self._ordered(value)
+        return self._equal(value) == (self.sign == "=")
+
+    def _equal(self, value: Value) -> bool:
+        wanted = number_of(self.text)
+        if wanted is not None and is_number(value):
+            return value == wanted
+        return (text_of(value) or "none") == (self.text or "none")
+
+    def _ordered(self, value: Value) -> bool:
+        wanted = number_of(self.text)
+        if is_number(value) and wanted is not None:
+            return _ORDER[self.sign](value, wanted)
+        return isinstance(value, str) and _ORDER[self.sign](value, self.text)
+
+
+def parse_conditions(where: Iterable[str], keys: Collection[str], rows: Iterable[Flat]) -> list[Condition]:
+    """Conditions from their texts; `keys` are those that any run has, `rows` the runs.
+
+    Raises:
+        DessinError: a condition without a sign, a key that no run has, or a word where numbers are compared.
+    """
+    rows = tuple(rows)
+    return [_checked(_parse(text, keys), text, rows) for text in where]
+
+
+def resolve_key(name: str, keys: Collection[str]) -> str:
+    """The full key for a name as people write it: `accuracy`, `optimizer.lr`, `recipe.optimizer.lr`.
+
+    Raises:
+        DessinError: no run has it; the nearest that one has are named.
+    """
+    if name in ALIASES:
+        return ALIASES[name]
+    for prefix in _PREFIXES:
+        for suffix in _SUFFIXES:
+            if (full := f"{prefix}{name}{suffix}") in keys:
+                return full
+    short = {*(key.removeprefix("recipe.") for key in keys), *ALIASES}
+    near = difflib.get_close_matches(name, sorted(short), n=5, cutoff=0.5)
+    do = "Any dotted key of a record is one too, such as optimizer.lr or results.validation.top5."
+    raise unknown("key", name, {"name", "status", *ALIASES, *near}, do=do)
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that a text is, `45%` too, or None."""
+    percent = text.endswith("%")
+    try:
+        number = float(text.removesuffix("%")) / (100.0 if percent else 1.0)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def is_number(value: Value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _parse(text: str, keys: Collection[str]) -> Condition:
+    written = _WRITTEN.fullmatch(text)
+    if written is None or not written["key"]:
+        raise DessinError(
+            f'Cannot read the condition "{text}".',
+            allowed="It is written key, sign, value, with one of the signs = != < <= > >= ~ (contains).",
+            do='For example --where "model.backbone=resnet18" or --where "accuracy>0.45".',
+        )
+    return Condition(resolve_key(written["key"], keys), written["sign"].replace("==", "="), written["value"])
+
+
+def _checked(condition: Condition, text: str, rows: tuple[Flat, ...]) -> Condition:
+    """Refuse an order between numbers and a word, which no run could pass."""
+    values = [row[condition.key] for row in rows if row.get(condition.key) is not None]
+    numbers = bool(values) and all(is_number(value) for value in values)
+    if condition.sign in _ORDER and numbers and number_of(condition.text) is None:
+        raise DessinError(
+            f'The condition "{text}" compares numbers with "{condition.text}".',
+            allowed=f"{condition.key} is a number, such as {text_of(values[0])}.",
+        )
+    return condition

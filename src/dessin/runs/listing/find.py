@@ -1,0 +1,120 @@
+"""The run folders below a folder, found by their records, without following links."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.errors import DessinError
+
+# The name in `dessin.runs.record`, which is not imported here: it brings torch, and a list needs none.
+RECORD = "record.json"
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """A run folder (POSIX, relative to the workspace) and a stamp that changes whenever its record does."""
+
+    path: str
+    stamp: str
+
+
+def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
+    """Every run folder below `root`, sorted, and lines about what was not looked into.
+
+    A folder with a record is a run, and nothing below it is another. Hidden folders are what a stopped
+    program leaves, so a run in one is counted and no more; links are followed nowhere, and those that lead
+    out of the workspace are said.
+
+    Raises:
+        DessinError: `root` is no folder, or may not be read.
+    """
+    try:
+        os.scandir(root).close()
+    except FileNotFoundError:
+        raise DessinError(f"There is no folder {root}.", do="Check the path.") from None
+    except NotADirectoryError:
+        raise DessinError(f"{root} is a file, and a workspace is a folder.", do="Name the folder.") from None
+    except OSError as error:
+        raise DessinError(f"{root} cannot be read: {error.strerror}.") from None
+    walk = _Walk(root)
+    walk.go()
+    return sorted(walk.found, key=lambda found: found.path), walk.notes()
+
+
+class _Walk:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.found: list[Found] = []
+        self._hidden: list[str] = []
+        self._outside: list[str] = []
+        self._closed: list[str] = []
+        self._unnamed: list[str] = []
+
+    def go(self) -> None:
+        waiting = [""]
+        while waiting:
+            path = waiting.pop()
+            try:
+                with os.scandir(self._root / path) as scanned:
+                    entries = list(scanned)
+                record = next((entry for entry in entries if _is_record(entry)), None)
+                if record is not None:
+                    self._keep(path or ".", record)
+                else:
+                    waiting += [inner for entry in entries if (inner := self._inner(path, entry))]
+            except OSError:
+                self._closed.append(path)
+
+    def _keep(self, path: str, record: os.DirEntry[str]) -> None:
+        """A run whose name has no spelling in UTF-8 could be neither indexed nor printed."""
+        if not _is_text(path):
+            self._unnamed.append(path.encode("utf-8", "backslashreplace").decode())
+            return
+        status = record.stat(follow_symlinks=False)
+        self.found.append(Found(path, f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"))
+
+    def _inner(self, parent: str, entry: os.DirEntry[str]) -> str:
+        """The path of a folder to look into, or nothing."""
+        path = f"{parent}/{entry.name}" if parent else entry.name
+        if entry.is_symlink():
+            if entry.is_dir() and not Path(entry.path).resolve().is_relative_to(self._root):
+                self._outside.append(path)
+            return ""
+        if not entry.is_dir(follow_symlinks=False):
+            return ""
+        if entry.name.startswith("."):
+            if (self._root / path / RECORD).is_file():
+                self._hidden.append(path)
+            return ""
+        return path
+
+    def notes(self) -> tuple[str, ...]:
+        kinds = {
+            "run(s) in hidden folders, which a stopped program leaves": self._hidden,
+            "link(s) out of the workspace, not followed": self._outside,
+            "folder(s) that may not be read": self._closed,
+            "run(s) with names that are not UTF-8": self._unnamed,
+        }
+        return tuple(
+            f"Left out: {len(paths)} {what}: {_some(paths)}." for what, paths in kinds.items() if paths
+        )
+
+
+def _is_record(entry: os.DirEntry[str]) -> bool:
+    return entry.name == RECORD and entry.is_file(follow_symlinks=False)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _some(paths: list[str]) -> str:
+    more = len(paths) - _NAMED
+    return ", ".join(sorted(paths)[:_NAMED]) + (f" and {more} more" if more > 0 else "")

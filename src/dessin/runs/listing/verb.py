@@ -1,0 +1,117 @@
+"""The verb `runs`: the runs of a workspace as a table, filtered and sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dessin.errors import DessinError
+from dessin.files import write_csv
+from dessin.page.tables import aligned, printable, set_aside, terminal_width
+from dessin.progress import say
+from dessin.runs.listing.columns import Column, make_columns
+from dessin.runs.listing.filters import is_number, parse_conditions, resolve_key
+from dessin.runs.listing.flat import Flat, Value, machine_text, text_of
+from dessin.runs.listing.index import Entry, Workspace, read_workspace
+
+_DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run's folder, and its record as dotted keys beside `name`, its path below the workspace.
+
+    A run whose record cannot be read has the status `damaged` and no other key.
+    """
+
+    path: Path
+    values: Flat
+
+
+def runs(
+    workspace: str | Path = ".",
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    columns: Sequence[str] | None = None,
+    csv: str | Path | None = None,
+    limit: int | None = None,
+) -> list[Row]:
+    """Print the runs below a folder, write them to `csv` too if it is given, and return them.
+
+    Args:
+        workspace: any folder; studies' runs below it are listed as well.
+        where: conditions that a run must all pass, such as `accuracy>0.45` or `model.backbone=resnet18`.
+        sort: a key, with `-` before it for the largest first; by default runs are in the order of paths.
+        columns: keys to show in place of the usual ones.
+        csv: a file for programs: every digit, results with interval and n in columns of their own.
+        limit: how many runs at most.
+
+    Raises:
+        DessinError: no such folder, a condition that cannot be read, or a key that no run has.
+    """
+    if limit is not None and limit < 1:
+        raise DessinError(f"A limit of {limit} was asked for.", allowed="It is 1 or more.")
+    found = read_workspace(workspace)
+    rows = [_row(found.root, entry) for entry in found.entries]
+    keys = {key for row in rows for key in row.values} or {"name", "status"}
+    conditions = parse_conditions(where, keys, [row.values for row in rows]) if rows else []
+    chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
+    if rows and sort is not None:
+        chosen = _sorted(chosen, sort, keys)
+    shown = make_columns(columns, keys) if rows else ()
+    chosen = chosen[:limit]
+    if csv is not None:
+        _write(Path(csv), chosen, shown)
+    _say(found, chosen, shown)
+    return chosen
+
+
+def _row(root: Path, entry: Entry) -> Row:
+    values: dict[str, Value] = {"name": entry.path}
+    if entry.problem:
+        values["status"] = _DAMAGED
+    return Row(root / entry.path, values | dict(entry.values))
+
+
+def _sorted(rows: Sequence[Row], sort: str, keys: set[str]) -> list[Row]:
+    """By a key: numbers before texts, and runs that lack it at the end either way."""
+    key = resolve_key(sort.removeprefix("-"), keys)
+    having = [row for row in rows if row.values.get(key) is not None]
+    lacking = [row for row in rows if row.values.get(key) is None]
+    having.sort(key=lambda row: _rank(row.values[key]), reverse=sort.startswith("-"))
+    return having + lacking
+
+
+def _rank(value: Value) -> tuple[bool, float, str]:
+    number = float(value) if isinstance(value, (int, float)) else 0.0
+    return (not is_number(value), number, text_of(value))
+
+
+def _write(path: Path, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    fields = [field for column in columns for field in column.fields()]
+    table = ([machine_text(row.values.get(key)) for _, key in fields] for row in rows)
+    write_csv(path, [title for title, _ in fields], table)
+
+
+def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    if rows:
+        titles = [column.title for column in columns]
+        cells = [[column.cell(row.values) for column in columns] for row in rows]
+        whole = {column.title for column in columns if column.whole}
+        width = terminal_width()
+        kept, asides = set_aside(titles, cells, width, whole)
+        shown = [[row[i] for i in kept] for row in (titles, *cells)]
+        for line in (*aligned(shown[0], shown[1:], width, whole=whole), *asides):
+            say(line)
+    total = len(found.entries)
+    say(f"{len(rows):,} of {total:,} runs in {found.root}" if total else f"No run below {found.root}.")
+    for entry in found.entries:
+        if entry.problem:
+            say(f"{_DAMAGED}: {printable(entry.path)}: {printable(entry.problem)}")
+    unfinished = sum(entry.values.get("status") == "running" for entry in found.entries)
+    if unfinished:
+        say(f"{unfinished:,} marked running; one that was killed stays so until dessin train --resume RUN.")
+    for note in found.notes:
+        say(printable(note))

@@ -1,0 +1,216 @@
+"""What a training run will do, and why: a frozen plan, made without reading a pixel."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dessin.collection.curation import Curation
+from dessin.collection.split.files import Assignment, Split
+from dessin.decisions import Decision
+from dessin.errors import DessinError
+from dessin.recipe import Recipe
+from dessin.runs.inputs import curate_rows, curation_decision
+
+if TYPE_CHECKING:
+    from dessin.models.backbones import BackboneInfo
+    from dessin.models.weights import Weights
+
+_NAMED = 6
+_HEADS = {
+    "new": "a new {} head",
+    "probe": "a {} head that starts from a probe",
+    "imagenet": "a {} head that starts from ImageNet's rows",
+}
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The rows to train and validate on, and every choice made for the recipe's `auto`s.
+
+    `unvalidated` are the classes without a validation image; empty where nothing is validated at all.
+    `curation_digest` is that of the curation of the training rows, or empty.
+    """
+
+    recipe: Recipe
+    fold: int | None
+    classes: tuple[str, ...]
+    train: tuple[Assignment, ...]
+    validation: tuple[Assignment, ...]
+    held_out: int
+    unvalidated: tuple[str, ...]
+    steps_per_epoch: int
+    decisions: tuple[Decision, ...]
+    curation_digest: str = ""
+
+    def decided(self, name: str) -> object:
+        return next(decision.value for decision in self.decisions if decision.name == name)
+
+    def lines(self) -> list[str]:
+        """The plan for people, a line a fact."""
+        finetune, image = self.recipe.finetune, self.recipe.image
+        return [
+            "Plan",
+            f"  data: {_data_line(self)}",
+            *([f"  unvalidated: {_unvalidated_line(self.unvalidated)}"] if self.unvalidated else []),
+            f"  image: {image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
+            f"  training: {_training_line(self)}",
+            *([] if finetune.mode == "probe" else [f"  {line}" for line in self.recipe.pipeline.lines()]),
+            *(f"  {decision.line()}" for decision in self.decisions),
+        ]
+
+
+def rows_of(
+    split: Split, recipe: Recipe, curation: Curation | None = None
+) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
+    """The training rows that the recipe's fold means, after `curation`, and the validation rows.
+
+    Raises:
+        DessinError: no such fold, an empty one, or a class without any image to train on.
+    """
+    fold = None if recipe.data.fold == "none" else recipe.data.fold
+    if fold is not None and not 0 <= fold < split.folds:
+        raise DessinError(
+            f"The recipe asks for fold {fold}.",
+            allowed=f"The split has folds 0 to {split.folds - 1}; `none` trains on all but the holdout.",
+            do="Set data.fold.",
+        )
+    train = split.training(fold)
+    validation = () if fold is None else split.validation(fold)
+    if fold is not None and not validation:
+        raise DessinError(f"Fold {fold} of the split holds no image.", do="Make a split with fewer folds.")
+    dealt = {row.label for row in train}
+    if curation is not None:
+        train = curate_rows(train, curation, split.classes)
+    present = {row.label for row in train}
+    missing = [label for label in split.classes if label not in present]
+    if missing and set(missing) <= dealt:
+        raise DessinError(
+            f"The training curation leaves no image to train on in {len(missing)} classes: {_some(missing)}.",
+            do="Keep some of their drawings, or set data.training_curation to null.",
+        )
+    if missing:
+        raise DessinError(
+            f"{len(missing)} classes have no image to train on: {_some(missing)}.",
+            do="Add drawings of them, drop them by a curation, or choose another fold, and split again.",
+        )
+    return train, validation
+
+
+def plan_run(
+    recipe: Recipe,
+    split: Split,
+    *,
+    info: BackboneInfo,
+    weights: Weights,
+    steps_per_epoch: int,
+    machine: tuple[Decision, ...],
+    curation: Curation | None = None,
+) -> RunPlan:
+    """Plan a run from facts alone.
+
+    `machine` holds the decision `device`, and for fine-tuning `precision`, `batch_size` and `batch_norm`.
+    """
+    train, validation = rows_of(split, recipe, curation)
+    seen = Counter(row.label for row in validation)
+    decisions = [
+        Decision("weights", weights.source, _weights_reason(recipe, weights)),
+        Decision("interpolation", info.interpolation, info.interpolation_reason),
+        Decision(
+            "normalisation", f"mean {_triple(info.mean)}, std {_triple(info.std)}", "the backbone's own"
+        ),
+        *machine,
+    ]
+    if info.input_size != recipe.image.size:
+        reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
+        decisions.append(Decision("size", recipe.image.size, reason))
+    if curation is not None:
+        asked, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
+        decisions.append(curation_decision(asked, curation, before, train))
+    return RunPlan(
+        recipe=recipe,
+        fold=None if recipe.data.fold == "none" else recipe.data.fold,
+        classes=split.classes,
+        train=train,
+        validation=validation,
+        held_out=len(split.held_out()),
+        unvalidated=tuple(label for label in split.classes if validation and not seen[label]),
+        steps_per_epoch=steps_per_epoch,
+        decisions=tuple(decisions),
+        curation_digest=curation.digest if curation else "",
+    )
+
+
+def _data_line(plan: RunPlan) -> str:
+    validated = (
+        f"{len(plan.validation):,} to validate on (fold {plan.fold})"
+        if plan.validation
+        else "none to validate on (fold none: every image but the holdout is trained on)"
+    )
+    return (
+        f"{len(plan.train):,} images of {len(plan.classes)} classes to train on, {validated}; "
+        f"{plan.held_out:,} in the holdout stay closed"
+    )
+
+
+def _unvalidated_line(labels: tuple[str, ...]) -> str:
+    if len(labels) == 1:
+        return f"1 class has no validation image, so nothing is said of it: {labels[0]}"
+    return f"{len(labels)} classes have no validation image, so nothing is said of them: {_some(labels)}"
+
+
+def _training_line(plan: RunPlan) -> str:
+    recipe = plan.recipe
+    finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
+    if finetune.mode == "probe":
+        return f"a linear probe on frozen features of {recipe.model.backbone}; no epoch of fine-tuning"
+    lr, decay = (_in_words(value) for value in (optimizer.lr, optimizer.weight_decay))
+    parts = [
+        f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, {train.epochs} epochs of "
+        f"{plan.steps_per_epoch} steps",
+        f"{optimizer.name}, lr {lr}, {optimizer.schedule}, weight decay {decay}",
+        recipe.loss,
+        *_extras(recipe),
+    ]
+    return "; ".join(parts)
+
+
+def _in_words(value: float | str | None) -> str:
+    return "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
+
+
+def _extras(recipe: Recipe) -> list[str]:
+    """What is on beside the usual, so that nothing acts unsaid."""
+    model, finetune, optimizer, train = recipe.model, recipe.finetune, recipe.optimizer, recipe.train
+    switches = {
+        f"dropout {model.drop_rate:g}": model.drop_rate,
+        f"drop path {model.drop_path:g}": model.drop_path,
+        f"drop block {model.drop_block:g}": model.drop_block,
+        f"layer decay {finetune.layer_decay:g}": finetune.layer_decay < 1,
+        f"SAM {optimizer.sam:g}": optimizer.sam,
+        f"gradient norm at most {optimizer.clip_norm}": optimizer.clip_norm,
+        f"{train.accumulate} batches a step": train.accumulate > 1,
+        f"EMA {train.ema:g}": train.ema,
+        f"mean of the last {train.average_last} epochs": train.average_last,
+        f"class weights {train.class_weights}": train.class_weights != "none",
+        f"early stop after {train.early_stop} epochs": train.early_stop,
+        "compiled": train.compile,
+    }
+    return [text for text, on in switches.items() if on]
+
+
+def _weights_reason(recipe: Recipe, weights: Weights) -> str:
+    asked = "the first of path, package, hub" if recipe.model.weights == "auto" else "asked for in the recipe"
+    if not weights.sha256:
+        return f"{asked}; random numbers drawn from the seed"
+    return f"{asked}; sha256 {weights.sha256[:12]}…, licence {weights.licence}"
+
+
+def _triple(values: tuple[float, float, float]) -> str:
+    return f"{values[0]:g}" if len(set(values)) == 1 else "/".join(f"{value:.3g}" for value in values)
+
+
+def _some(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

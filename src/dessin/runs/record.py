@@ -1,0 +1,223 @@
+"""`record.json`: what a run was made of, decided, and measured. Typed, versioned, written whole, by one
+process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dessin.decisions import Decision
+from dessin.errors import DessinError
+from dessin.files import read_json, write_json
+from dessin.recipe import Recipe
+from dessin.schema import Section, validated
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.metrics import Metrics
+
+
+@contextmanager
+def hold(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a run folder for the block.
+
+    Raises:
+        DessinError: another process holds it, and `wait` is false.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(handle, folder, wait=wait)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path, *, wait: bool) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DessinError(
+            f"Another process is working on the run {folder} now.",
+            do="Wait until it ends, or stop it and then use --resume.",
+        ) from None
+
+
+FORMAT = 1
+FILE = "record.json"
+SPLIT_FILE = "split.csv"
+SetName = Literal["validation", "holdout"]
+Status = Literal["running", "finished", "failed", "collapsed"]
+
+
+class Result(Section):
+    """A value with its 95% interval and the number of images behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str = ""
+
+    def estimate(self) -> Estimate:
+        return Estimate(self.value, self.low, self.high, self.n, self.method)
+
+
+class SetResults(Section):
+    """The headline numbers of one set of images."""
+
+    accuracy: Result
+    top5: Result
+    macro_f1: Result
+    loss: Result
+
+
+class DecisionRecord(Section):
+    name: str
+    value: Any
+    reason: str
+
+
+class Attempt(Section):
+    """One beginning of the training, counted from 1; `evidence` is what showed that it collapsed."""
+
+    number: int
+    lr: float
+    outcome: Literal["running", "finished", "collapsed"] = "running"
+    evidence: dict[str, Any] = Field({})
+
+    def ended(self, outcome: str, evidence: Mapping[str, Any] | None = None) -> Attempt:
+        return Attempt.model_validate(self.model_dump() | {"outcome": outcome, "evidence": evidence or {}})
+
+
+class Digests(Section):
+    """What the run was made from, by sha256, and its own weights (`model`); empty where there is none yet."""
+
+    manifest: str
+    split: str
+    weights: str
+    curation: str = ""
+    training_curation: str = ""
+    teacher: str = ""
+    store: str = ""
+    model: str = ""
+
+
+class Counts(Section):
+    """How many images and classes each part had."""
+
+    classes: int
+    train: int
+    validation: int
+    holdout: int
+
+
+class Hardware(Section):
+    system: str
+    cpu: str
+    cores: int
+    threads: int
+    memory_gib: float
+    gpu: str = ""
+
+
+class RunRecord(Section):
+    """One run, whole. `holdout_opened` has a date for each time that the holdout was looked at."""
+
+    format: int = FORMAT
+    name: str
+    status: Status
+    reason: str = ""
+    started: tuple[str, ...]
+    finished: str = ""
+    seed: int
+    recipe: Recipe
+    digests: Digests
+    counts: Counts
+    git_commit: str = ""
+    versions: dict[str, str]
+    hardware: Hardware
+    decisions: tuple[DecisionRecord, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    timings: dict[str, float] = Field({})
+    throughput: dict[str, float] = Field({})
+    results: dict[SetName, SetResults] = Field({})
+    holdout_opened: tuple[str, ...] = ()
+
+    def changed(self, **fields: object) -> RunRecord:
+        """A copy with some fields replaced, validated again."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return RunRecord.model_validate(values | fields)
+
+    def with_decisions(self, decisions: Iterable[Decision]) -> RunRecord:
+        """A copy with `decisions` added; a later one of the same name replaces the earlier."""
+        kept = {decision.name: decision for decision in self.decisions}
+        kept |= {decision.name: DecisionRecord(**decision.__dict__) for decision in decisions}
+        return self.changed(decisions=tuple(kept.values()))
+
+    def with_results(self, name: SetName, metrics: Metrics) -> RunRecord:
+        results = {key: Result(**estimate.__dict__) for key, estimate in metrics.results().items()}
+        return self.changed(results=dict(self.results) | {name: SetResults(**results)})
+
+    def with_seconds(self, seconds: Mapping[str, float]) -> RunRecord:
+        """A copy with time added to stages; a stage done again after an interruption counts both times."""
+        totals = dict(self.timings)
+        for stage, spent in seconds.items():
+            totals[stage] = round(totals.get(stage, 0.0) + spent, 3)
+        return self.changed(timings=totals)
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_record(run: Path, record: RunRecord) -> None:
+    write_json(run / FILE, record.model_dump(mode="json"))
+
+
+def read_record(run: Path) -> RunRecord:
+    """Read a run folder's record.
+
+    Raises:
+        DessinError: no run folder, a damaged record, or one of a newer format.
+    """
+    if not run.is_dir():
+        raise DessinError(f"There is no run folder {run}.", do="Check the path.")
+    if not (run / FILE).is_file():
+        raise DessinError(
+            f"{run} is not a run folder: it has no {FILE}.",
+            do="Name a folder that `dessin train` wrote.",
+        )
+    values = read_json(run / FILE)
+    found = values.get("format") if isinstance(values, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise DessinError(f"{run / FILE} has no format number, so it is no run record or a damaged one.")
+    if found > FORMAT:
+        raise DessinError(
+            f"{run / FILE} has format {found}, written by a newer dessin.",
+            allowed=f"This one reads formats up to {FORMAT}.",
+            do="Update dessin.",
+        )
+    return validated(RunRecord, values, str(run / FILE))
+
+
+def open_holdout(run: Path) -> RunRecord:
+    """Count one opening of the holdout in the record, before any number of it is computed."""
+    with hold(run, wait=True):
+        record = read_record(run)
+        record = record.changed(holdout_opened=(*record.holdout_opened, now()))
+        write_record(run, record)
+    return record
+
+
+def store_results(run: Path, name: SetName, metrics: Metrics) -> RunRecord:
+    """Put a set's results into the record."""
+    with hold(run, wait=True):
+        record = read_record(run).with_results(name, metrics)
+        write_record(run, record)
+    return record

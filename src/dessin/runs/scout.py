@@ -1,0 +1,229 @@
+"""`dessin scout`: rank backbones by a probe on cached features, with intervals and cost, and pick one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.errors import DessinError
+from dessin.experiments.report_run import ScoutRow
+from dessin.files import claim_folder, write_csv
+from dessin.images.spec import ImageSpec
+from dessin.models.backbones import describe_backbone
+from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.weights import resolve_weights
+from dessin.parallel.mapper import Mapper, choose_mapper
+from dessin.progress import say, warn
+from dessin.runs.inputs import Inputs, class_numbers, read_inputs
+from dessin.statistics.intervals import bootstrap_mean
+from dessin.training.device import choose_device
+from dessin.training.features import extract_features
+from dessin.training.probe import fit_probe
+
+COLUMNS = (
+    "backbone",
+    "accuracy",
+    "low",
+    "high",
+    "n",
+    "images_per_second",
+    "parameters",
+    "chosen",
+    "reason",
+)
+VIEWS = ("identity", "hflip")
+# A smaller difference of speed is within what a busy machine makes of two runs of the same model.
+_CHEAPER = 1.2
+_SPEED_BATCH = 32
+_SPEED_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class ScoutResult:
+    """One row a backbone, best accuracy first, and the one that was picked with the reason."""
+
+    rows: tuple[ScoutRow, ...]
+    chosen: str
+    reason: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A probed backbone; `correct` (N,) 0 or 1 for every image outside the holdout, each predicted unseen."""
+
+    row: ScoutRow
+    correct: NDArray[np.float64]
+
+
+def scout(
+    data: str | Path,
+    *,
+    split: str | Path,
+    models: Sequence[str],
+    out: str | Path,
+    size: int | None = None,
+    seed: int = 0,
+    executor: str = "local",
+    address: str | None = None,
+) -> ScoutResult:
+    """Probe each backbone out of fold over the split's folds, and write `scout.csv`; the holdout stays shut.
+
+    The probe is ridge: its penalty is chosen inside the training folds in closed form, so ranking takes
+    seconds beyond the features. `size` None means each backbone's own size. With the executor `ray` the
+    features are computed by all nodes of the cluster `address` (`auto`, `host:port`; by default a Ray of this
+    machine alone), which must share the cache folder.
+
+    Raises:
+        DessinError: no or unknown backbones, a split that does not fit, no weights for any backbone, or no
+            such cluster.
+    """
+    names = tuple(dict.fromkeys(models))
+    if not names:
+        raise DessinError("No backbone was named.", do="Name one or more with --models.")
+    for name in names:
+        describe_backbone(name)
+    mapper = choose_mapper(executor, address, gpu=True)
+    inputs = read_inputs(data, split, None)
+    out = Path(out)
+    claim_folder(out, what="the result of scout")
+    groups = [row.group for row in inputs.split.training(None)]
+    trials, failures = _try_all(inputs, names, size, seed, mapper)
+    if not trials:
+        raise DessinError(
+            f"None of the {len(names)} backbones could be probed. {names[0]}: {failures[0].reason}",
+            do="Name backbones whose weights are here (see dessin doctor).",
+        )
+    picked, reason = _pick(trials, groups, seed)
+    ranked = sorted(trials, key=_accuracy, reverse=True)
+    rows = [_explained(trial, ranked[0], picked, reason) for trial in ranked]
+    result = ScoutResult((*rows, *failures), picked.row.backbone, reason, out / "scout.csv")
+    write_csv(result.path, COLUMNS, (_fields(row) for row in result.rows))
+    for line in _table(result):
+        say(line)
+    return result
+
+
+def _try_all(
+    inputs: Inputs, names: Sequence[str], size: int | None, seed: int, mapper: Mapper | None
+) -> tuple[list[_Trial], list[ScoutRow]]:
+    trials: list[_Trial] = []
+    failures: list[ScoutRow] = []
+    for name in names:
+        try:
+            trials.append(_try(inputs, name, size or describe_backbone(name).input_size, seed, mapper))
+        except DessinError as error:
+            warn(f"{name} is left out: {error}")
+            parameters = describe_backbone(name).parameters
+            failures.append(ScoutRow(name, None, 0.0, parameters, False, f"left out: {error.seen}"))
+    return trials, failures
+
+
+def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:
+    info = describe_backbone(name)
+    weights = resolve_weights(name)
+    split = inputs.split
+    classifier = build_classifier(name, len(split.classes), weights, image_size=size)
+    device = torch.device(str(choose_device().value))
+    store = inputs.open_store(ImageSpec(size=size), info.interpolation)
+    rows = split.training(None)
+    positions = store.rows([row.image_id for row in rows])
+    features = extract_features(
+        classifier, weights.sha256, store, positions, VIEWS, device=device, mapper=mapper
+    )
+    labels = class_numbers(rows, split.classes)
+    groups = np.array([row.group for row in rows])
+    folds = np.array([row.fold for row in rows])
+    correct = np.empty(len(rows))
+    for fold in range(split.folds):
+        seen = folds != fold
+        probe = fit_probe(
+            features[:, seen],
+            labels[seen],
+            groups[seen].tolist(),
+            len(split.classes),
+            kind="ridge",
+            seed=seed,
+        )
+        correct[~seen] = probe.logits(features[0, ~seen]).argmax(axis=1) == labels[~seen]
+    accuracy = bootstrap_mean(correct, groups, seed=seed)
+    rate = _images_per_second(classifier, store.pixels[: min(_SPEED_BATCH, len(store.pixels))], device)
+    return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
+
+
+def _images_per_second(classifier: Classifier, images: NDArray[np.uint8], device: torch.device) -> float:
+    """The best of a few timed passes of one resident batch, after one to warm up."""
+    pixels = torch.from_numpy(np.array(images)).to(device)
+    classifier.to(device).eval()
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(1 + _SPEED_REPEATS):
+            start = time.perf_counter()
+            # Reading one value back waits for the device.
+            float(classifier.features(pixels).sum())
+            seconds.append(time.perf_counter() - start)
+    return len(pixels) / min(seconds[1:])
+
+
+def _pick(trials: Sequence[_Trial], groups: Sequence[str], seed: int) -> tuple[_Trial, str]:
+    """The most accurate, unless a cheaper one cannot be told from it; then the cheapest of those."""
+    best = max(trials, key=_accuracy)
+    if len(trials) == 1:
+        return best, "the only one that could be probed"
+    cheaper = [
+        trial
+        for trial in trials
+        if trial.row.images_per_second > _CHEAPER * best.row.images_per_second
+        and bootstrap_mean(best.correct - trial.correct, groups, seed=seed, bounds=(-1.0, 1.0)).low <= 0.0
+    ]
+    if not cheaper:
+        return best, "the highest accuracy, and none that is much cheaper comes within the paired interval"
+    picked = max(cheaper, key=lambda trial: trial.row.images_per_second)
+    gap = bootstrap_mean(best.correct - picked.correct, groups, seed=seed, bounds=(-1.0, 1.0))
+    faster = picked.row.images_per_second / best.row.images_per_second
+    return picked, (
+        f"{faster:.1f} times as fast as {best.row.backbone}, whose lead of {100 * gap.value:.1f} points "
+        f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] could be chance"
+    )
+
+
+def _accuracy(trial: _Trial) -> float:
+    return trial.row.accuracy.value if trial.row.accuracy else 0.0
+
+
+def _explained(trial: _Trial, best: _Trial, picked: _Trial, reason: str) -> ScoutRow:
+    if trial is picked:
+        return replace(trial.row, chosen=True, reason=reason)
+    if trial is best:
+        return replace(trial.row, reason="the highest accuracy, but a cheaper one cannot be told from it")
+    gap = 100 * (_accuracy(best) - _accuracy(trial))
+    return replace(trial.row, reason=f"{gap:.1f} points below {best.row.backbone}")
+
+
+def _fields(row: ScoutRow) -> list[object]:
+    estimate = row.accuracy
+    numbers: list[object] = ["", "", "", 0]
+    if estimate is not None:
+        numbers = [f"{value:.4f}" for value in (estimate.value, estimate.low, estimate.high)]
+        numbers.append(estimate.n)
+    speed = f"{row.images_per_second:.1f}" if estimate is not None else ""
+    return [row.backbone, *numbers, speed, row.parameters, "yes" if row.chosen else "no", row.reason]
+
+
+def _table(result: ScoutResult) -> list[str]:
+    width = max(len(row.backbone) for row in result.rows)
+    lines = [f"  {'backbone':<{width}}  {'accuracy':<32}  {'images/s':>8}  parameters"]
+    for row in result.rows:
+        accuracy = str(row.accuracy) if row.accuracy else "none"
+        speed = f"{row.images_per_second:.0f}" if row.accuracy else ""
+        mark = "*" if row.chosen else " "
+        lines.append(
+            f"{mark} {row.backbone:<{width}}  {accuracy:<32}  {speed:>8}  {row.parameters / 1e6:.1f} M"
+        )
+    return [*lines, f"Picked {result.chosen}: {result.reason}."]

@@ -1,0 +1,118 @@
+"""What an evaluation measures: a run, a bundle or a committee, and the images it may be asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, count_opening, find_model, load_model
+from dessin.answers.inference import answer_rows, folds_of
+from dessin.answers.predictions import Predictions, to_predictions
+from dessin.collection.split.files import Assignment
+from dessin.errors import DessinError
+from dessin.runs.inputs import Inputs, read_inputs
+from dessin.runs.joined import finished_record
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName, now, open_holdout
+from dessin.training.device import choose_device
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with what it can be measured on; `record` is that of a run, `given` what the user named.
+
+    `home` is the folder that keeps the count of openings and the holdout's predictions; a bundle has none.
+    """
+
+    given: Path
+    home: Path | None
+    loaded: LoadedCommittee
+    record: RunRecord | None
+    inputs: Inputs
+
+    @property
+    def seed(self) -> int:
+        return self.record.seed if self.record else 0
+
+    def rows(self, set_name: SetName) -> tuple[Assignment, ...]:
+        """The images of the set, none of which a model was trained on that answers them.
+
+        Raises:
+            DessinError: there are none.
+        """
+        split = self.inputs.split
+        if set_name == "holdout":
+            rows = split.held_out()
+            if not rows:
+                raise DessinError("The split has no holdout.", do="Split with --holdout 0.2 and train again.")
+            return rows
+        folds = folds_of(self.loaded)
+        if not folds:
+            raise DessinError(
+                f"No fold was left out of the training of {self.given} (fold none, or none that all its "
+                "members have), so there are no validation images.",
+                do="Use --holdout, which is counted, or train with a fold.",
+            )
+        return tuple(row for row in split.rows if row.fold in folds)
+
+    def open_holdout(self) -> int:
+        """Count one look at the holdout, before any number of it is computed; how many there were.
+
+        Raises:
+            DessinError: a bundle, which keeps no count.
+        """
+        if self.home is None:
+            raise DessinError(
+                f"{self.given} is a bundle, which keeps no count of how often the holdout was opened.",
+                do="Evaluate the run that it comes from.",
+            )
+        if self.record is not None:
+            return len(open_holdout(self.home).holdout_opened)
+        return len(count_opening(self.home, now()).holdout_opened)
+
+    def answers(self, rows: tuple[Assignment, ...], views: tuple[str, ...] | None = None) -> Predictions:
+        """Probabilities for `rows`: for a fold from the models that did not see it, else from all."""
+        classes = self.loaded.committee.classes
+        table = np.empty((len(rows), len(classes)), dtype=np.float32)
+        by_fold: dict[int | None, list[int]] = {}
+        for place, row in enumerate(rows):
+            by_fold.setdefault(row.fold, []).append(place)
+        for fold, places in by_fold.items():
+            table[places] = self._answered([rows[place].image_id for place in places], fold, views)
+        return to_predictions(table, rows, classes)
+
+    def _answered(
+        self, image_ids: list[str], fold: int | None, views: tuple[str, ...] | None
+    ) -> NDArray[np.float32]:
+        device = torch.device(str(choose_device().value))
+        opener = self.inputs.opener()
+        return answer_rows(self.loaded, opener, image_ids, device=device, fold=fold, views=views)
+
+
+def read_subject(given: Path, data: str | Path | None, split: str | Path | None) -> Subject:
+    """The model that `given` names with its data: by default those that it was trained on.
+
+    Raises:
+        DessinError: an unfinished run, no model, data that changed, or a split it was not trained by.
+    """
+    record = finished_record(given) if (given / FILE).is_file() else None
+    folder = find_model(given)
+    home = given if record else folder if (folder / COMMITTEE_FILE).is_file() else None
+    loaded = load_model(folder)
+    if record is not None:
+        data, split = data or record.recipe.data.path, split or given / SPLIT_FILE
+    elif home is not None:
+        own = home / SPLIT_FILE
+        data = data or loaded.committee.provenance.get("data") or None
+        split = split or (own if own.is_file() else None)
+    inputs = read_inputs(data, split, None)
+    if inputs.split.digest != loaded.committee.digests.get("split"):
+        raise DessinError(
+            f"{split} is not the split that {given} was trained by, so its validation images and its holdout "
+            "may hold images that the model has seen.",
+            do="Use the split.csv that lies beside it.",
+        )
+    return Subject(given, home, loaded, record, inputs)

@@ -1,0 +1,108 @@
+"""Planning a run: which rows it uses, what it says, and what it refuses. No image and no torch is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dessin.collection.split.files import Split
+from dessin.collection.split.plan import make_split
+from dessin.decisions import Decision
+from dessin.errors import DessinError
+from dessin.models.backbones import BackboneInfo
+from dessin.models.weights import Weights
+from dessin.recipe import Recipe, make_recipe
+from dessin.runs.plan import RunPlan, plan_run, rows_of
+
+INFO = BackboneInfo(
+    name="net",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    interpolation="bicubic",
+    interpolation_reason="the backbone's own",
+    input_size=224,
+    fixed_size=False,
+    features=8,
+    parameters=100,
+    hub_id="",
+    hub_file="",
+    licence="apache-2.0",
+)
+WEIGHTS = Weights("net", "package net", None, "abc" * 10, "Apache-2.0")
+MACHINE = (
+    Decision("device", "cpu", "no GPU"),
+    Decision("precision", "float32", "faster here"),
+    Decision("batch_size", 8, "small"),
+)
+
+
+def a_split(per_class: dict[str, int]) -> Split:
+    labels = {f"{label}/{i}.png": label for label, n in per_class.items() for i in range(n)}
+    return make_split(labels, {i: i for i in labels}, folds=3, holdout=0.2, seed=0)
+
+
+def planned(split: Split, **values: object) -> RunPlan:
+    return plan_run(
+        make_recipe(values), split, info=INFO, weights=WEIGHTS, steps_per_epoch=2, machine=MACHINE
+    )
+
+
+def test_training_validation_and_holdout_never_meet() -> None:
+    split = a_split({"a": 12, "b": 12})
+    for fold in range(3):
+        plan = planned(split, data={"fold": fold})
+        train, validation = ({row.image_id for row in rows} for rows in (plan.train, plan.validation))
+        held_out = {row.image_id for row in split.held_out()}
+        assert train | validation | held_out == {row.image_id for row in split.rows}
+        assert len(train) + len(validation) + len(held_out) == len(split.rows)
+
+
+def test_fold_none_trains_on_all_but_the_holdout() -> None:
+    split = a_split({"a": 12, "b": 12})
+    plan = planned(split, data={"fold": "none"})
+    assert plan.validation == ()
+    assert len(plan.train) + plan.held_out == 24
+    assert plan.unvalidated == ()
+    assert any("none to validate on" in line for line in plan.lines())
+
+
+def test_a_class_without_a_validation_image_is_said() -> None:
+    split = a_split({"common": 15, "rare": 3})
+    fold = next(f for f in range(3) if "rare" not in {row.label for row in split.validation(f)})
+    plan = planned(split, data={"fold": fold})
+    assert plan.unvalidated == ("rare",)
+    assert any(line.strip().startswith("unvalidated: 1 class") and "rare" in line for line in plan.lines())
+
+
+def test_the_plan_says_what_augmentation_really_happens() -> None:
+    split = a_split({"a": 9, "b": 9})
+    assert "  augmentation: hflip, then rotate(15)" in planned(split, augment=["hflip", "rotate(15)"]).lines()
+    assert any("none, training sees" in line for line in planned(split).lines())
+    probe = planned(split, finetune={"mode": "probe"})
+    assert not any("augmentation" in line for line in probe.lines())
+
+
+def test_every_decision_has_its_reason_and_is_shown() -> None:
+    plan = planned(a_split({"a": 9, "b": 9}), image={"size": 128})
+    assert all(decision.reason for decision in plan.decisions)
+    assert plan.decided("batch_size") == 8
+    text = "\n".join(plan.lines())
+    for decision in plan.decisions:
+        assert decision.line() in text
+    assert "sha256 abcabcabcabc" in text
+    assert "pretrained at 224 px" in text
+
+
+@pytest.mark.parametrize(("fold", "seen"), [(3, "folds 0 to 2"), (-1, "folds 0 to 2")])
+def test_a_fold_that_does_not_exist_is_refused(fold: int, seen: str) -> None:
+    recipe: Recipe = make_recipe({"data": {"fold": fold}})
+    with pytest.raises(DessinError, match=seen):
+        rows_of(a_split({"a": 9, "b": 9}), recipe)
+
+
+def test_a_class_without_a_training_image_is_refused() -> None:
+    split = a_split({"a": 9, "b": 9})
+    rows = tuple(row for row in split.rows if row.label == "a" or row.fold in (0, None))
+    with pytest.raises(DessinError, match="no image to train on: b"):
+        rows_of(replace(split, rows=rows), make_recipe({}))

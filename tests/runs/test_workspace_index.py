@@ -1,0 +1,250 @@
+"""The index of a workspace: derived from files, so nothing that happens to it changes a listing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import made_record
+
+from dessin.errors import DessinError
+from dessin.files import read_json, write_json
+from dessin.runs import record as record_module
+from dessin.runs.listing import index as index_module
+from dessin.runs.listing.find import RECORD
+from dessin.runs.listing.index import INDEX, Workspace, read_workspace
+from dessin.runs.record import write_record
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    for name in ("runs/a", "runs/b", "studies/colour/runs/gray-0-0", "deep/er/still"):
+        write_record(folder / name, made_record(name))
+    return folder
+
+
+def paths(found: Workspace) -> list[str]:
+    return [entry.path for entry in found.entries]
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The records that are read from their files from now on."""
+    seen: list[str] = []
+    genuine = record_module.read_record
+
+    def counted(run: Path) -> record_module.RunRecord:
+        seen.append(run.name)
+        return genuine(run)
+
+    monkeypatch.setattr(record_module, "read_record", counted)
+    return seen
+
+
+def test_runs_are_found_at_any_depth_and_studies_runs_too(workspace: Path) -> None:
+    found = read_workspace(workspace)
+    assert paths(found) == ["deep/er/still", "runs/a", "runs/b", "studies/colour/runs/gray-0-0"]
+    assert found.notes == ()
+    assert found.entries[0].values["recipe.optimizer.lr"] == 2e-4
+
+
+def test_the_name_of_the_record_is_that_of_the_run_room() -> None:
+    assert RECORD == record_module.FILE
+
+
+def test_only_records_that_changed_are_read_again(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_workspace(workspace)
+    seen = reads(monkeypatch)
+    assert read_workspace(workspace) == first
+    assert seen == []
+    write_record(workspace / "runs/b", made_record("b", seed=7))
+    shutil.rmtree(workspace / "runs/a")
+    again = read_workspace(workspace)
+    assert seen == ["b"]
+    assert paths(again) == ["deep/er/still", "runs/b", "studies/colour/runs/gray-0-0"]
+    assert again.entries[1].values["recipe.seed"] == 7
+
+
+def test_a_record_replaced_by_one_of_the_same_size_and_time_is_read_again(workspace: Path) -> None:
+    read_workspace(workspace)
+    path = workspace / "runs/a" / RECORD
+    before = path.stat()
+    write_record(workspace / "runs/a", made_record("runs/a", seed=5))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert read_workspace(workspace).entries[1].values["recipe.seed"] == 5
+
+
+def damage_whole(path: Path) -> None:
+    path.write_bytes(b"no database at all" * 400)
+
+
+def damage_inside(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(bytes(data))
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (soup TEXT)")
+    other.close()
+
+
+def older(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE runs (path TEXT PRIMARY KEY, record TEXT)")
+        other.execute("INSERT INTO runs VALUES ('runs/ghost', '{}')")
+    other.close()
+
+
+def garbled_row(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE runs SET record = '[1, 2'")
+    other.close()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+SPOILT = [Path.unlink, damage_whole, damage_inside, cut_short, foreign, older, garbled_row, emptied]
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_lost_damaged_or_foreign_index_costs_nothing_and_is_made_anew(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, spoil: object
+) -> None:
+    before = read_workspace(workspace)
+    assert callable(spoil)
+    spoil(workspace / INDEX)
+    seen = reads(monkeypatch)
+    assert read_workspace(workspace) == before
+    assert len(seen) == 4
+    assert read_workspace(workspace) == before
+    assert len(seen) == 4, "the index was not made anew"
+
+
+def test_an_index_of_another_dessin_is_not_believed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_workspace(workspace)
+    monkeypatch.setattr(index_module, "_FLAT", 2)
+    seen = reads(monkeypatch)
+    assert read_workspace(workspace) == before
+    assert len(seen) == 4
+
+
+def test_an_index_that_is_a_link_or_a_folder_is_left_alone(workspace: Path, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_bytes(b"not yours")
+    (workspace / INDEX).symlink_to(target)
+    found = read_workspace(workspace)
+    assert len(found.entries) == 4
+    assert "cannot be used" in found.notes[-1]
+    assert target.read_bytes() == b"not yours"
+    (workspace / INDEX).unlink()
+    (workspace / INDEX).mkdir()
+    assert "cannot be used" in read_workspace(workspace).notes[-1]
+
+
+def test_while_another_program_holds_the_index_the_list_is_whole(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_workspace(workspace)
+    monkeypatch.setattr(index_module, "_PATIENCE_S", 0.05)
+    holder = sqlite3.connect(workspace / INDEX, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    found = read_workspace(workspace)
+    holder.close()
+    assert found.entries == before.entries
+    assert "locked" in found.notes[-1]
+
+
+def test_damaged_and_newer_records_are_entries_and_no_errors(workspace: Path) -> None:
+    values = read_json(workspace / "runs/a" / RECORD)
+    write_json(workspace / "runs/a" / RECORD, values | {"format": 99})
+    (workspace / "runs/b" / RECORD).write_bytes(b'{"format": 1, "na')
+    (workspace / "deep/er/still" / RECORD).write_text("[" * 100_000)
+    for _ in range(2):
+        found = {entry.path: entry for entry in read_workspace(workspace).entries}
+        assert "newer dessin" in found["runs/a"].problem
+        assert "not valid JSON" in found["runs/b"].problem
+        assert found["deep/er/still"].problem
+        assert not found["studies/colour/runs/gray-0-0"].problem
+
+
+def test_hidden_runs_and_links_are_said_and_not_followed(workspace: Path, tmp_path: Path) -> None:
+    write_record(workspace / ".a.123.tmp", made_record("hidden"))
+    outside = tmp_path / "outside"
+    write_record(outside / "run", made_record("run"))
+    (workspace / "elsewhere").symlink_to(outside)
+    (workspace / "again").symlink_to(workspace / "runs")
+    (workspace / "circle").symlink_to(workspace)
+    found = read_workspace(workspace)
+    assert len(found.entries) == 4
+    assert any("hidden" in note and ".a.123.tmp" in note for note in found.notes)
+    assert any("elsewhere" in note and "again" not in note for note in found.notes)
+
+
+def test_a_name_that_is_no_text_is_said(workspace: Path) -> None:
+    strange = os.fsdecode(b"runs/\xff\xfe")
+    (workspace / strange).mkdir()
+    shutil.copy(workspace / "runs/a" / RECORD, workspace / strange / RECORD)
+    found = read_workspace(workspace)
+    assert len(found.entries) == 4
+    assert "not UTF-8" in found.notes[0]
+
+
+def test_a_workspace_that_is_none_is_refused(workspace: Path) -> None:
+    with pytest.raises(DessinError, match="no folder"):
+        read_workspace(workspace / "nowhere")
+    with pytest.raises(DessinError, match="is a file"):
+        read_workspace(workspace / "runs/a" / RECORD)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from made_runs import made_record
+from dessin.runs.record import write_record
+from dessin.runs.listing.index import read_workspace
+
+root, own = Path(sys.argv[1]), sys.argv[2]
+for number in range(20):
+    write_record(root / f"{own}-{number:02d}", made_record(seed=number))
+    found = read_workspace(root)
+    mine = {e.path: e.values["recipe.seed"] for e in found.entries if e.path.startswith(own)}
+    assert mine == {f"{own}-{i:02d}": i for i in range(number + 1)}, mine
+    assert not found.notes, found.notes
+"""
+
+
+def test_two_processes_that_write_and_list_at_once_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "shared"
+    root.mkdir()
+    command = [sys.executable, "-c", WRITER, str(root)]
+    here = str(Path(__file__).parent)
+    both = [subprocess.Popen([*command, own, here], stderr=subprocess.PIPE) for own in ("left", "right")]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+    read_workspace(root)
+    seen = reads(monkeypatch)
+    from_index = read_workspace(root)
+    assert seen == []
+    (root / INDEX).unlink()
+    assert read_workspace(root) == from_index
+    assert len(from_index.entries) == 40
