@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
+    from dessin.audit.verb import audit
     from dessin.collection.curation import curate
     from dessin.collection.split.verb import split
     from dessin.ensembles.vote import vote
     from dessin.errors import DessinError
-    from dessin.experiments.audit import audit
     from dessin.experiments.auto import auto
     from dessin.experiments.committees.distill import distill
     from dessin.experiments.committees.ensemble import ensemble
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "DessinError": "dessin.errors",
-    "audit": "dessin.experiments.audit",
+    "audit": "dessin.audit.verb",
     "auto": "dessin.experiments.auto",
     "calibrate": "dessin.experiments.confidence.verb",
     "card": "dessin.experiments.trust.verb",

@@ -98,7 +98,7 @@ def audit(
     address: Address = None,
 ) -> None:
     """Look at every image: report.html, issues.csv, summary.json, manifest.csv."""
-    from dessin.experiments.audit import audit as run
+    from dessin.audit.verb import audit as run
 
     run(data, out=out, group=group, predictions=predictions or (), executor=executor, address=address)
 

@@ -8,7 +8,7 @@ import pytest
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.collection.audit import audit
+from dessin.audit.measure import audit
 from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
 from dessin.experiments.report import report

@@ -14,7 +14,7 @@ import pytest
 from tiny_run import apart
 from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 
-from dessin.collection.audit import audit
+from dessin.audit.measure import audit
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.report import report

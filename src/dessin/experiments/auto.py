@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from dessin.collection.audit import AuditResult, audit
+from dessin.audit.measure import AuditResult, audit
 from dessin.collection.curation import (
     DEFAULT_KINDS,
     Curation,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dessin.collection.summary import Summary
+from dessin.audit.summary import Summary
 from dessin.errors import DessinError
 from dessin.experiments.report_run import ScoutRow, run_page
 from dessin.experiments.wrapup.page import wrapup_page
@@ -16,7 +16,7 @@ from dessin.runs.record import FILE
 from dessin.schema import validated
 
 if TYPE_CHECKING:
-    from dessin.collection.audit import AuditResult
+    from dessin.audit.measure import AuditResult
 
 __all__ = ["ScoutRow", "report"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dessin.audit.summary import Summary
 from dessin.collection.split.files import Split
-from dessin.collection.summary import Summary
 from dessin.experiments.report_pictures import Thumbnails
 from dessin.experiments.report_run import curated
 from dessin.experiments.report_view import PartView, Picture

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.summary import Summary
+from dessin.audit.summary import Summary
 from dessin.experiments.committees.outcome import EnsembleResults
 from dessin.experiments.study.records import Verdict
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses

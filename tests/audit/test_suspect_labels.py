@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dessin.audit.judgement import Judgement, confident_joint, judge_labels, self_confidence
 from dessin.errors import DessinError
-from dessin.evaluation.labels.confident import confident_joint, self_confidence
-from dessin.evaluation.labels.judgement import Judgement, judge_labels
 
 SEEDS = range(6)
 WRONG = 0.06

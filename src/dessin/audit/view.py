@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dessin.collection.audit_report.pictures import contact_sheets, thumbnail_uri
-from dessin.collection.audit_report.plots import draw_plots
+from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
+from dessin.audit.summary import Summary
 from dessin.collection.checks.base import CHECKS, Context
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.label_review import SUSPECT, LabelReview, SuspectLabel
-from dessin.collection.summary import Summary
 from dessin.page.render import render_page
 
 _PAIRS_SHOWN = 60
@@ -78,7 +77,7 @@ def render_report(
     drawings = _Drawings(context)
     pairs = sorted(context.pairs, key=lambda pair: (not drawings.conflict(pair), -pair.similarity))
     return render_page(
-        "dessin.collection.audit_report",
+        "dessin.audit",
         "report.html",
         title=f"Audit of {context.manifest.root.resolve().name}",
         summary=summary,

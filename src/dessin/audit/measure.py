@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.audit_report.page import render_report
+from dessin.audit.summary import Summary, summarise
+from dessin.audit.view import render_report
 from dessin.collection.checks.base import CHECKS, Context
 from dessin.collection.checks.run import run_checks
 from dessin.collection.curation import DEFAULT_KINDS
@@ -17,7 +18,6 @@ from dessin.collection.manifest import Manifest, build_manifest, write_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import Scan, scan_images
-from dessin.collection.summary import Summary, summarise
 from dessin.files import claim_folder, write_json, write_text
 from dessin.parallel.mapper import choose_mapper
 from dessin.progress import say, say_once

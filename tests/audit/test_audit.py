@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.audit import AuditResult, audit, describe_audit
+from dessin.audit.measure import AuditResult, audit, describe_audit
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
 from dessin.errors import DessinError

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.audit import audit
+from dessin.audit.measure import audit
 from dessin.collection.curation import curate, read_curation
 from dessin.collection.issues import read_issues, write_issues
 from dessin.collection.label_review import LabelNumbers, LabelReview, SuspectLabel

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dessin.collection.audit import AuditResult
-from dessin.collection.audit import audit as look_at_every_image
+from dessin.audit.answers import LabelAnswers, read_label_answers
+from dessin.audit.judgement import Judgement, judge_labels
+from dessin.audit.measure import AuditResult
+from dessin.audit.measure import audit as look_at_every_image
 from dessin.collection.label_review import LabelNumbers, LabelReview, SuspectLabel
-from dessin.evaluation.labels.judgement import Judgement, judge_labels
-from dessin.experiments.label_answers import LabelAnswers, read_label_answers
 from dessin.files import claim_folder, write_csv
 from dessin.progress import say
 from dessin.statistics.intervals import bootstrap_mean

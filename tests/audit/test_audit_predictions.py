@@ -13,12 +13,12 @@ import pytest
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.answers.predictions import read_predictions, to_predictions, write_predictions
+from dessin.audit.answers import LabelAnswers, read_label_answers
+from dessin.audit.judgement import judge_labels
+from dessin.audit.verb import LABELS_FILE, audit, review_labels
 from dessin.collection.curation import Change, Curation, write_curation
 from dessin.collection.split.files import Assignment, Split, read_split, write_split
 from dessin.errors import DessinError
-from dessin.evaluation.labels.judgement import judge_labels
-from dessin.experiments.audit import LABELS_FILE, audit, review_labels
-from dessin.experiments.label_answers import LabelAnswers, read_label_answers
 from dessin.files import sha256_file
 from dessin.progress import quiet
 from dessin.recipe import Recipe
