@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from dessin.experiments.explain.verb import explain
     from dessin.experiments.mistakes.verb import mistakes
     from dessin.experiments.report import report
-    from dessin.experiments.study.carry_out import study
     from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
     from dessin.fetch.verb import fetch
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from dessin.serving.predict import predict
     from dessin.serving.studio.verb import studio
     from dessin.serving.submit import submit
+    from dessin.studies.verb import study
 
 _HOMES = {
     "DessinError": "dessin.errors",
@@ -72,7 +72,7 @@ _HOMES = {
     "soup": "dessin.experiments.committees.soup",
     "split": "dessin.collection.split.verb",
     "studio": "dessin.serving.studio.verb",
-    "study": "dessin.experiments.study.carry_out",
+    "study": "dessin.studies.verb",
     "submit": "dessin.serving.submit",
     "train": "dessin.runs.train",
     "vote": "dessin.ensembles.vote",

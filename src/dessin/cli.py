@@ -203,7 +203,7 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say the plan and stop there.")] = False,
 ) -> None:
     """Runs that differ in one factor, and what follows; started again, it goes on where it stopped."""
-    from dessin.experiments.study.carry_out import study as run
+    from dessin.studies.verb import study as run
 
     run(
         file,

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser
 
 from dessin.experiments.committees.ensemble_page import ensemble_page
 from dessin.experiments.committees.outcome import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
-from dessin.experiments.study.records import Comparison
 from dessin.files import write_text
 from dessin.runs.record import Result
+from dessin.studies.records import Comparison
 
 pytestmark = pytest.mark.browser
 

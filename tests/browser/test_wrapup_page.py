@@ -12,11 +12,11 @@ from playwright.sync_api import Browser
 from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
 from dessin.experiments.report import report
-from dessin.experiments.study.carry_out import study
 from dessin.files import write_text
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.runs.run import train
+from dessin.studies.verb import study
 
 pytestmark = pytest.mark.browser
 

@@ -10,14 +10,14 @@ import yaml
 
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Assignment, Split, write_split
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.study.definition import Study, read_study
-from dessin.experiments.study.folder import begin, write_job
-from dessin.experiments.study.plan import plan_study
-from dessin.experiments.study.records import Job, JobRecord, StudyRecord
 from dessin.recipe import make_recipe
 from dessin.runs.record import Counts, Digests, Hardware, RunRecord, write_record
+from dessin.studies.definition import Study, read_study
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.job import carry_out_job
+from dessin.studies.folder import begin, write_job
+from dessin.studies.plan import plan_study
+from dessin.studies.records import Job, JobRecord, StudyRecord
 
 TINY = {
     "image": {"size": 32},

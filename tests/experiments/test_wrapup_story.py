@@ -18,12 +18,12 @@ from dessin.audit.measure import audit
 from dessin.errors import DessinError
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.report import report
-from dessin.experiments.study.analyse import analyse
-from dessin.experiments.study.definition import read_study
-from dessin.experiments.study.folder import read_results, read_study_record
 from dessin.files import read_json, write_json
 from dessin.page.numbers import points, share
 from dessin.runs.record import read_record, write_record
+from dessin.studies.definition import read_study
+from dessin.studies.folder import read_results, read_study_record
+from dessin.studies.measure import analyse
 
 
 class Page(HTMLParser):

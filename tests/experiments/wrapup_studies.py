@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.study import carry_out
-from dessin.experiments.study.records import (
+from dessin.experiments.wrapup.sources import StudyJob, StudySource
+from dessin.files import write_text
+from dessin.runs.record import Digests, Result
+from dessin.runs.run import train
+from dessin.studies import verb as carry_out
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.job import carry_out_job
+from dessin.studies.records import (
     Comparison,
     Job,
     JobRecord,
@@ -24,10 +28,6 @@ from dessin.experiments.study.records import (
     StudyResults,
     Verdict,
 )
-from dessin.experiments.wrapup.sources import StudyJob, StudySource
-from dessin.files import write_text
-from dessin.runs.record import Digests, Result
-from dessin.runs.run import train
 
 KOREAN = "오리 그림"
 SCRIPT = "<script>alert(1)</script>"

@@ -11,7 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from dessin.audit.measure import audit
 from dessin.collection.split.verb import split
-from dessin.experiments.study.records import (
+from dessin.files import write_json
+from dessin.recipe import make_recipe
+from dessin.runs.record import Digests, Result
+from dessin.runs.run import train
+from dessin.studies.records import (
     Comparison,
     Job,
     JobRecord,
@@ -21,10 +25,6 @@ from dessin.experiments.study.records import (
     StudyResults,
     Verdict,
 )
-from dessin.files import write_json
-from dessin.recipe import make_recipe
-from dessin.runs.record import Digests, Result
-from dessin.runs.run import train
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"
 CLASSES = ("bars", SCRIPT, STARS)

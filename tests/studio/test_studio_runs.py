@@ -12,12 +12,12 @@ from studio_kit import STARS, alert, checked, make_study, open_page, raw, words
 from dessin.errors import DessinError
 from dessin.experiments.mistakes.outcome import read_atlas
 from dessin.experiments.mistakes.verb import mistakes
-from dessin.experiments.study.records import Verdict
 from dessin.experiments.workspace.compare import compare
 from dessin.runs.record import read_record
 from dessin.serving.studio.views.run_curves import long_form
 from dessin.serving.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.serving.studio.words.korean import KOREAN
+from dessin.studies.records import Verdict
 from dessin.training.curve import CurveRow
 
 

@@ -15,11 +15,11 @@ from scipy.sparse.csgraph import connected_components
 from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.experiments.study.records import STUDY_FILE
 from dessin.models.card import CARD_FILE, read_card
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.statistics.intervals import group_index
 from dessin.statistics.temperature import tempered
+from dessin.studies.records import STUDY_FILE
 
 _ROUNDING = 1e-9
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.experiments.study.records import Comparison, McNemar, Verdict
 from dessin.runs.record import Result
 from dessin.statistics.contrasts import Contrast
 from dessin.statistics.intervals import Estimate
+from dessin.studies.records import Comparison, McNemar, Verdict
 
 
 def recorded(estimate: Estimate) -> Result:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dessin.experiments.study.records import Comparison
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import points, signed
+from dessin.studies.records import Comparison
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
         for name in ("distill_labels.answer_rows", "distill.measure_speed"):
             patch.setattr(f"dessin.experiments.committees.{name}", never)
         patch.setattr("dessin.runs.subject.answer_rows", never)
-        patch.setattr("dessin.experiments.executors.job.train", never)
+        patch.setattr("dessin.studies.executors.job.train", never)
         assert world.distilled(out) == world.results
 
 

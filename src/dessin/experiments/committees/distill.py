@@ -30,14 +30,14 @@ from dessin.experiments.committees.distill_plan import (
     student_recipe,
 )
 from dessin.experiments.committees.distill_speed import measure_speed
-from dessin.experiments.study.folder import ended_job
-from dessin.experiments.study.records import JOBS
 from dessin.files import atomic_path, claim_folder, read_json, write_json, write_text
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.runs.record import hold
 from dessin.runs.subject import Subject, read_subject
 from dessin.schema import validated
+from dessin.studies.folder import ended_job
+from dessin.studies.records import JOBS
 
 DISTILL_FILE, SPEED_FILE, PAGE = "distill.json", "speed.json", "report.html"
 BUNDLE = "bundle"

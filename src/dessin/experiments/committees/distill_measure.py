@@ -30,7 +30,6 @@ from dessin.experiments.committees.distill_plan import STUDENT as STUDENT_RUN
 from dessin.experiments.committees.distill_plan import DistillPlan
 from dessin.experiments.committees.distill_speed import bundle_size, committee_size
 from dessin.experiments.committees.distill_words import cautions, verdict, warnings
-from dessin.experiments.study.records import Comparison
 from dessin.models.card import read_card
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.record import DecisionRecord
@@ -39,6 +38,7 @@ from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison
 
 # Two differences say next to nothing of how differences vary.
 _FOLDS_TOLD_APART = 3

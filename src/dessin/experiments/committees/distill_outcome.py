@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.experiments.committees.results_file import RESULTS_FILE, read_kind, result_kind
-from dessin.experiments.study.records import Comparison
 from dessin.files import write_csv, write_json
 from dessin.runs.record import DecisionRecord, Hardware, Result
 from dessin.schema import Section
 from dessin.statistics.verdicts import points
+from dessin.studies.records import Comparison
 
 FORMAT = 1
 KIND = "distill"

@@ -11,13 +11,13 @@ from dessin.ensembles.rules import Choice
 from dessin.experiments.committees.measuring import Compared, Measured, Settings
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.outcome import BASE_RULE, MemberRow, PairRow, RuleRow, ViewsGain
-from dessin.experiments.study.answers import SMALLEST_PROBABILITY
-from dessin.experiments.study.records import Comparison
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
+from dessin.studies.measure import SMALLEST_PROBABILITY
+from dessin.studies.records import Comparison
 
 _LOSS = (0.0, -math.log(SMALLEST_PROBABILITY))
 

@@ -17,7 +17,7 @@ from dessin.experiments.committees.answers import answers_in_views, make_table, 
 from dessin.experiments.committees.members import Members
 from dessin.experiments.committees.outcome import BASE_RULE
 from dessin.experiments.committees.scaling import Scaler, scaled_rules
-from dessin.experiments.study.answers import SMALLEST_PROBABILITY
+from dessin.studies.measure import SMALLEST_PROBABILITY
 from dessin.training.views import PLAIN
 
 

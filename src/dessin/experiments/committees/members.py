@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from dessin.answers.committee import COMMITTEE_FILE, read_committee
 from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
-from dessin.experiments.study.records import STUDY_FILE
 from dessin.files import digest_of, sha256_file
 from dessin.page.numbers import listed
 from dessin.runs.folds import MADE_BY, is_fold_folder
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord
+from dessin.studies.records import STUDY_FILE
 
 Kind = Literal["run", "folds", "fold group"]
 _NAMED = 3

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.study.records import RUNS, Job
 from dessin.recipe import Recipe
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.job import carry_out_job
+from dessin.studies.records import RUNS, Job
 
 # A job's fold is a number; a run on all of them is known by its recipe.
 _NO_FOLD = -1

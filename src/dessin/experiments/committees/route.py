@@ -26,14 +26,14 @@ from dessin.experiments.committees.route_plan import (
     plan_parts,
 )
 from dessin.experiments.committees.route_scaling import scale_parts
-from dessin.experiments.study.folder import ended_job
-from dessin.experiments.study.records import JOBS
 from dessin.files import claim_folder, read_json, write_json, write_text
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.runs.inputs import AUTO, read_inputs
 from dessin.runs.record import SPLIT_FILE, hold
+from dessin.studies.folder import ended_job
+from dessin.studies.records import JOBS
 
 ROUTE_FILE = "route.json"
 FAMILIES_FILE = "families.csv"

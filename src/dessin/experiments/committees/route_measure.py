@@ -15,7 +15,6 @@ from dessin.experiments.committees.families import OutOfFold
 from dessin.experiments.committees.route_answers import Floats, RouteAnswers
 from dessin.experiments.committees.route_outcome import BoundRow, ExpertRow, RouteResults, Variant
 from dessin.experiments.committees.route_scaling import GENERALIST
-from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, listed
 from dessin.runs.record import DecisionRecord
 from dessin.statistics.comparison import comparison_of, recorded
@@ -24,6 +23,7 @@ from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison
 
 ROUTER_ALONE = "router alone"
 BOTH = "router and experts"

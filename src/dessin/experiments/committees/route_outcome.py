@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.experiments.study.records import Comparison
 from dessin.runs.record import DecisionRecord, Result
 from dessin.schema import Section
 from dessin.statistics.verdicts import points
+from dessin.studies.records import Comparison
 
 FORMAT = 1
 RESULTS_FILE = "results.json"

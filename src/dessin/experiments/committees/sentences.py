@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.experiments.committees.outcome import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
-from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, p_value, points, share, size
 from dessin.page.tables import aligned, printable
 from dessin.statistics.verdicts import written_p
+from dessin.studies.records import Comparison
 
 _RULE_WORDS = {
     BASE_RULE: "the best single member",

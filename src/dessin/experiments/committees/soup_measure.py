@@ -36,7 +36,6 @@ from dessin.experiments.committees.soup_outcome import (
     SoupRow,
 )
 from dessin.experiments.committees.soup_weights import Floats
-from dessin.experiments.study.records import Comparison
 from dessin.runs.record import Result
 from dessin.statistics.comparison import comparison_of, recorded
 from dessin.statistics.contrasts import Contrast, two_models
@@ -44,6 +43,7 @@ from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison
 
 
 @dataclass(frozen=True, eq=False)

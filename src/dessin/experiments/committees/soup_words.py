@@ -15,10 +15,10 @@ from dessin.experiments.committees.soup_outcome import (
     SoupResults,
     SoupRow,
 )
-from dessin.experiments.study.records import Comparison
 from dessin.page.numbers import counted, listed, p_value, plain, points, share, size
 from dessin.page.tables import aligned, printable
 from dessin.statistics.verdicts import written_p
+from dessin.studies.records import Comparison
 
 _WORDS = {
     BEST: "the best single run",

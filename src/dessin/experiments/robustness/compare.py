@@ -15,12 +15,12 @@ from dessin.experiments.robustness.outcome import (
     read_robustness,
 )
 from dessin.experiments.robustness.words import MATTERS
-from dessin.experiments.study.records import Comparison
 from dessin.schema import Section
 from dessin.statistics.comparison import comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison
 
 
 class RobustComparison(Section):

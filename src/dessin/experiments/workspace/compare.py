@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.study.records import Comparison, McNemar
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.trust.make import trust_cards
 from dessin.experiments.trust.sources import read_sources
@@ -30,6 +29,7 @@ from dessin.statistics.comparison import comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison, McNemar
 
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (

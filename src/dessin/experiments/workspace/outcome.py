@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.experiments.robustness.compare import RobustComparison
-from dessin.experiments.study.records import Comparison
 from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.workspace.differences import Difference
 from dessin.files import write_csv, write_json
@@ -15,6 +14,7 @@ from dessin.runs.listing.flat import Value, machine_text
 from dessin.runs.record import Result, SetName
 from dessin.schema import Section
 from dessin.statistics.verdicts import points, written_p
+from dessin.studies.records import Comparison
 
 FORMAT = 1
 COMPARISON_COLUMNS = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from dessin.experiments.study.changes import apply_changes
-from dessin.experiments.study.records import Level, StudyRecord
 from dessin.ops import parse_op
 from dessin.runs.record import RunRecord
+from dessin.studies.levels import apply_changes
+from dessin.studies.records import Level, StudyRecord
 
 Flat = dict[str, Any]
 _MIXING = frozenset({"mixup", "cutmix", "mixup_or_cutmix"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dessin.experiments.study.records import Comparison, LevelResult, Verdict
 from dessin.experiments.wrapup.changes import Change, base_level, changes, varied
 from dessin.experiments.wrapup.sources import StudySource
 from dessin.page.numbers import at_least, counted, p_value, plain, points, share, signed
 from dessin.runs.record import Result
+from dessin.studies.records import Comparison, LevelResult, Verdict
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dessin.experiments.study.records import Comparison, Verdict
 from dessin.experiments.wrapup.sources import Sources, StudySource
+from dessin.studies.records import Comparison, Verdict
 
 Kind = Literal["gain found", "no gain", "undecided", "unfinished"]
 RULE = (

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary
 from dessin.experiments.committees.outcome import EnsembleResults
-from dessin.experiments.study.records import Verdict
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
 from dessin.experiments.wrapup.ensemble_view import ensemble_view
 from dessin.experiments.wrapup.final_view import final_view, run_rows
@@ -19,6 +18,7 @@ from dessin.experiments.wrapup.study_view import study_view
 from dessin.page.numbers import counted, listed, p_value, points, spent
 from dessin.page.render import render_page
 from dessin.runs.record import Hardware
+from dessin.studies.records import Verdict
 
 _VERDICTS = {
     "better": "{} better",

@@ -14,8 +14,12 @@ from dessin.experiments.committees.distill_outcome import read_results as distil
 from dessin.experiments.committees.outcome import EnsembleResults, is_ensemble
 from dessin.experiments.committees.outcome import read_results as ensemble_results
 from dessin.experiments.report_run import read_curve
-from dessin.experiments.study.folder import TEXT_FILE, read_results, read_study_record
-from dessin.experiments.study.records import (
+from dessin.files import read_json, read_text
+from dessin.progress import warn
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, read_record
+from dessin.schema import validated
+from dessin.studies.folder import TEXT_FILE, read_results, read_study_record
+from dessin.studies.records import (
     JOBS,
     RESULTS_FILE,
     RUNS,
@@ -25,10 +29,6 @@ from dessin.experiments.study.records import (
     StudyRecord,
     StudyResults,
 )
-from dessin.files import read_json, read_text
-from dessin.progress import warn
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, read_record
-from dessin.schema import validated
 from dessin.training.curve import CurveRow
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import yaml
 
-from dessin.experiments.study.records import Topic
 from dessin.experiments.wrapup.curves import Curves, draw_curves
 from dessin.experiments.wrapup.grid_view import GridView, grid_view
 from dessin.experiments.wrapup.level_rows import Evidence, LevelRow, evidence, in_images, level_rows
@@ -15,6 +14,7 @@ from dessin.experiments.wrapup.outcome import Outcome, outcome
 from dessin.experiments.wrapup.sources import StudyJob, StudySource
 from dessin.page.numbers import at_least, counted, listed, share, size, spent
 from dessin.statistics.forest import Forest, draw_forest
+from dessin.studies.records import Topic
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from dessin.errors import DessinError, unknown
-from dessin.experiments.study.levels import expand_grid, level_recipes
-from dessin.experiments.study.records import Level, Topic
 from dessin.files import read_text
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.schema import Section, validated
+from dessin.studies.levels import expand_grid, level_recipes
+from dessin.studies.records import Level, Topic
 
 
 def _named(levels: object) -> object:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from dessin.collection.split.files import Split
 from dessin.errors import DessinError
-from dessin.experiments.study.definition import Study
-from dessin.experiments.study.levels import slug
-from dessin.experiments.study.records import Job, Level
 from dessin.recipe import Recipe
 from dessin.statistics.power import expected_detectable
+from dessin.studies.definition import Study
+from dessin.studies.levels import slug
+from dessin.studies.records import Job, Level
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from study_kit import TINY, study_file
 
 from dessin.errors import DessinError
-from dessin.experiments.study.changes import apply_changes, merged, touched
-from dessin.experiments.study.definition import read_study
-from dessin.experiments.study.levels import slug
-from dessin.experiments.study.plan import questions
+from dessin.studies.definition import read_study
+from dessin.studies.levels import apply_changes, merged, slug, touched
+from dessin.studies.plan import questions
 
 GRID = {
     "depth": {"all": {}, "head": {"finetune": {"mode": "probe"}}},

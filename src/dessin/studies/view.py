@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dessin.experiments.study.folder import ended_job
-from dessin.experiments.study.records import Comparison, LevelResult, StudyRecord, StudyResults
 from dessin.files import write_csv
 from dessin.runs.record import Result
 from dessin.statistics.verdicts import points, what_is_seen
+from dessin.studies.folder import ended_job
+from dessin.studies.records import Comparison, LevelResult, StudyRecord, StudyResults
 
 LEVELS_FILE = "levels.csv"
 RUNS_FILE = "runs.csv"

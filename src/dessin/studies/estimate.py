@@ -11,8 +11,6 @@ from statistics import fmean
 import torch
 
 from dessin.errors import DessinError
-from dessin.experiments.study.plan import StudyPlan
-from dessin.experiments.study.records import Job, JobRecord
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
 from dessin.progress import duration, quiet, track
@@ -20,6 +18,8 @@ from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, class_numbers
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.stages import PROBE_VIEWS
+from dessin.studies.plan import StudyPlan
+from dessin.studies.records import Job, JobRecord
 from dessin.training.data import TrainingData
 from dessin.training.engine import Engine, make_engine
 from dessin.training.seeding import reproducible

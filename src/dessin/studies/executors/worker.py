@@ -1,6 +1,6 @@
 """The process that does a local executor's jobs: a JSON job a line on standard input, a record a line back.
 
-Run as `python -m dessin.experiments.executors.worker`. What it says goes to standard error, which the
+Run as `python -m dessin.studies.executors.worker`. What it says goes to standard error, which the
 executor keeps in a log file.
 """
 
@@ -14,10 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.executors.message import from_text
 from dessin.progress import say
+from dessin.studies.executors.base import JobSpec, from_text
+from dessin.studies.executors.job import carry_out_job
 
 
 def serve(lines: TextIO, answers: TextIO, executor: str) -> None:

@@ -12,13 +12,13 @@ from study_kit import Inline, study_file
 from tiny_run import apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.experiments.study import carry_out
-from dessin.experiments.study.carry_out import study
-from dessin.experiments.study.folder import read_results, read_study_record
-from dessin.experiments.study.records import StudyResults
 from dessin.files import read_csv
 from dessin.runs import stages
 from dessin.runs.record import read_record
+from dessin.studies import verb as carry_out
+from dessin.studies.folder import read_results, read_study_record
+from dessin.studies.records import StudyResults
+from dessin.studies.verb import study
 
 SMALL = {"optimizer": {"lr": 1e-3}}
 

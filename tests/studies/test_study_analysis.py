@@ -11,12 +11,12 @@ import pytest
 from study_kit import made_run, made_split, made_study
 
 from dessin.errors import DessinError
-from dessin.experiments.study.analyse import analyse
-from dessin.experiments.study.folder import write_job
-from dessin.experiments.study.records import JobRecord, StudyResults
-from dessin.experiments.study.tables import lines, write_tables
 from dessin.files import read_csv
 from dessin.statistics.paired_tests import mcnemar
+from dessin.studies.folder import write_job
+from dessin.studies.measure import analyse
+from dessin.studies.records import JobRecord, StudyResults
+from dessin.studies.view import lines, write_tables
 
 LEVELS = {"base": {}, "good": {"train": {"epochs": 2}}, "same": {"train": {"epochs": 3}}}
 RATES = {"base": 0.5, "good": 0.95, "same": 0.5}

@@ -22,17 +22,16 @@ import torch
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
-from dessin.experiments.executors import ray_cluster
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.executors.parcel import pack, unpack
-from dessin.experiments.executors.ray_cluster import RayExecutor
-from dessin.experiments.executors.ray_task import Order, do
-from dessin.experiments.study.folder import ended_job, write_job
-from dessin.experiments.study.records import Job, JobRecord
 from dessin.files import sha256_file
 from dessin.parallel import ray_connection
 from dessin.runs.record import read_record
+from dessin.studies.executors import ray_cluster
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.ray_cluster import RayExecutor
+from dessin.studies.executors.ray_task import Order, do, pack, unpack
+from dessin.studies.folder import ended_job, write_job
+from dessin.studies.records import Job, JobRecord
 
 PATIENCE_S = 40.0
 # A dead node is noticed within about two seconds instead of twenty.

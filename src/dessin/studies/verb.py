@@ -8,21 +8,21 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError, unknown
-from dessin.experiments.executors.base import Executor, JobSpec
-from dessin.experiments.executors.local import LocalExecutor, local_devices
-from dessin.experiments.study.analyse import analyse
-from dessin.experiments.study.definition import read_study
-from dessin.experiments.study.estimate import Pace, expected_pace
-from dessin.experiments.study.folder import begin, ended_job, read_begun
-from dessin.experiments.study.plan import StudyPlan, plan_study
-from dessin.experiments.study.records import RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
-from dessin.experiments.study.tables import lines, write_tables
 from dessin.files import write_json
 from dessin.progress import duration, say, warn
 from dessin.recipe import check_tracker
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
 from dessin.runs.record import SPLIT_FILE, Digests, now
+from dessin.studies.definition import read_study
+from dessin.studies.estimate import Pace, expected_pace
+from dessin.studies.executors.base import Executor, JobSpec
+from dessin.studies.executors.local import LocalExecutor, local_devices
+from dessin.studies.folder import begin, ended_job, read_begun
+from dessin.studies.measure import analyse
+from dessin.studies.plan import StudyPlan, plan_study
+from dessin.studies.records import RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
+from dessin.studies.view import lines, write_tables
 
 EXECUTORS = ("local", "ray")
 
@@ -79,7 +79,7 @@ def study(
 
 def _executor(name: str, address: str | None) -> Executor:
     if name == "ray":
-        from dessin.experiments.executors.ray_cluster import RayExecutor
+        from dessin.studies.executors.ray_cluster import RayExecutor
 
         return RayExecutor(address)
     if name != "local":

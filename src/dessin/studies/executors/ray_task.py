@@ -1,4 +1,5 @@
-"""What a node of a Ray cluster does with one job: in the study's own folder where it sees it, else apart."""
+"""What a node of a Ray cluster does with one job: in the study's own folder where it sees it, else apart,
+in folders sent as bytes."""
 
 from __future__ import annotations
 
@@ -7,15 +8,43 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import carry_out_job
-from dessin.experiments.executors.message import from_text
-from dessin.experiments.executors.parcel import pack
-from dessin.experiments.study.folder import ended_job
-from dessin.experiments.study.records import RUNS, JobRecord
+from dessin.errors import DessinError
 from dessin.runs.machine import package_versions
+from dessin.studies.executors.base import JobSpec, from_text
+from dessin.studies.executors.job import carry_out_job
+from dessin.studies.folder import ended_job
+from dessin.studies.records import RUNS, JobRecord
+
+
+def pack(folder: Path) -> dict[str, bytes]:
+    """Every regular file below `folder` by its relative POSIX path; links are left out."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def unpack(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files below `folder`, which is made.
+
+    Raises:
+        DessinError: a name that is not a plain path below the folder; nothing is written then.
+    """
+    for name in files:
+        _check(name)
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _check(name: str) -> None:
+    parts = PurePosixPath(name).parts
+    plain = parts and not name.startswith("/") and ".." not in parts and not {"\\", "\0", ":"} & set(name)
+    if not plain or PurePosixPath(name).as_posix() != name:
+        raise DessinError(f"A file sent by a node has the name {name!r}, which is not inside its run folder.")
+
 
 SPLIT = "split"
 CURATIONS = ("curation", "training_curation")

@@ -17,14 +17,14 @@ from study_kit import TINY, Inline, study_file
 from tiny_run import make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.experiments.executors import local
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.local import LocalExecutor
-from dessin.experiments.study import carry_out
-from dessin.experiments.study.carry_out import study
-from dessin.experiments.study.folder import ended_job
-from dessin.experiments.study.records import Job
 from dessin.runs.record import read_record
+from dessin.studies import verb as carry_out
+from dessin.studies.executors import local
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.local import LocalExecutor
+from dessin.studies.folder import ended_job
+from dessin.studies.records import Job
+from dessin.studies.verb import study
 
 # A worker without training: it ends jobs at once, dies of some, and never answers others.
 _FAKE = """
@@ -120,7 +120,7 @@ def test_no_process_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 _STUDY = """
 import sys, torch
 torch.set_num_threads(1)
-from dessin.experiments.study.carry_out import study
+from dessin.studies.verb import study
 study(sys.argv[1], data=sys.argv[2], split=sys.argv[3], out=sys.argv[4])
 """
 

@@ -11,19 +11,17 @@ from types import ModuleType
 from typing import Any
 
 from dessin.errors import DessinError
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import thread_environment
-from dessin.experiments.executors.message import to_text
-from dessin.experiments.executors.parcel import unpack
-from dessin.experiments.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed
-from dessin.experiments.study.folder import ended_job, write_job
-from dessin.experiments.study.records import RUNS, JobRecord
 from dessin.files import atomic_path, write_text
 from dessin.parallel.mapper import processors
 from dessin.parallel.ray_connection import connected
 from dessin.progress import say, warn
 from dessin.runs.machine import package_versions
 from dessin.runs.record import read_record, write_record
+from dessin.studies.executors.base import JobSpec, to_text
+from dessin.studies.executors.job import thread_environment
+from dessin.studies.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
+from dessin.studies.folder import ended_job, write_job
+from dessin.studies.records import RUNS, JobRecord
 
 _PATIENCE_S = 30.0
 _RETRIES = 3

@@ -18,13 +18,12 @@ from socket import gethostname
 import torch
 
 from dessin.errors import DessinError
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.executors.job import thread_environment
-from dessin.experiments.executors.message import to_text
-from dessin.experiments.study.folder import ended_job, write_job
-from dessin.experiments.study.records import JOBS, JobRecord
+from dessin.studies.executors.base import JobSpec, to_text
+from dessin.studies.executors.job import thread_environment
+from dessin.studies.folder import ended_job, write_job
+from dessin.studies.records import JOBS, JobRecord
 
-_COMMAND = (sys.executable, "-m", "dessin.experiments.executors.worker")
+_COMMAND = (sys.executable, "-m", "dessin.studies.executors.worker")
 
 
 def local_devices() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin.experiments.study.definition import read_study
+from dessin.studies.definition import read_study
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "studies"
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.stem.startswith("base"))

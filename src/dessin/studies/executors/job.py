@@ -9,15 +9,15 @@ from pathlib import Path
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.executors.base import JobSpec
-from dessin.experiments.study.folder import ended_job, write_job
-from dessin.experiments.study.records import JOBS, RUNS, JobRecord, Outcome
 from dessin.files import locked, read_json
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
 from dessin.runs.record import FILE, FORMAT, RunRecord, hold, read_record
 from dessin.runs.run import train
+from dessin.studies.executors.base import JobSpec
+from dessin.studies.folder import ended_job, write_job
+from dessin.studies.records import JOBS, RUNS, JobRecord, Outcome
 
 
 def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:
