@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, create_table, open_table
-from dessin.ensembles.greedy import select_greedily
-from dessin.ensembles.nested import compare_rules
-from dessin.ensembles.rules import Choice, apply_choice
+from dessin.committees.rules.choice import Choice, apply_choice
+from dessin.committees.rules.greedy import select_greedily
+from dessin.committees.rules.nested import compare_rules
 
 MOST_SECONDS = 60.0
 MOST_BYTES = 8e9

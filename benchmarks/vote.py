@@ -21,7 +21,7 @@ import numpy as np
 
 MOST_SECONDS = 1.0
 CLASSES = 500
-ONCE = "from dessin.ensembles.vote import vote"
+ONCE = "from dessin.committees.vote.verb import vote"
 
 
 def write_submissions(folder: Path, files: int, rows: int) -> list[Path]:

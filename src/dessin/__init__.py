@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from dessin.audit.verb import audit
     from dessin.collection.curation import curate
     from dessin.collection.split.verb import split
-    from dessin.ensembles.vote import vote
+    from dessin.committees.distill.verb import distill
+    from dessin.committees.ensemble.verb import ensemble
+    from dessin.committees.families.verb import families
+    from dessin.committees.route.verb import route
+    from dessin.committees.soup.verb import soup
+    from dessin.committees.vote.verb import vote
     from dessin.errors import DessinError
     from dessin.experiments.auto import auto
-    from dessin.experiments.committees.distill import distill
-    from dessin.experiments.committees.ensemble import ensemble
-    from dessin.experiments.committees.families import families
-    from dessin.experiments.committees.route import route
-    from dessin.experiments.committees.soup import soup
     from dessin.experiments.confidence.verb import calibrate
     from dessin.experiments.doctor import doctor
     from dessin.experiments.evaluate import evaluate
@@ -54,28 +54,28 @@ _HOMES = {
     "card": "dessin.experiments.trust.verb",
     "compare": "dessin.experiments.workspace.compare",
     "curate": "dessin.collection.curation",
-    "distill": "dessin.experiments.committees.distill",
+    "distill": "dessin.committees.distill.verb",
     "doctor": "dessin.experiments.doctor",
-    "ensemble": "dessin.experiments.committees.ensemble",
+    "ensemble": "dessin.committees.ensemble.verb",
     "evaluate": "dessin.experiments.evaluate",
     "explain": "dessin.experiments.explain.verb",
     "export": "dessin.serving.export.verb",
-    "families": "dessin.experiments.committees.families",
+    "families": "dessin.committees.families.verb",
     "fetch": "dessin.fetch.verb",
     "mistakes": "dessin.experiments.mistakes.verb",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
-    "route": "dessin.experiments.committees.route",
+    "route": "dessin.committees.route.verb",
     "runs": "dessin.runs.listing.verb",
     "scout": "dessin.runs.scout",
     "serve": "dessin.serving.api.verb",
-    "soup": "dessin.experiments.committees.soup",
+    "soup": "dessin.committees.soup.verb",
     "split": "dessin.collection.split.verb",
     "studio": "dessin.serving.studio.verb",
     "study": "dessin.studies.verb",
     "submit": "dessin.serving.submit",
     "train": "dessin.runs.train",
-    "vote": "dessin.ensembles.vote",
+    "vote": "dessin.committees.vote.verb",
 }
 
 __all__ = [

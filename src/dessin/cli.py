@@ -401,7 +401,7 @@ def vote(
     ] = "refuse",
 ) -> None:
     """Join the answers of any tools by image id and vote: hard (labels) or soft (probabilities)."""
-    from dessin.ensembles.vote import vote as run
+    from dessin.committees.vote.verb import vote as run
 
     run(
         files,
@@ -430,7 +430,7 @@ def ensemble(
     matters: Matters = 0.02,
 ) -> None:
     """Choose members among runs, and say what that gains on drawings that the choice did not see."""
-    from dessin.experiments.committees.ensemble import ensemble as run
+    from dessin.committees.ensemble.verb import ensemble as run
 
     run(
         runs,
@@ -459,7 +459,7 @@ def soup(
     matters: Matters = 0.02,
 ) -> None:
     """Average the weights of runs that share a start into one model, or go from probe to fine-tuned."""
-    from dessin.experiments.committees.soup import soup as run
+    from dessin.committees.soup.verb import soup as run
 
     run(runs, out=out, kind=kind, data=data, seed=seed, name=name, matters=matters)
 
@@ -477,7 +477,7 @@ def families(
     ] = None,
 ) -> None:
     """Propose which classes belong together, and say what a router and experts could give at most."""
-    from dessin.experiments.committees.families import families as run
+    from dessin.committees.families.verb import families as run
 
     run(runs, out=out, source=source, count=count)
 
@@ -500,7 +500,7 @@ def route(
     set_: Overrides = None,
 ) -> None:
     """Train a router over families and experts inside them, join them, and say whether it pays."""
-    from dessin.experiments.committees.route import route as carry_out
+    from dessin.committees.route.verb import route as carry_out
 
     carry_out(
         run,
@@ -542,8 +542,8 @@ def distill(
     matters: Matters = 0.02,
 ) -> None:
     """One small model taught by a committee: the accuracy paid, the speed gained, and itself taught alone."""
-    from dessin.experiments.committees.distill import VIEWS
-    from dessin.experiments.committees.distill import distill as run
+    from dessin.committees.distill.verb import VIEWS
+    from dessin.committees.distill.verb import distill as run
 
     run(
         committee,

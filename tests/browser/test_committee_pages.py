@@ -9,12 +9,12 @@ from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
 from dessin.collection.split.verb import split
+from dessin.committees.distill.verb import distill
+from dessin.committees.ensemble.verb import ensemble
+from dessin.committees.families.verb import families
+from dessin.committees.route.verb import route
+from dessin.committees.soup.verb import soup
 from dessin.demo.doodles import generate_doodles
-from dessin.experiments.committees.distill import distill
-from dessin.experiments.committees.ensemble import ensemble
-from dessin.experiments.committees.families import families
-from dessin.experiments.committees.route import route
-from dessin.experiments.committees.soup import soup
 from dessin.experiments.report import report
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
@@ -31,7 +31,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("committees")
     with quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        patch.setattr("dessin.experiments.committees.distill_speed.ROUNDS", 1)
+        patch.setattr("dessin.committees.distill.speed.ROUNDS", 1)
         generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
         drawings, dealt = folder / "doodles" / "drawings", folder / "split.csv"
         split(drawings, out=dealt, folds=2)

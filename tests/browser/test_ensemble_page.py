@@ -8,8 +8,8 @@ import pytest
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.experiments.committees.ensemble_page import ensemble_page
-from dessin.experiments.committees.outcome import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
+from dessin.committees.ensemble.result import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
+from dessin.committees.ensemble.view import ensemble_page
 from dessin.files import write_text
 from dessin.runs.record import Result
 from dessin.studies.records import Comparison

@@ -15,8 +15,8 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 from dessin.answers.committee import load_model, read_committee, set_confidence
 from dessin.answers.predictions import read_predictions
 from dessin.audit.answers import read_label_answers
+from dessin.committees.members import find_members, member_answers
 from dessin.errors import DessinError
-from dessin.experiments.committees.members import find_members, member_answers
 from dessin.experiments.confidence.outcome import CONFIDENCE_FILE, ConfidenceOutcome, read_confidence
 from dessin.experiments.confidence.verb import PAGE, calibrate
 from dessin.experiments.evaluate import evaluate

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.ensembles.parts import deal_groups
+from dessin.committees.rules.greedy import deal_groups
 from dessin.experiments.confidence.evidence import Answers, Bank, Evidence, softmax
 from dessin.experiments.confidence.measure import measure_calibration, measure_selection, warm
 from dessin.experiments.confidence.reject import measure_rejection, scores_of

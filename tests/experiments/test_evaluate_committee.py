@@ -13,8 +13,8 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 from dessin.answers.committee import read_committee
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
+from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
-from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.evaluate import evaluate
 from dessin.files import read_json
 from dessin.progress import quiet

@@ -14,9 +14,9 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.answers.committee import read_committee
 from dessin.collection.split.files import read_split
+from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
 from dessin.evaluation.robustness.suite import STRENGTHS, SUITE, suite_digest
-from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.evaluate import evaluate
 from dessin.experiments.robustness.compare import compare_robustness
 from dessin.experiments.robustness.outcome import (

@@ -17,8 +17,8 @@ from dessin.answers.predictions import read_predictions, write_predictions
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import read_split
+from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
-from dessin.experiments.committees.ensemble import ensemble
 from dessin.experiments.mistakes.build import build_atlas
 from dessin.experiments.mistakes.measures import measure_drawings
 from dessin.experiments.mistakes.outcome import read_atlas

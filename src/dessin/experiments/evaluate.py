@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.collection.split.files import Assignment
-from dessin.experiments.committees.outcome import ViewsGain
+from dessin.committees.ensemble.result import ViewsGain
 from dessin.experiments.robustness.carry_out import Robustness, check_set
 from dessin.experiments.robustness.carry_out import robustness as measure_robustness
 from dessin.files import claim_folder, write_json

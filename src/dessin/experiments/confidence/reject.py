@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.ensembles.parts import deal_groups
+from dessin.committees.rules.greedy import deal_groups
 from dessin.evaluation.confidence.rejection import (
     crossfitted_alarms,
     detection,

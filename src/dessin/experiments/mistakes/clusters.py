@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.ensembles.confusion_clusters import Floats, cluster, shared_confusion, soft_confusion
-from dessin.ensembles.families import FamilyMap
-from dessin.ensembles.family_proposals import from_confusions, stability
+from dessin.committees.families.family_map import FamilyMap
+from dessin.committees.families.proposals import (
+    Floats,
+    cluster,
+    from_confusions,
+    shared_confusion,
+    soft_confusion,
+    stability,
+)
 from dessin.experiments.mistakes.answered import Answered
 from dessin.experiments.mistakes.outcome import ClusterRow, Structure
 from dessin.progress import track

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dessin.experiments.committees.distill_outcome import DistillResults
-from dessin.experiments.committees.outcome import EnsembleResults
+from dessin.committees.distill.result import DistillResults
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.experiments.wrapup.sources import CommitteeSource
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, share, signed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dessin.experiments.committees.outcome import EnsembleResults
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.experiments.robustness.outcome import read_robustness
 from dessin.experiments.wrapup.changes import QUESTIONS, answers
 from dessin.experiments.wrapup.final_view import FinalView

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.audit.summary import Summary
-from dessin.experiments.committees.outcome import EnsembleResults
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
 from dessin.experiments.wrapup.ensemble_view import ensemble_view
 from dessin.experiments.wrapup.final_view import final_view, run_rows

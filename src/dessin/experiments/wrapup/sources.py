@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.split.files import Split, read_split
+from dessin.committees.distill.result import DistillResults, is_distillation
+from dessin.committees.distill.result import read_results as distill_results
+from dessin.committees.ensemble.result import EnsembleResults, is_ensemble
+from dessin.committees.ensemble.result import read_results as ensemble_results
 from dessin.errors import DessinError
-from dessin.experiments.committees.distill_outcome import DistillResults, is_distillation
-from dessin.experiments.committees.distill_outcome import read_results as distill_results
-from dessin.experiments.committees.outcome import EnsembleResults, is_ensemble
-from dessin.experiments.committees.outcome import read_results as ensemble_results
 from dessin.experiments.report_run import read_curve
 from dessin.files import read_json, read_text
 from dessin.progress import warn

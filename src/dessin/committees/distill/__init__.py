@@ -1,0 +1,1 @@
+"""The verb `distill`: one student from a committee's soft labels; accuracy paid and speed gained."""

@@ -1,0 +1,81 @@
+"""What the committee says: soft labels to learn from, and its own answers to the folds that are measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dessin.answers.inference import answer_rows, tree_of_fold
+from dessin.answers.predictions import Predictions, read_predictions, write_predictions
+from dessin.answers.tree import Node, leaves
+from dessin.committees.distill.plan import NONE, DistillPlan, Fold
+from dessin.committees.distill.result import LabelsRow
+from dessin.progress import say
+from dessin.runs.subject import Subject
+from dessin.statistics.temperature import tempered
+from dessin.training.device import choose_device
+from dessin.training.teacher import SoftLabels, read_soft_labels, write_soft_labels
+
+LABELS, ANSWERS = "labels", "committee"
+
+
+def labels_folder(out: Path, fold: Fold) -> Path:
+    """Where the soft labels for a fold's student lie."""
+    return out / LABELS / f"fold-{fold}"
+
+
+def part_of(subject: Subject, fold: Fold) -> Node:
+    """What of the tree answers for a fold: the models that did not see it; for none, all of it."""
+    loaded = subject.loaded
+    if fold == NONE:
+        return loaded.committee.root
+    return tree_of_fold(loaded, int(fold))
+
+
+def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
+    """The labels for a fold's student, computed once: of its training images, by models without that fold."""
+    folder, subject = labels_folder(out, fold), plan.subject
+    number = None if fold == NONE else int(fold)
+    rows = subject.inputs.split.training(number)
+    if not folder.is_dir():
+        count, views = len(leaves(part_of(subject, fold))), len(plan.settings.views)
+        say(f"soft labels for fold {fold}: {len(rows):,} images, {count} models, {views} views")
+        image_ids = tuple(row.image_id for row in rows)
+        table = answer_rows(
+            subject.loaded,
+            subject.inputs.opener(),
+            image_ids,
+            device=torch.device(str(choose_device().value)),
+            fold=number,
+            views=plan.settings.views,
+        )
+        write_soft_labels(SoftLabels(image_ids, subject.loaded.committee.classes, table), folder)
+    return _described(plan, read_soft_labels(folder), fold)
+
+
+def _described(plan: DistillPlan, labels: SoftLabels, fold: Fold) -> LabelsRow:
+    """How right and how sharp labels are."""
+    label_of = {row.image_id: row.label for row in plan.subject.inputs.split.rows}
+    said = [labels.classes[column] for column in labels.probabilities.argmax(axis=1)]
+    right = [name == label_of[image_id] for name, image_id in zip(said, labels.image_ids, strict=True)]
+    soft = tempered(labels.probabilities, plan.settings.temperature)
+    return LabelsRow(
+        fold=str(fold),
+        models=len(leaves(part_of(plan.subject, fold))),
+        images=len(labels.image_ids),
+        right=float(np.mean(right)),
+        largest=float(labels.probabilities.max(axis=1).mean()),
+        largest_tempered=float(soft.max(axis=1).mean()),
+        digest=labels.digest,
+    )
+
+
+def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
+    """What the models without a fold answer to its images, as the committee looks at them."""
+    folder = out / ANSWERS / f"fold-{fold}"
+    if not (folder / "predictions.csv").is_file():
+        rows = plan.subject.inputs.split.validation(fold)
+        write_predictions(plan.subject.answers(rows), folder)
+    return read_predictions(folder)

@@ -1,0 +1,168 @@
+"""The verb `ensemble`: members chosen by a rule, and what such a choice gives on drawings it did not see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from dessin.answers.committee import save_committee
+from dessin.answers.predictions import to_predictions, write_predictions
+from dessin.committees.answers import scratch
+from dessin.committees.committee_of import check_bundles, make_committee
+from dessin.committees.ensemble.measure import Measured, Settings, chosen_rule, measure_rules
+from dessin.committees.ensemble.result import KIND, EnsembleResults, write_results
+from dessin.committees.ensemble.rows import member_rows, pair_rows, rule_rows, views_gain
+from dessin.committees.ensemble.view import ensemble_page
+from dessin.committees.ensemble.words import cautions, ensemble_lines, summary
+from dessin.committees.members import Members, find_members
+from dessin.errors import DessinError
+from dessin.files import claim_folder, write_text
+from dessin.page.tables import terminal_width
+from dessin.progress import duration, say
+from dessin.runs.record import SPLIT_FILE
+from dessin.training.views import PLAIN, check_views
+
+COMMITTEE, NESTED, PAGE = "committee", "nested", "report.html"
+
+
+def ensemble(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path,
+    select: str = "greedy",
+    rule: str = "soft",
+    scale: bool = False,
+    views: Sequence[str] = (),
+    data: str | Path | None = None,
+    seed: int = 0,
+    name: str = "",
+    matters: float = 0.02,
+) -> EnsembleResults:
+    """Choose members among trained runs, say what that gains on drawings it did not see, and write `out`.
+
+    All members answer the same out-of-fold images. `out` gets `committee/` (a bundle like any model), the
+    predictions of `nested/`, `rules.csv`, `members.csv`, `pairs.csv`, `results.json` and `report.html`.
+
+    Args:
+        runs: run folders and fold groups; runs that differ in their fold alone are one member.
+        out: a new folder.
+        select: `greedy`, `accuracy`, `diversity`, `weighted`, `all` or `best`.
+        rule: `soft` or `hard`.
+        scale: give each member a temperature of its own, fitted on the images that the choice may look at.
+        views: further views in which every member looks at an image, beside the plain one.
+        data: where the drawings are now, if not where the runs found them; used with `views` only.
+        seed: for the bags of the greedy choice, and for outer parts where there are too few folds.
+        name: the committee's name; by default that of `out`.
+        matters: the smallest difference of accuracy (0..1) that would matter.
+
+    Raises:
+        DessinError: members that cannot vote together (see `find_members`), unknown choices, `out` in use.
+    """
+    began, out = time.monotonic(), Path(out)
+    chosen, rules = chosen_rule(select, rule)
+    settings = Settings(
+        name=name or out.resolve().name,
+        chosen=chosen,
+        select=select,
+        vote=rule,
+        scale=scale,
+        views=check_views(tuple(dict.fromkeys((*PLAIN, *views)))),
+        data=None if data is None else str(data),
+        seed=seed,
+        matters=matters,
+    )
+    if not 0.0 < matters < 1.0:
+        raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
+    members = find_members([Path(run) for run in runs], least=2)
+    check_bundles(members)
+    claim_folder(out, what="an ensemble")
+    for line in _plan(members, settings):
+        say(line)
+    with scratch(out) as folder:
+        measured = measure_rules(members, settings, rules, folder)
+        results = _results(members, settings, measured, time.monotonic() - began)
+        _write(members, settings, measured, results, out)
+    for line in ensemble_lines(results, terminal_width()):
+        say(line)
+    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
+    return results
+
+
+def _plan(members: Members, settings: Settings) -> list[str]:
+    """What will be done, before it is."""
+    folds = ", ".join(map(str, members.folds))
+    scaled = ", each with a temperature of its own" if settings.scale else ""
+    views = f", in {len(settings.views)} views" if settings.looks_again else ""
+    return [
+        f"{len(members.members)} members{scaled}{views}; {len(members.rows):,} images that all answered out "
+        f"of fold (fold {folds})",
+        *members.notes,
+        f"the committee will be chosen by: {settings.chosen}",
+    ]
+
+
+def _results(members: Members, settings: Settings, measured: Measured, seconds: float) -> EnsembleResults:
+    compared = measured.compared
+    rules = rule_rows(members, compared, settings.matters)
+    rows = member_rows(members, compared, rules)
+    chosen = next(row for row in rules if row.name == settings.chosen)
+    gain = views_gain(members, measured, settings)
+    first = members.members[0].runs[0].record
+    return EnsembleResults(
+        name=settings.name,
+        chosen=settings.chosen,
+        select=settings.select,
+        rule=chosen.vote,
+        scaled=settings.scale,
+        seed=settings.seed,
+        images=len(members.rows),
+        groups=len({row.group for row in members.rows}),
+        classes=len(members.classes),
+        folds=members.folds,
+        parts=compared.parts,
+        matters=settings.matters,
+        split=members.split.digest,
+        manifest=first.digests.manifest,
+        data=settings.data or first.recipe.data.path or "",
+        members=rows,
+        rules=rules,
+        pairs=pair_rows(members, compared),
+        views=gain,
+        summary=summary(chosen, rules, len(rows), gain),
+        notes=(*members.notes, *measured.notes),
+        cautions=cautions(chosen, rules, rows, len(members.folds), compared.parts),
+        seconds=round(seconds, 1),
+    )
+
+
+def _write(
+    members: Members, settings: Settings, measured: Measured, results: EnsembleResults, out: Path
+) -> None:
+    """The folder's files; the page comes last, so where it is, everything is."""
+    chosen = measured.compared.named(settings.chosen)
+    committee, bundles = make_committee(
+        settings.name,
+        members,
+        vote=results.rule,
+        weights={row.name: row.weights[settings.chosen] for row in results.members},
+        temperatures={row.name: row.temperature for row in results.members},
+        views=settings.views,
+        provenance={
+            "made_by": KIND,
+            "select": settings.select,
+            "rule": results.rule,
+            "seed": str(settings.seed),
+            "folds": ",".join(map(str, members.folds)),
+            "data": results.data,
+            "nested_accuracy": str(chosen.nested),
+            "dessin": version("dessin"),
+        },
+    )
+    split = members.members[0].runs[0].folder / SPLIT_FILE
+    save_committee(out / COMMITTEE, committee, bundles, split=split)
+    nested = to_predictions(chosen.nested_probabilities, members.rows, members.classes)
+    write_predictions(nested, out / NESTED)
+    write_results(results, out)
+    write_text(out / PAGE, ensemble_page(results))

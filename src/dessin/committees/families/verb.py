@@ -1,0 +1,149 @@
+"""The verb `families`: which classes belong together, and what a router and experts could give at most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.collection.names import class_names
+from dessin.committees.families.family_map import FamilyMap, read_families, write_families
+from dessin.committees.families.measure import potential
+from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet, stability
+from dessin.committees.families.view import FamiliesView, cautions, families_page, family_lines, verdict
+from dessin.committees.members import Members, find_members, member_answers
+from dessin.errors import DessinError, unknown
+from dessin.files import write_text
+from dessin.models.card import CARD_FILE, read_card
+from dessin.progress import say
+
+SOURCES = ("confusions", "wordnet")
+# Adjusted Rand indices, by convention.
+_HOLD, _HOLD_IN_PART = 0.65, 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What a generalist says of N images that it was not trained on.
+
+    Attributes:
+        probabilities: (N, C) float64; of several members, their mean.
+        targets: (N,) int64.
+        groups: (N,) str.
+        folds: (N,) int64.
+        names: each label's name for people.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    groups: NDArray[Any]
+    folds: NDArray[np.int64]
+    names: dict[str, str]
+
+
+def families(
+    runs: Sequence[str | Path], *, out: str | Path, source: str = "confusions", count: int | None = None
+) -> FamilyMap:
+    """Propose families of classes, write them to `out` (CSV) and a page beside it (`.html`).
+
+    Args:
+        runs: run folders or fold groups of one split; of several models, the mean answer counts.
+        out: a new `families.csv`; it is meant to be read, and changed by hand.
+        source: `confusions` of the runs' out-of-fold predictions, `wordnet`, or a families file, to see what
+            that could pay.
+        count: how many families confusions are cut into; by default as many as they suggest.
+
+    Raises:
+        DessinError: runs that do not belong together, an `out` that exists, or what a proposal refuses.
+    """
+    out = Path(out)
+    _check_out(out)
+    answers = out_of_fold(find_members([Path(run) for run in runs]))
+    proposal = _proposed(answers, source, count)
+    found = potential(
+        answers.probabilities, answers.targets, answers.groups, proposal.families, answers.classes
+    )
+    warnings = cautions(found, answers.classes, same_images=source == "confusions")
+    if source == "confusions":
+        warnings = (_stability(answers, len(proposal.families.names)), *warnings)
+    view = FamiliesView(answers.name, proposal, found, verdict(found), warnings, answers.names)
+    write_families(proposal.families, out)
+    page = out.with_suffix(".html")
+    write_text(page, families_page(view, answers.probabilities, answers.targets, answers.classes))
+    say(f"{answers.name}: {proposal.words}")
+    for line in (*family_lines(found, answers.names), verdict(found), *warnings):
+        say(line)
+    say(f"written to {out}; page: {page}")
+    return proposal.families
+
+
+def out_of_fold(members: Members) -> OutOfFold:
+    """The mean of all members' answers to the images that each of them was not trained on."""
+    total = np.zeros((len(members.rows), len(members.classes)))
+    for member in members.members:
+        total += member_answers(member, members)[0]
+    count = len(members.members)
+    name = members.members[0].name if count == 1 else f"the mean of {count} models"
+    bundle = members.members[0].runs[0].bundle
+    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
+    return OutOfFold(
+        name=name,
+        classes=members.classes,
+        probabilities=total / count,
+        targets=members.targets,
+        groups=np.array([row.group for row in members.rows]),
+        folds=np.array([row.fold for row in members.rows], dtype=np.int64),
+        names=class_names(members.classes) | known,
+    )
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() != ".csv":
+        raise DessinError(f"The families were to be written to {out}.", allowed="It ends in .csv.")
+    for path in (out, out.with_suffix(".html")):
+        if path.exists():
+            raise DessinError(
+                f"{path} already exists, and it may hold changes made by hand.",
+                do="Choose another --out, or move the file away.",
+            )
+
+
+def _proposed(answers: OutOfFold, source: str, count: int | None) -> Proposal:
+    if source == "confusions":
+        return from_confusions(
+            answers.probabilities, answers.targets, answers.classes, answers.names, count=count
+        )
+    if count is not None:
+        raise DessinError(
+            f"{count} families were asked for, from {source}.",
+            allowed="Only confusions can be cut into any number of families.",
+            do="Leave --families out, or use --from confusions.",
+        )
+    if source == "wordnet":
+        return from_wordnet(answers.classes)
+    if not source.lower().endswith(".csv"):
+        raise unknown("source of families", source, SOURCES, do="A families file ends in .csv.")
+    given = read_families(Path(source), answers.classes)
+    return Proposal(given, f"{len(given.names)} families from {Path(source).name}", np.zeros(0))
+
+
+def _stability(answers: OutOfFold, count: int) -> str:
+    """Whether other images would have suggested the same families, in words."""
+    value = stability(answers.probabilities, answers.targets, answers.groups, count=count)
+    images = len(answers.targets) / len(answers.classes)
+    if value is None:
+        return (
+            f"With {images:.0f} images a class, most of them in one group, it cannot be said whether other "
+            "images would suggest the same families; runs of more folds can tell."
+        )
+    held = "hold" if value > _HOLD else "hold in part" if value > _HOLD_IN_PART else "depend on the images"
+    return (
+        f"The families {held}: from one half of the images and from the other they agree by {value:.2f} "
+        f"(adjusted Rand index: 1 the same, 0 chance), with {images:.0f} images a class in both together."
+    )

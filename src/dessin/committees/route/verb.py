@@ -1,0 +1,175 @@
+"""The verb `route`: a router over families and experts inside them, trained, joined, and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dessin.answers.committee import Committee, read_committee, save_committee
+from dessin.committees.families.family_map import FamilyMap, read_families, write_families
+from dessin.committees.families.measure import potential
+from dessin.committees.families.verb import out_of_fold
+from dessin.committees.members import Members, find_members
+from dessin.committees.route.answers import collect_answers
+from dessin.committees.route.committee import make_routed
+from dessin.committees.route.measure import measure_route
+from dessin.committees.route.parts import part_recipes, run_name, train_parts
+from dessin.committees.route.plan import NONE, PartRecipes, check_curation, choose_experts, plan_parts
+from dessin.committees.route.result import RESULTS_FILE, RouteResults, result_lines
+from dessin.committees.route.scaling import scale_parts
+from dessin.committees.route.view import route_page
+from dessin.errors import DessinError
+from dessin.files import claim_folder, read_json, write_json, write_text
+from dessin.models.card import read_card
+from dessin.progress import say
+from dessin.recipe import Recipe
+from dessin.runs.inputs import AUTO, read_inputs
+from dessin.runs.record import SPLIT_FILE, hold
+from dessin.studies.folder import ended_job
+from dessin.studies.records import JOBS
+
+ROUTE_FILE = "route.json"
+FAMILIES_FILE = "families.csv"
+COMMITTEE = "committee"
+
+
+def route(
+    run: str | Path,
+    *,
+    families: str | Path,
+    out: str | Path,
+    experts: str | Sequence[str] = AUTO,
+    router: str | Path | None = None,
+    expert: str | Path | None = None,
+    data: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> RouteResults:
+    """Train a router and experts beside a generalist, join them into a committee, and say whether it pays.
+
+    Begun again with the same `out` and settings it goes on where it stopped; the recipe of a part that did
+    not finish may be corrected. Writes `runs/`, `committee/`, `results.json` and `report.html`.
+
+    Args:
+        run: the generalist: a run folder, or a fold group, of which every fold gets its own parts.
+        families: a `families.csv` of all its classes.
+        out: the folder of the results.
+        experts: `auto`, `none`, or names of families.
+        router: a recipe file (default: the generalist's own recipe), or `none` for the generalist's own
+            sums over families.
+        expert: a recipe file for every expert (default: the generalist's own recipe).
+        data: the collection (default: the generalist's).
+        overrides: `key.sub=value`, for the recipes of the router and of the experts.
+
+    Raises:
+        DessinError: runs, families or recipes that do not fit, a part that failed, or an `out` that holds
+            something else.
+    """
+    out, members = Path(out), _one_member(Path(run))
+    runs = members.members[0].runs
+    for own in runs:
+        check_curation(own.record)
+    given = read_families(Path(families), members.classes)
+    answers = out_of_fold(members)
+    found = potential(answers.probabilities, answers.targets, answers.groups, given, answers.classes)
+    chosen, decision = choose_experts(experts, found, given)
+    say(decision.line())
+    asked = PartRecipes(
+        router=None if router in (None, NONE) else Path(str(router)),
+        expert=None if expert is None else Path(expert),
+        overrides=tuple(overrides),
+    )
+    parts = plan_parts(members.split, given, chosen, router=router != NONE, folds=members.folds)
+    recipes = part_recipes(parts, runs, asked)
+    place = data or runs[0].record.recipe.data.path
+    inputs = read_inputs(place, runs[0].folder / SPLIT_FILE, None)
+    _begin(out, _made_of(members, given, recipes), given)
+    with hold(out, wait=False):
+        trained = train_parts(out, parts, runs, recipes, Path(str(place)))
+        scaled = scale_parts(collect_answers(members, answers, given, trained, inputs))
+        results = measure_route(
+            answers,
+            scaled.answers,
+            split_folds=members.split.folds,
+            decisions=[decision, scaled.decision()],
+        )
+        committee, bundles = make_routed(members, answers, given, trained, scaled.temperatures, str(place))
+        _save(out / COMMITTEE, committee, bundles, runs[0].folder / SPLIT_FILE)
+        write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+        write_text(out / "report.html", route_page(results, answers.names, trained))
+    for line in result_lines(results):
+        say(line)
+    say(f"committee: {out / COMMITTEE}; page: {out / 'report.html'}")
+    return results
+
+
+def _one_member(run: Path) -> Members:
+    members = find_members([run])
+    if len(members.members) != 1:
+        raise DessinError(
+            f"{run} holds {len(members.members)} models.",
+            allowed="A generalist is one run, or one fold group.",
+        )
+    return members
+
+
+def _made_of(
+    members: Members, families: FamilyMap, recipes: Mapping[tuple[str, int], Recipe]
+) -> dict[str, Any]:
+    """What a folder of results is made of; recipes by the names of their runs."""
+    return {
+        "generalist": {str(own.fold): own.record.digests.model for own in members.members[0].runs},
+        "split": members.split.digest,
+        "families": families.digest,
+        "recipes": {
+            run_name(part, fold): recipe.model_dump(mode="json", exclude={"data": {"path", "split"}})
+            for (part, fold), recipe in recipes.items()
+        },
+    }
+
+
+def _begin(out: Path, made_of: dict[str, Any], families: FamilyMap) -> None:
+    """Make the folder, or find that what is finished in it is made of the same.
+
+    Raises:
+        DessinError: it holds something else, or finished parts or a committee made otherwise.
+    """
+    if (out / ROUTE_FILE).is_file():
+        found = read_json(out / ROUTE_FILE)
+        before = found if isinstance(found, dict) else {}
+        changed = [key for key in ("generalist", "split", "families") if before.get(key) != made_of[key]]
+        changed = changed or _recipes_changed(out, before.get("recipes", {}), made_of["recipes"])
+        if changed:
+            raise DessinError(
+                f"{out} was begun with another {' and another '.join(changed)}.",
+                do="Choose another --out, or repeat the command that it was begun with.",
+            )
+    else:
+        claim_folder(out, what="a routed model")
+    write_json(out / ROUTE_FILE, made_of)
+    write_families(families, out / FAMILIES_FILE)
+
+
+def _recipes_changed(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What to say if something finished has another recipe now; a part that is not may be corrected."""
+    different = [name for name in before.keys() & now.keys() if before[name] != now[name]]
+    ended = [ended_job(out, name) for name in different]
+    finished = any(record is not None and record.status == "finished" for record in ended)
+    if finished or ((out / COMMITTEE).exists() and before != now):
+        return ["set of recipes"]
+    for name in different:
+        # How it ended with the other recipe says nothing of this one.
+        (out / JOBS / f"{name}.json").unlink(missing_ok=True)
+    return []
+
+
+def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:
+    """Write the committee; one that lies there already must be this one."""
+    if not folder.exists():
+        save_committee(folder, committee, bundles, split=split)
+        return
+    weights = {name: read_card(bundle).digests["weights"] for name, bundle in bundles.items()}
+    if read_committee(folder) != committee.model_copy(update={"weights": weights}):
+        raise DessinError(
+            f"{folder} holds another committee than its parts make.", do="Move it away and run again."
+        )

@@ -1,0 +1,263 @@
+"""The verb `soup`: weights averaged into one model, and what that gains on drawings it was not chosen by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+
+from dessin.answers.predictions import to_predictions, write_predictions
+from dessin.collection.split.files import write_split
+from dessin.committees.soup.choice import STEPS
+from dessin.committees.soup.ends import read_ends, read_tuned
+from dessin.committees.soup.measure import (
+    Way,
+    curve_between,
+    member_rows,
+    way_rows,
+    ways_between,
+    ways_of_soups,
+)
+from dessin.committees.soup.members import SoupMembers, read_members
+from dessin.committees.soup.mixer import guide_of, make_mixer
+from dessin.committees.soup.result import CHOSEN_WAY, KIND, CurvePoint, SoupKind, SoupResults, write_results
+from dessin.committees.soup.view import soup_page
+from dessin.committees.soup.weights import Mixer
+from dessin.committees.soup.words import cautions, soup_lines, summary
+from dessin.errors import DessinError, unknown
+from dessin.files import claim_folder, write_text
+from dessin.models.bundle import save_bundle
+from dessin.models.card import BundleCard, read_card
+from dessin.page.numbers import counted
+from dessin.page.tables import terminal_width
+from dessin.progress import duration, say
+from dessin.runs.inputs import Inputs, read_inputs
+from dessin.runs.joined import Measured
+from dessin.runs.record import SPLIT_FILE
+from dessin.training.device import choose_device
+from dessin.training.seeding import reproducible
+
+BUNDLE, VALIDATION, PAGE = "bundle", "validation", "report.html"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for."""
+
+    name: str
+    kind: SoupKind
+    data: str
+    seed: int
+    matters: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cooked:
+    """What was mixed and how it did; `notes` say how."""
+
+    members: SoupMembers
+    mixer: Mixer
+    ways: tuple[Way, ...]
+    curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...]
+
+    def way(self, name: str) -> Way:
+        return next(way for way in self.ways if way.name == name)
+
+
+def soup(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path,
+    kind: str = "greedy",
+    data: str | Path | None = None,
+    seed: int = 0,
+    name: str = "",
+    matters: float = 0.02,
+) -> SoupResults:
+    """Average weights into one model, say what that gains on drawings unseen by the choice, and write `out`.
+
+    `out` gets `bundle/` (a model like any), the model's predictions of `validation/`, `soup.csv`, for `wise`
+    `curve.csv`, `results.json` and `report.html`.
+
+    Args:
+        runs: finished runs of one backbone on one fold that share a start; for `wise` one that was
+            fine-tuned from a probe.
+        out: a new folder.
+        kind: `greedy` (the best run, then each that does not make it worse), `uniform` (all alike), or `wise`
+            (between the probe and the fine-tuned weights).
+        data: where the drawings are now, if not where the runs found them.
+        seed: for dealing the parts that choices are measured on.
+        name: the soup's name; by default that of `out`.
+        matters: the smallest difference of accuracy (0..1) that would matter.
+
+    Raises:
+        DessinError: runs that share no start or are not of one fold, an unknown kind, `out` in use.
+    """
+    began, out = time.monotonic(), Path(out)
+    folders = [Path(run) for run in runs]
+    asked = _kind(kind, len(folders))
+    if not 0.0 < matters < 1.0:
+        raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
+    device = torch.device(str(choose_device().value))
+    cook: Callable[[Inputs, torch.device, int], Cooked]
+    if asked == "wise":
+        first = read_tuned(folders[0])
+        # The probe's bytes depend on the number of threads that it was fitted with.
+        cook, threads = partial(_go_between, first), first.record.hardware.threads
+    else:
+        members = read_members(folders)
+        first, cook, threads = members.runs[0], partial(_average, members), torch.get_num_threads()
+    where = data or first.record.recipe.data.path
+    inputs = read_inputs(where, first.folder / SPLIT_FILE, None)
+    settings = Settings(name or out.resolve().name, asked, str(where), seed, matters)
+    claim_folder(out, what="a soup")
+    with reproducible(device, threads):
+        cooked = cook(inputs, device, seed)
+        results = _results(cooked, settings, inputs, began)
+        _write(cooked, results, inputs, out)
+    for line in soup_lines(results, terminal_width()):
+        say(line)
+    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
+    return results
+
+
+def _kind(kind: str, runs: int) -> SoupKind:
+    kinds: tuple[SoupKind, ...] = get_args(SoupKind)
+    asked = next((known for known in kinds if known == kind), None)
+    if asked is None:
+        raise unknown("kind of soup", kind, kinds)
+    if asked == "wise" and runs != 1:
+        raise DessinError(
+            f"{runs} runs were given.",
+            allowed="The kind wise goes between the probe and the end of one run.",
+            do="Name one run, or use kind greedy or uniform.",
+        )
+    if asked != "wise" and runs < 2:
+        raise DessinError(
+            f"{runs} {'run was' if runs == 1 else 'runs were'} given.",
+            allowed="A soup is the mean of two runs or more.",
+            do="Name more runs; or, to go between one run's probe and its end, use kind wise.",
+        )
+    return asked
+
+
+def _average(members: SoupMembers, inputs: Inputs, device: torch.device, seed: int) -> Cooked:
+    """Soups of runs."""
+    say(
+        f"{len(members.runs)} runs of {members.card.backbone} that share a start; {len(members.rows):,} "
+        f"validation images of fold {members.fold}"
+    )
+    mixer = make_mixer(members, inputs, inputs.opener()(members.card.image), device)
+    ways = ways_of_soups(members, mixer.answers, seed)
+    return Cooked(members, mixer, ways, (), (*_clones(members), *_statistics(mixer, members)))
+
+
+def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int) -> Cooked:
+    """The way from a run's probe to its end."""
+    say(f"from the probe of {tuned.name} to its fine-tuned weights, {len(STEPS)} steps")
+    store = inputs.opener()(read_card(tuned.folder / BUNDLE).image)
+    ends = read_ends(tuned, inputs, store, device)
+    mixer = make_mixer(ends.members, inputs, store, device)
+    ways = ways_between(ends.members, mixer.answers, seed)
+    curve = curve_between(ends.members, mixer.answers)
+    return Cooked(ends.members, mixer, ways, curve, (*ends.notes, *_statistics(mixer, ends.members)))
+
+
+def _clones(members: SoupMembers) -> list[str]:
+    """Members with the very same weights count twice."""
+    by_weights: dict[str, list[str]] = {}
+    for run in members.runs:
+        by_weights.setdefault(run.record.digests.model, []).append(run.name)
+    return [
+        f"{' and '.join(names)} have the very same weights." for names in by_weights.values() if names[1:]
+    ]
+
+
+def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
+    """What was done about batch statistics, where there was something to do."""
+    if not mixer.moved:
+        return []
+    have = "has" if len(mixer.moved) == 1 else "have"
+    return [
+        f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the members; "
+        "for every mixture they were estimated anew on the training images, augmented as in "
+        f"{guide_of(members.runs).name}."
+    ]
+
+
+def _results(cooked: Cooked, settings: Settings, inputs: Inputs, began: float) -> SoupResults:
+    members, mixer = cooked.members, cooked.mixer
+    chosen, base = cooked.way(CHOSEN_WAY[settings.kind]), cooked.ways[0]
+    rows = way_rows(members, cooked.ways, mixer.answers, settings.matters)
+    weighed = member_rows(members, chosen.shares)
+    by_name = {row.name: row for row in rows}
+    results = SoupResults(
+        name=settings.name,
+        soup=settings.kind,
+        chosen=chosen.name,
+        base=base.name,
+        backbone=members.card.backbone,
+        seed=settings.seed,
+        images=len(members.rows),
+        groups=len(np.unique(members.groups)),
+        classes=len(members.card.classes),
+        fold=members.fold,
+        parts=len(chosen.apart.choices),
+        matters=settings.matters,
+        split=inputs.split.digest,
+        manifest=inputs.manifest.digest,
+        data=settings.data,
+        statistics=len(mixer.moved),
+        runs=tuple(run.name for run in members.runs),
+        members=weighed,
+        ways=rows,
+        curve=cooked.curve,
+        summary=summary(by_name[chosen.name], by_name[base.name], weighed, cooked.curve),
+        notes=cooked.notes,
+        cautions=(),
+        seconds=round(time.monotonic() - began, 1),
+    )
+    return results.model_copy(update={"cautions": cautions(results)})
+
+
+def _write(cooked: Cooked, results: SoupResults, inputs: Inputs, out: Path) -> None:
+    """The folder's files; the page comes last, so where it is, everything is."""
+    members, mixer = cooked.members, cooked.mixer
+    shares = cooked.way(results.chosen).shares
+    mixer.load(shares)
+    save_bundle(out / BUNDLE, mixer.classifier, _card(members, results, cooked.way(results.chosen)))
+    answers = to_predictions(mixer.answers(shares), members.rows, members.card.classes)
+    write_predictions(answers, out / VALIDATION)
+    write_split(inputs.split, out / SPLIT_FILE)
+    write_results(results, out)
+    write_text(out / PAGE, soup_page(results))
+
+
+def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard:
+    """The members' card, with what the weights are now."""
+    card = members.card
+    weighed = {member.name: f"{member.share:.6g}" for member in results.members}
+    provenance = {
+        "made_by": KIND,
+        "kind": results.soup,
+        "runs": ", ".join(results.runs),
+        "shares": ", ".join(f"{name}: {share}" for name, share in weighed.items()),
+        "fold": str(results.fold),
+        "seed": str(results.seed),
+        "backbone_weights": card.provenance.get("backbone_weights", ""),
+        "dessin": version("dessin"),
+    }
+    if chosen.learns:
+        # What dessin evaluate says beside a figure from the images that were chosen by.
+        provenance["nested_accuracy"] = str(results.chosen_way.accuracy.estimate())
+    # What was fitted to one member's answers does not hold for others.
+    plain: dict[str, float | None] = {"temperature": 1.0, "threshold": 0.0, "rejection": None}
+    return card.model_copy(update={"provenance": provenance, **plain})

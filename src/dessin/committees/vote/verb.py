@@ -1,0 +1,197 @@
+"""The verb `vote`: files of answers in, one file of answers out, joined by image id."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from dessin.collection.readers.collection import listing
+from dessin.committees.vote.counting import (
+    BY_AGREEMENT,
+    BY_ORDER,
+    Count,
+    Rule,
+    agreement,
+    count_hard,
+    count_soft,
+)
+from dessin.committees.vote.files import write_answers, write_folder, write_submission
+from dessin.committees.vote.join import Align, Ballots, Voter, join
+from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
+from dessin.errors import DessinError, unknown
+from dessin.progress import say, warn
+
+Temperatures = Sequence[float] | Literal["fit"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Voted:
+    """The outcome: `predicted` (N) labels ("" where nobody voted), and what it was counted from."""
+
+    image_ids: tuple[str, ...]
+    predicted: tuple[str, ...]
+    classes: tuple[str, ...]
+    count: Count
+    temperatures: tuple[float, ...]
+
+
+def vote(
+    files: Sequence[str | Path],
+    *,
+    rule: str = "hard",
+    out: str | Path,
+    weights: Sequence[float] | None = None,
+    temperatures: Temperatures = None,
+    align: str = "refuse",
+) -> Voted:
+    """Join answers by image id, vote, and write the outcome to `out`.
+
+    Args:
+        files: CSVs of labels (contest submissions among them) or of probabilities, folders of predictions,
+            runs. One with weight 0 is not even read.
+        rule: `hard` counts labels; `soft` is the mean of probabilities, and every file must have them.
+        out: a CSV. Where all files are submissions, it is one, with the first file's rows; a soft vote's
+            `out` without `.csv` becomes a folder of predictions, which can vote again.
+        weights: one a file, from 0 up; equal by default.
+        temperatures: one a file, each p counts as p^(1/T); `fit` finds them on the files' own true labels.
+        align: `common` votes on the images that all files have; `refuse` allows no image to be missing.
+
+    Raises:
+        DessinError: a file that cannot be read for certain, other images or classes, or options that do not
+            fit the files.
+    """
+    paths, weight, warmth = _options(files, rule, weights, temperatures, align)
+    target = Path(out)
+    if any(target.resolve() == path.resolve() for path in paths):
+        raise DessinError(f"{target} is one of the files that vote.", do="Choose another --out.")
+    sources = read_sources(paths)
+    for source in sources:
+        say(source.line())
+    _check_probabilities(sources, rule, temperatures)
+    ballots = join(sources, "common" if align == "common" else "refuse")
+    for note in ballots.notes:
+        say(note)
+    fitted = tuple(map(_fitted, ballots.voters)) if temperatures == "fit" else warmth
+    count = (count_soft if rule == "soft" else count_hard)(ballots, weight, fitted)
+    result = _result(ballots, count, fitted)
+    _say(ballots, result)
+    _write(target, sources, ballots, result)
+    return result
+
+
+def _options(
+    files: Sequence[str | Path],
+    rule: str,
+    weights: Sequence[float] | None,
+    temperatures: Temperatures,
+    align: str,
+) -> tuple[list[Path], list[float], tuple[float, ...]]:
+    """The files that count, with their weights and temperatures."""
+    if rule not in get_args(Rule):
+        raise unknown("rule", rule, get_args(Rule))
+    if align not in get_args(Align):
+        raise unknown("align", align, get_args(Align))
+    if isinstance(temperatures, str) and temperatures != "fit":
+        raise DessinError(
+            f'The temperatures are "{temperatures}".', allowed="They are a number for each file, or fit."
+        )
+    if not files:
+        raise DessinError("No file was given.", do="Name the files that vote.")
+    given = _one_each("weight", files, weights, smallest=0.0)
+    warmth = _one_each("temperature", files, None if temperatures == "fit" else temperatures, smallest=1e-6)
+    counted = [i for i, weight in enumerate(given) if weight]
+    if not counted:
+        raise DessinError("Every weight is 0, so nobody votes.", do="Give one file a weight above 0.")
+    for i, file in enumerate(files):
+        if not given[i]:
+            say(f"{file}: has weight 0 and is left out")
+    paths = [Path(files[i]) for i in counted]
+    if len({path.resolve() for path in paths}) < len(paths):
+        warn("A file is named more than once; it counts each time.")
+    return paths, [given[i] for i in counted], tuple(warmth[i] for i in counted)
+
+
+def _one_each(
+    what: str, files: Sequence[str | Path], values: Sequence[float] | None, *, smallest: float
+) -> list[float]:
+    numbers = [1.0] * len(files) if values is None else [float(value) for value in values]
+    if len(numbers) != len(files):
+        raise DessinError(f"There are {len(files)} files and {len(numbers)} {what}s.", do="Give one a file.")
+    wrong = [number for number in numbers if not (math.isfinite(number) and number >= smallest)]
+    if wrong:
+        above = "0 or more" if smallest == 0.0 else "above 0"
+        raise DessinError(f"A {what} is {wrong[0]:g}.", allowed=f"It is a number, {above}.")
+    return numbers
+
+
+def _check_probabilities(sources: Sequence[Source], rule: str, temperatures: Temperatures) -> None:
+    without = [source.name for source in sources if source.probabilities is None]
+    if without and (rule == "soft" or temperatures is not None):
+        what = "A soft vote needs" if rule == "soft" else "Temperatures need"
+        raise DessinError(
+            f"{what} probabilities, and {listing(without)} has labels alone.",
+            allowed="Probabilities are in a run, a folder with probabilities.npy, or a CSV with a column for "
+            "each class.",
+            do="Use --rule hard without temperatures, or files with probabilities.",
+        )
+
+
+def _fitted(voter: Voter) -> float:
+    """The temperature that suits a voter's own true labels."""
+    # SciPy's optimisers take longer to import than six files to vote.
+    from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature
+
+    assert voter.probabilities is not None, "checked before"
+    if voter.truth is None or (voter.truth == ABSTAINS).any():
+        raise DessinError(
+            f"{voter.name} has no true labels for these images, so no temperature can be fitted to it.",
+            do="Fit on validation predictions, and give what is found as --temperatures.",
+        )
+    found = fit_temperature(voter.probabilities, voter.truth)
+    say(f"{voter.name}: temperature {found:.4f}, fitted to its {len(voter.truth):,} true labels")
+    if found in (COLDEST, HOTTEST):
+        warn(f"{voter.name}: no temperature is best; the log loss falls as far as {found:g}.")
+    return found
+
+
+def _result(ballots: Ballots, count: Count, temperatures: tuple[float, ...]) -> Voted:
+    names = (*ballots.classes, "")
+    predicted = tuple(names[winner] for winner in count.winners)
+    return Voted(ballots.image_ids, predicted, ballots.classes, count, temperatures)
+
+
+def _say(ballots: Ballots, result: Voted) -> None:
+    count, total = result.count, len(result.image_ids)
+    if len(ballots.voters) > 1:
+        first, *others = (voter.votes for voter in ballots.voters)
+        same = int(np.logical_and.reduce([votes == first for votes in others]).sum())
+        say(f"all {len(ballots.voters)} agree on {same:,} of {total:,} images ({same / total:.1%})")
+        for voter in ballots.voters:
+            say(f"  {voter.name} agrees with the vote on {agreement(voter, count):.1%}")
+    ties = int(count.tied.sum())
+    if ties:
+        how = "; ".join(f"{number:,} by {rule}" for rule, number in count.decided.items())
+        say(f"{ties:,} ties, decided: {how}")
+    if len(ballots.voters) == 2 and {BY_AGREEMENT, BY_ORDER} & count.decided.keys():
+        warn("Two files of labels cannot outvote each other: where they differ, no vote decides.")
+    silent = result.predicted.count("")
+    if silent:
+        warn(f"Nobody named a class for {silent:,} images; their rows have no answer.")
+
+
+def _write(out: Path, sources: Sequence[Source], ballots: Ballots, result: Voted) -> None:
+    count = result.count
+    if count.probabilities is not None and out.suffix.lower() != ".csv":
+        write_folder(out, result.image_ids, result.classes, count.probabilities, ballots.truth)
+        say(f"predictions that can vote again: {out}")
+    elif all(source.numbers for source in sources):
+        write_submission(out, sources, ballots, result.predicted)
+        say(f"a submission of {len(result.image_ids):,} rows: {out}")
+    else:
+        write_answers(out, result.image_ids, result.predicted, count.shares)
+        say(f"{len(result.image_ids):,} answers: {out}")

@@ -1,1 +1,0 @@
-"""Verbs that make one model of several runs: folds, ensembles, soups, students, routers with experts."""
