@@ -23,14 +23,14 @@ import torch
 from torch import Tensor
 
 from dessin.answers.committee import load_model
-from dessin.evaluation.explain.maps import METHODS, class_maps
-from dessin.experiments.explain.explainer import Explainer
-from dessin.experiments.explain.pictures import write_maps
-from dessin.experiments.explain.sources import BATCH, Drawing, Reader, given_drawings
 from dessin.models.classifier import Classifier
 from dessin.progress import quiet
 from dessin.training.device import choose_device
 from dessin.training.folding import folded
+from dessin.trust.explain.explainer import Explainer
+from dessin.trust.explain.maps import METHODS, class_maps
+from dessin.trust.explain.pictures import write_maps
+from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings
 
 FIRST = 100
 GROWTH = 0.02

@@ -30,8 +30,8 @@ from urllib.request import urlopen
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from dessin.experiments.mistakes.verb import mistakes
-from dessin.experiments.trust.verb import card
+from dessin.trust.card.verb import card
+from dessin.trust.mistakes.verb import mistakes
 
 WIDTH, TALLEST = 1200, 1100
 LARGEST = 200 * 1024

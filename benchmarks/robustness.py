@@ -22,15 +22,14 @@ import numpy as np
 import torch
 
 from dessin.answers.inference import BATCH
-from dessin.evaluation.robustness.corrupt import Pictures
-from dessin.evaluation.robustness.measure import right_answers
-from dessin.evaluation.robustness.suite import STRENGTHS, SUITE
-from dessin.experiments.robustness.answerers import Answerer
-from dessin.experiments.robustness.carry_out import Looks, looks_of
 from dessin.images.colour import one_opencv_thread
 from dessin.progress import quiet
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
+from dessin.trust.robustness.asking import Answerer, right_answers
+from dessin.trust.robustness.corrupt import Pictures
+from dessin.trust.robustness.suite import STRENGTHS, SUITE
+from dessin.trust.robustness.verb import Looks, looks_of
 
 GOAL = 1.15
 

@@ -27,13 +27,8 @@ if TYPE_CHECKING:
     from dessin.committees.vote.verb import vote
     from dessin.errors import DessinError
     from dessin.experiments.auto import auto
-    from dessin.experiments.confidence.verb import calibrate
     from dessin.experiments.doctor import doctor
-    from dessin.experiments.evaluate import evaluate
-    from dessin.experiments.explain.verb import explain
-    from dessin.experiments.mistakes.verb import mistakes
     from dessin.experiments.report import report
-    from dessin.experiments.trust.verb import card
     from dessin.experiments.workspace.compare import compare
     from dessin.fetch.verb import fetch
     from dessin.runs.listing.verb import runs
@@ -45,24 +40,29 @@ if TYPE_CHECKING:
     from dessin.serving.studio.verb import studio
     from dessin.serving.submit import submit
     from dessin.studies.verb import study
+    from dessin.trust.card.verb import card
+    from dessin.trust.confidence.verb import calibrate
+    from dessin.trust.evaluate.verb import evaluate
+    from dessin.trust.explain.verb import explain
+    from dessin.trust.mistakes.verb import mistakes
 
 _HOMES = {
     "DessinError": "dessin.errors",
     "audit": "dessin.audit.verb",
     "auto": "dessin.experiments.auto",
-    "calibrate": "dessin.experiments.confidence.verb",
-    "card": "dessin.experiments.trust.verb",
+    "calibrate": "dessin.trust.confidence.verb",
+    "card": "dessin.trust.card.verb",
     "compare": "dessin.experiments.workspace.compare",
     "curate": "dessin.collection.curation",
     "distill": "dessin.committees.distill.verb",
     "doctor": "dessin.experiments.doctor",
     "ensemble": "dessin.committees.ensemble.verb",
-    "evaluate": "dessin.experiments.evaluate",
-    "explain": "dessin.experiments.explain.verb",
+    "evaluate": "dessin.trust.evaluate.verb",
+    "explain": "dessin.trust.explain.verb",
     "export": "dessin.serving.export.verb",
     "families": "dessin.committees.families.verb",
     "fetch": "dessin.fetch.verb",
-    "mistakes": "dessin.experiments.mistakes.verb",
+    "mistakes": "dessin.trust.mistakes.verb",
     "predict": "dessin.serving.predict",
     "report": "dessin.experiments.report",
     "route": "dessin.committees.route.verb",

@@ -250,7 +250,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Accuracy, top-5, macro-F1 and loss with intervals; a table of classes; what is confused with what."""
-    from dessin.experiments.evaluate import evaluate as evaluate_run
+    from dessin.trust.evaluate.verb import evaluate as evaluate_run
 
     evaluate_run(
         run,
@@ -278,7 +278,7 @@ def explain(
     split: SplitOfRun = None,
 ) -> None:
     """Where a model looks: a map over each drawing, and how faithful these maps are."""
-    from dessin.experiments.explain.verb import explain as explain_run
+    from dessin.trust.explain.verb import explain as explain_run
 
     explain_run(run, out=out, images=images or (), methods=_names(methods), data=data, split=split)
 
@@ -291,7 +291,7 @@ def mistakes(
     split: SplitOfRun = None,
 ) -> None:
     """The atlas of mistakes: classes, confused pairs with drawings and maps, and what goes with failure."""
-    from dessin.experiments.mistakes.verb import mistakes as write_atlas
+    from dessin.trust.mistakes.verb import mistakes as write_atlas
 
     write_atlas(run, out=out, data=data, split=split)
 
@@ -313,7 +313,7 @@ def calibrate(
     split: SplitOfRun = None,
 ) -> None:
     """How sure a model may be: calibration, when it is unsure, and how it rejects what is of no class."""
-    from dessin.experiments.confidence.verb import calibrate as calibrate_run
+    from dessin.trust.confidence.verb import calibrate as calibrate_run
 
     calibrate_run(run, out=out, precision=precision, unknown=unknown, write=write, data=data, split=split)
 
@@ -324,7 +324,7 @@ def card(
     out: Annotated[Path, typer.Option("--out", help="The page to write (.html).", show_default=False)],
 ) -> None:
     """The trust card, one page: accuracy, robustness, worst class, calibration, leaks, what is untested."""
-    from dessin.experiments.trust.verb import card as write_card
+    from dessin.trust.card.verb import card as write_card
 
     write_card(run, out=out)
 

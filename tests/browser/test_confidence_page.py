@@ -11,7 +11,7 @@ from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dessin.experiments.confidence.verb import PAGE, calibrate
+from dessin.trust.confidence.verb import PAGE, calibrate
 
 pytestmark = pytest.mark.browser
 

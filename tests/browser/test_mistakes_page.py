@@ -9,7 +9,7 @@ from doodle_runs import doodle_run, doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.experiments.mistakes.verb import mistakes
+from dessin.trust.mistakes.verb import mistakes
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from doodle_runs import doodle_run, doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.experiments.evaluate import evaluate
+from dessin.trust.evaluate.verb import evaluate
 
 pytestmark = pytest.mark.browser
 

@@ -23,7 +23,6 @@ from dessin.collection.split.files import read_split
 from dessin.committees.distill.result import DistillResults, is_distillation, read_results
 from dessin.committees.distill.verb import distill
 from dessin.errors import DessinError
-from dessin.experiments.evaluate import evaluate
 from dessin.experiments.report import report
 from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle, save_bundle
@@ -33,6 +32,7 @@ from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.run import train
 from dessin.training.teacher import read_soft_labels
+from dessin.trust.evaluate.verb import evaluate
 
 NAME = "<script>alert(1)</script>"
 STUDENT = "test_efficientnet"

@@ -30,13 +30,13 @@ from dessin.collection.split.files import read_split
 from dessin.committees.route.result import RouteResults
 from dessin.committees.route.verb import route
 from dessin.errors import DessinError
-from dessin.experiments.evaluate import evaluate
 from dessin.models.card import read_card
 from dessin.progress import quiet
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.run import train
 from dessin.statistics.temperature import tempered
+from dessin.trust.evaluate.verb import evaluate
 
 BOTH = ("bars", "<b>spots")
 ROUTER, BARS, SPOTS = "router-fold-0", "expert-bars-fold-0", "expert-b-spots-fold-0"

@@ -29,7 +29,6 @@ from dessin.committees.soup.verb import soup
 from dessin.committees.soup.view import soup_page
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError
-from dessin.experiments.evaluate import evaluate
 from dessin.files import read_json, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
@@ -38,6 +37,7 @@ from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record, write_record
 from dessin.runs.run import train
 from dessin.statistics.metrics import measure
+from dessin.trust.evaluate.verb import evaluate
 
 NAME = "<script>alert(1)</script>"
 NEW = {"mode": "full", "batch_norm": "train"}

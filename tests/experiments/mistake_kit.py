@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.split.files import Assignment
-from dessin.experiments.mistakes.answered import Answered
+from dessin.trust.mistakes.answered import Answered
 
 
 def hand_answers(

@@ -16,7 +16,6 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 
 from dessin.audit.measure import audit
 from dessin.errors import DessinError
-from dessin.experiments.evaluate import evaluate
 from dessin.experiments.report import report
 from dessin.files import read_json, write_json
 from dessin.page.numbers import points, share
@@ -24,6 +23,7 @@ from dessin.runs.record import read_record, write_record
 from dessin.studies.definition import read_study
 from dessin.studies.folder import read_results, read_study_record
 from dessin.studies.measure import analyse
+from dessin.trust.evaluate.verb import evaluate
 
 
 class Page(HTMLParser):

@@ -18,7 +18,6 @@ from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.evaluate import evaluate
 from dessin.files import read_json, sha256_file
 from dessin.progress import quiet
 from dessin.runs.inputs import read_inputs
@@ -26,6 +25,7 @@ from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.serving.runtime import Runtime
 from dessin.training.device import choose_device
+from dessin.trust.evaluate.verb import evaluate
 
 WEIGHTS = "bundle/model.safetensors"
 

@@ -18,7 +18,6 @@ import torch
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split
 
 from dessin.augmentation.registry import OPS
-from dessin.experiments.evaluate import evaluate
 from dessin.models.losses import LOSSES
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.record import read_record
@@ -26,6 +25,7 @@ from dessin.runs.run import train
 from dessin.schema import Section
 from dessin.training.checkpoint import Checkpoints
 from dessin.training.teacher import SoftLabels, write_soft_labels
+from dessin.trust.evaluate.verb import evaluate
 
 pytestmark = pytest.mark.matrix
 

@@ -14,9 +14,6 @@ from exportable import LABELS, World, add_bundle, add_committee, make_world
 from dessin.answers.committee import load_model, read_committee
 from dessin.answers.tree import ModelNode, RoutedNode
 from dessin.errors import DessinError
-from dessin.experiments.confidence.verb import calibrate
-from dessin.experiments.evaluate import evaluate
-from dessin.experiments.explain.verb import explain
 from dessin.files import read_csv, sha256_file
 from dessin.images.decode import Pixels
 from dessin.models.bundle import load_bundle
@@ -30,6 +27,9 @@ from dessin.serving.export.verb import Exported, export
 from dessin.serving.predict import predict
 from dessin.statistics.comparison import recorded
 from dessin.statistics.intervals import Estimate
+from dessin.trust.confidence.verb import calibrate
+from dessin.trust.evaluate.verb import evaluate
+from dessin.trust.explain.verb import explain
 
 TOLERANCE = 1e-4
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from dessin.errors import DessinError
-from dessin.evaluation.explain.maps import class_maps
 from dessin.images.decode import decode
 from dessin.models.bundle import load_bundle
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime, prepare_for
+from dessin.trust.explain.maps import class_maps
 
 
 def test_it_is_the_map_of_the_likeliest_class(bundle: Path, drawings: dict[str, list[bytes]]) -> None:

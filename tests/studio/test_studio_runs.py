@@ -10,8 +10,6 @@ import pytest
 from studio_kit import STARS, alert, checked, make_study, open_page, raw, words
 
 from dessin.errors import DessinError
-from dessin.experiments.mistakes.outcome import read_atlas
-from dessin.experiments.mistakes.verb import mistakes
 from dessin.experiments.workspace.compare import compare
 from dessin.runs.record import read_record
 from dessin.serving.studio.views.run_curves import long_form
@@ -19,6 +17,8 @@ from dessin.serving.studio.views.run_table import column_names, comparable_pair,
 from dessin.serving.studio.words.korean import KOREAN
 from dessin.studies.records import Verdict
 from dessin.training.curve import CurveRow
+from dessin.trust.mistakes.result import read_atlas
+from dessin.trust.mistakes.verb import mistakes
 
 
 def test_the_table_has_the_accuracy_of_each_run_and_sorts_by_it(made: Path) -> None:

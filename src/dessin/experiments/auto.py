@@ -36,7 +36,6 @@ from dessin.experiments.budget import (
     parse_budget,
     plan_auto,
 )
-from dessin.experiments.evaluate import evaluate
 from dessin.experiments.report import report
 from dessin.experiments.speed import measure_decoding, measure_speeds
 from dessin.files import claim_folder, write_text
@@ -47,6 +46,7 @@ from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import train
 from dessin.runs.scout import ScoutResult, scout
 from dessin.training.device import choose_device
+from dessin.trust.evaluate.verb import evaluate
 
 CANDIDATES = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
 AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")

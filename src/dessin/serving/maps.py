@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import unknown
-from dessin.evaluation.explain.overlay import overlay
-from dessin.experiments.explain.explainer import Explainer
-from dessin.experiments.explain.sources import Batch, Drawing
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
 from dessin.serving.runtime import Prepared, Runtime, prepare_for
+from dessin.trust.explain.explainer import Explainer
+from dessin.trust.explain.pictures import overlay
+from dessin.trust.explain.sources import Batch, Drawing
 
 
 @dataclass(frozen=True, eq=False)

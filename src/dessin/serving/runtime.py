@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from dessin.answers.committee import Committee, LoadedCommittee, load_model
 from dessin.answers.inference import join, look_with_energy
-from dessin.evaluation.confidence.rejection import max_probability, negative_entropy
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
@@ -23,6 +22,7 @@ from dessin.models.card import BundleImage, Rejection
 from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
+from dessin.trust.confidence.rejection import max_probability, negative_entropy
 
 BATCH = 64
 _MAX_READERS = 8

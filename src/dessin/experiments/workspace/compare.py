@@ -7,9 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.trust.card import TrustCard
-from dessin.experiments.trust.make import trust_cards
-from dessin.experiments.trust.sources import read_sources
 from dessin.experiments.workspace.compare_page import comparison_page
 from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
 from dessin.experiments.workspace.outcome import (
@@ -30,6 +27,9 @@ from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.statistics.verdicts import judge
 from dessin.studies.records import Comparison, McNemar
+from dessin.trust.card.measure import trust_cards
+from dessin.trust.card.result import TrustCard
+from dessin.trust.card.sources import read_sources
 
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (

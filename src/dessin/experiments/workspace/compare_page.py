@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dessin.evaluation.robustness.suite import SUITE
-from dessin.experiments.robustness.compare import RobustComparison
 from dessin.experiments.workspace.class_changes import class_changes
 from dessin.experiments.workspace.outcome import RunComparison
 from dessin.models.card import CARD_FILE, read_card
@@ -13,6 +11,8 @@ from dessin.runs.joined import Joined
 from dessin.statistics.forest import draw_forest
 from dessin.statistics.verdicts import written_p
 from dessin.studies.records import Comparison
+from dessin.trust.robustness.compare import RobustComparison
+from dessin.trust.robustness.suite import SUITE
 
 
 def comparison_page(result: RunComparison, joined: Joined) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.experiments.robustness.compare import RobustComparison
-from dessin.experiments.trust.card import TrustCard
 from dessin.experiments.workspace.differences import Difference
 from dessin.files import write_csv, write_json
 from dessin.page.tables import aligned, printable
@@ -15,6 +13,8 @@ from dessin.runs.record import Result, SetName
 from dessin.schema import Section
 from dessin.statistics.verdicts import points, written_p
 from dessin.studies.records import Comparison
+from dessin.trust.card.result import TrustCard
+from dessin.trust.robustness.compare import RobustComparison
 
 FORMAT = 1
 COMPARISON_COLUMNS = (

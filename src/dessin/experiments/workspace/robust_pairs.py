@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.errors import DessinError
-from dessin.experiments.robustness.compare import RobustComparison, compare_robustness
-from dessin.experiments.robustness.outcome import read_robustness
 from dessin.runs.joined import Measured
+from dessin.trust.robustness.compare import RobustComparison, compare_robustness
+from dessin.trust.robustness.result import read_robustness
 
 
 def robust_pairs(runs: Sequence[Measured]) -> tuple[tuple[RobustComparison, ...], tuple[str, ...]]:

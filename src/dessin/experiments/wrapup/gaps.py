@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.experiments.robustness.outcome import read_robustness
 from dessin.experiments.wrapup.changes import QUESTIONS, answers
 from dessin.experiments.wrapup.final_view import FinalView
 from dessin.experiments.wrapup.sources import Sources
 from dessin.page.numbers import listed, share, size
+from dessin.trust.robustness.result import read_robustness
 
 _MOST_NAMED = 12
 

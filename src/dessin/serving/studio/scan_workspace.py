@@ -10,11 +10,11 @@ from dessin.answers.committee import COMMITTEE_FILE
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
 from dessin.collection.readers.csv_file import columns_of, is_label_csv
 from dessin.collection.readers.walk import file_rule, folder_rule
-from dessin.experiments.mistakes.outcome import FILE as ATLAS_FILE
 from dessin.models.card import CARD_FILE
 from dessin.runs.listing.find import RECORD, find_records
 from dessin.serving.studio.workspace import Workspace
 from dessin.studies.records import STUDY_FILE
+from dessin.trust.mistakes.result import FILE as ATLAS_FILE
 
 DEPTH = 8
 FOLDERS = 5_000

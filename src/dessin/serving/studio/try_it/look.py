@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dessin.experiments.mistakes.strokes import PAGE, measure_strokes
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.ink import background, ink_mask
 from dessin.parallel.mapper import ThreadMapper
+from dessin.trust.mistakes.strokes import PAGE, measure_strokes
 
 Colour = tuple[int, int, int]
 _FEWEST = 5

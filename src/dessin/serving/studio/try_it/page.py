@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.experiments.mistakes.strokes import PAGE
 from dessin.images.decode import Pixels
 from dessin.images.ink import ink_mask
 from dessin.serving.studio.plain import show_text
@@ -20,6 +19,7 @@ from dessin.serving.studio.try_it.trial import Trial, read_trial
 from dessin.serving.studio.try_it.words import ENGLISH, KOREAN
 from dessin.serving.studio.views.choosing import choose
 from dessin.serving.studio.workspace import Workspace
+from dessin.trust.mistakes.strokes import PAGE
 
 _WAYS = ("draw", "upload")
 _FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dessin.experiments.mistakes.outcome import Atlas, Mistake, PairRow
+from dessin.trust.mistakes.result import Atlas, Mistake, PairRow
 
 OF_PAIR, TYPICAL = 6, 3
 

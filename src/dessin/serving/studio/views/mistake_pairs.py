@@ -7,7 +7,6 @@ from threading import Lock
 
 import streamlit as st
 
-from dessin.experiments.mistakes.outcome import Atlas, Mistake
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.page.pictures import image_data_uri
@@ -20,6 +19,7 @@ from dessin.serving.studio.views.choosing import choose
 from dessin.serving.studio.views.drawings import Drawings, file_stamp
 from dessin.serving.studio.views.thumbnails import thumbnail
 from dessin.serving.studio.workspace import Workspace
+from dessin.trust.mistakes.result import Atlas, Mistake
 
 _MAPS = 3
 _one_at_a_time = Lock()

@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.experiments.mistakes.outcome import FILE, Atlas, read_atlas
 from dessin.serving.studio.plain import show_facts, show_heading, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.serving.studio.views.atlas_view import pairs_of
@@ -16,6 +15,7 @@ from dessin.serving.studio.views.drawings import Drawings, file_stamp, read_draw
 from dessin.serving.studio.views.jobs import carry_out, new_folder
 from dessin.serving.studio.views.mistake_pairs import choose_model, show_pair
 from dessin.serving.studio.workspace import Workspace
+from dessin.trust.mistakes.result import FILE, Atlas, read_atlas
 
 _A_PAGE = 8
 

@@ -10,9 +10,6 @@ import streamlit as st
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.trust.card import TrustCard
-from dessin.experiments.trust.make import trust_cards
-from dessin.experiments.trust.sources import TrustSources, read_sources
 from dessin.experiments.workspace.compare import compare
 from dessin.experiments.workspace.outcome import RunComparison
 from dessin.progress import quiet
@@ -23,6 +20,9 @@ from dessin.serving.studio.views.dots import show_dots
 from dessin.serving.studio.views.drawings import file_stamp, read_drawings
 from dessin.serving.studio.workspace import Workspace
 from dessin.statistics.forest import draw_forest
+from dessin.trust.card.measure import trust_cards
+from dessin.trust.card.result import TrustCard
+from dessin.trust.card.sources import TrustSources, read_sources
 
 
 def show_cards(workspace: Workspace, runs: Sequence[str], texts: Texts) -> None:

@@ -1,1 +1,0 @@
-"""Metrics with intervals, and the prediction files."""

@@ -1,1 +1,0 @@
-"""Maps of what a classifier looks at, and whether they tell the truth."""

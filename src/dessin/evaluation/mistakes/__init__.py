@@ -1,1 +1,0 @@
-"""What goes with failure: properties of drawings, and classes that are worse than the rest."""

@@ -1,0 +1,140 @@
+"""The verb `calibrate`: what a model's confidence is worth, when it should be silent, and what it rejects."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dessin.answers.committee import find_model, set_confidence
+from dessin.answers.inference import folds_of
+from dessin.errors import DessinError
+from dessin.files import claim_folder, write_text
+from dessin.progress import say, warn
+from dessin.runs.subject import Subject, read_subject
+from dessin.trust.confidence.evidence import Evidence, gather_evidence, single_model
+from dessin.trust.confidence.measure import measure_calibration, measure_selection, warm
+from dessin.trust.confidence.result import ConfidenceOutcome, write_confidence
+from dessin.trust.confidence.unknown import UnknownImages, measure_rejection, read_unknown, unknown_answers
+from dessin.trust.confidence.view import (
+    calibration_words,
+    cautions,
+    confidence_page,
+    rejection_words,
+    selection_words,
+)
+
+
+def write_to_card(given: Path, outcome: ConfidenceOutcome) -> Path:
+    """Put what was found into the card of the model that `given` names; returns the model's folder.
+
+    Where no threshold can be trusted to reach the target, the model goes on to answer always.
+    """
+    folder = find_model(given)
+    set_confidence(
+        folder,
+        temperature=outcome.calibration.temperature,
+        threshold=outcome.selection.threshold or 0.0,
+        rejection=outcome.rejection.chosen,
+    )
+    return folder
+
+
+PAGE = "confidence.html"
+
+
+def calibrate(
+    run: str | Path,
+    *,
+    out: str | Path,
+    precision: float = 0.9,
+    unknown: str | Path | None = None,
+    write: bool = False,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+) -> ConfidenceOutcome:
+    """Measure how far a model's confidence can be trusted, on its validation images.
+
+    The temperature is fitted anew to the model's answers without any, so a second time gives the same. `out`
+    gets `confidence.json` and `confidence.html`; the run or committee keeps the first too.
+
+    Args:
+        run: a run, a committee, or a bundle (with `data` and `split`).
+        out: a new folder for the results.
+        precision: how often an answer that is given must be right, above 0 and below 1.
+        unknown: a folder of drawings of no class of the model, to measure how it rejects them.
+        write: put temperature, threshold and rejection into the model's card; the weights stay as they are.
+        data: the collection (default: the one it was trained on).
+        split: the split (default: the one beside it).
+
+    Raises:
+        DessinError: no such model, no validation images, a precision that is none, an `unknown` without
+            images, or an `out` that is in use.
+    """
+    if not 0.0 < precision < 1.0:
+        raise DessinError(
+            f"The precision is {precision:g}.", allowed="It is above 0 and below 1, such as 0.9."
+        )
+    started = time.monotonic()
+    subject = read_subject(Path(run), data, split)
+    subject.rows("validation")
+    foreign = None if unknown is None else read_unknown(Path(unknown), subject)
+    claim_folder(Path(out), what="a calibration")
+    evidence = gather_evidence(subject)
+    measured = _measured(subject, evidence, foreign, precision)
+    seconds = round(time.monotonic() - started, 1)
+    outcome = measured.model_copy(update={"written": write, "seconds": seconds})
+    _keep(subject, outcome, Path(out))
+    return outcome
+
+
+def _measured(
+    subject: Subject, evidence: Evidence, foreign: UnknownImages | None, precision: float
+) -> ConfidenceOutcome:
+    """What the answers say, before anything is written."""
+    answers = None if foreign is None else unknown_answers(subject, foreign, seed=subject.seed)
+    warmed = warm(evidence)
+    rejection = measure_rejection(evidence, warmed.temperature, foreign, answers)
+    calibration = measure_calibration(evidence, warmed)
+    selection = measure_selection(evidence, warmed, precision)
+    folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
+    parts = int(evidence.parts.max()) + 1
+    return ConfidenceOutcome(
+        name=subject.given.resolve().name,
+        subject="committee" if is_committee else "model",
+        measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
+        f"{', '.join(map(str, folds))}",
+        n=len(evidence.targets),
+        groups=len(set(evidence.groups.tolist())),
+        classes=len(evidence.classes),
+        folds=folds,
+        parts=parts,
+        seed=evidence.seed,
+        weights=dict(subject.loaded.committee.weights),
+        calibration=calibration,
+        selection=selection,
+        rejection=rejection,
+        summary=(
+            *calibration_words(calibration),
+            selection_words(selection),
+            *rejection_words(rejection),
+        ),
+        cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
+        written=False,
+        seconds=0.0,
+    )
+
+
+def _keep(subject: Subject, outcome: ConfidenceOutcome, out: Path) -> None:
+    """The card first: what is said to be written must be."""
+    if outcome.written:
+        folder = write_to_card(subject.given, outcome)
+        say(f"temperature, threshold and rejection are in the card of {folder}")
+    write_text(out / PAGE, confidence_page(outcome))
+    for place in (subject.home, out):
+        if place is not None:
+            write_confidence(outcome, place)
+    for line in outcome.summary:
+        say(line)
+    if outcome.selection.threshold is None:
+        warn("No threshold is set: the precision asked for cannot be promised.")
+    say(f"the page: {out / PAGE}")

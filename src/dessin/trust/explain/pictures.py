@@ -1,0 +1,132 @@
+"""Maps over their drawings, in colour; written as PNG files with a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.errors import DessinError
+from dessin.images.decode import Pixels
+from dessin.images.ink import ink_mask
+from dessin.images.paths import image_path
+from dessin.progress import track
+from dessin.trust.explain.explainer import Explainer, Seen
+from dessin.trust.explain.result import MapRow
+from dessin.trust.explain.sources import Drawing, Reader, in_chunks
+
+# From a weak yellow to a strong red, as (R, G, B); how far they cover the drawing.
+_RAMP = np.array([[255, 222, 110], [244, 140, 40], [188, 24, 44]], dtype=np.float32)
+_COVER = 0.7
+_LEVELS = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+_COLOURS = np.stack([np.interp(_LEVELS, (0.0, 0.5, 1.0), channel) for channel in _RAMP.T], axis=1)
+_ALPHA = (_COVER * _LEVELS**0.75)[:, None]
+# What 256 levels of a map add to a pixel, and the share of the pixel itself that stays.
+_ADDED = (_ALPHA * _COLOURS).astype(np.float32)
+_KEPT = (1.0 - _ALPHA).astype(np.float32)
+
+
+def overlay(pixels: Pixels, values: NDArray[np.float32]) -> Pixels:
+    """Pixels (H, W, 3) uint8 under a map (h, w) float32 in 0..1, enlarged to fit: (H, W, 3) uint8."""
+    height, width = pixels.shape[:2]
+    fitted = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    level = np.rint(np.clip(fitted, 0.0, 1.0) * 255).astype(np.uint8)
+    mixed: Pixels = np.rint(pixels * _KEPT[level] + _ADDED[level]).astype(np.uint8)
+    return mixed
+
+
+def side_by_side(pictures: list[Pixels], *, gap: int = 6) -> Pixels:
+    """Pictures of equal height (H, W, 3) uint8 in a row, white between them."""
+    height = pictures[0].shape[0]
+    blank = np.full((height, gap, 3), 255, dtype=np.uint8)
+    parts = [part for picture in pictures for part in (blank, picture)][1:]
+    return np.concatenate(parts, axis=1)
+
+
+MAPS_FOLDER = "maps"
+# Drawings are mostly paper: a low level makes a file hardly larger, in a fifth of the time.
+_COMPRESSION = 1
+Floats = NDArray[np.float32]
+
+
+def write_maps(
+    explainer: Explainer, reader: Reader, drawings: Sequence[Drawing], methods: Sequence[str], folder: Path
+) -> Iterator[list[MapRow]]:
+    """Explain all drawings, a batch at a time; yields the rows of each batch when its pictures are written.
+
+    `folder` gets a picture a drawing, below it by image id. Nothing of a batch is kept but its rows.
+    """
+    total = len(in_chunks(drawings))
+    for batch in track(reader.batches(drawings), total, "explaining"):
+        if batch is not None:
+            seen = explainer.see(batch, gradients=any(method != "occlusion" for method in methods))
+            yield _of_batch(explainer, seen, methods, folder)
+
+
+def _of_batch(explainer: Explainer, seen: Seen, methods: Sequence[str], folder: Path) -> list[MapRow]:
+    drawings = seen.batch.drawings
+    predicted = predictions(explainer, seen)
+    # For an answer that is right, or that nobody knows to be wrong, there is no second class to explain.
+    true = [drawing.label or answer for drawing, answer in zip(drawings, predicted, strict=True)]
+    of_answer = {method: explainer.maps(seen, predicted, method) for method in methods}
+    of_truth = of_answer
+    if true != predicted:
+        of_truth = {method: explainer.maps(seen, true, method) for method in methods}
+    rows: list[MapRow] = []
+    for place, drawing in enumerate(drawings):
+        picture = explainer.picture(seen, place)
+        explained = [(method, predicted[place], of_answer[method][place]) for method in methods]
+        if true[place] != predicted[place]:
+            explained += [(method, true[place], of_truth[method][place]) for method in methods]
+        ink = ink_mask(picture)
+        file = f"{drawing.image_id}.png"
+        panels = [picture, *(overlay(picture, values) for _, _, values in explained)]
+        _write_png(image_path(folder, file), side_by_side(panels))
+        rows += [
+            MapRow(
+                image_id=drawing.image_id,
+                label=drawing.label,
+                predicted=predicted[place],
+                probability=float(seen.probabilities[place].max()),
+                method=method,
+                explained=label,
+                file=f"{MAPS_FOLDER}/{file}",
+                centre=centre_of_mass(values),
+                on_ink=_share_on(values, ink),
+                ink=float(ink.mean()),
+            )
+            for method, label, values in explained
+        ]
+    return rows
+
+
+def predictions(explainer: Explainer, seen: Seen) -> list[str]:
+    """The class that is named for each drawing."""
+    return [explainer.classes[column] for column in seen.probabilities.argmax(axis=1)]
+
+
+def centre_of_mass(values: Floats) -> tuple[float, float] | None:
+    """(x, y) of a map (S, S) in shares of its width and height; None for an empty one."""
+    total = float(values.sum())
+    if total <= 0:
+        return None
+    height, width = values.shape
+    across, down = values.sum(axis=0), values.sum(axis=1)
+    x = float(across @ (np.arange(width) + 0.5)) / (total * width)
+    return x, float(down @ (np.arange(height) + 0.5)) / (total * height)
+
+
+def _share_on(values: Floats, ink: NDArray[np.bool_]) -> float | None:
+    total = float(values.sum())
+    return float(values[ink].sum()) / total if total > 0 else None
+
+
+def _write_png(path: Path, pixels: Pixels) -> None:
+    done, data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
+    if not done:
+        raise DessinError(f"The picture {path} could not be encoded.", do="Leave that drawing out.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.tobytes())

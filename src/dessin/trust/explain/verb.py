@@ -1,0 +1,119 @@
+"""The verb `explain`: a map over each drawing, how faithful the maps are, and a page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dessin.answers.committee import LoadedCommittee, load_model
+from dessin.answers.tree import leaves
+from dessin.collection.readers.collection import listing
+from dessin.errors import DessinError
+from dessin.files import atomic_path, claim_folder, write_text
+from dessin.progress import say, warn
+from dessin.runs.subject import read_subject
+from dessin.training.device import choose_device
+from dessin.trust.explain.explainer import Explainer
+from dessin.trust.explain.maps import check_method
+from dessin.trust.explain.measure import measure_faithfulness, seeded_sample
+from dessin.trust.explain.pictures import MAPS_FOLDER, write_maps
+from dessin.trust.explain.result import Faithfulness, MapRow, write_faithfulness, write_rows
+from dessin.trust.explain.sources import Drawing, Reader, given_drawings, validation_drawings
+from dessin.trust.explain.view import METHOD_NAMES, explain_page
+
+DEFAULT = ("gradcam",)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The rows of `maps.csv`, how faithful the maps are, and (image_id → reason) of what was left out."""
+
+    rows: tuple[MapRow, ...]
+    faithfulness: Faithfulness
+    refused: dict[str, str]
+
+
+def explain(
+    run: str | Path,
+    *,
+    out: str | Path,
+    images: Sequence[str | Path] = (),
+    methods: Sequence[str] | None = None,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
+) -> Explanation:
+    """Show where a run, a bundle or a committee looks: on `images`, or else on its validation drawings.
+
+    Writes `maps/` (a picture a drawing), `maps.csv`, `faithfulness.json` and `.csv`, and `report.html`. The
+    class that is named is explained, and beside it the right one where the answer is known to be wrong.
+
+    Raises:
+        DessinError: no model, an unknown method, data that changed, not one readable image, models whose maps
+            do not lie over one another, or a folder `out` that is in use.
+    """
+    asked = _checked(methods)
+    loaded, drawings, seed = _subject(Path(run), images, data, split)
+    explainer = Explainer(loaded, torch.device(str(choose_device().value)))
+    reader = Reader(explainer.images, explainer.device)
+    folder = Path(out)
+    claim_folder(folder, what="an explanation")
+    with atomic_path(folder / MAPS_FOLDER) as maps:
+        maps.mkdir()
+        rows = tuple(row for part in write_maps(explainer, reader, drawings, asked, maps) for row in part)
+        if not rows:
+            raise _nothing(reader, len(drawings))
+    write_rows(folder, rows)
+    readable = [drawing for drawing in drawings if drawing.image_id not in reader.refused]
+    models = max(len(leaves(explainer.root(fold))) for fold in {drawing.fold for drawing in readable})
+    sample = seeded_sample(readable, seed, models)
+    faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
+    if faithfulness is None:
+        raise _nothing(reader, len(drawings))
+    write_faithfulness(folder, faithfulness)
+    page = explain_page(folder, rows, faithfulness, loaded.committee, reader.refused, len(drawings))
+    write_text(folder / "report.html", page)
+    _say(rows, faithfulness, reader, folder)
+    return Explanation(rows, faithfulness, dict(reader.refused))
+
+
+def _checked(methods: Sequence[str] | None) -> tuple[str, ...]:
+    asked = tuple(dict.fromkeys(check_method(method) for method in (DEFAULT if methods is None else methods)))
+    if not asked:
+        raise DessinError("No method was named.", allowed=f"Methods are {', '.join(METHOD_NAMES)}.")
+    return asked
+
+
+def _subject(
+    run: Path, images: Sequence[str | Path], data: str | Path | None, split: str | Path | None
+) -> tuple[LoadedCommittee, tuple[Drawing, ...], int]:
+    """The model, the drawings and the seed; drawings that are given need no collection beside them."""
+    if images:
+        return load_model(run), given_drawings([Path(path) for path in images]), 0
+    subject = read_subject(run, data, split)
+    return subject.loaded, validation_drawings(subject), subject.seed
+
+
+def _nothing(reader: Reader, drawings: int) -> DessinError:
+    image_id, reason = next(iter(reader.refused.items()))
+    return DessinError(
+        f"Not one of {drawings:,} images can be read; the first is {image_id}: {reason}.",
+        allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+    )
+
+
+def _say(rows: Sequence[MapRow], found: Faithfulness, reader: Reader, folder: Path) -> None:
+    drawings = len({row.image_id for row in rows})
+    say(f"{drawings:,} drawings explained; their maps are in {folder / MAPS_FOLDER}")
+    for method in found.methods:
+        say(f"{METHOD_NAMES[method.method]}: {method.verdict}. {method.text}")
+    empty = Counter(row.method for row in rows if row.centre is None)
+    for name, count in empty.items():
+        say(f"{METHOD_NAMES[name]}: {count:,} maps are empty: nothing in them speaks for the class")
+    if reader.refused:
+        named = [f"{image_id} ({reason})" for image_id, reason in reader.refused.items()]
+        warn(f"{len(named):,} images could not be read and have no map: {listing(named)}")
+    say(f"report: {folder / 'report.html'}")

@@ -1,0 +1,208 @@
+"""The page of an explanation: whether the maps can be trusted, in plain words, then drawings with their
+maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dessin.answers.committee import Committee
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import counted, listed, plain
+from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.render import render_page
+from dessin.runs.record import Result
+from dessin.trust.explain.gallery import shelves
+from dessin.trust.explain.result import Faithfulness, MapRow, Measure, MethodRow, Verdict
+
+# A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
+SMALLEST = 0.01
+METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "occlusion": "Occlusion"}
+MEANING = {
+    "gradcam": "a gradient of the class at the last feature map, averaged over the picture, times that map",
+    "hirescam": "the same gradient place by place, times the map",
+    "occlusion": "what the class loses where a cell of the drawing is covered with paper; no gradient in it",
+}
+_CONCLUSION: dict[Verdict, str] = {
+    "faithful": "The maps mark what the answers rest on better than chance does.",
+    "partly faithful": "One test speaks for the maps and the other cannot tell: trust them with care.",
+    "not shown": "It was not shown that the maps mark what the answers rest on: do not trust a single one.",
+    "misleading": "In one of the two tests maps that know nothing do better: do not trust these.",
+}
+
+_ONLY_INK = "what they gain over random maps may be no more than knowing where something is drawn."
+
+
+def judged(deletion: Measure, insertion: Measure) -> tuple[Verdict, str]:
+    """Whether maps beat random ones: a deletion curve should lie lower, an insertion curve higher."""
+    gains = (_negative(deletion.over_random), insertion.over_random)
+    for_maps = sum(_is_better(gain) for gain in gains)
+    if any(_is_better(_negative(gain)) for gain in gains):
+        verdict: Verdict = "misleading"
+    elif for_maps:
+        verdict = "faithful" if for_maps == len(gains) else "partly faithful"
+    else:
+        verdict = "not shown"
+    return (
+        verdict,
+        f"{_tests(deletion, insertion)} {_CONCLUSION[verdict]} {_against_ink(deletion, insertion)}",
+    )
+
+
+def judged_short(row: MethodRow) -> str:
+    """How the maps stand against random ones and against those of the ink, in a few words."""
+    against_random = _standing(_negative(row.deletion.over_random), row.insertion.over_random)
+    against_ink = _standing(_negative(row.deletion.over_ink), row.insertion.over_ink)
+    if against_random == against_ink:
+        return f"{against_random} random maps, and maps of the ink alone"
+    return f"{against_random} random maps, {against_ink} maps of the ink alone"
+
+
+def difference(result: Result, *, digits: int = 3) -> str:
+    """`−0.082 [−0.110, −0.055]`."""
+    value, low, high = (_signed(number, digits) for number in (result.value, result.low, result.high))
+    return f"{value} [{low}, {high}]"
+
+
+def tick(value: float) -> str:
+    """`−0.05`; nothing before a zero."""
+    return "0" if value == 0 else f"{value:+.2g}".replace("-", "−")
+
+
+def _tests(deletion: Measure, insertion: Measure) -> str:
+    n = deletion.maps.n
+    return (
+        f"Where the marked places go first, the area under the curve is {deletion.maps.value:.3f}, against "
+        f"{deletion.random.value:.3f} for random maps ({difference(deletion.over_random)}, lower is better); "
+        f"where they come first, {insertion.maps.value:.3f} against {insertion.random.value:.3f} "
+        f"({difference(insertion.over_random)}, higher is better); n\u00a0=\u00a0{n}."
+    )
+
+
+def _against_ink(deletion: Measure, insertion: Measure) -> str:
+    gains = (_negative(deletion.over_ink), insertion.over_ink)
+    numbers = f"deletion {difference(deletion.over_ink)}, insertion {difference(insertion.over_ink)}"
+    if all(_is_better(gain) for gain in gains):
+        return f"They say more than where the ink is ({numbers})."
+    if all(_is_better(_negative(gain)) for gain in gains):
+        return (
+            f"A map of the ink alone, which knows nothing of the model, does better ({numbers}): {_ONLY_INK}"
+        )
+    return f"Whether they say more than where the ink is stays open ({numbers}): {_ONLY_INK}"
+
+
+def _negative(result: Result) -> Result:
+    return Result(value=-result.value, low=-result.high, high=-result.low, n=result.n)
+
+
+def _standing(taken: Result, shown: Result) -> str:
+    """Of two gains: better than, worse than, or neither."""
+    if _is_better(taken) and _is_better(shown):
+        return "better than"
+    if _is_better(_negative(taken)) and _is_better(_negative(shown)):
+        return "worse than"
+    return "not clearly better than"
+
+
+def _is_better(gain: Result) -> bool:
+    return gain.low > 0 and gain.value >= SMALLEST
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]
+
+
+_TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
+_LINES = {"maps": (ACCENT, "-"), "ink": (SECOND, "--"), "random": (MUTED, ":")}
+
+
+def explain_page(
+    folder: Path,
+    rows: Sequence[MapRow],
+    found: Faithfulness,
+    committee: Committee,
+    refused: Mapping[str, str],
+    asked: int,
+) -> str:
+    """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
+    shown = shelves(folder, rows)
+    drawings = len({row.image_id for row in rows})
+    main = [row for row in rows if row.is_main]
+    return render_page(
+        "dessin.trust.explain",
+        "explain.html",
+        title=f"Where {committee.name} looks",
+        found=found,
+        committee=committee,
+        drawings=drawings,
+        asked=asked,
+        refused=refused,
+        shelves=shown,
+        more=drawings - sum(len(shelf.tiles) for shelf in shown),
+        name_of=lambda label: committee.names.get(label, label),
+        method_names=METHOD_NAMES,
+        meaning=MEANING,
+        tones=_TONES,
+        short=judged_short,
+        smallest=SMALLEST,
+        plots={row.method: _plot(row) for row in found.methods},
+        figures={row.method: _figure(row) for row in found.methods},
+        mass={row.method: _mass([one for one in main if one.method == row.method]) for row in found.methods},
+        counted=counted,
+        listed=listed,
+        plain=plain,
+        difference=difference,
+    )
+
+
+def _plot(row: MethodRow) -> DotPlot:
+    """What the maps gain, so turned that more is better in both tests; the line is no gain."""
+    dots = [
+        _dot(name, getattr(measure, key), sign)
+        for key, against in (("over_random", "random maps"), ("over_ink", "maps of the ink"))
+        for name, measure, sign in _page_tests(row, against)
+    ]
+    return dot_plot(dots, tick, line=0.0)
+
+
+def _page_tests(row: MethodRow, against: str) -> list[tuple[str, Measure, int]]:
+    return [
+        (f"Taken away, against {against}", row.deletion, -1),
+        (f"Shown, against {against}", row.insertion, 1),
+    ]
+
+
+def _dot(name: str, result: Result, sign: int) -> Dot:
+    low, high = sorted((sign * result.low, sign * result.high))
+    turned = Result(value=sign * result.value, low=low, high=high, n=result.n)
+    tone = "better" if low > 0 else "worse" if high < 0 else "cannot-tell"
+    words = difference(turned, digits=2)
+    return Dot(name, words, f"{name}: {words}, n = {result.n}", turned.value, low, high, tone)
+
+
+def _figure(row: MethodRow) -> dict[str, str]:
+    """The mean curves of the two tests, as pictures."""
+    return {curve: _curves(row, curve) for curve in ("deletion", "insertion")}
+
+
+def _curves(row: MethodRow, curve: str) -> str:
+    figure, axes = new_figure(4.6, 2.7)
+    for name, (colour, style) in _LINES.items():
+        values = row.curves[f"{curve} {name}"]
+        shares = [100 * step / (len(values) - 1) for step in range(len(values))]
+        label = {"maps": "these maps", "ink": "maps of the ink", "random": "random maps"}[name]
+        axes.plot(shares, values, color=colour, linestyle=style, linewidth=1.8, label=label)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"% of the area {'taken away' if curve == 'deletion' else 'shown'}")
+    axes.set_ylabel("probability of the class")
+    axes.legend(fontsize=9, frameon=False)
+    return figure_data_uri(figure)
+
+
+def _mass(rows: Sequence[MapRow]) -> tuple[float, float] | None:
+    """The mean shares of a map's mass on ink, and of the square under ink; None where all maps are empty."""
+    full = [row for row in rows if row.on_ink is not None]
+    if not full:
+        return None
+    return sum(row.on_ink or 0.0 for row in full) / len(full), sum(row.ink for row in full) / len(full)

@@ -1,0 +1,264 @@
+"""Which drawings the page shows, small, and where the model looked on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dessin.collection.manifest import Manifest
+from dessin.collection.split.files import Assignment
+from dessin.errors import DessinError
+from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.page.pictures import image_data_uri
+from dessin.progress import track, warn
+from dessin.randomness import image_keys
+from dessin.runs.subject import Subject
+from dessin.training.device import choose_device
+from dessin.trust.explain.explainer import Explainer
+from dessin.trust.explain.pictures import overlay
+from dessin.trust.explain.sources import Drawing, Reader, in_chunks
+from dessin.trust.mistakes.answered import Answered
+from dessin.trust.mistakes.properties import cut
+from dessin.trust.mistakes.result import ClassRow, ClusterRow, PairRow
+from dessin.trust.mistakes.strokes import Floats
+
+CLASSES, OF_CLASS = 12, 8
+PAIRS, OF_PAIR, TYPICAL = 20, 4, 4
+CLUSTERS, OF_CLUSTER = 10, 24
+OF_PART = 4
+
+TypicalOf = Literal["right", "wrong", "training"]
+
+
+@dataclass(frozen=True)
+class ClassGallery:
+    """A class with the places of some of its drawings, wrong ones first."""
+
+    row: ClassRow
+    places: tuple[int, ...]
+
+    @property
+    def more(self) -> int:
+        return self.row.n - len(self.places)
+
+
+@dataclass(frozen=True)
+class PairGallery:
+    """A pair: some drawings that were mixed up, and typical ones of the class that they were taken for.
+
+    Typical are those answered right, the surest first; without any, others of `typical_of`.
+    """
+
+    row: PairRow
+    wrong: tuple[int, ...]
+    typical: tuple[str, ...]
+    typical_of: TypicalOf
+
+    @property
+    def more(self) -> int:
+        return self.row.count - len(self.wrong)
+
+
+@dataclass(frozen=True)
+class ClusterGallery:
+    """A cluster with a drawing of each of its first classes, and its most frequent pairs."""
+
+    row: ClusterRow
+    examples: tuple[tuple[str, int], ...]
+    pairs: tuple[PairRow, ...]
+
+    @property
+    def more(self) -> int:
+        return len(self.row.labels) - len(self.examples)
+
+
+def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[ClassGallery]:
+    """The worst classes that have a wrong drawing at all."""
+    worst = [row for row in rows if row.right < row.n][:CLASSES]
+    return [
+        ClassGallery(row, tuple(_wrong_first(given, _number(given, row.label))[:OF_CLASS])) for row in worst
+    ]
+
+
+def pair_galleries(
+    given: Answered, rows: Sequence[PairRow], training: Sequence[Assignment]
+) -> list[PairGallery]:
+    """The most frequent pairs; `training` has drawings for classes of which none is among the answered."""
+    return [_pair(given, row, training) for row in rows[:PAIRS]]
+
+
+def cluster_galleries(
+    given: Answered, rows: Sequence[ClusterRow], pairs: Sequence[PairRow]
+) -> list[ClusterGallery]:
+    """The clusters with the most mistakes inside."""
+    shown = [row for row in rows if row.inside][:CLUSTERS]
+    galleries = []
+    for row in shown:
+        members = set(row.labels)
+        inside = [pair for pair in pairs if pair.label in members and pair.predicted in members]
+        examples: list[tuple[str, int]] = []
+        for label in row.labels:
+            places = _example(given, label, members)
+            if places and len(examples) < OF_CLUSTER:
+                examples.append((label, places[0]))
+        galleries.append(ClusterGallery(row, tuple(examples), tuple(inside[:5])))
+    return galleries
+
+
+def ends_of(values: Floats, image_ids: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Places of typical drawings of a property's lowest part and of its highest: those in its middle."""
+    rows = np.flatnonzero(np.isfinite(values))
+    part, keys = cut(values[rows]), image_keys(image_ids)
+    ends = []
+    for number in (0, int(part.max(initial=0))):
+        own = rows[part == number]
+        # Of equal values any may be in the middle, not those that the alphabet puts there.
+        order = own[np.lexsort((keys[own], values[own]))].tolist()
+        middle = max(0, (len(order) - OF_PART) // 2)
+        ends.append(tuple(order[middle : middle + OF_PART]))
+    return ends[0], ends[1]
+
+
+def _pair(given: Answered, row: PairRow, training: Sequence[Assignment]) -> PairGallery:
+    own, other = _number(given, row.label), _number(given, row.predicted)
+    mixed = (given.targets == own) & (given.predicted == other)
+    typical, typical_of = _typical(given, other, training)
+    return PairGallery(
+        row,
+        wrong=tuple(_surest(given, mixed, other)[:OF_PAIR]),
+        typical=typical,
+        typical_of=typical_of,
+    )
+
+
+def _typical(
+    given: Answered, number: int, training: Sequence[Assignment]
+) -> tuple[tuple[str, ...], TypicalOf]:
+    own = given.targets == number
+    pools: tuple[tuple[TypicalOf, NDArray[np.bool_]], ...] = (("right", own & given.correct), ("wrong", own))
+    for name, pool in pools:
+        if pool.any():
+            places = _surest(given, pool, number)[:TYPICAL]
+            return tuple(given.rows[place].image_id for place in places), name
+    label = given.classes[number]
+    # One of each group, for drawings of one group are alike.
+    first = {row.group: row.image_id for row in reversed(training) if row.label == label}
+    return tuple(sorted(first.values()))[:TYPICAL], "training"
+
+
+def _wrong_first(given: Answered, number: int) -> list[int]:
+    places = np.flatnonzero(given.targets == number)
+    keys = (-given.sureness[places], given.correct[places])
+    return [int(place) for place in places[np.lexsort(keys)]]
+
+
+def _example(given: Answered, label: str, members: set[str]) -> list[int]:
+    """Drawings of a class, those first that were taken for another one of its cluster."""
+    places = _wrong_first(given, _number(given, label))
+    return sorted(
+        places, key=lambda place: given.correct[place] or given.classes[given.predicted[place]] not in members
+    )
+
+
+def _surest(given: Answered, mask: NDArray[np.bool_], number: int) -> list[int]:
+    """Places within `mask` (N,), by the probability of the class `number`, the highest first."""
+    places = np.flatnonzero(mask)
+    return [int(p) for p in places[np.argsort(-given.probabilities[places, number], kind="stable")]]
+
+
+def _number(given: Answered, label: str) -> int:
+    return given.classes.index(label)
+
+
+_METHOD = "gradcam"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A drawing under the maps of two classes, as `data:` addresses."""
+
+    predicted: str
+    true: str
+
+
+def looks_at(subject: Subject, given: Answered, places: Sequence[int]) -> tuple[Mapping[int, Look], str]:
+    """The looks at the drawings of these `places`, and why there are none, if so.
+
+    A committee's map is the weighted mean of those of the models that were not trained on the drawing.
+    """
+    device = torch.device(str(choose_device().value))
+    try:
+        return _looks(Explainer(subject.loaded, device), device, subject, given, places), ""
+    except DessinError as error:
+        warn(f"The atlas has no maps: {error}")
+        return {}, error.seen
+
+
+def _looks(
+    explainer: Explainer, device: torch.device, subject: Subject, given: Answered, places: Sequence[int]
+) -> dict[int, Look]:
+    rows = {given.rows[place].image_id: place for place in places}
+    manifest = subject.inputs.manifest
+    drawings = [
+        Drawing(image_id, manifest.path(image_id), fold=given.rows[place].fold)
+        for image_id, place in rows.items()
+    ]
+    found: dict[int, Look] = {}
+    batches = Reader(explainer.images, device).batches(drawings)
+    for batch in track(batches, len(in_chunks(drawings)), "looking at mistakes"):
+        if batch is None:
+            continue
+        seen = explainer.see(batch, gradients=True)
+        own = [rows[drawing.image_id] for drawing in batch.drawings]
+        named, true = (
+            explainer.maps(seen, [given.classes[number[place]] for place in own], _METHOD)
+            for number in (given.predicted, given.targets)
+        )
+        for number, place in enumerate(own):
+            picture = explainer.picture(seen, number)
+            found[place] = Look(_packed(picture, named[number]), _packed(picture, true[number]))
+    return found
+
+
+def _packed(picture: Pixels, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return packed(overlay(np.asarray(small, dtype=np.uint8), values))
+
+
+SIDE = 208
+_QUALITY = 72
+_PAPER = 240
+
+
+class Thumbnails:
+    """Drawings of a collection on squares of their own paper; one that cannot be read is a gray square."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._made: dict[str, str] = {}
+
+    def of(self, image_id: str) -> str:
+        """The picture of an image as a `data:` address."""
+        if image_id not in self._made:
+            self._made[image_id] = packed(self._read(image_id))
+        return self._made[image_id]
+
+    def _read(self, image_id: str) -> Pixels:
+        try:
+            pixels = decode(read_image_bytes(self._manifest.path(image_id))).pixels
+        except Unreadable:
+            return np.full((SIDE, SIDE, 3), _PAPER, dtype=np.uint8)
+        scale = SIDE / max(pixels.shape[:2])
+        height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+        return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def packed(pixels: Pixels) -> str:
+    """Pixels (H, W, 3) uint8 as a small WebP."""
+    return image_data_uri(np.ascontiguousarray(pixels), kind="webp", quality=_QUALITY)

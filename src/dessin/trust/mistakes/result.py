@@ -1,0 +1,258 @@
+"""What an atlas of mistakes says: typed for `mistakes.json`, and as the CSV files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from dessin.files import read_json, write_csv, write_json
+from dessin.runs.record import Result
+from dessin.schema import Section, versioned
+from dessin.trust.mistakes.properties import Finding
+from dessin.trust.mistakes.strokes import PROPERTIES
+
+FORMAT = 1
+FILE = "mistakes.json"
+
+
+class Taken(Section):
+    """`count` drawings were taken for the class `label`."""
+
+    label: str
+    count: int
+
+
+class ClassRow(Section):
+    """A class: how many of its `n` drawings are right, and whether it is worse than the rest.
+
+    `recall` has Wilson's interval with as many observations as there are groups. `p` is one-sided, `p_holm`
+    corrects for all classes with drawings; `worse` means that it is below 5%.
+    """
+
+    label: str
+    name: str
+    n: int
+    groups: int
+    right: int
+    recall: Result
+    p: float
+    p_holm: float
+    worse: bool
+    taken_for: tuple[Taken, ...]
+
+
+class PairRow(Section):
+    """`count` drawings of `label`, the `share` of all of its drawings, were taken for `predicted`."""
+
+    label: str
+    predicted: str
+    count: int
+    share: float
+
+
+class ClusterRow(Section):
+    """Classes confused with one another.
+
+    `mistakes` counts wrong drawings of these classes; `inside` those taken for another class of the cluster,
+    which are the `share` of all mistakes. `expected` is that share if wrong answers were dealt out at random.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    mistakes: int
+    inside: int
+    share: float
+    expected: float
+
+
+class Structure(Section):
+    """Whether classes are confused in clusters at all.
+
+    `modularity` is how far confusions keep within clusters; `by_chance` is its mean where it no longer
+    matters whose drawings they are, and `p` how often chance does as well. None where nothing is confused.
+    `agreement` is how far clusters from two halves of the drawings agree (adjusted Rand index), if that can
+    be said.
+    """
+
+    modularity: float | None
+    by_chance: float | None
+    p: float | None
+    agreement: float | None
+
+    @property
+    def beyond_chance(self) -> bool:
+        return self.p is not None and self.p < 0.05
+
+
+class PartRow(Section):
+    """Drawings whose property lies from `low` to `high`; `name` says so in words."""
+
+    name: str
+    low: float
+    high: float
+    accuracy: Result
+
+
+class PropertyRow(Section):
+    """How success goes with a property of drawings: see `evaluation.mistakes.properties.Association`."""
+
+    name: str
+    title: str
+    unit: str
+    parts: tuple[PartRow, ...]
+    difference: Result | None
+    overall: Result | None
+    within: Result | None
+    p_overall: float
+    p_within: float
+    p_overall_holm: float
+    p_within_holm: float
+    finding: Finding
+    words: str
+
+
+class Mistake(Section):
+    """A wrong drawing; `rank` is the place of its true class among the answers, from 2 up."""
+
+    image_id: str
+    label: str
+    predicted: str
+    probability: float
+    rank: int
+    properties: dict[str, float | None]
+
+
+class Atlas(Section):
+    """Everything on the page but the pictures.
+
+    `classes_differ` is the p of recalls so far apart if all classes were alike; None where it cannot be told.
+    """
+
+    format: int = FORMAT
+    kind: Literal["mistakes"] = "mistakes"
+    name: str
+    folds: tuple[int, ...]
+    groups: int
+    accuracy: Result
+    mistakes: int
+    absent: tuple[str, ...]
+    classes_differ: float | None
+    classes: tuple[ClassRow, ...]
+    pairs: tuple[PairRow, ...]
+    structure: Structure
+    clusters: tuple[ClusterRow, ...]
+    properties: tuple[PropertyRow, ...]
+    drawings: tuple[Mistake, ...]
+    names: dict[str, str]
+    summary: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+    @property
+    def worse(self) -> tuple[ClassRow, ...]:
+        """The classes that are worse than the rest beyond chance."""
+        return tuple(row for row in self.classes if row.worse)
+
+
+def write_atlas(atlas: Atlas, folder: Path) -> None:
+    write_json(folder / FILE, atlas.model_dump(mode="json"))
+
+
+def read_atlas(folder: Path) -> Atlas:
+    """The atlas in a folder that `dessin mistakes` wrote.
+
+    Raises:
+        DessinError: no such file, a damaged one, or a format of a newer dessin.
+    """
+    path = folder / FILE
+    return versioned(Atlas, read_json(path), str(path), FORMAT, what="an atlas of mistakes")
+
+
+_CLASSES = (
+    "label",
+    "n",
+    "groups",
+    "right",
+    "recall",
+    "recall_low",
+    "recall_high",
+    "p",
+    "p_holm",
+    "worse",
+    "taken_for",
+)
+_PAIRS = ("label", "predicted", "count", "share")
+_CLUSTERS = ("cluster", "label", "mistakes", "inside", "share", "expected")
+_PROPERTIES = (
+    "property",
+    "part",
+    "from",
+    "to",
+    "n",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "within",
+    "within_low",
+    "within_high",
+    "p_overall_holm",
+    "p_within_holm",
+    "finding",
+)
+_MISTAKES = ("image_id", "label", "predicted", "probability", "rank")
+
+
+def write_tables(atlas: Atlas, out: Path) -> None:
+    """Write `classes.csv`, `pairs.csv`, `clusters.csv`, `properties.csv` and `mistakes.csv` into `out`.
+
+    In `clusters.csv` a row is a class of a cluster, in `properties.csv` a part of a property's drawings.
+    What cannot be said is an empty field.
+    """
+    write_csv(out / "classes.csv", _CLASSES, _class_rows(atlas))
+    write_csv(
+        out / "pairs.csv",
+        _PAIRS,
+        ([row.label, row.predicted, row.count, f"{row.share:.4f}"] for row in atlas.pairs),
+    )
+    write_csv(out / "clusters.csv", _CLUSTERS, _cluster_rows(atlas))
+    write_csv(
+        out / "properties.csv", _PROPERTIES, (row for one in atlas.properties for row in _part_rows(one))
+    )
+    write_csv(out / "mistakes.csv", [*_MISTAKES, *PROPERTIES], _mistake_rows(atlas))
+
+
+def _class_rows(atlas: Atlas) -> Iterator[list[object]]:
+    for row in atlas.classes:
+        taken = "; ".join(f"{taken.label} {taken.count}" for taken in row.taken_for)
+        numbers = [*_numbers(row.recall), f"{row.p:.5f}", f"{row.p_holm:.5f}"]
+        yield [row.label, row.n, row.groups, row.right, *numbers, int(row.worse), taken]
+
+
+def _cluster_rows(atlas: Atlas) -> Iterator[list[object]]:
+    for row in atlas.clusters:
+        for label in row.labels:
+            yield [row.name, label, row.mistakes, row.inside, f"{row.share:.4f}", f"{row.expected:.4f}"]
+
+
+def _part_rows(one: PropertyRow) -> Iterator[list[object]]:
+    whole = [*_numbers(one.difference), *_numbers(one.within)]
+    tests = [f"{one.p_overall_holm:.5f}", f"{one.p_within_holm:.5f}", one.finding]
+    for number, part in enumerate(one.parts, start=1):
+        own = [f"{part.low:.6g}", f"{part.high:.6g}", part.accuracy.n, *_numbers(part.accuracy)]
+        yield [one.name, number, *own, *whole, *tests]
+
+
+def _mistake_rows(atlas: Atlas) -> Iterator[list[object]]:
+    for row in atlas.drawings:
+        measured = (row.properties[name] for name in PROPERTIES)
+        values = ["" if value is None else f"{value:.6g}" for value in measured]
+        yield [row.image_id, row.label, row.predicted, f"{row.probability:.6f}", row.rank, *values]
+
+
+def _numbers(result: Result | None) -> list[str]:
+    if result is None:
+        return ["", "", ""]
+    return [f"{value:.4f}" for value in (result.value, result.low, result.high)]

@@ -1,0 +1,54 @@
+"""The verb `mistakes`: an atlas of what a model gets wrong on drawings that it was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dessin.answers.committee import COMMITTEE_FILE
+from dessin.files import claim_folder, write_text
+from dessin.progress import say
+from dessin.runs.subject import Subject, read_subject
+from dessin.trust.mistakes.answered import answered
+from dessin.trust.mistakes.measure import build_atlas
+from dessin.trust.mistakes.result import Atlas, write_atlas, write_tables
+from dessin.trust.mistakes.strokes import measure_drawings
+from dessin.trust.mistakes.view import atlas_page
+
+PAGE_FILE = "atlas.html"
+
+
+def mistakes(
+    run: str | Path, *, out: str | Path, data: str | Path | None = None, split: str | Path | None = None
+) -> Atlas:
+    """Write the atlas of a run or a committee (or a bundle, with `data` and `split`) into a new folder `out`.
+
+    Only validation drawings are looked at, through models that were not trained on them: those that a run
+    kept its answers to, else they are asked. `mistakes.json` comes last.
+
+    Raises:
+        DessinError: an unfinished run, no validation drawings, changed data, a split that the model was not
+            trained on, or a folder `out` that is in use.
+    """
+    subject, folder = read_subject(Path(run), data, split), Path(out)
+    rows = subject.rows("validation")
+    claim_folder(folder, what="an atlas of mistakes")
+    given = answered(subject, rows)
+    measured = measure_drawings(subject.inputs.manifest, [row.image_id for row in rows])
+    atlas = build_atlas(_name(subject), given, measured, seed=subject.seed)
+    write_tables(atlas, folder)
+    write_text(folder / PAGE_FILE, atlas_page(atlas, subject, given, measured))
+    write_atlas(atlas, folder)
+    for line in (*atlas.summary, *atlas.cautions):
+        say(line)
+    say(f"page: {folder / PAGE_FILE}")
+    return atlas
+
+
+def _name(subject: Subject) -> str:
+    """What the page calls the model; a run of a fold group has only `fold-0` for a name of its own."""
+    if subject.record is None:
+        return subject.loaded.committee.name
+    group = subject.given.absolute().parent
+    return (
+        f"{group.name}/{subject.record.name}" if (group / COMMITTEE_FILE).is_file() else subject.record.name
+    )

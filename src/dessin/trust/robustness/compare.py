@@ -1,0 +1,113 @@
+"""Two models in the suite, compared drawing by drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.errors import DessinError
+from dessin.schema import Section
+from dessin.statistics.comparison import comparison_of
+from dessin.statistics.contrasts import Contrast, two_models
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
+from dessin.studies.records import Comparison
+from dessin.trust.robustness.result import RobustAnswers, RobustnessOutcome, read_answers, read_robustness
+from dessin.trust.robustness.view import MATTERS
+
+
+class RobustComparison(Section):
+    """The first model minus the second on the `n` drawings that both were asked about.
+
+    `clean` and `robust` (the mean over all corruptions and strengths) stand alone; the p values of
+    `corruptions`, which are in the order of the suite and named by it, are corrected by Holm.
+    """
+
+    first: str
+    second: str
+    n: int
+    clean: Comparison
+    robust: Comparison
+    corruptions: tuple[Comparison, ...]
+
+
+def compare_robustness(first: Path, second: Path) -> RobustComparison:
+    """Compare two folders with a `robustness.json`, paired by image; whole groups count as one.
+
+    Raises:
+        DessinError: a folder without results, results of two suites, or no drawing in common.
+    """
+    outcomes = [_outcome(folder) for folder in (first, second)]
+    _check_same(outcomes, (first, second))
+    one, other = (read_answers(folder) for folder in (first, second))
+    a, b = _shared(one, other, (first, second))
+    groups = [one.groups[place] for place in a]
+    correct, others = one.correct[:, :, a].astype(np.float64), other.correct[:, :, b].astype(np.float64)
+    rows = outcomes[0].corruptions
+    contrasts = [
+        two_models(correct[row].mean(axis=0), others[row].mean(axis=0), groups) for row in range(len(rows))
+    ]
+    corrected = holm([contrast.p for contrast in contrasts])
+    robust = two_models(correct.mean(axis=(0, 1)), others.mean(axis=(0, 1)), groups)
+    name, against = first.resolve().name, second.resolve().name
+    return RobustComparison(
+        first=name,
+        second=against,
+        n=len(a),
+        clean=_compared(two_models(one.clean[a], other.clean[b], groups), name, against),
+        robust=_compared(robust, name, against),
+        corruptions=tuple(
+            _compared(contrast, row.name, against, p, len(rows))
+            for contrast, row, p in zip(contrasts, rows, corrected, strict=True)
+        ),
+    )
+
+
+def _outcome(folder: Path) -> RobustnessOutcome:
+    outcome = read_robustness(folder)
+    if outcome is None:
+        raise DessinError(
+            f"The robustness of {folder} has not been measured.",
+            do=f"Run dessin evaluate {folder} --robustness --out DIR.",
+        )
+    return outcome
+
+
+def _check_same(outcomes: list[RobustnessOutcome], folders: tuple[Path, Path]) -> None:
+    suites = [(outcome.suite, outcome.seed) for outcome in outcomes]
+    if suites[0] != suites[1]:
+        versions = " and ".join(
+            f"{outcome.version} (seed {outcome.seed}, {outcome.suite[:12]})" for outcome in outcomes
+        )
+        raise DessinError(
+            f"{folders[0]} and {folders[1]} were measured by different suites: versions {versions}.",
+            do="Run dessin evaluate --robustness on both again.",
+        )
+
+
+def _shared(
+    first: RobustAnswers, second: RobustAnswers, folders: tuple[Path, Path]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of the drawings that both have, in the order of the first."""
+    places = {image_id: place for place, image_id in enumerate(second.image_ids)}
+    pairs = [
+        (place, places[image_id]) for place, image_id in enumerate(first.image_ids) if image_id in places
+    ]
+    if not pairs:
+        raise DessinError(
+            f"{folders[0]} and {folders[1]} were asked about different drawings, none in common.",
+            allowed="Runs are compared on the same fold, or committees over all folds.",
+            do="Name two that share validation drawings.",
+        )
+    a, b = np.array(pairs, dtype=np.int64).T
+    return a, b
+
+
+def _compared(
+    contrast: Contrast, name: str, against: str, p: float | None = None, comparisons: int = 1
+) -> Comparison:
+    p_holm = contrast.p if p is None else p
+    judged = judge(contrast, p_holm, MATTERS, comparisons=comparisons)
+    return comparison_of(name, against, contrast, judged, p_holm=p_holm, comparisons=comparisons)
