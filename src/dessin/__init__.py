@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from dessin.errors import DessinError
     from dessin.experiments.auto import auto
     from dessin.experiments.doctor import doctor
-    from dessin.experiments.report import report
-    from dessin.experiments.workspace.compare import compare
     from dessin.fetch.verb import fetch
+    from dessin.reports.compare.verb import compare
+    from dessin.reports.verb import report
     from dessin.runs.listing.verb import runs
     from dessin.runs.scout import scout
     from dessin.runs.train import train
@@ -52,7 +52,7 @@ _HOMES = {
     "auto": "dessin.experiments.auto",
     "calibrate": "dessin.trust.confidence.verb",
     "card": "dessin.trust.card.verb",
-    "compare": "dessin.experiments.workspace.compare",
+    "compare": "dessin.reports.compare.verb",
     "curate": "dessin.collection.curation",
     "distill": "dessin.committees.distill.verb",
     "doctor": "dessin.experiments.doctor",
@@ -64,7 +64,7 @@ _HOMES = {
     "fetch": "dessin.fetch.verb",
     "mistakes": "dessin.trust.mistakes.verb",
     "predict": "dessin.serving.predict",
-    "report": "dessin.experiments.report",
+    "report": "dessin.reports.verb",
     "route": "dessin.committees.route.verb",
     "runs": "dessin.runs.listing.verb",
     "scout": "dessin.runs.scout",

@@ -360,7 +360,7 @@ def compare(
     matters: Matters = 0.02,
 ) -> None:
     """Trained models on the same images: paired, with intervals, and what this design could have seen."""
-    from dessin.experiments.workspace.compare import compare as run
+    from dessin.reports.compare.verb import compare as run
 
     run(runs, out=out, holdout=holdout, matters=matters)
 
@@ -375,7 +375,7 @@ def report(
     audit: Annotated[Path | None, typer.Option("--audit", help="The folder of an audit of the data.")] = None,
 ) -> None:
     """One HTML file that a person wants to read: about a run, or the wrap-up of studies and a final run."""
-    from dessin.experiments.report import report as write
+    from dessin.reports.verb import report as write
 
     write(*sources, out=out, audit=audit)
 

@@ -15,9 +15,9 @@ from dessin.committees.families.verb import families
 from dessin.committees.route.verb import route
 from dessin.committees.soup.verb import soup
 from dessin.demo.doodles import generate_doodles
-from dessin.experiments.report import report
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.reports.verb import report
 from dessin.runs.train import train
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ from doodle_runs import doodle_run, doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.experiments.workspace.compare import compare
+from dessin.reports.compare.verb import compare
 from dessin.trust.card.verb import card
 
 pytestmark = pytest.mark.browser

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser
 
 from dessin.collection.split.verb import split
 from dessin.demo.doodles import generate_doodles
-from dessin.experiments.report import report
 from dessin.files import write_text
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
+from dessin.reports.verb import report
 from dessin.runs.run import train
 from dessin.studies.verb import study
 

@@ -23,11 +23,11 @@ from dessin.collection.split.files import read_split
 from dessin.committees.distill.result import DistillResults, is_distillation, read_results
 from dessin.committees.distill.verb import distill
 from dessin.errors import DessinError
-from dessin.experiments.report import report
 from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.reports.verb import report
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.run import train

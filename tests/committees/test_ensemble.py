@@ -41,9 +41,9 @@ from dessin.committees.ensemble.view import (
 from dessin.committees.ensemble.words import summary
 from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
-from dessin.experiments.report import report
 from dessin.models.card import WEIGHTS_FILE
 from dessin.progress import quiet
+from dessin.reports.verb import report
 from dessin.runs.record import SPLIT_FILE
 
 HALF, OTHER = "knows <i>the other half", "knows half"

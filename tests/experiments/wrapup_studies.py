@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.experiments.wrapup.sources import StudyJob, StudySource
 from dessin.files import write_text
+from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.runs.record import Digests, Result
 from dessin.runs.run import train
 from dessin.studies import verb as carry_out

@@ -10,8 +10,8 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
-from dessin.experiments.report import report
 from dessin.recipe import Recipe
+from dessin.reports.verb import report
 from dessin.runs import attempts
 from dessin.runs.record import read_record
 from dessin.runs.run import train

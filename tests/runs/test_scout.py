@@ -8,9 +8,9 @@ import pytest
 from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.experiments.report_run import ScoutRow
 from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reports.run.view import ScoutRow
 from dessin.runs import scout as module
 from dessin.runs.scout import COLUMNS, ScoutResult, scout
 from dessin.statistics.intervals import Estimate

@@ -10,7 +10,7 @@ import pytest
 from studio_kit import STARS, alert, checked, make_study, open_page, raw, words
 
 from dessin.errors import DessinError
-from dessin.experiments.workspace.compare import compare
+from dessin.reports.compare.verb import compare
 from dessin.runs.record import read_record
 from dessin.serving.studio.views.run_curves import long_form
 from dessin.serving.studio.views.run_table import column_names, comparable_pair, run_table

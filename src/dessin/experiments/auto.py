@@ -36,12 +36,12 @@ from dessin.experiments.budget import (
     parse_budget,
     plan_auto,
 )
-from dessin.experiments.report import report
 from dessin.experiments.speed import measure_decoding, measure_speeds
 from dessin.files import claim_folder, write_text
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say, say_once
 from dessin.recipe import make_recipe
+from dessin.reports.verb import report
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import train
 from dessin.runs.scout import ScoutResult, scout

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.experiments.report_run import ScoutRow
 from dessin.files import claim_folder, write_csv
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
@@ -20,6 +19,7 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel.mapper import Mapper, choose_mapper
 from dessin.progress import say, warn
+from dessin.reports.run.view import ScoutRow
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.training.device import choose_device

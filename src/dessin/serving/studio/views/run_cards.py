@@ -10,9 +10,9 @@ import streamlit as st
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.experiments.workspace.compare import compare
-from dessin.experiments.workspace.outcome import RunComparison
 from dessin.progress import quiet
+from dessin.reports.compare.result import RunComparison
+from dessin.reports.compare.verb import compare
 from dessin.runs.record import SPLIT_FILE
 from dessin.serving.studio.plain import show_heading, show_table, show_text
 from dessin.serving.studio.texts import Texts

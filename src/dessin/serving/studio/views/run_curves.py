@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dessin.experiments.report_run import read_curve
+from dessin.reports.run.view import read_curve
 from dessin.serving.studio.plain import show_heading, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.training.curve import CurveRow

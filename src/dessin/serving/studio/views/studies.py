@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dessin.experiments.wrapup.sources import read_study
-from dessin.experiments.wrapup.study_view import StudyView, study_view
 from dessin.progress import quiet
+from dessin.reports.wrapup.sources import read_study
+from dessin.reports.wrapup.study_view import StudyView, study_view
 from dessin.serving.studio.plain import show_heading, show_table, show_text
 from dessin.serving.studio.texts import Texts
 from dessin.serving.studio.views.choosing import choose

@@ -16,9 +16,9 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 
 from dessin.audit.measure import audit
 from dessin.errors import DessinError
-from dessin.experiments.report import report
 from dessin.files import read_json, write_json
 from dessin.page.numbers import points, share
+from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.studies.definition import read_study
 from dessin.studies.folder import read_results, read_study_record

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.workspace.compare_page import comparison_page
-from dessin.experiments.workspace.differences import Difference, differences, recipe_keys
-from dessin.experiments.workspace.outcome import (
+from dessin.files import claim_folder, write_text
+from dessin.page.tables import terminal_width
+from dessin.progress import say
+from dessin.reports.compare.differences import Difference, differences, recipe_keys
+from dessin.reports.compare.measure import robust_pairs
+from dessin.reports.compare.result import (
     ComparedRun,
     RunComparison,
     comparison_lines,
     record_of,
     write_comparison,
 )
-from dessin.experiments.workspace.robust_pairs import robust_pairs
-from dessin.files import claim_folder, write_text
-from dessin.page.tables import terminal_width
-from dessin.progress import say
+from dessin.reports.compare.view import comparison_page
 from dessin.runs.joined import Joined, Measured, join_runs
 from dessin.runs.record import SetName
 from dessin.statistics.comparison import comparison_of

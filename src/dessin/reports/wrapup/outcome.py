@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dessin.experiments.wrapup.sources import Sources, StudySource
+from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.studies.records import Comparison, Verdict
 
 Kind = Literal["gain found", "no gain", "undecided", "unfinished"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary
 from dessin.collection.split.files import Split
-from dessin.experiments.report_pictures import Thumbnails
-from dessin.experiments.report_run import curated
-from dessin.experiments.report_view import PartView, Picture
-from dessin.experiments.wrapup.sources import Sources
+from dessin.reports.run.measure import PartView, Picture
+from dessin.reports.run.pictures import Thumbnails
+from dessin.reports.run.view import curated
+from dessin.reports.wrapup.sources import Sources
 
 _STRIP = 16
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from wrapup_studies import comparison, planted, result
 
-from dessin.experiments.wrapup.changes import QUESTIONS, answers, base_level, changes, varied
-from dessin.experiments.wrapup.gaps import gaps, never_varied
-from dessin.experiments.wrapup.outcome import all_findings, best_supported, outcome
-from dessin.experiments.wrapup.sources import Sources, StudySource
 from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
+from dessin.reports.wrapup.changes import QUESTIONS, answers, base_level, changes, varied
+from dessin.reports.wrapup.gaps import gaps, never_varied
+from dessin.reports.wrapup.outcome import all_findings, best_supported, outcome
+from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.statistics.forest import draw_forest
 from dessin.studies.records import Verdict
 

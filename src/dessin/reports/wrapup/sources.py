@@ -13,9 +13,9 @@ from dessin.committees.distill.result import read_results as distill_results
 from dessin.committees.ensemble.result import EnsembleResults, is_ensemble
 from dessin.committees.ensemble.result import read_results as ensemble_results
 from dessin.errors import DessinError
-from dessin.experiments.report_run import read_curve
 from dessin.files import read_json, read_text
 from dessin.progress import warn
+from dessin.reports.run.view import read_curve
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, read_record
 from dessin.schema import validated
 from dessin.studies.folder import TEXT_FILE, read_results, read_study_record

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.experiments.wrapup.sources import CommitteeSource
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, share, signed
+from dessin.reports.wrapup.sources import CommitteeSource
 
 
 @dataclass(frozen=True)

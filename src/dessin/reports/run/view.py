@@ -14,8 +14,10 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.experiments.report_pictures import Thumbnails, curve_charts, range_chart
-from dessin.experiments.report_view import (
+from dessin.files import read_csv
+from dessin.models.card import read_card
+from dessin.page.render import render_page
+from dessin.reports.run.measure import (
     ClassView,
     PairView,
     Picture,
@@ -28,9 +30,7 @@ from dessin.experiments.report_view import (
     split_parts,
     timing_rows,
 )
-from dessin.files import read_csv
-from dessin.models.card import read_card
-from dessin.page.render import render_page
+from dessin.reports.run.pictures import Thumbnails, curve_charts, range_chart
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.intervals import Estimate
@@ -85,7 +85,7 @@ def run_page(run: Path, issues: Mapping[str, int] | None, scout: Sequence[ScoutR
         )
     context = _context(run, record, read_split(run / SPLIT_FILE))
     found = dict(Counter(issues).most_common()) if issues is not None else None
-    return render_page("dessin.experiments", "report.html", scout=tuple(scout), issues=found, **context)
+    return render_page("dessin.reports.run", "report.html", scout=tuple(scout), issues=found, **context)
 
 
 def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:

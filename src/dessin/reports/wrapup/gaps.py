@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.experiments.wrapup.changes import QUESTIONS, answers
-from dessin.experiments.wrapup.final_view import FinalView
-from dessin.experiments.wrapup.sources import Sources
 from dessin.page.numbers import listed, share, size
+from dessin.reports.wrapup.changes import QUESTIONS, answers
+from dessin.reports.wrapup.final_view import FinalView
+from dessin.reports.wrapup.sources import Sources
 from dessin.trust.robustness.result import read_robustness
 
 _MOST_NAMED = 12

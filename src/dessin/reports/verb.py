@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from dessin.audit.summary import Summary
 from dessin.errors import DessinError
-from dessin.experiments.report_run import ScoutRow, run_page
-from dessin.experiments.wrapup.page import wrapup_page
 from dessin.files import read_json, write_text
 from dessin.progress import say
+from dessin.reports.run.view import ScoutRow, run_page
+from dessin.reports.wrapup.view import wrapup_page
 from dessin.runs.record import FILE
 from dessin.schema import validated
 
 if TYPE_CHECKING:
     from dessin.audit.measure import AuditResult
-
-__all__ = ["ScoutRow", "report"]
 
 
 def report(

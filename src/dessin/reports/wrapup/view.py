@@ -8,15 +8,15 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.experiments.wrapup.collection_view import CollectionView, collections, curations, splits, uses
-from dessin.experiments.wrapup.ensemble_view import ensemble_view
-from dessin.experiments.wrapup.final_view import final_view, run_rows
-from dessin.experiments.wrapup.gaps import gaps, never_varied
-from dessin.experiments.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
-from dessin.experiments.wrapup.sources import Sources, read_sources
-from dessin.experiments.wrapup.study_view import study_view
 from dessin.page.numbers import counted, listed, p_value, points, spent
 from dessin.page.render import render_page
+from dessin.reports.wrapup.collection_view import CollectionView, collections, curations, splits, uses
+from dessin.reports.wrapup.committee_view import ensemble_view
+from dessin.reports.wrapup.final_view import final_view, run_rows
+from dessin.reports.wrapup.gaps import gaps, never_varied
+from dessin.reports.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
+from dessin.reports.wrapup.sources import Sources, read_sources
+from dessin.reports.wrapup.study_view import study_view
 from dessin.runs.record import Hardware
 from dessin.studies.records import Verdict
 
@@ -55,7 +55,7 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
     final = final_view(sources)
     findings = all_findings(sources)
     return render_page(
-        "dessin.experiments.wrapup",
+        "dessin.reports.wrapup",
         "page.html",
         title=f"{_title(shown, sources)}: wrap-up",
         collection=_title(shown, sources),

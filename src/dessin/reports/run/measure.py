@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Split
-from dessin.experiments.report_pictures import Thumbnails
 from dessin.progress import duration
+from dessin.reports.run.pictures import Thumbnails
 from dessin.runs.record import RunRecord
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import ClassResult, Confusion, Metrics

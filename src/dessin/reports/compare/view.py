@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dessin.experiments.workspace.class_changes import class_changes
-from dessin.experiments.workspace.outcome import RunComparison
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.numbers import points, share
 from dessin.page.render import render_page
+from dessin.reports.compare.measure import class_changes
+from dessin.reports.compare.result import RunComparison
 from dessin.runs.joined import Joined
 from dessin.statistics.forest import draw_forest
 from dessin.statistics.verdicts import written_p
@@ -23,7 +23,7 @@ def comparison_page(result: RunComparison, joined: Joined) -> str:
         for comparison, correct in zip(result.comparisons, joined.correct[1:], strict=True)
     }
     return render_page(
-        "dessin.experiments.workspace",
+        "dessin.reports.compare",
         "compare.html",
         title=f"{base.name} against {_against(result)}: a dessin comparison",
         result=result,

@@ -11,7 +11,7 @@ import pytest
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
-from dessin.experiments.report import report
+from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.runs.run import train
 from dessin.trust.evaluate.verb import evaluate

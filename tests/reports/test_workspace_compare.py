@@ -14,9 +14,9 @@ import pytest
 from made_runs import CLASSES, answers, made_record, made_run, made_split
 
 from dessin.errors import DessinError
-from dessin.experiments.workspace.class_changes import class_changes
-from dessin.experiments.workspace.compare import compare
 from dessin.files import write_json
+from dessin.reports.compare.measure import class_changes
+from dessin.reports.compare.verb import compare
 from dessin.runs.record import read_record, write_record
 from dessin.statistics.intervals import bootstrap_mean
 

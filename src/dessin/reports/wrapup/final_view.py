@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.experiments.report_pictures import Thumbnails
-from dessin.experiments.report_run import RunDetail, run_detail
-from dessin.experiments.report_view import SetView, moment, set_views
-from dessin.experiments.wrapup.changes import differing_keys, recipe_values
-from dessin.experiments.wrapup.sources import RunSource, Sources
 from dessin.models.card import read_card
 from dessin.page.numbers import share, spent
 from dessin.progress import warn
+from dessin.reports.run.measure import SetView, moment, set_views
+from dessin.reports.run.pictures import Thumbnails
+from dessin.reports.run.view import RunDetail, run_detail
+from dessin.reports.wrapup.changes import differing_keys, recipe_values
+from dessin.reports.wrapup.sources import RunSource, Sources
 from dessin.runs.record import RunRecord
 
 _FILES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.experiments.workspace.differences import Difference
 from dessin.files import write_csv, write_json
 from dessin.page.tables import aligned, printable
+from dessin.reports.compare.differences import Difference
 from dessin.runs.listing.flat import Value, machine_text
 from dessin.runs.record import Result, SetName
 from dessin.schema import Section

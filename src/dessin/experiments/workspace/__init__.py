@@ -1,1 +1,0 @@
-"""A folder of runs: found, indexed, listed and compared."""

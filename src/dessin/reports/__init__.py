@@ -1,0 +1,1 @@
+"""Pages about runs and studies: a run's report, comparisons, and the wrap-up."""

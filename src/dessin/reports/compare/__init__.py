@@ -1,0 +1,1 @@
+"""The verb `compare`: trained models on the same images, paired."""
