@@ -34,7 +34,7 @@ from dessin.progress import track
 from dessin.runs.inputs import class_numbers
 from dessin.runs.subject import Subject, read_subject
 from dessin.serving.export.convert import to_onnx
-from dessin.serving.export.drawings import calibration_drawings, check_drawings
+from dessin.serving.export.measure import calibration_drawings, check_drawings
 from dessin.serving.export.quantise import to_int8
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean

@@ -17,7 +17,7 @@ from dessin.collection.split.plan import plan_split
 from dessin.demo.contest import make_contest
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
-from dessin.serving.inputs import find_images
+from dessin.serving.predict import find_images
 from dessin.serving.runtime import Predictions, Refused
 from dessin.serving.submit import SubmissionRow, answer_all, check_submission, submit, targets_of
 

@@ -15,8 +15,8 @@ from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.lora import add_lora, merge_lora
 from dessin.models.network import OnnxNetwork
-from dessin.serving.export.agreement import Agreement, agreement
 from dessin.serving.export.convert import to_onnx
+from dessin.serving.export.measure import Agreement, agreement
 from dessin.serving.export.quantise import to_int8
 
 CLASSES = ("a", "b", "c", "d")

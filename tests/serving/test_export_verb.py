@@ -21,7 +21,7 @@ from dessin.models.card import BundleCard, read_card
 from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
 from dessin.serving.export.convert import to_onnx
-from dessin.serving.export.price import Price
+from dessin.serving.export.measure import Price
 from dessin.serving.export.quantise import to_int8
 from dessin.serving.export.verb import Exported, export
 from dessin.serving.predict import predict

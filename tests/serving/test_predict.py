@@ -9,8 +9,7 @@ from tiny_bundle import make_bundle
 
 from dessin.errors import DessinError
 from dessin.files import read_csv
-from dessin.serving.inputs import find_images
-from dessin.serving.predict import predict
+from dessin.serving.predict import find_images, predict
 from dessin.serving.runtime import Runtime
 
 LABELS = ("cat", "house", "star")

@@ -1,1 +1,1 @@
-"""Using a trained model: predictions for files and folders, contest submissions."""
+"""Using a trained model: predictions, submissions, exported models, the HTTP API."""

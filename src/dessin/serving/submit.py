@@ -12,7 +12,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.progress import say, warn
-from dessin.serving.inputs import contest_images
+from dessin.serving.predict import contest_images
 from dessin.serving.runtime import Predictions, Runtime
 
 COLUMNS = ("ID", "image_path", "target")

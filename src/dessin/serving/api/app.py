@@ -14,8 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from dessin.progress import warn
-from dessin.serving.api.refusal import Refusal
-from dessin.serving.api.replies import note, refusal_reply
+from dessin.serving.api.refusal import Refusal, note, refusal_reply
 from dessin.serving.api.routes import all_routes
 from dessin.serving.api.security import HostCheck, TokenCheck
 from dessin.serving.api.service import Service

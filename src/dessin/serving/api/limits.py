@@ -1,8 +1,14 @@
-"""What one request may cost, and how much may be under way at once."""
+"""What one request may cost, and how much may be under way: images that wait, and bytes that are still
+arriving."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from dessin.serving.api.refusal import Refusal
 
 MIB = 2**20
 
@@ -30,3 +36,56 @@ class Limits:
     decode_seconds: float = 10.0
     request_seconds: float = 30.0
     shutdown_seconds: float = 35.0
+
+
+_LONGEST_WAIT = 60
+
+
+class Admission:
+    """Counts images and bytes, and sends clients away while there are too many."""
+
+    def __init__(self, images: int, uploading_bytes: int, seconds_per_image: Callable[[], float]) -> None:
+        self._most, self._most_bytes = images, uploading_bytes
+        self._seconds_per_image = seconds_per_image
+        self.images = self.bytes = 0
+
+    @contextmanager
+    def images_wait(self, count: int) -> Iterator[None]:
+        """So many images are under way inside the block.
+
+        Raises:
+            Refusal: 429, too many would be; with the seconds after which there should be room.
+        """
+        if self.images + count > self._most:
+            raise self._busy(
+                "queue", f"{self.images} images are waiting, and {self._most} is the most that may wait."
+            )
+        self.images += count
+        try:
+            yield
+        finally:
+            self.images -= count
+
+    def arrive(self, count: int) -> None:
+        """So many more bytes have come; `leave` takes them off again.
+
+        Raises:
+            Refusal: 429, too much is arriving at one time.
+        """
+        if self.bytes + count > self._most_bytes:
+            raise self._busy("uploads", "Too many images are being sent at this moment.")
+        self.bytes += count
+
+    def leave(self, count: int) -> None:
+        self.bytes -= count
+
+    def _busy(self, kind: str, seen: str) -> Refusal:
+        seconds = math.ceil(self.images * self._seconds_per_image())
+        wait = max(1, min(_LONGEST_WAIT, seconds))
+        return Refusal(
+            429,
+            kind,
+            seen,
+            do=f"Try again in {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )

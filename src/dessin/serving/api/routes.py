@@ -9,15 +9,21 @@ from fastapi import APIRouter, Query, Request, Security
 from fastapi.responses import Response
 from fastapi.security import HTTPBearer
 
-from dessin.serving.api.card import model_card
-from dessin.serving.api.metrics import CONTENT_TYPE
-from dessin.serving.api.multipart import split_parts
-from dessin.serving.api.openapi import batch_body, errors, image_body, image_errors
-from dessin.serving.api.refusal import Refusal
-from dessin.serving.api.replies import json_reply
-from dessin.serving.api.schemas import BatchReply, HealthReply, ModelReply, PredictReply, ReadyReply
-from dessin.serving.api.service import Service
-from dessin.serving.api.uploads import check_stated, media_type, read_body
+from dessin.serving.api.refusal import Refusal, json_reply
+from dessin.serving.api.schemas import (
+    BatchReply,
+    HealthReply,
+    ModelReply,
+    PredictReply,
+    ReadyReply,
+    batch_body,
+    errors,
+    image_body,
+    image_errors,
+)
+from dessin.serving.api.service import Service, model_card
+from dessin.serving.api.uploads import check_stated, media_type, read_body, split_parts
+from dessin.serving.api.watch import CONTENT_TYPE
 
 Top = Annotated[int, Query(ge=1, le=20, description="How many classes to name.")]
 _PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}

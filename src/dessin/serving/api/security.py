@@ -10,8 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dessin.errors import DessinError
-from dessin.serving.api.refusal import Refusal
-from dessin.serving.api.replies import refuse
+from dessin.serving.api.refusal import Refusal, refuse
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 # What says only whether the server lives, so that whoever watches over it needs no token.

@@ -1,4 +1,5 @@
-"""What a request asks for, carried out: decoding in processes, then the runtime's thread, all bounded."""
+"""What a request asks for, carried out: decoding in processes, then the runtime's thread, all bounded; and
+the card of the model."""
 
 from __future__ import annotations
 
@@ -12,19 +13,61 @@ from typing import Any
 
 from PIL import Image
 
+from dessin.answers.committee import Committee, LoadedCommittee
 from dessin.errors import DessinError
+from dessin.files import sha256_bytes
 from dessin.serving.answer import read_answers
-from dessin.serving.api.admission import Admission
 from dessin.serving.api.batcher import Batcher
-from dessin.serving.api.card import model_id
-from dessin.serving.api.limits import Limits
-from dessin.serving.api.metrics import Metrics
-from dessin.serving.api.multipart import Part
+from dessin.serving.api.limits import Admission, Limits
 from dessin.serving.api.pool import Pool
 from dessin.serving.api.refusal import Refusal, error_of
-from dessin.serving.api.uploads import check_format, check_stated
+from dessin.serving.api.schemas import ClassReply, ModelId, ModelReply, RejectionReply
+from dessin.serving.api.uploads import Part, check_format, check_stated
+from dessin.serving.api.watch import Metrics
 from dessin.serving.maps import ImageMap, MapMaker
 from dessin.serving.runtime import Prepared, Runtime
+
+
+def model_id(committee: Committee) -> ModelId:
+    """Name and digest; the digest of several models is that of all their digests."""
+    weights = [committee.weights[name] for name in committee.bundles]
+    digest = weights[0] if len(weights) == 1 else sha256_bytes("\n".join(weights).encode())
+    return ModelId(name=committee.name, digest=digest)
+
+
+def model_card(runtime: Runtime) -> ModelReply:
+    """What the model says of itself; where it was made is left out, for that is a path."""
+    committee = runtime.committee
+    rejection = committee.rejection
+    return ModelReply(
+        model=model_id(committee),
+        classes=[
+            ClassReply(label=label, name=committee.names.get(label, label)) for label in committee.classes
+        ],
+        images=[spec for spec, _ in runtime.fittings],
+        temperature=_temperature(runtime.loaded),
+        threshold=committee.threshold,
+        rejection=None
+        if rejection is None
+        else RejectionReply(score=rejection.score, threshold=rejection.threshold),
+        views=list(runtime.views),
+        weights=[committee.weights[name] for name in committee.bundles],
+        digests=committee.digests,
+        provenance={key: value for key, value in committee.provenance.items() if not _is_path(value)},
+        licence=committee.licence,
+    )
+
+
+def _temperature(loaded: LoadedCommittee) -> float:
+    """That of the committee; a bundle alone is tempered by its own card."""
+    bundles = list(loaded.bundles.values())
+    own = bundles[0].card.temperature if len(bundles) == 1 else 1.0
+    return loaded.committee.temperature * own
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text
+
 
 _FEWEST_WORKERS, _MOST_WORKERS = 2, 8
 

@@ -18,10 +18,16 @@ from dessin.models.network import OnnxNetwork
 from dessin.progress import say, track, warn
 from dessin.runs.subject import Subject, read_subject
 from dessin.schema import Section
-from dessin.serving.export.agreement import TOLERANCE, Agreement, agreement
 from dessin.serving.export.convert import import_onnx, to_onnx
-from dessin.serving.export.drawings import calibration_drawings, check_drawings
-from dessin.serving.export.price import Price, int8_price
+from dessin.serving.export.measure import (
+    TOLERANCE,
+    Agreement,
+    Price,
+    agreement,
+    calibration_drawings,
+    check_drawings,
+    int8_price,
+)
 from dessin.serving.export.quantise import to_int8
 
 EXPORT_FILE = "export.json"
