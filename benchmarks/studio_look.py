@@ -24,13 +24,11 @@ from numpy.typing import NDArray
 from dessin.images.decode import Pixels
 from dessin.progress import quiet
 from dessin.serving.runtime import BATCH, Runtime, prepare_for
-from dessin.serving.studio.try_it.drawing import PenStroke, Strokes
-from dessin.serving.studio.try_it.look import Look
-from dessin.serving.studio.try_it.picture_look import picture_as_trained
-from dessin.serving.studio.try_it.render import as_trained, render, with_width
-from dessin.serving.studio.try_it.training_look import recorded_data, training_look
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
+from dessin.studio.try_it.canvas import PenStroke, Strokes
+from dessin.studio.try_it.look import Look, recorded_data, training_look
+from dessin.studio.try_it.render import as_trained, picture_as_trained, render, with_width
 
 SIDE = 255
 Arms = Mapping[str, Callable[[Strokes], Pixels]]

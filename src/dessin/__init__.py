@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dessin.serving.api.verb import serve
     from dessin.serving.export.verb import export
     from dessin.serving.predict import predict
-    from dessin.serving.studio.verb import studio
     from dessin.serving.submit import submit
     from dessin.studies.verb import study
+    from dessin.studio.verb import studio
     from dessin.trust.card.verb import card
     from dessin.trust.confidence.verb import calibrate
     from dessin.trust.evaluate.verb import evaluate
@@ -71,7 +71,7 @@ _HOMES = {
     "serve": "dessin.serving.api.verb",
     "soup": "dessin.committees.soup.verb",
     "split": "dessin.collection.split.verb",
-    "studio": "dessin.serving.studio.verb",
+    "studio": "dessin.studio.verb",
     "study": "dessin.studies.verb",
     "submit": "dessin.serving.submit",
     "train": "dessin.runs.train",

@@ -652,7 +652,7 @@ def studio(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
     """Data, runs, studies and mistakes to look at, and a page to draw on."""
-    from dessin.serving.studio.verb import studio as run
+    from dessin.studio.verb import studio as run
 
     run(workspace, host=host, port=port, browser=browser)
 

@@ -14,8 +14,8 @@ from studio_server import DEADLINE_S, Window, open_window, served
 
 from dessin.audit.measure import audit
 from dessin.collection.curation import read_curation
-from dessin.serving.studio.texts import texts_in
 from dessin.studies.verb import study
+from dessin.studio.texts import texts_in
 from dessin.trust.mistakes.verb import mistakes
 
 pytestmark = pytest.mark.browser

@@ -21,8 +21,8 @@ from dessin.collection.split.plan import make_split
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.runs.run import train
-from dessin.serving.studio.try_it.drawing import PenStroke, Strokes
-from dessin.serving.studio.try_it.render import render
+from dessin.studio.try_it.canvas import PenStroke, Strokes
+from dessin.studio.try_it.render import render
 
 pytestmark = pytest.mark.browser
 RECIPE = {

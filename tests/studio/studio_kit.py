@@ -149,10 +149,10 @@ def open_page(root: Path, name: str, language: str = "en") -> AppTest:
     """A page of the studio on a workspace, run once; nothing may have been raised."""
     script = f"""
 from pathlib import Path
-from dessin.serving.studio.guard import show_guarded
-from dessin.serving.studio.scan_workspace import scan_workspace
-from dessin.serving.studio.texts import texts_in
-from dessin.serving.studio.views.{name} import show_{name}
+from dessin.studio.plain import show_guarded
+from dessin.studio.workspace import scan_workspace
+from dessin.studio.texts import texts_in
+from dessin.studio.views.{name} import show_{name}
 show_guarded(show_{name}, scan_workspace(Path({str(root)!r})), texts_in({language!r}))
 """
     page = AppTest.from_string(script, default_timeout=60)

@@ -10,7 +10,7 @@ from studio_kit import A_CLASS, COPY, ORIGINAL, SCRIPT, STARS, alert, checked, o
 
 from dessin.collection.curation import Change, Curation, read_curation, write_curation
 from dessin.collection.issues import Issue, read_issues, write_issues
-from dessin.serving.studio.words.korean import KOREAN
+from dessin.studio.words.korean import KOREAN
 
 
 @pytest.fixture

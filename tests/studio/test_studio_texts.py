@@ -11,10 +11,10 @@ import pytest
 
 import dessin.serving.studio as room
 from dessin.collection.issues import ISSUE_KINDS
-from dessin.serving.studio.texts import texts_in
-from dessin.serving.studio.views.issue_list import SECTIONS
-from dessin.serving.studio.words.english import ENGLISH
-from dessin.serving.studio.words.korean import KOREAN
+from dessin.studio.texts import texts_in
+from dessin.studio.views.issue_list import SECTIONS
+from dessin.studio.words.english import ENGLISH
+from dessin.studio.words.korean import KOREAN
 
 ROOT = Path(str(room.__file__)).parent
 OWN = [path for path in ROOT.rglob("*.py") if "try_it" not in path.parts]

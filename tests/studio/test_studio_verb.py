@@ -15,9 +15,9 @@ from streamlit.testing.v1 import AppTest
 from studio_kit import make_drawings, raw, words
 
 from dessin.errors import DessinError
-from dessin.serving.studio import verb
-from dessin.serving.studio.words.english import ENGLISH
-from dessin.serving.studio.words.korean import KOREAN
+from dessin.studio import verb
+from dessin.studio.words.english import ENGLISH
+from dessin.studio.words.korean import KOREAN
 
 DEADLINE_S = 60.0
 

@@ -11,8 +11,7 @@ from studio_kit import make_drawings
 
 from dessin.collection.curation import Change, Curation, write_curation
 from dessin.errors import DessinError
-from dessin.serving.studio.scan_workspace import DEPTH, scan_workspace
-from dessin.serving.studio.workspace import Workspace
+from dessin.studio.workspace import DEPTH, Workspace, scan_workspace
 
 
 def test_each_kind_of_thing_is_found_by_its_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dessin.errors import DessinError
-from dessin.serving.studio.try_it.drawing import MAX_BYTES, MAX_POINTS, MAX_STROKES, read_given, read_picture
+from dessin.studio.try_it.canvas import MAX_BYTES, MAX_POINTS, MAX_STROKES, read_given, read_picture
 
 LINE = {"width": 0.01, "points": [[0.1, 0.2], [0.3, 0.4]]}
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from dessin.images.decode import Pixels
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
-from dessin.serving.studio.try_it.drawing import PenStroke, Strokes
-from dessin.serving.studio.try_it.look import Look, look_of
-from dessin.serving.studio.try_it.picture_look import picture_as_trained
-from dessin.serving.studio.try_it.render import render, rendered_as_trained, with_width
+from dessin.studio.try_it.canvas import PenStroke, Strokes
+from dessin.studio.try_it.look import Look, look_of
+from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained, with_width
 
 LOOK = Look(thickness=3 / 256, size=0.7, paper=(250, 245, 235), ink=(20, 30, 60))
 SPEC = ImageSpec(size=96)

@@ -1,4 +1,4 @@
-"""A collection of the workspace with the audits and curations that are about it."""
+"""A collection of the workspace with the audits and curations that are about it, and its drawings small."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
+import cv2
+import numpy as np
 import streamlit as st
 
 from dessin.collection.curation import read_curation
@@ -16,7 +18,10 @@ from dessin.collection.manifest import read_manifest
 from dessin.collection.readers.collection import Collection
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.serving.studio.workspace import Workspace
+from dessin.images.decode import decode, read_image_bytes
+from dessin.images.paths import image_path
+from dessin.page.pictures import image_data_uri
+from dessin.studio.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -138,3 +143,24 @@ def _audited(folder: str, stamp: str) -> dict[str, str]:  # noqa: ARG001
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _issues(folder: str, stamp: str) -> tuple[Issue, ...]:  # noqa: ARG001
     return read_issues(Path(folder) / "issues.csv")
+
+
+_SIDE = 160
+
+
+def thumbnail(root: Path, image_id: str) -> str:
+    """The drawing as a `data:` address of at most 160 px; empty where it cannot be read."""
+    try:
+        path = image_path(root, image_id)
+        return _thumbnail(str(path), file_stamp(path))
+    except DessinError:
+        return ""
+
+
+@st.cache_data(max_entries=4000, show_spinner=False)
+def _thumbnail(path: str, stamp: str) -> str:  # noqa: ARG001 (a changed file is another picture)
+    pixels = decode(read_image_bytes(Path(path))).pixels
+    scale = min(1.0, _SIDE / max(pixels.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return image_data_uri(np.asarray(small, dtype=np.uint8), kind="webp", quality=70)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from dessin.serving.studio.words.english import ENGLISH
-from dessin.serving.studio.words.korean import KOREAN
+from dessin.studio.words.english import ENGLISH
+from dessin.studio.words.korean import KOREAN
 
 Language = Literal["en", "ko"]
 LANGUAGES: Mapping[Language, str] = {"en": "English", "ko": "한국어"}

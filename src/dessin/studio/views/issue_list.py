@@ -10,12 +10,11 @@ import streamlit as st
 from dessin.collection.curation import Change
 from dessin.collection.issues import Issue
 from dessin.errors import DessinError
-from dessin.serving.studio.plain import Figure, show_figures, show_text
-from dessin.serving.studio.texts import Texts
-from dessin.serving.studio.views.choosing import one_page
-from dessin.serving.studio.views.drawings import Drawings
-from dessin.serving.studio.views.thumbnails import thumbnail
-from dessin.serving.studio.views.ticking import is_own, read_changes, tick, untick
+from dessin.studio.plain import Figure, show_figures, show_text
+from dessin.studio.texts import Texts
+from dessin.studio.views.drawings import Drawings, thumbnail
+from dessin.studio.views.jobs import one_page
+from dessin.studio.views.ticking import is_own, read_changes, tick, untick
 
 # What a person decides about; the other kinds are shown together, the audit's page says more of them.
 SECTIONS: Mapping[str, tuple[str, ...]] = {

@@ -9,13 +9,12 @@ import streamlit as st
 from dessin.progress import quiet
 from dessin.reports.wrapup.sources import read_study
 from dessin.reports.wrapup.study_view import StudyView, study_view
-from dessin.serving.studio.plain import show_heading, show_table, show_text
-from dessin.serving.studio.texts import Texts
-from dessin.serving.studio.views.choosing import choose
-from dessin.serving.studio.views.dots import show_dots
-from dessin.serving.studio.views.drawings import file_stamp
-from dessin.serving.studio.workspace import Workspace
 from dessin.statistics.forest import Forest
+from dessin.studio.plain import show_heading, show_table, show_text
+from dessin.studio.texts import Texts
+from dessin.studio.views.drawings import file_stamp
+from dessin.studio.views.jobs import choose, show_dots
+from dessin.studio.workspace import Workspace
 
 _TONES = {"gain found": "good", "no gain": "text", "undecided": "text", "unfinished": "warn"}
 

@@ -1,17 +1,29 @@
-"""Text of other people on a page: shown as it is spelt, for Streamlit's own texts are Markdown.
-
-Names of files and classes, and whatever holds them, come through here: in Markdown `a*b*`, `$x$`, `:red[x]`
-or `->` would be shown as something else.
-"""
+"""Text of other people on a page, escaped; and pages shown so that what a user can mend is a sentence,
+never a traceback."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
 import streamlit as st
+
+from dessin.errors import DessinError
+from dessin.studio.texts import Texts
+from dessin.studio.workspace import Workspace
+
+Show = Callable[[Workspace, Texts], None]
+
+
+def show_guarded(show: Show, workspace: Workspace, texts: Texts) -> None:
+    """Show a page; an error of dessin ends it with its text."""
+    try:
+        show(workspace, texts)
+    except DessinError as error:
+        show_text(str(error), "error")
+
 
 Style = Literal["text", "note", "good", "warn", "error"]
 # A text, or two of which the second is small and under the first.

@@ -16,11 +16,10 @@ from dessin.models.card import CARD_FILE
 from dessin.serving.answer import Answer, read_answers
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Prepared, Runtime, prepare_for
-from dessin.serving.studio.try_it.look import Look
-from dessin.serving.studio.try_it.render import SIDE
-from dessin.serving.studio.try_it.training_look import recorded_data, training_look
-from dessin.serving.studio.views.drawings import file_stamp
-from dessin.serving.studio.workspace import Workspace
+from dessin.studio.try_it.look import Look, recorded_data, training_look
+from dessin.studio.try_it.render import SIDE
+from dessin.studio.views.drawings import file_stamp
+from dessin.studio.workspace import Workspace
 
 TOP = 5
 _MODELS = 3

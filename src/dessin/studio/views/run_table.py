@@ -10,7 +10,7 @@ from dessin.progress import quiet
 from dessin.runs.listing.columns import DEFAULT, Column, make_columns
 from dessin.runs.listing.flat import Value
 from dessin.runs.listing.verb import Row, runs
-from dessin.serving.studio.plain import Cell
+from dessin.studio.plain import Cell
 
 _RESULTS = ("accuracy", "holdout")
 

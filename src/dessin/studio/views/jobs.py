@@ -1,4 +1,4 @@
-"""A verb of dessin carried out from a page, in a process of its own; what it says is shown as it says it."""
+"""What pages share: a verb carried out in a process of its own, widgets to choose, and forest pictures."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.serving.studio.plain import show_text
-from dessin.serving.studio.texts import Texts
+from dessin.page.dots import DotPlot
+from dessin.page.render import render_page
+from dessin.studio.plain import show_text
+from dessin.studio.texts import Texts
 
 _PATIENCE_S = 10.0
 _LAST = 3
@@ -64,3 +67,29 @@ def _end(verb: subprocess.Popen[str]) -> None:
             verb.wait()
     if verb.stdout:
         verb.stdout.close()
+
+
+Item = TypeVar("Item")
+
+
+def choose(label: str, names: Sequence[str], *, key: str, index: int = 0) -> str:
+    """One of some names; where there is but one it is said, and nothing is asked."""
+    if len(names) == 1:
+        show_text(f"{label}: {names[0]}", "note")
+        return names[0]
+    return str(st.selectbox(label, names, index=index, key=key))
+
+
+def one_page(items: Sequence[Item], size: int, texts: Texts, *, key: str) -> Sequence[Item]:
+    """The part of a long list that is to be shown; asks which, where it does not fit one page."""
+    pages = -(-len(items) // size)
+    if pages <= 1:
+        return items
+    number = st.number_input(texts("choose.page", pages=pages), 1, pages, key=f"{key}:{pages}")
+    start = (int(number) - 1) * size
+    return items[start : start + size]
+
+
+def show_dots(plot: DotPlot) -> None:
+    """Dots with their intervals on one scale."""
+    st.html(render_page("dessin.studio.views", "dots_part.html", plot=plot))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.progress import say, warn
-from dessin.serving.studio.theme import THEME
+from dessin.studio.theme import THEME
 
 APP = Path(__file__).with_name("app.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -9,12 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.serving.studio.guard import Show, show_guarded
-from dessin.serving.studio.plain import show_text
-from dessin.serving.studio.scan_workspace import scan_workspace
-from dessin.serving.studio.texts import LANGUAGES, Texts, texts_in
-from dessin.serving.studio.theme import css
-from dessin.serving.studio.workspace import Workspace
+from dessin.studio.plain import Show, show_guarded, show_text
+from dessin.studio.texts import LANGUAGES, Texts, texts_in
+from dessin.studio.theme import css
+from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
 
@@ -110,31 +108,31 @@ def _foot(workspace: Workspace, texts: Texts) -> None:
 
 # Each page is imported when it is first opened: what it needs (torch, pictures) takes seconds to load.
 def _data(workspace: Workspace, texts: Texts) -> None:
-    from dessin.serving.studio.views.data import show_data
+    from dessin.studio.views.data import show_data
 
     show_data(workspace, texts)
 
 
 def _runs(workspace: Workspace, texts: Texts) -> None:
-    from dessin.serving.studio.views.runs import show_runs
+    from dessin.studio.views.runs import show_runs
 
     show_runs(workspace, texts)
 
 
 def _studies(workspace: Workspace, texts: Texts) -> None:
-    from dessin.serving.studio.views.studies import show_studies
+    from dessin.studio.views.studies import show_studies
 
     show_studies(workspace, texts)
 
 
 def _mistakes(workspace: Workspace, texts: Texts) -> None:
-    from dessin.serving.studio.views.mistakes import show_mistakes
+    from dessin.studio.views.mistakes import show_mistakes
 
     show_mistakes(workspace, texts)
 
 
 def _try_it(workspace: Workspace, texts: Texts) -> None:
-    from dessin.serving.studio.try_it.page import show_try_it
+    from dessin.studio.try_it.page import show_try_it
 
     show_try_it(workspace, texts)
 

@@ -1,0 +1,200 @@
+"""The page "Try it": draw, paste or upload something, and see what a model makes of it, in words and as
+bars."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from dessin.errors import DessinError
+from dessin.images.decode import Pixels
+from dessin.images.ink import ink_mask
+from dessin.page.pictures import image_data_uri
+from dessin.serving.answer import Candidate
+from dessin.studio.plain import Figure, show_figures, show_text
+from dessin.studio.texts import Texts
+from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture
+from dessin.studio.try_it.look import Look
+from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
+from dessin.studio.try_it.trial import Seen, Trial, read_trial
+from dessin.studio.try_it.words import ENGLISH, KOREAN
+from dessin.studio.views.jobs import choose
+from dessin.studio.workspace import Workspace
+from dessin.trust.mistakes.strokes import PAGE
+
+# Two stand side by side, on a phone as well.
+_SIDE = 170
+_CSS = """<style>
+.dessin.verdict small { display: block; color: #6b7280; font-size: 0.9rem; }
+.dessin.verdict strong { display: block; font-size: 1.9rem; line-height: 1.2; font-weight: 680;
+  letter-spacing: -0.02em; }
+.dessin.verdict p { margin: 6px 0 0; }
+.dessin.verdict.unsure strong, .dessin.verdict.no_class strong { color: #a8481a; }
+ol.dessin.bars { list-style: none; margin: 14px 0 0; padding: 0; display: grid; gap: 10px; }
+.dessin.bars li { margin: 0; }
+.dessin.bars .row { display: flex; justify-content: space-between; gap: 12px;
+  font-variant-numeric: tabular-nums; }
+.dessin.bars .track { display: block; height: 8px; border-radius: 4px; background: #e6e8ec; margin-top: 3px; }
+.dessin.bars .fill { display: block; height: 100%; min-width: 2px; border-radius: 4px; background: #b6c3ea; }
+.dessin.bars li:first-child .fill { background: #3157c4; }
+.dessin.bars li:first-child .row { font-weight: 600; }
+.dessin.waiting { display: grid; place-items: center; text-align: center; min-height: 220px; padding: 24px;
+  color: #6b7280; background: #f6f7f9; border: 1px dashed #c9cdd6; border-radius: 12px; }
+</style>"""
+
+
+def show_waiting(text: str) -> None:
+    """What stands in the answer's place while there is nothing to answer to."""
+    st.html(f'{_CSS}<div class="dessin waiting">{escape(text)}</div>')
+
+
+def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
+    """The answer in words, the likeliest classes, and what it was about."""
+    answer = seen.answer
+    title, words = _in_words(seen, trial, texts)
+    small = "" if answer.silence else f"<small>{escape(texts('looks_like'))}</small>"
+    says = f"<p>{escape(words)}</p>" if words else ""
+    bars = "".join(_bar(candidate) for candidate in answer.candidates)
+    st.html(
+        f'{_CSS}<div class="dessin verdict {answer.silence}" role="status">{small}'
+        f"<strong>{escape(title)}</strong>{says}</div>"
+        f'<ol class="dessin bars" aria-label="{escape(texts("bars"))}">{bars}</ol>'
+    )
+    took = texts("took", milliseconds=round(1000 * seen.seconds))
+    show_text(f"{texts('calibrated' if trial.calibrated else 'uncalibrated')} {took}", "note")
+
+
+def show_pictures(seen: Seen, texts: Texts) -> None:
+    """The page as the model sees it, and where it looked."""
+    figures = [Figure(_address(seen.picture), texts("sees"))]
+    if seen.overlay is not None:
+        figures.append(Figure(_address(seen.overlay), texts("spoke", name=seen.answer.best.name)))
+    show_figures(figures, side=_SIDE)
+    if seen.overlay is not None:
+        show_text(texts("map_note"), "note")
+
+
+def _in_words(seen: Seen, trial: Trial, texts: Texts) -> tuple[str, str]:
+    """The answer as a title, and what is to be added where it is none."""
+    best = seen.answer.best
+    values = {"name": best.name, "probability": _percent(best.probability)}
+    match seen.answer.silence:
+        case "unsure":
+            return texts("unsure"), texts(
+                "unsure_says", threshold=_percent(trial.committee.threshold), **values
+            )
+        case "no_class":
+            return texts("no_class"), texts("no_class_says", **values)
+        case _:
+            return best.name, ""
+
+
+def _bar(candidate: Candidate) -> str:
+    return (
+        f'<li><span class="row"><span>{escape(candidate.name)}</span><span>{_percent(candidate.probability)}'
+        f'</span></span><span class="track" aria-hidden="true">'
+        f'<span class="fill" style="width: {100 * candidate.probability:.1f}%"></span></span></li>'
+    )
+
+
+def _percent(probability: float) -> str:
+    """Never 0% or 100%, which no model can know."""
+    return "< 1%" if probability < 0.005 else "> 99%" if probability > 0.995 else f"{probability:.0%}"
+
+
+def _address(pixels: Pixels) -> str:
+    return image_data_uri(pixels, kind="webp", quality=90)
+
+
+_WAYS = ("draw", "upload")
+_FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
+
+
+def show_try_it(workspace: Workspace, texts: Texts) -> None:
+    """Choose a model of the workspace, and ask it."""
+    own = texts.using(ENGLISH, KOREAN)
+    if not workspace.models:
+        show_text(own("none"))
+        return
+    name = choose(own("model"), workspace.models, key="try.model")
+    with st.spinner(own("loading")):
+        trial = read_trial(workspace, name)
+    _desk(trial, own)
+
+
+# A fragment: after a stroke this alone is run again, and nothing is read from the disk.
+@st.fragment
+def _desk(trial: Trial, texts: Texts) -> None:
+    paper, beside = st.columns(2, gap="large")
+    try:
+        with paper:
+            given = _ask_given(trial, texts)
+        with beside:
+            _answer(given, trial, texts)
+    except DessinError as refused:
+        with beside:
+            show_text(str(refused), "error")
+
+
+def _ask_given(trial: Trial, texts: Texts) -> Given | None:
+    """What is to be looked at: strokes, or the pixels of a picture; None while there is nothing."""
+    way = st.radio(
+        texts("way"),
+        _WAYS,
+        format_func=lambda name: texts(name),
+        horizontal=True,
+        label_visibility="collapsed",
+        key="try.way",
+    )
+    if way == "draw":
+        return read_given(ask_canvas(texts, pen=trial.look.thickness))
+    file = st.file_uploader(texts("file"), type=list(_FILES), key="try.file")
+    return None if file is None else read_picture(file.getvalue())
+
+
+def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
+    """The answer above the ticks that it depends on, so that a phone shows it right below the drawing."""
+    answer = st.container()
+    uploads = st.session_state["try.way"] == "upload"
+    with_map = trial.has_maps and st.checkbox(texts("map"), value=True, key="try.map")
+    if not trial.has_maps:
+        show_text(texts("no_map"), "note")
+    look = _ask_look(trial.look, texts, is_picture=uploads if given is None else not isinstance(given, tuple))
+    with answer:
+        if given is None:
+            show_waiting(texts("waiting_file" if uploads else "waiting"))
+        else:
+            seen = trial.ask(_page(given, look, trial.side, texts), with_map=with_map)
+            show_answer(seen, trial, texts)
+            show_pictures(seen, texts)
+
+
+def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
+    """The look that it is to be brought to, if any: drawings unless told not to, pictures when told to."""
+    key = "picture" if is_picture else "drawing"
+    wanted = st.checkbox(texts("look"), value=not is_picture, key=f"try.look.{key}", help=texts("look_help"))
+    words = texts(
+        "trained" if look.n else "usual",
+        width=f"{look.thickness * PAGE:.1f}",
+        polarity=texts("dark" if look.dark_on_light else "light"),
+        size=f"{look.size:.0%}",
+        n=look.n,
+    )
+    show_text(words, "note")
+    return look if wanted else None
+
+
+def _page(given: Given, look: Look | None, side: int, texts: Texts) -> Pixels:
+    """The pixels (H, W, 3) uint8 that the model is asked about.
+
+    Raises:
+        DessinError: a picture without ink is to be brought to a look.
+    """
+    if isinstance(given, tuple):
+        return rendered_as_trained(given, look, side=side) if look else render(given, side=side)
+    if look is None:
+        return given
+    if not ink_mask(given).any():
+        raise DessinError(texts("no_ink"))
+    return picture_as_trained(given, look, side=side)
