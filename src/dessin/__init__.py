@@ -17,6 +17,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
     from dessin.audit.verb import audit
+    from dessin.auto.doctor import doctor
+    from dessin.auto.verb import auto
     from dessin.collection.curation import curate
     from dessin.collection.split.verb import split
     from dessin.committees.distill.verb import distill
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from dessin.committees.soup.verb import soup
     from dessin.committees.vote.verb import vote
     from dessin.errors import DessinError
-    from dessin.experiments.auto import auto
-    from dessin.experiments.doctor import doctor
     from dessin.fetch.verb import fetch
     from dessin.reports.compare.verb import compare
     from dessin.reports.verb import report
@@ -49,13 +49,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "DessinError": "dessin.errors",
     "audit": "dessin.audit.verb",
-    "auto": "dessin.experiments.auto",
+    "auto": "dessin.auto.verb",
     "calibrate": "dessin.trust.confidence.verb",
     "card": "dessin.trust.card.verb",
     "compare": "dessin.reports.compare.verb",
     "curate": "dessin.collection.curation",
     "distill": "dessin.committees.distill.verb",
-    "doctor": "dessin.experiments.doctor",
+    "doctor": "dessin.auto.doctor",
     "ensemble": "dessin.committees.ensemble.verb",
     "evaluate": "dessin.trust.evaluate.verb",
     "explain": "dessin.trust.explain.verb",

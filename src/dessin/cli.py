@@ -68,7 +68,7 @@ def auto(
     seed: Seed = 0,
 ) -> None:
     """The whole path on your own folder: audit, curation, split, scout, train, evaluate, report."""
-    from dessin.experiments.auto import auto as run
+    from dessin.auto.verb import auto as run
 
     run(data, out=out, budget=budget, group=group, models=_names(models), seed=seed)
 
@@ -676,7 +676,7 @@ def fetch(
 @app.command()
 def doctor() -> None:
     """What this machine has: device, precision, versions, weights."""
-    from dessin.experiments.doctor import doctor as run
+    from dessin.auto.doctor import doctor as run
 
     run()
 

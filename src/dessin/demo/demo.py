@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dessin.auto.verb import AutoResult, auto
 from dessin.collection.issues import Issue
 from dessin.demo.answer_key import DRAWINGS_FOLDER, KEY_FILE
 from dessin.demo.check import Finding, check_answers, describe_findings, false_alarms
 from dessin.demo.doodles import generate_doodles
 from dessin.errors import DessinError
-from dessin.experiments.auto import AutoResult, auto
 from dessin.progress import say
 
 MODELS = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")

@@ -12,6 +12,19 @@ import torch
 import yaml
 
 from dessin.audit.measure import AuditResult, audit
+from dessin.auto.budget import (
+    MIN_EPOCHS,
+    SAFETY,
+    SIZES,
+    AutoPlan,
+    Speed,
+    affordable_epochs,
+    epoch_seconds,
+    epochs_that_fit,
+    parse_budget,
+    plan_auto,
+)
+from dessin.auto.speed import measure_decoding, measure_speeds
 from dessin.collection.curation import (
     DEFAULT_KINDS,
     Curation,
@@ -24,19 +37,6 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import describe_split, plan_split
 from dessin.decisions import Decision
-from dessin.experiments.budget import (
-    MIN_EPOCHS,
-    SAFETY,
-    SIZES,
-    AutoPlan,
-    Speed,
-    affordable_epochs,
-    epoch_seconds,
-    epochs_that_fit,
-    parse_budget,
-    plan_auto,
-)
-from dessin.experiments.speed import measure_decoding, measure_speeds
 from dessin.files import claim_folder, write_text
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say, say_once

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
+from dessin.auto.budget import Speed
 from dessin.collection.readers.collection import Collection
-from dessin.experiments.budget import Speed
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.progress import track

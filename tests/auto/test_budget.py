@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dessin.auto.budget import MAX_EPOCHS, SAFETY, Speed, parse_budget, plan_auto
 from dessin.errors import DessinError
-from dessin.experiments.budget import MAX_EPOCHS, SAFETY, Speed, parse_budget, plan_auto
 
 MODELS = ("small", "large")
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dessin.experiments.doctor import PACKAGED, doctor
+from dessin.auto.doctor import PACKAGED, doctor
 
 
 def test_it_finds_the_packaged_weights_and_a_device() -> None:

@@ -1,0 +1,1 @@
+"""The whole path in one command, inside a budget of time."""

@@ -1,1 +1,0 @@
-"""Runs carried out and recorded: train, evaluate, scout, report, auto."""
