@@ -36,8 +36,8 @@ from dessin.augmentation.apply import apply_plan
 from dessin.augmentation.pipeline import Pipeline
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
-from dessin.demo.drawing import draw_doodle
-from dessin.demo.subjects import SUBJECTS
+from dessin.doodles.drawing import draw_doodle
+from dessin.doodles.subjects.table import SUBJECTS
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median

@@ -25,7 +25,7 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.verb import split
-from dessin.demo.contest import make_contest
+from dessin.doodles.contest import make_contest
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.recipe import make_recipe

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.audit.judgement import judge_labels
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet, track
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from labels_worlds import NOISES, World, plant, read_drawings

@@ -2,7 +2,7 @@
 
 Every verb of the command line is a function here with the same name and arguments, imported when first used,
 so that `import dessin` costs nothing. (Two verbs have the names of rooms: the demo is
-`dessin.demo.demo.demo`, and the preview of augmentation `dessin.runs.augment.augment`.)
+`dessin.doodles.verb.demo`, and the preview of augmentation `dessin.runs.augment.augment`.)
 """
 
 from __future__ import annotations

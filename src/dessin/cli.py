@@ -78,7 +78,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Where the doodles and results go.")] = Path("demo-out"),
 ) -> None:
     """The same on generated doodles with planted faults, offline; checks that every fault was found."""
-    from dessin.demo.demo import demo as run
+    from dessin.doodles.verb import demo as run
 
     run(out=out)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dessin.collection.split.verb import split
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.runs.run import train

@@ -14,7 +14,7 @@ from dessin.committees.ensemble.verb import ensemble
 from dessin.committees.families.verb import families
 from dessin.committees.route.verb import route
 from dessin.committees.soup.verb import soup
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report

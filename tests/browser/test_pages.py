@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from dessin.audit.measure import audit
 from dessin.collection.split.verb import split
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report

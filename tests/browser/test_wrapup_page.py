@@ -10,7 +10,7 @@ from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
 from dessin.collection.split.verb import split
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.doodles import generate_doodles
 from dessin.files import write_text
 from dessin.progress import quiet
 from dessin.recipe import make_recipe

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_bundle import make_bundle
 
-from dessin.demo.drawing import draw_doodle
+from dessin.doodles.drawing import draw_doodle
 
 LABELS = ("cat", "house", "star")
 

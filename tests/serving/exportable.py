@@ -14,7 +14,7 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.demo.drawing import draw_doodle
+from dessin.doodles.drawing import draw_doodle
 from dessin.models.card import change_card, read_card
 
 LABELS = ("cat", "house", "star")

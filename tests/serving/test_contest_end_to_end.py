@@ -14,7 +14,7 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.plan import plan_split
-from dessin.demo.contest import make_contest
+from dessin.doodles.contest import make_contest
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.serving.predict import find_images

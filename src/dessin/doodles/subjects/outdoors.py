@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import (
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import (
     Point,
     Shape,
     Stroke,

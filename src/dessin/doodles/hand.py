@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import Points, Shape, Stroke
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import Points, Shape, Stroke
 
 _STEP = 0.035
 _WAVES = 4

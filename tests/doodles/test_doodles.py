@@ -19,10 +19,9 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split
 from dessin.collection.split.plan import plan_split
-from dessin.demo.answer_key import AnswerKey, read_answer_key
-from dessin.demo.check import check_answers, describe_findings, false_alarms
-from dessin.demo.doodles import generate_doodles
-from dessin.demo.drawing import draw_doodle
+from dessin.doodles.check import AnswerKey, check_answers, describe_findings, false_alarms, read_answer_key
+from dessin.doodles.doodles import generate_doodles
+from dessin.doodles.drawing import draw_doodle
 from dessin.errors import DessinError
 
 CLASSES, PER_CLASS = 12, 10

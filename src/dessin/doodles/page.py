@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import Shape, Stroke, extent
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import Shape, Stroke, extent
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.demo.dice import Dice
-from dessin.demo.hand import Hand, by_hand
-from dessin.demo.strokes import box, curve, extent, line, moved, oval
-from dessin.demo.subjects import SUBJECTS
+from dessin.doodles.dice import Dice
+from dessin.doodles.hand import Hand, by_hand
+from dessin.doodles.strokes import box, curve, extent, line, moved, oval
+from dessin.doodles.subjects.table import SUBJECTS
 
 STEADY = Hand(wobble=0.0, overshoot=0.0, missing=0.0, doubled=0.0)
 

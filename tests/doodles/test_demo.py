@@ -17,8 +17,8 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split
 from dessin.collection.split.plan import plan_split
-from dessin.demo import demo as demo_module
-from dessin.demo.demo import demo
+from dessin.doodles import verb as demo_module
+from dessin.doodles.verb import demo
 from dessin.errors import DessinError
 
 

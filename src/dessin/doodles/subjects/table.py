@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import Shape
-from dessin.demo.subjects import animals, outdoors, things, vehicles
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import Shape
+from dessin.doodles.subjects import animals, outdoors, things, vehicles
 
 SUBJECTS: dict[str, Callable[[Dice], Shape]] = {
     "apple": things.apple,

@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import Shape, Stroke, arc, box, curve, dot, line, moved, oval, polygon
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import Shape, Stroke, arc, box, curve, dot, line, moved, oval, polygon
 
 
 def cup(dice: Dice) -> Shape:

@@ -8,9 +8,15 @@ from pathlib import Path
 
 from dessin.auto.verb import AutoResult, auto
 from dessin.collection.issues import Issue
-from dessin.demo.answer_key import DRAWINGS_FOLDER, KEY_FILE
-from dessin.demo.check import Finding, check_answers, describe_findings, false_alarms
-from dessin.demo.doodles import generate_doodles
+from dessin.doodles.check import (
+    DRAWINGS_FOLDER,
+    KEY_FILE,
+    Finding,
+    check_answers,
+    describe_findings,
+    false_alarms,
+)
+from dessin.doodles.doodles import generate_doodles
 from dessin.errors import DessinError
 from dessin.progress import say
 

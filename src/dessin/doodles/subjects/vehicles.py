@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dessin.demo.dice import Dice
-from dessin.demo.strokes import Shape, Stroke, box, curve, line, moved, oval, polygon
+from dessin.doodles.dice import Dice
+from dessin.doodles.strokes import Shape, Stroke, box, curve, line, moved, oval, polygon
 
 
 def boat(dice: Dice) -> Shape:

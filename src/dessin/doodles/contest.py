@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from dessin.demo.dice import Dice
-from dessin.demo.hand import Hand, by_hand, slanted
-from dessin.demo.page import Page, encode, place, render
-from dessin.demo.strokes import Shape, arc, curve, line, oval
+from dessin.doodles.dice import Dice
+from dessin.doodles.hand import Hand, by_hand, slanted
+from dessin.doodles.page import Page, encode, place, render
+from dessin.doodles.strokes import Shape, arc, curve, line, oval
 from dessin.errors import DessinError
 from dessin.files import claim_folder, write_csv
 from dessin.progress import track
