@@ -11,8 +11,8 @@ from playwright.sync_api import Browser
 from dessin.committees.ensemble.result import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
 from dessin.committees.ensemble.view import ensemble_page
 from dessin.files import write_text
-from dessin.runs.record import Result
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 
 pytestmark = pytest.mark.browser
 
@@ -26,8 +26,8 @@ NAMES = (
 )
 
 
-def result(value: float, *, around: float = 0.04) -> Result:
-    return Result(value=value, low=value - around, high=value + around, n=12345)
+def result(value: float, *, around: float = 0.04) -> Estimate:
+    return Estimate(value=value, low=value - around, high=value + around, n=12345)
 
 
 def gain(name: str, value: float) -> Comparison:

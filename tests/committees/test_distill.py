@@ -245,8 +245,8 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
         refused("something was done anew")
 
     with monkeypatch.context() as patch:
-        for name in ("distill_labels.answer_rows", "distill.measure_speed"):
-            patch.setattr(f"dessin.experiments.committees.{name}", never)
+        for name in ("labels.answer_rows", "verb.measure_speed"):
+            patch.setattr(f"dessin.committees.distill.{name}", never)
         patch.setattr("dessin.runs.subject.answer_rows", never)
         patch.setattr("dessin.studies.executors.job.train", never)
         assert world.distilled(out) == world.results

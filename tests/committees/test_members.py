@@ -16,7 +16,7 @@ from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split
 from dessin.committees.members import find_members, member_answers
 from dessin.errors import DessinError
-from dessin.studies.records import STUDY_FILE
+from dessin.runs.record import STUDY_FILE
 
 
 @pytest.fixture(scope="module")

@@ -367,7 +367,7 @@ def test_killed_in_the_middle_and_started_again_the_bytes_are_the_same(
 
     # The clients fetch in the order of names: the first class is done, the second is under way.
     server.plans["/axe.ndjson"] = [kill]
-    out, here = tmp_path / "killed", Path(__file__).parent
+    out, here = tmp_path / "killed", Path(__file__).parents[1] / "kits"
     command = [sys.executable, "-c", CHILD, server.address, str(out), *CLASSES]
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(here)}) as child:
         children.append(child.pid)

@@ -14,7 +14,7 @@ from dessin.reports.wrapup.gaps import gaps, never_varied
 from dessin.reports.wrapup.outcome import all_findings, best_supported, outcome
 from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.statistics.forest import draw_forest
-from dessin.studies.records import Verdict
+from dessin.statistics.verdicts import Verdict
 
 
 @pytest.mark.parametrize(

@@ -171,8 +171,8 @@ import torch
 torch.set_num_threads(1)
 sys.path.insert(0, sys.argv[1])
 from tiny_run import tiny_recipe
-from dessin.experiments import run as run_verb
-from dessin.experiments import stages
+from dessin.runs import run as run_verb
+from dessin.runs import stages
 from dessin.runs.run import train
 from dessin.training.step import Stepper
 
@@ -197,7 +197,7 @@ def test_sigkill_in_a_process_of_its_own(
     where: str, number: str, drawings: tuple[Path, Path], whole: Path, tmp_path: Path
 ) -> None:
     data, split = drawings
-    command = [sys.executable, "-c", _KILLER, str(Path(__file__).parent), str(data), str(split)]
+    command = [sys.executable, "-c", _KILLER, str(Path(__file__).parents[1] / "kits"), str(data), str(split)]
     done = subprocess.run(
         [*command, str(tmp_path / "killed"), where, number], capture_output=True, text=True, check=False
     )

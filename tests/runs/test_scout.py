@@ -10,9 +10,8 @@ from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
-from dessin.reports.run.view import ScoutRow
 from dessin.runs import scout as module
-from dessin.runs.scout import COLUMNS, ScoutResult, scout
+from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, scout
 from dessin.statistics.intervals import Estimate
 
 LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"

@@ -236,7 +236,7 @@ def test_two_processes_that_write_and_list_at_once_lose_nothing(
     root = tmp_path / "shared"
     root.mkdir()
     command = [sys.executable, "-c", WRITER, str(root)]
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1] / "kits")
     both = [subprocess.Popen([*command, own, here], stderr=subprocess.PIPE) for own in ("left", "right")]
     for process in both:
         _, errors = process.communicate(timeout=120)

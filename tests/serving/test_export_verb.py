@@ -25,7 +25,6 @@ from dessin.serving.export.measure import Price
 from dessin.serving.export.quantise import to_int8
 from dessin.serving.export.verb import Exported, export
 from dessin.serving.predict import predict
-from dessin.statistics.comparison import recorded
 from dessin.statistics.intervals import Estimate
 from dessin.trust.confidence.verb import calibrate
 from dessin.trust.evaluate.verb import evaluate
@@ -214,8 +213,8 @@ def test_a_certain_loss_is_loud(
     loud: bool,
 ) -> None:
     def priced(*_: object) -> Price:
-        accuracy = recorded(Estimate(0.5, 0.4, 0.6, 90))
-        return Price(float32=accuracy, int8=accuracy, difference=recorded(Estimate(value, -0.07, high, 90)))
+        accuracy = Estimate(0.5, 0.4, 0.6, 90)
+        return Price(float32=accuracy, int8=accuracy, difference=Estimate(value, -0.07, high, 90))
 
     said: list[str] = []
     loudly: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import dessin.serving.studio as room
+import dessin.studio as room
 from dessin.collection.issues import ISSUE_KINDS
 from dessin.studio.texts import texts_in
 from dessin.studio.views.issue_list import SECTIONS

@@ -39,7 +39,7 @@ def test_the_bundle_gives_the_runs_numbers_again(run: Path, tmp_path: Path) -> N
     before = read_record(run)
     evaluation = evaluate(run, out=tmp_path / "out")
     assert evaluation.set_name == "validation"
-    assert evaluation.metrics.accuracy == before.results["validation"].accuracy.estimate()
+    assert evaluation.metrics.accuracy == before.results["validation"].accuracy
     assert evaluation.metrics.loss.value == pytest.approx(before.results["validation"].loss.value, abs=1e-5)
     assert read_record(run) == before
     again, own = read_predictions(tmp_path / "out"), read_predictions(run / "validation")
@@ -76,7 +76,7 @@ def test_the_holdout_is_counted_each_time_and_is_another_set(run: Path, tmp_path
     assert (first.opened, second.opened) == (1, 2)
     assert len(read_record(run).holdout_opened) == 2
     assert set(read_predictions(run / "holdout").image_ids) == held_out
-    assert read_record(run).results["holdout"].accuracy.estimate() == first.metrics.accuracy
+    assert read_record(run).results["holdout"].accuracy == first.metrics.accuracy
     assert first.metrics == second.metrics
     assert json.loads((tmp_path / "second" / "metrics.json").read_text())["holdout_opened"] == 2
 
@@ -123,7 +123,7 @@ def test_a_split_that_the_model_was_not_trained_by_is_refused(run: Path, tmp_pat
 
 def test_a_bundle_is_measured_with_data_and_split_but_never_on_the_holdout(run: Path) -> None:
     data = read_record(run).recipe.data.path
-    expected = read_record(run).results["validation"].accuracy.estimate()
+    expected = read_record(run).results["validation"].accuracy
     assert evaluate(run / "bundle", data=data, split=run / "split.csv").metrics.accuracy == expected
     with pytest.raises(DessinError, match="no count"):
         evaluate(run / "bundle", data=data, split=run / "split.csv", holdout=True)

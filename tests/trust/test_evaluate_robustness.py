@@ -69,7 +69,7 @@ def test_the_clean_accuracy_is_the_record_s_with_its_interval(made: Path, name: 
     run = made / name / "fold-0"
     outcome = read_robustness(run)
     assert outcome is not None
-    assert outcome.clean.estimate() == read_record(run).results["validation"].accuracy.estimate()
+    assert outcome.clean == read_record(run).results["validation"].accuracy
     assert outcome.n == read_record(run).counts.validation
 
 
@@ -158,7 +158,7 @@ def test_views_are_looked_at_in_the_suite_too(made: Path, tmp_path: Path) -> Non
     assert found.robustness is not None
     outcome = found.robustness.outcome
     assert outcome.views == ("identity", "hflip", "smaller")
-    assert outcome.clean.estimate().value == pytest.approx(found.metrics.accuracy.value)
+    assert outcome.clean.value == pytest.approx(found.metrics.accuracy.value)
 
 
 def test_a_run_against_itself_differs_by_nothing(made: Path) -> None:

@@ -21,8 +21,8 @@ from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
-from dessin.runs.record import Result
 from dessin.runs.run import train
+from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares
 from dessin.trust.explain.gallery import SHOWN, shelves
 from dessin.trust.explain.measure import SAMPLE, seeded_sample
@@ -334,8 +334,8 @@ def test_the_sample_is_drawn_by_names_alone_and_smaller_for_many_models() -> Non
 
 
 def measure(gain: tuple[float, float, float], ink: float) -> Measure:
-    def result(value: float, low: float, high: float) -> Result:
-        return Result(value=value, low=low, high=high, n=10)
+    def result(value: float, low: float, high: float) -> Estimate:
+        return Estimate(value=value, low=low, high=high, n=10)
 
     level = result(0.5, 0.4, 0.6)
     return Measure(

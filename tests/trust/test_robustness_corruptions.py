@@ -246,7 +246,7 @@ def test_a_strength_means_the_same_at_another_size(name: str) -> None:
 
 
 def test_the_suite_uses_nothing_of_the_augmentations() -> None:
-    import dessin.evaluation.robustness as package
+    import dessin.trust.robustness as package
 
     sources = [path.read_text() for path in Path(package.__path__[0]).glob("*.py")]
     assert len(sources) > 5

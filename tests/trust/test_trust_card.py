@@ -20,9 +20,10 @@ from dessin.collection.split.plan import make_split
 from dessin.errors import DessinError
 from dessin.files import read_json, write_json
 from dessin.progress import quiet
-from dessin.runs.record import Result, read_record
+from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.schema import validated
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 from dessin.trust.card.facts import worst_class
 from dessin.trust.card.result import Fact, TrustCard
@@ -182,6 +183,6 @@ def test_numbers_are_results_with_n(run: Path, tmp_path: Path) -> None:
     found = card(run, out=tmp_path / "card.html")
     assert set(found.numbers) == {"validation", "worst_class"}
     for number in found.numbers.values():
-        assert isinstance(number, Result)
+        assert isinstance(number, Estimate)
         assert number.low <= number.value <= number.high
         assert number.n > 0

@@ -230,7 +230,7 @@ def _heading(text: str) -> None:
 def _close(record: RunRecord, run: Path, path: Path, clock: _Clock) -> None:
     say(f"\nDone in {duration(clock.used)} of {duration(clock.budget_s)}.")
     for name, results in record.results.items():
-        say(f"  {name}: accuracy {results.accuracy.estimate()}")
+        say(f"  {name}: accuracy {results.accuracy}")
     say(f"  report: {path}")
     say(f"  use it: dessin predict {shlex.quote(str(run / 'bundle'))} PATH.. --out predictions.csv")
     say(f"  what it gets wrong, and why: dessin mistakes {shlex.quote(str(run))} --out mistakes")

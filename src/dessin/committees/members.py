@@ -18,8 +18,7 @@ from dessin.files import digest_of, sha256_file
 from dessin.page.numbers import listed
 from dessin.runs.folds import MADE_BY, is_fold_folder
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord
-from dessin.studies.records import STUDY_FILE
+from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord
 
 Kind = Literal["run", "folds", "fold group"]
 _NAMED = 3

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from dessin.progress import duration
-from dessin.runs.record import Result
-from dessin.statistics.verdicts import written_p
 
+ALPHA = 0.05
 _LISTED = 6
 
 
-def share(result: Result) -> str:
+class Interval(Protocol):
+    """A value with its interval, such as an `Estimate`."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def share(result: Interval) -> str:
     """`0.3884` → `38.8% [34.4, 43.7]`."""
     return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
 
 
-def points(result: Result) -> str:
+def points(result: Interval) -> str:
     """A difference of accuracies in points: `+2.1 [−0.4, +4.6]`."""
     return f"{signed(result.value)} [{signed(result.low)}, {signed(result.high)}]"
 
@@ -39,7 +52,7 @@ def at_least(difference: float) -> str:
     return f"differences of {size(difference)} points or more"
 
 
-def plain(result: Result) -> str:
+def plain(result: Interval) -> str:
     """`2.858 [2.606, 3.106]`."""
     return f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}]"
 
@@ -66,3 +79,11 @@ def listed(names: Sequence[str], *, most: int = _LISTED) -> str:
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def written_p(p: float) -> str:
+    """`0.031`, or `< 0.001`; never rounded across the 5% that verdicts use."""
+    if p < 0.001:
+        return "< 0.001"
+    text = f"{p:.2g}"
+    return f"{p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else text

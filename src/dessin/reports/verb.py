@@ -10,9 +10,10 @@ from dessin.audit.summary import Summary
 from dessin.errors import DessinError
 from dessin.files import read_json, write_text
 from dessin.progress import say
-from dessin.reports.run.view import ScoutRow, run_page
+from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
 from dessin.runs.record import FILE
+from dessin.runs.scout import ScoutRow
 from dessin.schema import validated
 
 if TYPE_CHECKING:

@@ -25,10 +25,11 @@ from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
-from dessin.runs.record import FILE, SPLIT_FILE, Result, RunRecord, SetResults, hold, read_record
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, hold, read_record
 from dessin.runs.run import as_recipe, claim_name, located
 from dessin.runs.run import train as train_run
 from dessin.schema import Section, versioned
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 
 FOLDS_FILE = "folds.json"
@@ -49,7 +50,7 @@ class FoldGroup(Section):
     threads: int
     split: str
     results: SetResults | None = None
-    by_fold: dict[int, Result] = Field(default_factory=dict)
+    by_fold: dict[int, Estimate] = Field(default_factory=dict)
 
 
 def train_folds(
@@ -162,12 +163,12 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     joined, groups = _out_of_fold(folder, split, records)
     metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
-    results = {name: Result(**estimate.__dict__) for name, estimate in metrics.results().items()}
+    results = {name: Estimate(**estimate.__dict__) for name, estimate in metrics.results().items()}
     by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
     _write(folder, group.model_copy(update={"results": SetResults(**results), "by_fold": by_fold}))
     write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
     for fold, accuracy in by_fold.items():
-        say(f"fold {fold}: accuracy {accuracy.estimate()}")
+        say(f"fold {fold}: accuracy {accuracy}")
     say(f"out of fold, all {len(by_fold)} together: accuracy {metrics.accuracy}; top-5 {metrics.top5}")
     say(f"{folder} is one model now: its {len(by_fold)} folds vote (dessin predict {folder} ..)")
     return folder

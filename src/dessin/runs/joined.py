@@ -16,10 +16,9 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
-from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
+from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName, read_record
 from dessin.statistics.intervals import group_index
 from dessin.statistics.temperature import tempered
-from dessin.studies.records import STUDY_FILE
 
 _ROUNDING = 1e-9
 

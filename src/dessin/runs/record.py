@@ -54,26 +54,13 @@ SetName = Literal["validation", "holdout"]
 Status = Literal["running", "finished", "failed", "collapsed"]
 
 
-class Result(Section):
-    """A value with its 95% interval and the number of images behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    method: str = ""
-
-    def estimate(self) -> Estimate:
-        return Estimate(self.value, self.low, self.high, self.n, self.method)
-
-
 class SetResults(Section):
     """The headline numbers of one set of images."""
 
-    accuracy: Result
-    top5: Result
-    macro_f1: Result
-    loss: Result
+    accuracy: Estimate
+    top5: Estimate
+    macro_f1: Estimate
+    loss: Estimate
 
 
 class DecisionRecord(Section):
@@ -160,7 +147,7 @@ class RunRecord(Section):
         return self.changed(decisions=tuple(kept.values()))
 
     def with_results(self, name: SetName, metrics: Metrics) -> RunRecord:
-        results = {key: Result(**estimate.__dict__) for key, estimate in metrics.results().items()}
+        results = {key: Estimate(**estimate.__dict__) for key, estimate in metrics.results().items()}
         return self.changed(results=dict(self.results) | {name: SetResults(**results)})
 
     def with_seconds(self, seconds: Mapping[str, float]) -> RunRecord:
@@ -221,3 +208,6 @@ def store_results(run: Path, name: SetName, metrics: Metrics) -> RunRecord:
         record = read_record(run).with_results(name, metrics)
         write_record(run, record)
     return record
+
+
+STUDY_FILE = "study.json"

@@ -246,8 +246,8 @@ def _carry_out(
             _mark_failed(folder, job, error)
             raise
     for name, results in record.results.items():
-        say(f"{name}: accuracy {results.accuracy.estimate()}; top-5 {results.top5.estimate()}")
-        say(f"{name}: macro-F1 {results.macro_f1.estimate()}; loss {results.loss.estimate().plain()}")
+        say(f"{name}: accuracy {results.accuracy}; top-5 {results.top5}")
+        say(f"{name}: macro-F1 {results.macro_f1}; loss {results.loss.plain()}")
     say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
     return folder
 

@@ -19,9 +19,8 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel.mapper import Mapper, choose_mapper
 from dessin.progress import say, warn
-from dessin.reports.run.view import ScoutRow
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
-from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.training.device import choose_device
 from dessin.training.features import extract_features
 from dessin.training.probe import fit_probe
@@ -227,3 +226,15 @@ def _table(result: ScoutResult) -> list[str]:
             f"{mark} {row.backbone:<{width}}  {accuracy:<32}  {speed:>8}  {row.parameters / 1e6:.1f} M"
         )
     return [*lines, f"Picked {result.chosen}: {result.reason}."]
+
+
+@dataclass(frozen=True)
+class ScoutRow:
+    """One backbone of a scout; `accuracy` is None where its weights were not to be had."""
+
+    backbone: str
+    accuracy: Estimate | None
+    images_per_second: float
+    parameters: int
+    chosen: bool
+    reason: str

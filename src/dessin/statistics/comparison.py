@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from dessin.runs.record import Result
+from dessin.schema import Section
 from dessin.statistics.contrasts import Contrast
 from dessin.statistics.intervals import Estimate
-from dessin.studies.records import Comparison, McNemar, Verdict
-
-
-def recorded(estimate: Estimate) -> Result:
-    """An estimate as records keep it."""
-    return Result(**estimate.__dict__)
+from dessin.statistics.verdicts import Verdict
 
 
 def comparison_of(
@@ -32,10 +28,10 @@ def comparison_of(
         against=against,
         cells=contrast.cells,
         images=contrast.images,
-        difference=recorded(contrast.difference),
-        by_image=recorded(contrast.by_image),
-        by_seed=recorded(contrast.by_seed) if contrast.by_seed else None,
-        by_fold=recorded(contrast.by_fold) if contrast.by_fold else None,
+        difference=contrast.difference,
+        by_image=contrast.by_image,
+        by_seed=contrast.by_seed if contrast.by_seed else None,
+        by_fold=contrast.by_fold if contrast.by_fold else None,
         seed_differences=contrast.seed_differences,
         sign_flip_p=contrast.sign_flip_p,
         mcnemar=tuple(mcnemar),
@@ -46,3 +42,41 @@ def comparison_of(
         verdict=verdict,
         verdict_text=text,
     )
+
+
+class McNemar(Section):
+    """One seed's runs of two levels on the same images: how many each alone got right, and the exact p."""
+
+    seed: int
+    level_alone: int
+    base_alone: int
+    p: float
+
+
+class Comparison(Section):
+    """A level (or a factor's level over all of the other's) minus its base, in accuracy (-1..1).
+
+    `difference` has the interval that the verdict rests on: it counts what images and what runs vary.
+    `by_image` resamples groups of images alone; `by_seed` is Student's over seeds' differences (None with one
+    seed); `by_fold` is Nadeau and Bengio's over folds (None with one). `p` is that of `difference`, `p_holm`
+    the same after Holm's correction over the study. `detectable` is the smallest difference that this design
+    finds in 80 of 100 studies. `verdict_text` says all of it in a sentence.
+    """
+
+    name: str
+    against: str
+    cells: int
+    images: int
+    difference: Estimate
+    by_image: Estimate
+    by_seed: Estimate | None = None
+    by_fold: Estimate | None = None
+    seed_differences: tuple[float, ...]
+    sign_flip_p: float | None = None
+    mcnemar: tuple[McNemar, ...] = ()
+    p: float
+    p_holm: float
+    detectable: float
+    scope: Literal["recipes", "these runs"]
+    verdict: Verdict
+    verdict_text: str

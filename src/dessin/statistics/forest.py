@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import points, signed
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
 
 
 @dataclass(frozen=True)

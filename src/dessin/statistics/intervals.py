@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 from scipy import sparse
 from scipy.stats import norm, t
 
@@ -28,9 +29,12 @@ RESAMPLES = 2000
 _CHUNK_VALUES = 2_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Estimate:
-    """A value with its 95% interval, the number of images `n` behind it, and how the interval was found."""
+    """A value with its 95% interval, the number of images `n` behind it, and how the interval was found.
+
+    Checked when made, so that files of results hold it as it is.
+    """
 
     value: float
     low: float

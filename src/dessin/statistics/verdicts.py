@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dessin.page.numbers import ALPHA, written_p
 from dessin.statistics.contrasts import Contrast
 from dessin.statistics.intervals import Estimate
 
 Verdict = Literal["better", "worse", "no difference", "cannot tell"]
-ALPHA = 0.05
 _NEXT_TO_NOTHING = 0.5
 LUCK = "; this is about these trained models: with one run each, the luck of a training is not in it"
 
@@ -40,14 +40,6 @@ def what_is_seen(detectable: float) -> str:
 def points(estimate: Estimate) -> str:
     """A difference in points with its interval: `+2.3 [+0.2, +4.4]`."""
     return f"{100 * estimate.value:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
-
-
-def written_p(p: float) -> str:
-    """`0.031`, or `< 0.001`; never rounded across the 5% that verdicts use."""
-    if p < 0.001:
-        return "< 0.001"
-    text = f"{p:.2g}"
-    return f"{p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else text
 
 
 def _equation(p: float) -> str:

@@ -10,18 +10,9 @@ from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
 from dessin.files import claim_folder, read_json, write_json, write_text
 from dessin.progress import warn
-from dessin.runs.record import SPLIT_FILE, hold, read_record
+from dessin.runs.record import SPLIT_FILE, STUDY_FILE, hold, read_record
 from dessin.schema import Section, validated
-from dessin.studies.records import (
-    FORMAT,
-    JOBS,
-    RESULTS_FILE,
-    RUNS,
-    STUDY_FILE,
-    JobRecord,
-    StudyRecord,
-    StudyResults,
-)
+from dessin.studies.records import FORMAT, JOBS, RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
 
 TEXT_FILE = "study.yaml"
 # What may differ between two beginnings of one study: where things are, and what is only said.

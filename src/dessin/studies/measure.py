@@ -14,24 +14,15 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.runs.record import SPLIT_FILE, Result, now
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.runs.record import SPLIT_FILE, now
+from dessin.statistics.comparison import Comparison, McNemar, comparison_of
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
-from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.statistics.verdicts import judge
 from dessin.studies.folder import ended_job, read_study_record
 from dessin.studies.plan import Question, questions
-from dessin.studies.records import (
-    RUNS,
-    Comparison,
-    Job,
-    JobRecord,
-    LevelResult,
-    McNemar,
-    StudyRecord,
-    StudyResults,
-)
+from dessin.studies.records import RUNS, Job, JobRecord, LevelResult, StudyRecord, StudyResults
 
 Floats = NDArray[np.float64]
 SMALLEST_PROBABILITY = 1e-7
@@ -195,13 +186,13 @@ def _level_result(
     )
 
 
-def _mean(values: NDArray[np.float64], outcomes: Outcomes, bounds: tuple[float, float]) -> Result | None:
+def _mean(values: NDArray[np.float64], outcomes: Outcomes, bounds: tuple[float, float]) -> Estimate | None:
     """The mean over images of their means over seeds (S, N), where there are any."""
     there = (~np.isnan(values)).any(axis=0)
     if not there.any():
         return None
     per_image = np.nanmean(values[:, there], axis=0)
-    return recorded(bootstrap_mean(per_image, outcomes.groups[there], bounds=bounds))
+    return bootstrap_mean(per_image, outcomes.groups[there], bounds=bounds)
 
 
 def _summary(

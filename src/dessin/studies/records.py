@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dessin.runs.record import Digests, Result
+from dessin.runs.record import Digests
 from dessin.schema import Section
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
-STUDY_FILE = "study.json"
 RESULTS_FILE = "results.json"
 JOBS = "jobs"
 RUNS = "runs"
 Topic = Literal["data", "cleaning", "split", "augmentation", "modelling", "ensemble"]
 Outcome = Literal["finished", "collapsed", "failed"]
-Verdict = Literal["better", "worse", "no difference", "cannot tell"]
 
 
 class Level(Section):
@@ -78,46 +78,8 @@ class JobRecord(Section):
     seconds: float
     host: str = ""
     executor: str = "local"
-    accuracy: Result | None = None
-    loss: Result | None = None
-
-
-class McNemar(Section):
-    """One seed's runs of two levels on the same images: how many each alone got right, and the exact p."""
-
-    seed: int
-    level_alone: int
-    base_alone: int
-    p: float
-
-
-class Comparison(Section):
-    """A level (or a factor's level over all of the other's) minus its base, in accuracy (-1..1).
-
-    `difference` has the interval that the verdict rests on: it counts what images and what runs vary.
-    `by_image` resamples groups of images alone; `by_seed` is Student's over seeds' differences (None with one
-    seed); `by_fold` is Nadeau and Bengio's over folds (None with one). `p` is that of `difference`, `p_holm`
-    the same after Holm's correction over the study. `detectable` is the smallest difference that this design
-    finds in 80 of 100 studies. `verdict_text` says all of it in a sentence.
-    """
-
-    name: str
-    against: str
-    cells: int
-    images: int
-    difference: Result
-    by_image: Result
-    by_seed: Result | None = None
-    by_fold: Result | None = None
-    seed_differences: tuple[float, ...]
-    sign_flip_p: float | None = None
-    mcnemar: tuple[McNemar, ...] = ()
-    p: float
-    p_holm: float
-    detectable: float
-    scope: Literal["recipes", "these runs"]
-    verdict: Verdict
-    verdict_text: str
+    accuracy: Estimate | None = None
+    loss: Estimate | None = None
 
 
 class LevelResult(Section):
@@ -128,8 +90,8 @@ class LevelResult(Section):
     finished: int
     collapsed: int
     failed: int
-    accuracy: Result | None
-    loss: Result | None
+    accuracy: Estimate | None
+    loss: Estimate | None
     seconds: float
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.files import write_csv
-from dessin.runs.record import Result
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import points, what_is_seen
 from dessin.studies.folder import ended_job
-from dessin.studies.records import Comparison, LevelResult, StudyRecord, StudyResults
+from dessin.studies.records import LevelResult, StudyRecord, StudyResults
 
 LEVELS_FILE = "levels.csv"
 RUNS_FILE = "runs.csv"
@@ -61,7 +62,7 @@ def lines(study: StudyRecord, results: StudyResults) -> list[str]:
 
 def points_of(comparison: Comparison) -> str:
     """`+2.3 [+0.2, +4.4]` points."""
-    return points(comparison.difference.estimate())
+    return points(comparison.difference)
 
 
 def _seen(study: StudyRecord, results: StudyResults) -> list[str]:
@@ -71,7 +72,7 @@ def _seen(study: StudyRecord, results: StudyResults) -> list[str]:
     return [f"  {what_is_seen(results.detectable_after)} ({expected})"]
 
 
-def _interval(result: Result | None) -> str:
+def _interval(result: Estimate | None) -> str:
     if result is None:
         return "-"
     return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
@@ -105,7 +106,7 @@ def _run_rows(folder: Path, study: StudyRecord) -> list[list[object]]:
     return rows
 
 
-def _numbers(result: Result | None) -> list[str]:
+def _numbers(result: Estimate | None) -> list[str]:
     return [f"{v:.4f}" for v in (result.value, result.low, result.high)] if result else [""] * 3
 
 

@@ -15,7 +15,7 @@ from dessin.collection.readers.walk import file_rule, folder_rule
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
 from dessin.runs.listing.find import RECORD, find_records
-from dessin.studies.records import STUDY_FILE
+from dessin.runs.record import STUDY_FILE
 from dessin.trust.mistakes.result import FILE as ATLAS_FILE
 
 

@@ -33,12 +33,11 @@ from dessin.committees.distill.view import cautions, verdict, warnings
 from dessin.models.card import read_card
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.record import DecisionRecord
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
-from dessin.studies.records import Comparison
 
 # Two differences say next to nothing of how differences vary.
 _FOLDS_TOLD_APART = 3
@@ -142,7 +141,7 @@ def _untaught(plan: DistillPlan, runs: Mapping[str, TrainedRun]) -> list[int]:
 
 def _answerer(name: str, answered: Answered, size: Size) -> Answerer:
     metrics = measure(answered.tables[name], answered.targets, answered.groups, answered.classes)
-    return Answerer(name=name, accuracy=recorded(metrics.accuracy), loss=recorded(metrics.loss), size=size)
+    return Answerer(name=name, accuracy=metrics.accuracy, loss=metrics.loss, size=size)
 
 
 def _comparisons(plan: DistillPlan, answered: Answered) -> tuple[Comparison, Comparison]:

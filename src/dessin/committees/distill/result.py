@@ -7,10 +7,11 @@ from typing import Literal
 
 from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.files import write_csv, write_json
-from dessin.runs.record import DecisionRecord, Hardware, Result
+from dessin.runs.record import DecisionRecord, Hardware
 from dessin.schema import Section
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import points
-from dessin.studies.records import Comparison
 
 FORMAT = 1
 KIND = "distill"
@@ -46,8 +47,8 @@ class Answerer(Section):
     """Who answered the measured images, and how well; `size` is that of what answered one image."""
 
     name: str
-    accuracy: Result
-    loss: Result
+    accuracy: Estimate
+    loss: Estimate
     size: Size
 
 
@@ -160,12 +161,12 @@ def at_a_time(batch: int) -> str:
 def result_lines(results: DistillResults) -> list[str]:
     """Accuracies, differences, speeds and the verdict, as lines for a terminal."""
     lines = [
-        f"{row.name}: {row.accuracy.estimate()}; {row.size.models} "
+        f"{row.name}: {row.accuracy}; {row.size.models} "
         f"{'model' if row.size.models == 1 else 'models'}, {row.size.parameters / 1e6:.1f} M parameters"
         for row in results.answerers
     ]
     lines += [
-        f"{row.name} against {row.against}: {points(row.difference.estimate())} points"
+        f"{row.name} against {row.against}: {points(row.difference)} points"
         for row in (results.paid, results.gained)
     ]
     lines += [

@@ -9,11 +9,10 @@ from dessin.committees.distill.result import COMMITTEE, STUDENT, WHOLE, DistillR
 from dessin.committees.distill.speed import BATCH
 from dessin.committees.distill.students import TrainedRun
 from dessin.committees.ensemble.result import KIND
-from dessin.page.numbers import counted, listed, plain, points, share, spent
+from dessin.page.numbers import counted, listed, plain, points, share, spent, written_p
 from dessin.page.render import render_page
 from dessin.runs.record import read_record
 from dessin.statistics.forest import draw_forest
-from dessin.statistics.verdicts import written_p
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5

@@ -8,9 +8,9 @@ from typing import Literal
 from dessin.committees.members import Kind
 from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.files import write_csv, write_json
-from dessin.runs.record import Result
 from dessin.schema import Section
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
 KIND = "ensemble"
@@ -43,8 +43,8 @@ class MemberRow(Section):
     kind: Kind
     runs: tuple[str, ...]
     folds: tuple[int, ...]
-    accuracy: Result
-    loss: Result
+    accuracy: Estimate
+    loss: Estimate
     temperature: float = 1.0
     weights: dict[str, float]
 
@@ -62,9 +62,9 @@ class RuleRow(Section):
     vote: Literal["soft", "hard"]
     members: tuple[str, ...]
     note: str
-    naive: Result
-    nested: Result
-    optimism: Result
+    naive: Estimate
+    nested: Estimate
+    optimism: Estimate
     gain: Comparison | None
     part_weights: tuple[dict[str, float], ...]
 
@@ -83,7 +83,7 @@ class ViewsGain(Section):
     """What looking in several views gives the chosen rule, nested, against one view."""
 
     views: tuple[str, ...]
-    plain: Result
+    plain: Estimate
     gain: Comparison
 
 

@@ -11,13 +11,12 @@ from dessin.committees.ensemble.result import BASE_RULE, MemberRow, PairRow, Rul
 from dessin.committees.members import Members
 from dessin.committees.rules.choice import Choice
 from dessin.committees.rules.nested import RuleResult
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
 from dessin.studies.measure import SMALLEST_PROBABILITY
-from dessin.studies.records import Comparison
 
 _LOSS = (0.0, -math.log(SMALLEST_PROBABILITY))
 
@@ -45,9 +44,9 @@ def _rule_row(names: Sequence[str], result: RuleResult, gain: Comparison | None)
         vote=result.choice.rule,
         members=tuple(weights),
         note=result.choice.note,
-        naive=recorded(result.naive),
-        nested=recorded(result.nested),
-        optimism=recorded(result.optimism),
+        naive=result.naive,
+        nested=result.nested,
+        optimism=result.optimism,
         gain=gain,
         part_weights=tuple(chosen_weights(names, choice) for choice in result.fold_choices),
     )
@@ -79,8 +78,8 @@ def member_rows(members: Members, compared: Compared, rules: Sequence[RuleRow]) 
             kind=member.kind,
             runs=tuple(run.folder.as_posix() for run in member.runs),
             folds=member.folds,
-            accuracy=recorded(bootstrap_mean(compared.correct[number], groups, bounds=(0.0, 1.0))),
-            loss=recorded(bootstrap_mean(compared.losses[number], groups, bounds=_LOSS)),
+            accuracy=bootstrap_mean(compared.correct[number], groups, bounds=(0.0, 1.0)),
+            loss=bootstrap_mean(compared.losses[number], groups, bounds=_LOSS),
             temperature=compared.temperatures[number],
             weights={rule.name: weights[rule.name].get(member.name, 0.0) for rule in rules},
         )
@@ -113,4 +112,4 @@ def views_gain(members: Members, measured: Measured, settings: Settings) -> View
     right = [result.nested_probabilities.argmax(axis=1) == targets for result in (seen, plain)]
     contrast = two_models(right[0], right[1], groups)
     gain = _judged(", ".join(settings.views), "one view", contrast, contrast.p, settings.matters, 1)
-    return ViewsGain(views=settings.views, plain=recorded(plain.nested), gain=gain)
+    return ViewsGain(views=settings.views, plain=plain.nested, gain=gain)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from dessin.committees.ensemble.pictures import heat_maps, scatter
 from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow, RuleRow
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, plain, points, share
+from dessin.page.numbers import counted, listed, plain, points, share, written_p
 from dessin.page.render import render_page
-from dessin.statistics.verdicts import written_p
 
 HARD = ", hard vote"
 _MEANING = {

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
-from dessin.page.numbers import counted, p_value, points, share, size
+from dessin.page.numbers import counted, p_value, points, share, size, written_p
 from dessin.page.tables import aligned, printable
-from dessin.statistics.verdicts import written_p
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
 
 _RULE_WORDS = {
     BASE_RULE: "the best single member",

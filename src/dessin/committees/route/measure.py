@@ -17,13 +17,12 @@ from dessin.committees.route.scaling import GENERALIST
 from dessin.decisions import Decision
 from dessin.page.numbers import counted, listed
 from dessin.runs.record import DecisionRecord
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
-from dessin.studies.records import Comparison
 
 ROUTER_ALONE = "router alone"
 BOTH = "router and experts"
@@ -145,9 +144,9 @@ def _variant(name: str, table: Floats, answers: RouteAnswers) -> Variant:
     found = family_sums(table, answers.family).argmax(axis=1) == answers.truth
     return Variant(
         name=name,
-        accuracy=recorded(metrics.accuracy),
-        family=recorded(bootstrap_mean(found, own.groups)),
-        loss=recorded(metrics.loss),
+        accuracy=metrics.accuracy,
+        family=bootstrap_mean(found, own.groups),
+        loss=metrics.loss,
     )
 
 
@@ -163,8 +162,8 @@ def _expert(family: str, answers: RouteAnswers, split_folds: int) -> ExpertRow:
     return ExpertRow(
         family=family,
         classes=len(labels),
-        generalist=recorded(bootstrap_mean(inside, own.groups[rows])),
-        expert=recorded(bootstrap_mean(right, own.groups[rows])),
+        generalist=bootstrap_mean(inside, own.groups[rows]),
+        expert=bootstrap_mean(right, own.groups[rows]),
         gain=_judged({"expert": found})[0],
     )
 
@@ -189,8 +188,8 @@ def _bounds(answers: RouteAnswers, correct: dict[str, Bools], pairs: _Pairs) -> 
     return tuple(
         BoundRow(
             name=name,
-            accuracy=recorded(bootstrap_mean(table, own.groups)),
-            gain=recorded(pairs.of(table, correct[GENERALIST]).difference),
+            accuracy=bootstrap_mean(table, own.groups),
+            gain=pairs.of(table, correct[GENERALIST]).difference,
         )
         for name, table in right.items()
     )

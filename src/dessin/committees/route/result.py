@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.runs.record import DecisionRecord, Result
+from dessin.runs.record import DecisionRecord
 from dessin.schema import Section
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import points
-from dessin.studies.records import Comparison
 
 FORMAT = 1
 RESULTS_FILE = "results.json"
@@ -17,17 +18,17 @@ class Variant(Section):
     """A way to answer, measured on the same images; `family` is how often its family is right."""
 
     name: str
-    accuracy: Result
-    family: Result
-    loss: Result
+    accuracy: Estimate
+    family: Estimate
+    loss: Estimate
 
 
 class BoundRow(Section):
     """What a perfect part would give, and its gain over the generalist, paired; not a result."""
 
     name: str
-    accuracy: Result
-    gain: Result
+    accuracy: Estimate
+    gain: Estimate
 
 
 class ExpertRow(Section):
@@ -35,8 +36,8 @@ class ExpertRow(Section):
 
     family: str
     classes: int
-    generalist: Result
-    expert: Result
+    generalist: Estimate
+    expert: Estimate
     gain: Comparison
 
 
@@ -72,19 +73,18 @@ class RouteResults(Section):
 
 def result_lines(results: RouteResults) -> list[str]:
     """Accuracies, differences, bounds and the verdict, as lines for a terminal."""
-    gains = {row.name: f", {points(row.difference.estimate())} points" for row in results.comparisons}
+    gains = {row.name: f", {points(row.difference)} points" for row in results.comparisons}
     lines = [
-        f"{variant.name}: {variant.accuracy.estimate()}{gains.get(variant.name, '')}; "
+        f"{variant.name}: {variant.accuracy}{gains.get(variant.name, '')}; "
         f"family right {variant.family.value:.1%}"
         for variant in results.variants
     ]
     lines += [
         f"inside {row.family}: generalist {row.generalist.value:.1%}, expert {row.expert.value:.1%}, "
-        f"{points(row.gain.difference.estimate())} points, n = {row.expert.n:,}"
+        f"{points(row.gain.difference)} points, n = {row.expert.n:,}"
         for row in results.experts
     ]
     lines += [
-        f"bound, {bound.name}: {bound.accuracy.estimate()}, {points(bound.gain.estimate())} points"
-        for bound in results.bounds
+        f"bound, {bound.name}: {bound.accuracy}, {points(bound.gain)} points" for bound in results.bounds
     ]
     return [*lines, results.verdict, *(f"Note: {caution}" for caution in results.cautions)]

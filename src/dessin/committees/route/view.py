@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dessin.committees.route.measure import MATTERS
 from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import RouteResults
-from dessin.page.numbers import listed, plain, points, share, spent
+from dessin.page.numbers import listed, plain, points, share, spent, written_p
 from dessin.page.render import render_page
 from dessin.runs.record import read_record
 from dessin.statistics.forest import draw_forest
-from dessin.statistics.verdicts import written_p
 
 _CLASSES_NAMED = 8
 

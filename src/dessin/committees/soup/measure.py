@@ -36,14 +36,12 @@ from dessin.committees.soup.result import (
     SoupRow,
 )
 from dessin.committees.soup.weights import Floats
-from dessin.runs.record import Result
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.metrics import measure
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
-from dessin.studies.records import Comparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +119,10 @@ def _row(
     return SoupRow(
         name=way.name,
         shares=_named(members, way.shares),
-        naive=recorded(bootstrap_mean(there, members.groups, bounds=(0.0, 1.0))),
+        naive=bootstrap_mean(there, members.groups, bounds=(0.0, 1.0)),
         accuracy=accuracy,
         loss=loss,
-        optimism=recorded(optimism),
+        optimism=optimism,
         gain=gain,
         won=int((apart & ~base).sum()),
         lost=int((base & ~apart).sum()),
@@ -168,9 +166,9 @@ def curve_between(members: SoupMembers, answers: Answers) -> tuple[CurvePoint, .
     return tuple(points)
 
 
-def _measured(members: SoupMembers, answers: Floats) -> tuple[Result, Result]:
+def _measured(members: SoupMembers, answers: Floats) -> tuple[Estimate, Estimate]:
     metrics = measure(answers, members.targets, members.groups, members.card.classes)
-    return recorded(metrics.accuracy), recorded(metrics.loss)
+    return metrics.accuracy, metrics.loss
 
 
 def _right(members: SoupMembers, answers: Floats) -> NDArray[np.bool_]:

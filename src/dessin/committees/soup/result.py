@@ -7,9 +7,9 @@ from typing import Literal
 
 from dessin.committees.results_file import RESULTS_FILE, read_kind
 from dessin.files import write_csv, write_json
-from dessin.runs.record import Result
 from dessin.schema import Section
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
 KIND = "soup"
@@ -27,8 +27,8 @@ class SoupMember(Section):
     run: str
     weights: str
     share: float
-    accuracy: Result
-    loss: Result
+    accuracy: Estimate
+    loss: Estimate
 
 
 class SoupRow(Section):
@@ -42,10 +42,10 @@ class SoupRow(Section):
 
     name: str
     shares: dict[str, float]
-    naive: Result
-    accuracy: Result
-    loss: Result
-    optimism: Result
+    naive: Estimate
+    accuracy: Estimate
+    loss: Estimate
+    optimism: Estimate
     gain: Comparison | None
     won: int
     lost: int
@@ -56,8 +56,8 @@ class CurvePoint(Section):
     """A step of the way from the probe (0) to the fine-tuned weights (1), measured on all images."""
 
     alpha: float
-    accuracy: Result
-    loss: Result
+    accuracy: Estimate
+    loss: Estimate
 
 
 class SoupResults(Section):

@@ -257,7 +257,7 @@ def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard
     }
     if chosen.learns:
         # What dessin evaluate says beside a figure from the images that were chosen by.
-        provenance["nested_accuracy"] = str(results.chosen_way.accuracy.estimate())
+        provenance["nested_accuracy"] = str(results.chosen_way.accuracy)
     # What was fitted to one member's answers does not hold for others.
     plain: dict[str, float | None] = {"temperature": 1.0, "threshold": 0.0, "rejection": None}
     return card.model_copy(update={"provenance": provenance, **plain})

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dessin.committees.soup.result import BEST, BETWEEN, GREEDY, PROBE, TUNED, UNIFORM, SoupResults, SoupRow
 from dessin.committees.soup.words import step_of, way_in_words
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, plain, points, share
+from dessin.page.numbers import counted, plain, points, share, written_p
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
-from dessin.statistics.verdicts import written_p
 
 _MEANING = {
     BEST: "the most accurate run, alone",

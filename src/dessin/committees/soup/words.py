@@ -15,10 +15,9 @@ from dessin.committees.soup.result import (
     SoupResults,
     SoupRow,
 )
-from dessin.page.numbers import counted, listed, p_value, plain, points, share, size
+from dessin.page.numbers import counted, listed, p_value, plain, points, share, size, written_p
 from dessin.page.tables import aligned, printable
-from dessin.statistics.verdicts import written_p
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
 
 _WORDS = {
     BEST: "the best single run",

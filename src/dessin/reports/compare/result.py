@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.files import write_csv, write_json
+from dessin.page.numbers import written_p
 from dessin.page.tables import aligned, printable
 from dessin.reports.compare.differences import Difference
 from dessin.runs.listing.flat import Value, machine_text
-from dessin.runs.record import Result, SetName
+from dessin.runs.record import SetName
 from dessin.schema import Section
-from dessin.statistics.verdicts import points, written_p
-from dessin.studies.records import Comparison
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.verdicts import points
 from dessin.trust.card.result import TrustCard
 from dessin.trust.robustness.compare import RobustComparison
 
@@ -39,7 +41,7 @@ class ComparedRun(Section):
 
     name: str
     path: str
-    accuracy: Result
+    accuracy: Estimate
     seed: int
     fold: int | str
     model: str
@@ -96,7 +98,7 @@ def _row(comparison: Comparison) -> list[object]:
 
 def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     """Accuracies, differences, verdicts, and what differs, as lines for a terminal."""
-    accuracies = [[run.name, str(run.accuracy.estimate())] for run in result.runs]
+    accuracies = [[run.name, str(run.accuracy)] for run in result.runs]
     accuracy = f"accuracy ({result.set_name})"
     lines = aligned(["run", accuracy], accuracies, width, whole={accuracy})
     titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
@@ -114,7 +116,7 @@ def _cells(comparison: Comparison) -> list[str]:
     exact = comparison.mcnemar[0]
     return [
         comparison.name,
-        points(comparison.difference.estimate()),
+        points(comparison.difference),
         f"{exact.level_alone} : {exact.base_alone}",
         written_p(exact.p),
         written_p(comparison.p_holm),

@@ -22,11 +22,10 @@ from dessin.reports.compare.result import (
 from dessin.reports.compare.view import comparison_page
 from dessin.runs.joined import Joined, Measured, join_runs
 from dessin.runs.record import SetName
-from dessin.statistics.comparison import comparison_of
+from dessin.statistics.comparison import Comparison, McNemar, comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.statistics.verdicts import judge
-from dessin.studies.records import Comparison, McNemar
 from dessin.trust.card.measure import trust_cards
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dessin.models.card import CARD_FILE, read_card
-from dessin.page.numbers import points, share
+from dessin.page.numbers import points, share, written_p
 from dessin.page.render import render_page
 from dessin.reports.compare.measure import class_changes
 from dessin.reports.compare.result import RunComparison
 from dessin.runs.joined import Joined
+from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import draw_forest
-from dessin.statistics.verdicts import written_p
-from dessin.studies.records import Comparison
 from dessin.trust.robustness.compare import RobustComparison
 from dessin.trust.robustness.suite import SUITE
 

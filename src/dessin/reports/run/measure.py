@@ -65,7 +65,7 @@ def set_views(record: RunRecord) -> tuple[SetView, ...]:
     """The results of every set in the record, in words; the holdout first."""
     views = []
     for name, results in sorted(record.results.items()):
-        estimates: dict[str, Estimate] = {key: getattr(results, key).estimate() for key in _METRICS}
+        estimates: dict[str, Estimate] = {key: getattr(results, key) for key in _METRICS}
         texts = {
             title: estimates[key].plain() if key == "loss" else str(estimates[key])
             for key, title in _METRICS.items()

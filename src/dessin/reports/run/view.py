@@ -32,24 +32,13 @@ from dessin.reports.run.measure import (
 )
 from dessin.reports.run.pictures import Thumbnails, curve_charts, range_chart
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
+from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 from dessin.training.curve import CurveRow
 
 _WORST_CLASSES = 24
-
-
-@dataclass(frozen=True)
-class ScoutRow:
-    """One backbone of a scout; `accuracy` is None where its weights were not to be had."""
-
-    backbone: str
-    accuracy: Estimate | None
-    images_per_second: float
-    parameters: int
-    chosen: bool
-    reason: str
 
 
 @dataclass(frozen=True)

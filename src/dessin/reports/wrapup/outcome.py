@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from dessin.reports.wrapup.sources import Sources, StudySource
-from dessin.studies.records import Comparison, Verdict
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.verdicts import Verdict
 
 Kind = Literal["gain found", "no gain", "undecided", "unfinished"]
 RULE = (

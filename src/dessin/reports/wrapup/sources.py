@@ -16,19 +16,10 @@ from dessin.errors import DessinError
 from dessin.files import read_json, read_text
 from dessin.progress import warn
 from dessin.reports.run.view import read_curve
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, read_record
+from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, read_record
 from dessin.schema import validated
 from dessin.studies.folder import TEXT_FILE, read_results, read_study_record
-from dessin.studies.records import (
-    JOBS,
-    RESULTS_FILE,
-    RUNS,
-    STUDY_FILE,
-    Job,
-    JobRecord,
-    StudyRecord,
-    StudyResults,
-)
+from dessin.studies.records import JOBS, RESULTS_FILE, RUNS, Job, JobRecord, StudyRecord, StudyResults
 from dessin.training.curve import CurveRow
 
 

@@ -14,9 +14,11 @@ from dessin.reports.wrapup.changes import Change, base_level, changes, varied
 from dessin.reports.wrapup.curves import Curves, draw_curves
 from dessin.reports.wrapup.outcome import Outcome, outcome
 from dessin.reports.wrapup.sources import StudyJob, StudySource
-from dessin.runs.record import Result
+from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import Forest, draw_forest
-from dessin.studies.records import Comparison, LevelResult, Topic, Verdict
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.verdicts import Verdict
+from dessin.studies.records import LevelResult, Topic
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _level_row(
     )
 
 
-def in_images(result: Result | None) -> str:
+def in_images(result: Estimate | None) -> str:
     """`n = 1 246`; empty for no result."""
     return f"n = {result.n:,}".replace(",", "\u202f") if result else ""
 
@@ -102,7 +104,7 @@ def _runs(result: LevelResult) -> str:
 
 def evidence(comparison: Comparison) -> Evidence:
     """Every way of asking about one difference."""
-    ways: Mapping[str, Result | None] = {
+    ways: Mapping[str, Estimate | None] = {
         "images and runs together (the verdict rests on it)": comparison.difference,
         "images alone, whole groups resampled": comparison.by_image,
         "seeds alone, Student's t": comparison.by_seed,
@@ -164,7 +166,7 @@ def grid_view(study: StudySource) -> GridView | None:
     return GridView(*study.record.factors, rows=rows, columns=columns, cells=cells)
 
 
-def _cell(name: str, is_base: bool, accuracy: Result, values: list[float]) -> Cell:
+def _cell(name: str, is_base: bool, accuracy: Estimate, values: list[float]) -> Cell:
     low, high = min(values), max(values)
     shade = (accuracy.value - low) / (high - low) if high > low else 0.0
     return Cell(name, is_base, share(accuracy), accuracy.n, round(shade, 3))

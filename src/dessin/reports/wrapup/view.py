@@ -18,7 +18,7 @@ from dessin.reports.wrapup.outcome import RULE, THESE_RUNS, Finding, all_finding
 from dessin.reports.wrapup.sources import Sources, read_sources
 from dessin.reports.wrapup.study_view import study_view
 from dessin.runs.record import Hardware
-from dessin.studies.records import Verdict
+from dessin.statistics.verdicts import Verdict
 
 _VERDICTS = {
     "better": "{} better",

@@ -16,12 +16,10 @@ from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.network import Network
 from dessin.randomness import image_keys, permutation
-from dessin.runs.record import Result
 from dessin.runs.subject import Subject
 from dessin.schema import Section
-from dessin.statistics.comparison import recorded
 from dessin.statistics.contrasts import two_models
-from dessin.statistics.intervals import Floats, bootstrap_mean
+from dessin.statistics.intervals import Estimate, Floats, bootstrap_mean
 from dessin.statistics.verdicts import points
 
 TOLERANCE = 1e-4
@@ -123,9 +121,9 @@ class Price(Section):
     `difference` is int8 minus float, paired by drawing.
     """
 
-    float32: Result
-    int8: Result
-    difference: Result
+    float32: Estimate
+    int8: Estimate
+    difference: Estimate
 
     @property
     def loses_much(self) -> bool:
@@ -134,9 +132,9 @@ class Price(Section):
     @property
     def words(self) -> str:
         return (
-            f"int8 minus float: {points(self.difference.estimate())} points of accuracy, n = "
-            f"{self.difference.n:,} validation drawings (float {self.float32.estimate()}; "
-            f"int8 {self.int8.estimate()})"
+            f"int8 minus float: {points(self.difference)} points of accuracy, n = "
+            f"{self.difference.n:,} validation drawings (float {self.float32}; "
+            f"int8 {self.int8})"
         )
 
 
@@ -153,7 +151,7 @@ def int8_price(subject: Subject, exported: LoadedCommittee) -> Price | None:
     groups = [row.group for row in rows]
     before, after = right
     return Price(
-        float32=recorded(bootstrap_mean(before, groups, seed=subject.seed)),
-        int8=recorded(bootstrap_mean(after, groups, seed=subject.seed)),
-        difference=recorded(two_models(after, before, groups, seed=subject.seed).difference),
+        float32=bootstrap_mean(before, groups, seed=subject.seed),
+        int8=bootstrap_mean(after, groups, seed=subject.seed),
+        difference=two_models(after, before, groups, seed=subject.seed).difference,
     )

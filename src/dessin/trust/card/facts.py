@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dessin.page.numbers import counted, listed, share, signed
-from dessin.runs.record import Result
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import ClassResult
 from dessin.trust.card.result import Fact
 from dessin.trust.card.sources import LeakCheck, TrustSources
@@ -33,7 +33,7 @@ def validation_fact(sources: TrustSources) -> Fact:
     return Fact(
         key="validation",
         title="Accuracy, validation",
-        value=share(Result(**found.accuracy.__dict__)),
+        value=share(Estimate(**found.accuracy.__dict__)),
         detail=f"On {counted(found.n, 'drawing')} that the model was not trained on.{tail}",
     )
 
@@ -52,7 +52,7 @@ def holdout_fact(sources: TrustSources) -> Fact:
     return Fact(
         key="holdout",
         title=title,
-        value=share(Result(**found.accuracy.__dict__)),
+        value=share(Estimate(**found.accuracy.__dict__)),
         detail=f"On {counted(found.n, 'drawing')} that no choice was made on, opened {looks}.{tail}",
         tone="" if sources.opened <= 1 else "warn",
     )
@@ -70,7 +70,7 @@ def worst_class_fact(sources: TrustSources) -> Fact:
     never = [row for row in rows if row.recall and row.recall.value == 0.0]
     taken = f", mostly taken for {worst.confused_with}" if worst.confused_count > 1 else ""
     recall = worst.recall
-    value = f"{worst.label}: {share(Result(**recall.__dict__))}" if recall else ""
+    value = f"{worst.label}: {share(Estimate(**recall.__dict__))}" if recall else ""
     behind = f"{counted(worst.n, 'drawing')} ({recall.method})" if recall else ""
     names = listed([row.label for row in never], most=_NAMED)
     others = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.page.numbers import counted
-from dessin.runs.record import Result
+from dessin.statistics.intervals import Estimate
 from dessin.trust.card.facts import (
     calibration_fact,
     foreign_fact,
@@ -70,8 +70,8 @@ def _models(sources: TrustSources) -> int:
 
 def _numbers(
     sources: TrustSources, robustness: RobustnessOutcome | None, confidence: ConfidenceOutcome | None
-) -> dict[str, Result]:
-    numbers = {str(name): Result(**found.accuracy.__dict__) for name, found in sources.metrics.items()}
+) -> dict[str, Estimate]:
+    numbers = {str(name): Estimate(**found.accuracy.__dict__) for name, found in sources.metrics.items()}
     if robustness:
         numbers["robust"] = robustness.robust
     if confidence:
@@ -80,5 +80,5 @@ def _numbers(
         numbers["foreign"] = confidence.rejection.false_alarms
     worst = worst_class(sources)
     if worst.recall:
-        numbers["worst_class"] = Result(**worst.recall.__dict__)
+        numbers["worst_class"] = Estimate(**worst.recall.__dict__)
     return numbers

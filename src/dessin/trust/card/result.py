@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.runs.record import Result, SetName
+from dessin.runs.record import SetName
 from dessin.schema import Section
+from dessin.statistics.intervals import Estimate
 from dessin.trust.card.sources import LeakCheck
 
 FORMAT = 1
@@ -41,6 +42,6 @@ class TrustCard(Section):
     measured_on: SetName
     images: int
     facts: tuple[Fact, ...]
-    numbers: dict[str, Result]
+    numbers: dict[str, Estimate]
     leaks: LeakCheck
     untested: tuple[str, ...]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.runs.record import Result
 from dessin.statistics.intervals import Bounds, Estimate, Floats, bootstrap_mean
 from dessin.statistics.temperature import COLDEST, HOTTEST, fit_temperature, tempered
 from dessin.trust.confidence.evidence import Evidence
@@ -108,16 +107,16 @@ def measure_selection(evidence: Evidence, warmed: Warmed, target: float) -> Sele
     )
 
 
-def result_of(estimate: Estimate) -> Result:
+def result_of(estimate: Estimate) -> Estimate:
     """An estimate as it is kept in a file."""
-    return Result(**estimate.__dict__)
+    return Estimate(**estimate.__dict__)
 
 
 def _chosen(confidence: Floats, right: NDArray[np.bool_], groups: NDArray[np.str_], target: float) -> Choice:
     return choose_threshold(risk_curve(confidence, right, groups), target)
 
 
-def _precision(evidence: Evidence, answered: NDArray[np.bool_]) -> Result | None:
+def _precision(evidence: Evidence, answered: NDArray[np.bool_]) -> Estimate | None:
     """The share right among the images answered; None where there are none."""
     if not answered.any():
         return None
@@ -129,7 +128,7 @@ def _true(evidence: Evidence, probabilities: Floats) -> Floats:
     return np.asarray(probabilities[np.arange(len(evidence.targets)), evidence.targets])
 
 
-def _mean(evidence: Evidence, values: Floats, bounds: Bounds | None = None) -> Result:
+def _mean(evidence: Evidence, values: Floats, bounds: Bounds | None = None) -> Estimate:
     return result_of(bootstrap_mean(values, evidence.groups, seed=evidence.seed, bounds=bounds))
 
 
@@ -144,13 +143,13 @@ def _change(
         first, second = _raised(first, floor), _raised(second, floor)
         value = second.value - first.value
         low, high = min(difference.low, value), max(difference.high, value)
-        difference = difference.model_copy(update={"value": value, "low": low, "high": high})
+        difference = replace(difference, value=value, low=low, high=high)
     return Change(before=first, after=second, difference=difference)
 
 
-def _raised(result: Result, floor: float) -> Result:
+def _raised(result: Estimate, floor: float) -> Estimate:
     value, low, high = (max(floor, edge) for edge in (result.value, result.low, result.high))
-    return Result(value=value, low=low, high=high, n=result.n, method=result.method)
+    return Estimate(value=value, low=low, high=high, n=result.n, method=result.method)
 
 
 def _bins(evidence: Evidence, confidence: Floats) -> tuple[Bin, ...]:

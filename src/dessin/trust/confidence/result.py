@@ -7,8 +7,8 @@ from typing import Literal
 
 from dessin.files import read_json, write_json
 from dessin.models.card import Rejection
-from dessin.runs.record import Result
 from dessin.schema import Section, versioned
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
 CONFIDENCE_FILE = "confidence.json"
@@ -17,9 +17,9 @@ CONFIDENCE_FILE = "confidence.json"
 class Change(Section):
     """A measure without the temperature and with it; `difference` is after minus before, paired."""
 
-    before: Result
-    after: Result
-    difference: Result
+    before: Estimate
+    after: Estimate
+    difference: Estimate
 
 
 class Bin(Section):
@@ -28,7 +28,7 @@ class Bin(Section):
     low: float
     high: float
     confidence: float
-    accuracy: Result
+    accuracy: Estimate
 
 
 class Calibration(Section):
@@ -71,9 +71,9 @@ class Selection(Section):
 
     target: float
     threshold: float | None
-    precision: Result | None
-    coverage: Result
-    always: Result
+    precision: Estimate | None
+    coverage: Estimate
+    always: Estimate
     reachable: float
     reachable_coverage: float
     curve: tuple[CurvePoint, ...]
@@ -83,8 +83,8 @@ class ScoreResult(Section):
     """One score on one kind of unknown images: AUROC, and the share detected at the threshold."""
 
     score: str
-    auroc: Result
-    detection: Result
+    auroc: Estimate
+    detection: Estimate
 
 
 class UnknownResults(Section):
@@ -111,7 +111,7 @@ class RejectionResults(Section):
 
     chosen: Rejection
     target_false_alarms: float
-    false_alarms: Result
+    false_alarms: Estimate
     held_out: UnknownResults | None
     folder: UnknownResults | None
     optimism: float | None

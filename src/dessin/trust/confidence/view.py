@@ -4,12 +4,13 @@ below."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, plain, share
 from dessin.page.pictures import ACCENT, GRID, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
-from dessin.runs.record import Result
+from dessin.statistics.intervals import Estimate
 from dessin.trust.confidence.result import (
     Bin,
     Calibration,
@@ -137,18 +138,18 @@ def cautions(found: RejectionResults, *, is_committee: bool, parts: int) -> list
     return lines
 
 
-def between(result: Result) -> str:
+def between(result: Estimate) -> str:
     """`71% [64, 77]`."""
     return f"{result.value:.0%} [{100 * result.low:.0f}, {100 * result.high:.0f}]"
 
 
-def signed_points(result: Result) -> str:
+def signed_points(result: Estimate) -> str:
     """`+8.3 [+5.1, +11.2]`."""
     texts = [f"{100 * edge:+.1f}".replace("-", "−") for edge in (result.value, result.low, result.high)]
     return f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
-def points_of(result: Result) -> str:
+def points_of(result: Estimate) -> str:
     """`10.7 [5.2, 16.8]`, of a difference that is above 0."""
     return f"{100 * result.value:.1f} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
 
@@ -167,12 +168,12 @@ def _sure(bins: tuple[Bin, ...]) -> Bin:
     return min(bins, key=lambda b: abs(b.confidence - 0.8))
 
 
-def _negated(result: Result) -> Result:
-    return result.model_copy(update={"value": -result.value, "low": -result.high, "high": -result.low})
+def _negated(result: Estimate) -> Estimate:
+    return replace(result, value=-result.value, low=-result.high, high=-result.low)
 
 
-def _rest(share: Result) -> Result:
-    return share.model_copy(update={"value": 1 - share.value, "low": 1 - share.high, "high": 1 - share.low})
+def _rest(share: Estimate) -> Estimate:
+    return replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
 
 
 def _possible(found: RejectionResults) -> list[str]:

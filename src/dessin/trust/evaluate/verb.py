@@ -17,7 +17,7 @@ from dessin.progress import say, warn
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
 from dessin.runs.tables import write_tables
-from dessin.statistics.comparison import comparison_of, recorded
+from dessin.statistics.comparison import comparison_of
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.metrics import Metrics, measure
@@ -197,7 +197,7 @@ def _gain(
     gain = comparison_of(
         ", ".join(views), "the plain view", contrast, verdict, p_holm=contrast.p, comparisons=1
     )
-    return ViewsGain(views=views, plain=recorded(bootstrap_mean(before, groups)), gain=gain)
+    return ViewsGain(views=views, plain=bootstrap_mean(before, groups), gain=gain)
 
 
 def _say(set_name: str, metrics: Metrics) -> None:
@@ -210,7 +210,7 @@ def _say(set_name: str, metrics: Metrics) -> None:
 
 def _say_more(subject: Subject, set_name: SetName, gain: ViewsGain | None) -> None:
     if gain is not None:
-        plain = gain.plain.estimate()
+        plain = gain.plain
         say(f"{len(gain.views)} views against the plain one ({plain}): {gain.gain.verdict_text}")
     nested = subject.loaded.committee.provenance.get("nested_accuracy")
     if nested and set_name == "validation":

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dessin.images.ink import ink_mask
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
-from dessin.statistics.comparison import recorded
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.trust.explain.explainer import Explainer, Seen
 from dessin.trust.explain.faithfulness import Curves, agreement, curves, ink_map, random_map
@@ -130,7 +129,7 @@ def _row(method: str, found: _Found, groups: Sequence[str], seed: int) -> Method
         cells=found.cells,
         deletion=deletion,
         insertion=insertion,
-        agreement=None if agreed is None else recorded(agreed),
+        agreement=None if agreed is None else agreed,
         empty=found.empty,
         curves={
             f"{curve} {name}": _mean([getattr(one, curve) for one in parts])
@@ -148,7 +147,7 @@ def _measure(areas: dict[str, list[float]], groups: Sequence[str], seed: int) ->
     estimates = {name: _estimate(values, groups, seed) for name, values in numbers.items()}
     for name in ("random", "ink"):
         estimates[f"over_{name}"] = _estimate(numbers["maps"] - numbers[name], groups, seed)
-    return Measure(**{name: recorded(estimate) for name, estimate in estimates.items()})
+    return Measure(**estimates)
 
 
 def _estimate(values: Sequence[float] | NDArray[np.float64], groups: Sequence[str], seed: int) -> Estimate:

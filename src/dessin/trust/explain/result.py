@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.files import read_json, write_csv, write_json
-from dessin.runs.record import Result
 from dessin.schema import Section, versioned
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
 MAPS_FILE = "maps.csv"
@@ -68,11 +68,11 @@ class Measure(Section):
     Differences are paired by drawing, the maps minus the others.
     """
 
-    maps: Result
-    random: Result
-    ink: Result
-    over_random: Result
-    over_ink: Result
+    maps: Estimate
+    random: Estimate
+    ink: Estimate
+    over_random: Estimate
+    over_ink: Estimate
 
 
 class MethodRow(Section):
@@ -86,7 +86,7 @@ class MethodRow(Section):
     cells: tuple[int, int]
     deletion: Measure
     insertion: Measure
-    agreement: Result | None
+    agreement: Estimate | None
     empty: int
     curves: dict[str, tuple[float, ...]]
     verdict: Verdict
@@ -116,7 +116,7 @@ def write_faithfulness(folder: Path, found: Faithfulness) -> None:
     write_json(folder / FAITHFULNESS_FILE, found.model_dump(mode="json"))
     columns = ("method", "curve", "what", "value", "low", "high", "n", "interval")
     rows = [
-        (row.method, curve, what, *astuple(result.estimate()))
+        (row.method, curve, what, *astuple(result))
         for row in found.methods
         for curve, what, result in _results(row)
     ]
@@ -133,7 +133,7 @@ def read_faithfulness(folder: Path) -> Faithfulness:
     return versioned(Faithfulness, read_json(path), str(path), FORMAT, what="a measure of maps")
 
 
-def _results(row: MethodRow) -> list[tuple[str, str, Result]]:
+def _results(row: MethodRow) -> list[tuple[str, str, Estimate]]:
     found = [
         (curve, what, getattr(measure, what))
         for curve, measure in (("deletion", row.deletion), ("insertion", row.insertion))

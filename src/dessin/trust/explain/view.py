@@ -11,7 +11,7 @@ from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, plain
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
-from dessin.runs.record import Result
+from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.gallery import shelves
 from dessin.trust.explain.result import Faithfulness, MapRow, Measure, MethodRow, Verdict
 
@@ -58,7 +58,7 @@ def judged_short(row: MethodRow) -> str:
     return f"{against_random} random maps, {against_ink} maps of the ink alone"
 
 
-def difference(result: Result, *, digits: int = 3) -> str:
+def difference(result: Estimate, *, digits: int = 3) -> str:
     """`−0.082 [−0.110, −0.055]`."""
     value, low, high = (_signed(number, digits) for number in (result.value, result.low, result.high))
     return f"{value} [{low}, {high}]"
@@ -91,11 +91,11 @@ def _against_ink(deletion: Measure, insertion: Measure) -> str:
     return f"Whether they say more than where the ink is stays open ({numbers}): {_ONLY_INK}"
 
 
-def _negative(result: Result) -> Result:
-    return Result(value=-result.value, low=-result.high, high=-result.low, n=result.n)
+def _negative(result: Estimate) -> Estimate:
+    return Estimate(value=-result.value, low=-result.high, high=-result.low, n=result.n)
 
 
-def _standing(taken: Result, shown: Result) -> str:
+def _standing(taken: Estimate, shown: Estimate) -> str:
     """Of two gains: better than, worse than, or neither."""
     if _is_better(taken) and _is_better(shown):
         return "better than"
@@ -104,7 +104,7 @@ def _standing(taken: Result, shown: Result) -> str:
     return "not clearly better than"
 
 
-def _is_better(gain: Result) -> bool:
+def _is_better(gain: Estimate) -> bool:
     return gain.low > 0 and gain.value >= SMALLEST
 
 
@@ -173,9 +173,9 @@ def _page_tests(row: MethodRow, against: str) -> list[tuple[str, Measure, int]]:
     ]
 
 
-def _dot(name: str, result: Result, sign: int) -> Dot:
+def _dot(name: str, result: Estimate, sign: int) -> Dot:
     low, high = sorted((sign * result.low, sign * result.high))
-    turned = Result(value=sign * result.value, low=low, high=high, n=result.n)
+    turned = Estimate(value=sign * result.value, low=low, high=high, n=result.n)
     tone = "better" if low > 0 else "worse" if high < 0 else "cannot-tell"
     words = difference(turned, digits=2)
     return Dot(name, words, f"{name}: {words}, n = {result.n}", turned.value, low, high, tone)

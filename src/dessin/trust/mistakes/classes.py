@@ -15,11 +15,10 @@ from dessin.committees.families.proposals import (
     soft_confusion,
     stability,
 )
+from dessin.page.numbers import ALPHA
 from dessin.progress import track
 from dessin.randomness import derive
-from dessin.statistics.comparison import recorded
 from dessin.statistics.metrics import class_results, confusion_matrix, confusion_pairs
-from dessin.statistics.verdicts import ALPHA
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.result import ClassRow, ClusterRow, PairRow, Structure, Taken
 from dessin.trust.mistakes.worse_classes import worse_than_rest
@@ -40,7 +39,7 @@ def class_rows(given: Answered, *, seed: int = 0) -> tuple[ClassRow, ...]:
             n=result.n,
             groups=int(groups[c]),
             right=int(matrix[c, c]),
-            recall=recorded(result.recall),
+            recall=result.recall,
             p=p[c],
             p_holm=p_holm[c],
             worse=p_holm[c] < ALPHA,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from dessin.statistics.comparison import recorded
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.classes import class_rows, find_clusters, pair_rows
@@ -25,7 +24,7 @@ from dessin.trust.mistakes.worse_classes import classes_differ
 
 def build_atlas(name: str, given: Answered, measured: Mapping[str, Floats], *, seed: int = 0) -> Atlas:
     """The atlas of a model called `name`; `measured` has each property (N,) of the drawings."""
-    accuracy = recorded(bootstrap_mean(given.correct, given.index, seed=seed))
+    accuracy = bootstrap_mean(given.correct, given.index, seed=seed)
     classes = class_rows(given, seed=seed)
     differ = classes_differ(given.correct, given.targets, given.index, seed=seed)
     structure, clusters = find_clusters(given, seed=seed)

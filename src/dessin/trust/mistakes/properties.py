@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, rankdata
 from scipy.stats import t as student
 
+from dessin.page.numbers import ALPHA
 from dessin.statistics.intervals import LEVEL, Estimate, Floats, bootstrap, bootstrap_mean
 from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import ALPHA
 
 PARTS = 3
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.page.numbers import p_value, points, share
-from dessin.runs.record import Result
-from dessin.statistics.comparison import recorded
+from dessin.statistics.intervals import Estimate
 from dessin.trust.mistakes.properties import Association, Part
 from dessin.trust.mistakes.result import PartRow, PropertyRow
 from dessin.trust.mistakes.strokes import PROPERTIES, Property
@@ -22,11 +21,11 @@ def property_rows(found: Sequence[Association]) -> tuple[PropertyRow, ...]:
 def _row(one: Association) -> PropertyRow:
     known = PROPERTIES[one.name]
     parts = tuple(
-        PartRow(name=_part_name(part, known), low=part.low, high=part.high, accuracy=recorded(part.accuracy))
+        PartRow(name=_part_name(part, known), low=part.low, high=part.high, accuracy=part.accuracy)
         for part in one.parts
     )
     difference, overall, within = (
-        None if value is None else recorded(value) for value in (one.difference, one.overall, one.within)
+        None if value is None else value for value in (one.difference, one.overall, one.within)
     )
     return PropertyRow(
         name=one.name,
@@ -54,8 +53,8 @@ def _words(
     one: Association,
     parts: tuple[PartRow, ...],
     known: Property,
-    overall: Result | None,
-    within: Result | None,
+    overall: Estimate | None,
+    within: Estimate | None,
 ) -> str:
     if not parts:
         return "It could not be measured on any drawing."

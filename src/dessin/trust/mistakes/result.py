@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.files import read_json, write_csv, write_json
-from dessin.runs.record import Result
 from dessin.schema import Section, versioned
+from dessin.statistics.intervals import Estimate
 from dessin.trust.mistakes.properties import Finding
 from dessin.trust.mistakes.strokes import PROPERTIES
 
@@ -35,7 +35,7 @@ class ClassRow(Section):
     n: int
     groups: int
     right: int
-    recall: Result
+    recall: Estimate
     p: float
     p_holm: float
     worse: bool
@@ -91,7 +91,7 @@ class PartRow(Section):
     name: str
     low: float
     high: float
-    accuracy: Result
+    accuracy: Estimate
 
 
 class PropertyRow(Section):
@@ -101,9 +101,9 @@ class PropertyRow(Section):
     title: str
     unit: str
     parts: tuple[PartRow, ...]
-    difference: Result | None
-    overall: Result | None
-    within: Result | None
+    difference: Estimate | None
+    overall: Estimate | None
+    within: Estimate | None
     p_overall: float
     p_within: float
     p_overall_holm: float
@@ -134,7 +134,7 @@ class Atlas(Section):
     name: str
     folds: tuple[int, ...]
     groups: int
-    accuracy: Result
+    accuracy: Estimate
     mistakes: int
     absent: tuple[str, ...]
     classes_differ: float | None
@@ -252,7 +252,7 @@ def _mistake_rows(atlas: Atlas) -> Iterator[list[object]]:
         yield [row.image_id, row.label, row.predicted, f"{row.probability:.6f}", row.rank, *values]
 
 
-def _numbers(result: Result | None) -> list[str]:
+def _numbers(result: Estimate | None) -> list[str]:
     if result is None:
         return ["", "", ""]
     return [f"{value:.4f}" for value in (result.value, result.low, result.high)]

@@ -4,16 +4,15 @@ goes with failure."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, p_value, points, share
+from dessin.page.numbers import ALPHA, counted, listed, p_value, points, share, written_p
 from dessin.page.render import render_page
-from dessin.runs.record import Result
 from dessin.runs.subject import Subject
-from dessin.statistics.verdicts import ALPHA, written_p
+from dessin.statistics.intervals import Estimate
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.galleries import (
     ClusterGallery,
@@ -32,7 +31,7 @@ _FEW_GROUPS = 3
 _HOLD, _HOLD_IN_PART = 0.65, 0.35
 
 
-def accuracy_sentence(accuracy: Result, mistakes: int, classes: int) -> str:
+def accuracy_sentence(accuracy: Estimate, mistakes: int, classes: int) -> str:
     """How often the model is right, and on what."""
     return (
         f"Right on {share(accuracy)} of {counted(accuracy.n, 'drawing')} of "
@@ -146,8 +145,8 @@ def _harder(row: PropertyRow) -> str:
     assert row.within is not None
     known, found = PROPERTIES[row.name], row.within
     if found.value > 0:
-        turned = {"value": -found.value, "low": -found.high, "high": -found.low}
-        return f"{known.lowest} ({points(found.model_copy(update=turned))} points within classes)"
+        turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
+        return f"{known.lowest} ({points(turned)} points within classes)"
     return f"{known.highest} ({points(found)} points within classes)"
 
 

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.schema import Section
-from dessin.statistics.comparison import comparison_of
+from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
-from dessin.studies.records import Comparison
 from dessin.trust.robustness.result import RobustAnswers, RobustnessOutcome, read_answers, read_robustness
 from dessin.trust.robustness.view import MATTERS
 

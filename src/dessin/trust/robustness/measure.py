@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.runs.record import Result
-from dessin.statistics.comparison import recorded
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import LEVEL, Bounds, Estimate, Floats, bootstrap, group_index
 from dessin.statistics.paired_tests import holm
@@ -25,10 +23,10 @@ _DIFFERENCE: Bounds = (-1.0, 1.0)
 class Summary:
     """The numbers of an outcome; see `RobustnessOutcome`."""
 
-    clean: Result
-    robust: Result
-    cost: Result
-    relative: Result | None
+    clean: Estimate
+    robust: Estimate
+    cost: Estimate
+    relative: Estimate | None
     corruptions: tuple[CorruptionResult, ...]
 
     @property
@@ -96,17 +94,17 @@ def _bounds() -> list[Bounds]:
     return [*shares, *differences, _SHARE, _SHARE, _DIFFERENCE, _SHARE]
 
 
-def _taken(estimates: Iterator[Estimate], count: int) -> list[Result]:
-    return [recorded(next(estimates)) for _ in range(count)]
+def _taken(estimates: Iterator[Estimate], count: int) -> list[Estimate]:
+    return [next(estimates) for _ in range(count)]
 
 
-def _cost(cost: Result, same: np.bool_, answers: RobustAnswers) -> Result:
+def _cost(cost: Estimate, same: np.bool_, answers: RobustAnswers) -> Estimate:
     """A cost, and where no drawing differs the share of groups that might: the rule of three."""
     if not same:
         return cost
     groups = len(set(group_index(np.asarray(answers.groups)).tolist()))
     most = 1 - ((1 - LEVEL) / 2) ** (1 / groups)
-    return Result(value=0.0, low=-most, high=most, n=cost.n, method=f"no difference in {groups} groups")
+    return Estimate(value=0.0, low=-most, high=most, n=cost.n, method=f"no difference in {groups} groups")
 
 
 def _p(answers: RobustAnswers, corrupted: NDArray[np.float64]) -> float:

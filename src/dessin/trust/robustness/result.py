@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.files import read_csv, read_json, write_bytes, write_csv, write_json
-from dessin.runs.record import Result, SetName
+from dessin.runs.record import SetName
 from dessin.schema import Section, versioned
+from dessin.statistics.intervals import Estimate
 
 FORMAT = 1
 ROBUSTNESS_FILE = "robustness.json"
@@ -47,10 +48,10 @@ class CorruptionResult(Section):
     title: str
     meaning: str
     levels: tuple[float, ...]
-    strengths: tuple[Result, ...]
-    mean: Result
-    costs: tuple[Result, ...]
-    cost: Result
+    strengths: tuple[Estimate, ...]
+    mean: Estimate
+    costs: tuple[Estimate, ...]
+    cost: Estimate
     p_holm: float
 
 
@@ -72,10 +73,10 @@ class RobustnessOutcome(Section):
     groups: int
     size: tuple[int, ...]
     views: tuple[str, ...]
-    clean: Result
-    robust: Result
-    cost: Result
-    relative: Result | None
+    clean: Estimate
+    robust: Estimate
+    cost: Estimate
+    relative: Estimate | None
     worst: str
     corruptions: tuple[CorruptionResult, ...]
     split: str

@@ -6,11 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, points, share, size, spent
+from dessin.page.numbers import counted, listed, points, share, size, spent, written_p
 from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
-from dessin.runs.record import Result
-from dessin.statistics.verdicts import written_p
+from dessin.statistics.intervals import Estimate
 from dessin.trust.robustness.contact_sheet import Tiles
 from dessin.trust.robustness.result import CorruptionResult, RobustnessOutcome
 from dessin.trust.robustness.sketch import Pixels
@@ -47,7 +46,7 @@ def _costly(outcome: RobustnessOutcome) -> str:
     return f"{verb} more than {size(MATTERS)} points for certain: {named}."
 
 
-def is_costly(cost: Result) -> bool:
+def is_costly(cost: Estimate) -> bool:
     """Whether the whole interval of a cost lies beyond what matters."""
     return cost.high < -MATTERS
 
@@ -149,7 +148,7 @@ def _tiles(row: CorruptionResult, pictures: Pixels, correct: list[bool]) -> tupl
     )
 
 
-def _curve(row: CorruptionResult, clean: Result, most: float) -> str:
+def _curve(row: CorruptionResult, clean: Estimate, most: float) -> str:
     """Accuracy over strengths with its intervals, the clean one as a line, on the scale of all panels."""
     figure, axes = new_figure(4.6, 1.7)
     strengths = list(range(1, len(row.strengths) + 1))

@@ -13,21 +13,15 @@ from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.files import write_text
 from dessin.reports.wrapup.sources import StudyJob, StudySource
-from dessin.runs.record import Digests, Result
+from dessin.runs.record import Digests
 from dessin.runs.run import train
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.verdicts import Verdict
 from dessin.studies import verb as carry_out
 from dessin.studies.executors.base import JobSpec
 from dessin.studies.executors.job import carry_out_job
-from dessin.studies.records import (
-    Comparison,
-    Job,
-    JobRecord,
-    Level,
-    LevelResult,
-    StudyRecord,
-    StudyResults,
-    Verdict,
-)
+from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 KOREAN = "오리 그림"
 SCRIPT = "<script>alert(1)</script>"
@@ -94,8 +88,8 @@ def make_story(folder: Path) -> Story:
     return Story(data, split, folder / "studies" / "mirrors", folder / "studies" / "losses", run)
 
 
-def result(value: float, half: float = 0.01) -> Result:
-    return Result(value=value, low=value - half, high=value + half, n=100)
+def result(value: float, half: float = 0.01) -> Estimate:
+    return Estimate(value=value, low=value - half, high=value + half, n=100)
 
 
 def comparison(name: str, verdict: Verdict, value: float = 0.0, **changes: Any) -> Comparison:

@@ -13,18 +13,12 @@ from dessin.audit.measure import audit
 from dessin.collection.split.verb import split
 from dessin.files import write_json
 from dessin.recipe import make_recipe
-from dessin.runs.record import Digests, Result
+from dessin.runs.record import Digests
 from dessin.runs.run import train
-from dessin.studies.records import (
-    Comparison,
-    Job,
-    JobRecord,
-    Level,
-    LevelResult,
-    StudyRecord,
-    StudyResults,
-    Verdict,
-)
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.verdicts import Verdict
+from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"
 CLASSES = ("bars", SCRIPT, STARS)
@@ -101,7 +95,7 @@ def make_study(folder: Path, *, small: float, low: float, high: float, verdict: 
         created="2026-01-01T00:00:00+00:00",
         versions={},
     )
-    difference = Result(value=small, low=low, high=high, n=300, method="planted")
+    difference = Estimate(value=small, low=low, high=high, n=300, method="planted")
     compared = Comparison(
         name="small",
         against="usual",
@@ -126,7 +120,7 @@ def make_study(folder: Path, *, small: float, low: float, high: float, verdict: 
                 finished=1,
                 collapsed=0,
                 failed=0,
-                accuracy=Result(value=value, low=value - 0.03, high=value + 0.03, n=300, method="planted"),
+                accuracy=Estimate(value=value, low=value - 0.03, high=value + 0.03, n=300, method="planted"),
                 loss=None,
                 seconds=1.0,
             )
