@@ -30,6 +30,7 @@ from dessin.models.bundle import Bundle
 from dessin.models.card import ONNX_FILE
 from dessin.models.classifier import Classifier
 from dessin.models.network import Network, OnnxNetwork
+from dessin.page.numbers import points
 from dessin.progress import track
 from dessin.runs.inputs import class_numbers
 from dessin.runs.subject import Subject, read_subject
@@ -38,7 +39,6 @@ from dessin.serving.export.measure import calibration_drawings, check_drawings
 from dessin.serving.export.quantise import to_int8
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
-from dessin.statistics.verdicts import points
 from dessin.training.data import PixelSource
 from dessin.training.folding import folded
 

@@ -1,4 +1,4 @@
-"""Numbers as a page says them: points, intervals, p values, hours."""
+"""How numbers are written, everywhere that people read: shares, points, intervals, p values, counts, time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def spent(seconds: float) -> str:
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1, "study", "studies"` → `1 study`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}".replace(",", "\u202f")
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}".replace(",", "\u202f")
 
 
 def listed(names: Sequence[str], *, most: int = _LISTED) -> str:
@@ -87,3 +87,18 @@ def written_p(p: float) -> str:
         return "< 0.001"
     text = f"{p:.2g}"
     return f"{p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else text
+
+
+def number(value: float, digits: int = 0) -> str:
+    """`15021` → `15 021`, with thin spaces that do not break."""
+    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """`0.388` → `39%`."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence; the rest of it stays as it is."""
+    return text[:1].upper() + text[1:]

@@ -7,6 +7,8 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dessin.page.numbers import number, percent
+
 
 def render_page(package: str, template: str, **context: object) -> str:
     """Render `template` of the package `package`; it may extend `base.html` and import `parts.html`.
@@ -26,8 +28,8 @@ def _environment(package: str) -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
-    environment.filters["percent"] = _percent
+    environment.filters["number"] = number
+    environment.filters["percent"] = percent
     environment.globals["stylesheet"] = _stylesheet()
     return environment
 
@@ -36,12 +38,3 @@ def _stylesheet() -> Markup:
     """The shared stylesheet; it is our own file, so it is not escaped."""
     loader = PackageLoader("dessin.page", "")
     return Markup(loader.get_source(Environment(autoescape=True), "style.css")[0])
-
-
-def _number(value: float, digits: int = 0) -> str:
-    """`15021` → `15 021`, with thin spaces that do not break."""
-    return f"{value:,.{digits}f}".replace(",", "\u202f")
-
-
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f}%"

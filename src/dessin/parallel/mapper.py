@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from dessin.errors import DessinError, unknown
-
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-EXECUTORS = ("local", "ray")
 TOGETHER = 64
 
 
@@ -45,25 +42,6 @@ class ThreadMapper:
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-
-
-def choose_mapper(executor: str, address: str | None, *, gpu: bool = False) -> Mapper | None:
-    """The mapper for `ray` (`gpu`: its workers want one each); None, the room's own way, for `local`.
-
-    Raises:
-        DessinError: an unknown executor, or an address without Ray.
-    """
-    if executor not in EXECUTORS:
-        raise unknown("executor", executor, EXECUTORS)
-    if executor == "ray":
-        from dessin.parallel.ray_data import RayMapper
-
-        return RayMapper(address, gpu=gpu)
-    if address is not None:
-        raise DessinError(
-            f"The address {address} was given, and the executor is local.", do="Add --executor ray."
-        )
-    return None
 
 
 def processors() -> int:

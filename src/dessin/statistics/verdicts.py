@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dessin.page.numbers import ALPHA, written_p
+from dessin.page.numbers import ALPHA, points, written_p
 from dessin.statistics.contrasts import Contrast
-from dessin.statistics.intervals import Estimate
 
 Verdict = Literal["better", "worse", "no difference", "cannot tell"]
 _NEXT_TO_NOTHING = 0.5
@@ -35,11 +34,6 @@ def what_is_seen(detectable: float) -> str:
     if detectable >= _NEXT_TO_NOTHING:
         return "with so few pairs of runs this design sees next to nothing"
     return f"this design finds {100 * detectable:.1f} points or more in 80 of 100 studies"
-
-
-def points(estimate: Estimate) -> str:
-    """A difference in points with its interval: `+2.3 [+0.2, +4.4]`."""
-    return f"{100 * estimate.value:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
 
 
 def _equation(p: float) -> str:

@@ -7,11 +7,11 @@ from typing import Literal
 
 from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.files import write_csv, write_json
+from dessin.page.numbers import points
 from dessin.runs.record import DecisionRecord, Hardware
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import points
 
 FORMAT = 1
 KIND = "distill"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
-from dessin.page.numbers import counted, p_value, points, share, size, written_p
+from dessin.page.numbers import capital, counted, p_value, points, share, size, written_p
 from dessin.page.tables import aligned, printable
 from dessin.statistics.comparison import Comparison
 
@@ -97,11 +97,7 @@ def _views(views: ViewsGain, who: str) -> str:
         case "no difference":
             return f"{looks} gains {who} none that matters ({numbers}; {base})."
         case "cannot tell":
-            return f"{looks}: no gain was found ({numbers}; {base}). {_upper(gain.verdict_text)}."
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+            return f"{looks}: no gain was found ({numbers}; {base}). {capital(gain.verdict_text)}."
 
 
 def cautions(
@@ -115,8 +111,8 @@ def cautions(
     if better:
         best = max(better, key=lambda row: row.nested.value)
         found.append(
-            f"{_upper(rule_in_words(best.name))} has a higher nested figure ({share(best.nested)}) than what "
-            f"was asked for ({share(chosen.nested)}). To take it because of this table would be one more "
+            f"{capital(rule_in_words(best.name))} has a higher nested figure ({share(best.nested)}) than "
+            f"what was asked for ({share(chosen.nested)}). To take it because of this table would be one more "
             f"choice, among {len(rules)}, made on these drawings, and its figure would be too high in turn."
         )
     found.append(

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.families.proposals import Proposal, soft_confusion
-from dessin.page.numbers import counted, listed, signed
+from dessin.page.numbers import counted, listed, points, signed
 from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import points
 
 _SHOWN = 6
 # A family with more of the classes than this is a task nearly as hard as the whole.

@@ -13,10 +13,10 @@ from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown
+from dessin.page.numbers import points
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.runs.inputs import AUTO
 from dessin.runs.record import RunRecord
-from dessin.statistics.verdicts import points
 
 NONE = "none"
 MOST_EXPERTS = 3

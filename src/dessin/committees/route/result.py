@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dessin.page.numbers import points
 from dessin.runs.record import DecisionRecord
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import points
 
 FORMAT = 1
 RESULTS_FILE = "results.json"

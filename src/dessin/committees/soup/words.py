@@ -15,7 +15,7 @@ from dessin.committees.soup.result import (
     SoupResults,
     SoupRow,
 )
-from dessin.page.numbers import counted, listed, p_value, plain, points, share, size, written_p
+from dessin.page.numbers import capital, counted, listed, p_value, plain, points, share, size, written_p
 from dessin.page.tables import aligned, printable
 from dessin.statistics.comparison import Comparison
 
@@ -136,15 +136,11 @@ def cautions(results: SoupResults) -> tuple[str, ...]:
     if better:
         best = max(better, key=lambda row: row.accuracy.value)
         found.append(
-            f"{_upper(way_in_words(best.name))} has a higher figure ({share(best.accuracy)}) than what was "
+            f"{capital(way_in_words(best.name))} has a higher figure ({share(best.accuracy)}) than what was "
             f"asked for ({share(results.chosen_way.accuracy)}). To take it because of this table would be "
             "one more choice made on these drawings, and its figure would be a little high in turn."
         )
     return tuple(found)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def soup_lines(results: SoupResults, width: int | None) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.files import write_csv, write_json
-from dessin.page.numbers import written_p
+from dessin.page.numbers import points, written_p
 from dessin.page.tables import aligned, printable
 from dessin.reports.compare.differences import Difference
 from dessin.runs.listing.flat import Value, machine_text
@@ -14,7 +14,6 @@ from dessin.runs.record import SetName
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import points
 from dessin.trust.card.result import TrustCard
 from dessin.trust.robustness.compare import RobustComparison
 

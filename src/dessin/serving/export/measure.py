@@ -15,12 +15,12 @@ from dessin.collection.split.files import Assignment
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.network import Network
+from dessin.page.numbers import points
 from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject
 from dessin.schema import Section
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import Estimate, Floats, bootstrap_mean
-from dessin.statistics.verdicts import points
 
 TOLERANCE = 1e-4
 

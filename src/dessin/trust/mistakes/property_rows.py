@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.page.numbers import p_value, points, share
+from dessin.page.numbers import capital, p_value, points, share
 from dessin.statistics.intervals import Estimate
 from dessin.trust.mistakes.properties import Association, Part
 from dessin.trust.mistakes.result import PartRow, PropertyRow
@@ -69,7 +69,7 @@ def _words(
     )
     whole = "" if overall is None else f" (trend over all drawings p\u00a0{p_value(one.p_overall_holm)})"
     if within is None:
-        return f"{_upper(seen)}{whole}. Within classes it cannot be told: too few groups of drawings."
+        return f"{capital(seen)}{whole}. Within classes it cannot be told: too few groups of drawings."
     inside = f"{points(within)} points from {known.lowest} to {known.highest}"
     tested = f"p\u00a0{p_value(one.p_within_holm)}"
     match one.finding:
@@ -80,7 +80,7 @@ def _words(
             )
         case "between classes":
             return (
-                f"{_upper(seen)}{whole}, but that may be a matter of which classes are hard: among "
+                f"{capital(seen)}{whole}, but that may be a matter of which classes are hard: among "
                 f"drawings of one class nothing is seen ({inside}, {tested})."
             )
         case _:
@@ -91,7 +91,3 @@ def _harder(one: Association) -> str:
     """Which end fails more: by the trend within classes where that was found, else by what is seen."""
     judged = one.within if one.finding == "within classes" else one.overall or one.difference
     return "lowest" if judged is not None and judged.value > 0 else "highest"
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import ALPHA, counted, listed, p_value, points, share, written_p
+from dessin.page.numbers import ALPHA, capital, counted, listed, p_value, points, share, written_p
 from dessin.page.render import render_page
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
@@ -91,7 +91,7 @@ def properties_sentence(rows: Sequence[PropertyRow]) -> str:
     if between:
         verb = "goes" if len(between) == 1 else "go"
         names = listed([row.title.lower() for row in between])
-        parts.append(f"{_upper(names)} {verb} with failure over all drawings, but not within classes.")
+        parts.append(f"{capital(names)} {verb} with failure over all drawings, but not within classes.")
     return " ".join(parts)
 
 
@@ -154,10 +154,6 @@ def _typical(rows: Sequence[ClassRow], of: str, noun: str) -> str:
     """`3 to 5 drawings`, or `1 group`: the range over most classes, from the lowest tenth to the highest."""
     low, high = np.quantile([getattr(row, of) for row in rows], [0.1, 0.9], method="nearest").tolist()
     return counted(int(low), noun) if low == high else f"{low:.0f} to {counted(int(high), noun)}"
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 DOTS = 20
@@ -266,7 +262,7 @@ def _property(
         ]
         plot = dot_plot(dots, _percent, line=atlas.accuracy.value)
         shown = ends_of(measured[row.name], [one.image_id for one in given.rows])
-        ends = ((_upper(known.lowest), shown[0]), (_upper(known.highest), shown[1]))
+        ends = ((capital(known.lowest), shown[0]), (capital(known.highest), shown[1]))
     return PropertyView(row, known.meaning, tag, tone, plot, ends)
 
 

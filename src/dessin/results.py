@@ -1,0 +1,53 @@
+"""A result on disk: one versioned JSON file in a folder, read and written the same way by every verb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+from dessin.errors import DessinError
+from dessin.files import read_json, write_json
+from dessin.schema import Section, versioned
+
+
+class Result(Section):
+    """What a verb found, typed. A subclass names its `FILE`, and in `WHAT` what it is in words.
+
+    A newer `FORMAT` than the one of the class is refused; of a class whose keys changed, `format` has a new
+    default and old files are brought up by a validator.
+    """
+
+    FILE: ClassVar[str]
+    WHAT: ClassVar[str] = "a result of dessin"
+
+    format: int = 1
+
+    def write(self, folder: Path) -> None:
+        """Write the file into `folder`, whole or not at all."""
+        write_json(folder / self.FILE, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `write` left in `folder`.
+
+        Raises:
+            DessinError: no such file, a damaged one, another kind of result, or a newer format.
+        """
+        path = folder / cls.FILE
+        newest = cls.model_fields["format"].default
+        return versioned(cls, read_json(path), str(path), newest, what=cls.WHAT)
+
+    @classmethod
+    def find(cls, folder: Path) -> Self | None:
+        """Like `read`, but None where there is no such file."""
+        return cls.read(folder) if (folder / cls.FILE).is_file() else None
+
+    @classmethod
+    def lies_in(cls, folder: Path) -> bool:
+        """Whether the folder's file is of this `kind`: several verbs write a `results.json`."""
+        kind = cls.model_fields.get("kind")
+        try:
+            values = read_json(folder / cls.FILE) if (folder / cls.FILE).is_file() else None
+        except DessinError:
+            return False
+        return isinstance(values, dict) and (kind is None or values.get("kind") == kind.default)
