@@ -113,7 +113,8 @@ def cautions(
         found.append(
             f"{capital(rule_in_words(best.name))} has a higher nested figure ({share(best.nested)}) than "
             f"what was asked for ({share(chosen.nested)}). To take it because of this table would be one "
-            f"more choice, among {len(rules)}, made on these drawings, and its figure would be too high in turn."
+            f"more choice, among {len(rules)}, made on these drawings, and its figure would be too high in "
+            f"turn."
         )
     found.append(
         "Each run has validated on these drawings, and may have chosen its epoch by them, so all figures are "
