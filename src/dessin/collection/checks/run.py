@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Imported for their checks, which register themselves.
+from dessin.collection.checks import copies, files, ink, labels  # noqa: F401
 from dessin.collection.checks.base import CHECKS, Context
 from dessin.collection.issues import ISSUE_KINDS, Issue
 
