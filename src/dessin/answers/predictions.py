@@ -45,6 +45,13 @@ class Predictions:
         """Class numbers from the most to the least probable, (N, C); equal ones in class order."""
         return np.argsort(-self.probabilities, axis=1, kind="stable")
 
+    def table(self, image_ids: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32]:
+        """The probabilities (n, c) of some images and classes, each in the order given: joined by name."""
+        row = {image_id: i for i, image_id in enumerate(self.image_ids)}
+        column = {label: i for i, label in enumerate(self.classes)}
+        rows, columns = [row[i] for i in image_ids], [column[label] for label in classes]
+        return self.probabilities[np.ix_(rows, columns)]
+
 
 def write_predictions(predictions: Predictions, folder: Path) -> None:
     """Write the four files; `predictions.csv` comes last, so where it is, the others are."""

@@ -1,12 +1,16 @@
-"""A table as lines of text: aligned, safe to print, and on a terminal no wider than it."""
+"""A table as lines of text: aligned, safe to print, and on a terminal no wider than it; and as a CSV."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from shutil import get_terminal_size
 
 from rich.cells import cell_len, chop_cells
+
+from dessin.files import write_csv
+from dessin.page.numbers import Interval
 
 _GAP = "  "
 _NARROWEST = 10
@@ -88,3 +92,15 @@ def _fitted(cell: str, width: int) -> str:
         tail = chop_cells(cell[::-1], width - 1 - cell_len(head))[0][::-1]
         cell = f"{head}…{tail}"
     return cell + " " * (width - cell_len(cell))
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Rows as a CSV whose columns are the keys of the first one; all have the same, and there is one."""
+    first, *others = [dict(row) for row in rows]
+    write_csv(path, list(first), ([row[column] for column in first] for row in (first, *others)))
+
+
+def spread(name: str, found: Interval | None, *, ends: str = "") -> dict[str, object]:
+    """A value and its interval as the cells `NAME`, `low` and `high`, the two after `ends`; empty for None."""
+    values = ("", "", "") if found is None else (found.value, found.low, found.high)
+    return dict(zip((name, f"{ends}low", f"{ends}high"), values, strict=True))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from dessin.errors import DessinError
 
@@ -37,6 +36,9 @@ def fit_temperature(probabilities: ArrayLike, targets: ArrayLike) -> float:
     Raises:
         DessinError: no image, or shapes that do not agree.
     """
+    # SciPy's optimisers take longer to import than six files to vote.
+    from scipy.optimize import brentq
+
     table, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(targets, dtype=np.int64)
     if table.ndim != 2 or not len(table) or truth.shape != (len(table),):
         raise DessinError(
