@@ -101,6 +101,6 @@ def write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def spread(name: str, found: Interval | None, *, ends: str = "") -> dict[str, object]:
-    """A value and its interval as the cells `NAME`, `low` and `high`, the two after `ends`; empty for None."""
+    """A value with its interval as cells: `NAME`, and after `ends` `low` and `high`; empty for None."""
     values = ("", "", "") if found is None else (found.value, found.low, found.high)
     return dict(zip((name, f"{ends}low", f"{ends}high"), values, strict=True))
