@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from dessin.augmentation.ops import check_ops
 from dessin.augmentation.pipeline import Pipeline
-from dessin.augmentation.registry import check_ops
 from dessin.errors import DessinError, unknown
 from dessin.files import read_text
 from dessin.images.spec import ImageSpec

@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from dessin.augmentation.apply import apply_plan, sampling_grid
+from dessin.augmentation.apply import apply_plan, mix, sampling_grid
 from dessin.augmentation.geometry import CORNERS, identities, perspective
-from dessin.augmentation.mixing import mix
+from dessin.augmentation.ops import OPS, bind_op
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan, PixelStep
-from dessin.augmentation.registry import OPS, bind_op
 from dessin.errors import DessinError
 from dessin.randomness import Words, image_keys
 

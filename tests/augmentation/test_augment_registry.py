@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.augmentation.elements import ELEMENTS, Action
-from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
-from dessin.augmentation.registry import OPS, bind_op, check_ops
+from dessin.augmentation.ops import OPS, bind_op, check_ops
+from dessin.augmentation.plan import caption_of
+from dessin.augmentation.spec import Act, Action
 from dessin.errors import DessinError
 
 
@@ -104,9 +104,9 @@ def test_every_op_can_be_drawn_at_both_ends_of_its_draws() -> None:
         for level in (0.0, 1.0 - 2.0**-53):
             draws = np.full((3, spec.columns), level)
             if spec.kind == "mixing":
-                assert len(spec.sample(draws, 32, *values).shares) == 3, spec.name
+                assert len(spec.draw(draws, 32, *values).shares) == 3, spec.name
                 continue
-            sampled = spec.sample(draws, *values)
+            sampled = spec.draw(draws, *values)
             if spec.kind == "blend":
                 chains, weights = sampled
                 np.testing.assert_allclose(weights.sum(axis=1), 1.0)
@@ -114,11 +114,13 @@ def test_every_op_can_be_drawn_at_both_ends_of_its_draws() -> None:
             if spec.kind == "single":
                 sampled = [Action(spec.name, np.arange(3), sampled)]
             for action in sampled:
-                assert action.element in ELEMENTS, spec.name
                 assert action.numbers.shape[0] == len(action.rows), spec.name
                 assert np.isfinite(action.numbers).all(), spec.name
-                assert action.caption(int(action.rows[0])), spec.name
+                assert caption_of(action, int(action.rows[0])), spec.name
 
 
-def test_every_element_without_geometry_has_a_pixel_function_and_the_other_way_round() -> None:
-    assert {name for name, element in ELEMENTS.items() if not element.moves} == set(PIXEL_FUNCTIONS)
+def test_every_act_is_one_of_a_matrix_a_field_and_a_pixel_function() -> None:
+    for spec in OPS.values():
+        if isinstance(spec.act, Act):
+            kinds = (spec.act.matrices is not None, spec.act.points > 0, bool(spec.act.pixels))
+            assert sum(kinds) == 1, spec.name

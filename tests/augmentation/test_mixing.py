@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from dessin.augmentation.apply import mix
 from dessin.augmentation.mix_plan import MixPlan
-from dessin.augmentation.mixing import mix
 from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.randomness import image_keys

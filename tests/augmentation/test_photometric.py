@@ -9,9 +9,10 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
+from dessin.augmentation.apply import pixel_function
+from dessin.augmentation.ops import OPS, PARTS, act_of
 from dessin.augmentation.photometric import luma
 from dessin.augmentation.pixel_draws import hash32, normal_draws, smooth_field
-from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
 from dessin.images.colour import equalised
 
 SIDE = 64
@@ -88,11 +89,16 @@ def call_both(
     count, channels = pixels.shape[:2]
     paper = ground(count, channels) if background is None else background
     rows = torch.tensor([values] * count, dtype=torch.float32).view(count, len(values))
-    return PIXEL_FUNCTIONS[name](pixels, paper, rows, torch.arange(count) + 5)
+    return pixel_function(name)(pixels, paper, rows, torch.arange(count) + 5)
+
+
+def test_every_pixel_function_is_tested_here() -> None:
+    acts = {name for name in (*OPS, *PARTS) if name in PARTS or OPS[name].kind == "single"}
+    assert {name for name in acts if act_of(name).pixels} == set(STRONG)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", sorted(PIXEL_FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(STRONG))
 def test_every_function_changes_pixels_within_range_and_never_its_input(name: str, channels: int) -> None:
     pixels, paper = pictures(channels=channels), ground(channels=channels)
     before = pixels.clone(), paper.clone()
@@ -119,31 +125,31 @@ def test_neutral_values_change_nothing(name: str) -> None:
     torch.testing.assert_close(background, paper, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", sorted(PIXEL_FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(STRONG))
 def test_an_image_comes_out_the_same_beside_others_and_alone(name: str) -> None:
     pixels, paper = pictures(), ground()
     values = torch.tensor([STRONG[name]] * 3, dtype=torch.float32).view(3, -1)
     seeds = torch.tensor([3, 2**40 + 1, 17])
-    whole, _ = PIXEL_FUNCTIONS[name](pixels, paper, values, seeds)
+    whole, _ = pixel_function(name)(pixels, paper, values, seeds)
     for n in range(3):
-        alone, _ = PIXEL_FUNCTIONS[name](
+        alone, _ = pixel_function(name)(
             pixels[n : n + 1], paper[n : n + 1], values[n : n + 1], seeds[n : n + 1]
         )
         torch.testing.assert_close(alone[0], whole[n], rtol=0, atol=0.02)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", sorted(PIXEL_FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(STRONG))
 def test_a_cuda_device_gives_the_same_and_is_never_waited_for(name: str) -> None:
     pixels, paper = pictures(), ground()
     values = torch.tensor([STRONG[name]] * 3, dtype=torch.float32).view(3, -1)
     seeds = torch.tensor([3, 2**40 + 1, 17])
-    expected, ground_expected = PIXEL_FUNCTIONS[name](pixels, paper, values, seeds)
+    expected, ground_expected = pixel_function(name)(pixels, paper, values, seeds)
     there = [part.cuda() for part in (pixels, paper, values, seeds)]
-    first, _ = PIXEL_FUNCTIONS[name](*there)
+    first, _ = pixel_function(name)(*there)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        got, background = PIXEL_FUNCTIONS[name](*there)
+        got, background = pixel_function(name)(*there)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.equal(first, got)
@@ -260,12 +266,12 @@ def test_noise_has_its_deviation_and_follows_its_seed() -> None:
     gray = torch.full((2, 3, 128, 128), 128.0)
     values = torch.tensor([[5.0], [20.0]])
     seeds = torch.tensor([7, 2**62 + 9])
-    noisy, _ = PIXEL_FUNCTIONS["noise"](gray, ground(2), values, seeds)
+    noisy, _ = pixel_function("noise")(gray, ground(2), values, seeds)
     torch.testing.assert_close(noisy.std((1, 2, 3)), values[:, 0], rtol=0.02, atol=0)
     torch.testing.assert_close(noisy.mean((1, 2, 3)), torch.full((2,), 128.0), rtol=0, atol=0.4)
-    again, _ = PIXEL_FUNCTIONS["noise"](gray, ground(2), values, seeds)
+    again, _ = pixel_function("noise")(gray, ground(2), values, seeds)
     assert torch.equal(noisy, again)
-    other, _ = PIXEL_FUNCTIONS["noise"](gray, ground(2), values, seeds + 2**33)
+    other, _ = pixel_function("noise")(gray, ground(2), values, seeds + 2**33)
     assert (other - noisy).abs().mean() > 4
 
 

@@ -128,7 +128,7 @@ def test_shears_keep_areas_and_reach_their_angle() -> None:
 
 def test_affine_is_scale_shear_rotate_and_shift_in_this_order() -> None:
     plan = planned(("affine(20, 0.1, 0.5, 2, 15)",), 0, 0, KEYS)
-    assert [action.element for action in plan.actions] == ["scale", "shear", "rotate", "translate"]
+    assert [action.act for action in plan.actions] == ["scale", "shear", "rotate", "translate"]
     scale, _, rotate, translate = (action.numbers for action in plan.actions)
     determinant = np.linalg.det(plan.matrices)
     np.testing.assert_allclose(determinant, scale[:, 0] ** 2)

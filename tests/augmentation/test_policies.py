@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dessin.augmentation.apply import apply_plan
-from dessin.augmentation.elements import ELEMENTS
+from dessin.augmentation.ops import act_of
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan
 from dessin.augmentation.policies import GENTLE, LEARNED, MEMBERS, POLICIES, WIDE, autoaugment
@@ -42,7 +42,7 @@ def test_the_tables_are_the_published_ones(policy: str) -> None:
 def test_every_member_is_an_element_with_numbers_for_its_caption(ranges: object) -> None:
     for member in MEMBERS[1:]:
         name, numbers = ranges.element(member, np.array([0.5, 1.0]), np.array([1.0, -1.0]))  # type: ignore[attr-defined]
-        assert ELEMENTS[name].caption.format(*numbers[0], most=1.0)
+        assert act_of(name).caption.format(*numbers[0], most=1.0)
 
 
 def test_members_at_full_strength_have_the_published_magnitudes() -> None:
@@ -65,7 +65,7 @@ def test_each_sub_policy_is_drawn_as_often_and_its_members_with_their_probabilit
         seen: Counter[str] = Counter()
         expected: Counter[str] = Counter()
         for action in plan.actions:
-            seen[action.element] += len(action.rows)
+            seen[action.act] += len(action.rows)
         for line in table:
             for member, p, _ in line:
                 expected[member.partition("_")[0]] += p / len(table)
@@ -78,9 +78,9 @@ def test_one_sub_policy_gives_its_two_members_in_order() -> None:
     """A draw in the sixteenth of 25 parts: rotate (0.8, 8), then color (1.0, 2)."""
     draws = np.array([[15.5 / 25, 0.1, 0.1, 0.9, 0.1], [15.5 / 25, 0.85, 0.1, 0.1, 0.9]])
     rotate, color = autoaugment(draws, "imagenet")
-    assert (rotate.element, rotate.rows.tolist()) == ("rotate", [0])
+    assert (rotate.act, rotate.rows.tolist()) == ("rotate", [0])
     np.testing.assert_allclose(rotate.numbers, [[30 * 8 / 9]])
-    assert (color.element, color.rows.tolist()) == ("color", [0, 1])
+    assert (color.act, color.rows.tolist()) == ("color", [0, 1])
     np.testing.assert_allclose(color.numbers, [[1 - 0.9 * 2 / 9], [1 + 0.9 * 2 / 9]])
 
 
@@ -89,9 +89,9 @@ def test_randaugment_gives_n_members_at_the_same_magnitude() -> None:
     done = [sum(len(action.rows) for action in plan.actions) / len(KEYS) for plan in (one, three)]
     # One of the fourteen members is the identity.
     assert done == pytest.approx([13 / 14, 3 * 13 / 14], abs=0.02)
-    angles = np.concatenate([action.numbers for action in three.actions if action.element == "rotate"])
+    angles = np.concatenate([action.numbers for action in three.actions if action.act == "rotate"])
     np.testing.assert_allclose(np.unique(angles), [-15, 15])
-    elements = Counter(action.element for action in one.actions)
+    elements = Counter(action.act for action in one.actions)
     assert set(elements) == {member.partition("_")[0] for member in MEMBERS[1:14]}
     # The first member does not depend on how many there are.
     for image in range(50):
@@ -103,7 +103,7 @@ def test_trivialaugment_gives_one_member_at_any_of_31_magnitudes() -> None:
     acted = np.concatenate([action.rows for action in plan.actions])
     assert len(np.unique(acted)) == len(acted)
     assert len(acted) / len(KEYS) == pytest.approx(13 / 14, abs=0.02)
-    angles = next(action.numbers for action in plan.actions if action.element == "rotate")
+    angles = next(action.numbers for action in plan.actions if action.act == "rotate")
     levels = np.unique(np.abs(angles).round(6))
     np.testing.assert_allclose(levels, np.arange(31) * 135 / 30, atol=1e-5)
 
@@ -134,7 +134,7 @@ def test_augmix_chains_have_one_to_three_members_of_their_own() -> None:
 def test_a_stronger_augmix_turns_further() -> None:
     def widest(severity: int) -> float:
         actions = [action for chain in planned(f"augmix({severity})").chains for action in chain.actions]
-        return max(np.abs(a.numbers).max() for a in actions if a.element == "rotate")
+        return max(np.abs(a.numbers).max() for a in actions if a.act == "rotate")
 
     assert widest(1) == pytest.approx(3, rel=0.02)
     assert widest(10) == pytest.approx(30, rel=0.02)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augmentation.apply import pixel_function
 
 SIDE = 96
 
@@ -30,7 +30,7 @@ def apply(name: str, values: tuple[float, ...], pixels: Tensor, paper: float = 2
     count, channels = pixels.shape[:2]
     rows = torch.tensor([values] * count, dtype=torch.float32)
     background = torch.full((count, channels), paper)
-    return PIXEL_FUNCTIONS[name](pixels, background, rows, torch.arange(count) + 1)[0]
+    return pixel_function(name)(pixels, background, rows, torch.arange(count) + 1)[0]
 
 
 def ink(pixels: Tensor, paper: float = 255.0) -> float:
@@ -103,7 +103,7 @@ def test_images_of_one_batch_get_each_their_own_factor() -> None:
     drawn = torch.cat([lines(2), lines(5), 255 - lines(3)])
     background = torch.tensor([255.0, 255.0, 0.0])[:, None].expand(3, 3)
     factors = torch.tensor([[1.5], [0.7], [1.2]])
-    got, _ = PIXEL_FUNCTIONS["thickness"](drawn, background, factors, torch.zeros(3, dtype=torch.int64))
+    got, _ = pixel_function("thickness")(drawn, background, factors, torch.zeros(3, dtype=torch.int64))
     paper = background[:, :, None, None]
     ratios = (got - paper).abs().sum((1, 2, 3)) / (drawn - paper).abs().sum((1, 2, 3))
     torch.testing.assert_close(ratios, factors[:, 0], rtol=0.04, atol=0)

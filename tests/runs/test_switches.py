@@ -17,7 +17,7 @@ import pytest
 import torch
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split
 
-from dessin.augmentation.registry import OPS
+from dessin.augmentation.ops import OPS
 from dessin.models.losses import LOSSES
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.record import read_record

@@ -1,7 +1,10 @@
-"""Carry out an augmentation plan on a batch of pixels, on whatever device the batch is; all geometry is
-one resampling."""
+"""Carry out an augmentation plan on a batch, wherever it is: one resampling, pixel functions, mixing."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -9,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from dessin.augmentation.geometry import spline_weights
-from dessin.augmentation.pixel_ops import PIXEL_FUNCTIONS
+from dessin.augmentation.mix_plan import MixPlan
+from dessin.augmentation.ops import act_of
 from dessin.augmentation.plan import AugmentPlan, PixelStep
 from dessin.errors import DessinError
 
@@ -118,8 +122,16 @@ def _render(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
     return picture.clamp_(0.0, 255.0)
 
 
+@cache
+def pixel_function(name: str) -> Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The pixel function of an act, imported by the name that the act gives."""
+    module, _, function = act_of(name).pixels.partition(":")
+    found: Callable[..., tuple[Tensor, Tensor]] = getattr(import_module(module, __package__), function)
+    return found
+
+
 def _step(step: PixelStep, pixels: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
-    function = PIXEL_FUNCTIONS[step.name]
+    function = pixel_function(step.name)
     values = torch.from_numpy(step.values).to(pixels.device, non_blocking=True)
     seeds = torch.from_numpy(step.seeds).to(pixels.device, non_blocking=True)
     if step.rows is None:
@@ -127,3 +139,41 @@ def _step(step: PixelStep, pixels: Tensor, background: Tensor) -> tuple[Tensor, 
     rows = torch.from_numpy(step.rows).to(pixels.device, non_blocking=True)
     changed, ground = function(pixels[rows], background[rows], values, seeds)
     return pixels.index_copy_(0, rows, changed), background.index_copy(0, rows, ground)
+
+
+def mix(plan: MixPlan | None, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Mix each image with the next one of the batch, and its target in the same shares.
+
+    Args:
+        plan: for N images, or None for no mixing. A batch of one image mixes with itself: unchanged.
+        pixels: (N, channels, S, S) float.
+        targets: (N, K) soft targets.
+
+    Returns:
+        Mixed pixels and targets, of the same shapes.
+
+    Raises:
+        DessinError: the batch is not of the plan's count and size.
+    """
+    if plan is None:
+        return pixels, targets
+    count, side = len(plan.shares), plan.size
+    if pixels.ndim != 4 or (pixels.shape[0], *pixels.shape[2:]) != (count, side, side):
+        raise DessinError(
+            f"The batch has the shape {tuple(pixels.shape)}, and its mixing plan is for {count} images "
+            f"of {side} x {side} pixels.",
+            do="Plan and mix the same batch.",
+        )
+    device = pixels.device
+    own = torch.from_numpy(plan.shares).to(device, non_blocking=True)[:, None]
+    mixed = torch.lerp(targets.roll(-1, 0), targets, own.to(targets.dtype))
+    return torch.lerp(pixels.roll(-1, 0), pixels, _weights(plan, device).to(pixels.dtype)), mixed
+
+
+def _weights(plan: MixPlan, device: torch.device) -> Tensor:
+    """The weight of an image's own pixels, (N, 1, S, S)."""
+    left, top, right, bottom = torch.from_numpy(plan.boxes).to(device, non_blocking=True).T[:, :, None]
+    place = torch.arange(plan.size, device=device)[None]
+    inside = ((top <= place) & (place < bottom))[:, :, None] & ((left <= place) & (place < right))[:, None, :]
+    weights = torch.from_numpy(plan.weights).to(device, non_blocking=True)
+    return torch.where(inside, weights.new_zeros(()), weights[:, None, None])[:, None]

@@ -7,20 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augmentation.draws import Draws, symmetric
-
-ELASTIC_POINTS = 7
-WOBBLE_POINTS = 19
-
-
-def field_columns(points: int) -> int:
-    """How many draws a field of points x points takes."""
-    return 2 * points * points
-
-
-def control_points(draws: Draws, amount: float) -> Draws:
-    """Shifts along x and y in shares of the side, (n, 2 * points * points), each within ±amount."""
-    return symmetric(draws, amount)
+from dessin.augmentation.spec import Matrices, Numbers
 
 
 @lru_cache(maxsize=64)
@@ -38,9 +25,6 @@ def spline_weights(points: int, size: int) -> NDArray[np.float32]:
     weights[np.arange(size)[:, None], left[:, None] + np.arange(4)] = blends / 6
     return weights
 
-
-Numbers = NDArray[np.float64]
-Matrices = NDArray[np.float64]
 
 # The corners in the order of `perspective`: top left, top right, bottom right, bottom left.
 CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])

@@ -1,5 +1,16 @@
-"""Colour, tone, blur, noise and histogram equalisation on whole batches. The conventions are in
-`pixel_ops`."""
+"""Pixel functions: colour, tone, blur, noise and histogram equalisation on whole batches.
+
+A pixel function, here and in `strokes`, is `f(pixels, background, values, seeds) -> (pixels, background)`:
+
+- `pixels` (n, C, S, S) and `background` (n, C), float32, 0..255, C = 1 (gray) or 3; neither is changed in
+  place. The background comes back as well, because an op that recolours the paper (jitter, invert, ...) also
+  recolours what a later op must fill with.
+- `values` (n, k) float32, whose columns are in each function's docstring.
+- `seeds` (n,) int64, for the functions that draw per pixel; the others do not look at them.
+
+Nothing is read back from the device, and an image's result depends on no other image. What comes in within
+0..255 goes out within 0..255.
+"""
 
 from __future__ import annotations
 

@@ -10,10 +10,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augmentation.elements import ELEMENTS, Action
-from dessin.augmentation.parameters import BoundOp
+from dessin.augmentation.ops import bind_op
 from dessin.augmentation.plan import AugmentPlan, compile_plan, with_chains
-from dessin.augmentation.registry import bind_op
+from dessin.augmentation.spec import Act, Action, BoundOp
 from dessin.errors import DessinError
 from dessin.randomness import Words, derive, uniform
 
@@ -108,9 +107,9 @@ class Pipeline:
             if kind in ("blend", "mixing"):
                 draws = uniform(seed, stream, epoch, keys, _OWN_COLUMNS + columns)[:, _OWN_COLUMNS:]
                 if kind == "blend":
-                    plan = with_chains(plan, *bound.spec.sample(draws, *bound.values))
+                    plan = with_chains(plan, *bound.spec.draw(draws, *bound.values))
                 else:
-                    plan = replace(plan, mixing=bound.spec.sample(draws, size, *bound.values))
+                    plan = replace(plan, mixing=bound.spec.draw(draws, size, *bound.values))
         return plan
 
     def lines(self) -> tuple[str, ...]:
@@ -130,8 +129,8 @@ def _bound(text: str) -> BoundOp:
 
 
 def _moves(bound: BoundOp) -> bool:
-    if bound.spec.kind == "single":
-        return ELEMENTS[bound.spec.name].moves
+    if isinstance(bound.spec.act, Act):
+        return bound.spec.act.moves
     # Every compound op and policy has geometric members; the chains of a blend are resampled on their own.
     return bound.spec.kind == "several"
 
@@ -159,10 +158,10 @@ def _actions(ops: Sequence[str], seed: int, prefix: str, epoch: int, keys: Words
         rows = np.flatnonzero(draws[:, 0] < bound.p).astype(np.int64)
         own = draws[rows, _OWN_COLUMNS:]
         if spec.kind == "several":
-            actions += (action.at(rows) for action in spec.sample(own, *bound.values))
+            actions += (action.at(rows) for action in spec.draw(own, *bound.values))
         else:
             seeds = (draws[rows, 1] * 2.0**31).astype(np.int64) if spec.seeded else np.zeros_like(rows)
-            actions.append(Action(spec.name, rows, spec.sample(own, *bound.values), seeds))
+            actions.append(Action(spec.name, rows, spec.draw(own, *bound.values), seeds))
     return actions
 
 

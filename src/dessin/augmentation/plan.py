@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.augmentation.elements import ELEMENTS, Action, Rows, Seeds
-from dessin.augmentation.geometry import Matrices, identities
+from dessin.augmentation.geometry import identities
 from dessin.augmentation.mix_plan import MixPlan
+from dessin.augmentation.ops import act_of
+from dessin.augmentation.spec import Action, Matrices, Rows, Seeds
 
 Values = NDArray[np.float32]
 
@@ -64,7 +65,7 @@ class AugmentPlan:
 
     def describe(self, image: int) -> str:
         """What happens to an image of the batch, with numbers, such as "rotate +7.3°, thickness ×1.12"."""
-        parts = [caption for action in self.actions if (caption := action.caption(image)) is not None]
+        parts = [caption for action in self.actions if (caption := caption_of(action, image)) is not None]
         if self.chain_weights is not None:
             shares = " + ".join(f"{weight:.0%}" for weight in self.chain_weights[image, 1:])
             parts.append(f"augmix {shares}")
@@ -86,6 +87,15 @@ class AugmentPlan:
         )
 
 
+def caption_of(action: Action, image: int) -> str | None:
+    """What an action does to one image of the batch, with its numbers; None where it does nothing."""
+    place = int(np.searchsorted(action.rows, image))
+    if place == len(action.rows) or action.rows[place] != image:
+        return None
+    numbers = action.numbers[place]
+    return act_of(action.act).caption.format(*numbers, most=np.abs(numbers).max(initial=0.0))
+
+
 def compile_plan(actions: Sequence[Action], count: int, size: int, *, moves: bool) -> AugmentPlan:
     """Actions on a batch of `count` images, in their order, as one plan."""
     matrices = identities(count)
@@ -94,17 +104,17 @@ def compile_plan(actions: Sequence[Action], count: int, size: int, *, moves: boo
     for action in actions:
         if not len(action.rows):
             continue
-        element = ELEMENTS[action.element]
-        if element.matrices is not None:
-            matrices[action.rows] = element.matrices(action.numbers) @ matrices[action.rows]
-        elif element.points:
-            grid = np.zeros((count, 2, element.points, element.points), dtype=np.float32)
+        act = act_of(action.act)
+        if act.matrices is not None:
+            matrices[action.rows] = act.matrices(action.numbers) @ matrices[action.rows]
+        elif act.points:
+            grid = np.zeros((count, 2, act.points, act.points), dtype=np.float32)
             grid[action.rows] = action.numbers.reshape(-1, *grid.shape[1:])
             fields.append(grid)
         else:
             rows = None if len(action.rows) == count else action.rows
             seeds = action.seeds if len(action.seeds) else np.zeros(len(action.rows), dtype=np.int64)
-            steps.append(PixelStep(action.element, rows, action.numbers.astype(np.float32), seeds))
+            steps.append(PixelStep(action.act, rows, action.numbers.astype(np.float32), seeds))
     return AugmentPlan(matrices, size, tuple(fields), tuple(steps), moves=moves, actions=tuple(actions))
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.augmentation.draws import Draws, between, choice, flat_dirichlet
-from dessin.augmentation.elements import Action
-from dessin.augmentation.geometry import Numbers
+from dessin.augmentation.spec import Action, Numbers
 
 SubPolicy = tuple[tuple[str, float, int], tuple[str, float, int]]
 
@@ -74,35 +73,15 @@ POLICIES: dict[str, tuple[SubPolicy, ...]] = {
 
 # The members, as RandAugment names them; `identity` does nothing.
 MEMBERS = (
-    "identity",
-    "autocontrast",
-    "equalize",
-    "rotate",
-    "solarize",
-    "color",
-    "posterize",
-    "contrast",
-    "brightness",
-    "sharpness",
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "invert",
-)
+    "identity", "autocontrast", "equalize", "rotate", "solarize", "color", "posterize", "contrast", "brightness",
+    "sharpness", "shear_x", "shear_y", "translate_x", "translate_y", "invert",
+)  # fmt: skip
 _INDEX = {name: index for index, name in enumerate(MEMBERS)}
 _USUAL = MEMBERS[:14]
 _AUGMIX = (
-    "autocontrast",
-    "equalize",
-    "posterize",
-    "rotate",
-    "solarize",
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-)
+    "autocontrast", "equalize", "posterize", "rotate", "solarize",
+    "shear_x", "shear_y", "translate_x", "translate_y",
+)  # fmt: skip
 _CHAINS, _LONGEST = 3, 3
 AUTOAUGMENT_COLUMNS = 5
 RANDAUGMENT_MOST = 10

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dessin.augmentation.apply import apply_plan
-from dessin.augmentation.mixing import mix
+from dessin.augmentation.apply import apply_plan, mix
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan
 from dessin.errors import DessinError

@@ -1,4 +1,4 @@
-"""What happens to pen and paper: thicker lines, missing strokes, fading ink, toned paper. See `pixel_ops`."""
+"""Pixel functions (see `photometric`) of pen and paper: line width, lost strokes, fading ink, toned paper."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,28 +13,40 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError, unknown
 from dessin.ops import Op, Value, parse_op
+from dessin.plugins import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """A loss of the table: the names of its arguments, and what each must be below."""
+class LossSpec:
+    """A loss of the table.
 
-    names: tuple[str, ...] = ()
+    Attributes:
+        function: `module:function` (see `loss_functions`), imported when the loss is made; it takes logits
+            (N, C), soft targets (N, C), the features (N, D) where it needs them, then the arguments.
+        arguments: their names; each is a number of at least 0 and below `below`.
+    """
+
+    name: str
+    function: str
+    arguments: tuple[str, ...] = ()
     below: float = math.inf
     needs_features: bool = False
 
 
-# The functions themselves are in `loss_functions`, under the same names.
-LOSSES: dict[str, _Kind] = {
-    "cross_entropy": _Kind(),
-    "label_smoothing": _Kind(("amount",), below=1.0),
-    "focal": _Kind(("gamma",)),
-    "asymmetric": _Kind(("gamma_pos", "gamma_neg")),
-    "triplet": _Kind(("margin",), needs_features=True),
-}
+LOSSES = Table(
+    "loss",
+    LossSpec,
+    (
+        LossSpec("cross_entropy", ".loss_functions:cross_entropy"),
+        LossSpec("label_smoothing", ".loss_functions:label_smoothing", ("amount",), below=1.0),
+        LossSpec("focal", ".loss_functions:focal", ("gamma",)),
+        LossSpec("asymmetric", ".loss_functions:asymmetric", ("gamma_pos", "gamma_neg")),
+        LossSpec("triplet", ".loss_functions:triplet", ("margin",), needs_features=True),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -63,16 +76,14 @@ def make_loss(text: str) -> Loss:
     Raises:
         DessinError: an unknown name (the nearest is named), or arguments that do not fit.
     """
-    op, kind, arguments = _parsed(text)
-    from dessin.models import loss_functions
-
-    return Loss(str(op), kind.needs_features, arguments, getattr(loss_functions, op.name))
+    op, spec, arguments = _parsed(text)
+    module, _, name = spec.function.partition(":")
+    return Loss(str(op), spec.needs_features, arguments, getattr(import_module(module, __package__), name))
 
 
 def check_loss(text: str) -> str:
     """The loss in its canonical spelling; raises like `make_loss`. Does not import torch."""
-    op, _kind, _arguments = _parsed(text)
-    return str(op)
+    return str(_parsed(text)[0])
 
 
 def class_weights(labels: NDArray[np.int64], classes: int, rule: str) -> Tensor:
@@ -100,17 +111,17 @@ def mean_loss(values: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor
     return (shares * values).sum() / shares.sum()
 
 
-def _parsed(text: str) -> tuple[Op, _Kind, tuple[float, ...]]:
+def _parsed(text: str) -> tuple[Op, LossSpec, tuple[float, ...]]:
     op = parse_op(text)
-    kind = LOSSES.get(op.name)
-    if kind is None:
+    if op.name not in LOSSES:
         raise unknown("loss", op.name, LOSSES)
-    return op, kind, _arguments(op, kind)
+    spec = LOSSES[op.name]
+    return op, spec, _arguments(op, spec)
 
 
-def _arguments(op: Op, kind: _Kind) -> tuple[float, ...]:
+def _arguments(op: Op, spec: LossSpec) -> tuple[float, ...]:
     """The op's arguments in the order of the table; each must be given once, by place or by name."""
-    names = kind.names
+    names = spec.arguments
     given: dict[str, Value] = dict(zip(names, op.args, strict=False))
     wrong = len(op.args) > len(names) or any(key in given or key not in names for key, _ in op.kwargs)
     given |= dict(op.kwargs)
@@ -120,9 +131,9 @@ def _arguments(op: Op, kind: _Kind) -> tuple[float, ...]:
         raise DessinError(
             f'The loss "{op}" has the wrong arguments.', allowed=f"It is written {signature}, with numbers."
         )
-    limit = "finite" if math.isinf(kind.below) else f"below {kind.below:g}"
+    limit = "finite" if math.isinf(spec.below) else f"below {spec.below:g}"
     for key, number in numbers.items():
-        if not 0.0 <= number < kind.below:
+        if not 0.0 <= number < spec.below:
             raise DessinError(
                 f'The loss "{op}" has {key} = {number:g}.', allowed=f"{key} is at least 0 and {limit}."
             )

@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from dessin.augmentation.apply import apply_plan
-from dessin.augmentation.mixing import mix
+from dessin.augmentation.apply import apply_plan, mix
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.models.losses import Loss, mean_loss

@@ -1,16 +1,65 @@
-"""Parameters of augmentation ops: numbers with a range or words from a list, bound to what a recipe says."""
+"""What an augmentation op is: parameters with their ranges, how it is drawn, and what it then does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dessin.errors import DessinError, unknown
 from dessin.ops import Op, Value
 
-# single: numbers for the element of the same name; several: actions; blend: chains; mixing: a mixing plan.
-Kind = Literal["single", "several", "blend", "mixing"]
+Rows = NDArray[np.int64]
+Seeds = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+Matrices = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What is done to an image with its numbers, by exactly one of three.
+
+    Attributes:
+        caption: a format over the numbers for people; `most` is the largest of them.
+        matrices: geometry, numbers (n, k) → (n, 3, 3).
+        points: geometry by a displacement field, the side of its grid of control points.
+        pixels: `module:function` of a pixel function (see `photometric`), imported when it first acts.
+    """
+
+    caption: str
+    matrices: Callable[[Numbers], Matrices] | None = None
+    points: int = 0
+    pixels: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves points, so that the image must be resampled."""
+        return not self.pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """One act, by its name, on some images of a batch.
+
+    `rows` (n,) int64, ascending; `numbers` (n, k) float64, one line an image; `seeds` (n,) int64 for acts
+    that draw for every pixel.
+    """
+
+    act: str
+    rows: Rows
+    numbers: Numbers
+    seeds: Seeds = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def at(self, rows: Rows) -> Action:
+        """The same action where image i of its batch is image `rows[i]` of a larger one."""
+        return replace(self, rows=rows[self.rows])
+
+
+# What a compound op draws: actions; chains of them with their weights; or a mixing plan.
+Compound = Literal["several", "blend", "mixing"]
 
 
 @dataclass(frozen=True)
@@ -35,21 +84,37 @@ class Parameter:
         return f"{self.name} from {self.low:g} to {self.high:g}{default}"
 
 
+def unchanged(draws: Numbers) -> Numbers:
+    """No draws, no numbers, (n, 0)."""
+    return draws
+
+
 @dataclass(frozen=True)
 class OpSpec:
-    """An op: what it does, its parameters, and how its draws (n, columns) in [0, 1) become what is done.
+    """An op: what it does in words, its parameters, how it is drawn, and its act.
 
-    `sample(draws, *values)` gives what `kind` says. `seeded` ops also get a seed an image, for draws a pixel.
-    A last parameter `p` is how likely an image is to get the op at all; it is not among the values.
+    Attributes:
+        parameters: a last one `p` is how likely an image is to get the op at all; it is not among the values.
+        act: what is done with the numbers that are drawn, or of a compound op what it draws instead.
+        columns: how many draws an image takes.
+        draw: `draw(draws, *values)`, with draws (n, columns) in [0, 1), gives the numbers (n, k) of the act;
+            of compound ops a list of actions, chains with their weights, or (with the size after the draws)
+            a mixing plan.
+        seeded: whether the act also needs a seed an image, for draws a pixel.
     """
 
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
-    columns: int
-    sample: Callable[..., Any]
-    kind: Kind = "single"
+    act: Act | Compound
+    columns: int = 0
+    draw: Callable[..., Any] = unchanged
     seeded: bool = False
+
+    @property
+    def kind(self) -> Literal["single", "several", "blend", "mixing"]:
+        """Whether it is one act, or what else."""
+        return "single" if isinstance(self.act, Act) else self.act
 
     def signature(self) -> str:
         return f"{self.name}({', '.join(parameter.name for parameter in self.parameters)})"
