@@ -73,8 +73,8 @@ POLICIES: dict[str, tuple[SubPolicy, ...]] = {
 
 # The members, as RandAugment names them; `identity` does nothing.
 MEMBERS = (
-    "identity", "autocontrast", "equalize", "rotate", "solarize", "color", "posterize", "contrast", "brightness",
-    "sharpness", "shear_x", "shear_y", "translate_x", "translate_y", "invert",
+    "identity", "autocontrast", "equalize", "rotate", "solarize", "color", "posterize", "contrast",
+    "brightness", "sharpness", "shear_x", "shear_y", "translate_x", "translate_y", "invert",
 )  # fmt: skip
 _INDEX = {name: index for index, name in enumerate(MEMBERS)}
 _USUAL = MEMBERS[:14]
