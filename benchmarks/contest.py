@@ -29,7 +29,7 @@ from dessin.doodles.contest import make_contest
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.serving.submit import submit
 
 

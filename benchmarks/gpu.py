@@ -32,8 +32,8 @@ from dessin.models.torchvision_ops import import_timm
 from dessin.models.weights import resolve_weights
 from dessin.progress import quiet
 from dessin.recipe import Recipe, make_recipe
-from dessin.training.data import TrainingData
-from dessin.training.device import choose_device, choose_precision
+from dessin.training.data import Training, TrainingData
+from dessin.training.device import Computing, choose_device, choose_precision
 from dessin.training.loop import fit
 from dessin.training.seeding import reproducible
 
@@ -148,16 +148,8 @@ def loop_rate(
 ) -> float:
     """Images a second of the epoch itself, as `fit` times it (compiling and the checkpoints left out)."""
     with tempfile.TemporaryDirectory() as folder, quiet():
-        outcome = fit(
-            classifier,
-            recipe,
-            data,
-            folder=Path(folder),
-            device=device,
-            precision=precision,
-            batch_size=options.batch_size,
-            lr=1e-6,
-        )
+        computing = Computing(torch.device(device), precision, options.batch_size)
+        outcome = fit(Training(classifier, recipe, data, computing), Path(folder), lr=1e-6)
     return options.images / outcome.seconds
 
 

@@ -21,7 +21,7 @@ from dessin.errors import DessinError
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.runs.record import read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.intervals import bootstrap_mean
 
 AUGMENT = ["hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)"]

@@ -30,8 +30,8 @@ from dessin.models.losses import make_loss
 from dessin.models.weights import resolve_weights
 from dessin.progress import quiet
 from dessin.recipe import Recipe, make_recipe
-from dessin.training.data import TrainingData
-from dessin.training.device import choose_device, choose_precision
+from dessin.training.data import Training, TrainingData
+from dessin.training.device import Computing, choose_device, choose_precision
 from dessin.training.loop import fit
 from dessin.training.optimise import make_optimizer
 from dessin.training.seeding import reproducible
@@ -102,16 +102,8 @@ def _loop_seconds(
     options: argparse.Namespace,
 ) -> float:
     with tempfile.TemporaryDirectory() as folder, quiet():
-        outcome = fit(
-            classifier,
-            recipe,
-            data,
-            folder=Path(folder),
-            device=device,
-            precision=precision,
-            batch_size=options.batch_size,
-            workers=options.workers,
-        )
+        computing = Computing(torch.device(device), precision, options.batch_size, options.workers)
+        outcome = fit(Training(classifier, recipe, data, computing), Path(folder))
     return outcome.seconds
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+Value = TypeVar("Value", covariant=True)
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What was decided (`name`), the outcome (`value`) and why (`reason`)."""
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Decision(Generic[Value]):
+    """What was decided (`name`), the outcome (`value`) and why (`reason`); records hold it as it is."""
 
     name: str
-    value: object
+    value: Value
     reason: str
 
     def line(self) -> str:
         return f"{self.name}: {self.value} ({self.reason})"
-
-    def record(self) -> dict[str, object]:
-        return {"name": self.name, "value": self.value, "reason": self.reason}

@@ -14,7 +14,7 @@ from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report
-from dessin.runs.run import train
+from dessin.runs.train import train
 
 pytestmark = pytest.mark.browser
 

@@ -20,7 +20,7 @@ from dessin.collection.split.files import write_split
 from dessin.collection.split.plan import make_split
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.render import render
 

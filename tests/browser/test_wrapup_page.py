@@ -15,7 +15,7 @@ from dessin.files import write_text
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.studies.verb import study
 
 pytestmark = pytest.mark.browser

@@ -30,7 +30,7 @@ from dessin.progress import quiet
 from dessin.reports.verb import report
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.training.teacher import read_soft_labels
 from dessin.trust.evaluate.verb import evaluate
 

@@ -23,7 +23,7 @@ from dessin.models.bundle import load_bundle
 from dessin.models.card import WEIGHTS_FILE, BundleImage
 from dessin.progress import quiet
 from dessin.runs.inputs import read_inputs
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.temperature import tempered
 

@@ -35,7 +35,7 @@ from dessin.models.card import read_card
 from dessin.progress import quiet
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record, write_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.metrics import measure
 from dessin.trust.evaluate.verb import evaluate
 

@@ -12,7 +12,7 @@ from dessin.collection.split.verb import split
 from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet
 from dessin.recipe import make_recipe
-from dessin.runs.run import train
+from dessin.runs.train import train
 
 
 @contextmanager

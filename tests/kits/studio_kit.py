@@ -14,7 +14,7 @@ from dessin.collection.split.verb import split
 from dessin.files import write_json
 from dessin.recipe import make_recipe
 from dessin.runs.record import Digests
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import Verdict

@@ -17,7 +17,8 @@ from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore
 from dessin.progress import quiet
 from dessin.recipe import Recipe, make_recipe
-from dessin.training.data import TrainingData
+from dessin.training.data import Training, TrainingData
+from dessin.training.device import Computing
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
 
@@ -118,6 +119,19 @@ EVERYTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
+def make_training(
+    model: nn.Module | None = None,
+    recipe: Recipe | None = None,
+    data: TrainingData | None = None,
+    *,
+    batch_size: int = 5,
+    workers: int = 0,
+) -> Training:
+    """A training of the tiny network on a CPU."""
+    computing = Computing(torch.device("cpu"), batch_size=batch_size, workers=workers)
+    return Training(model or TinyNet(), recipe or make_settings(), data or make_data(), computing)  # type: ignore[arg-type]
+
+
 def run_tiny(
     folder: Path,
     *,
@@ -133,15 +147,9 @@ def run_tiny(
 ) -> tuple[nn.Module, Outcome]:
     model = model or TinyNet()
     outcome = fit(
-        model,  # type: ignore[arg-type]
-        recipe or make_settings(),
-        data or make_data(),
-        folder=folder,
-        device="cpu",
-        precision="float32",
-        batch_size=batch_size,
+        make_training(model, recipe, data, batch_size=batch_size, workers=workers),
+        folder,
         lr=lr,
-        workers=workers,
         resume=resume,
         checkpoint_seconds=checkpoint_seconds,
         seconds_allowed=seconds_allowed,

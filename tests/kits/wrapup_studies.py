@@ -14,7 +14,7 @@ from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 from dessin.files import write_text
 from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.runs.record import Digests
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import Verdict

@@ -19,7 +19,8 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
 from dessin.recipe import make_recipe
 from dessin.training.checkpoint import Checkpoints
-from dessin.training.data import TrainingData
+from dessin.training.data import Training, TrainingData
+from dessin.training.device import Computing
 from dessin.training.loop import fit
 
 pytestmark = pytest.mark.matrix
@@ -70,8 +71,8 @@ def trained(backbone: str, size: int, folder: Path, *, resume: bool = False) -> 
             "train": {"epochs": 2},
         }
     )
-    settings: dict[str, Any] = {"device": "cpu", "precision": "float32", "batch_size": 4}
-    fit(classifier, recipe, make_data(size), folder=folder, resume=resume, **settings)
+    computing = Computing(torch.device("cpu"), batch_size=4)
+    fit(Training(classifier, recipe, make_data(size), computing), folder, resume=resume)
     return classifier
 
 

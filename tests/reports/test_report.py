@@ -13,7 +13,7 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 from dessin.errors import DessinError
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 
 

@@ -14,7 +14,7 @@ from dessin.recipe import Recipe
 from dessin.reports.verb import report
 from dessin.runs import attempts
 from dessin.runs.record import read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 
 
 @pytest.fixture(autouse=True, scope="module")

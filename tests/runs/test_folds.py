@@ -107,7 +107,7 @@ def test_the_group_evaluates_to_its_own_out_of_fold_results(world: World, tmp_pa
 def test_a_group_that_was_stopped_goes_on_to_the_same_bytes(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, begun = folds_module.train_run, []
+    real, begun = folds_module.begin_run, []
 
     def stopped(*arguments: object, **settings: object) -> Path:
         begun.append(settings)
@@ -115,12 +115,12 @@ def test_a_group_that_was_stopped_goes_on_to_the_same_bytes(
             raise KeyboardInterrupt
         return real(*arguments, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(folds_module, "train_run", stopped)
+    monkeypatch.setattr(folds_module, "begin_run", stopped)
     group = tmp_path / "group"
     with pytest.raises(KeyboardInterrupt):
         train(tiny_recipe(), folds="all", data=world.data, split=world.split, out=group, threads=1)
     assert not (group / "committee.json").exists()
-    monkeypatch.setattr(folds_module, "train_run", real)
+    monkeypatch.setattr(folds_module, "begin_run", real)
     kept = (group / "fold-0" / "record.json").read_bytes()
     train(resume=group)
     assert (group / "fold-0" / "record.json").read_bytes() == kept
@@ -129,7 +129,7 @@ def test_a_group_that_was_stopped_goes_on_to_the_same_bytes(
 
 
 def test_resuming_a_finished_group_trains_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folds_module, "train_run", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(folds_module, "begin_run", lambda *_a, **_k: 1 / 0)
     before = (world.group / "committee.json").read_bytes()
     train(resume=world.group)
     assert (world.group / "committee.json").read_bytes() == before

@@ -21,7 +21,7 @@ from dessin.recipe import Recipe
 from dessin.runs import run as run_verb
 from dessin.runs import stages
 from dessin.runs.record import hold, read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -173,7 +173,7 @@ sys.path.insert(0, sys.argv[1])
 from tiny_run import tiny_recipe
 from dessin.runs import run as run_verb
 from dessin.runs import stages
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.training.step import Stepper
 
 data, split, out, where, number = sys.argv[2:]

@@ -13,7 +13,7 @@ from dessin.errors import DessinError
 from dessin.models.backbones import BackboneInfo
 from dessin.models.weights import Weights
 from dessin.recipe import Recipe, make_recipe
-from dessin.runs.plan import RunPlan, plan_run, rows_of
+from dessin.runs.plan import Pretrained, RunPlan, Tuning, plan_run, rows_of
 
 INFO = BackboneInfo(
     name="net",
@@ -30,10 +30,13 @@ INFO = BackboneInfo(
     licence="apache-2.0",
 )
 WEIGHTS = Weights("net", "package net", None, "abc" * 10, "Apache-2.0")
-MACHINE = (
-    Decision("device", "cpu", "no GPU"),
+DEVICE = Decision("device", "cpu", "no GPU")
+TUNING = Tuning(
     Decision("precision", "float32", "faster here"),
     Decision("batch_size", 8, "small"),
+    Decision("trained", "everything", "mode full"),
+    Decision("batch_norm", "train", "a new head"),
+    steps_per_epoch=2,
 )
 
 
@@ -43,9 +46,9 @@ def a_split(per_class: dict[str, int]) -> Split:
 
 
 def planned(split: Split, **values: object) -> RunPlan:
-    return plan_run(
-        make_recipe(values), split, info=INFO, weights=WEIGHTS, steps_per_epoch=2, machine=MACHINE
-    )
+    recipe = make_recipe(values)
+    tuning = None if recipe.finetune.mode == "probe" else TUNING
+    return plan_run(recipe, split, Pretrained(INFO, WEIGHTS), DEVICE, tuning)
 
 
 def test_training_validation_and_holdout_never_meet() -> None:
@@ -86,7 +89,8 @@ def test_the_plan_says_what_augmentation_really_happens() -> None:
 def test_every_decision_has_its_reason_and_is_shown() -> None:
     plan = planned(a_split({"a": 9, "b": 9}), image={"size": 128})
     assert all(decision.reason for decision in plan.decisions)
-    assert plan.decided("batch_size") == 8
+    assert plan.tuning is not None
+    assert plan.tuning.batch_size.value == 8
     text = "\n".join(plan.lines())
     for decision in plan.decisions:
         assert decision.line() in text

@@ -21,7 +21,7 @@ from dessin.augmentation.ops import OPS
 from dessin.models.losses import LOSSES
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.record import read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.schema import Section
 from dessin.training.checkpoint import Checkpoints
 from dessin.training.teacher import SoftLabels, write_soft_labels

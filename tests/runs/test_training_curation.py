@@ -20,7 +20,7 @@ from dessin.runs import stages
 from dessin.runs.inputs import training_curation
 from dessin.runs.plan import rows_of
 from dessin.runs.record import read_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 
 HEADER = "image_id,action,label,reason\n"
 SPLIT = made_split()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_training import TinyNet, make_data, make_settings, run_tiny
+from tiny_training import TinyNet, make_data, make_settings, make_training, run_tiny
 from torch import Tensor, nn
 
 from dessin.training.averaging import WeightAverage, ema_share
@@ -131,14 +131,8 @@ def test_the_mean_begins_so_that_it_ends_with_enough(epoch: int, count: int) -> 
 
 def test_statistics_are_those_of_the_training_images_and_frozen_ones_stay() -> None:
     for asked in ("train", "frozen"):
-        engine = make_engine(
-            TinyNet(),  # type: ignore[arg-type]
-            make_settings(augment=[], finetune={"batch_norm": asked}),
-            make_data(),
-            device=torch.device("cpu"),
-            precision="float32",
-            batch_size=12,
-        )
+        recipe = make_settings(augment=[], finetune={"batch_norm": asked})
+        engine = make_engine(make_training(recipe=recipe, batch_size=12))
         norm = engine.classifier.body[1]
         estimate_statistics(engine, epoch=0)
         pixels = torch.from_numpy(np.asarray(engine.data.store.pixels[:24])).float()

@@ -13,7 +13,7 @@ from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.progress import warn
 from dessin.training import guard
-from dessin.training.batches import StepSize, batch_bounds, epoch_steps
+from dessin.training.batches import EpochSteps, StepSize, batch_bounds
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.engine import decide_batch_norm
 
@@ -268,7 +268,7 @@ def test_an_epoch_sees_every_image_once_in_another_order_each_time() -> None:
     source = PixelSource(data.store, torch.device("cpu"))
     seen = []
     for epoch in (0, 1):
-        steps = list(epoch_steps(data, source, Pipeline(()), StepSize(7), seed=0, epoch=epoch, workers=2))
+        steps = list(EpochSteps(data, source, Pipeline(()), StepSize(7), seed=0, workers=2).of(epoch))
         pixels = torch.cat([batch.pixels for (batch,) in steps]).numpy()
         seen.append([image.tobytes() for image in pixels])
     everything = [data.store.pixels[row].tobytes() for row in data.train_rows]
@@ -282,7 +282,7 @@ def test_labels_travel_with_their_pixels() -> None:
     label_of = {
         data.store.pixels[r].tobytes(): n for r, n in zip(data.train_rows, data.train_labels, strict=True)
     }
-    for (batch,) in epoch_steps(data, source, Pipeline(()), StepSize(7), seed=0, epoch=0):
+    for (batch,) in EpochSteps(data, source, Pipeline(()), StepSize(7), seed=0).of(0):
         assert [label_of[image.tobytes()] for image in batch.pixels.numpy()] == list(batch.labels)
 
 

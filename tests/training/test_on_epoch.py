@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from tiny_training import TinyNet, make_data, make_settings
+from tiny_training import TinyNet, make_settings, make_training
 from torch import Tensor
 
 from dessin.training.curve import CurveRow
@@ -39,13 +39,8 @@ def fit_tiny(
         told.append(row)
 
     return fit(
-        model or TinyNet(),  # type: ignore[arg-type]
-        make_settings(train={"epochs": 3, "average_last": 2}),
-        make_data(),
-        folder=folder,
-        device="cpu",
-        precision="float32",
-        batch_size=5,
+        make_training(model, make_settings(train={"epochs": 3, "average_last": 2})),
+        folder,
         resume=resume,
         on_epoch=on_epoch,
     )

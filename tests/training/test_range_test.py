@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_training import TinyNet, make_data, make_settings, run_tiny
+from tiny_training import TinyNet, make_data, make_settings, make_training, run_tiny
 
 from dessin.training.guard import Collapsed
 from dessin.training.range_test import RangeRow, RangeTest, choose_lr, find_lr
@@ -14,9 +14,7 @@ from dessin.training.range_test import RangeRow, RangeTest, choose_lr, find_lr
 
 def find(model: Any = None, **changes: Any) -> RangeTest:
     recipe = make_settings(**{"optimizer": {"lr": "auto"}, **changes})
-    return find_lr(
-        model or TinyNet(), recipe, make_data(60, 30), device="cpu", precision="float32", batch_size=10
-    )
+    return find_lr(make_training(model, recipe, make_data(60, 30), batch_size=10))
 
 
 def test_the_weights_and_the_generators_stay() -> None:

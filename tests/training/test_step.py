@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_training import CLASSES, TinyNet, make_data, make_settings
+from tiny_training import CLASSES, TinyNet, make_data, make_settings, make_training
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,12 +19,7 @@ from dessin.training.step import make_forward
 
 def engine_of(batch_size: int = 8, *, noise: bool = False, model: Any = None, **changes: Any) -> Engine:
     engine = make_engine(
-        model or TinyNet(noise=noise),
-        make_settings(**changes),
-        make_data(),
-        device=torch.device("cpu"),
-        precision="float32",
-        batch_size=batch_size,
+        make_training(model or TinyNet(noise=noise), make_settings(**changes), batch_size=batch_size)
     )
     engine.train_mode()
     return engine
@@ -71,14 +66,8 @@ def test_the_loss_is_the_weighted_mean_worked_by_hand() -> None:
     data = make_data()
     labels = np.where(np.arange(24) < 16, 0, data.train_labels)
     uneven = type(data)(data.store, data.train_rows, labels, data.validation_rows, data.validation_labels)
-    engine = make_engine(
-        TinyNet(noise=False),  # type: ignore[arg-type]
-        make_settings(train={"class_weights": "balanced"}),
-        uneven,
-        device=torch.device("cpu"),
-        precision="float32",
-        batch_size=8,
-    )
+    recipe = make_settings(train={"class_weights": "balanced"})
+    engine = make_engine(make_training(TinyNet(noise=False), recipe, uneven, batch_size=8))
     pixels, targets = images_of(engine)
     counts = torch.bincount(torch.from_numpy(labels))
     weights = (24 / (CLASSES * counts))[targets.argmax(1)]

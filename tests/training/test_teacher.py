@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_training import CLASSES, TinyNet, final_bytes, make_data, make_settings, run_tiny
+from tiny_training import CLASSES, TinyNet, final_bytes, make_data, make_settings, make_training, run_tiny
 from torch.nn import functional
 
 from dessin.errors import DessinError
@@ -163,9 +163,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes_and_with_the_same_teac
         if row.epoch == 1:
             raise StoppedError
 
-    settings: dict[str, Any] = {"device": "cpu", "precision": "float32", "batch_size": 5}
     with pytest.raises(StoppedError):
-        fit(TinyNet(), recipe, data, folder=tmp_path / "broken", on_epoch=stop, **settings)  # type: ignore[arg-type]
+        fit(make_training(TinyNet(), recipe, data), tmp_path / "broken", on_epoch=stop)
     spoilt = taught(tmp_path / "spoilt", guesses(24, seed=1))
     for changed, given in ((recipe, spoilt), (recipe, make_data()), (make_settings(augment=MIXED), data)):
         with pytest.raises(DessinError, match="cannot be resumed as it was begun"):

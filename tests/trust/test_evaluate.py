@@ -18,7 +18,7 @@ from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.runs.record import read_record, write_record
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 
 

@@ -21,7 +21,7 @@ from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
-from dessin.runs.run import train
+from dessin.runs.train import train
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares
 from dessin.trust.explain.gallery import SHOWN, shelves

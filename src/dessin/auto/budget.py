@@ -42,7 +42,7 @@ class AutoPlan:
     models: tuple[str, ...]
     epochs: int
     stages: tuple[Stage, ...]
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision[object], ...]
 
     @property
     def seconds(self) -> float:

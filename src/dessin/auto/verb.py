@@ -40,10 +40,10 @@ from dessin.decisions import Decision
 from dessin.files import claim_folder, write_text
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say, say_once
-from dessin.recipe import make_recipe
+from dessin.recipe import make_recipe, read_recipe
 from dessin.reports.verb import report
 from dessin.runs.record import RunRecord, read_record
-from dessin.runs.run import train
+from dessin.runs.run import Order, begin_run
 from dessin.runs.scout import ScoutResult, scout
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
@@ -119,7 +119,9 @@ def auto(
     _heading("3/5 train")
     allowed = clock.budget_s - clock.used - plan.stages[-1].seconds
     _write_recipe(plan, scouted, split, speeds, allowed, data, folder, seed)
-    run = train(folder / "recipe.yaml", out=folder / "run", seconds_allowed=max(allowed, 0.0))
+    run = begin_run(
+        Order(read_recipe(folder / "recipe.yaml"), out=folder / "run", seconds_allowed=max(allowed, 0.0))
+    )
 
     _heading("4/5 evaluate on the holdout")
     evaluate(run, out=folder / "holdout", holdout=True)

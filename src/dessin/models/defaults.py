@@ -18,7 +18,7 @@ _SGD, _LORA = 50.0, 10.0
 _DECAY = {"adamw": 0.05, "adam": 0.0, "sgd": 1e-4}
 
 
-def default_lr(backbone: str, optimizer: str, mode: str) -> Decision:
+def default_lr(backbone: str, optimizer: str, mode: str) -> Decision[float]:
     """A learning rate to begin with, for an optimiser (`adamw`, `adam`, `sgd`) and a fine-tuning mode."""
     family = import_timm().models.model_entrypoint(backbone.partition(".")[0]).__module__.rpartition(".")[2]
     rate = next((rate for rate, families in _RATES.items() if family in families), _OTHERS)
@@ -26,6 +26,6 @@ def default_lr(backbone: str, optimizer: str, mode: str) -> Decision:
     return Decision("lr", float(f"{rate:.3g}"), f"usual for {family} with {optimizer}; `lr: auto` would test")
 
 
-def default_weight_decay(optimizer: str) -> Decision:
+def default_weight_decay(optimizer: str) -> Decision[float]:
     """The weight decay that goes with an optimiser."""
     return Decision("weight_decay", _DECAY[optimizer], f"usual for {optimizer}")

@@ -33,7 +33,7 @@ class Freezing:
     frozen_modules: tuple[nn.Module, ...]
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> Decision[str]:
         millions = f"{self.trained / 1e6:,.2f} of {self.total / 1e6:,.2f} million"
         reason = f"as asked: {millions} parameters ({self.trained / self.total:.1%})"
         if self.frozen_modules:

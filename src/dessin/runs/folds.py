@@ -17,32 +17,32 @@ from dessin.answers.predictions import Predictions, to_predictions, write_predic
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder, read_json, write_json
+from dessin.files import claim_folder
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
+from dessin.results import Result
 from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, hold, read_record
-from dessin.runs.run import as_recipe, claim_name, located
-from dessin.runs.run import train as train_run
-from dessin.schema import Section, versioned
+from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 
-FOLDS_FILE = "folds.json"
-FORMAT = 1
 ALL = "all"
 MADE_BY = "folds"
 VALIDATION = "validation"
 
 
-class FoldGroup(Section):
-    """`folds.json`: what the folds' runs are made of, and, once all are finished, their joined results."""
+class FoldGroup(Result):
+    """What the folds' runs are made of, and, once all are finished, their joined results."""
 
-    format: int = FORMAT
+    FILE = "folds.json"
+    WHAT = "a group of folds"
+
+    format: int = 1
     kind: Literal["folds"] = "folds"
     name: str
     recipe: Recipe
@@ -53,56 +53,44 @@ class FoldGroup(Section):
     by_fold: dict[int, Estimate] = Field(default_factory=dict)
 
 
-def train_folds(
-    recipe: str | Path | Recipe,
-    folds: str | Sequence[int],
-    *,
-    data: str | Path | None = None,
-    split: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    out: str | Path | None = None,
-    workers: int = 0,
-    threads: int | None = None,
-    track: Sequence[str] = (),
-) -> Path:
+def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
     """Train a recipe on each of the folds (`all`, or their numbers) and join them; returns the folder.
 
     Raises:
-        DessinError: no such fold, or what `run.train` refuses; begun again with `resume_folds`, the finished
+        DessinError: no such fold, or what `begin_run` refuses; begun again with `resume_folds`, the finished
             folds are kept.
     """
-    wanted = located(as_recipe(recipe, overrides), data, split)
-    inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
+    recipe = order.recipe
+    inputs = read_inputs(recipe.data.path, recipe.data.split, recipe.data.curation)
     numbers = _numbers(folds, inputs.split)
     # What would stop a later fold is said before the first one is trained.
     for number in numbers:
-        rows_of(inputs.split, _on_fold(wanted, number))
-    first, usual = complete(_on_fold(wanted, numbers[0]))
+        rows_of(inputs.split, _on_fold(recipe, number))
+    first, usual = complete(_on_fold(recipe, numbers[0]))
     prepare(first, inputs, usual=usual)
-    folder = Path(out) if out else claim_name("folds" if isinstance(recipe, Recipe) else Path(recipe).stem)
+    folder = order.out or claim_name(order.name or "folds")
     claim_folder(folder, what="a group of folds")
     group = FoldGroup(
         name=folder.resolve().name,
-        recipe=wanted,
+        recipe=recipe,
         folds=numbers,
-        threads=threads or torch.get_num_threads(),
+        threads=order.threads or torch.get_num_threads(),
         split=inputs.split.digest,
     )
-    _write(folder, group)
+    group.write(folder)
     write_split(inputs.split, folder / SPLIT_FILE)
-    return _carry_out(folder, group, workers=workers, track=track)
+    return _carry_out(folder, group, workers=order.workers, track=order.track)
 
 
 def is_fold_group(folder: Path) -> bool:
-    return (folder / FOLDS_FILE).is_file()
+    return (folder / FoldGroup.FILE).is_file()
 
 
 def resume_folds(
     folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
 ) -> Path:
     """Go on with a group: finished folds are kept, a begun one is resumed, the others are trained."""
-    path = folder / FOLDS_FILE
-    group = versioned(FoldGroup, read_json(path), str(path), FORMAT, what="a group of folds")
+    group = FoldGroup.read(folder)
     if not (folder / SPLIT_FILE).is_file():
         write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
     moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
@@ -144,15 +132,17 @@ def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[
             run = fold_folder(folder, fold)
             say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
             if not (run / FILE).is_file():
-                train_run(
-                    _on_fold(recipe, fold),
-                    out=run,
-                    workers=workers,
-                    threads=group.threads,
-                    track=track,
+                begin_run(
+                    Order(
+                        _on_fold(recipe, fold),
+                        out=run,
+                        track=tuple(track),
+                        threads=group.threads,
+                        workers=workers,
+                    )
                 )
             elif read_record(run).status != "finished":
-                train_run(resume=run, data=recipe.data.path, workers=workers, track=track)
+                resume_run(run, data=recipe.data.path, workers=workers, track=track)
         return _join(folder, group)
 
 
@@ -163,9 +153,9 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     joined, groups = _out_of_fold(folder, split, records)
     metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
-    results = {name: Estimate(**estimate.__dict__) for name, estimate in metrics.results().items()}
     by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
-    _write(folder, group.model_copy(update={"results": SetResults(**results), "by_fold": by_fold}))
+    results = SetResults(**metrics.results())
+    group.model_copy(update={"results": results, "by_fold": by_fold}).write(folder)
     write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
     for fold, accuracy in by_fold.items():
         say(f"fold {fold}: accuracy {accuracy}")
@@ -207,7 +197,3 @@ def _committee(
         },
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
     )
-
-
-def _write(folder: Path, group: FoldGroup) -> None:
-    write_json(folder / FOLDS_FILE, group.model_dump(mode="json"))

@@ -129,7 +129,7 @@ def curate_rows(
 
 def curation_decision(
     asked: str, curation: Curation, before: Sequence[Assignment], after: Sequence[Assignment]
-) -> Decision:
+) -> Decision[str]:
     """How many training images were left out, and how many have another label."""
     labels = {row.image_id: row.label for row in before}
     relabelled = sum(labels[row.image_id] != row.label for row in after)

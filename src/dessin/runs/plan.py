@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,37 +25,68 @@ _HEADS = {
 
 
 @dataclass(frozen=True)
+class Pretrained:
+    """The backbone as it comes."""
+
+    info: BackboneInfo
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What was decided for fine-tuning on this machine; `usual` are rates that the recipe left open."""
+
+    precision: Decision[str]
+    batch_size: Decision[int]
+    trained: Decision[str]
+    batch_norm: Decision[str]
+    steps_per_epoch: int
+    usual: tuple[Decision[float], ...] = ()
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """The rows to train and validate on, and every choice made for the recipe's `auto`s.
 
-    `unvalidated` are the classes without a validation image; empty where nothing is validated at all.
-    `curation_digest` is that of the curation of the training rows, or empty.
+    `tuning` is None for a probe. `curation_digest` is that of the curation of the training rows, or empty.
     """
 
     recipe: Recipe
-    fold: int | None
     classes: tuple[str, ...]
     train: tuple[Assignment, ...]
     validation: tuple[Assignment, ...]
     held_out: int
-    unvalidated: tuple[str, ...]
-    steps_per_epoch: int
-    decisions: tuple[Decision, ...]
+    backbone: tuple[Decision[str], ...]
+    device: Decision[str]
+    tuning: Tuning | None
+    further: tuple[Decision[object], ...]
     curation_digest: str = ""
 
-    def decided(self, name: str) -> object:
-        return next(decision.value for decision in self.decisions if decision.name == name)
+    @property
+    def decisions(self) -> tuple[Decision[object], ...]:
+        """All of them, in the order of the record."""
+        tuning = self.tuning
+        tuned: tuple[Decision[object], ...] = ()
+        if tuning is not None:
+            tuned = (tuning.precision, tuning.batch_size, tuning.trained, tuning.batch_norm, *tuning.usual)
+        return (*self.backbone, self.device, *tuned, *self.further)
+
+    @property
+    def unvalidated(self) -> tuple[str, ...]:
+        """The classes without a validation image; none where nothing is validated at all."""
+        seen = {row.label for row in self.validation}
+        return tuple(label for label in self.classes if seen and label not in seen)
 
     def lines(self) -> list[str]:
         """The plan for people, a line a fact."""
-        finetune, image = self.recipe.finetune, self.recipe.image
+        image = self.recipe.image
         return [
             "Plan",
             f"  data: {_data_line(self)}",
             *([f"  unvalidated: {_unvalidated_line(self.unvalidated)}"] if self.unvalidated else []),
             f"  image: {image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
             f"  training: {_training_line(self)}",
-            *([] if finetune.mode == "probe" else [f"  {line}" for line in self.recipe.pipeline.lines()]),
+            *([f"  {line}" for line in self.recipe.pipeline.lines()] if self.tuning else []),
             *(f"  {decision.line()}" for decision in self.decisions),
         ]
 
@@ -101,50 +131,45 @@ def rows_of(
 def plan_run(
     recipe: Recipe,
     split: Split,
+    pretrained: Pretrained,
+    device: Decision[str],
+    tuning: Tuning | None,
     *,
-    info: BackboneInfo,
-    weights: Weights,
-    steps_per_epoch: int,
-    machine: tuple[Decision, ...],
+    teacher: Decision[str] | None = None,
     curation: Curation | None = None,
 ) -> RunPlan:
-    """Plan a run from facts alone.
-
-    `machine` holds the decision `device`, and for fine-tuning `precision`, `batch_size` and `batch_norm`.
-    """
+    """Plan a run from facts alone."""
+    info = pretrained.info
     train, validation = rows_of(split, recipe, curation)
-    seen = Counter(row.label for row in validation)
-    decisions = [
-        Decision("weights", weights.source, _weights_reason(recipe, weights)),
-        Decision("interpolation", info.interpolation, info.interpolation_reason),
-        Decision(
-            "normalisation", f"mean {_triple(info.mean)}, std {_triple(info.std)}", "the backbone's own"
-        ),
-        *machine,
-    ]
+    further: list[Decision[object]] = [] if teacher is None else [teacher]
     if info.input_size != recipe.image.size:
         reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
-        decisions.append(Decision("size", recipe.image.size, reason))
+        further.append(Decision("size", recipe.image.size, reason))
     if curation is not None:
         asked, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
-        decisions.append(curation_decision(asked, curation, before, train))
+        further.append(curation_decision(asked, curation, before, train))
+    mean_and_std = f"mean {_triple(info.mean)}, std {_triple(info.std)}"
     return RunPlan(
         recipe=recipe,
-        fold=None if recipe.data.fold == "none" else recipe.data.fold,
         classes=split.classes,
         train=train,
         validation=validation,
         held_out=len(split.held_out()),
-        unvalidated=tuple(label for label in split.classes if validation and not seen[label]),
-        steps_per_epoch=steps_per_epoch,
-        decisions=tuple(decisions),
+        backbone=(
+            Decision("weights", pretrained.weights.source, _weights_reason(recipe, pretrained.weights)),
+            Decision("interpolation", info.interpolation, info.interpolation_reason),
+            Decision("normalisation", mean_and_std, "the backbone's own"),
+        ),
+        device=device,
+        tuning=tuning,
+        further=tuple(further),
         curation_digest=curation.digest if curation else "",
     )
 
 
 def _data_line(plan: RunPlan) -> str:
     validated = (
-        f"{len(plan.validation):,} to validate on (fold {plan.fold})"
+        f"{len(plan.validation):,} to validate on (fold {plan.recipe.data.fold})"
         if plan.validation
         else "none to validate on (fold none: every image but the holdout is trained on)"
     )
@@ -163,12 +188,12 @@ def _unvalidated_line(labels: tuple[str, ...]) -> str:
 def _training_line(plan: RunPlan) -> str:
     recipe = plan.recipe
     finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
-    if finetune.mode == "probe":
+    if plan.tuning is None:
         return f"a linear probe on frozen features of {recipe.model.backbone}; no epoch of fine-tuning"
     lr, decay = (_in_words(value) for value in (optimizer.lr, optimizer.weight_decay))
     parts = [
         f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, {train.epochs} epochs of "
-        f"{plan.steps_per_epoch} steps",
+        f"{plan.tuning.steps_per_epoch} steps",
         f"{optimizer.name}, lr {lr}, {optimizer.schedule}, weight decay {decay}",
         recipe.loss,
         *_extras(recipe),

@@ -4,40 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import torch
 
 from dessin.decisions import Decision
-from dessin.models.backbones import BackboneInfo, describe_backbone
-from dessin.models.classifier import build_classifier
+from dessin.models.backbones import describe_backbone
+from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.defaults import default_lr, default_weight_decay
-from dessin.models.freezing import apply_finetune
+from dessin.models.freezing import Freezing, apply_finetune
 from dessin.models.weights import Weights, resolve_weights
 from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, training_curation
-from dessin.runs.plan import RunPlan, plan_run, rows_of
-from dessin.runs.stages import Trainable
-from dessin.training.device import choose_batch_size, choose_device, choose_precision
+from dessin.runs.plan import Pretrained, RunPlan, Tuning, plan_run, rows_of
+from dessin.training.device import Computing, choose_batch_size, choose_device, choose_precision
 from dessin.training.engine import decide_batch_norm
 from dessin.training.optimise import steps_per_epoch
 from dessin.training.teacher import Teacher, read_teacher
 
 
 @dataclass(frozen=True)
+class Trainable:
+    """A classifier with its pretrained weights, and which part of it is trained."""
+
+    classifier: Classifier
+    freezing: Freezing
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """A plan and everything it was made from; nothing is written yet."""
+    """A plan and everything it was made from; nothing is written yet.
+
+    `teacher` says something of each of the plan's training images.
+    """
 
     plan: RunPlan
     inputs: Inputs
-    info: BackboneInfo
-    weights: Weights
+    pretrained: Pretrained
     model: Trainable
     teacher: Teacher | None = None
 
+    @property
+    def recipe(self) -> Recipe:
+        return self.plan.recipe
+
+    @property
+    def weights(self) -> Weights:
+        return self.pretrained.weights
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.plan.device.value)
+
+    def computing(self, workers: int = 0) -> Computing:
+        """How its training is computed; a probe's features are, in float32 and by 32."""
+        tuning = self.plan.tuning
+        if tuning is None:
+            return Computing(self.device, workers=workers)
+        return Computing(self.device, tuning.precision.value, tuning.batch_size.value, workers)
+
     def build(self) -> Trainable:
         """The model as it was before anything was trained."""
-        return _build(self.plan.recipe, len(self.plan.classes), self.weights)
+        return _build(self.recipe, len(self.plan.classes), self.weights)
 
 
-def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision, ...]]:
+def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision[float], ...]]:
     """The recipe with what is usual in place of what it leaves open, and those choices."""
     optimizer, usual = recipe.optimizer, []
     if optimizer.lr is None:
@@ -52,8 +83,8 @@ def prepare(
     recipe: Recipe,
     inputs: Inputs,
     *,
-    usual: Sequence[Decision] = (),
-    decided: Sequence[Decision] = (),
+    usual: Sequence[Decision[float]] = (),
+    decided: Sequence[Decision[Any]] = (),
 ) -> Prepared:
     """Plan, and build the classifier: whatever does not fit is found before a folder is made.
 
@@ -65,25 +96,25 @@ def prepare(
     curation = training_curation(recipe.data.training_curation, inputs.manifest)
     train, _validation = rows_of(inputs.split, recipe, curation)
     teacher = read_teacher(recipe.teacher, [row.image_id for row in train], inputs.split.classes)
-    model = _build(recipe, len(inputs.split.classes), weights)
-    steps, choices = 0, [choose_device()]
+    model, device = _build(recipe, len(inputs.split.classes), weights), choose_device()
+    tuning = None
     if recipe.finetune.mode != "probe":
-        choices += _training_choices(recipe, model, len(train), str(choices[0].value), decided)
-        batch_size = next(int(str(choice.value)) for choice in choices if choice.name == "batch_size")
-        steps = steps_per_epoch(recipe, len(train), batch_size)
-        choices += usual
-    if teacher is not None:
-        choices.append(teacher.decision)
-    plan = plan_run(
-        recipe,
-        inputs.split,
-        info=info,
-        weights=weights,
-        steps_per_epoch=steps,
-        machine=tuple(choices),
-        curation=curation,
-    )
-    return Prepared(plan, inputs, info, weights, model, teacher)
+        kept = {decision.name: decision for decision in decided}
+        precision = kept.get("precision") or choose_precision(device.value, recipe.train.precision)
+        batch_size = kept.get("batch_size") or choose_batch_size(
+            model.classifier, recipe, len(train), device=device.value, precision=precision.value
+        )
+        tuning = Tuning(
+            precision,
+            batch_size,
+            trained=model.freezing.decision,
+            batch_norm=decide_batch_norm(recipe),
+            steps_per_epoch=steps_per_epoch(recipe, len(train), batch_size.value),
+            usual=tuple(usual),
+        )
+    pretrained, taught = Pretrained(info, weights), teacher.decision if teacher else None
+    plan = plan_run(recipe, inputs.split, pretrained, device, tuning, teacher=taught, curation=curation)
+    return Prepared(plan, inputs, pretrained, model, teacher)
 
 
 def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
@@ -109,15 +140,3 @@ def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
         seed=recipe.seed,
     )
     return Trainable(classifier, freezing)
-
-
-def _training_choices(
-    recipe: Recipe, model: Trainable, images: int, device: str, decided: Sequence[Decision]
-) -> list[Decision]:
-    """Precision, batch size, what is trained, and what becomes of batch normalisation."""
-    kept = {decision.name: decision for decision in decided}
-    precision = kept.get("precision") or choose_precision(device, recipe.train.precision)
-    batch_size = kept.get("batch_size") or choose_batch_size(
-        model.classifier, recipe, images, device=device, precision=str(precision.value)
-    )
-    return [precision, batch_size, model.freezing.decision, decide_batch_norm(recipe)]

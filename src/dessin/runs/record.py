@@ -63,12 +63,6 @@ class SetResults(Section):
     loss: Estimate
 
 
-class DecisionRecord(Section):
-    name: str
-    value: Any
-    reason: str
-
-
 class Attempt(Section):
     """One beginning of the training, counted from 1; `evidence` is what showed that it collapsed."""
 
@@ -128,7 +122,7 @@ class RunRecord(Section):
     git_commit: str = ""
     versions: dict[str, str]
     hardware: Hardware
-    decisions: tuple[DecisionRecord, ...] = ()
+    decisions: tuple[Decision[Any], ...] = ()
     attempts: tuple[Attempt, ...] = ()
     timings: dict[str, float] = Field({})
     throughput: dict[str, float] = Field({})
@@ -140,15 +134,14 @@ class RunRecord(Section):
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return RunRecord.model_validate(values | fields)
 
-    def with_decisions(self, decisions: Iterable[Decision]) -> RunRecord:
+    def with_decisions(self, decisions: Iterable[Decision[object]]) -> RunRecord:
         """A copy with `decisions` added; a later one of the same name replaces the earlier."""
         kept = {decision.name: decision for decision in self.decisions}
-        kept |= {decision.name: DecisionRecord(**decision.__dict__) for decision in decisions}
+        kept |= {decision.name: decision for decision in decisions}
         return self.changed(decisions=tuple(kept.values()))
 
     def with_results(self, name: SetName, metrics: Metrics) -> RunRecord:
-        results = {key: Estimate(**estimate.__dict__) for key, estimate in metrics.results().items()}
-        return self.changed(results=dict(self.results) | {name: SetResults(**results)})
+        return self.changed(results=dict(self.results) | {name: SetResults(**metrics.results())})
 
     def with_seconds(self, seconds: Mapping[str, float]) -> RunRecord:
         """A copy with time added to stages; a stage done again after an interruption counts both times."""

@@ -1,16 +1,16 @@
-"""The verb `train`: one recipe on one split, carried out into a run folder that can be killed and resumed."""
+"""One recipe on one split, carried out into a run folder that can be killed and resumed."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from dessin.collection.split.files import write_split
-from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import claim_folder
 from dessin.progress import duration, say
@@ -21,7 +21,6 @@ from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.record import (
     SPLIT_FILE,
     Counts,
-    DecisionRecord,
     Digests,
     RunRecord,
     hold,
@@ -29,7 +28,7 @@ from dessin.runs.record import (
     read_record,
     write_record,
 )
-from dessin.runs.stages import Job, Stopwatch, carry_out, remove_leftovers
+from dessin.runs.stages import Job, carry_out, remove_leftovers
 from dessin.runs.tracking.choices import joined, read_trackers
 from dessin.runs.tracking.sinks import tracked
 from dessin.training.seeding import reproducible
@@ -38,64 +37,62 @@ from dessin.training.seeding import reproducible
 _INPUTS = {"manifest", "split", "weights", "training_curation", "teacher"}
 
 
-def train(
-    recipe: str | Path | Recipe | None = None,
-    *,
-    data: str | Path | None = None,
-    split: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    out: str | Path | None = None,
-    resume: str | Path | None = None,
-    workers: int = 0,
-    threads: int | None = None,
-    track: Sequence[str] = (),
-    seconds_allowed: float | None = None,
-) -> Path:
-    """Carry out a recipe and return the run folder.
+@dataclass(frozen=True)
+class Order:
+    """A recipe to carry out, and how; its `data` says where the images and the split are.
 
-    Args:
-        recipe: a YAML file, or a recipe made in Python; not needed with `resume`.
-        data: the collection; by default the recipe's `data.path`.
-        split: the split file; by default the recipe's `data.split`.
-        overrides: `key.sub=value` for a recipe file.
-        out: the new run folder; by default `runs/<recipe>-<n>`.
-        resume: a run folder to go on with; it ends with the weights that it would have had uninterrupted.
+    Attributes:
+        name: of the recipe, for the folder where none is given.
+        out: the new folder; by default `runs/<name>-<n>`.
+        track: trackers beside the recipe's own; the same one replaces it.
+        threads: of the computation (default: torch's own number); they change the order of float sums.
         workers: threads that read ahead; they change no result.
-        threads: of the computation (default: torch's own number); they change the order of float sums. A
-            resumed run keeps those that it began with.
-        track: trackers beside the recipe's own, also of a run that is resumed; the same one replaces it.
         seconds_allowed: begin no epoch that would end later; the record says where training stopped.
+    """
+
+    recipe: Recipe
+    name: str = ""
+    out: Path | None = None
+    track: tuple[str, ...] = ()
+    threads: int | None = None
+    workers: int = 0
+    seconds_allowed: float | None = None
+
+
+def begin_run(order: Order) -> Path:
+    """Carry out a recipe and return the run folder.
 
     Raises:
         DessinError: anything that a user can put right; a run that had begun is then marked `failed`.
     """
-    if resume is not None:
-        if recipe is not None or out is not None or overrides:
-            raise DessinError(
-                "A resumed run has its recipe, its folder and its settings already.",
-                do="Give --resume alone, or with --data where the images have moved.",
-            )
-        folder = Path(resume)
-        read_record(folder)
-        with hold(folder, wait=False):
-            return _resume(folder, data=data, workers=workers, track=track)
-    if recipe is None:
-        raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
-    name = recipe.model.backbone if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted, usual = complete(_tracked(located(as_recipe(recipe, overrides), data, split), track))
+    wanted, usual = complete(_tracked(order.recipe, order.track))
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
     prepared = prepare(wanted, inputs, usual=usual)
-    folder = claim_name(name) if out is None else Path(out)
+    folder = order.out or claim_name(order.name or wanted.model.backbone)
     claim_folder(folder, what="a run")
     for line in prepared.plan.lines():
         say(line)
     with hold(folder, wait=False):
-        threads = threads or torch.get_num_threads()
+        threads = order.threads or torch.get_num_threads()
         _begin(folder, prepared, threads)
-        return _carry_out(folder, prepared, threads, workers, seconds_allowed)
+        job = Job(folder, prepared, prepared.model, order.workers, order.seconds_allowed)
+        return _carry_out(job, threads)
+
+
+def resume_run(
+    folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
+) -> Path:
+    """Go on with a run; it ends with the weights that it would have had uninterrupted.
+
+    It keeps the number of threads that it began with. Raises like `begin_run`.
+    """
+    read_record(folder)
+    with hold(folder, wait=False):
+        return _resume(folder, data=data, workers=workers, track=track)
 
 
 def as_recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe from its file, or as it was made."""
     if not isinstance(recipe, Recipe):
         return read_recipe(Path(recipe), overrides=overrides)
     if overrides:
@@ -144,14 +141,7 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
         started=(now(),),
         seed=plan.recipe.seed,
         recipe=plan.recipe,
-        digests=Digests(
-            manifest=prepared.inputs.manifest.digest,
-            split=split.digest,
-            weights=prepared.weights.sha256,
-            curation=split.curation_digest,
-            training_curation=plan.curation_digest,
-            teacher=prepared.teacher.digest if prepared.teacher else "",
-        ),
+        digests=_digests(prepared),
         counts=Counts(
             classes=len(plan.classes),
             train=len(plan.train),
@@ -161,10 +151,23 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
         git_commit=git_commit(),
         versions=package_versions(),
         hardware=describe_hardware(threads),
-        decisions=tuple(DecisionRecord(**decision.__dict__) for decision in plan.decisions),
+        decisions=plan.decisions,
     )
     write_record(folder, record)
     write_split(split, folder / SPLIT_FILE)
+
+
+def _digests(prepared: Prepared) -> Digests:
+    """Of all that a run begins with."""
+    split = prepared.inputs.split
+    return Digests(
+        manifest=prepared.inputs.manifest.digest,
+        split=split.digest,
+        weights=prepared.weights.sha256,
+        curation=split.curation_digest,
+        training_curation=prepared.plan.curation_digest,
+        teacher=prepared.teacher.digest if prepared.teacher else "",
+    )
 
 
 def _resume(folder: Path, *, data: str | Path | None, workers: int, track: Sequence[str]) -> Path:
@@ -180,13 +183,13 @@ def _resume(folder: Path, *, data: str | Path | None, workers: int, track: Seque
         )
     recipe = _tracked(located(record.recipe, data, None), track)
     inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
-    prepared = prepare(recipe, inputs, decided=[Decision(**d.model_dump()) for d in record.decisions])
+    prepared = prepare(recipe, inputs, decided=record.decisions)
     _check_unchanged(record, prepared)
     say(f"resuming {folder}, begun {record.started[0]}")
     record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
     write_record(folder, record)
     write_split(inputs.split, folder / SPLIT_FILE)
-    return _carry_out(folder, prepared, record.hardware.threads, workers)
+    return _carry_out(Job(folder, prepared, prepared.model, workers), record.hardware.threads)
 
 
 def split_of(folder: Path, record: RunRecord) -> Path:
@@ -200,13 +203,9 @@ def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     before = record.digests.model_dump(include=_INPUTS) | {
         f"version of {name}": found for name, found in record.versions.items()
     }
-    today = {
-        "manifest": prepared.inputs.manifest.digest,
-        "split": prepared.inputs.split.digest,
-        "weights": prepared.weights.sha256,
-        "training_curation": prepared.plan.curation_digest,
-        "teacher": prepared.teacher.digest if prepared.teacher else "",
-    } | {f"version of {name}": found for name, found in package_versions().items()}
+    today = _digests(prepared).model_dump(include=_INPUTS) | {
+        f"version of {name}": found for name, found in package_versions().items()
+    }
     changed = [name for name, value in before.items() if today.get(name) != value]
     if changed:
         details = ", ".join(f"{name} (was {before[name][:12]}, is {today[name][:12]})" for name in changed)
@@ -216,34 +215,15 @@ def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
         )
 
 
-def _carry_out(
-    folder: Path,
-    prepared: Prepared,
-    threads: int,
-    workers: int,
-    seconds_allowed: float | None = None,
-) -> Path:
-    plan = prepared.plan
-    job = Job(
-        folder=folder,
-        plan=plan,
-        inputs=prepared.inputs,
-        info=prepared.info,
-        weights=prepared.weights,
-        model=prepared.model,
-        build=prepared.build,
-        teacher=prepared.teacher,
-        workers=workers,
-        seconds_allowed=seconds_allowed,
-        watch=Stopwatch(),
-    )
-    with tracked(plan.recipe.track, folder) as sinks:
+def _carry_out(job: Job, threads: int) -> Path:
+    folder = job.folder
+    with tracked(job.recipe.track, folder) as sinks:
         job.on_epoch = sinks.epoch
         try:
-            with reproducible(torch.device(str(plan.decided("device"))), threads):
+            with reproducible(job.prepared.device, threads):
                 record = carry_out(job)
         except Exception as error:
-            _mark_failed(folder, job, error)
+            _mark_failed(job, error)
             raise
     for name, results in record.results.items():
         say(f"{name}: accuracy {results.accuracy}; top-5 {results.top5}")
@@ -252,10 +232,10 @@ def _carry_out(
     return folder
 
 
-def _mark_failed(folder: Path, job: Job, error: Exception) -> None:
+def _mark_failed(job: Job, error: Exception) -> None:
     """Say in the record why the run ended; if even that cannot be written, the first error is what counts."""
     reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
     with contextlib.suppress(DessinError):
-        record = read_record(folder).with_seconds(job.watch.seconds)
+        record = read_record(job.folder).with_seconds(job.watch.seconds)
         collapsed = bool(record.attempts) and record.attempts[-1].outcome == "collapsed"
-        write_record(folder, record.changed(status="collapsed" if collapsed else "failed", reason=reason))
+        write_record(job.folder, record.changed(status="collapsed" if collapsed else "failed", reason=reason))

@@ -23,29 +23,27 @@ from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
 from dessin.files import write_bytes, write_csv
 from dessin.images.store import PixelStore
-from dessin.models.backbones import BackboneInfo
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import BundleCard, BundleImage
-from dessin.models.classifier import Classifier
-from dessin.models.freezing import Freezing
 from dessin.models.imagenet_rows import imagenet_rows
 from dessin.models.lora import merge_lora
-from dessin.models.weights import Weights
 from dessin.progress import say
+from dessin.recipe import Recipe
 from dessin.runs.attempts import CHECKPOINT, Attempts
-from dessin.runs.inputs import Inputs, class_numbers
+from dessin.runs.inputs import class_numbers
 from dessin.runs.plan import RunPlan
+from dessin.runs.prepare import Prepared, Trainable
 from dessin.runs.record import RunRecord, now, read_record, write_record
 from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import CurveRow
-from dessin.training.data import Rows, TrainingData
+from dessin.training.data import Rows, Training, TrainingData
 from dessin.training.features import extract_features
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
 from dessin.training.probe import shared_probe
 from dessin.training.range_test import find_lr
-from dessin.training.teacher import Teacher, teacher_targets
+from dessin.training.teacher import teacher_targets
 
 LOST = "collapsed attempts"
 RANGE_FILE = "lr_range.csv"
@@ -69,38 +67,43 @@ class Stopwatch:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - start
 
 
-@dataclass(frozen=True)
-class Trainable:
-    """A classifier with its pretrained weights, and which part of it is trained."""
-
-    classifier: Classifier
-    freezing: Freezing
-
-
 @dataclass
 class Job:
-    """Everything that the stages work on; `model` is changed by them, and `build` makes it anew.
+    """Everything that the stages work on; they change `model`, which begins as it was prepared.
 
-    `teacher` says something of each of the plan's training images. `on_epoch` is told the number of the
-    attempt and each row of its curve.
+    `on_epoch` is told the number of the attempt and each row of its curve.
     """
 
     folder: Path
-    plan: RunPlan
-    inputs: Inputs
-    info: BackboneInfo
-    weights: Weights
+    prepared: Prepared
     model: Trainable
-    build: Callable[[], Trainable]
-    workers: int
-    watch: Stopwatch
-    teacher: Teacher | None = None
+    workers: int = 0
     seconds_allowed: float | None = None
     on_epoch: Callable[[int, CurveRow], None] | None = None
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
-    def device(self) -> torch.device:
-        return torch.device(str(self.plan.decided("device")))
+    def plan(self) -> RunPlan:
+        return self.prepared.plan
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.prepared.plan.recipe
+
+    def training(self, data: TrainingData) -> Training:
+        computing = self.prepared.computing(self.workers)
+        return Training(self.model.classifier, self.recipe, data, computing, self.model.freezing)
+
+    def decide(self, decision: Decision[object], *, aloud: bool = True) -> None:
+        """Put a decision into the record."""
+        if aloud:
+            say(f"  {decision.line()}")
+        write_record(self.folder, read_record(self.folder).with_decisions([decision]))
+
+    def seconds_left(self) -> float | None:
+        """What the stages before training left of the time allowed."""
+        spent = sum(self.watch.seconds.values())
+        return None if self.seconds_allowed is None else self.seconds_allowed - spent
 
 
 def carry_out(job: Job) -> RunRecord:
@@ -110,10 +113,10 @@ def carry_out(job: Job) -> RunRecord:
     """
     plan, watch = job.plan, job.watch
     with watch.timed("pixels"):
-        store = job.inputs.open_store(plan.recipe.image, job.info.interpolation)
+        store = job.prepared.inputs.open_store(job.recipe.image, job.prepared.pretrained.info.interpolation)
     data = _training_data(job, store)
     _start_head(job, data)
-    outcome = None if plan.recipe.finetune.mode == "probe" else _train(job, data)
+    outcome = None if plan.tuning is None else _train(job, data)
     merge_lora(job.model.classifier)
     card = save_bundle(job.folder / "bundle", job.model.classifier, _card(job, store))
     say(f"weights: sha256 {card.digests['weights']}")
@@ -133,9 +136,9 @@ def carry_out(job: Job) -> RunRecord:
 def _training_data(job: Job, store: PixelStore) -> TrainingData:
     """The plan's images with their labels, and what a teacher makes of these as targets."""
     train, validation = (_numbers(store, job.plan, rows) for rows in (job.plan.train, job.plan.validation))
-    targets = None
-    if job.teacher is not None:
-        targets = teacher_targets(job.teacher.probabilities, train[1], job.plan.recipe.teacher)
+    targets, teacher = None, job.prepared.teacher
+    if teacher is not None:
+        targets = teacher_targets(teacher.probabilities, train[1], job.recipe.teacher)
     return TrainingData(store, *train, *validation, targets)
 
 
@@ -146,7 +149,7 @@ def _numbers(store: PixelStore, plan: RunPlan, rows: Sequence[Assignment]) -> tu
 
 def _start_head(job: Job, data: TrainingData) -> None:
     """Give the head the start that the recipe names; a new one was drawn from the seed already."""
-    start = job.plan.recipe.finetune.start
+    start = job.recipe.finetune.start
     if start == "probe":
         with job.watch.timed("probe"):
             _start_from_probe(job, data)
@@ -161,10 +164,10 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
     if not kept.is_file():
         groups = [row.group for row in job.plan.train]
         weight, bias, decision = shared_probe(
-            features, data.train_labels, groups, len(job.plan.classes), seed=job.plan.recipe.seed
+            features, data.train_labels, groups, len(job.plan.classes), seed=job.recipe.seed
         )
         # The record first: where the file is, its decision is written too.
-        write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+        job.decide(decision, aloud=False)
         write_bytes(kept, save({"weight": weight, "bias": bias}))
     head = load(kept.read_bytes())
     job.model.classifier.start_head(
@@ -174,23 +177,23 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
 
 def _start_from_imagenet(job: Job, data: TrainingData) -> None:
     """The rows of the pretrained head whose classes are those of the collection, by id or by name."""
-    classes, names = job.plan.classes, job.inputs.manifest.names
-    weight, bias, matched = imagenet_rows(job.weights, classes, {label: names[label] for label in classes})
+    classes, names = job.plan.classes, job.prepared.inputs.manifest.names
+    weights = job.prepared.weights
+    weight, bias, matched = imagenet_rows(weights, classes, {label: names[label] for label in classes})
     count = int(matched.sum())
     reason = "each class has the row of the ImageNet class of its name"
     if count < len(classes):
         strange = ", ".join(label for label, known in zip(classes, matched, strict=True) if not known)[:200]
         reason = f"the others begin at the mean row, for ImageNet has no such class: {strange}"
-    decision = Decision("head", f"{count} of {len(classes)} rows from ImageNet", reason)
-    say(f"  {decision.line()}")
-    write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+    job.decide(Decision("head", f"{count} of {len(classes)} rows from ImageNet", reason))
     features = _features(job, data, PROBE_VIEWS[:1])[0]
     job.model.classifier.start_head(weight, bias, torch.from_numpy(features))
 
 
 def _features(job: Job, data: TrainingData, views: Sequence[str]) -> NDArray[np.float32]:
+    classifier, prepared = job.model.classifier, job.prepared
     return extract_features(
-        job.model.classifier, job.weights.sha256, data.store, data.train_rows, views, device=job.device
+        classifier, prepared.weights.sha256, data.store, data.train_rows, views, device=prepared.device
     )
 
 
@@ -199,12 +202,12 @@ def _train(job: Job, data: TrainingData) -> Outcome:
     _check_augmentation(job, data)
 
     def renew() -> None:
-        job.model = job.build()
+        job.model = job.prepared.build()
         _start_head(job, data)
 
     attempts = Attempts(
         folder=job.folder,
-        allowed=job.plan.recipe.train.attempts,
+        allowed=job.recipe.train.attempts,
         first_lr=lambda: _first_lr(job, data),
         train_at=lambda lr: _attempt(job, data, lr),
         renew=renew,
@@ -213,73 +216,46 @@ def _train(job: Job, data: TrainingData) -> Outcome:
 
 
 def _check_augmentation(job: Job, data: TrainingData) -> None:
-    """Say and record what the pipeline does to some training drawings; an op that does nothing is refused."""
-    pipeline, seed = job.plan.recipe.pipeline, job.plan.recipe.seed
+    """Say and record what the pipeline does to some training images; an op that does nothing is refused."""
+    pipeline = job.recipe.pipeline
     if not pipeline.changes_anything:
         return
     rows = data.train_rows[:: max(1, len(data.train_rows) // AUGMENTED_SAMPLE)][:AUGMENTED_SAMPLE]
-    effects = check_pipeline(pipeline, data.store, rows, seed)
+    effects = check_pipeline(pipeline, data.store, rows, job.recipe.seed)
     values = [f"{effect.name} {effect.pixels_changed:.1%}" for effect in effects]
     reason = f"share of the pixels that each changed, measured on {len(rows)} training images"
-    decision = Decision("augmentation", "; ".join(values), reason)
-    say(f"  {decision.line()}")
-    write_record(job.folder, read_record(job.folder).with_decisions([decision]))
+    job.decide(Decision("augmentation", "; ".join(values), reason))
 
 
 def _first_lr(job: Job, data: TrainingData) -> float:
     """The recipe's learning rate; for `auto` what a range test finds, whose curve stays in the folder."""
-    asked = job.plan.recipe.optimizer.lr
+    asked = job.recipe.optimizer.lr
     if isinstance(asked, float):
         return asked
     with job.watch.timed("learning rate range test"):
-        found = find_lr(
-            job.model.classifier,
-            job.plan.recipe,
-            data,
-            freezing=job.model.freezing,
-            device=job.device,
-            precision=str(job.plan.decided("precision")),
-            batch_size=int(str(job.plan.decided("batch_size"))),
-        )
+        found = find_lr(job.training(data))
     write_csv(job.folder / RANGE_FILE, ["lr", "loss", "smoothed"], found.rows)
-    say(f"  {found.decision.line()}")
-    write_record(job.folder, read_record(job.folder).with_decisions([found.decision]))
-    return float(str(found.decision.value))
+    job.decide(found.decision)
+    return found.decision.value
 
 
 def _attempt(job: Job, data: TrainingData, lr: float) -> Outcome:
     """`fit`; where it collapses, its time counts as that. (An outcome has its own, also of resumed runs.)"""
     started = time.monotonic()
+    number = read_record(job.folder).attempts[-1].number
     try:
-        return _fit(job, data, lr)
+        return fit(
+            job.training(data),
+            job.folder,
+            lr=lr,
+            resume=(job.folder / CHECKPOINT).exists(),
+            seconds_allowed=job.seconds_left(),
+            on_epoch=partial(job.on_epoch, number) if job.on_epoch else None,
+        )
     except Collapsed:
         spent = time.monotonic() - started
         job.watch.seconds[LOST] = job.watch.seconds.get(LOST, 0.0) + spent
         raise
-
-
-def _fit(job: Job, data: TrainingData, lr: float) -> Outcome:
-    number = read_record(job.folder).attempts[-1].number
-    return fit(
-        job.model.classifier,
-        job.plan.recipe,
-        data,
-        folder=job.folder,
-        device=job.device,
-        precision=str(job.plan.decided("precision")),
-        batch_size=int(str(job.plan.decided("batch_size"))),
-        lr=lr,
-        freezing=job.model.freezing,
-        workers=job.workers,
-        seconds_allowed=_left(job),
-        on_epoch=partial(job.on_epoch, number) if job.on_epoch else None,
-        resume=(job.folder / CHECKPOINT).exists(),
-    )
-
-
-def _left(job: Job) -> float | None:
-    """What the stages before training left of the time allowed."""
-    return None if job.seconds_allowed is None else job.seconds_allowed - sum(job.watch.seconds.values())
 
 
 def _validate(job: Job, store: PixelStore) -> Metrics:
@@ -291,7 +267,7 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
         bundle.classifier,
         store,
         rows,
-        device=job.device,
+        device=job.prepared.device,
         temperature=bundle.card.temperature,
         label="evaluating",
     )
@@ -301,29 +277,30 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
 
 
 def _card(job: Job, store: PixelStore) -> BundleCard:
-    image, info = job.plan.recipe.image, job.info
+    prepared, recipe = job.prepared, job.recipe
+    info, weights, inputs = prepared.pretrained.info, prepared.weights, prepared.inputs
     return BundleCard(
         classes=job.plan.classes,
-        names={label: job.inputs.manifest.names.get(label, label) for label in job.plan.classes},
-        backbone=job.plan.recipe.model.backbone,
+        names={label: inputs.manifest.names.get(label, label) for label in job.plan.classes},
+        backbone=recipe.model.backbone,
         image=BundleImage(
-            **image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation
+            **recipe.image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation
         ),
-        head=job.plan.recipe.finetune.head,
+        head=recipe.finetune.head,
         digests={
-            "manifest": job.inputs.manifest.digest,
-            "split": job.inputs.split.digest,
+            "manifest": inputs.manifest.digest,
+            "split": inputs.split.digest,
             "store": store.digest,
         },
         provenance={
             "run": read_record(job.folder).name,
-            "fold": str(job.plan.recipe.data.fold),
-            "seed": str(job.plan.recipe.seed),
-            "backbone_weights": f"{job.weights.source} {job.weights.sha256}".strip(),
+            "fold": str(recipe.data.fold),
+            "seed": str(recipe.seed),
+            "backbone_weights": f"{weights.source} {weights.sha256}".strip(),
             "dessin": version("dessin"),
-            **({"teacher": job.teacher.digest} if job.teacher else {}),
+            **({"teacher": prepared.teacher.digest} if prepared.teacher else {}),
         },
-        licence=job.weights.licence,
+        licence=weights.licence,
     )
 
 

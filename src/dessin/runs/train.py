@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.recipe import Recipe
-from dessin.runs import run
-from dessin.runs.folds import is_fold_group, resume_folds, train_folds
+from dessin.runs.folds import begin_folds, is_fold_group, resume_folds
+from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
 
 
 def train(
@@ -34,26 +33,23 @@ def train(
     Raises:
         DessinError: anything that a user can put right.
     """
-    if resume is not None and (recipe is not None or out is not None or overrides or folds is not None):
-        raise DessinError(
-            f"{resume} is to be resumed, with further settings.",
-            allowed="A run or a group of folds has its recipe, its folds and its folder already.",
-            do="Give --resume alone, or with --data where the images have moved.",
-        )
-    if resume is not None and is_fold_group(Path(resume)):
-        return resume_folds(Path(resume), data=data, workers=workers, track=track)
-    if folds is not None and recipe is None:
-        raise DessinError("No recipe was given.", do="Name a recipe file, or a group with --resume.")
-    begin: Callable[..., Path] = partial(run.train, resume=resume)
-    if folds is not None:
-        begin = partial(train_folds, folds=folds)
-    return begin(
-        recipe,
-        data=data,
-        split=split,
-        overrides=overrides,
-        out=out,
-        workers=workers,
+    if resume is not None:
+        if recipe is not None or out is not None or overrides or folds is not None:
+            raise DessinError(
+                f"{resume} is to be resumed, with further settings.",
+                allowed="A run or a group of folds has its recipe, its folds and its folder already.",
+                do="Give --resume alone, or with --data where the images have moved.",
+            )
+        go_on = resume_folds if is_fold_group(Path(resume)) else resume_run
+        return go_on(Path(resume), data=data, workers=workers, track=track)
+    if recipe is None:
+        raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
+    order = Order(
+        recipe=located(as_recipe(recipe, overrides), data, split),
+        name="" if isinstance(recipe, Recipe) else Path(recipe).stem,
+        out=None if out is None else Path(out),
+        track=tuple(track),
         threads=threads,
-        track=track,
+        workers=workers,
     )
+    return begin_run(order) if folds is None else begin_folds(order, folds)

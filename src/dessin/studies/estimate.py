@@ -20,7 +20,7 @@ from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.stages import PROBE_VIEWS
 from dessin.studies.plan import StudyPlan
 from dessin.studies.records import Job, JobRecord
-from dessin.training.data import TrainingData
+from dessin.training.data import Training, TrainingData
 from dessin.training.engine import Engine, make_engine
 from dessin.training.seeding import reproducible
 
@@ -124,23 +124,15 @@ def _measure(recipe: Recipe, inputs: Inputs, threads: int) -> tuple[float, float
     """Seconds for one run of the recipe, and for the features that runs of one backbone share."""
     recipe, _usual = complete(recipe)
     prepared = prepare(recipe, inputs)
-    device = torch.device(str(prepared.plan.decided("device")))
-    with reproducible(device, threads):
-        return _time(prepared, device)
+    with reproducible(prepared.device, threads):
+        return _time(prepared)
 
 
-def _time(prepared: Prepared, device: torch.device) -> tuple[float, float]:
-    plan, recipe = prepared.plan, prepared.plan.recipe
-    probing = recipe.finetune.mode == "probe"
+def _time(prepared: Prepared) -> tuple[float, float]:
+    plan, recipe, device = prepared.plan, prepared.recipe, prepared.device
     data = _sample(prepared)
     engine = make_engine(
-        prepared.model.classifier,
-        recipe,
-        data,
-        device=device,
-        precision="float32" if probing else str(plan.decided("precision")),
-        batch_size=32 if probing else int(str(plan.decided("batch_size"))),
-        freezing=prepared.model.freezing,
+        Training(prepared.model.classifier, recipe, data, prepared.computing(), prepared.model.freezing)
     )
     engine.validate()
     forward = _seconds(device, engine.validate) / len(data.validation_rows)
@@ -150,7 +142,7 @@ def _time(prepared: Prepared, device: torch.device) -> tuple[float, float]:
         views = len(PROBE_VIEWS)
         features = forward * views * len(prepared.inputs.split.rows)
         seconds += _FITTING_S * views * len(plan.train)
-    if not probing:
+    if plan.tuning is not None:
         epoch = _step_seconds(engine, device) * len(plan.train) * recipe.pipeline.factor
         seconds += recipe.train.epochs * (epoch + forward * len(plan.validation))
     return seconds, features
@@ -162,7 +154,9 @@ def _sample(prepared: Prepared) -> TrainingData:
     rows = plan.train[:: max(1, len(plan.train) // _SAMPLE)][:_SAMPLE]
     sha256 = {row.image_id: row.sha256 for row in inputs.manifest.rows}
     images = [StoredImage(row.image_id, sha256[row.image_id]) for row in rows]
-    store = open_store(images, inputs.manifest.root, plan.recipe.image, prepared.info.interpolation)
+    store = open_store(
+        images, inputs.manifest.root, plan.recipe.image, prepared.pretrained.info.interpolation
+    )
     at, labels = store.rows([row.image_id for row in rows]), class_numbers(rows, plan.classes)
     return TrainingData(store, at, labels, at, labels)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan
-from dessin.randomness import permutation
+from dessin.randomness import Words, permutation
 from dessin.training.data import PixelSource, Rows, TrainingData
 
 Made = TypeVar("Made")
@@ -61,39 +61,41 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], images], strict=True))
 
 
-def epoch_steps(
-    data: TrainingData,
-    source: PixelSource,
-    pipeline: Pipeline,
-    size: StepSize,
-    *,
-    seed: int,
-    epoch: int,
-    first: int = 0,
-    workers: int = 0,
-) -> Iterator[Step]:
-    """Yield an epoch's steps from number `first` on; `workers` threads prepare them ahead (0: none).
+@dataclass(frozen=True)
+class EpochSteps:
+    """The steps of every epoch; `workers` threads prepare them ahead (0: none) and change nothing.
 
     With copies, an epoch holds every image once as it is and once for each copy.
     """
-    keys = pipeline.sample_keys(data.keys)
-    order = permutation(seed, "order", epoch, keys)
-    images = len(data.keys)
 
-    def prepare_batch(chosen: Rows) -> Batch:
-        copy, image = np.divmod(chosen, images)
-        pixels, background = source.gather(data.train_rows[image])
-        plan = pipeline.plan(seed, epoch, keys[chosen], copy, source.size)
+    data: TrainingData
+    source: PixelSource
+    pipeline: Pipeline
+    size: StepSize
+    seed: int
+    workers: int = 0
+
+    def of(self, epoch: int, first: int = 0) -> Iterator[Step]:
+        """Yield the steps of an epoch (counted from 0) from number `first` on."""
+        keys = self.pipeline.sample_keys(self.data.keys)
+        order = permutation(self.seed, "order", epoch, keys)
+
+        def prepare(bounds: tuple[int, int]) -> Step:
+            chosen = order[slice(*bounds)]
+            parts = batch_bounds(len(chosen), self.size.batch_size)
+            return tuple(self._batch(epoch, keys, chosen[slice(*part)]) for part in parts)
+
+        tasks = batch_bounds(len(order), self.size.batch_size * self.size.accumulate)[first:]
+        yield from _ahead(prepare, tasks, self.workers)
+
+    def _batch(self, epoch: int, keys: Words, chosen: Rows) -> Batch:
+        """The samples `chosen` (n,) of an epoch, whose keys are `keys`."""
+        data = self.data
+        copy, image = np.divmod(chosen, len(data.keys))
+        pixels, background = self.source.gather(data.train_rows[image])
+        plan = self.pipeline.plan(self.seed, epoch, keys[chosen], copy, self.source.size)
         targets = None if data.train_targets is None else data.train_targets[image]
         return Batch(pixels, background, data.train_labels[image], plan, targets)
-
-    def prepare(bounds: tuple[int, int]) -> Step:
-        chosen = order[slice(*bounds)]
-        parts = batch_bounds(len(chosen), size.batch_size)
-        return tuple(prepare_batch(chosen[slice(*part)]) for part in parts)
-
-    tasks = batch_bounds(len(order), size.batch_size * size.accumulate)[first:]
-    yield from _ahead(prepare, tasks, workers)
 
 
 def _ahead(

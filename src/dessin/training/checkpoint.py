@@ -20,37 +20,30 @@ from dessin.recipe import Recipe
 from dessin.schema import Section, validated
 from dessin.training.averaging import Averages
 from dessin.training.curve import CurveRow
-from dessin.training.data import TrainingData
+from dessin.training.data import Training
 from dessin.training.optimise import trained_parameters
 
 _LIBRARIES = ("dessin", "torch", "timm", "numpy")
 
 
-def fingerprint(
-    recipe: Recipe,
-    data: TrainingData,
-    *,
-    device: torch.device,
-    precision: str,
-    batch_size: int,
-    lr: float,
-) -> dict[str, str]:
+def fingerprint(training: Training, lr: float) -> dict[str, str]:
     """Everything that decides the weights but the number of threads, which a resumed run takes over.
 
     Paths are left out: the data is what its digest says, and so are a teacher's labels, wherever they lie. So
     is who is told of the run.
     """
-    if device.type == "cuda":
-        processor = torch.cuda.get_device_name(device)
+    recipe, computing = training.recipe, training.computing
+    if computing.device.type == "cuda":
+        processor = torch.cuda.get_device_name(computing.device)
     else:
         processor = torch.backends.cpu.get_cpu_capability()
     return {
         **_flat("recipe", recipe.model_dump(mode="json", exclude=_paths(recipe))),
-        "data": data.digest,
-        "device": device.type,
+        "data": training.data.digest,
+        "device": computing.device.type,
         "processor": processor,
-        "precision": precision,
-        "batch size": str(batch_size),
+        "precision": computing.precision,
+        "batch size": str(computing.batch_size),
         "learning rate": repr(lr),
         **{f"version of {name}": version(name) for name in _LIBRARIES},
     }

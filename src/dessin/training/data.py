@@ -1,4 +1,4 @@
-"""The images and labels of one training run, and how a batch of pixels comes out of the store."""
+"""What one training works with: its images and labels, and how a batch of pixels comes out of the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_bytes
 from dessin.images.shards import without_map
 from dessin.images.store import PixelStore
+from dessin.models.classifier import Classifier
+from dessin.models.freezing import Freezing
 from dessin.randomness import Words, image_keys
+from dessin.recipe import Recipe
+from dessin.training.device import Computing
 
 Rows = NDArray[np.int64]
 
@@ -73,6 +77,21 @@ class TrainingData:
         """That of the targets in the order of image ids."""
         order = sorted(range(len(targets)), key=lambda i: self.store.image_ids[self.train_rows[i]])
         return sha256_bytes(np.ascontiguousarray(targets[order], dtype="<f4").tobytes())
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, whole: a classifier as it is to start, its images, the recipe, and how it is computed.
+
+    All of the recipe acts but `data`, `image`, `model` and where the head starts. `freezing` is what
+    `apply_finetune` said about the classifier; None where all of it is trained.
+    """
+
+    classifier: Classifier
+    recipe: Recipe
+    data: TrainingData
+    computing: Computing
+    freezing: Freezing | None = None
 
 
 class PixelSource:

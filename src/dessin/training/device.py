@@ -31,6 +31,24 @@ _LIMITS = (
 
 
 @dataclass(frozen=True)
+class Computing:
+    """Where and how a training computes: `precision` is `float32` or `bfloat16` (autocast).
+
+    A step has `train.accumulate` times `batch_size` images. `workers` threads prepare batches ahead; they
+    change no result.
+    """
+
+    device: torch.device
+    precision: str = "float32"
+    batch_size: int = 32
+    workers: int = 0
+
+    @property
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+
+@dataclass(frozen=True)
 class Footprint:
     """Bytes that a training step needs: `fixed`, and as many again for each image computed at a time."""
 
@@ -149,7 +167,7 @@ _MINIMUM_STEPS = 8
 _USABLE_SHARE = 0.8
 
 
-def choose_device() -> Decision:
+def choose_device() -> Decision[str]:
     """`cuda`, `mps` or `cpu`: the fastest that this machine has and this torch can use."""
     if torch.cuda.is_available():
         return Decision("device", "cuda", f"a GPU is here: {torch.cuda.get_device_name()}")
@@ -160,7 +178,7 @@ def choose_device() -> Decision:
     )
 
 
-def choose_precision(device: str, asked: str = "auto") -> Decision:
+def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
     """`float32` or `bfloat16` (autocast; weights and optimiser stay float32).
 
     Raises:
@@ -184,19 +202,19 @@ def choose_precision(device: str, asked: str = "auto") -> Decision:
 
 def choose_batch_size(
     classifier: Classifier, recipe: Recipe, images: int, *, device: str, precision: str
-) -> Decision:
+) -> Decision[int]:
     """The batch size for so many training images: measured on the classifier, and on a GPU tried out.
 
     The classifier is moved to the device, and otherwise left as it was. Raises like `bound_batch_size`.
     """
     train, where = recipe.train, torch.device(device)
-    if train.batch_size != "auto":
+    if isinstance(train.batch_size, int):
         return Decision("batch_size", train.batch_size, "asked for in the recipe")
     footprint = measure_footprint(classifier, recipe, device=where, precision=precision)
     decision = bound_batch_size(
         device, images * recipe.pipeline.factor, footprint, accumulate=train.accumulate
     )
-    chosen = tried = int(str(decision.value))
+    chosen = tried = decision.value
     if device == "cuda":
         while not fits(classifier, recipe, chosen, device=where, precision=precision):
             if chosen <= _SMALLEST:
@@ -214,7 +232,7 @@ def bound_batch_size(
     *,
     accumulate: int = 1,
     free_bytes: int | None = None,
-) -> Decision:
+) -> Decision[int]:
     """The largest power of two that fits, if that many help; the reason says what set the bound.
 
     Args:

@@ -1,5 +1,4 @@
-"""What trains: the classifier with its optimiser, its images and its modes, for a run and a range test;
-and validation as evaluation sees the images."""
+"""What trains: the classifier with its optimiser, its images and its modes, for a run and a range test."""
 
 from __future__ import annotations
 
@@ -12,54 +11,38 @@ from torch.nn import functional
 
 from dessin.decisions import Decision
 from dessin.models.classifier import Classifier
-from dessin.models.freezing import Freezing
 from dessin.models.losses import class_weights, make_loss
 from dessin.recipe import Recipe
-from dessin.training.batches import Step, StepSize, epoch_steps
-from dessin.training.data import PixelSource, Rows, TrainingData
+from dessin.training.batches import EpochSteps, Step, StepSize
+from dessin.training.data import PixelSource, Training, TrainingData
 from dessin.training.optimise import make_optimizer
 from dessin.training.step import Stepper, make_forward
 
 
-def validate(
-    classifier: Classifier,
-    source: PixelSource,
-    rows: Rows,
-    labels: Rows,
-    *,
-    batch_size: int,
-    autocast: torch.autocast,
-) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy (0..1) on rows (n,) of the store with labels (n,).
-
-    Leaves the classifier in evaluation mode. The host waits for the device once, at the end.
-    """
-    classifier.eval()
-    losses = torch.zeros((), dtype=torch.float64, device=source.device)
-    correct = torch.zeros((), dtype=torch.int64, device=source.device)
-    for start in range(0, len(rows), batch_size):
-        part = slice(start, start + batch_size)
-        pixels, _background = source.gather(rows[part])
-        target = torch.from_numpy(labels[part]).to(source.device, non_blocking=True)
-        with torch.inference_mode(), autocast:
-            logits = classifier(pixels).float()
-            losses += functional.cross_entropy(logits.double(), target, reduction="sum")
-            correct += (logits.argmax(1) == target).sum()
-    return float(losses) / len(rows), int(correct) / len(rows)
-
-
 @dataclass(frozen=True)
 class Engine:
-    """A recipe on its images, ready to step; `still` are the modules whose batch statistics stay."""
+    """A training ready to step; `still` are the modules whose batch statistics stay."""
 
-    classifier: Classifier
-    recipe: Recipe
-    data: TrainingData
-    source: PixelSource
+    training: Training
+    batches: EpochSteps
     stepper: Stepper
-    size: StepSize
     still: tuple[nn.Module, ...]
-    workers: int
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.training.classifier
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.training.recipe
+
+    @property
+    def data(self) -> TrainingData:
+        return self.training.data
+
+    @property
+    def source(self) -> PixelSource:
+        return self.batches.source
 
     @property
     def samples(self) -> int:
@@ -68,20 +51,11 @@ class Engine:
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.size.steps(self.samples)
+        return self.batches.size.steps(self.samples)
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[Step]:
         """The steps of an epoch (counted from 0) from number `first` on."""
-        return epoch_steps(
-            self.data,
-            self.source,
-            self.recipe.pipeline,
-            self.size,
-            seed=self.recipe.seed,
-            epoch=epoch,
-            first=first,
-            workers=self.workers,
-        )
+        return self.batches.of(epoch, first)
 
     def train_mode(self) -> None:
         """Dropout on; batch normalisation learns statistics but where they are to stay as they came."""
@@ -90,59 +64,58 @@ class Engine:
             module.eval()
 
     def validate(self) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy on the validation images."""
-        return validate(
-            self.classifier,
-            self.source,
-            self.data.validation_rows,
-            self.data.validation_labels,
-            batch_size=self.size.batch_size,
-            autocast=self.stepper.autocast,
-        )
+        """Mean cross-entropy and accuracy (0..1) on the validation images, as evaluation sees them.
+
+        Leaves the classifier in evaluation mode. The host waits for the device once, at the end.
+        """
+        self.classifier.eval()
+        rows, labels, device = self.data.validation_rows, self.data.validation_labels, self.source.device
+        losses = torch.zeros((), dtype=torch.float64, device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        size = self.batches.size.batch_size
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            pixels, _background = self.source.gather(rows[part])
+            target = torch.from_numpy(labels[part]).to(device, non_blocking=True)
+            with torch.inference_mode(), self.stepper.autocast:
+                logits = self.classifier(pixels).float()
+                losses += functional.cross_entropy(logits.double(), target, reduction="sum")
+                correct += (logits.argmax(1) == target).sum()
+        return float(losses) / len(rows), int(correct) / len(rows)
 
 
-def make_engine(
-    classifier: Classifier,
-    recipe: Recipe,
-    data: TrainingData,
-    *,
-    device: torch.device,
-    precision: str,
-    batch_size: int,
-    freezing: Freezing | None = None,
-    workers: int = 0,
-) -> Engine:
-    """Move the classifier to the device and put everything around it; arguments as for `loop.fit`."""
-    classifier.to(device)
-    classes = classifier.classes
+def make_engine(training: Training) -> Engine:
+    """Move the classifier to the device and put everything around it."""
+    recipe, computing = training.recipe, training.computing
+    classifier = training.classifier.to(computing.device)
     weights = None
     if recipe.train.class_weights != "none":
-        weights = class_weights(data.train_labels, classes, recipe.train.class_weights).to(device)
+        weights = class_weights(training.data.train_labels, classifier.classes, recipe.train.class_weights)
+        weights = weights.to(computing.device)
     stepper = Stepper(
         classifier=classifier,
         forward=make_forward(classifier, compiled=recipe.train.compile),
         optimizer=make_optimizer(classifier, recipe.optimizer, layer_decay=recipe.finetune.layer_decay),
         loss=make_loss(recipe.loss),
         weights=weights,
-        classes=classes,
+        classes=classifier.classes,
         seed=recipe.seed,
         sam=recipe.optimizer.sam,
         clip_norm=recipe.optimizer.clip_norm,
-        autocast=torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"),
+        autocast=computing.autocast,
     )
-    return Engine(
-        classifier=classifier,
-        recipe=recipe,
-        data=data,
-        source=PixelSource(data.store, device),
-        stepper=stepper,
-        size=StepSize(batch_size, recipe.train.accumulate),
-        still=_still(classifier, recipe, freezing),
-        workers=workers,
+    batches = EpochSteps(
+        data=training.data,
+        source=PixelSource(training.data.store, computing.device),
+        pipeline=recipe.pipeline,
+        size=StepSize(computing.batch_size, recipe.train.accumulate),
+        seed=recipe.seed,
+        workers=computing.workers,
     )
+    return Engine(training, batches, stepper, _still(training))
 
 
-def decide_batch_norm(recipe: Recipe) -> Decision:
+def decide_batch_norm(recipe: Recipe) -> Decision[str]:
     """Whether batch normalisation keeps its statistics (`frozen`) or learns new ones (`train`)."""
     asked = recipe.finetune.batch_norm
     if asked != "auto":
@@ -155,10 +128,10 @@ def decide_batch_norm(recipe: Recipe) -> Decision:
     )
 
 
-def _still(classifier: Classifier, recipe: Recipe, freezing: Freezing | None) -> tuple[nn.Module, ...]:
+def _still(training: Training) -> tuple[nn.Module, ...]:
     """The batch normalisations that keep their statistics; scale and shift may still be trained."""
-    frozen: list[nn.Module] = list(freezing.frozen_modules) if freezing else []
-    if decide_batch_norm(recipe).value == "frozen":
-        frozen = [classifier]
+    frozen: list[nn.Module] = list(training.freezing.frozen_modules) if training.freezing else []
+    if decide_batch_norm(training.recipe).value == "frozen":
+        frozen = [training.classifier]
     inside = (module for parent in frozen for module in parent.modules())
     return tuple(module for module in inside if isinstance(module, nn.modules.batchnorm._BatchNorm))

@@ -10,15 +10,13 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError
-from dessin.models.classifier import Classifier
-from dessin.models.freezing import Freezing
 from dessin.progress import say, track
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages, ema_share
 from dessin.training.candidates import add_average, add_epoch, keep_what_counts
 from dessin.training.checkpoint import Checkpoints, TrainingState, check_fingerprint, fingerprint
 from dessin.training.curve import CurveRow, write_curve
-from dessin.training.data import TrainingData
+from dessin.training.data import Training
 from dessin.training.engine import Engine, make_engine
 from dessin.training.guard import Chance, chance_of, check_collapse, check_measured, warn_before
 from dessin.training.outcome import Outcome, describe, make_outcome
@@ -70,17 +68,10 @@ class _Run:
 
 
 def fit(
-    classifier: Classifier,
-    recipe: Recipe,
-    data: TrainingData,
-    *,
+    training: Training,
     folder: Path,
-    device: str | torch.device,
-    precision: str,
-    batch_size: int,
+    *,
     lr: float | None = None,
-    freezing: Freezing | None = None,
-    workers: int = 0,
     resume: bool = False,
     checkpoint_seconds: float = 60.0,
     seconds_allowed: float | None = None,
@@ -89,16 +80,9 @@ def fit(
     """Train the classifier and leave it with the weights of its best epoch, in evaluation mode.
 
     Args:
-        classifier: as it is to start; with `resume`, its weights are replaced by the checkpoint's.
-        recipe: all of it acts here but `data`, `image`, `model` and where the head starts.
-        data: what to train and to validate on.
+        training: with `resume`, the classifier's weights are replaced by the checkpoint's.
         folder: the run folder; `curve.csv` and `checkpoint/` are written there.
-        device: such as `choose_device` decides.
-        precision: `float32` or `bfloat16`.
-        batch_size: images computed at a time; a step has `train.accumulate` times as many.
         lr: the peak learning rate; by default the recipe's, which then must be a number.
-        freezing: what `apply_finetune` said about the classifier; None where all of it is trained.
-        workers: threads that prepare batches ahead; they change no result.
         resume: go on from the newest checkpoint in `folder`, if there is one.
         checkpoint_seconds: time between checkpoints within an epoch; each epoch ends with one.
         seconds_allowed: begin no epoch that would end later than this; the outcome then says so.
@@ -109,28 +93,18 @@ def fit(
         Collapsed: the loss is not finite, or the run is at chance; `curve.csv` then shows how it went.
         DessinError: the recipe asks for what this data cannot give, or the run cannot be resumed as begun.
     """
-    where, peak = torch.device(device), _peak(recipe, lr)
+    recipe, data, train = training.recipe, training.data, training.recipe.train
+    peak = _peak(recipe, lr)
     check_measured(recipe, data)
     checkpoints = Checkpoints(folder / "checkpoint")
-    conditions = fingerprint(recipe, data, device=where, precision=precision, batch_size=batch_size, lr=peak)
-    state = _resume_or_start(checkpoints, conditions, resume=resume)
+    state = _resume_or_start(checkpoints, fingerprint(training, peak), resume=resume)
     warn_before(recipe, data)
-    with reproducible(where, state.threads):
-        engine = make_engine(
-            classifier,
-            recipe,
-            data,
-            device=where,
-            precision=precision,
-            batch_size=batch_size,
-            freezing=freezing,
-            workers=workers,
-        )
-        train = recipe.train
+    with reproducible(training.computing.device, state.threads):
+        engine = make_engine(training)
         run = _Run(
             engine=engine,
             schedule=make_schedule(recipe.optimizer, peak, engine.steps_per_epoch, train.epochs),
-            averages=Averages(classifier, ema=train.ema > 0, mean=train.average_last > 0),
+            averages=Averages(training.classifier, ema=train.ema > 0, mean=train.average_last > 0),
             chance=_chance(engine),
             checkpoints=checkpoints,
             checkpoint_seconds=checkpoint_seconds,

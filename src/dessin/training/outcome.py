@@ -27,7 +27,7 @@ class Outcome:
     steps: int
     curve: tuple[CurveRow, ...]
     seconds: float
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision[object], ...]
 
 
 def make_outcome(recipe: Recipe, data: TrainingData, state: TrainingState) -> Outcome:
@@ -38,7 +38,7 @@ def make_outcome(recipe: Recipe, data: TrainingData, state: TrainingState) -> Ou
         if best_epoch == 0:
             warn_of_no_gain(_start(recipe))
         warn_of_chance(state.best.accuracy, data)
-    decisions = [decide_batch_norm(recipe)]
+    decisions: list[Decision[object]] = [decide_batch_norm(recipe)]
     if recipe.optimizer.schedule == "one_cycle":
         reason = "the rate rises over the first 30% of all steps; optimizer.warmup_epochs is not used"
         decisions.append(Decision("schedule", "one_cycle", reason))
@@ -92,7 +92,7 @@ def _why_best(recipe: Recipe, state: TrainingState) -> str:
     return f"the best validation {recipe.train.select_by} of {state.epochs_done} epochs"
 
 
-def _why_stopped(recipe: Recipe, state: TrainingState) -> Decision:
+def _why_stopped(recipe: Recipe, state: TrainingState) -> Decision[int]:
     patience, planned = recipe.train.early_stop, recipe.train.epochs
     if patience is not None and state.best and state.epochs_done - state.best.epoch >= patience:
         reason = f"{patience} epochs in a row were no better than the best, of {planned} planned"

@@ -147,7 +147,7 @@ class Probe:
     penalty: float
     temperature: float
     path: tuple[tuple[float, float, float], ...]
-    decision: Decision
+    decision: Decision[float]
 
     def logits(self, features: Floats) -> Floats:
         """Raw features (N, D) → logits (N, C)."""
@@ -288,7 +288,7 @@ _VERSION = 1  # raise it whenever the same features would give another probe
 
 def shared_probe(
     features: Floats, labels: NDArray[np.int64], groups: Sequence[str], classes: int, *, seed: int
-) -> tuple[Floats, Floats, Decision]:
+) -> tuple[Floats, Floats, Decision[float]]:
     """Weight (C, D), bias (C,) and the penalty's reason of `fit_probe` with these arguments.
 
     The first call computes them; the key has all that the bytes depend on, the number of threads and torch's

@@ -18,11 +18,9 @@ import torch
 
 from dessin.decisions import Decision
 from dessin.models.classifier import Classifier
-from dessin.models.freezing import Freezing
 from dessin.progress import track
-from dessin.recipe import Recipe
 from dessin.training.batches import Step
-from dessin.training.data import TrainingData
+from dessin.training.data import Training
 from dessin.training.engine import Engine, make_engine
 from dessin.training.guard import check_finite
 from dessin.training.seeding import reproducible, seed_step
@@ -48,45 +46,26 @@ class RangeRow(NamedTuple):
 class RangeTest:
     """The rate decided for, and what was seen on the way."""
 
-    decision: Decision
+    decision: Decision[float]
     rows: tuple[RangeRow, ...]
 
 
-def find_lr(
-    classifier: Classifier,
-    recipe: Recipe,
-    data: TrainingData,
-    *,
-    device: str | torch.device,
-    precision: str,
-    batch_size: int,
-    freezing: Freezing | None = None,
-) -> RangeTest:
+def find_lr(training: Training) -> RangeTest:
     """Up to 80 real steps from the classifier's weights, from a rate of 1e-6 to 1 (sgd: 10).
 
     It is deterministic in the recipe's seed (and the number of threads), and leaves the classifier with the
-    very weights that it came with. Arguments as for `loop.fit`.
+    very weights that it came with.
     """
-    where = torch.device(device)
-    was_training = classifier.training
+    classifier, was_training = training.classifier, training.classifier.training
     kept = {name: tensor.clone() for name, tensor in classifier.state_dict().items()}
     try:
-        with reproducible(where, torch.get_num_threads()):
-            engine = make_engine(
-                classifier,
-                recipe,
-                data,
-                device=where,
-                precision=precision,
-                batch_size=batch_size,
-                freezing=freezing,
-            )
-            rows = _measure(engine)
+        with reproducible(training.computing.device, torch.get_num_threads()):
+            rows = _measure(make_engine(training))
     finally:
         classifier.load_state_dict(kept)
         classifier.zero_grad(set_to_none=True)
         classifier.train(was_training)
-    return RangeTest(choose_lr(rows, fitted=recipe.finetune.start != "new"), rows)
+    return RangeTest(choose_lr(rows, fitted=training.recipe.finetune.start != "new"), rows)
 
 
 def _measure(engine: Engine) -> tuple[RangeRow, ...]:
@@ -131,7 +110,7 @@ def _loss_of(engine: Engine, start: Classifier, number: int, parts: Step) -> flo
     return sum(float(loss) * count for loss, count in pairs) / images
 
 
-def choose_lr(rows: Sequence[RangeRow], *, fitted: bool = False) -> Decision:
+def choose_lr(rows: Sequence[RangeRow], *, fitted: bool = False) -> Decision[float]:
     """The rate where the smoothed loss falls most steeply, or a tenth of that at its minimum: the lower one.
 
     A `fitted` head is near a minimum already and soon leaves it, so there the rate at the minimum is chosen.

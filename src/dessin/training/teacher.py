@@ -52,7 +52,7 @@ class Teacher:
 
     probabilities: Floats
     digest: str
-    decision: Decision
+    decision: Decision[str]
 
 
 def write_soft_labels(labels: SoftLabels, folder: Path) -> None:

@@ -32,7 +32,6 @@ from dessin.committees.distill.students import TrainedRun
 from dessin.committees.distill.view import cautions, verdict, warnings
 from dessin.models.card import read_card
 from dessin.runs.joined import finished_record, own_predictions
-from dessin.runs.record import DecisionRecord
 from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.metrics import measure
@@ -117,7 +116,7 @@ def measure_distillation(
         labels=tuple(labels),
         speed=speed,
         final=settings.final,
-        decisions=tuple(DecisionRecord(**decision.__dict__) for decision in plan.decisions),
+        decisions=plan.decisions,
         verdict=(),
         warnings=(),
         cautions=(),

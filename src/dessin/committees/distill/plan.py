@@ -71,7 +71,7 @@ class DistillPlan:
     settings: Settings
     folds: tuple[int, ...]
     recipe: Recipe
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision[str], ...]
 
     @property
     def labelled(self) -> tuple[Fold, ...]:
@@ -134,7 +134,9 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def choose_folds(subject: Subject, asked: str | Sequence[int] | None) -> tuple[tuple[int, ...], Decision]:
+def choose_folds(
+    subject: Subject, asked: str | Sequence[int] | None
+) -> tuple[tuple[int, ...], Decision[str]]:
     """The folds to measure on, among those that every member of the committee has, and why.
 
     Raises:
@@ -165,7 +167,7 @@ def choose_folds(subject: Subject, asked: str | Sequence[int] | None) -> tuple[t
 
 def student_recipe(
     subject: Subject, student: str, file: Path | None, overrides: Sequence[str], *, seed: int
-) -> tuple[Recipe, Decision]:
+) -> tuple[Recipe, Decision[str]]:
     """The recipe of every run but for its fold and its teacher, and where it comes from.
 
     Raises:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
+from dessin.decisions import Decision
 from dessin.files import write_csv, write_json
 from dessin.page.numbers import points
-from dessin.runs.record import DecisionRecord, Hardware
+from dessin.runs.record import Hardware
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
@@ -115,7 +116,7 @@ class DistillResults(Section):
     labels: tuple[LabelsRow, ...]
     speed: SpeedResults
     final: bool
-    decisions: tuple[DecisionRecord, ...]
+    decisions: tuple[Decision[Any], ...]
     verdict: tuple[str, ...]
     warnings: tuple[str, ...]
     cautions: tuple[str, ...]

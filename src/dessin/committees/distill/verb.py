@@ -118,7 +118,7 @@ def _place(subject: Subject) -> str:
     return subject.loaded.committee.provenance["data"]
 
 
-def _labels(settings: Settings) -> Decision:
+def _labels(settings: Settings) -> Decision[str]:
     reason = "models that learnt a drawing are too sure of it; further views soften that"
     seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
     value = f"{settings.weight:g} of each target, {seen}, temperature {settings.temperature:g}"

@@ -16,7 +16,6 @@ from dessin.committees.route.result import BoundRow, ExpertRow, RouteResults, Va
 from dessin.committees.route.scaling import GENERALIST
 from dessin.decisions import Decision
 from dessin.page.numbers import counted, listed
-from dessin.runs.record import DecisionRecord
 from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import bootstrap_mean
@@ -41,7 +40,7 @@ def committee_variant(answers: RouteAnswers) -> str:
 
 
 def measure_route(
-    plain: OutOfFold, answers: RouteAnswers, *, split_folds: int, decisions: Sequence[Decision]
+    plain: OutOfFold, answers: RouteAnswers, *, split_folds: int, decisions: Sequence[Decision[str]]
 ) -> RouteResults:
     """Everything that the report says: the `plain` generalist against its and the parts' scaled answers."""
     own, chosen = plain, committee_variant(answers)
@@ -71,7 +70,7 @@ def measure_route(
         router=router,
         experts=tuple(_expert(family, answers, split_folds) for family in answers.experts),
         bounds=_bounds(answers, correct, pairs),
-        decisions=tuple(DecisionRecord(**decision.__dict__) for decision in decisions),
+        decisions=tuple(decisions),
         verdict=verdict(main, asked, len(set(own.folds.tolist()))),
         cautions=_cautions(answers, correct, chosen, main),
     )

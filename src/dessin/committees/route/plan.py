@@ -61,7 +61,7 @@ class PartRecipes:
 
 def choose_experts(
     asked: str | Sequence[str], found: Potential, families: FamilyMap
-) -> tuple[tuple[str, ...], Decision]:
+) -> tuple[tuple[str, ...], Decision[str]]:
     """The families that get an expert, and why.
 
     Raises:

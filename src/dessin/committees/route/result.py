@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from dessin.decisions import Decision
 from dessin.page.numbers import points
-from dessin.runs.record import DecisionRecord
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
@@ -63,7 +63,7 @@ class RouteResults(Section):
     router: Comparison | None
     experts: tuple[ExpertRow, ...]
     bounds: tuple[BoundRow, ...]
-    decisions: tuple[DecisionRecord, ...]
+    decisions: tuple[Decision[Any], ...]
     verdict: str
     cautions: tuple[str, ...]
 

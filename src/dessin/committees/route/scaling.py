@@ -35,7 +35,7 @@ class Scaled:
     answers: RouteAnswers
     temperatures: Mapping[str, float]
 
-    def decision(self) -> Decision:
+    def decision(self) -> Decision[str]:
         """What the parts are scaled by, for the record."""
         values = ", ".join(f"{name} {value:.2f}" for name, value in self.temperatures.items())
         reason = (

@@ -13,7 +13,6 @@ from dessin.committees.soup.members import SoupMembers, answers_of, names_apart,
 from dessin.committees.soup.mixer import training_data, training_rows
 from dessin.committees.soup.result import PROBE, TUNED
 from dessin.committees.soup.weights import Floats, State
-from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.images.store import PixelStore
@@ -157,9 +156,8 @@ def _start_state(
 def _prepared(run: Measured, inputs: Inputs) -> Prepared:
     """The model as the run built it. A probe is fitted to labels, so a teacher is not asked for."""
     record = run.record
-    decided = [Decision(**decision.model_dump()) for decision in record.decisions]
     recipe = record.recipe.model_copy(update={"teacher": TeacherSpec()})
-    prepared = prepare(recipe, inputs, decided=decided)
+    prepared = prepare(recipe, inputs, decided=record.decisions)
     if prepared.weights.sha256 != record.digests.weights:
         raise DessinError(
             f"The pretrained weights that are here (sha256 {prepared.weights.sha256[:12]}…) are not those "

@@ -16,7 +16,8 @@ from dessin.images.store import PixelStore
 from dessin.models.classifier import Classifier
 from dessin.recipe import Recipe
 from dessin.training.candidates import estimate_statistics
-from dessin.training.data import Rows, TrainingData
+from dessin.training.data import Rows, Training, TrainingData
+from dessin.training.device import Computing
 from dessin.training.engine import make_engine
 from dessin.training.seeding import seed_step
 
@@ -99,14 +100,8 @@ class Mixer:
         return frozenset(moved_statistics(self.classifier, self.states))
 
     def _estimate(self) -> None:
-        engine = make_engine(
-            self.classifier,
-            self.recipe,
-            self.training(),
-            device=self.device,
-            precision="float32",
-            batch_size=self.batch_size,
-        )
+        computing = Computing(self.device, batch_size=self.batch_size)
+        engine = make_engine(Training(self.classifier, self.recipe, self.training(), computing))
         still = tuple(
             module
             for name, module in self.classifier.named_modules()

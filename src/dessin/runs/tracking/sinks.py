@@ -68,7 +68,7 @@ class Sinks:
         self._open = []
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> Decision[str]:
         """Where the run is found, and what failed."""
         names = [tracker.name for tracker in self._trackers]
         values = [f"{name} failed" if name in self._failures else name for name in names]

@@ -14,7 +14,7 @@ from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
 from dessin.runs.record import FILE, FORMAT, RunRecord, hold, read_record
-from dessin.runs.run import train
+from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.studies.executors.base import JobSpec
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import JOBS, RUNS, JobRecord, Outcome
@@ -60,18 +60,12 @@ def _carry_out(spec: JobSpec, run: Path) -> None:
     else:
         found = None
     if found is None:
-        train(
-            recipe,
-            data=spec.data,
-            split=spec.split,
-            out=run,
-            threads=spec.threads,
-            track=spec.track,
-        )
+        order = Order(located(recipe, spec.data, spec.split), out=run, track=spec.track, threads=spec.threads)
+        begin_run(order)
     elif found.status == "collapsed":
         raise DessinError(found.reason)
     elif found.status != "finished":
-        train(resume=run, data=spec.data, track=spec.track)
+        resume_run(run, data=spec.data, track=spec.track)
 
 
 def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
