@@ -14,6 +14,7 @@ from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError, unknown
 from dessin.files import read_text
 from dessin.images.spec import ImageSpec
+from dessin.models import default_backbones
 from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
 from dessin.schema import Section, validated
@@ -38,7 +39,7 @@ class DataSpec(Section):
 class ModelSpec(Section):
     """`drop_rate`, `drop_path` and `drop_block` are probabilities; not every backbone has the last two."""
 
-    backbone: str = "tf_efficientnet_lite0"
+    backbone: str = default_backbones.RECIPE
     weights: str = "auto"
     drop_rate: Rate = 0.0
     drop_path: Rate = 0.0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessin.auto.budget import MAX_EPOCHS, SAFETY, Speed, parse_budget, plan_auto
+from dessin.auto.budget import MAX_EPOCHS, SAFETY, AutoPlan, Speed, Workload, parse_budget, plan_auto
 from dessin.errors import DessinError
 
 MODELS = ("small", "large")
@@ -17,6 +17,10 @@ def speeds(scale: float = 1.0) -> dict[tuple[str, int], Speed]:
         for name, cost in (("small", 1.0), ("large", 1.6))
         for size, area in areas.items()
     }
+
+
+def planned(budget_s: float, images: int = 3000, scale: float = 1.0) -> AutoPlan:
+    return plan_auto(Workload(images, 300, speeds(scale)), MODELS, budget_s)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +38,13 @@ def test_refuses_what_is_no_time(text: str) -> None:
 
 @given(st.integers(50, 3_000), st.floats(0.8, 50), st.floats(200, 10_000))
 def test_a_plan_never_promises_more_than_the_budget(images: int, scale: float, budget_s: float) -> None:
-    plan = plan_auto(images, MODELS, speeds(scale), decoding=300, budget_s=budget_s)
+    plan = planned(budget_s, images, scale)
     assert plan.seconds <= SAFETY * budget_s + 1e-6
     assert 0 <= plan.epochs <= MAX_EPOCHS
 
 
 def test_more_time_never_buys_a_smaller_picture_or_fewer_candidates() -> None:
-    plans = [plan_auto(3000, MODELS, speeds(), decoding=300, budget_s=60.0 * m) for m in range(3, 60)]
+    plans = [planned(60.0 * m) for m in range(3, 60)]
     assert [p.size for p in plans] == sorted(p.size for p in plans)
     assert [len(p.models) for p in plans] == sorted(len(p.models) for p in plans)
     assert plans[0].size == 128
@@ -49,7 +53,7 @@ def test_more_time_never_buys_a_smaller_picture_or_fewer_candidates() -> None:
 
 def test_an_impossible_budget_says_what_would_do() -> None:
     with pytest.raises(DessinError, match="at least") as caught:
-        plan_auto(3000, MODELS, speeds(), decoding=300, budget_s=5)
+        planned(5)
     words = str(caught.value).split("at least ")[1].split(" is needed")[0]
     minutes, _, seconds = words.partition(" min ")
     needed = (
@@ -57,4 +61,4 @@ def test_an_impossible_budget_says_what_would_do() -> None:
         if seconds
         else float(minutes.removesuffix(" s"))
     )
-    assert plan_auto(3000, MODELS, speeds(), decoding=300, budget_s=needed + 1).models == ("small",)
+    assert planned(needed + 1).models == ("small",)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dessin.auto.doctor import PACKAGED, doctor
+from dessin.auto.doctor import doctor
+from dessin.models.weights import PACKAGED
 
 
 def test_it_finds_the_packaged_weights_and_a_device() -> None:

@@ -35,6 +35,50 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Workload:
+    """A collection of so many images on this machine, which decodes `decoding` of them a second.
+
+    `speeds`: (backbone, size) → speed.
+    """
+
+    images: int
+    decoding: float
+    speeds: Mapping[tuple[str, int], Speed]
+
+    @property
+    def audit(self) -> Stage:
+        return Stage("audit", 4 + self.images / self.decoding, f"decode and compare {self.images} images")
+
+    @property
+    def report(self) -> Stage:
+        seconds = 10 + 0.3 * self.images / self.decoding
+        return Stage("report", seconds, "evaluate, open the holdout once, write the report")
+
+    def scouting(self, models: Sequence[str], size: int) -> Stage:
+        forward = sum(VIEWS * self.images / self.speeds[name, size].forward for name in models)
+        probing = len(models) * (2 + self.images / 100)
+        what = f"{', '.join(models)} at {size} px: features, probe on every fold"
+        return Stage("scout", forward + probing, what)
+
+    def around(self, models: Sequence[str], size: int) -> float:
+        """Seconds of everything but the training."""
+        return self.audit.seconds + self.report.seconds + self.scouting(models, size).seconds
+
+    def epoch(self, model: str, size: int) -> float:
+        """Seconds for one epoch on one fold's training part, its validation included."""
+        speed = self.speeds[model, size]
+        return self.images * (TRAINING_SHARE / speed.training + VALIDATION_SHARE / speed.forward)
+
+    def slowest_epoch(self, models: Sequence[str], size: int) -> float:
+        return max(self.epoch(name, size) for name in models)
+
+    def affordable_epochs(self, models: Sequence[str], size: int, budget_s: float) -> int:
+        """How many epochs of the slowest candidate fit at this size, after everything else; 0 if none."""
+        left = SAFETY * budget_s - self.around(models, size)
+        return epochs_that_fit(left, self.slowest_epoch(models, size))
+
+
+@dataclass(frozen=True)
 class AutoPlan:
     """What `auto` will do; `epochs` 0 means that only the probe fits."""
 
@@ -51,7 +95,8 @@ class AutoPlan:
     def lines(self, budget_s: float) -> list[str]:
         rows = [f"  {stage.name:<10} {duration(stage.seconds):>12}  {stage.what}" for stage in self.stages]
         total = f"  {'total':<10} {duration(self.seconds):>12}  of a budget of {duration(budget_s)}"
-        return ["Plan, from speeds measured on this machine just now:", *rows, total]
+        decided = [f"  {decision.line()}" for decision in self.decisions]
+        return ["Plan, from speeds measured on this machine just now:", *rows, total, *decided]
 
 
 def parse_budget(text: str) -> float:
@@ -66,54 +111,30 @@ def parse_budget(text: str) -> float:
     return seconds
 
 
-def plan_auto(
-    images: int,
-    models: Sequence[str],
-    speeds: Mapping[tuple[str, int], Speed],
-    *,
-    decoding: float,
-    budget_s: float,
-) -> AutoPlan:
+def plan_auto(work: Workload, models: Sequence[str], budget_s: float) -> AutoPlan:
     """The largest picture size at which every candidate can be scouted and fine-tuned for some epochs.
 
-    Args:
-        images: how many images the collection has.
-        speeds: (backbone, size) → speed, for every size of `SIZES` that may be chosen.
-        decoding: images a second that are decoded and measured.
+    Where none is, all candidates at the smallest size if they can be scouted, else the first one alone.
 
     Raises:
         DessinError: not even a probe of the first candidate at the smallest size fits.
     """
-    fixed = _fixed(images, decoding)
-    sizes = sorted({size for _, size in speeds}, reverse=True)
+    sizes = sorted({size for _, size in work.speeds}, reverse=True)
     for size in sizes:
-        epochs = affordable_epochs(images, models, speeds, size, decoding=decoding, budget_s=budget_s)
-        if epochs >= MIN_EPOCHS:
-            scouting = _scouting(images, models, speeds, size)
+        if work.affordable_epochs(models, size, budget_s) >= MIN_EPOCHS:
             reason = f"the largest of {list(SIZES)} at which {MIN_EPOCHS} or more epochs of any candidate fit"
-            slowest = _slowest_epoch(images, models, speeds, size)
-            return _plan(size, tuple(models), epochs, fixed, scouting, slowest, reason)
-    return _smallest(images, models, speeds, fixed, SAFETY * budget_s, min(sizes))
-
-
-def affordable_epochs(
-    images: int,
-    models: Sequence[str],
-    speeds: Mapping[tuple[str, int], Speed],
-    size: int,
-    *,
-    decoding: float,
-    budget_s: float,
-) -> int:
-    """How many epochs of the slowest candidate fit at this size, after everything else; 0 if none."""
-    other = sum(stage.seconds for stage in _fixed(images, decoding))
-    other += _scouting(images, models, speeds, size).seconds
-    return epochs_that_fit(SAFETY * budget_s - other, _slowest_epoch(images, models, speeds, size))
-
-
-def epoch_seconds(images: int, speed: Speed) -> float:
-    """Seconds for one epoch on one fold's training part, its validation included."""
-    return images * (TRAINING_SHARE / speed.training + VALIDATION_SHARE / speed.forward)
+            return _plan(work, tuple(models), size, budget_s, reason)
+    for chosen in (tuple(models), tuple(models[:1])):
+        if work.around(chosen, sizes[-1]) <= SAFETY * budget_s:
+            reason = f"the smallest size: {MIN_EPOCHS} epochs at a larger one do not fit the budget"
+            return _plan(work, chosen, sizes[-1], budget_s, reason)
+    need = work.around(models[:1], sizes[-1])
+    raise DessinError(
+        f"{work.images} images cannot be read and probed in this budget: the shortest plan is "
+        f"{duration(need)}.",
+        allowed=f"A budget of at least {duration(need / SAFETY)} is needed.",
+        do="Give a larger --budget.",
+    )
 
 
 def epochs_that_fit(left_s: float, epoch_s: float) -> int:
@@ -121,68 +142,17 @@ def epochs_that_fit(left_s: float, epoch_s: float) -> int:
     return max(0, min(MAX_EPOCHS, int(left_s / epoch_s)))
 
 
-def _smallest(
-    images: int,
-    models: Sequence[str],
-    speeds: Mapping[tuple[str, int], Speed],
-    fixed: tuple[Stage, ...],
-    usable: float,
-    size: int,
-) -> AutoPlan:
-    """All candidates at the smallest size if they can be scouted, else the first one alone."""
-    need = 0.0
-    for chosen in (tuple(models), tuple(models[:1])):
-        scouting = _scouting(images, chosen, speeds, size)
-        slowest = _slowest_epoch(images, chosen, speeds, size)
-        need = sum(stage.seconds for stage in fixed) + scouting.seconds
-        if need <= usable:
-            epochs = epochs_that_fit(usable - need, slowest)
-            reason = f"the smallest size: {MIN_EPOCHS} epochs at a larger one do not fit the budget"
-            return _plan(size, chosen, epochs, fixed, scouting, slowest, reason)
-    raise DessinError(
-        f"{images} images cannot be read and probed in this budget: the shortest plan is {duration(need)}.",
-        allowed=f"A budget of at least {duration(need / SAFETY)} is needed.",
-        do="Give a larger --budget.",
-    )
-
-
-def _slowest_epoch(
-    images: int, models: Sequence[str], speeds: Mapping[tuple[str, int], Speed], size: int
-) -> float:
-    return max(epoch_seconds(images, speeds[name, size]) for name in models)
-
-
-def _fixed(images: int, decoding: float) -> tuple[Stage, ...]:
-    return (
-        Stage("audit", 4 + images / decoding, f"decode and compare {images} images"),
-        Stage("report", 10 + 0.3 * images / decoding, "evaluate, open the holdout once, write the report"),
-    )
-
-
-def _scouting(
-    images: int, models: Sequence[str], speeds: Mapping[tuple[str, int], Speed], size: int
-) -> Stage:
-    forward = sum(VIEWS * images / speeds[name, size].forward for name in models)
-    probing = len(models) * (2 + images / 100)
-    return Stage(
-        "scout", forward + probing, f"{', '.join(models)} at {size} px: features, probe on every fold"
-    )
-
-
-def _plan(
-    size: int,
-    models: tuple[str, ...],
-    epochs: int,
-    fixed: tuple[Stage, ...],
-    scouting: Stage,
-    epoch_s: float,
-    reason: str,
-) -> AutoPlan:
-    audit, report = fixed
+def _plan(work: Workload, models: tuple[str, ...], size: int, budget_s: float, reason: str) -> AutoPlan:
+    epochs = work.affordable_epochs(models, size, budget_s)
     what = f"up to {epochs} epochs from the probe's start" if epochs else "nothing: only the probe fits"
-    training = Stage("train", epochs * epoch_s, what)
-    decisions = (
-        Decision("image size", size, reason),
-        Decision("candidates", ", ".join(models), "fit the budget"),
+    training = Stage("train", epochs * work.slowest_epoch(models, size), what)
+    return AutoPlan(
+        size=size,
+        models=models,
+        epochs=epochs,
+        stages=(work.audit, work.scouting(models, size), training, work.report),
+        decisions=(
+            Decision("image size", size, reason),
+            Decision("candidates", ", ".join(models), "fit the budget"),
+        ),
     )
-    return AutoPlan(size, models, epochs, (audit, scouting, training, report), decisions)

@@ -11,11 +11,10 @@ import psutil
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder
-from dessin.models.weights import resolve_weights
+from dessin.models.weights import PACKAGED, resolve_weights
 from dessin.progress import say
 from dessin.training.device import choose_device, choose_precision
 
-PACKAGED = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
 PACKAGES = (
     "dessin",
     "torch",
@@ -31,7 +30,7 @@ PACKAGES = (
 def doctor() -> dict[str, str]:
     """Print and return what was found: name → finding."""
     device = choose_device()
-    precision = choose_precision(str(device.value), "auto")
+    precision = choose_precision(device.value)
     findings = {
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "Processor": f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB of memory",

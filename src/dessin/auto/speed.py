@@ -13,6 +13,7 @@ from dessin.collection.readers.collection import Collection
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.progress import track
+from dessin.training.device import seconds_of
 
 _SAMPLE = 48
 _BATCH = 8
@@ -44,7 +45,6 @@ def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> di
 def _forward(classifier: Classifier, pixels: torch.Tensor) -> float:
     classifier.eval()
     with torch.inference_mode():
-        classifier(pixels)
         return _rate(lambda: classifier(pixels), pixels)
 
 
@@ -57,13 +57,10 @@ def _training(classifier: Classifier, pixels: torch.Tensor) -> float:
         functional.cross_entropy(classifier(pixels), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    step()
     return _rate(step, pixels)
 
 
 def _rate(work: Callable[[], object], pixels: torch.Tensor) -> float:
-    start = time.perf_counter()
+    """Images a second, the second time."""
     work()
-    if pixels.device.type == "cuda":
-        torch.cuda.synchronize()
-    return len(pixels) / (time.perf_counter() - start)
+    return len(pixels) / seconds_of(work, pixels.device)

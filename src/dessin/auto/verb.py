@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -17,9 +17,7 @@ from dessin.auto.budget import (
     SAFETY,
     SIZES,
     AutoPlan,
-    Speed,
-    affordable_epochs,
-    epoch_seconds,
+    Workload,
     epochs_that_fit,
     parse_budget,
     plan_auto,
@@ -38,17 +36,17 @@ from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.files import claim_folder, write_text
+from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say, say_once
-from dessin.recipe import make_recipe, read_recipe
+from dessin.recipe import Recipe, read_recipe
 from dessin.reports.verb import report
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run
-from dessin.runs.scout import ScoutResult, scout
+from dessin.runs.scout import scout
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
-CANDIDATES = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
 AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")
 FOLDS, HOLDOUT = 5, 0.2
 
@@ -104,7 +102,8 @@ def auto(
     collection = read_collection(data, group=group)
     claim_folder(folder, what="the result of auto")
     say_once(describe_collection(collection))
-    plan, speeds = _plan(collection, tuple(models or CANDIDATES), clock)
+    device = choose_device().value
+    plan, work = _plan(collection, tuple(models or auto_candidates(device)), torch.device(device), clock)
 
     _heading("1/5 audit")
     audited = audit(data, out=folder / "audit", group=group)
@@ -118,10 +117,12 @@ def auto(
 
     _heading("3/5 train")
     allowed = clock.budget_s - clock.used - plan.stages[-1].seconds
-    _write_recipe(plan, scouted, split, speeds, allowed, data, folder, seed)
-    run = begin_run(
-        Order(read_recipe(folder / "recipe.yaml"), out=folder / "run", seconds_allowed=max(allowed, 0.0))
-    )
+    epoch_s = replace(work, images=len(split.rows)).epoch(scouted.chosen, plan.size)
+    epochs = _epochs(SAFETY * allowed, epoch_s)
+    say(epochs.line())
+    values = _recipe_values(epochs.value, scouted.chosen, plan.size, data=data, folder=folder, seed=seed)
+    recipe = _write_recipe(values, epochs, folder)
+    run = begin_run(Order(recipe, out=folder / "run", seconds_allowed=max(allowed, 0.0)))
 
     _heading("4/5 evaluate on the holdout")
     evaluate(run, out=folder / "holdout", holdout=True)
@@ -135,25 +136,21 @@ def auto(
 
 
 def _plan(
-    collection: Collection, models: tuple[str, ...], clock: _Clock
-) -> tuple[AutoPlan, dict[tuple[str, int], Speed]]:
+    collection: Collection, models: tuple[str, ...], device: torch.device, clock: _Clock
+) -> tuple[AutoPlan, Workload]:
     for name in models:
         resolve_weights(name, "auto")
-    count, decoding = len(collection.items), measure_decoding(collection)
-    device = torch.device(str(choose_device().value))
-    speeds: dict[tuple[str, int], Speed] = {}
+    work = Workload(len(collection.items), measure_decoding(collection), {})
     for size in SIZES:
         # From the largest down: where that fits, the smaller ones need no measuring.
-        speeds |= measure_speeds(models, size, device)
+        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, device)})
         left = clock.budget_s - clock.used
-        if affordable_epochs(count, models, speeds, size, decoding=decoding, budget_s=left) >= MIN_EPOCHS:
+        if work.affordable_epochs(models, size, left) >= MIN_EPOCHS:
             break
-    plan = plan_auto(count, models, speeds, decoding=decoding, budget_s=left)
+    plan = plan_auto(work, models, left)
     for line in plan.lines(left):
         say(line)
-    for decision in plan.decisions:
-        say(f"  {decision.line()}")
-    return plan, speeds
+    return plan, work
 
 
 def _curate(audited: AuditResult, folder: Path) -> Curation:
@@ -182,25 +179,17 @@ def _split(
     return split
 
 
-def _write_recipe(
-    plan: AutoPlan,
-    scouted: ScoutResult,
-    split: Split,
-    speeds: dict[tuple[str, int], Speed],
-    allowed: float,
-    data: Path,
-    folder: Path,
-    seed: int,
-) -> None:
-    """The recipe of the final run, written down so that it can be repeated without a clock."""
-    backbone = scouted.chosen
-    epoch_s = epoch_seconds(len(split.rows), speeds[backbone, plan.size])
-    planned = max(0.0, SAFETY * allowed)
-    epochs = epochs_that_fit(planned, epoch_s)
-    decision = Decision(
-        "epochs", epochs, f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
-    )
-    say(decision.line())
+def _epochs(seconds: float, epoch_s: float) -> Decision[int]:
+    """How many epochs are trained, and why."""
+    planned = max(0.0, seconds)
+    reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
+    return Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
+
+
+def _recipe_values(
+    epochs: int, backbone: str, size: int, *, data: Path, folder: Path, seed: int
+) -> dict[str, object]:
+    """The recipe of the final run."""
     values: dict[str, object] = {
         "data": {
             "path": data.as_posix(),
@@ -208,7 +197,7 @@ def _write_recipe(
             "fold": 0,
             "curation": (folder / "curation.csv").as_posix(),
         },
-        "image": {"size": plan.size},
+        "image": {"size": size},
         "model": {"backbone": backbone},
         "finetune": {"mode": "probe_then_full" if epochs else "probe"},
         "seed": seed,
@@ -218,11 +207,15 @@ def _write_recipe(
         values["loss"] = "label_smoothing(0.1)"
         values["train"] = {"epochs": epochs}
         values["optimizer"] = {"lr": 2e-4, "warmup_epochs": 0.5}
-    make_recipe(values, where="the recipe of auto")
-    heading = (
-        f"# Made by dessin auto. {decision.line()}\n# Repeat it: dessin train {folder / 'recipe.yaml'}\n"
-    )
-    write_text(folder / "recipe.yaml", heading + yaml.safe_dump(values, sort_keys=False))
+    return values
+
+
+def _write_recipe(values: dict[str, object], epochs: Decision[int], folder: Path) -> Recipe:
+    """Write the recipe down, so that it can be repeated without a clock."""
+    path = folder / "recipe.yaml"
+    heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {path}\n"
+    write_text(path, heading + yaml.safe_dump(values, sort_keys=False))
+    return read_recipe(path)
 
 
 def _heading(text: str) -> None:

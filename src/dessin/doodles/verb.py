@@ -18,9 +18,9 @@ from dessin.doodles.check import (
 )
 from dessin.doodles.doodles import generate_doodles
 from dessin.errors import DessinError
+from dessin.models.default_backbones import DEMO
 from dessin.progress import say
 
-MODELS = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 BUDGET = "3m"
 _RESULT_FOLDER = "result"
 
@@ -38,7 +38,7 @@ def demo(
     *,
     out: str | Path = "demo-out",
     budget: str = BUDGET,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str] = DEMO,
     classes: int = 16,
     per_class: int = 30,
     seed: int = 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean
-from dessin.training.device import choose_device
+from dessin.training.device import choose_device, seconds_of
 from dessin.training.features import extract_features
 from dessin.training.probe import fit_probe
 
@@ -161,13 +160,8 @@ def _images_per_second(classifier: Classifier, images: NDArray[np.uint8], device
     """The best of a few timed passes of one resident batch, after one to warm up."""
     pixels = torch.from_numpy(np.array(images)).to(device)
     classifier.to(device).eval()
-    seconds = []
     with torch.inference_mode():
-        for _ in range(1 + _SPEED_REPEATS):
-            start = time.perf_counter()
-            # Reading one value back waits for the device.
-            float(classifier.features(pixels).sum())
-            seconds.append(time.perf_counter() - start)
+        seconds = [seconds_of(lambda: classifier.features(pixels), device) for _ in range(1 + _SPEED_REPEATS)]
     return len(pixels) / min(seconds[1:])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import fmean
@@ -21,6 +20,7 @@ from dessin.runs.stages import PROBE_VIEWS
 from dessin.studies.plan import StudyPlan
 from dessin.studies.records import Job, JobRecord
 from dessin.training.data import Training, TrainingData
+from dessin.training.device import seconds_of
 from dessin.training.engine import Engine, make_engine
 from dessin.training.seeding import reproducible
 
@@ -135,7 +135,7 @@ def _time(prepared: Prepared) -> tuple[float, float]:
         Training(prepared.model.classifier, recipe, data, prepared.computing(), prepared.model.freezing)
     )
     engine.validate()
-    forward = _seconds(device, engine.validate) / len(data.validation_rows)
+    forward = seconds_of(engine.validate, device) / len(data.validation_rows)
     seconds = _AROUND_S + forward * len(plan.validation)
     features = 0.0
     if recipe.finetune.start != "new":
@@ -172,12 +172,4 @@ def _step_seconds(engine: Engine, device: torch.device) -> float:
         for number, step in enumerate(timed):
             engine.stepper.take(number, 1e-6, step)
 
-    return _seconds(device, work) / sum(len(batch.labels) for step in timed for batch in step)
-
-
-def _seconds(device: torch.device, work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return seconds_of(work, device) / sum(len(batch.labels) for step in timed for batch in step)

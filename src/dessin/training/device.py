@@ -3,7 +3,8 @@ that was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,15 @@ def _fixed(classifier: Classifier, recipe: Recipe) -> int:
     averages = (recipe.train.ema > 0) + (recipe.train.average_last > 0)
     kept = _STATES[recipe.optimizer.name] + (2 if recipe.optimizer.sam else 0)
     return every * (1 + averages) + trained * kept
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """How long something takes on a device, until its last result is there."""
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
 
 
 def free_memory(device: torch.device) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from dessin.images.spec import ImageSpec
+from dessin.models.default_backbones import RECIPE
 from dessin.serving.answer import Silence
 from dessin.serving.api.uploads import ANY_TYPE, FIELD, TYPES
 
@@ -28,7 +29,7 @@ class ErrorReply(BaseModel):
 class ModelId(BaseModel):
     """Which model answered; the digest changes with its weights."""
 
-    name: str = Field(examples=["tf_efficientnet_lite0"])
+    name: str = Field(examples=[RECIPE])
     digest: str = Field(examples=["3d47119f4d10afcdc89bb061e6b55066a984d03b067bfe000c9d32e344f022c7"])
 
 
