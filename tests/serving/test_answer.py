@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dessin.answers.committee import Committee
 from dessin.answers.tree import ModelNode
 from dessin.models.card import Rejection
-from dessin.serving.answer import Silence, read_answers
+from dessin.serving.answer import Abstention, read_answers
 from dessin.serving.runtime import Answered
 
 
@@ -34,7 +34,7 @@ def test_the_likeliest_come_first_with_their_names() -> None:
     assert [(one.label, one.name) for one in first.candidates] == [("b", "bee"), ("c", "c")]
     assert second.best.label == "a"
     assert second.best.probability == pytest.approx(0.6)
-    assert (first.silence, first.reason) == ("", "")
+    assert (first.abstention, first.reason) == ("", "")
 
 
 def test_equal_probabilities_keep_the_order_of_the_classes() -> None:
@@ -43,17 +43,17 @@ def test_equal_probabilities_keep_the_order_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "score", "silence"),
+    ("threshold", "score", "abstention"),
     [(0.4, 1.0, ""), (0.6, 1.0, "unsure"), (0.6, -1.0, "no_class"), (0.4, -1.0, "no_class"), (0.5, 0.0, "")],
 )
-def test_a_silence_has_its_reason(threshold: float, score: float, silence: Silence) -> None:
+def test_an_abstention_has_its_reason(threshold: float, score: float, abstention: Abstention) -> None:
     rejecting = model(threshold, Rejection(score="energy", threshold=0.0))
     (answer,) = read_answers(rejecting, answered((0.2, 0.5, 0.3), scores=np.array([score])), 1)
-    assert answer.silence == silence
-    assert bool(answer.reason) == bool(silence)
+    assert answer.abstention == abstention
+    assert bool(answer.reason) == bool(abstention)
     assert answer.best.label == "b"
 
 
-def test_without_a_rejection_no_score_silences() -> None:
+def test_without_a_rejection_no_score_makes_it_abstain() -> None:
     (answer,) = read_answers(model(), answered((0.2, 0.5, 0.3)), 1)
-    assert answer.silence == ""
+    assert answer.abstention == ""

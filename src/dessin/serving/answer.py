@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dessin.answers.committee import Committee
 from dessin.serving.runtime import Answered
 
-Silence = Literal["", "unsure", "no_class"]
+Abstention = Literal["", "unsure", "no_class"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Answer:
-    """The likeliest classes of an image, the first of which is the answer unless the model is silent.
+    """The likeliest classes of an image, the first of which is the answer unless the model abstains.
 
-    `silence` is `unsure` below the model's threshold, and `no_class` where its rejection score is too low;
+    `abstention` is `unsure` below the model's threshold, and `no_class` where its rejection score is too low;
     `reason` says it in words, and is empty where the model answers.
     """
 
     candidates: tuple[Candidate, ...]
-    silence: Silence
+    abstention: Abstention
     reason: str
 
     @property
@@ -56,10 +56,10 @@ def _answer(model: Committee, probabilities: NDArray[np.float32], score: float |
         Candidate(label, model.names.get(label, label), float(probabilities[column]))
         for label, column in zip(labels, order, strict=True)
     )
-    return Answer(candidates, *_silence(model, candidates[0].probability, score))
+    return Answer(candidates, *_abstention(model, candidates[0].probability, score))
 
 
-def _silence(model: Committee, probability: float, score: float | None) -> tuple[Silence, str]:
+def _abstention(model: Committee, probability: float, score: float | None) -> tuple[Abstention, str]:
     rejection = model.rejection
     if rejection is not None and score is not None and score < rejection.threshold:
         words = rejection.score.replace("_", " ")

@@ -139,21 +139,21 @@ def table(
 
 
 def _columns(answer: Answer) -> list[str]:
-    """predicted, name, probability, each further class with its probability, and the reason of a silence."""
+    """predicted, name, probability, further classes with theirs, and why the model abstains."""
     best = answer.best
-    named = ["", ""] if answer.silence else [best.label, best.name]
+    named = ["", ""] if answer.abstention else [best.label, best.name]
     others = [text for one in answer.candidates[1:] for text in (one.label, f"{one.probability:.6f}")]
-    reason = f"{answer.reason}: {best.label}" if answer.silence else ""
+    reason = f"{answer.reason}: {best.label}" if answer.abstention else ""
     return [*named, f"{best.probability:.6f}", *others, reason]
 
 
 def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None:
-    counts = Counter(answer.best.name for answer in answers if not answer.silence)
+    counts = Counter(answer.best.name for answer in answers if not answer.abstention)
     common = [f"{name} {count:,}" for name, count in counts.most_common(5)] or ["no answer"]
     say(f"{len(answers):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}")
-    silent = Counter(answer.silence for answer in answers if answer.silence)
-    if silent:
-        unsure, foreign = silent["unsure"], silent["no_class"]
+    abstained = Counter(answer.abstention for answer in answers if answer.abstention)
+    if abstained:
+        unsure, foreign = abstained["unsure"], abstained["no_class"]
         say(f"not answered: {unsure:,} unsure, {foreign:,} taken for drawings of no class")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]

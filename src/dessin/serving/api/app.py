@@ -1,4 +1,4 @@
-"""The application: routes, what stands around them, and one shape for every error."""
+"""The application: the endpoints, what stands around them, and one shape for every error."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from dessin.progress import warn
+from dessin.serving.api.endpoints.explain import EXPLAIN
+from dessin.serving.api.endpoints.health import HEALTH, METRICS, READY
+from dessin.serving.api.endpoints.model import MODEL
+from dessin.serving.api.endpoints.predict import PREDICT, PREDICT_BATCH
 from dessin.serving.api.refusal import Refusal, note, refusal_reply
-from dessin.serving.api.routes import all_routes
 from dessin.serving.api.security import HostCheck, TokenCheck
 from dessin.serving.api.service import Service
 from dessin.serving.api.watch import Leftovers, Watch
 
+ENDPOINTS = (HEALTH, READY, PREDICT, PREDICT_BATCH, EXPLAIN, MODEL, METRICS)
 _ABOUT = "Images of drawings in, classes out. Every error is a JSON that says what was seen, what is allowed "
 _ABOUT += "and what to do. Nothing that is sent is kept."
 
@@ -46,11 +50,14 @@ def build_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for router in all_routes(service, asks_token=token is not None):
-        app.include_router(router)
+    app.state.service = service
+    for endpoint in ENDPOINTS:
+        if endpoint.offered(service):
+            endpoint.add_to(app.router, service, asks_token=token is not None)
     _add_errors(app)
     if token is not None:
-        app.add_middleware(TokenCheck, token=token)
+        open_paths = [endpoint.path for endpoint in ENDPOINTS if not endpoint.needs_token]
+        app.add_middleware(TokenCheck, token=token, open_paths=open_paths)
     if cors:
         app.add_middleware(
             CORSMiddleware,

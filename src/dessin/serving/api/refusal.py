@@ -1,4 +1,4 @@
-"""Answers as bytes: JSON in its short form, and refusals, all in one shape."""
+"""Refusals: raised wherever a request cannot go on, sent in one shape, and described for the OpenAPI."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -28,6 +29,20 @@ class Refusal(Exception):  # noqa: N818 (what the server answers, not a fault of
         self.status, self.kind = status, kind
         self.seen, self.allowed, self.do = seen, allowed, do
         self.headers = dict(headers or {})
+
+
+class ErrorText(BaseModel):
+    """What was seen, what is allowed, and what to do next; the last two may be empty."""
+
+    seen: str = Field(examples=["The body is too large."])
+    allowed: str = Field(examples=["At most 8 MiB."])
+    do: str = Field(examples=["Send a smaller image."])
+
+
+class ErrorReply(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorText
 
 
 def error_of(refusal: Refusal) -> dict[str, str]:
@@ -61,3 +76,37 @@ async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -
 def note(request: Request, refusal: Refusal) -> None:
     """Leave the kind of a refusal where `Watch` finds it."""
     request.scope["dessin.refused"] = refusal.kind
+
+
+_DESCRIBED: dict[int, tuple[str, str]] = {
+    400: ("The request itself is wrong.", "A request needs one Host header."),
+    401: ("A token is asked for.", "The request has no valid token."),
+    408: ("The body arrives too slowly.", "The body did not arrive within 15 s (1,024 bytes did)."),
+    413: ("Too many bytes, pixels or images.", "The body is too large."),
+    415: ("The type is not allowed, or the bytes are of another.", 'The content type is "image/gif".'),
+    421: ("Another Host is meant.", "This server does not answer to the Host that the request names."),
+    422: ("It cannot be understood.", "The image cannot be read: truncated."),
+    429: ("Too much is under way; Retry-After says when to try again.", "64 images are waiting."),
+    503: ("The server cannot answer now.", "The model is not ready."),
+    504: ("It took too long.", "There was no answer within 30 s."),
+}
+_ALWAYS = (400, 401, 421)
+_RETRY = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
+
+
+def described_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI responses of an endpoint that may answer with these errors, beside those of every one."""
+    return {status: _described(status) for status in sorted({*_ALWAYS, *statuses})}
+
+
+def _described(status: int) -> dict[str, Any]:
+    description, seen = _DESCRIBED[status]
+    example = {"error": {"seen": seen, "allowed": "", "do": ""}}
+    described: dict[str, Any] = {
+        "description": description,
+        "model": ErrorReply,
+        "content": {JSON: {"example": example}},
+    }
+    if status == 429:
+        described["headers"] = _RETRY
+    return described

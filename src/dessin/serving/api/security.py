@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -13,8 +13,6 @@ from dessin.errors import DessinError
 from dessin.serving.api.refusal import Refusal, refuse
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-# What says only whether the server lives, so that whoever watches over it needs no token.
-_OPEN = ("/healthz", "/readyz")
 
 
 def read_token(path: Path) -> str:
@@ -73,13 +71,17 @@ def host_name(host: str) -> str:
 
 
 class TokenCheck:
-    """Asks for `Authorization: Bearer TOKEN` on all routes that say more than that the server lives."""
+    """Asks for `Authorization: Bearer TOKEN` on all paths but the `open_paths`."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, token.encode()
+    def __init__(self, app: ASGIApp, token: str, open_paths: Collection[str]) -> None:
+        self._app, self._token, self._open = app, token.encode(), frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _OPEN and not self._sent(Headers(scope=scope)):
+        if (
+            scope["type"] == "http"
+            and scope["path"] not in self._open
+            and not self._sent(Headers(scope=scope))
+        ):
             refusal = Refusal(
                 401,
                 "token",

@@ -130,6 +130,29 @@ TYPES = ("image/png", "image/jpeg", "image/webp")
 ANY_TYPE = "application/octet-stream"
 
 
+async def read_image(request: Request, limits: Limits, admission: Admission) -> bytes:
+    """The body of a request that should be one image, of an allowed format.
+
+    Raises:
+        Refusal: as `read_body`; 415 for another type, 422 for no bytes at all.
+    """
+    stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    check_stated(stated)
+    data = await read_body(request, limits.body_bytes, limits, admission)
+    check_format(stated, data)
+    return data
+
+
+async def read_batch(request: Request, most: int, limits: Limits, admission: Admission) -> list[Part]:
+    """The images of a request that should be a batch of at most `most`.
+
+    Raises:
+        Refusal: as `read_body` and `split_parts`.
+    """
+    body = await read_body(request, limits.batch_bytes, limits, admission)
+    return split_parts(request.headers.get("content-type", ""), body, most)
+
+
 async def read_body(request: Request, most: int, limits: Limits, admission: Admission) -> bytes:
     """The whole body, of at most `most` bytes; the rest of a larger one is not read.
 
@@ -157,11 +180,6 @@ async def read_body(request: Request, most: int, limits: Limits, admission: Admi
     finally:
         admission.leave(got)
     return b"".join(parts)
-
-
-def media_type(request: Request) -> str:
-    """The type that the request states, without its parameters, in lower case; empty where there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def check_stated(stated: str) -> None:

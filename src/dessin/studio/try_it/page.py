@@ -53,11 +53,11 @@ def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
     """The answer in words, the likeliest classes, and what it was about."""
     answer = seen.answer
     title, words = _in_words(seen, trial, texts)
-    small = "" if answer.silence else f"<small>{escape(texts('looks_like'))}</small>"
+    small = "" if answer.abstention else f"<small>{escape(texts('looks_like'))}</small>"
     says = f"<p>{escape(words)}</p>" if words else ""
     bars = "".join(_bar(candidate) for candidate in answer.candidates)
     st.html(
-        f'{_CSS}<div class="dessin verdict {answer.silence}" role="status">{small}'
+        f'{_CSS}<div class="dessin verdict {answer.abstention}" role="status">{small}'
         f"<strong>{escape(title)}</strong>{says}</div>"
         f'<ol class="dessin bars" aria-label="{escape(texts("bars"))}">{bars}</ol>'
     )
@@ -79,7 +79,7 @@ def _in_words(seen: Seen, trial: Trial, texts: Texts) -> tuple[str, str]:
     """The answer as a title, and what is to be added where it is none."""
     best = seen.answer.best
     values = {"name": best.name, "probability": _percent(best.probability)}
-    match seen.answer.silence:
+    match seen.answer.abstention:
         case "unsure":
             return texts("unsure"), texts(
                 "unsure_says", threshold=_percent(trial.committee.threshold), **values
