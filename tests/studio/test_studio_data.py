@@ -10,7 +10,9 @@ from studio_kit import A_CLASS, COPY, ORIGINAL, SCRIPT, STARS, alert, checked, o
 
 from dessin.collection.curation import Change, Curation, read_curation, write_curation
 from dessin.collection.issues import Issue, read_issues, write_issues
-from dessin.studio.words.korean import KOREAN
+from dessin.studio.texts import texts_of
+
+KOREAN = texts_of("ko")
 
 
 @pytest.fixture

@@ -13,12 +13,14 @@ from dessin.errors import DessinError
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import read_record
 from dessin.statistics.verdicts import Verdict
+from dessin.studio.texts import texts_of
 from dessin.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.studio.views.runs import long_form
-from dessin.studio.words.korean import KOREAN
 from dessin.training.curve import CurveRow
 from dessin.trust.mistakes.result import read_atlas
 from dessin.trust.mistakes.verb import mistakes
+
+KOREAN = texts_of("ko")
 
 
 def test_the_table_has_the_accuracy_of_each_run_and_sorts_by_it(made: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,13 @@ import pytest
 
 import dessin.studio as room
 from dessin.collection.issues import ISSUE_KINDS
-from dessin.studio.texts import texts_in
+from dessin.studio import texts as module
+from dessin.studio.texts import languages, texts_in, texts_of
 from dessin.studio.views.issue_list import SECTIONS
-from dessin.studio.words.english import ENGLISH
-from dessin.studio.words.korean import KOREAN
 
 ROOT = Path(str(room.__file__)).parent
-OWN = [path for path in ROOT.rglob("*.py") if "try_it" not in path.parts]
+ENGLISH, KOREAN = texts_of("en"), texts_of("ko")
+OTHERS = [code for code in languages() if code != "en"]
 
 
 def fields(text: str) -> set[str]:
@@ -25,17 +26,38 @@ def fields(text: str) -> set[str]:
 
 
 def asked(path: Path) -> Iterator[ast.expr]:
-    """The first argument of every call of `texts(...)`."""
+    """The first argument of every call of `texts(...)`; of a choice between two, both."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "texts":
-            yield node.args[0]
+            key = node.args[0]
+            yield from (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,)
 
 
-def test_both_languages_have_every_text_with_the_same_blanks() -> None:
-    assert ENGLISH.keys() == KOREAN.keys()
-    assert {key: fields(text) for key, text in ENGLISH.items()} == {k: fields(t) for k, t in KOREAN.items()}
-    same = [key for key in ENGLISH if ENGLISH[key] == KOREAN[key]]
-    assert same == []
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_language_has_every_text_with_the_same_blanks(code: str) -> None:
+    theirs = texts_of(code)
+    assert ENGLISH.keys() == theirs.keys()
+    assert {key: fields(text) for key, text in ENGLISH.items()} == {k: fields(t) for k, t in theirs.items()}
+    assert [key for key in ENGLISH if ENGLISH[key] == theirs[key]] == []
+
+
+def test_a_language_is_one_file_and_what_it_lacks_is_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "languages", tmp_path / "languages")
+    (tmp_path / "languages" / "fr.toml").write_text('name = "Français"\n[frame]\ndata = "Données"\n')
+    monkeypatch.setattr(module, "FOLDER", tmp_path / "languages")
+    languages.cache_clear()
+    try:
+        assert languages() == {"en": "English", "fr": "Français", "ko": "한국어"}
+        assert (texts_in("fr")("frame.data"), texts_in("fr")("frame.runs")) == ("Données", "Runs")
+    finally:
+        languages.cache_clear()
+        texts_of.cache_clear()
+
+
+def test_counts_are_written_as_everywhere() -> None:
+    assert texts_in("en")("runs.count", shown=1234, total=5678) == "1\u202f234 of 5\u202f678 runs"
 
 
 def test_every_text_is_hangul_in_korean() -> None:
@@ -44,13 +66,13 @@ def test_every_text_is_hangul_in_korean() -> None:
 
 def test_pages_ask_for_texts_that_are_there_and_all_are_asked_for() -> None:
     whole, begun = set(), set()
-    for path in OWN:
+    for path in ROOT.rglob("*.py"):
         for key in asked(path):
             if isinstance(key, ast.Constant):
                 whole.add(key.value)
             elif isinstance(key, ast.JoinedStr):
                 begun.add(str(getattr(key.values[0], "value", "")))
-    whole |= {"runs.accuracy", "runs.loss"}
+    whole |= {"runs.accuracy", "runs.loss", "name"}
     assert whole <= ENGLISH.keys()
     assert begun
     assert all(start and any(key.startswith(start) for key in ENGLISH) for start in begun)
@@ -74,7 +96,7 @@ def test_texts_with_computed_names_are_there(language: str) -> None:
         assert texts(f"studies.{kind}")
 
 
-@pytest.mark.parametrize("asked_for", [None, "", "fr", "../ko", "KO"])
+@pytest.mark.parametrize("asked_for", [None, "", "fr", "../ko", "KO", ["ko"]])
 def test_an_unknown_language_is_english(asked_for: object) -> None:
     assert texts_in(asked_for).language == "en"
     assert texts_in("ko")("frame.data") == KOREAN["frame.data"]

@@ -16,8 +16,10 @@ from studio_kit import make_drawings, raw, words
 
 from dessin.errors import DessinError
 from dessin.studio import verb
-from dessin.studio.words.english import ENGLISH
-from dessin.studio.words.korean import KOREAN
+from dessin.studio.texts import texts_of
+
+ENGLISH = texts_of("en")
+KOREAN = texts_of("ko")
 
 DEADLINE_S = 60.0
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dessin.errors import DessinError
 from dessin.studio.plain import Show, show_guarded, show_text
-from dessin.studio.texts import LANGUAGES, Texts, texts_in
+from dessin.studio.texts import Texts, languages, texts_in
 from dessin.studio.theme import css
 from dessin.studio.workspace import Workspace, scan_workspace
 
@@ -46,10 +46,10 @@ def _choose_language() -> Texts:
     if "language" not in st.session_state:
         st.session_state["language"] = texts_in(st.query_params.get("lang")).language
     chosen = st.sidebar.radio(
-        "Language · 언어",
-        list(LANGUAGES),
+        " · ".join(texts_in(language)("frame.language") for language in languages()),
+        list(languages()),
         key="language",
-        format_func=lambda language: LANGUAGES[language],
+        format_func=lambda language: languages()[language],
         horizontal=True,
         label_visibility="collapsed",
     )

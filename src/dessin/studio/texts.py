@@ -1,35 +1,51 @@
-"""The studio's interface texts in the language that the reader chose."""
+"""The studio's interface texts: one file a language in `languages/`, each found by itself."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-from dessin.studio.words.english import ENGLISH
-from dessin.studio.words.korean import KOREAN
+from dessin.page.numbers import number
 
-Language = Literal["en", "ko"]
-LANGUAGES: Mapping[Language, str] = {"en": "English", "ko": "한국어"}
-Table = Mapping[str, str]
+ENGLISH = "en"
+FOLDER: Traversable = files("dessin.studio").joinpath("languages")
 
 
 @dataclass(frozen=True)
 class Texts:
-    """`texts("data.title")` is a text; braces in it are filled with the values given."""
+    """`texts("data.title")` is a text; braces in it are filled with the values given, counts with spaces."""
 
-    language: Language
-    table: Table
+    language: str
+    table: Mapping[str, str]
 
     def __call__(self, key: str, /, **values: object) -> str:
-        return self.table[key].format(**values)
+        shown = {name: number(value) if isinstance(value, int) else value for name, value in values.items()}
+        return self.table[key].format(**shown)
 
-    def using(self, english: Table, korean: Table) -> Texts:
-        """The same language with another pair of tables, for a page that keeps its own."""
-        return Texts(self.language, english if self.language == "en" else korean)
+
+@cache
+def languages() -> Mapping[str, str]:
+    """Each language's code and its own name for itself; English is the first."""
+    found = (file.name.partition(".toml") for file in FOLDER.iterdir())
+    codes = sorted((code for code, ending, _ in found if ending), key=lambda code: (code != ENGLISH, code))
+    return {code: texts_of(code)["name"] for code in codes}
 
 
 def texts_in(language: object) -> Texts:
-    """The texts of a language; English where it is none of ours, as a hand-written address may ask."""
-    chosen = cast(Language, language) if language in get_args(Language) else "en"
-    return Texts(chosen, {}).using(ENGLISH, KOREAN)
+    """The texts of a language, English where it lacks one or is none of ours: an address may ask for any."""
+    code = language if isinstance(language, str) and language in languages() else ENGLISH
+    return Texts(code, {**texts_of(ENGLISH), **texts_of(code)})
+
+
+@cache
+def texts_of(language: str) -> Mapping[str, str]:
+    """What the file of a language has: its `name`, and its texts as `group.key`."""
+    tables = tomllib.loads(FOLDER.joinpath(f"{language}.toml").read_text(encoding="utf-8"))
+    texts = {"name": tables.pop("name")}
+    for group, held in tables.items():
+        texts |= {f"{group}.{key}": text for key, text in held.items()}
+    return texts

@@ -30,7 +30,7 @@ export default function (component) {
   function describe() {
     const { strokes, image } = kept.items;
     const state = image ? words.picture : words.count.replace("{n}", strokes.length);
-    canvas.setAttribute("aria-label", `${words.canvas} ${state}`);
+    canvas.setAttribute("aria-label", `${words.label} ${state}`);
     say(image || strokes.length ? state : words.empty);
   }
 

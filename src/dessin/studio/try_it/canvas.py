@@ -22,7 +22,7 @@ from dessin.studio.texts import Texts
 KEY = "try.canvas"
 # Of the page's side.
 _THINNEST, _THICKEST = 0.004, 0.06
-_WORDS = ("undo", "clear", "pen", "canvas", "count", "picture", "empty", "full", "large")
+_WORDS = ("undo", "clear", "pen", "label", "count", "picture", "empty", "full", "large")
 
 
 def ask_canvas(texts: Texts, *, pen: float) -> object:
@@ -35,7 +35,7 @@ def ask_canvas(texts: Texts, *, pen: float) -> object:
     shown = _component()(
         key=KEY,
         data={
-            "words": {name: texts(name, n="{n}") if name == "count" else texts(name) for name in _WORDS},
+            "words": {name: texts(f"canvas.{name}", n="{n}") for name in _WORDS},
             "pen": min(max(pen, _THINNEST), _THICKEST),
             "thinnest": _THINNEST,
             "thickest": _THICKEST,

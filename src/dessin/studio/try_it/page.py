@@ -18,7 +18,6 @@ from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_pict
 from dessin.studio.try_it.look import Look
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
 from dessin.studio.try_it.trial import Seen, Trial, read_trial
-from dessin.studio.try_it.words import ENGLISH, KOREAN
 from dessin.studio.views.jobs import choose
 from dessin.studio.workspace import Workspace
 from dessin.trust.mistakes.strokes import PAGE
@@ -53,26 +52,26 @@ def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
     """The answer in words, the likeliest classes, and what it was about."""
     answer = seen.answer
     title, words = _in_words(seen, trial, texts)
-    small = "" if answer.abstention else f"<small>{escape(texts('looks_like'))}</small>"
+    small = "" if answer.abstention else f"<small>{escape(texts('try.looks_like'))}</small>"
     says = f"<p>{escape(words)}</p>" if words else ""
     bars = "".join(_bar(candidate) for candidate in answer.candidates)
     st.html(
         f'{_CSS}<div class="dessin verdict {answer.abstention}" role="status">{small}'
         f"<strong>{escape(title)}</strong>{says}</div>"
-        f'<ol class="dessin bars" aria-label="{escape(texts("bars"))}">{bars}</ol>'
+        f'<ol class="dessin bars" aria-label="{escape(texts("try.bars"))}">{bars}</ol>'
     )
-    took = texts("took", milliseconds=round(1000 * seen.seconds))
-    show_text(f"{texts('calibrated' if trial.calibrated else 'uncalibrated')} {took}", "note")
+    took = texts("try.took", milliseconds=round(1000 * seen.seconds))
+    show_text(f"{texts('try.calibrated' if trial.calibrated else 'try.uncalibrated')} {took}", "note")
 
 
 def show_pictures(seen: Seen, texts: Texts) -> None:
     """The page as the model sees it, and where it looked."""
-    figures = [Figure(_address(seen.picture), texts("sees"))]
+    figures = [Figure(_address(seen.picture), texts("try.sees"))]
     if seen.overlay is not None:
-        figures.append(Figure(_address(seen.overlay), texts("spoke", name=seen.answer.best.name)))
+        figures.append(Figure(_address(seen.overlay), texts("try.spoke", name=seen.answer.best.name)))
     show_figures(figures, side=_SIDE)
     if seen.overlay is not None:
-        show_text(texts("map_note"), "note")
+        show_text(texts("try.map_note"), "note")
 
 
 def _in_words(seen: Seen, trial: Trial, texts: Texts) -> tuple[str, str]:
@@ -81,11 +80,11 @@ def _in_words(seen: Seen, trial: Trial, texts: Texts) -> tuple[str, str]:
     values = {"name": best.name, "probability": _percent(best.probability)}
     match seen.answer.abstention:
         case "unsure":
-            return texts("unsure"), texts(
-                "unsure_says", threshold=_percent(trial.committee.threshold), **values
+            return texts("try.unsure"), texts(
+                "try.unsure_says", threshold=_percent(trial.committee.threshold), **values
             )
         case "no_class":
-            return texts("no_class"), texts("no_class_says", **values)
+            return texts("try.no_class"), texts("try.no_class_says", **values)
         case _:
             return best.name, ""
 
@@ -113,14 +112,13 @@ _FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
 
 def show_try_it(workspace: Workspace, texts: Texts) -> None:
     """Choose a model of the workspace, and ask it."""
-    own = texts.using(ENGLISH, KOREAN)
     if not workspace.models:
-        show_text(own("none"))
+        show_text(texts("try.none"))
         return
-    name = choose(own("model"), workspace.models, key="try.model")
-    with st.spinner(own("loading")):
+    name = choose(texts("try.model"), workspace.models, key="try.model")
+    with st.spinner(texts("try.loading")):
         trial = read_trial(workspace, name)
-    _desk(trial, own)
+    _desk(trial, texts)
 
 
 # A fragment: after a stroke this alone is run again, and nothing is read from the disk.
@@ -140,16 +138,16 @@ def _desk(trial: Trial, texts: Texts) -> None:
 def _ask_given(trial: Trial, texts: Texts) -> Given | None:
     """What is to be looked at: strokes, or the pixels of a picture; None while there is nothing."""
     way = st.radio(
-        texts("way"),
+        texts("try.way"),
         _WAYS,
-        format_func=lambda name: texts(name),
+        format_func=lambda name: texts(f"try.by_{name}"),
         horizontal=True,
         label_visibility="collapsed",
         key="try.way",
     )
     if way == "draw":
         return read_given(ask_canvas(texts, pen=trial.look.thickness))
-    file = st.file_uploader(texts("file"), type=list(_FILES), key="try.file")
+    file = st.file_uploader(texts("try.file"), type=list(_FILES), key="try.file")
     return None if file is None else read_picture(file.getvalue())
 
 
@@ -157,13 +155,13 @@ def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
     """The answer above the ticks that it depends on, so that a phone shows it right below the drawing."""
     answer = st.container()
     uploads = st.session_state["try.way"] == "upload"
-    with_map = trial.has_maps and st.checkbox(texts("map"), value=True, key="try.map")
+    with_map = trial.has_maps and st.checkbox(texts("try.map"), value=True, key="try.map")
     if not trial.has_maps:
-        show_text(texts("no_map"), "note")
+        show_text(texts("try.no_map"), "note")
     look = _ask_look(trial.look, texts, is_picture=uploads if given is None else not isinstance(given, tuple))
     with answer:
         if given is None:
-            show_waiting(texts("waiting_file" if uploads else "waiting"))
+            show_waiting(texts("try.waiting_file" if uploads else "try.waiting"))
         else:
             seen = trial.ask(_page(given, look, trial.side, texts), with_map=with_map)
             show_answer(seen, trial, texts)
@@ -173,11 +171,13 @@ def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
 def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
     """The look that it is to be brought to, if any: drawings unless told not to, pictures when told to."""
     key = "picture" if is_picture else "drawing"
-    wanted = st.checkbox(texts("look"), value=not is_picture, key=f"try.look.{key}", help=texts("look_help"))
+    wanted = st.checkbox(
+        texts("try.look"), value=not is_picture, key=f"try.look.{key}", help=texts("try.look_help")
+    )
     words = texts(
-        "trained" if look.n else "usual",
+        "try.trained" if look.n else "try.usual",
         width=f"{look.thickness * PAGE:.1f}",
-        polarity=texts("dark" if look.dark_on_light else "light"),
+        polarity=texts("try.dark" if look.dark_on_light else "try.light"),
         size=f"{look.size:.0%}",
         n=look.n,
     )
@@ -196,5 +196,5 @@ def _page(given: Given, look: Look | None, side: int, texts: Texts) -> Pixels:
     if look is None:
         return given
     if not ink_mask(given).any():
-        raise DessinError(texts("no_ink"))
+        raise DessinError(texts("try.no_ink"))
     return picture_as_trained(given, look, side=side)

@@ -1,1 +1,0 @@
-"""The studio's interface texts, a module a language, with the same keys."""
