@@ -1,77 +1,196 @@
+"""The command line: made from the functions' own signatures and docstrings, fast, and plain to people."""
+
 from __future__ import annotations
 
+import ast
 import inspect
+import os
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
-import typer
 
 import dessin
-from dessin import cli
+from dessin import DessinError, cli, verbs
+from dessin.verbs import GROUPS, VERBS, Verb
+
+every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dessin", *arguments], capture_output=True, text=True, cwd=cwd
-    )
+def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "dessin", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, **more)
 
 
-def test_help_answers_fast_and_loads_nothing_heavy() -> None:
-    code = "import sys, dessin.cli; print({'torch', 'timm', 'numpy', 'cv2', 'PIL'} & set(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "set()"
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        assert run("--help").returncode == 0
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.5
+def called(monkeypatch: pytest.MonkeyPatch, line: str) -> dict[str, Any]:
+    """What the function of a command line's verb is called with, `sources` if it takes any number."""
+    seen: dict[str, Any] = {}
+
+    def note(*sources: object, **given: object) -> None:
+        seen.update(given, sources=sources)
+
+    monkeypatch.setattr(Verb, "function", lambda _: note)
+    cli.app.main(shlex.split(line), standalone_mode=False)
+    return seen
+
+
+def params(verb: Verb) -> dict[str, click.Parameter]:
+    command = cli.app.commands[verb.name]
+    own = command.get_params(click.Context(command))
+    return {str(param.name): param for param in own if "--help" not in param.opts}
+
+
+def least_words(verb: Verb) -> list[str]:
+    """The shortest command line of a verb, without its name."""
+    words: list[str] = []
+    for argument in verb.arguments():
+        if argument.required:
+            words += [] if argument.positional else [argument.option]
+            words.append(argument.choices[0] if argument.choices else ".")
+    return words
+
+
+def shown(*words: str, columns: int) -> str:
+    return run(*words, env={**os.environ, "COLUMNS": str(columns)}).stdout
+
+
+# The table, the functions, the options
+
+
+def test_a_verb_has_a_name_of_its_own_and_every_group_has_verbs() -> None:
+    assert len({verb.name for verb in VERBS}) == len(VERBS) >= 30
+    assert {verb.group for verb in VERBS} == set(GROUPS)
+
+
+@every_verb
+def test_what_is_read_from_the_source_is_what_the_function_has(verb: Verb) -> None:
+    function = inspect.signature(verb.function()).parameters
+    arguments = verb.arguments()
+    assert [argument.name for argument in arguments] == list(function)
+    for argument, own in zip(arguments, function.values(), strict=True):
+        assert ast.dump(ast.parse(argument.annotation)) == ast.dump(ast.parse(own.annotation))
+        assert argument.positional == (own.kind is not own.KEYWORD_ONLY)
+        assert argument.spread == (own.kind is own.VAR_POSITIONAL)
+        if not argument.spread:
+            assert argument.required == (own.default is own.empty)
+            assert argument.default == (None if argument.required else own.default)
+
+
+@every_verb
+def test_every_option_is_an_argument_and_the_other_way_round_with_the_same_default(verb: Verb) -> None:
+    found = params(verb)
+    arguments = {argument.name: argument for argument in verb.arguments()}
+    assert set(found) == set(arguments)
+    given = cli.app.commands[verb.name].make_context(verb.name, least_words(verb)).params
+    for name, argument in arguments.items():
+        if not argument.required:
+            value = str(given[name]) if isinstance(given[name], Path) else given[name]
+            assert value == argument.default or (value is None and isinstance(argument.default, tuple))
+
+
+@every_verb
+def test_the_sentence_is_the_docstrings_and_every_argument_is_explained(verb: Verb) -> None:
+    assert verb.sentence.endswith(".")
+    first = (inspect.getdoc(verb.function()) or "").partition("\n\n")[0]
+    assert " ".join(first.replace("`", "").split()) == verb.sentence
+    assert all(argument.text.endswith(".") for argument in verb.arguments())
+
+
+@every_verb
+def test_the_example_is_accepted(verb: Verb) -> None:
+    program, name, *words = shlex.split(verb.example)
+    assert (program, name) == ("dessin", verb.name)
+    assert cli.app.commands[name].make_context(name, words)
+
+
+def test_an_argument_without_an_explanation_would_be_seen() -> None:
+    source = 'def f(a: int) -> None:\n    """One.\n\n    Args:\n        b: Text.\n    """'
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert verbs._sections(function)[1] == {"b": "Text."}
+
+
+# What is typed
 
 
 @pytest.mark.parametrize(
-    "verb",
+    ("line", "expected"),
     [
-        "audit",
-        "auto",
-        "calibrate",
-        "card",
-        "curate",
-        "distill",
-        "ensemble",
-        "evaluate",
-        "explain",
-        "export",
-        "families",
-        "fetch",
-        "mistakes",
-        "predict",
-        "report",
-        "route",
-        "scout",
-        "serve",
-        "soup",
-        "split",
-        "studio",
-        "submit",
-        "train",
-        "vote",
+        ("auto . --out o --models a,b", {"models": "a,b", "budget": "15m", "seed": 0}),
+        ("demo --out o --classes 6", {"out": Path("o"), "classes": 6}),
+        ("scout . --split . --models a,b --out o --executor ray", {"models": "a,b", "executor": "ray"}),
+        ("train --set a=1 --set b=[x,y] --folds all", {"overrides": ("a=1", "b=[x,y]"), "folds": "all"}),
+        ("vote . . --out o --weights 1,0.5", {"files": (Path(), Path()), "weights": "1,0.5", "rule": "hard"}),
+        ("families . --out o --from wordnet --families 3", {"source": "wordnet", "count": 3}),
+        ("distill . --student s --out o --no-final", {"final": False, "temperature": 1.0}),
+        ("studio --no-browser", {"browser": False, "workspace": Path()}),
+        ("report . . --out o", {"sources": (Path(), Path()), "out": Path("o")}),
+        ("explain . --out o --images . --images .", {"images": (Path(), Path())}),
+        ("runs --where a=1 --where b=2 --sort -a", {"where": ("a=1", "b=2"), "sort": "-a"}),
     ],
 )
-def test_every_verb_is_a_public_function_with_the_same_arguments(verb: str) -> None:
-    function = inspect.signature(getattr(dessin, verb)).parameters
-    command = inspect.signature(getattr(cli, verb)).parameters
-    renamed = {"set_": "overrides"}
-    for name in command:
-        assert renamed.get(name, name) in function
+def test_options_reach_the_function_under_the_names_of_its_arguments(
+    line: str, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = called(monkeypatch, line)
+    assert {name: seen[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "predict . . --out o --top 0",
+        "serve . --port 70000",
+        "split . --out o --seed -1",
+        "soup . --out o --kind cold",
+        "audit .",
+        "augment lite0-128 --out o --epoch x",
+    ],
+)
+def test_wrong_values_are_wrong_usage(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(click.UsageError):
+        called(monkeypatch, line)
+
+
+def test_a_path_that_is_not_there_is_said_in_less_than_a_second(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    result = run("auto", "nowhere", "--out", "a", cwd=tmp_path)
+    assert time.perf_counter() - start < 1.0
+    assert (result.returncode, result.stdout) == (1, "")
+    assert str(tmp_path / "nowhere") in result.stderr
+    assert "Class folders, a CSV, or a contest folder." in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@every_verb
+def test_every_path_that_must_be_there_is_looked_for(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [each for each in verb.arguments() if each.words == "a path" and each.name not in cli.WRITTEN]
+    for one in paths:
+        words = [verb.name]
+        for each in verb.arguments():
+            if each.required or each == one:
+                words += [] if each.positional else [each.option]
+                words.append("nowhere" if each == one else each.choices[0] if each.choices else ".")
+        with pytest.raises(DessinError, match="nowhere"):
+            called(monkeypatch, shlex.join(words))
+
+
+# How it ends
 
 
 def test_a_mistake_gives_one_paragraph_and_no_traceback(tmp_path: Path) -> None:
-    result = run("audit", "no-such-folder", "--out", "a", cwd=tmp_path)
+    (tmp_path / "empty").mkdir()
+    result = run("audit", "empty", "--out", "a", cwd=tmp_path)
     assert result.returncode == 1
-    assert "no-such-folder" in result.stderr
+    assert result.stderr.startswith("dessin: ")
+    assert "empty" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "a").exists()
 
@@ -79,10 +198,126 @@ def test_a_mistake_gives_one_paragraph_and_no_traceback(tmp_path: Path) -> None:
 def test_wrong_usage_exits_with_2() -> None:
     result = run("audti")
     assert result.returncode == 2
-    assert "Did you mean 'audit'" in result.stderr
+    assert "Did you mean" in result.stderr
+    assert "'audit'" in result.stderr
+    assert run("audit").returncode == 2
 
 
-def test_every_command_has_a_sentence_of_help() -> None:
-    group = typer.main.get_command(cli.app)
-    for command in group.commands.values():  # type: ignore[attr-defined]
-        assert command.help
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "dessin: stopped."),
+        (DessinError("No weights.", do="Install them."), 1, "dessin: No weights. Install them.\n"),
+    ],
+)
+def test_how_a_verb_that_stops_ends(
+    raised: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop() -> None:
+        raise raised
+
+    function: Callable[..., Any] = stop
+    monkeypatch.setattr(Verb, "function", lambda _: function)
+    monkeypatch.setattr(sys, "argv", ["dessin", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err.lstrip("\n").startswith(said)
+
+
+# What is shown
+
+
+def test_help_answers_fast_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from dessin import cli\n"
+        "for words in (['--help'], *([name, '--help'] for name in cli.app.commands)):\n"
+        "    cli.app.main(words, standalone_mode=False)\n"
+        "rooms = {name for name in sys.modules if name.startswith('dessin.')}\n"
+        "heavy = {'torch', 'timm', 'numpy', 'cv2', 'PIL', 'pydantic', 'yaml'} & set(sys.modules)\n"
+        "print(heavy, sorted(rooms))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.splitlines()[-1] == "set() ['dessin.cli', 'dessin.errors', 'dessin.verbs']"
+    for words in (["--help"], ["auto", "--help"]):
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            assert run(*words).returncode == 0
+            times.append(time.perf_counter() - start)
+        assert min(times) < 0.3
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_shows_every_verb_in_its_group_with_its_whole_sentence(columns: int) -> None:
+    text = shown("--help", columns=columns)
+    assert max(map(len, text.splitlines())) <= columns
+    places = [text.index(f"\n{title}:\n") for title in GROUPS.values()]
+    assert places == sorted(places)
+    whole = " ".join(text.split())
+    for verb in VERBS:
+        assert f" {verb.name} {verb.sentence}" in whole
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@every_verb
+def test_the_help_of_a_verb_is_whole(verb: Verb, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    command = cli.app.commands[verb.name]
+    text = command.get_help(click.Context(command, info_name=f"dessin {verb.name}", max_content_width=120))
+    whole = " ".join(text.split())
+    assert f"{verb.sentence} " in whole
+    assert whole.endswith(verb.example)
+    assert "`" not in text
+    for argument in verb.arguments():
+        assert argument.positional or argument.option in text
+        assert argument.kind == "switch" or argument.words in whole
+    lines = [line for line in text.splitlines() if verb.example not in line]
+    assert max(map(len, lines)) <= columns
+
+
+def test_the_version() -> None:
+    assert run("--version").stdout == f"dessin {dessin.__version__}\n"
+
+
+# Completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_installed_where_the_shell_looks(shell: str, tmp_path: Path) -> None:
+    for words in (["--install-completion", shell], ["--install-completion"]):
+        home = tmp_path / str(len(words))
+        result = run(*words, env={**os.environ, "HOME": str(home), "SHELL": f"/usr/bin/{shell}"})
+        assert result.returncode == 0, result.stderr
+        (script,) = (path for path in home.rglob("*") if path.is_file())
+        assert str(script) in result.stdout
+        assert f"_DESSIN_COMPLETE={shell}_complete" in script.read_text()
+
+
+def test_an_unknown_shell_is_refused(tmp_path: Path) -> None:
+    result = run("--install-completion", "tcsh", env={**os.environ, "HOME": str(tmp_path)})
+    assert result.returncode == 1
+    assert "bash, fish, zsh" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("dessin au", {"auto", "audit", "augment"}),
+        ("dessin audit --ex", {"--executor"}),
+        ("dessin soup --kind ", {"wise"}),
+    ],
+)
+def test_completion_knows_verbs_options_and_choices(words: str, expected: set[str]) -> None:
+    asked = {
+        "_DESSIN_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    found = {line.partition(",")[2] for line in run(env={**os.environ, **asked}).stdout.splitlines()}
+    assert expected <= found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dessin.errors import DessinError
@@ -43,6 +44,12 @@ def parse_op(text: str) -> Op:
     args = tuple(_literal(arg, text) for arg in node.args)
     kwargs = tuple((str(keyword.arg), _literal(keyword.value, text)) for keyword in node.keywords)
     return Op(node.func.id, args, kwargs)
+
+
+def names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names that are given one by one, or with commas in one text."""
+    parts = given.split(",") if isinstance(given, str) else given
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _literal(node: ast.expr, text: str) -> Value:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
     with monkeypatch.context() as patch:
         for name in ("labels.answer_rows", "verb.measure_speed"):
             patch.setattr(f"dessin.committees.distill.{name}", never)
-        patch.setattr("dessin.runs.subject.answer_rows", never)
+        patch.setattr(import_module("dessin.runs.subject"), "answer_rows", never)
         patch.setattr("dessin.studies.executors.job.train", never)
         assert world.distilled(out) == world.results
 
@@ -314,7 +315,7 @@ def test_a_recipe_that_failed_may_be_corrected(world: World, tmp_path: Path) -> 
     recipe.write_text(text.format("1.0") + "loss: focal(2.0)\nseed: 3\n")
     given = {"recipe": recipe, "overrides": (), "folds": [0], "final": False}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dessin.runs.run.carry_out", _broken)
+        patch.setattr(import_module("dessin.runs.run"), "carry_out", _broken)
         with pytest.raises(DessinError, match="student-fold-0 failed: the disk"):
             world.distilled(tmp_path / "out", **given)
     recipe.write_text(text.format("0.002"))

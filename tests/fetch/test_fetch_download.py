@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_a_file_that_changes_on_the_way_is_fetched_anew_and_it_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, said = DATA[::-1] + b"more", list[str]()
-    monkeypatch.setattr("dessin.fetch.download.warn", said.append)
+    monkeypatch.setattr(import_module("dessin.fetch.download"), "warn", said.append)
 
     def cut_and_change(request: Request, data: bytes) -> None:
         serve(request, data, 50_000)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -252,7 +253,7 @@ def test_fewer_than_asked_are_taken_and_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.fetch.write_class.warn", said.append)
+    monkeypatch.setattr(import_module("dessin.fetch.write_class"), "warn", said.append)
     record = run_fetch(quickdraw_at(server), tmp_path / "out", ("axe",), per_class=100)
     assert record.classes["axe"].images == 40
     assert said == ["axe: 40 drawings instead of 100, for there are no more."]
@@ -284,7 +285,7 @@ def test_killed_before_the_record_is_written_no_class_is_left_behind(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("dessin.fetch.record.Ledger.finish", kill)
+        patched.setattr(import_module("dessin.fetch.record").Ledger, "finish", kill)
         with pytest.raises(Killed):
             run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     assert not (tmp_path / "axe").exists()
@@ -313,7 +314,7 @@ def test_classes_can_be_added_and_a_changed_image_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.fetch.record.warn", said.append)
+    monkeypatch.setattr(import_module("dessin.fetch.record"), "warn", said.append)
     run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     next((tmp_path / "axe").iterdir()).write_bytes(b"touched")
     record = run_fetch(quickdraw_at(server), tmp_path, CLASSES)
@@ -326,7 +327,7 @@ def test_a_source_that_changed_since_is_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr("dessin.fetch.record.warn", said.append)
+    monkeypatch.setattr(import_module("dessin.fetch.record"), "warn", said.append)
     run_fetch(quickdraw_at(server), tmp_path, ("axe",))
     for path in (tmp_path / "axe").iterdir():
         path.unlink()

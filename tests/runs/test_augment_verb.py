@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from dessin import cli
 from dessin.errors import DessinError
 from dessin.runs.augment import augment
 
@@ -70,9 +68,3 @@ def test_what_cannot_be_drawn_is_said(data: Path, recipe: Path, tmp_path: Path) 
         augment(recipe, data=data, out=tmp_path / "a.png", epoch=0)
     with pytest.raises(DessinError, match="--data"):
         augment(recipe, out=tmp_path / "a.png")
-
-
-def test_the_verb_has_the_arguments_of_the_function() -> None:
-    function = inspect.signature(augment).parameters
-    for name in inspect.signature(cli.augment).parameters:
-        assert {"set_": "overrides"}.get(name, name) in function

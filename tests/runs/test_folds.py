@@ -12,7 +12,6 @@ import pytest
 import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-import dessin.runs.folds as folds_module
 from dessin.answers.committee import load_committee
 from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
@@ -20,6 +19,7 @@ from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import read_json, sha256_file
 from dessin.progress import quiet
+from dessin.runs import folds as folds_module
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.train import train

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import dessin.studio as room
 from dessin.collection.issues import ISSUE_KINDS
 from dessin.studio import texts as module
 from dessin.studio.texts import languages, texts_in, texts_of
 from dessin.studio.views.issue_list import SECTIONS
 
-ROOT = Path(str(room.__file__)).parent
+ROOT = Path(module.__file__).parent
 ENGLISH, KOREAN = texts_of("en"), texts_of("ko")
 OTHERS = [code for code in languages() if code != "en"]
 

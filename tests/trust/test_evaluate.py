@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_the_holdout_is_counted_each_time_and_is_another_set(run: Path, tmp_path
 def test_an_opening_counts_even_if_the_evaluation_then_fails(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dessin.runs.subject.answer_rows", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(import_module("dessin.runs.subject"), "answer_rows", lambda *_a, **_k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run, out=tmp_path / "out", holdout=True)
     assert len(read_record(run).holdout_opened) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_the_holdout_is_counted_in_the_committee_before_a_number_is_known(
     assert len(read_committee(committee).holdout_opened) == 2
     assert set(read_predictions(committee / "holdout").image_ids) == held_out
     assert first.metrics == second.metrics
-    monkeypatch.setattr("dessin.runs.subject.answer_rows", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(import_module("dessin.runs.subject"), "answer_rows", lambda *_a, **_k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(committee, holdout=True)
     assert len(read_committee(committee).holdout_opened) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -249,7 +250,7 @@ def test_a_fold_of_one_class_is_refused_before_the_holdout_is_opened(
     run = shutil.copytree(made / "a" / "fold-0", tmp_path / "run")
     held_out = read_split(run / "split.csv").held_out()
     alone = tuple(row for row in held_out if row.label == held_out[0].label)
-    monkeypatch.setattr("dessin.runs.subject.Subject.rows", lambda *_: alone)
+    monkeypatch.setattr(import_module("dessin.runs.subject").Subject, "rows", lambda *_: alone)
     with pytest.raises(DessinError, match="drawings of holdout are of the class"):
         evaluate(run, out=tmp_path / "out", holdout=True, robustness=True)
     assert read_record(run).holdout_opened == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -26,21 +27,23 @@ def audit(
     out: str | Path,
     group: str | None = None,
     predictions: Sequence[str | Path] = (),
-    executor: str = "local",
+    executor: Literal["local", "ray"] = "local",
     address: str | None = None,
 ) -> AuditResult:
-    """Look at every image of a collection, and with `predictions` at its labels too; written to `out`.
+    """Look at every image for damage, copies and odd ones out; with `predictions` at the labels too.
 
     `out` gets report.html, issues.csv, summary.json and manifest.csv, and with predictions labels.csv: all
     labels that were judged, the worst first.
 
     Args:
-        data: class folders, a CSV or a contest folder.
-        group: a regex or a CSV column that says which images belong together; kept in the manifest.
-        predictions: runs, groups of folds and committees, whose answers to images that they were not trained
+        data: Class folders, a CSV, or a contest folder.
+        out: A new folder for the report and its tables.
+        group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
+            or a column of the CSV; it is kept in the manifest.
+        predictions: Runs, groups of folds and committees, whose answers to images that they were not trained
             on show labels that may be wrong.
-        executor: `local`, or `ray` to decode and measure the images on all nodes of a Ray cluster.
-        address: of that cluster, `auto` or `host:port`; by default a Ray of this machine alone.
+        executor: This machine, or all nodes of a Ray cluster to decode and measure the images.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
         DessinError: the collection cannot be read, `out` already holds something, no such cluster, or

@@ -28,7 +28,11 @@ PACKAGES = (
 
 
 def doctor() -> dict[str, str]:
-    """Print and return what was found: name → finding."""
+    """Say what this machine has: device, precision, versions and weights.
+
+    Returns:
+        What was found, name → finding.
+    """
     device = choose_device()
     precision = choose_precision(device.value)
     findings = {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import yaml
@@ -38,6 +39,7 @@ from dessin.decisions import Decision
 from dessin.files import claim_folder, write_text
 from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
+from dessin.ops import names
 from dessin.progress import duration, say, say_once
 from dessin.recipe import Recipe, read_recipe
 from dessin.reports.verb import report
@@ -81,21 +83,24 @@ def auto(
     out: str | Path,
     budget: str | float = "15m",
     group: str | None = None,
-    models: Sequence[str] | None = None,
-    seed: int = 0,
+    models: str | Sequence[str] | None = None,
+    seed: Annotated[int, "from 0"] = 0,
 ) -> AutoResult:
-    """Audit, propose a curation, split, scout, train, evaluate and report, within a budget of time.
+    """Go the whole path on your own drawings: audit, curate, split, scout, train, evaluate, report.
+
+    The plan is made for the time that is given. The holdout is opened once, at the end.
 
     Args:
-        data: class folders, a CSV or a contest folder.
-        out: a new folder for everything.
-        budget: such as `15m`, or seconds.
-        group: what belongs together, a regular expression over image ids or a CSV column.
-        models: backbones to choose from.
-        seed: of the split and of the training.
+        data: Class folders, a CSV, or a contest folder.
+        out: A new folder for everything.
+        budget: The time for everything, such as `90s`, `15m` or `2h`; a number is seconds.
+        group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
+            or a column of the CSV.
+        models: The backbones to choose from; by default those that this machine and this time allow.
+        seed: Of the split and of the training; the same seed gives the same result.
 
     Raises:
-        DessinError: bad data, a budget that is too short, no weights for any backbone.
+        DessinError: bad data, a budget that is too short, or no weights for any backbone.
     """
     clock = _Clock(parse_budget(budget) if isinstance(budget, str) else budget)
     data, folder = Path(data), Path(out)
@@ -103,7 +108,7 @@ def auto(
     claim_folder(folder, what="the result of auto")
     say_once(describe_collection(collection))
     device = choose_device().value
-    plan, work = _plan(collection, tuple(models or auto_candidates(device)), torch.device(device), clock)
+    plan, work = _plan(collection, names(models or auto_candidates(device)), torch.device(device), clock)
 
     _heading("1/5 audit")
     audited = audit(data, out=folder / "audit", group=group)

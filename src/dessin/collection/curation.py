@@ -17,6 +17,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, unknown
 from dessin.files import digest_of, read_csv, write_csv
+from dessin.ops import names
 from dessin.progress import say, say_once
 
 # Suspect labels wait for a person: many are odd drawings of the right class. Chosen, they are dropped and not
@@ -136,9 +137,19 @@ class Curation:
 
 
 def curate(
-    data: str | Path, *, issues: str | Path, out: str | Path, kinds: Sequence[str] | None = None
+    data: str | Path,
+    *,
+    issues: str | Path,
+    out: str | Path,
+    kinds: str | Sequence[str] | None = None,
 ) -> Curation:
-    """Turn the chosen kinds of an audit's issues (None: the safe ones) into a curation file at `out`.
+    """Turn an audit's issues into a file that keeps, drops or relabels images without touching them.
+
+    Args:
+        data: Class folders, a CSV, or a contest folder.
+        issues: The issues.csv of an audit.
+        out: The curation file (.csv) to write; it may be changed by hand.
+        kinds: The kinds of issues to act on; by default those that are safe to act on.
 
     Raises:
         DessinError: `out` exists, an unknown kind, or issues of another collection.
@@ -153,7 +164,7 @@ def curate(
     say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     curation = propose_curation(
-        read_issues(Path(issues)), manifest, DEFAULT_KINDS if kinds is None else kinds
+        read_issues(Path(issues)), manifest, DEFAULT_KINDS if kinds is None else names(kinds)
     )
     write_curation(curation, out)
     say(describe_curation(curation, manifest))

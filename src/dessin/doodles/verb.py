@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from dessin.auto.verb import AutoResult, auto
 from dessin.collection.issues import Issue
@@ -21,7 +22,6 @@ from dessin.errors import DessinError
 from dessin.models.default_backbones import DEMO
 from dessin.progress import say
 
-BUDGET = "3m"
 _RESULT_FOLDER = "result"
 
 
@@ -37,13 +37,21 @@ class DemoResult:
 def demo(
     *,
     out: str | Path = "demo-out",
-    budget: str = BUDGET,
-    models: Sequence[str] = DEMO,
+    budget: str | float = "3m",
+    models: str | Sequence[str] | None = None,
     classes: int = 16,
     per_class: int = 30,
-    seed: int = 0,
+    seed: Annotated[int, "from 0"] = 0,
 ) -> DemoResult:
-    """Generate doodles into `out/drawings`, run `auto` on them, and check that every planted fault was found.
+    """Go the whole path offline on generated doodles, and check that every planted fault is found.
+
+    Args:
+        out: Where the doodles (`drawings/`) and what `auto` makes of them (`result/`) go.
+        budget: The time for everything, such as `3m`; a number is seconds.
+        models: The backbones to choose from; by default two that are installed with dessin.
+        classes: How many subjects are drawn.
+        per_class: How many doodles of each.
+        seed: Of the doodles, the split and the training.
 
     Raises:
         DessinError: a planted fault was missed, or anything that `auto` refuses.
@@ -52,7 +60,7 @@ def demo(
     key = generate_doodles(folder, classes=classes, per_class=per_class, seed=seed)
     say(f"Drew {key.images:,} doodles of {len(key.classes)} classes, with {len(key.faults)} planted faults.")
     result = auto(
-        folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=models, seed=seed
+        folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=models or DEMO, seed=seed
     )
     findings = check_answers(key, result.audit.issues, result.split)
     alarms = false_alarms(key, result.audit.issues)

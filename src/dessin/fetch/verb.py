@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.errors import DessinError
@@ -14,35 +15,43 @@ from dessin.fetch.client import Client
 from dessin.fetch.record import RECORD, FetchRecord, open_ledger
 from dessin.fetch.sources import QUICKDRAW, Source, known_source, quickdraw_classes
 from dessin.files import cache_folder, digest_of, locked
+from dessin.ops import names
 from dessin.progress import say
 
 _PARTS = ".part"
 
 
 def fetch(
-    collection: str,
+    collection: Literal["quickdraw", "imagenet-sketch"],
     *,
     out: str | Path,
-    classes: Sequence[str] = (),
-    per_class: int = 30,
-    seed: int = 0,
+    classes: str | Sequence[str] = (),
+    per_class: Annotated[int, "from 1"] = 30,
+    seed: Annotated[int, "from 0"] = 0,
 ) -> FetchRecord:
-    """Fetch `per_class` drawings of each class into `out`, as class folders; a second call goes on.
+    """Fetch a public collection of drawings as class folders, with its licence.
+
+    A second call goes on where the first one stopped.
 
     Args:
-        collection: `quickdraw` (CC BY 4.0) or `imagenet-sketch` (for research).
-        out: a new folder, or one that the same fetch began.
-        classes: names, or WordNet ids of ImageNet-Sketch; default: all of them.
-        per_class: how many drawings a class.
-        seed: which drawings; a larger `per_class` with the same seed holds those of a smaller one where
-            they were drawn from the same beginning of a file.
+        collection: Quick, Draw! (CC BY 4.0), or ImageNet-Sketch (for research).
+        out: A new folder, or one that the same fetch began.
+        classes: Names, or WordNet ids of ImageNet-Sketch; by default all of them.
+        per_class: How many drawings a class.
+        seed: Which drawings. A larger `per_class` with the same seed holds those of a smaller one where they
+            were drawn from the same beginning of a file.
 
     Raises:
         DessinError: an unknown class, a folder with other things in it, or a source that cannot be reached.
     """
     source = known_source(collection)
     return fetch_from(
-        source, Client(budget=source.budget), out=Path(out), classes=classes, per_class=per_class, seed=seed
+        source,
+        Client(budget=source.budget),
+        out=Path(out),
+        classes=names(classes),
+        per_class=per_class,
+        seed=seed,
     )
 
 

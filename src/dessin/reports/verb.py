@@ -13,7 +13,7 @@ from dessin.progress import say
 from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
 from dessin.runs.record import FILE
-from dessin.runs.scout import ScoutRow
+from dessin.runs.scout import ScoutRow, read_scout
 from dessin.schema import validated
 
 if TYPE_CHECKING:
@@ -24,16 +24,19 @@ def report(
     *sources: str | Path,
     out: str | Path,
     audit: AuditResult | str | Path | None = None,
-    scout: Sequence[ScoutRow] = (),
+    scout: Sequence[ScoutRow] | str | Path | None = None,
 ) -> Path:
-    """Write the report of `sources` to the file `out` (made anew if it exists) and return its path.
+    """Write one page that a person wants to read: about a run, or about studies and a final run.
 
     Args:
-        sources: one run for the page about it; else studies, ensembles, distillations and runs, in the order
+        sources: One run for the page about it; else studies, ensembles, distillations and runs, in the order
             of their telling, for the wrap-up. The last run is taken for the final result.
-        out: the HTML file.
-        audit: an audit's result or its folder.
-        scout: the backbones that were tried for a single run.
+        out: The page (.html) to write; made anew if it exists.
+        audit: The folder of an audit of the data.
+        scout: The folder of a scout, for a single run: the backbones that were tried.
+
+    Returns:
+        The page's path.
 
     Raises:
         DessinError: no source, one that is none of these, or damaged files in it; for a single
@@ -48,7 +51,8 @@ def report(
         raise DessinError("Nothing to report on was given.", do="Name a run, or studies and ensembles.")
     summary = _summary(audit)
     if len(folders) == 1 and (folders[0] / FILE).is_file():
-        page = run_page(folders[0], _found(summary), scout)
+        tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
+        page = run_page(folders[0], _found(summary), tried)
     elif scout:
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from torch import Tensor
@@ -47,23 +48,25 @@ class Preview:
 
 
 def augment(
-    recipe: str | Path | Recipe,
+    recipe: Annotated[str | Path | Recipe, "a recipe's name or file"],
     *,
     out: str | Path,
     data: str | Path | None = None,
     split: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    epoch: int = 1,
+    overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
+    epoch: Annotated[int, "from 1"] = 1,
 ) -> Preview:
-    """Draw what the recipe's augmentation does to six drawings, and measure on 64 how much each op changes.
+    """Draw what a recipe's augmentation does to drawings, and measure how much each op changes.
+
+    Six drawings are shown in three epochs, and 64 are measured.
 
     Args:
-        recipe: a YAML file, or a recipe made in Python.
-        out: the PNG to write.
-        data: the collection; by default the recipe's `data.path`.
-        split: show its training drawings only; by default the recipe's `data.split`, or else all drawings.
-        overrides: `key.sub=value` for a recipe file.
-        epoch: the first of the three epochs shown, counted from 1.
+        recipe: Such as lite0-128 (`dessin recipes` lists them), or a YAML file.
+        out: The picture (.png) to write.
+        data: The collection; by default the recipe's.
+        split: Show training drawings of this split only; by default the recipe's split, or else all drawings.
+        overrides: Override a key of the recipe, such as image.size=96.
+        epoch: The first of the three epochs shown.
 
     Raises:
         DessinError: no augmentation at all, an op that changes nothing in any of the drawings, or anything

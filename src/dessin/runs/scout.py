@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.files import claim_folder, write_csv
+from dessin.files import claim_folder, read_csv, write_csv
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
+from dessin.ops import names
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
@@ -25,6 +27,7 @@ from dessin.training.device import choose_device, seconds_of
 from dessin.training.features import extract_features
 from dessin.training.probe import fit_probe
 
+SCOUT_FILE = "scout.csv"
 COLUMNS = (
     "backbone",
     "accuracy",
@@ -65,44 +68,52 @@ def scout(
     data: str | Path,
     *,
     split: str | Path,
-    models: Sequence[str],
+    models: str | Sequence[str],
     out: str | Path,
     size: int | None = None,
-    seed: int = 0,
-    executor: str = "local",
+    seed: Annotated[int, "from 0"] = 0,
+    executor: Literal["local", "ray"] = "local",
     address: str | None = None,
 ) -> ScoutResult:
-    """Probe each backbone out of fold over the split's folds, and write `scout.csv`; the holdout stays shut.
+    """Rank backbones by a probe on their features, with intervals and speed.
 
-    The probe is ridge: its penalty is chosen inside the training folds in closed form, so ranking takes
-    seconds beyond the features. `size` None means each backbone's own size. With the executor `ray` the
-    features are computed by all nodes of the cluster `address` (`auto`, `host:port`; by default a Ray of this
-    machine alone), which must share the cache folder.
+    Each is measured out of fold over the split's folds; the holdout stays shut. The probe is ridge: its
+    penalty is chosen inside the training folds in closed form, so ranking takes seconds beyond the features.
+
+    Args:
+        data: Class folders, a CSV, or a contest folder.
+        split: The split file.
+        models: The backbones to rank.
+        out: A new folder for scout.csv.
+        size: The side of the images in pixels; by default each backbone's own.
+        seed: Of the intervals.
+        executor: This machine, or all nodes of a Ray cluster, which must share the cache folder.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
         DessinError: no or unknown backbones, a split that does not fit, no weights for any backbone, or no
             such cluster.
     """
-    names = tuple(dict.fromkeys(models))
-    if not names:
+    backbones = tuple(dict.fromkeys(names(models)))
+    if not backbones:
         raise DessinError("No backbone was named.", do="Name one or more with --models.")
-    for name in names:
+    for name in backbones:
         describe_backbone(name)
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
     out = Path(out)
     claim_folder(out, what="the result of scout")
     groups = [row.group for row in inputs.split.training(None)]
-    trials, failures = _try_all(inputs, names, size, seed, mapper)
+    trials, failures = _try_all(inputs, backbones, size, seed, mapper)
     if not trials:
         raise DessinError(
-            f"None of the {len(names)} backbones could be probed. {names[0]}: {failures[0].reason}",
+            f"None of the {len(backbones)} backbones could be probed. {backbones[0]}: {failures[0].reason}",
             do="Name backbones whose weights are here (see dessin doctor).",
         )
     picked, reason = _pick(trials, groups, seed)
     ranked = sorted(trials, key=_accuracy, reverse=True)
     rows = [_explained(trial, ranked[0], picked, reason) for trial in ranked]
-    result = ScoutResult((*rows, *failures), picked.row.backbone, reason, out / "scout.csv")
+    result = ScoutResult((*rows, *failures), picked.row.backbone, reason, out / SCOUT_FILE)
     write_csv(result.path, COLUMNS, (_fields(row) for row in result.rows))
     for line in _table(result):
         say(line)
@@ -208,6 +219,34 @@ def _fields(row: ScoutRow) -> list[object]:
         numbers.append(estimate.n)
     speed = f"{row.images_per_second:.1f}" if estimate is not None else ""
     return [row.backbone, *numbers, speed, row.parameters, "yes" if row.chosen else "no", row.reason]
+
+
+def read_scout(folder: Path) -> tuple[ScoutRow, ...]:
+    """The rows that `scout` left in a folder.
+
+    Raises:
+        DessinError: no scout there, or a damaged file.
+    """
+    path = folder / SCOUT_FILE
+    try:
+        return tuple(_row(values) for values in read_csv(path, COLUMNS)[1])
+    except ValueError as error:
+        raise DessinError(f"{path} is damaged: {error}.", do="Scout again.") from None
+
+
+def _row(values: Mapping[str, str]) -> ScoutRow:
+    estimate = None
+    if values["accuracy"]:
+        accuracy, low, high = (float(values[name]) for name in ("accuracy", "low", "high"))
+        estimate = Estimate(accuracy, low, high, int(values["n"]))
+    return ScoutRow(
+        values["backbone"],
+        estimate,
+        float(values["images_per_second"] or 0.0),
+        int(values["parameters"]),
+        values["chosen"] == "yes",
+        values["reason"],
+    )
 
 
 def _table(result: ScoutResult) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from dessin.errors import DessinError
 from dessin.recipe import Recipe
@@ -12,23 +13,35 @@ from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
 
 
 def train(
-    recipe: str | Path | Recipe | None = None,
+    recipe: Annotated[str | Path | Recipe | None, "a recipe's name or file"] = None,
     *,
     data: str | Path | None = None,
     split: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
     out: str | Path | None = None,
     resume: str | Path | None = None,
-    folds: str | Sequence[int] | None = None,
-    workers: int = 0,
-    threads: int | None = None,
-    track: Sequence[str] = (),
+    folds: Annotated[str | Sequence[int] | None, "all, or numbers with commas"] = None,
+    workers: Annotated[int, "from 0"] = 0,
+    threads: Annotated[int | None, "from 1"] = None,
+    track: Annotated[Sequence[str], "a tracker"] = (),
 ) -> Path:
-    """Carry out a recipe and return its folder; the arguments are those of `run.train`.
+    """Train a model by a recipe, so that a run that was killed and resumed ends with the same bytes.
 
-    With `folds` (`all`, or some of their numbers) these are trained, in place of the recipe's own, and the
-    folder is a group: its out-of-fold answers joined, and a committee of all its models. `resume` takes the
-    folder of a run or of a group.
+    Args:
+        recipe: Such as lite0-128 (`dessin recipes` lists them), or a YAML file; not needed with resume.
+        data: The collection; by default the recipe's.
+        split: The split file; by default the recipe's.
+        overrides: Override a key of the recipe, such as train.epochs=6.
+        out: The run folder; by default `runs/` with the recipe's name and a number.
+        resume: A run, or a group of folds, to go on with.
+        folds: Train each of these folds in place of the recipe's own; they are joined out of fold and vote as
+            one.
+        workers: Threads that read ahead; they change no result.
+        threads: Threads of the computation; by default torch's own number.
+        track: Where the run is also sent: tensorboard, wandb, `wandb(online)`, mlflow, `mlflow("http://..")`.
+
+    Returns:
+        The run's folder, or that of the group of folds.
 
     Raises:
         DessinError: anything that a user can put right.

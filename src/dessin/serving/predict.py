@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.readers.contest import contest_root
@@ -15,6 +16,7 @@ from dessin.collection.readers.walk import nfc, walk_images
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.images.paths import image_path
+from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.serving.answer import Answer, read_answers
 from dessin.serving.runtime import Answered, ImageFile, Predictions, Runtime
@@ -93,20 +95,27 @@ def predict(
     paths: Sequence[str | Path],
     *,
     out: str | Path,
-    top: int = 5,
-    views: Sequence[str] = (),
+    top: Annotated[int, "from 1"] = 5,
+    views: str | Sequence[str] = (),
 ) -> Predictions:
-    """Classify images and write a CSV: image_id, predicted, name, probability, top2.. with theirs, reason.
+    """Name the class of images, with probabilities, and say where the model is unsure.
 
-    An unreadable image keeps its row, with its reason and no prediction; so does one whose probability is
-    below the model's threshold, or that the model takes for a drawing of no class (`reason` says so, and
-    `top2` on still name what it might be). `model` is a run, a bundle or a committee; with `views` the mean
-    over these counts (default: the committee's own, or the plain one).
+    The table has image_id, predicted, name, probability, top2.. with theirs, and reason. An unreadable image
+    keeps its row, with its reason and no prediction; so does one whose probability is below the model's
+    threshold, or that the model takes for a drawing of no class (`top2` on still name what it might be).
+
+    Args:
+        model: A run, a bundle or a committee.
+        paths: Files, folders or a contest's test list.
+        out: The table (.csv) to write.
+        top: How many classes to name for each image.
+        views: Looks at an image, of which the mean counts, such as hflip,rotate_left,smaller; by default the
+            committee's own, or the plain one.
 
     Raises:
         DessinError: no model, no images, or not one image that can be read.
     """
-    runtime = Runtime.load(model, views=views)
+    runtime = Runtime.load(model, views=names(views))
     files = find_images([Path(path) for path in paths])
     predictions = runtime.predict_files(files)
     if not predictions.image_ids:

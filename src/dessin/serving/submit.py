@@ -11,6 +11,7 @@ from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
+from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.serving.predict import contest_images
 from dessin.serving.runtime import Predictions, Runtime
@@ -29,12 +30,23 @@ class SubmissionRow:
 
 
 def submit(
-    model: str | Path, contest: str | Path, *, out: str | Path, views: Sequence[str] = ()
+    model: str | Path,
+    contest: str | Path,
+    *,
+    out: str | Path,
+    views: str | Sequence[str] = (),
 ) -> tuple[SubmissionRow, ...]:
-    """Predict a contest's test images with a run, a bundle or a committee; write ID,image_path,target.
+    """Write a contest's submission, checked before it is written.
 
-    A submission needs every row: a test image that cannot be read gets the class that is predicted most
-    often, and that is said loudly.
+    Its columns are ID, image_path and target. A submission needs every row: a test image that cannot be read
+    gets the class that is predicted most often, and that is said loudly.
+
+    Args:
+        model: A run, a bundle or a committee.
+        contest: The contest folder.
+        out: The submission (.csv) to write.
+        views: Looks at an image, of which the mean counts, such as hflip,rotate_left,smaller; by default the
+            committee's own, or the plain one.
 
     Raises:
         DessinError: not a contest, no test images, other classes than the model's, or no readable image.
@@ -46,7 +58,7 @@ def submit(
             allowed="A contest folder holds train.csv, test.csv, train/ and test/.",
             do="Name the contest's folder.",
         )
-    runtime = Runtime.load(model, views=views)
+    runtime = Runtime.load(model, views=names(views))
     targets = targets_of(runtime.committee.classes, collection.classes)
     say(f"{len(collection.test_ids):,} test images, {len(collection.classes):,} classes")
     predictions = runtime.predict_files(contest_images(collection))

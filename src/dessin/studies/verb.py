@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 
@@ -28,27 +29,32 @@ EXECUTORS = ("local", "ray")
 
 
 def study(
-    file: str | Path,
+    file: Annotated[str | Path, "a study's name or file"],
     *,
     data: str | Path,
     split: str | Path,
     out: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    executor: str = "local",
+    overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
+    executor: Literal["local", "ray"] = "local",
     address: str | None = None,
-    track: Sequence[str] = (),
+    track: Annotated[Sequence[str], "a tracker"] = (),
     dry_run: bool = False,
 ) -> StudyResults | None:
-    """Carry out a study and return its results; started again, it goes on where it stopped.
+    """Carry out runs that differ in one factor, and say what follows from them.
+
+    Started again, it goes on where it stopped.
 
     Args:
-        file: the study file.
-        out: the study's folder; by default `studies/<name of the file>`.
-        overrides: `key.sub=value`, changes of the base recipe.
-        executor: `local`, this machine's devices, or `ray`, a cluster.
-        address: of the cluster.
-        track: trackers that every run is sent to.
-        dry_run: say the plan and write nothing; there are no results then (None).
+        file: Such as mixup (`dessin recipes` lists them), or a YAML file.
+        data: The collection.
+        split: The split file.
+        out: The study's folder; by default `studies/` with the study's name.
+        overrides: Override a key of the base recipe, such as image.size=96.
+        executor: This machine's devices, or a Ray cluster.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
+        track: Where every run is also sent: tensorboard, wandb, `wandb(online)`, mlflow,
+            `mlflow("http://..")`.
+        dry_run: Say the plan and stop there; there are no results then (None).
 
     Raises:
         DessinError: a study that cannot be carried out, or of which no run finished. A run that fails or

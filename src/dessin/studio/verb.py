@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 from dessin.errors import DessinError
 from dessin.progress import say, warn
@@ -33,15 +34,21 @@ _OPTIONS: Mapping[str, object] = {
 
 
 def studio(
-    workspace: str | Path = ".", *, host: str = "127.0.0.1", port: int = 8501, browser: bool = True
+    workspace: str | Path = ".",
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, "from 0 to 65535"] = 8501,
+    browser: bool = True,
 ) -> None:
-    """Serve the studio on a workspace until Ctrl-C or SIGTERM.
+    """Open the studio: data, runs, studies and mistakes to look at, and a page to draw on.
+
+    It runs until Ctrl-C or SIGTERM.
 
     Args:
-        workspace: a folder with collections, runs and studies; nothing outside it is listed.
-        host: where to listen; anything but this machine itself lets others in, and there is no password.
-        port: 0 takes any free one.
-        browser: whether to open the page.
+        workspace: A folder with collections, runs and studies; nothing outside it is listed.
+        host: Where to listen; 0.0.0.0 lets other machines in, and there is no password.
+        port: Where to listen; 0 takes any free one.
+        browser: Open the page.
 
     Raises:
         DessinError: Streamlit is not installed, no such folder, a port in use, or Streamlit failed.

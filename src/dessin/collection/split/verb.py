@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from dessin.collection.curation import describe_curation, read_curation
 from dessin.collection.duplicates import find_duplicates, group_images
@@ -22,13 +23,21 @@ def split(
     out: str | Path,
     folds: int = 5,
     holdout: float = 0.2,
-    seed: int = 0,
+    seed: Annotated[int, "from 0"] = 0,
     group: str | None = None,
     curation: str | Path | None = None,
 ) -> Split:
-    """Write k folds and a holdout of the images in `data` to `out`, with duplicates always on one side.
+    """Deal the images into folds and a locked holdout, with copies and groups always on one side.
 
-    `group` is a regular expression over image ids, or a column of the CSV; `curation` a curation file.
+    Args:
+        data: Class folders, a CSV, or a contest folder.
+        out: The split file (.csv) to write.
+        folds: How many folds.
+        holdout: The share of images that is locked away until the end.
+        seed: The same seed gives the same split.
+        group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
+            or a column of the CSV.
+        curation: A curation file to honour.
 
     Raises:
         DessinError: bad data, an impossible split, or another split under that name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from dessin.committees.distill.labels import make_labels
 from dessin.committees.distill.measure import gather_answers, measure_distillation
@@ -27,6 +27,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import atomic_path, claim_folder, read_json, write_json, write_text
 from dessin.models.card import read_card
+from dessin.ops import names
 from dessin.progress import say
 from dessin.runs.record import hold
 from dessin.runs.subject import Subject, read_subject
@@ -44,46 +45,46 @@ def distill(
     *,
     student: str,
     out: str | Path,
-    recipe: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    folds: str | Sequence[int] | None = None,
+    recipe: Annotated[str | Path | None, "a recipe's name or file"] = None,
+    overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
+    folds: Annotated[str | Sequence[int] | None, "all, or numbers with commas"] = None,
     data: str | Path | None = None,
     split: str | Path | None = None,
-    views: Sequence[str] = VIEWS,
+    views: str | Sequence[str] = ("identity", "hflip", "rotate_left", "rotate_right"),
     weight: float = 0.9,
     temperature: float = 1.0,
-    seed: int = 0,
+    seed: Annotated[int, "from 0"] = 0,
     final: bool = True,
     matters: float = 0.02,
 ) -> DistillResults:
-    """Train one small model on what a committee says, and measure what that costs and brings.
+    """Teach one small model what a committee says, and measure what that costs and brings.
 
     For each measured fold a student learns from the committee's models without that fold, and one of the same
     recipe and seed learns alone. Begun again with the same `out` and settings it goes on where it stopped.
     `out` gets `labels/`, `runs/`, `bundle/`, `results.json`, `distill.csv` and `report.html`.
 
     Args:
-        committee: a committee, or whatever holds one: an ensemble, a fold group.
-        student: the backbone of the student.
-        out: the folder of the results.
-        recipe: a recipe file for the student, whose backbone and seed are replaced (default: a built-in one).
-        overrides: `key.sub=value`, for the recipe.
-        folds: the folds to measure on: `all`, or their numbers (default: the first that all members have).
-        data: the collection (default: where the committee's own record says).
-        split: the split (default: the one beside the committee).
-        views: how the teachers look at what they label; the mean over these counts.
-        weight: the share of the soft label in a target, above 0 and up to 1.
-        temperature: the soft labels' temperature.
-        seed: of the student's runs.
-        final: train the student of all folds too, the one that `bundle/` holds.
-        matters: the smallest difference of accuracy (0..1) that would matter.
+        committee: A committee, or whatever holds one: an ensemble, a group of folds.
+        student: The student's backbone.
+        out: The folder of the results.
+        recipe: The student's recipe, whose backbone and seed are replaced; by default a built-in one.
+        overrides: Override a key of the recipe, such as train.epochs=6.
+        folds: The folds to measure on; by default the first that all members have.
+        data: The collection; by default where the committee's own record says.
+        split: The split file; by default the one beside the committee.
+        views: How the teachers look at what they label; the mean over these counts.
+        weight: The share of the committee in the labels, above 0 and up to 1.
+        temperature: Above 1 makes the committee's labels softer, below 1 sharper.
+        seed: Of the student's runs.
+        final: Also train the student on everything but the holdout, the one that `bundle/` holds.
+        matters: The smallest difference of accuracy (0..1) that would matter.
 
     Raises:
         DessinError: what is no committee, a fold that no model of it was trained without, a recipe that
             cannot have a teacher, a run that failed, or an `out` that holds something else.
     """
     out = Path(out)
-    settings = Settings(student, tuple(views), weight, temperature, final, matters)
+    settings = Settings(student, names(views) or VIEWS, weight, temperature, final, matters)
     check_settings(settings)
     subject = read_subject(Path(committee), data, split)
     measured, why = choose_folds(subject, folds)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated, Literal
 
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
@@ -19,6 +20,7 @@ from dessin.committees.ensemble.words import cautions, ensemble_lines, summary
 from dessin.committees.members import Members, find_members
 from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
+from dessin.ops import names
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
 from dessin.runs.record import SPLIT_FILE
@@ -31,31 +33,32 @@ def ensemble(
     runs: Sequence[str | Path],
     *,
     out: str | Path,
-    select: str = "greedy",
-    rule: str = "soft",
+    select: Literal["greedy", "accuracy", "diversity", "weighted", "all", "best"] = "greedy",
+    rule: Literal["soft", "hard"] = "soft",
     scale: bool = False,
-    views: Sequence[str] = (),
+    views: str | Sequence[str] = (),
     data: str | Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, "from 0"] = 0,
     name: str = "",
     matters: float = 0.02,
 ) -> EnsembleResults:
-    """Choose members among trained runs, say what that gains on drawings it did not see, and write `out`.
+    """Choose members among runs, and say what that gains on drawings that the choice did not see.
 
     All members answer the same out-of-fold images. `out` gets `committee/` (a bundle like any model), the
     predictions of `nested/`, `rules.csv`, `members.csv`, `pairs.csv`, `results.json` and `report.html`.
 
     Args:
-        runs: run folders and fold groups; runs that differ in their fold alone are one member.
-        out: a new folder.
-        select: `greedy`, `accuracy`, `diversity`, `weighted`, `all` or `best`.
-        rule: `soft` or `hard`.
-        scale: give each member a temperature of its own, fitted on the images that the choice may look at.
-        views: further views in which every member looks at an image, beside the plain one.
-        data: where the drawings are now, if not where the runs found them; used with `views` only.
-        seed: for the bags of the greedy choice, and for outer parts where there are too few folds.
-        name: the committee's name; by default that of `out`.
-        matters: the smallest difference of accuracy (0..1) that would matter.
+        runs: Runs and groups of folds; runs that differ in their fold alone are one member.
+        out: A new folder.
+        select: How members are chosen.
+        rule: Average probabilities (soft), or count labels (hard).
+        scale: Give each member a temperature of its own first, fitted on what the choice may look at.
+        views: Further looks of every member at an image, beside the plain one, such as
+            hflip,rotate_left,smaller.
+        data: Where the drawings are now, if not where the runs found them; used with views only.
+        seed: Of the bags of the greedy choice, and of outer parts where there are too few folds.
+        name: The committee's name; by default that of the folder.
+        matters: The smallest difference of accuracy (0..1) that would matter.
 
     Raises:
         DessinError: members that cannot vote together (see `find_members`), unknown choices, `out` in use.
@@ -68,7 +71,7 @@ def ensemble(
         select=select,
         vote=rule,
         scale=scale,
-        views=check_views(tuple(dict.fromkeys((*PLAIN, *views)))),
+        views=check_views(tuple(dict.fromkeys((*PLAIN, *names(views))))),
         data=None if data is None else str(data),
         seed=seed,
         matters=matters,

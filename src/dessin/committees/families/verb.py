@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,16 +48,21 @@ class OutOfFold:
 
 
 def families(
-    runs: Sequence[str | Path], *, out: str | Path, source: str = "confusions", count: int | None = None
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path,
+    source: Annotated[str, "--from", "confusions, wordnet or a .csv"] = "confusions",
+    count: Annotated[int | None, "--families", "from 2"] = None,
 ) -> FamilyMap:
-    """Propose families of classes, write them to `out` (CSV) and a page beside it (`.html`).
+    """Propose which classes belong together, and say what a router and experts could give at most.
+
+    A page goes beside the table.
 
     Args:
-        runs: run folders or fold groups of one split; of several models, the mean answer counts.
-        out: a new `families.csv`; it is meant to be read, and changed by hand.
-        source: `confusions` of the runs' out-of-fold predictions, `wordnet`, or a families file, to see what
-            that could pay.
-        count: how many families confusions are cut into; by default as many as they suggest.
+        runs: Runs or groups of folds of one split; of several models, the mean answer counts.
+        out: A new families file (.csv); it is meant to be read, and changed by hand.
+        source: The runs' out-of-fold confusions, WordNet, or a families file, to see what that could pay.
+        count: How many families confusions are cut into; by default as many as there seem to be.
 
     Raises:
         DessinError: runs that do not belong together, an `out` that exists, or what a proposal refuses.

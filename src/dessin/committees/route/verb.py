@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from dessin.answers.committee import Committee, read_committee, save_committee
 from dessin.committees.families.family_map import FamilyMap, read_families, write_families
@@ -24,7 +24,7 @@ from dessin.files import claim_folder, read_json, write_json, write_text
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
-from dessin.runs.inputs import AUTO, read_inputs
+from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, hold
 from dessin.studies.folder import ended_job
 from dessin.studies.records import JOBS
@@ -39,27 +39,28 @@ def route(
     *,
     families: str | Path,
     out: str | Path,
-    experts: str | Sequence[str] = AUTO,
-    router: str | Path | None = None,
-    expert: str | Path | None = None,
+    experts: Annotated[str | Sequence[str], "auto, none, or names with commas"] = "auto",
+    router: Annotated[str | Path | None, "a recipe's name or file, or none"] = None,
+    expert: Annotated[str | Path | None, "a recipe's name or file"] = None,
     data: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
 ) -> RouteResults:
-    """Train a router and experts beside a generalist, join them into a committee, and say whether it pays.
+    """Train a router over families and experts inside them, and say whether they pay.
 
-    Begun again with the same `out` and settings it goes on where it stopped; the recipe of a part that did
-    not finish may be corrected. Writes `runs/`, `committee/`, `results.json` and `report.html`.
+    They are joined with the generalist into a committee. Begun again with the same `out` and settings it goes
+    on where it stopped; the recipe of a part that did not finish may be corrected. Writes `runs/`,
+    `committee/`, `results.json` and `report.html`.
 
     Args:
-        run: the generalist: a run folder, or a fold group, of which every fold gets its own parts.
-        families: a `families.csv` of all its classes.
-        out: the folder of the results.
-        experts: `auto`, `none`, or names of families.
-        router: a recipe file (default: the generalist's own recipe), or `none` for the generalist's own
-            sums over families.
-        expert: a recipe file for every expert (default: the generalist's own recipe).
-        data: the collection (default: the generalist's).
-        overrides: `key.sub=value`, for the recipes of the router and of the experts.
+        run: The generalist: a run, or a group of folds, of which every fold gets its own parts.
+        families: A families file of all its classes.
+        out: The folder of the results.
+        experts: Families that get an expert.
+        router: The router's recipe (by default the generalist's), or none for the generalist's own sums over
+            families.
+        expert: The recipe of every expert; by default the generalist's.
+        data: The collection; by default the generalist's.
+        overrides: Override a key of the recipes of the router and of the experts.
 
     Raises:
         DessinError: runs, families or recipes that do not fit, a part that failed, or an `out` that holds

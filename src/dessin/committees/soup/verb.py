@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import torch
@@ -76,27 +76,27 @@ def soup(
     runs: Sequence[str | Path],
     *,
     out: str | Path,
-    kind: str = "greedy",
+    kind: Literal["greedy", "uniform", "wise"] = "greedy",
     data: str | Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, "from 0"] = 0,
     name: str = "",
     matters: float = 0.02,
 ) -> SoupResults:
-    """Average weights into one model, say what that gains on drawings unseen by the choice, and write `out`.
+    """Average the weights of runs that share a start into one model, and say what that gains.
 
-    `out` gets `bundle/` (a model like any), the model's predictions of `validation/`, `soup.csv`, for `wise`
-    `curve.csv`, `results.json` and `report.html`.
+    The gain is measured on drawings unseen by the choice. `out` gets `bundle/` (a model like any), the
+    model's predictions of `validation/`, `soup.csv`, for wise `curve.csv`, `results.json` and `report.html`.
 
     Args:
-        runs: finished runs of one backbone on one fold that share a start; for `wise` one that was
-            fine-tuned from a probe.
-        out: a new folder.
-        kind: `greedy` (the best run, then each that does not make it worse), `uniform` (all alike), or `wise`
-            (between the probe and the fine-tuned weights).
-        data: where the drawings are now, if not where the runs found them.
-        seed: for dealing the parts that choices are measured on.
-        name: the soup's name; by default that of `out`.
-        matters: the smallest difference of accuracy (0..1) that would matter.
+        runs: Finished runs of one backbone on one fold that share a start; for wise one that was fine-tuned
+            from a probe.
+        out: A new folder.
+        kind: The best run, then each that does not make it worse (greedy), all alike (uniform), or between
+            one run's probe and its fine-tuned weights (wise).
+        data: Where the drawings are now, if not where the runs found them.
+        seed: Of dealing the parts that choices are measured on.
+        name: The soup's name; by default that of the folder.
+        matters: The smallest difference of accuracy (0..1) that would matter.
 
     Raises:
         DessinError: runs that share no start or are not of one fold, an unknown kind, `out` in use.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -43,40 +43,43 @@ class Voted:
 def vote(
     files: Sequence[str | Path],
     *,
-    rule: str = "hard",
+    rule: Literal["hard", "soft"] = "hard",
     out: str | Path,
-    weights: Sequence[float] | None = None,
-    temperatures: Temperatures = None,
-    align: str = "refuse",
+    weights: str | Sequence[float] | None = None,
+    temperatures: Annotated[str | Sequence[float] | None, "fit, or numbers with commas"] = None,
+    align: Literal["refuse", "common"] = "refuse",
 ) -> Voted:
-    """Join answers by image id, vote, and write the outcome to `out`.
+    """Join the answers of any tools by image id, and let them vote.
+
+    Where all files are submissions, the outcome is one, with the first file's rows.
 
     Args:
         files: CSVs of labels (contest submissions among them) or of probabilities, folders of predictions,
             runs. One with weight 0 is not even read.
-        rule: `hard` counts labels; `soft` is the mean of probabilities, and every file must have them.
-        out: a CSV. Where all files are submissions, it is one, with the first file's rows; a soft vote's
-            `out` without `.csv` becomes a folder of predictions, which can vote again.
-        weights: one a file, from 0 up; equal by default.
-        temperatures: one a file, each p counts as p^(1/T); `fit` finds them on the files' own true labels.
-        align: `common` votes on the images that all files have; `refuse` allows no image to be missing.
+        rule: Count labels (hard), or average probabilities (soft), which every file must have then.
+        out: A CSV. The outcome of a soft vote may also be a folder of predictions, which can vote again: name
+            it without `.csv`.
+        weights: One a file, from 0 up, such as 1,1,0.5; equal by default.
+        temperatures: One a file, each p counts as p^(1/T); fit finds them on the files' own true labels.
+        align: Where images differ: an error (refuse), or a vote on those that all files have (common).
 
     Raises:
         DessinError: a file that cannot be read for certain, other images or classes, or options that do not
             fit the files.
     """
-    paths, weight, warmth = _options(files, rule, weights, temperatures, align)
+    warm: Temperatures = "fit" if temperatures == "fit" else _numbers("temperatures", temperatures)
+    paths, weight, warmth = _options(files, rule, _numbers("weights", weights), warm, align)
     target = Path(out)
     if any(target.resolve() == path.resolve() for path in paths):
         raise DessinError(f"{target} is one of the files that vote.", do="Choose another --out.")
     sources = read_sources(paths)
     for source in sources:
         say(source.line())
-    _check_probabilities(sources, rule, temperatures)
+    _check_probabilities(sources, rule, warm)
     ballots = join(sources, "common" if align == "common" else "refuse")
     for note in ballots.notes:
         say(note)
-    fitted = tuple(map(_fitted, ballots.voters)) if temperatures == "fit" else warmth
+    fitted = tuple(map(_fitted, ballots.voters)) if warm == "fit" else warmth
     count = (count_soft if rule == "soft" else count_hard)(ballots, weight, fitted)
     result = _result(ballots, count, fitted)
     _say(ballots, result)
@@ -96,10 +99,6 @@ def _options(
         raise unknown("rule", rule, get_args(Rule))
     if align not in get_args(Align):
         raise unknown("align", align, get_args(Align))
-    if isinstance(temperatures, str) and temperatures != "fit":
-        raise DessinError(
-            f'The temperatures are "{temperatures}".', allowed="They are a number for each file, or fit."
-        )
     if not files:
         raise DessinError("No file was given.", do="Name the files that vote.")
     given = _one_each("weight", files, weights, smallest=0.0)
@@ -114,6 +113,19 @@ def _options(
     if len({path.resolve() for path in paths}) < len(paths):
         warn("A file is named more than once; it counts each time.")
     return paths, [given[i] for i in counted], tuple(warmth[i] for i in counted)
+
+
+def _numbers(what: str, given: str | Sequence[float] | None) -> Sequence[float] | None:
+    if not isinstance(given, str):
+        return given
+    try:
+        return [float(number) for number in given.split(",")]
+    except ValueError:
+        orelse = ", or fit" if what == "temperatures" else ""
+        raise DessinError(
+            f'The {what} are "{given}".',
+            allowed=f"They are a number for each file, with commas, such as 1,1,0.5{orelse}.",
+        ) from None
 
 
 def _one_each(

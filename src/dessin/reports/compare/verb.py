@@ -44,13 +44,13 @@ def compare(
     holdout: bool = False,
     matters: float = 0.02,
 ) -> RunComparison:
-    """Compare trained runs with the first of them, image by image; print it, and write it to `out`.
+    """Compare models on the same images, with intervals, and say what this design could have seen.
 
     Args:
-        runs: two or more run folders that were measured on the same images; the first is the base.
-        out: a new folder for `comparison.html`, `comparison.json`, `comparison.csv`, `differences.csv`.
-        holdout: compare on the holdout, where every run's was opened already; it is never opened here.
-        matters: the smallest difference of accuracy (0..1) that would matter.
+        runs: Two or more runs that were measured on the same images; the first is the base.
+        out: A new folder for comparison.html, comparison.json, comparison.csv and differences.csv.
+        holdout: On the holdout, where every run's was opened already; it is never opened here.
+        matters: The smallest difference of accuracy (0..1) that would matter.
 
     Raises:
         DessinError: runs that cannot be compared (see `join_runs`), or a folder `out` that is in use.

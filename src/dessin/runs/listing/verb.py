@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from dessin.errors import DessinError
 from dessin.files import write_csv
+from dessin.ops import names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
 from dessin.runs.listing.columns import Column, make_columns
@@ -32,21 +34,22 @@ class Row:
 def runs(
     workspace: str | Path = ".",
     *,
-    where: Sequence[str] = (),
+    where: Annotated[Sequence[str], "a condition"] = (),
     sort: str | None = None,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     csv: str | Path | None = None,
     limit: int | None = None,
 ) -> list[Row]:
-    """Print the runs below a folder, write them to `csv` too if it is given, and return them.
+    """Show the runs below a folder as a table: filtered, sorted, with the columns you ask for.
 
     Args:
-        workspace: any folder; studies' runs below it are listed as well.
-        where: conditions that a run must all pass, such as `accuracy>0.45` or `model.backbone=resnet18`.
-        sort: a key, with `-` before it for the largest first; by default runs are in the order of paths.
-        columns: keys to show in place of the usual ones.
-        csv: a file for programs: every digit, results with interval and n in columns of their own.
-        limit: how many runs at most.
+        workspace: Any folder; studies' runs below it are listed as well.
+        where: What a run must pass, with one of = != < <= > >= or ~ (contains), such as `accuracy>0.45` or
+            `model.backbone=resnet18`.
+        sort: A key, with `-` before it for the largest first; by default runs are in the order of paths.
+        columns: Keys to show in place of the usual ones.
+        csv: A file for programs: every digit, results with interval and n in columns of their own.
+        limit: How many runs at most.
 
     Raises:
         DessinError: no such folder, a condition that cannot be read, or a key that no run has.
@@ -60,7 +63,7 @@ def runs(
     chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
     if rows and sort is not None:
         chosen = _sorted(chosen, sort, keys)
-    shown = make_columns(columns, keys) if rows else ()
+    shown = make_columns(None if columns is None else names(columns), keys) if rows else ()
     chosen = chosen[:limit]
     if csv is not None:
         _write(Path(csv), chosen, shown)

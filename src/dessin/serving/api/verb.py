@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from dessin.errors import DessinError
 from dessin.progress import say, warn
@@ -26,24 +26,26 @@ def serve(
     model: str | Path,
     *,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Annotated[int, "from 0 to 65535"] = 8000,
     token_file: str | Path | None = None,
     allow_host: Sequence[str] = (),
     cors: Sequence[str] = (),
-    threads: int | None = None,
-    queue: int = 64,
+    threads: Annotated[int | None, "from 1"] = None,
+    queue: Annotated[int, "from 1"] = 64,
 ) -> None:
-    """Answer HTTP requests with a model until SIGINT or SIGTERM; what is under way is answered first.
+    """Answer HTTP requests with a model: post an image, get its class.
+
+    It runs until Ctrl-C or SIGTERM; what is under way is answered first.
 
     Args:
-        model: a run, a bundle, a committee or an exported model.
-        host: where to listen; anything but this machine itself lets others in.
-        port: 0 takes any free one.
-        token_file: its first line is the bearer token that clients must send.
-        allow_host: further Host names to answer to, beside those of this machine and `host`.
-        cors: origins of web pages that may ask.
-        threads: those of the computation (default: the machine's cores).
-        queue: how many images may be under way; more are told to try again.
+        model: A run, a bundle, a committee or an exported model.
+        host: Where to listen; 0.0.0.0 lets other machines in.
+        port: Where to listen; 0 takes any free one.
+        token_file: Its first line is what clients must send as a bearer token.
+        allow_host: A further Host name to answer to, beside those of this machine and the host.
+        cors: The origin of a web page that may ask.
+        threads: Threads of the computation; by default this machine's cores.
+        queue: How many images may wait; more are told to try again.
 
     Raises:
         DessinError: a package is missing, no model, no token in the file, or an address that cannot be used.

@@ -53,18 +53,18 @@ def export(
     data: str | Path | None = None,
     split: str | Path | None = None,
 ) -> Exported:
-    """Write a run, bundle or committee as ONNX: `bundle.json` and `model.onnx`, or a committee of such.
+    """Write a model as ONNX, checked against torch on real drawings before it is kept.
 
-    Every model is compared with torch on drawings of its own validation fold first. A float one that differs
-    by more than 1e-4 in a probability, or in what it names, is not written. An int8 one always differs; what
-    that costs is measured, with its interval, and written to `export.json`.
+    Every model is compared on drawings of its own validation fold. A float one that differs by more than 1e-4
+    in a probability, or in what it names, is not written. An int8 one always differs; what that costs is
+    measured, with its interval, and written to `export.json`.
 
     Args:
-        model: a run, a bundle or a committee.
-        out: a new folder.
-        int8: 8-bit integers in the place of float32, with ranges from training drawings.
-        data: the collection (default: the one it was trained on).
-        split: the split (default: the one beside the model).
+        model: A run, a bundle or a committee.
+        out: A new folder: `bundle.json` and `model.onnx`, or a committee of such.
+        int8: In 8-bit integers in place of float32, with ranges from training drawings.
+        data: The collection; by default the one that the model was trained on.
+        split: The split file; by default the one beside the model.
 
     Raises:
         DessinError: no such model, one that is exported already, no data to check it on, a network that ONNX

@@ -14,9 +14,14 @@ from dessin.trust.card.sources import read_sources
 
 
 def card(run: str | Path, *, out: str | Path) -> TrustCard:
-    """Write the trust card of a run or a committee to the file `out`, and beside it as JSON.
+    """Write the trust card: on one page what was measured of a model, and what nobody has tested.
 
-    What was not measured yet is named with the command that measures it. Nothing is opened or counted.
+    Accuracy, robustness, the worst class, calibration, leaks. What was not measured yet is named with the
+    command that measures it. Nothing is opened or counted.
+
+    Args:
+        run: A run or a committee.
+        out: The page (.html) to write; beside it goes the same as JSON.
 
     Raises:
         DessinError: no run or committee, an unfinished one, one that was measured on nothing, or an `out`

@@ -52,19 +52,21 @@ def calibrate(
     data: str | Path | None = None,
     split: str | Path | None = None,
 ) -> ConfidenceOutcome:
-    """Measure how far a model's confidence can be trusted, on its validation images.
+    """Measure how far a model's confidence can be trusted, and when it should say that it is unsure.
 
-    The temperature is fitted anew to the model's answers without any, so a second time gives the same. `out`
-    gets `confidence.json` and `confidence.html`; the run or committee keeps the first too.
+    Validation images are asked. The temperature is fitted anew to the model's answers without any, so a
+    second time gives the same. `out` gets `confidence.json` and `confidence.html`; the run or committee keeps
+    the first too.
 
     Args:
-        run: a run, a committee, or a bundle (with `data` and `split`).
-        out: a new folder for the results.
-        precision: how often an answer that is given must be right, above 0 and below 1.
-        unknown: a folder of drawings of no class of the model, to measure how it rejects them.
-        write: put temperature, threshold and rejection into the model's card; the weights stay as they are.
-        data: the collection (default: the one it was trained on).
-        split: the split (default: the one beside it).
+        run: A run or a committee, or a bundle (with its data and split).
+        out: A new folder for the results.
+        precision: How often an answer that is given must be right, above 0 and below 1; else the model is
+            unsure.
+        unknown: A folder of drawings of no class of the model, to measure how it rejects them.
+        write: Put temperature, threshold and rejection into the model's card; the weights stay as they are.
+        data: The collection; by default the one that the model was trained on.
+        split: The split file; by default the one beside the model.
 
     Raises:
         DessinError: no such model, no validation images, a precision that is none, an `unknown` without

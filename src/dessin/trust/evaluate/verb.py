@@ -13,6 +13,7 @@ from dessin.answers.predictions import Predictions, read_predictions, write_pred
 from dessin.collection.split.files import Assignment
 from dessin.committees.ensemble.result import ViewsGain
 from dessin.files import claim_folder, write_json
+from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
@@ -55,22 +56,31 @@ def evaluate(
     data: str | Path | None = None,
     split: str | Path | None = None,
     holdout: bool = False,
-    views: Sequence[str] = (),
+    views: str | Sequence[str] = (),
     robustness: bool = False,
 ) -> Evaluation:
-    """Measure a run or a committee (or a bundle, with `data` and `split`); the tables go to `out`.
+    """Measure accuracy, top-5, macro-F1 and loss with intervals, each class, and what is confused.
 
-    A committee is asked about each fold through those of its models that did not see it. The holdout is
-    opened only when asked for; each opening is counted in the run's record, or in the committee, before a
-    number is computed, and its results are kept there. Without `out` they stand there alone. With `views` the
-    mean over these and the plain one is measured, and what that gains. With `robustness` the model is then
-    asked about the same drawings in 16 corruptions of five strengths.
+    A committee is asked about each fold through those of its models that did not see it. Each opening of the
+    holdout is counted in the run's record, or in the committee, before a number is computed, and its results
+    are kept there.
+
+    Args:
+        run: A run or a committee, or a bundle (with its data and split).
+        out: A new folder for the tables; without it the results are kept in the run alone.
+        data: The collection; by default the one that the model was trained on.
+        split: The split file; by default the one beside the model.
+        holdout: Open the locked holdout; this is counted.
+        views: Further looks at an image, such as hflip,rotate_left,smaller: the mean over these and the plain
+            one is measured, and what that gains.
+        robustness: Also ask about the same drawings worn, moved, faded, blurred ..: 16 corruptions of five
+            strengths.
 
     Raises:
         DessinError: an unfinished run, a set without images, changed data, a split that the model was not
             trained on, an unknown view, a folder `out` that is in use, or (`robustness`) a fold of one class.
     """
-    seen = check_views(tuple(dict.fromkeys((*PLAIN, *views))))
+    seen = check_views(tuple(dict.fromkeys((*PLAIN, *names(views)))))
     subject, set_name = read_subject(Path(run), data, split), _set_name(holdout)
     rows = subject.rows(set_name)
     if robustness:

@@ -14,6 +14,7 @@ from dessin.answers.tree import leaves
 from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError
 from dessin.files import atomic_path, claim_folder, write_text
+from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
@@ -42,20 +43,28 @@ def explain(
     *,
     out: str | Path,
     images: Sequence[str | Path] = (),
-    methods: Sequence[str] | None = None,
+    methods: str | Sequence[str] | None = None,
     data: str | Path | None = None,
     split: str | Path | None = None,
 ) -> Explanation:
-    """Show where a run, a bundle or a committee looks: on `images`, or else on its validation drawings.
+    """Show where a model looks by a map over each drawing, and how faithful these maps are.
 
     Writes `maps/` (a picture a drawing), `maps.csv`, `faithfulness.json` and `.csv`, and `report.html`. The
     class that is named is explained, and beside it the right one where the answer is known to be wrong.
+
+    Args:
+        run: A run, a bundle or a committee.
+        out: A new folder.
+        images: Files or folders; by default validation drawings.
+        methods: Of gradcam, hirescam and occlusion; by default gradcam.
+        data: The collection; by default the one that the model was trained on.
+        split: The split file; by default the one beside the model.
 
     Raises:
         DessinError: no model, an unknown method, data that changed, not one readable image, models whose maps
             do not lie over one another, or a folder `out` that is in use.
     """
-    asked = _checked(methods)
+    asked = _checked(None if methods is None else names(methods))
     loaded, drawings, seed = _subject(Path(run), images, data, split)
     explainer = Explainer(loaded, torch.device(str(choose_device().value)))
     reader = Reader(explainer.images, explainer.device)

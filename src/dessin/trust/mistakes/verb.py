@@ -18,12 +18,22 @@ PAGE_FILE = "atlas.html"
 
 
 def mistakes(
-    run: str | Path, *, out: str | Path, data: str | Path | None = None, split: str | Path | None = None
+    run: str | Path,
+    *,
+    out: str | Path,
+    data: str | Path | None = None,
+    split: str | Path | None = None,
 ) -> Atlas:
-    """Write the atlas of a run or a committee (or a bundle, with `data` and `split`) into a new folder `out`.
+    """Write the atlas of mistakes: classes, confused pairs with maps, and what goes with failure.
 
     Only validation drawings are looked at, through models that were not trained on them: those that a run
-    kept its answers to, else they are asked. `mistakes.json` comes last.
+    kept its answers to, else they are asked.
+
+    Args:
+        run: A run or a committee, or a bundle (with its data and split).
+        out: A new folder; `mistakes.json` is written last.
+        data: The collection; by default the one that the model was trained on.
+        split: The split file; by default the one beside the model.
 
     Raises:
         DessinError: an unfinished run, no validation drawings, changed data, a split that the model was not
