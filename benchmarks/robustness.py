@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,10 @@ from dessin.images.colour import one_opencv_thread
 from dessin.progress import quiet
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
-from dessin.trust.robustness.asking import Answerer, right_answers
-from dessin.trust.robustness.corrupt import Pictures
-from dessin.trust.robustness.suite import STRENGTHS, SUITE
-from dessin.trust.robustness.verb import Looks, looks_of
+from dessin.trust.robustness.asking import Answerer, SetImages, right_answers
+from dessin.trust.robustness.corruption import STRENGTHS
+from dessin.trust.robustness.suite import SUITE
+from dessin.trust.robustness.verb import images_of
 
 GOAL = 1.15
 
@@ -50,18 +50,18 @@ def main() -> None:
     # Speed is measured, not accuracy, so drawings that the model was trained on do as well.
     rows = [row for row in subject.inputs.split.rows if row.fold is not None]
     rows = rows[:: max(1, len(rows) // options.images)][: options.images]
-    looks = looks_of(subject, rows)
+    fitted = images_of(subject, rows)
     device = torch.device(str(choose_device().value))
-    samples = [pictures.pixels[pictures.rows[:2]] for pictures in looks.pictures]
-    answerer = Answerer(subject.loaded, looks.seen, samples, device=device, fold=None, views=None)
+    answerer = Answerer(subject.loaded, fitted, device=device, fold=None, views=None)
+    sets = list(fitted.values())
     images = len(rows) * len(SUITE) * STRENGTHS
-    size = looks.pictures[0].size
+    size = sets[0].size
     print(
         f"{len(rows)} drawings of {size} px, {images:,} corrupted; "
         f"{device}, {torch.get_num_threads()} threads"
     )
-    _compare(looks, answerer, images)
-    _each(looks.pictures[0])
+    _compare(sets, answerer, images)
+    _each(sets[0])
 
 
 def _options() -> argparse.Namespace:
@@ -76,22 +76,22 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _compare(looks: Looks, answerer: Answerer, images: int) -> None:
+def _compare(sets: Sequence[SetImages], answerer: Answerer, images: int) -> None:
     """The suite against bare forward passes, batch of drawings by batch of drawings, in turn."""
-    count = len(looks.pictures[0].rows)
+    count = len(sets[0].rows)
     suite: list[Spent] = []
     bare: list[Spent] = []
-    _bare(looks, answerer, np.arange(min(BATCH, count)), repeats=1)
+    _bare(sets, answerer, np.arange(min(BATCH, count)), repeats=1)
     for number, start in enumerate(range(0, count, BATCH)):
         places = np.arange(start, min(start + BATCH, count))
         targets = np.zeros(len(places), dtype=np.int64)
 
         def asked(places: np.ndarray = places, targets: np.ndarray = targets) -> None:
             with quiet():
-                right_answers(looks.pictures, places, targets, answerer)
+                right_answers(sets, places, targets, answerer)
 
         def forward(places: np.ndarray = places) -> None:
-            _bare(looks, answerer, places, repeats=len(SUITE) * STRENGTHS)
+            _bare(sets, answerer, places, repeats=len(SUITE) * STRENGTHS)
 
         pair = [(suite, asked), (bare, forward)]
         for spent, work in pair if number % 2 == 0 else reversed(pair):
@@ -112,8 +112,8 @@ def _compare(looks: Looks, answerer: Answerer, images: int) -> None:
     print(f"the goal of {GOAL} is {'reached' if ratio <= GOAL else 'MISSED'}")
 
 
-def _bare(looks: Looks, answerer: Answerer, places: np.ndarray, *, repeats: int) -> None:
-    batches = [pictures.pixels[pictures.rows[places]] for pictures in looks.pictures]
+def _bare(sets: Sequence[SetImages], answerer: Answerer, places: np.ndarray, *, repeats: int) -> None:
+    batches = [one.pixels[one.rows[places]] for one in sets]
     for _ in range(repeats):
         answerer(batches)
 
@@ -124,18 +124,18 @@ def _timed(work: Callable[[], None]) -> Spent:
     return Spent(time.monotonic() - wall, time.process_time() - processor)
 
 
-def _each(pictures: Pictures) -> None:
+def _each(images: SetImages) -> None:
     """Processor time of one thread for each corruption, an image."""
-    places = np.arange(min(BATCH, len(pictures.rows)))
+    places = np.arange(min(BATCH, len(images.rows)))
     with one_opencv_thread():
-        chunk = pictures.chunk(places)
+        chunk = images.chunk(places)
         costs = {}
         for corruption in SUITE:
             chunk.corrupted(corruption)
             rounds = [_timed(lambda c=corruption: chunk.corrupted(c)).processor for _ in range(5)]
             costs[corruption.name] = 1e6 * statistics.median(rounds) / (len(places) * STRENGTHS)
         reading = (
-            1e6 * _timed(lambda: pictures.chunk(places)).processor / (len(places) * len(SUITE) * STRENGTHS)
+            1e6 * _timed(lambda: images.chunk(places)).processor / (len(places) * len(SUITE) * STRENGTHS)
         )
     for name, cost in sorted(costs.items(), key=lambda pair: -pair[1]):
         print(f"  {name:16} {cost:7.1f} us an image")

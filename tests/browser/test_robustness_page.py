@@ -10,6 +10,8 @@ from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
 from dessin.trust.evaluate.verb import evaluate
+from dessin.trust.robustness.corruption import STRENGTHS
+from dessin.trust.robustness.suite import SUITE
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +32,7 @@ def test_the_page_is_whole_fits_its_width_and_asks_for_nothing(
     opened = open_page(browser, page_file, width)
     check_whole(opened, width)
     page = opened.page
-    assert page.evaluate("document.images.length") == 16 * 7
+    assert page.evaluate("document.images.length") == len(SUITE) * (STRENGTHS + 2)
     assert page.evaluate("[...document.images].every(i => i.alt)")
     assert page.evaluate("document.scripts.length") == 0
     cells = page.evaluate(
@@ -46,6 +48,6 @@ def test_corruptions_stand_from_the_worst_to_the_best(page_file: Path, browser: 
     dots = page.evaluate(
         "[...document.querySelectorAll('.effect:not(.scale) b')].map(b => b.getBoundingClientRect().x)"
     )
-    assert len(dots) == 16
+    assert len(dots) == len(SUITE)
     assert dots == sorted(dots)
     page.close()

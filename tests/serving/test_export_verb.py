@@ -99,7 +99,7 @@ def test_verbs_that_ask_for_answers_take_it(world: World, exported: Path, tmp_pa
         for model in (world.bundle, exported)
     ]
     assert results[0].metrics.accuracy == results[1].metrics.accuracy
-    robust = [found.robustness.outcome.robust.value for found in results if found.robustness]
+    robust = [found.robustness.result.robust.value for found in results if found.robustness]
     assert len(robust) == 2
     assert robust[0] == pytest.approx(robust[1], abs=0.002)
     outcomes = [

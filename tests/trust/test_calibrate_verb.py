@@ -25,7 +25,7 @@ from dessin.runs.subject import read_subject
 from dessin.runs.train import train
 from dessin.serving.predict import predict
 from dessin.statistics.temperature import tempered
-from dessin.trust.confidence.result import CONFIDENCE_FILE, ConfidenceOutcome, read_confidence
+from dessin.trust.confidence.result import ConfidenceResult
 from dessin.trust.confidence.verb import PAGE, calibrate
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.mistakes.answered import answered
@@ -57,7 +57,7 @@ def group(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made / "group", tmp_path / "group")
 
 
-def measures(outcome: ConfidenceOutcome) -> dict[str, object]:
+def measures(outcome: ConfidenceResult) -> dict[str, object]:
     """Everything but how long it took and whether it was written."""
     return outcome.model_dump(exclude={"seconds", "written", "name"})
 
@@ -67,7 +67,7 @@ def test_a_run_keeps_what_was_found_and_is_not_changed_unless_asked(
 ) -> None:
     card = read_card(run / "bundle")
     outcome = calibrate(run, out=tmp_path / "out", unknown=made / "foreign")
-    assert read_confidence(run) == read_confidence(tmp_path / "out") == outcome
+    assert ConfidenceResult.find(run) == ConfidenceResult.find(tmp_path / "out") == outcome
     assert read_card(run / "bundle") == card
     assert outcome.n == len(read_predictions(run / "validation").image_ids)
     assert outcome.rejection.folder is not None
@@ -123,7 +123,7 @@ def test_a_committee_is_calibrated_as_a_whole_and_answers_out_of_fold_with_its_t
     )
     second = calibrate(group, out=tmp_path / "second", unknown=made / "foreign", write=True)
     assert measures(first) == measures(second)
-    assert read_confidence(group) == second
+    assert ConfidenceResult.find(group) == second
     assert {row.score for row in first.rejection.folder.scores} == {"max_probability", "negative_entropy"}  # type: ignore[union-attr]
 
 
@@ -143,8 +143,8 @@ def test_logits_three_times_as_large_need_three_times_the_temperature(
     for name in ("log_loss", "brier", "overconfidence"):
         found, expected = (getattr(one.calibration, name).after.value for one in (sure, calm))
         assert found == pytest.approx(expected, abs=1e-3)
-    assert not (tmp_path / "sure" / CONFIDENCE_FILE).exists()
-    assert (tmp_path / "out" / CONFIDENCE_FILE).exists()
+    assert not (tmp_path / "sure" / ConfidenceResult.FILE).exists()
+    assert (tmp_path / "out" / ConfidenceResult.FILE).exists()
 
 
 def test_evaluation_knows_its_own_answers_again_after_a_temperature(
@@ -267,7 +267,7 @@ def test_mistakes_are_told_before_anything_is_written(run: Path, tmp_path: Path)
     with pytest.raises(DessinError, match="There is no folder"):
         calibrate(run, out=out, unknown=tmp_path / "nowhere")
     assert not out.exists()
-    assert read_confidence(run) is None
+    assert ConfidenceResult.find(run) is None
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(DessinError, match="not empty"):
@@ -276,9 +276,9 @@ def test_mistakes_are_told_before_anything_is_written(run: Path, tmp_path: Path)
 
 def test_a_newer_file_is_refused(run: Path, tmp_path: Path) -> None:
     outcome = calibrate(run, out=tmp_path / "out")
-    write_json(run / CONFIDENCE_FILE, outcome.model_dump(mode="json") | {"format": 99})
+    write_json(run / ConfidenceResult.FILE, outcome.model_dump(mode="json") | {"format": 99})
     with pytest.raises(DessinError, match="format 99"):
-        read_confidence(run)
+        ConfidenceResult.find(run)
 
 
 def test_a_card_without_a_rejection_is_read_as_ever(run: Path) -> None:

@@ -16,7 +16,7 @@ from dessin.reports.compare.verb import compare
 from dessin.runs.train import train
 from dessin.trust.card.verb import card
 from dessin.trust.evaluate.verb import evaluate
-from dessin.trust.robustness.result import ROBUSTNESS_FILE, read_answers
+from dessin.trust.robustness.result import RobustnessResult, read_answers
 from dessin.trust.robustness.suite import SUITE
 
 
@@ -52,7 +52,7 @@ def test_without_the_suite_nothing_is_compared_and_the_card_says_how_to_measure(
     made: Path, tmp_path: Path
 ) -> None:
     bare = shutil.copytree(made / "second", tmp_path / "bare")
-    (bare / ROBUSTNESS_FILE).unlink()
+    (bare / RobustnessResult.FILE).unlink()
     result = compare([made / "first", bare])
     assert result.robustness == ()
     facts = [next(fact for fact in card.facts if fact.key == "robust") for card in result.cards]
@@ -63,7 +63,7 @@ def test_without_the_suite_nothing_is_compared_and_the_card_says_how_to_measure(
 
 def test_another_suite_is_a_caution_and_no_comparison(made: Path, tmp_path: Path) -> None:
     other = shutil.copytree(made / "second", tmp_path / "other")
-    write_json(other / ROBUSTNESS_FILE, read_json(other / ROBUSTNESS_FILE) | {"suite": "0" * 64})
+    write_json(other / RobustnessResult.FILE, read_json(other / RobustnessResult.FILE) | {"suite": "0" * 64})
     result = compare([made / "first", other])
     assert result.robustness == ()
     assert any("different suites" in caution for caution in result.cautions)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from dessin.committees.rules.greedy import deal_groups
 from dessin.statistics.intervals import group_index
 from dessin.trust.confidence.evidence import Answers, Bank, Evidence, softmax
-from dessin.trust.confidence.measure import measure_calibration, measure_selection, warm
+from dessin.trust.confidence.measure import measure_calibration, temper
+from dessin.trust.confidence.selective import measure_selection
 from dessin.trust.confidence.unknown import measure_rejection, scores_of
 
 CLASSES = 20
@@ -43,8 +44,8 @@ def evidence(logits: NDArray[np.float32], targets: NDArray[np.int64], bank: Bank
 
 def test_logits_twice_too_large_get_a_temperature_of_two_and_lose_their_error() -> None:
     made = world(too_sure=2.0)
-    warmed = warm(made)
-    found = measure_calibration(made, warmed)
+    corrected = temper(made)
+    found = measure_calibration(made, corrected)
     assert found.temperature == pytest.approx(2.0, abs=0.2)
     assert found.ece.before.low > 0.05
     assert found.ece.after.low == 0.0
@@ -58,7 +59,7 @@ def test_logits_twice_too_large_get_a_temperature_of_two_and_lose_their_error() 
 
 def test_a_calibrated_model_is_left_as_it_is() -> None:
     made = world()
-    found = measure_calibration(made, warm(made))
+    found = measure_calibration(made, temper(made))
     assert found.temperature == pytest.approx(1.0, abs=0.1)
     assert found.ece.before.low == 0.0
     assert found.ece.before.value < 0.02
@@ -68,11 +69,11 @@ def test_a_calibrated_model_is_left_as_it_is() -> None:
 
 def test_no_part_is_judged_by_what_it_gave() -> None:
     made = world(too_sure=2.0)
-    before = warm(made)
+    before = temper(made)
     # Labels of one part that say the opposite change what the others get, and not what that part gets.
     mine = made.parts == 0
     targets = np.where(mine, made.answers.probabilities.argmin(axis=1), made.targets)
-    after = warm(replace(made, targets=targets))
+    after = temper(replace(made, targets=targets))
     np.testing.assert_array_equal(before.crossed[mine], after.crossed[mine])
     assert not np.allclose(before.crossed[~mine], after.crossed[~mine])
 
@@ -81,13 +82,13 @@ def test_the_threshold_keeps_its_precision_on_fresh_images() -> None:
     kept = 0
     for seed in range(20):
         made, fresh = world(too_sure=2.0, seed=seed), world(too_sure=2.0, seed=1000 + seed)
-        warmed = warm(made)
-        selection = measure_selection(made, warmed, 0.85)
+        corrected = temper(made)
+        selection = measure_selection(made, corrected, 0.85)
         if selection.threshold is None:
             kept += 1
             continue
         assert fresh.answers.logits is not None
-        answered = softmax(fresh.answers.logits / warmed.temperature).max(axis=1) >= selection.threshold
+        answered = softmax(fresh.answers.logits / corrected.temperature).max(axis=1) >= selection.threshold
         # How likely they are to be right: the world draws labels by half the logits.
         kept += softmax(fresh.answers.logits / 2).max(axis=1)[answered].mean() >= 0.85
         assert selection.precision is None or selection.precision.high > 0.85
@@ -97,7 +98,7 @@ def test_the_threshold_keeps_its_precision_on_fresh_images() -> None:
 
 def test_a_target_out_of_reach_is_said_with_what_can_be_reached() -> None:
     made = world(scale=0.5)
-    selection = measure_selection(made, warm(made), 0.95)
+    selection = measure_selection(made, temper(made), 0.95)
     assert selection.threshold is None
     assert selection.reachable < 0.5
     assert selection.curve[-1].coverage == 1.0

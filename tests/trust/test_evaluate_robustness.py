@@ -23,15 +23,15 @@ from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.robustness.compare import compare_robustness
+from dessin.trust.robustness.corruption import STRENGTHS
 from dessin.trust.robustness.measure import summarised
 from dessin.trust.robustness.result import (
     RobustAnswers,
-    RobustnessOutcome,
+    RobustnessResult,
     read_answers,
-    read_robustness,
     write_robustness,
 )
-from dessin.trust.robustness.suite import STRENGTHS, SUITE, suite_digest
+from dessin.trust.robustness.suite import SUITE, suite_digest
 
 FILES = ("robustness.csv", "robustness.json", "robustness.npy", "robustness_images.csv")
 
@@ -53,14 +53,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_run_keeps_the_suite_and_the_folder_has_page_and_pictures(made: Path) -> None:
     run, out = made / "a" / "fold-0", made / "out-a"
-    outcome = read_robustness(run)
+    outcome = RobustnessResult.find(run)
     assert outcome is not None
-    assert outcome == read_robustness(out)
+    assert outcome == RobustnessResult.find(out)
     assert all((folder / name).is_file() for folder in (run, out) for name in FILES)
     with Image.open(out / "robustness.png") as sheet:
-        assert sheet.height > 16 * 128
+        assert sheet.height > len(SUITE) * 128
     page = (out / "robustness.html").read_text()
-    assert page.count("<img") == 16 * (STRENGTHS + 2)
+    assert page.count("<img") == len(SUITE) * (STRENGTHS + 2)
     assert "<script>" not in page
     assert outcome.suite == suite_digest()
 
@@ -68,14 +68,14 @@ def test_a_run_keeps_the_suite_and_the_folder_has_page_and_pictures(made: Path) 
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_the_clean_accuracy_is_the_record_s_with_its_interval(made: Path, name: str) -> None:
     run = made / name / "fold-0"
-    outcome = read_robustness(run)
+    outcome = RobustnessResult.find(run)
     assert outcome is not None
     assert outcome.clean == read_record(run).results["validation"].accuracy
     assert outcome.n == read_record(run).counts.validation
 
 
 def test_every_number_is_that_of_the_answers(made: Path) -> None:
-    outcome, answers = read_robustness(made / "out-a"), read_answers(made / "out-a")
+    outcome, answers = RobustnessResult.find(made / "out-a"), read_answers(made / "out-a")
     assert outcome is not None
     accuracy = answers.correct.mean(axis=2)
     assert answers.correct.shape == (len(SUITE), STRENGTHS, outcome.n)
@@ -116,7 +116,7 @@ def test_a_bundle_gives_what_its_run_gives(made: Path, tmp_path: Path) -> None:
 
 def test_a_committee_of_two_sizes_answers_all_folds_and_each_through_unseeing_models(made: Path) -> None:
     committee = made / "ensemble" / "committee"
-    outcome, answers = read_robustness(committee), read_answers(committee)
+    outcome, answers = RobustnessResult.find(committee), read_answers(committee)
     assert outcome is not None
     assert outcome.size == (32, 48)
     split = read_split(committee / "split.csv")
@@ -137,7 +137,7 @@ def test_the_holdout_is_opened_once_and_its_results_lie_apart(made: Path, tmp_pa
     found = evaluate(run, out=tmp_path / "out", holdout=True, robustness=True)
     assert found.opened == 1
     assert len(read_record(run).holdout_opened) == 1
-    outcome = read_robustness(run / "holdout")
+    outcome = RobustnessResult.find(run / "holdout")
     assert outcome is not None
     assert outcome.set_name == "holdout"
     assert (run / "robustness.json").read_bytes() == before
@@ -149,7 +149,7 @@ def test_the_holdout_is_opened_once_and_its_results_lie_apart(made: Path, tmp_pa
 def test_without_the_switch_nothing_is_measured(made: Path, tmp_path: Path) -> None:
     run = shutil.copytree(made / "a" / "fold-1", tmp_path / "run")
     assert evaluate(run, out=tmp_path / "out").robustness is None
-    assert read_robustness(run) is None
+    assert RobustnessResult.find(run) is None
     assert not list((tmp_path / "out").glob("robustness*"))
 
 
@@ -157,7 +157,7 @@ def test_views_are_looked_at_in_the_suite_too(made: Path, tmp_path: Path) -> Non
     run = shutil.copytree(made / "a" / "fold-0", tmp_path / "run")
     found = evaluate(run, out=tmp_path / "out", views=["hflip", "smaller"], robustness=True)
     assert found.robustness is not None
-    outcome = found.robustness.outcome
+    outcome = found.robustness.result
     assert outcome.views == ("identity", "hflip", "smaller")
     assert outcome.clean.value == pytest.approx(found.metrics.accuracy.value)
 
@@ -183,13 +183,13 @@ def test_a_planted_difference_is_found_and_the_order_of_rows_does_not_matter(tmp
     right = answers.correct[3].mean()
     assert found.corruptions[3].difference.value == pytest.approx(right)
     assert found.corruptions[3].verdict == "better"
-    assert found.corruptions[3].p_holm == pytest.approx(min(1, 16 * found.corruptions[3].p))
-    assert found.robust.difference.value == pytest.approx(right / 16)
+    assert found.corruptions[3].p_holm == pytest.approx(min(1, len(SUITE) * found.corruptions[3].p))
+    assert found.robust.difference.value == pytest.approx(right / len(SUITE))
     turned = compare_robustness(tmp_path / "two", tmp_path / "one")
     assert turned.robust.difference.value == pytest.approx(-found.robust.difference.value)
 
 
-def planted(folder: Path, count: int = 60) -> tuple[RobustnessOutcome, RobustAnswers]:
+def planted(folder: Path, count: int = 60) -> tuple[RobustnessResult, RobustAnswers]:
     """An outcome on disk whose model is right on two of three drawings, whatever happens to them."""
     right = (np.arange(count) % 3 > 0).astype(np.uint8)
     ids = tuple(f"image-{number}" for number in range(count))
@@ -200,7 +200,7 @@ def planted(folder: Path, count: int = 60) -> tuple[RobustnessOutcome, RobustAns
     values = {name: getattr(summary, name) for name in ("clean", "robust", "cost", "relative", "worst")}
     values |= {"version": 1, "suite": "s", "seed": 0, "opencv": "5", "set_name": "validation", "n": count}
     values |= {"groups": count, "size": (32,), "views": ("identity",), "split": "x", "seconds": 1.0}
-    outcome = RobustnessOutcome.model_validate(values | {"corruptions": summary.corruptions})
+    outcome = RobustnessResult.model_validate(values | {"corruptions": summary.corruptions})
     write_robustness(folder, outcome, answers)
     return outcome, answers
 
@@ -215,7 +215,7 @@ def reordered(answers: RobustAnswers, correct: np.ndarray, order: np.ndarray) ->
 
 def test_a_model_that_nothing_touches_loses_nothing(tmp_path: Path) -> None:
     planted(tmp_path)
-    outcome = read_robustness(tmp_path)
+    outcome = RobustnessResult.find(tmp_path)
     assert outcome is not None
     assert outcome.cost.value == 0
     assert outcome.relative is not None
@@ -238,7 +238,7 @@ def test_results_that_cannot_be_compared_are_refused_in_words(made: Path, tmp_pa
         compare_robustness(made / "out-a", changed)
     write_json(changed / "robustness.json", values | {"format": 99})
     with pytest.raises(DessinError, match="format 99"):
-        read_robustness(changed)
+        RobustnessResult.find(changed)
     (changed / "robustness.npy").unlink()
     with pytest.raises(DessinError, match=r"robustness\.npy is missing"):
         read_answers(changed)

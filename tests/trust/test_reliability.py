@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.temperature import fit_temperature, tempered
-from dessin.trust.confidence.reliability import (
+from dessin.trust.confidence.measure import (
     binned_error,
     binned_error_if_perfect,
     reliability_bins,

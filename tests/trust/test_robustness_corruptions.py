@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dessin.images.colour import one_opencv_thread
-from dessin.trust.robustness.corrupt import Pictures
-from dessin.trust.robustness.suite import STRENGTHS, SUITE, VERSION, Corruption, suite_digest
+from dessin.trust.robustness.asking import SetImages
+from dessin.trust.robustness.corruption import STRENGTHS, Corruption
+from dessin.trust.robustness.suite import SUITE, VERSION, suite_digest
 
 SIZE = 96
 NAMES = [corruption.name for corruption in SUITE]
@@ -40,27 +41,27 @@ def drawing(number: int, size: int = SIZE) -> Pixels:
 
 def pictures(
     pages: list[Pixels], *, channels: int = 3, paper: int = 255, ids: list[str] | None = None
-) -> Pictures:
+) -> SetImages:
     pixels = np.stack([np.broadcast_to(page, (channels, *page.shape)) for page in pages])
     count = len(pages)
     names = ids or [f"image-{number}" for number in range(count)]
     seconds = np.array([(number + 1) % count for number in range(count)])
     background = np.full((count, channels), paper, np.uint8)
-    return Pictures(pixels, background, np.arange(count), tuple(names), seconds)
+    return SetImages(pixels, background, np.arange(count), tuple(names), seconds)
 
 
 @pytest.fixture(scope="module")
-def eight() -> Pictures:
+def eight() -> SetImages:
     return pictures([drawing(number) for number in range(8)])
 
 
-def corrupted(of: Pictures, name: str, places: list[int] | None = None) -> Pixels:
+def corrupted(of: SetImages, name: str, places: list[int] | None = None) -> Pixels:
     chosen = np.arange(len(of.rows)) if places is None else np.array(places)
     with one_opencv_thread():
         return of.chunk(chosen).corrupted(by_name(name))
 
 
-def change(of: Pictures, result: Pixels) -> NDArray[np.float64]:
+def change(of: SetImages, result: Pixels) -> NDArray[np.float64]:
     """The mean change of a level, (5,)."""
     return np.abs(result.astype(int) - np.asarray(of.pixels)).mean(axis=(1, 2, 3, 4))
 
@@ -70,15 +71,15 @@ def ink(result: Pixels) -> NDArray[np.float64]:
     return (255.0 - result).mean(axis=(2, 3, 4))
 
 
-def test_the_suite_is_sixteen_corruptions_in_five_strengths_and_never_changes_unnoticed() -> None:
-    assert len(SUITE) == len(set(NAMES)) == 16
+def test_the_suite_never_changes_unnoticed() -> None:
+    assert len(SUITE) == len(set(NAMES))
     assert all(len(corruption.levels) == STRENGTHS for corruption in SUITE)
     assert VERSION == 1
     assert suite_digest() == "f7ec3735a6389d3a951d6c577c78d3cffdd1beec3c599eb34da44723b0c28673"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stronger_corruption_changes_more(eight: Pictures, name: str) -> None:
+def test_a_stronger_corruption_changes_more(eight: SetImages, name: str) -> None:
     result = corrupted(eight, name)
     assert result.shape == (STRENGTHS, 8, 3, SIZE, SIZE)
     changes = change(eight, result)
@@ -87,7 +88,7 @@ def test_a_stronger_corruption_changes_more(eight: Pictures, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_batches_order_and_neighbours_change_no_byte(eight: Pictures, name: str) -> None:
+def test_batches_order_and_neighbours_change_no_byte(eight: SetImages, name: str) -> None:
     whole = corrupted(eight, name)
     np.testing.assert_array_equal(corrupted(eight, name), whole)
     order = [5, 0, 7, 2, 1, 6, 4, 3]
@@ -116,7 +117,7 @@ def test_a_coloured_drawing_keeps_its_three_channels(name: str) -> None:
     page = drawing(1)
     pixels = np.stack([np.maximum(page, 180), page, page])[None].repeat(2, axis=0)
     paper = np.full((2, 3), 255, np.uint8)
-    of = Pictures(pixels, paper, np.arange(2), ("a", "b"), np.array([1, 0]))
+    of = SetImages(pixels, paper, np.arange(2), ("a", "b"), np.array([1, 0]))
     changes = change(of, corrupted(of, name))
     gray = pictures([page, page], ids=["a", "b"])
     assert 0 < changes[0] < changes[-1]
@@ -134,14 +135,14 @@ def test_a_blank_page_stays_blank(name: str) -> None:
     assert np.all(corrupted(of, name) == 230)
 
 
-def test_other_drawings_meet_other_draws(eight: Pictures) -> None:
+def test_other_drawings_meet_other_draws(eight: SetImages) -> None:
     same = pictures([drawing(1)] * 12)
     for name in ("strokes_missing", "wobble", "shift", "paper", "inverted", "noise", "occlusion"):
         strongest = corrupted(same, name)[2]
         assert len({picture.tobytes() for picture in strongest}) > 6
 
 
-def test_thicker_lines_have_more_ink_and_thinner_ones_less_but_some(eight: Pictures) -> None:
+def test_thicker_lines_have_more_ink_and_thinner_ones_less_but_some(eight: SetImages) -> None:
     plain = ink(np.asarray(eight.pixels)[None])[0]
     thicker, thinner = ink(corrupted(eight, "line_thicker")), ink(corrupted(eight, "line_thinner"))
     assert np.all(np.diff(np.vstack([plain, thicker]), axis=0) > 0)
@@ -162,7 +163,7 @@ def test_no_line_vanishes_and_each_strength_leaves_less(size: int, width: int) -
     assert np.all(np.diff(left) < 0)
 
 
-def test_missing_strokes_take_their_share_of_the_ink_and_nothing_else(eight: Pictures) -> None:
+def test_missing_strokes_take_their_share_of_the_ink_and_nothing_else(eight: SetImages) -> None:
     plain = ink(np.asarray(eight.pixels)[None])[0]
     result = corrupted(eight, "strokes_missing")
     left = (ink(result) / plain).mean(axis=1)
@@ -172,7 +173,7 @@ def test_missing_strokes_take_their_share_of_the_ink_and_nothing_else(eight: Pic
     assert np.all(np.diff(result.astype(int), axis=0) >= 0)
 
 
-def test_a_rotation_turned_back_is_the_drawing(eight: Pictures) -> None:
+def test_a_rotation_turned_back_is_the_drawing(eight: SetImages) -> None:
     result = corrupted(eight, "rotation")
     for strength, degrees in enumerate(by_name("rotation").levels):
         turned, plain = result[strength, 0, 0], np.asarray(eight.pixels)[0, 0]
@@ -187,7 +188,7 @@ def test_a_rotation_turned_back_is_the_drawing(eight: Pictures) -> None:
         assert min(errors) < max(errors)
 
 
-def test_a_shift_moves_the_very_pixels(eight: Pictures) -> None:
+def test_a_shift_moves_the_very_pixels(eight: SetImages) -> None:
     result, plain = corrupted(eight, "shift"), np.asarray(eight.pixels)
     for place in range(8):
         moved, whole = result[1, place, 0], plain[place, 0]
@@ -225,14 +226,14 @@ def test_a_drawing_that_fills_its_page_makes_room() -> None:
         assert np.count_nonzero(dark.sum(axis=0) > 0.4 * SIZE) >= 2
 
 
-def test_the_negative_is_the_whole_page_in_the_end(eight: Pictures) -> None:
+def test_the_negative_is_the_whole_page_in_the_end(eight: SetImages) -> None:
     result = corrupted(eight, "inverted")
     np.testing.assert_array_equal(result[-1], 255 - np.asarray(eight.pixels))
     share = (result == 255 - np.asarray(eight.pixels)).mean(axis=(1, 2, 3, 4))
     np.testing.assert_allclose(share, by_name("inverted").levels, atol=0.02)
 
 
-def test_a_patch_covers_ink(eight: Pictures) -> None:
+def test_a_patch_covers_ink(eight: SetImages) -> None:
     covered = corrupted(eight, "occlusion") == 127
     inked = np.asarray(eight.pixels) < 200
     assert np.all((covered & inked).any(axis=(2, 3, 4)))

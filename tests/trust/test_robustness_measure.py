@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.trust.robustness.asking import ahead, right_answers
-from dessin.trust.robustness.corrupt import Pictures, choose_seconds
-from dessin.trust.robustness.suite import STRENGTHS, SUITE
+from dessin.trust.robustness.asking import SetImages, ahead, choose_seconds, right_answers
+from dessin.trust.robustness.corruption import STRENGTHS
+from dessin.trust.robustness.suite import SUITE
 
 SIZE = 24
 COUNT = 70
@@ -21,7 +21,7 @@ NAMES = [corruption.name for corruption in SUITE]
 Pixels = NDArray[np.uint8]
 
 
-def a_set(size: int = SIZE) -> Pictures:
+def a_set(size: int = SIZE) -> SetImages:
     """More drawings than a batch holds: rings of growing size on white."""
     pages = np.full((COUNT, 1, 4 * SIZE, 4 * SIZE), 255, np.uint8)
     for number in range(COUNT):
@@ -31,7 +31,7 @@ def a_set(size: int = SIZE) -> Pictures:
     )
     ids = tuple(f"ring-{number}" for number in range(COUNT))
     seconds = choose_seconds(ids, [str(number % 5) for number in range(COUNT)], ["0"] * COUNT)
-    return Pictures(small, np.full((COUNT, 1), 255, np.uint8), np.arange(COUNT), ids, seconds)
+    return SetImages(small, np.full((COUNT, 1), 255, np.uint8), np.arange(COUNT), ids, seconds)
 
 
 def one_hot(chosen: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -90,8 +90,8 @@ def test_models_of_two_sizes_are_shown_the_same_corruption() -> None:
             apart.append(float(np.abs(reduced.astype(int) - a[0]).mean()))
         return one_hot(np.zeros(len(small), np.int64))
 
-    looks = [a_set(), a_set(2 * SIZE)]
-    right_answers(looks, np.arange(5), np.zeros(5, dtype=np.int64), compare)
+    sets = [a_set(), a_set(2 * SIZE)]
+    right_answers(sets, np.arange(5), np.zeros(5, dtype=np.int64), compare)
     assert len(apart) == 5 * len(SUITE) * STRENGTHS
     # Another second drawing, side or place would be as far apart as two drawings are: 30 levels and more.
     assert np.median(apart) < 4

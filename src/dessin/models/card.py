@@ -22,6 +22,7 @@ Triple = tuple[float, float, float]
 HeadKind = Literal["linear", "cosine", "mlp"]
 Precision = Literal["float32", "int8"]
 RejectionScore = Literal["energy", "max_probability", "negative_entropy"]
+Fitting = tuple[ImageSpec, Interpolation]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -39,6 +40,11 @@ class BundleImage(Section):
     @property
     def spec(self) -> ImageSpec:
         return ImageSpec(size=self.size, colour=self.colour, fit=self.fit, clahe=self.clahe)
+
+    @property
+    def fitting(self) -> Fitting:
+        """What pixels of a drawing depend on: models that agree in it can share them."""
+        return self.spec, self.interpolation
 
 
 class Rejection(Section):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dessin.page.numbers import Interval
+
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _MOST_TICKS = 6
 _MARGIN = 0.04
@@ -28,6 +30,22 @@ class Dot:
     tone: str = ""
     note: str = ""
     hollow: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        found: Interval,
+        words: str,
+        *,
+        label: str = "",
+        tone: str = "",
+        note: str = "",
+        hollow: float | None = None,
+    ) -> Dot:
+        """A dot of a value with its interval; its sentence is by default its name and its words."""
+        label = label or f"{name}: {words}"
+        return cls(name, words, label, found.value, found.low, found.high, tone, note, hollow)
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,7 @@ class DotPlot:
 
 def dot_plot(
     dots: Sequence[Dot],
-    tick: Callable[[float], str],
+    tick: Callable[[float], str] = lambda value: f"{100 * value:g}%",
     *,
     line: float | None = None,
     band: tuple[float, float] | None = None,

@@ -24,9 +24,9 @@ class Interval(Protocol):
     def high(self) -> float: ...
 
 
-def share(result: Interval) -> str:
+def share(result: Interval, digits: int = 1) -> str:
     """`0.3884` → `38.8% [34.4, 43.7]`."""
-    return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
+    return f"{result.value:.{digits}%} [{100 * result.low:.{digits}f}, {100 * result.high:.{digits}f}]"
 
 
 def points(result: Interval) -> str:
@@ -36,8 +36,12 @@ def points(result: Interval) -> str:
 
 def signed(difference: float) -> str:
     """`-0.021` → `−2.1`, in points."""
-    text = f"{100 * difference:+.1f}"
-    return "0.0" if text in ("-0.0", "+0.0") else text.replace("-", "−")
+    return _with_sign(100 * difference, 1)
+
+
+def _with_sign(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]
 
 
 def size(difference: float) -> str:
@@ -55,6 +59,12 @@ def at_least(difference: float) -> str:
 def plain(result: Interval) -> str:
     """`2.858 [2.606, 3.106]`."""
     return f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}]"
+
+
+def change(result: Interval, digits: int = 3) -> str:
+    """A difference that is none of shares: `−0.082 [−0.110, −0.055]`."""
+    value, low, high = (_with_sign(number, digits) for number in (result.value, result.low, result.high))
+    return f"{value} [{low}, {high}]"
 
 
 def p_value(p: float) -> str:

@@ -100,7 +100,13 @@ def write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     write_csv(path, list(first), ([row[column] for column in first] for row in (first, *others)))
 
 
-def spread(name: str, found: Interval | None, *, ends: str = "") -> dict[str, object]:
-    """A value with its interval as cells: `NAME`, and after `ends` `low` and `high`; empty for None."""
-    values = ("", "", "") if found is None else (found.value, found.low, found.high)
-    return dict(zip((name, f"{ends}low", f"{ends}high"), values, strict=True))
+def spread(
+    name: str, found: Interval | None, *, ends: str = "", digits: int | None = None
+) -> dict[str, object]:
+    """A value with its interval as cells: `NAME`, and after `ends` `low` and `high`; empty for None.
+
+    All of their digits are written where not so many are asked for.
+    """
+    values = [] if found is None else [found.value, found.low, found.high]
+    written = [value if digits is None else f"{value:.{digits}f}" for value in values] or ["", "", ""]
+    return dict(zip((name, f"{ends}low", f"{ends}high"), written, strict=True))

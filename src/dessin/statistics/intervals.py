@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}], n = {self.n:,}"
+
+    def __neg__(self) -> Estimate:
+        """A difference the other way round."""
+        return replace(self, value=-self.value, low=-self.high, high=-self.low)
 
     def plain(self) -> str:
         """The same for a value that is no share, such as a loss."""

@@ -13,7 +13,7 @@ from dessin.errors import DessinError
 from dessin.runs.joined import Measured
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.trust.robustness.compare import RobustComparison, compare_robustness
-from dessin.trust.robustness.result import read_robustness
+from dessin.trust.robustness.result import RobustnessResult
 
 _SHOWN = 8
 _ALPHA = 0.05
@@ -74,9 +74,9 @@ def robust_pairs(runs: Sequence[Measured]) -> tuple[tuple[RobustComparison, ...]
     """
     base = runs[0]
     pairs, cautions = [], []
-    first = read_robustness(base.folder)
+    first = RobustnessResult.find(base.folder)
     for run in runs[1:]:
-        other = read_robustness(run.folder)
+        other = RobustnessResult.find(run.folder)
         if first is None or other is None:
             continue
         if first.opencv != other.opencv:

@@ -10,7 +10,7 @@ from dessin.page.numbers import listed, share, size
 from dessin.reports.wrapup.changes import QUESTIONS, answers
 from dessin.reports.wrapup.final_view import FinalView
 from dessin.reports.wrapup.sources import Sources
-from dessin.trust.robustness.result import read_robustness
+from dessin.trust.robustness.result import RobustnessResult
 
 _MOST_NAMED = 12
 
@@ -102,7 +102,7 @@ def _of_final(sources: Sources, final: FinalView | None) -> Iterator[str]:
 
 
 def _robustness(sources: Sources) -> Iterator[str]:
-    found = read_robustness(sources.final.path) if sources.final else None
+    found = RobustnessResult.find(sources.final.path) if sources.final else None
     if found is None:
         yield (
             "Every accuracy is on drawings like those of the training. Blurred, noisy, turned or "

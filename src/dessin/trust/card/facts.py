@@ -10,8 +10,8 @@ from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import ClassResult
 from dessin.trust.card.result import Fact
 from dessin.trust.card.sources import LeakCheck, TrustSources
-from dessin.trust.confidence.result import ConfidenceOutcome
-from dessin.trust.robustness.result import RobustnessOutcome
+from dessin.trust.confidence.result import ConfidenceResult
+from dessin.trust.robustness.result import RobustnessResult
 
 _NAMED = 4
 
@@ -124,7 +124,7 @@ def leaks_fact(found: LeakCheck) -> Fact:
 _CALIBRATED = 0.05
 
 
-def robust_fact(sources: TrustSources, found: RobustnessOutcome | None) -> Fact:
+def robust_fact(sources: TrustSources, found: RobustnessResult | None) -> Fact:
     title = "Robust accuracy"
     if found is None:
         return Fact(
@@ -143,7 +143,7 @@ def robust_fact(sources: TrustSources, found: RobustnessOutcome | None) -> Fact:
     )
 
 
-def calibration_fact(sources: TrustSources, found: ConfidenceOutcome | None) -> Fact:
+def calibration_fact(sources: TrustSources, found: ConfidenceResult | None) -> Fact:
     title = "Calibration error"
     if found is None:
         return Fact(
@@ -164,7 +164,7 @@ def calibration_fact(sources: TrustSources, found: ConfidenceOutcome | None) -> 
     )
 
 
-def unsure_fact(sources: TrustSources, found: ConfidenceOutcome | None) -> Fact:
+def unsure_fact(sources: TrustSources, found: ConfidenceResult | None) -> Fact:
     title = "When it is sure"
     if found is None:
         return Fact(
@@ -190,7 +190,7 @@ def unsure_fact(sources: TrustSources, found: ConfidenceOutcome | None) -> Fact:
     )
 
 
-def foreign_fact(sources: TrustSources, found: ConfidenceOutcome | None) -> Fact:
+def foreign_fact(sources: TrustSources, found: ConfidenceResult | None) -> Fact:
     title = "Drawings of no class"
     if found is None:
         return Fact(
@@ -223,8 +223,8 @@ _FEW = 5
 
 def untested(
     sources: TrustSources,
-    robustness: RobustnessOutcome | None,
-    confidence: ConfidenceOutcome | None,
+    robustness: RobustnessResult | None,
+    confidence: ConfidenceResult | None,
     leaks: LeakCheck,
 ) -> Iterator[str]:
     """Sentences, from the most to the least particular."""
@@ -269,7 +269,7 @@ def _classes(sources: TrustSources) -> Iterator[str]:
         )
 
 
-def _conditions(found: RobustnessOutcome | None) -> Iterator[str]:
+def _conditions(found: RobustnessResult | None) -> Iterator[str]:
     if found is None:
         yield "Worn, faded, turned, blurred or noisy drawings: the robustness suite was not run."
     else:
@@ -279,7 +279,7 @@ def _conditions(found: RobustnessOutcome | None) -> Iterator[str]:
         )
 
 
-def _strangers(found: ConfidenceOutcome | None) -> Iterator[str]:
+def _strangers(found: ConfidenceResult | None) -> Iterator[str]:
     if found is None:
         yield "How sure it may be, and drawings of no class: it was not calibrated."
     elif found.rejection.folder is None:

@@ -21,8 +21,8 @@ from dessin.trust.card.facts import (
 )
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import LeakCheck, TrustSources, check_leaks
-from dessin.trust.confidence.result import ConfidenceOutcome, read_confidence
-from dessin.trust.robustness.result import RobustnessOutcome, read_robustness
+from dessin.trust.confidence.result import ConfidenceResult
+from dessin.trust.robustness.result import RobustnessResult
 
 
 def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
@@ -38,7 +38,7 @@ def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
 
 
 def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:
-    robustness, confidence = read_robustness(sources.home), read_confidence(sources.home)
+    robustness, confidence = RobustnessResult.find(sources.home), ConfidenceResult.find(sources.home)
     record = sources.record
     return TrustCard(
         name=sources.name,
@@ -69,7 +69,7 @@ def _models(sources: TrustSources) -> int:
 
 
 def _numbers(
-    sources: TrustSources, robustness: RobustnessOutcome | None, confidence: ConfidenceOutcome | None
+    sources: TrustSources, robustness: RobustnessResult | None, confidence: ConfidenceResult | None
 ) -> dict[str, Estimate]:
     numbers = {str(name): Estimate(**found.accuracy.__dict__) for name, found in sources.metrics.items()}
     if robustness:

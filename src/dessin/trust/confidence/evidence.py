@@ -21,11 +21,12 @@ from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject
-from dessin.statistics.intervals import Floats, group_index
+from dessin.statistics.intervals import Bounds, Estimate, Floats, bootstrap_mean, group_index
 from dessin.training.data import PixelSource
 from dessin.training.device import choose_device
 
 Table = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 # Enough to know what training images look like; each costs one look.
 LARGEST_BANK = 2500
 
@@ -64,8 +65,12 @@ class Evidence:
     seed: int
 
     @property
-    def right(self) -> NDArray[np.bool_]:
+    def right(self) -> Flags:
         return np.asarray(self.answers.probabilities.argmax(axis=1) == self.targets)
+
+    def mean(self, values: NDArray[Any], bounds: Bounds | None = None) -> Estimate:
+        """The mean of values (N,), with the interval of whole groups."""
+        return bootstrap_mean(values, self.groups, seed=self.seed, bounds=bounds)
 
 
 def gather_evidence(subject: Subject) -> Evidence:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import entr, logsumexp
 
 from dessin.statistics.intervals import Estimate, Floats, bootstrap_weighted
-from dessin.trust.confidence.reliability import Flags, Parts
+
+Flags = NDArray[np.bool_]
 
 NEIGHBOURS = 5
 
@@ -59,7 +60,7 @@ def quantile_threshold(own: Floats, share: float) -> float:
     return float(np.quantile(own, share, method="lower"))
 
 
-def crossfitted_alarms(own: Floats, parts: Parts, share: float) -> Flags:
+def crossfitted_alarms(own: Floats, parts: NDArray[np.int64], share: float) -> Flags:
     """Which own images (N,) are rejected at the threshold that the other parts (N,) give."""
     thresholds = np.array([quantile_threshold(own[parts != part], share) for part in range(parts.max() + 1)])
     return np.asarray(own < thresholds[parts])

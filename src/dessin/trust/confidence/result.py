@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from dessin.files import read_json, write_json
 from dessin.models.card import Rejection
-from dessin.schema import Section, versioned
+from dessin.results import Result
+from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
-
-FORMAT = 1
-CONFIDENCE_FILE = "confidence.json"
 
 
 class Change(Section):
@@ -117,13 +113,15 @@ class RejectionResults(Section):
     optimism: float | None
 
 
-class ConfidenceOutcome(Section):
+class ConfidenceResult(Result):
     """`confidence.json`, whole. `measured_on` says in words what, `cautions` what the numbers cannot say.
 
     `written` tells whether temperature and thresholds were put into the model's card.
     """
 
-    format: int = FORMAT
+    FILE = "confidence.json"
+    WHAT = "a model's confidence"
+
     name: str
     subject: Literal["model", "committee"]
     measured_on: str
@@ -141,19 +139,3 @@ class ConfidenceOutcome(Section):
     cautions: tuple[str, ...]
     written: bool
     seconds: float
-
-
-def write_confidence(outcome: ConfidenceOutcome, folder: Path) -> None:
-    write_json(folder / CONFIDENCE_FILE, outcome.model_dump(mode="json"))
-
-
-def read_confidence(folder: Path) -> ConfidenceOutcome | None:
-    """What `dessin calibrate` left in its folder, a run's or a committee's; None where it was never there.
-
-    Raises:
-        DessinError: a damaged file, or one of a newer format.
-    """
-    path = folder / CONFIDENCE_FILE
-    if not path.is_file():
-        return None
-    return versioned(ConfidenceOutcome, read_json(path), str(path), FORMAT, what="a model's confidence")

@@ -16,12 +16,42 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from dessin.statistics.intervals import Floats, group_index
-from dessin.trust.confidence.reliability import Flags
+from dessin.statistics.intervals import Floats, bootstrap_mean, group_index
+from dessin.trust.confidence.evidence import Evidence, Flags
+from dessin.trust.confidence.measure import Tempered
+from dessin.trust.confidence.result import CurvePoint, Selection
 
 ERROR = 0.05
 CHAINS = 5
 _STEPS = 100
+
+
+def measure_selection(evidence: Evidence, corrected: Tempered, target: float) -> Selection:
+    """The threshold for a target precision, chosen on all images, and what such a choice gives on others."""
+    confidence, right, groups = corrected.whole.max(axis=1), evidence.right, evidence.groups
+    curve = risk_curve(confidence, right, groups)
+    choice = choose_threshold(curve, target)
+    answered = np.zeros(len(right), dtype=bool)
+    for part, own in enumerate(corrected.confidences):
+        mine = evidence.parts == part
+        others = risk_curve(own[~mine], right[~mine], groups[~mine])
+        threshold = choose_threshold(others, target).threshold
+        if threshold is not None:
+            answered[mine] = own[mine] >= threshold
+    precision = None
+    if answered.any():
+        precision = bootstrap_mean(right[answered], groups[answered], seed=evidence.seed)
+    points = zip(curve.threshold, curve.coverage, curve.precision, strict=True)
+    return Selection(
+        target=target,
+        threshold=choice.threshold,
+        precision=precision,
+        coverage=evidence.mean(answered),
+        always=evidence.mean(right),
+        reachable=choice.reachable,
+        reachable_coverage=choice.reachable_coverage,
+        curve=tuple(CurvePoint(threshold=t, coverage=c, precision=p) for t, c, p in points),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,16 +20,14 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
-from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
-from dessin.models.card import Rejection, RejectionScore
+from dessin.models.card import Fitting, Rejection, RejectionScore
 from dessin.progress import track, warn
 from dessin.runs.subject import Subject
-from dessin.statistics.intervals import Floats, bootstrap_mean
+from dessin.statistics.intervals import Floats
 from dessin.statistics.temperature import tempered
 from dessin.trust.confidence.evidence import Answers, Evidence, answers_by_fold, answers_of, single_model
-from dessin.trust.confidence.measure import result_of
 from dessin.trust.confidence.rejection import (
     crossfitted_alarms,
     detection,
@@ -69,10 +67,10 @@ class UnknownImages:
         """What opens the pixels that a model looks at."""
 
         @cache
-        def store(spec: ImageSpec, interpolation: Interpolation) -> PixelStore:
-            return open_store(self.images, self.root, spec, interpolation)
+        def store(fitting: Fitting) -> PixelStore:
+            return open_store(self.images, self.root, *fitting)
 
-        return lambda image: store(image.spec, image.interpolation)
+        return lambda image: store(image.fitting)
 
 
 def read_unknown(folder: Path, subject: Subject) -> UnknownImages:
@@ -172,7 +170,7 @@ def measure_rejection(
     return RejectionResults(
         chosen=Rejection(score=score, threshold=quantile_threshold(own[score], FALSE_ALARMS)),
         target_false_alarms=FALSE_ALARMS,
-        false_alarms=result_of(bootstrap_mean(alarms, evidence.groups, seed=evidence.seed)),
+        false_alarms=evidence.mean(alarms),
         held_out=held_out,
         folder=folder,
         optimism=optimism,
@@ -249,7 +247,7 @@ def _result(
     seed: int,
 ) -> ScoreResult:
     area, caught = detection(table, known, limits, groups, seed=seed)
-    return ScoreResult(score=score, auroc=result_of(area), detection=result_of(caught))
+    return ScoreResult(score=score, auroc=area, detection=caught)
 
 
 def _ordered(scores: list[ScoreResult]) -> tuple[ScoreResult, ...]:

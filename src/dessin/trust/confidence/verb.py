@@ -12,8 +12,9 @@ from dessin.files import claim_folder, write_text
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.confidence.evidence import Evidence, gather_evidence, single_model
-from dessin.trust.confidence.measure import measure_calibration, measure_selection, warm
-from dessin.trust.confidence.result import ConfidenceOutcome, write_confidence
+from dessin.trust.confidence.measure import measure_calibration, temper
+from dessin.trust.confidence.result import ConfidenceResult
+from dessin.trust.confidence.selective import measure_selection
 from dessin.trust.confidence.unknown import UnknownImages, measure_rejection, read_unknown, unknown_answers
 from dessin.trust.confidence.view import (
     calibration_words,
@@ -24,7 +25,7 @@ from dessin.trust.confidence.view import (
 )
 
 
-def write_to_card(given: Path, outcome: ConfidenceOutcome) -> Path:
+def write_to_card(given: Path, outcome: ConfidenceResult) -> Path:
     """Put what was found into the card of the model that `given` names; returns the model's folder.
 
     Where no threshold can be trusted to reach the target, the model goes on to answer always.
@@ -51,7 +52,7 @@ def calibrate(
     write: bool = False,
     data: str | Path | None = None,
     split: str | Path | None = None,
-) -> ConfidenceOutcome:
+) -> ConfidenceResult:
     """Measure how far a model's confidence can be trusted, and when it should say that it is unsure.
 
     Validation images are asked. The temperature is fitted anew to the model's answers without any, so a
@@ -91,16 +92,16 @@ def calibrate(
 
 def _measured(
     subject: Subject, evidence: Evidence, foreign: UnknownImages | None, precision: float
-) -> ConfidenceOutcome:
+) -> ConfidenceResult:
     """What the answers say, before anything is written."""
     answers = None if foreign is None else unknown_answers(subject, foreign, seed=subject.seed)
-    warmed = warm(evidence)
-    rejection = measure_rejection(evidence, warmed.temperature, foreign, answers)
-    calibration = measure_calibration(evidence, warmed)
-    selection = measure_selection(evidence, warmed, precision)
+    corrected = temper(evidence)
+    rejection = measure_rejection(evidence, corrected.temperature, foreign, answers)
+    calibration = measure_calibration(evidence, corrected)
+    selection = measure_selection(evidence, corrected, precision)
     folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
     parts = int(evidence.parts.max()) + 1
-    return ConfidenceOutcome(
+    return ConfidenceResult(
         name=subject.given.resolve().name,
         subject="committee" if is_committee else "model",
         measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
@@ -126,7 +127,7 @@ def _measured(
     )
 
 
-def _keep(subject: Subject, outcome: ConfidenceOutcome, out: Path) -> None:
+def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
     """The card first: what is said to be written must be."""
     if outcome.written:
         folder = write_to_card(subject.given, outcome)
@@ -134,7 +135,7 @@ def _keep(subject: Subject, outcome: ConfidenceOutcome, out: Path) -> None:
     write_text(out / PAGE, confidence_page(outcome))
     for place in (subject.home, out):
         if place is not None:
-            write_confidence(outcome, place)
+            outcome.write(place)
     for line in outcome.summary:
         say(line)
     if outcome.selection.threshold is None:

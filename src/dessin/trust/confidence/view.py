@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, plain, share
+from dessin.page.numbers import counted, listed, plain, points, share, size
 from dessin.page.pictures import ACCENT, GRID, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
 from dessin.trust.confidence.result import (
     Bin,
     Calibration,
-    ConfidenceOutcome,
+    ConfidenceResult,
     RejectionResults,
     Selection,
     UnknownResults,
@@ -40,19 +40,19 @@ def calibration_words(found: Calibration) -> list[str]:
     after = _sure(found.bins_after)
     gap = found.overconfidence.before
     if gap.low > 0:
-        tendency = f"On average it claims {points_of(gap)} points more than it keeps"
+        tendency = f"On average it claims {_sizes(gap)} points more than it keeps"
     elif gap.high < 0:
-        tendency = f"On average it is right {points_of(_negated(gap))} points more often than it claims"
+        tendency = f"On average it is right {_sizes(-gap)} points more often than it claims"
     else:
         tendency = (
             "On average it claims neither more nor less than it keeps, as far as can be seen "
-            f"({signed_points(gap)} points)"
+            f"({points(gap)} points)"
         )
     return [
-        f"When it says {before.confidence:.0%}, it is right {between(before.accuracy)} of the time; after "
-        f"correction, when it says {after.confidence:.0%}, {between(after.accuracy)}.",
+        f"When it says {before.confidence:.0%}, it is right {share(before.accuracy, 0)} of the time; after "
+        f"correction, when it says {after.confidence:.0%}, {share(after.accuracy, 0)}.",
         f"{tendency}. Its typical error in saying how sure it is, the expected calibration error, goes from "
-        f"{between(found.ece.before)} to {between(found.ece.after)}.",
+        f"{share(found.ece.before, 0)} to {share(found.ece.after, 0)}.",
     ]
 
 
@@ -75,29 +75,29 @@ def selection_words(found: Selection) -> str:
             f"To be right {wanted} it must stay silent below a probability of {found.threshold:.0%}; with a "
             "part of the drawings kept away no threshold was found, so what it gives could not be checked."
         )
-    silent, precision = between(_rest(found.coverage)), between(found.precision)
+    silent, precision = share(_rest(found.coverage), 0), share(found.precision, 0)
     return (
         f"To be right {wanted} it must stay silent on {silent} of drawings; of those that it answers it is "
-        f"then right on {precision}. If it always answers, it is right on {between(found.always)}."
+        f"then right on {precision}. If it always answers, it is right on {share(found.always, 0)}."
     )
 
 
 def rejection_words(found: RejectionResults) -> list[str]:
     """How many drawings of no class are recognised, at what price."""
     score = found.chosen.score
-    price = f"while it wrongly rejects {between(found.false_alarms)} of drawings of its own classes"
+    price = f"while it wrongly rejects {share(found.false_alarms, 0)} of drawings of its own classes"
     lines = []
     if found.folder is not None:
         seen = found.folder.of(score).detection
         lines.append(
             f"Of {counted(found.folder.n, 'drawing')} of no class ({found.folder.place}) it recognises "
-            f"{between(seen)}, {price}."
+            f"{share(seen, 0)}, {price}."
         )
     if found.held_out is not None:
         seen = found.held_out.of(score).detection
         also = "Of" if not lines else "As a stand-in, of"
         lines.append(
-            f"{also} drawings of classes that are hidden from its answers it recognises {between(seen)}"
+            f"{also} drawings of classes that are hidden from its answers it recognises {share(seen, 0)}"
             f"{'' if lines else f', {price}'}."
         )
     if not lines:
@@ -138,22 +138,6 @@ def cautions(found: RejectionResults, *, is_committee: bool, parts: int) -> list
     return lines
 
 
-def between(result: Estimate) -> str:
-    """`71% [64, 77]`."""
-    return f"{result.value:.0%} [{100 * result.low:.0f}, {100 * result.high:.0f}]"
-
-
-def signed_points(result: Estimate) -> str:
-    """`+8.3 [+5.1, +11.2]`."""
-    texts = [f"{100 * edge:+.1f}".replace("-", "−") for edge in (result.value, result.low, result.high)]
-    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
-
-
-def points_of(result: Estimate) -> str:
-    """`10.7 [5.2, 16.8]`, of a difference that is above 0."""
-    return f"{100 * result.value:.1f} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
-
-
 def in_ten(target: float) -> str:
     """`0.9` → `9 times in 10`."""
     for whole in (10, 100):
@@ -168,8 +152,9 @@ def _sure(bins: tuple[Bin, ...]) -> Bin:
     return min(bins, key=lambda b: abs(b.confidence - 0.8))
 
 
-def _negated(result: Estimate) -> Estimate:
-    return replace(result, value=-result.value, low=-result.high, high=-result.low)
+def _sizes(gap: Estimate) -> str:
+    """`10.7 [5.2, 16.8]`, of a difference that is above 0 for certain."""
+    return f"{size(gap.value)} [{size(gap.low)}, {size(gap.high)}]"
 
 
 def _rest(share: Estimate) -> Estimate:
@@ -285,7 +270,7 @@ def coverage_chart(selection: Selection) -> str:
     return figure_data_uri(figure)
 
 
-def confidence_page(outcome: ConfidenceOutcome) -> str:
+def confidence_page(outcome: ConfidenceResult) -> str:
     """`confidence.html`, whole: nothing is loaded from outside and every name is escaped."""
     rejection = outcome.rejection
     measured = [found for found in (rejection.folder, rejection.held_out) if found is not None]
@@ -308,32 +293,25 @@ def confidence_page(outcome: ConfidenceOutcome) -> str:
         with_nearest=any(row.score == "nearest" for found in measured for row in found.scores),
         scores=SCORES,
         meanings=MEANINGS,
-        between=between,
         counted=counted,
         in_ten=in_ten,
         plain=plain,
         share=share,
-        signed_points=signed_points,
+        points=points,
     )
 
 
 def score_plot(found: UnknownResults, chosen: str) -> DotPlot:
     """The AUROC of every score; the line is what guessing gives."""
-    return dot_plot(
-        [
-            Dot(
-                name=SCORES[row.score],
-                words=share(row.auroc),
-                label=f"{SCORES[row.score]}: AUROC {share(row.auroc)}",
-                value=row.auroc.value,
-                low=row.auroc.low,
-                high=row.auroc.high,
-                tone="" if row.score == chosen else "cannot-tell",
-                note="used" if row.score == chosen else "",
-            )
-            for row in found.scores
-        ],
-        lambda value: f"{100 * value:g}%",
-        line=0.5,
-        reach=(1.0,),
-    )
+    dots = [
+        Dot.of(
+            SCORES[row.score],
+            row.auroc,
+            share(row.auroc),
+            label=f"{SCORES[row.score]}: AUROC {share(row.auroc)}",
+            tone="" if row.score == chosen else "cannot-tell",
+            note="used" if row.score == chosen else "",
+        )
+        for row in found.scores
+    ]
+    return dot_plot(dots, line=0.5, reach=(1.0,))

@@ -1,11 +1,15 @@
-"""Which corrupted drawings a model names right, made in batches while the models of a tree that did not
-see them answer."""
+"""The drawings of a set, corrupted, and which of them a model names right.
+
+Corrupted drawings are made in batches while the models of a tree that did not see them answer; they have the
+same bytes in any order and any batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -15,90 +19,173 @@ from numpy.typing import NDArray
 from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import BATCH, join, look, tree_of_fold
 from dessin.answers.tree import Node, leaves
+from dessin.errors import DessinError
 from dessin.images.colour import one_opencv_thread
 from dessin.images.ink import border_median
-from dessin.images.spec import ImageSpec, Interpolation
-from dessin.models.card import BundleImage
-from dessin.models.network import Network
+from dessin.images.shards import StoredPixels
+from dessin.models.card import Fitting
 from dessin.progress import track
+from dessin.randomness import image_keys, uniform
 from dessin.training.folding import folded
 from dessin.training.views import PLAIN
-from dessin.trust.robustness.corrupt import Pictures
-from dessin.trust.robustness.sketch import Pixels
-from dessin.trust.robustness.suite import STRENGTHS, SUITE
+from dessin.trust.robustness.corruption import (
+    DRAWS,
+    STRENGTHS,
+    Corruption,
+    Pixels,
+    Sketch,
+    blank_of,
+    fields_of,
+    from_page,
+    ink_of,
+    to_page,
+)
+from dessin.trust.robustness.suite import SEED, SUITE
 
-# One batch (n, channels, S, S) for each way of looking at the drawings → probabilities (n, C).
+# One batch (n, channels, S, S) for each way of fitting drawings → probabilities (n, C).
 Answer = Callable[[Sequence[Pixels]], NDArray[np.float32]]
 Item = TypeVar("Item")
-_Made = tuple[NDArray[np.int64], int, list[Pixels]]
+
+
+def choose_seconds(
+    image_ids: Sequence[str], labels: Sequence[str], folds: Sequence[str], *, seed: int = SEED
+) -> NDArray[np.int64]:
+    """For each of N drawings the place (0..N-1) of the one that the suite puts beside it, (N,).
+
+    It depends on the drawing and on which drawings the fold has, not on their order. It is of the same fold,
+    so that a model that was not trained on the one was not trained on the other.
+
+    Raises:
+        DessinError: a fold whose drawings are all of one class.
+    """
+    draws = uniform(seed, "robustness second", 0, image_keys(image_ids), 1)[:, 0]
+    chosen = np.empty(len(image_ids), dtype=np.int64)
+    for fold in sorted(set(folds)):
+        places = [place for place, other in enumerate(folds) if other == fold]
+        places.sort(key=lambda place: image_ids[place])
+        if len({labels[place] for place in places}) < 2:
+            part = fold if fold == "holdout" else f"fold {fold}"
+            raise DessinError(
+                f"All {len(places)} drawings of {part} are of the class "
+                f'"{labels[places[0]]}", and the suite puts one of another class beside each.',
+                do="Split with fewer folds or a larger holdout.",
+            )
+        for place in places:
+            start = int(draws[place] * len(places))
+            circle = (places[(start + step) % len(places)] for step in range(len(places)))
+            chosen[place] = next(other for other in circle if labels[other] != labels[place])
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class SetImages:
+    """The N drawings of a set, fitted as one model wants them.
+
+    Attributes:
+        pixels: (M, channels, S, S) uint8, of which `rows` (N,) are the set.
+        background: (M, channels) uint8.
+        image_ids: those of the set, in the order of `rows`.
+        seconds: for each of the N, which of them is the drawing beside it.
+    """
+
+    pixels: StoredPixels
+    background: Pixels
+    rows: NDArray[np.int64]
+    image_ids: tuple[str, ...]
+    seconds: NDArray[np.int64]
+    seed: int = SEED
+    _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+
+    @property
+    def size(self) -> int:
+        return int(self.pixels.shape[-1])
+
+    def draws(self, corruption: str) -> NDArray[np.float64]:
+        """The numbers (N, 4) of 0..1 that a corruption of each drawing depends on; its strength does not."""
+        if corruption not in self._drawn:
+            keys = image_keys(self.image_ids)
+            self._drawn[corruption] = uniform(self.seed, f"robustness {corruption}", 0, keys, DRAWS)
+        return self._drawn[corruption]
+
+    def chunk(self, places: NDArray[np.int64]) -> Chunk:
+        """The drawings at `places` (n,) of the set, read once for all corruptions."""
+        pages = self._pages(self.rows[places])
+        beside = self._pages(self.rows[self.seconds[places]])
+        return Chunk(self, places, pages, [ink_of(page, blank_of(page, paper)) for page, paper, _ in beside])
+
+    def _pages(self, rows: NDArray[np.int64]) -> list[tuple[Pixels, tuple[float, ...], bool]]:
+        papers = np.asarray(self.background)[rows]
+        return [to_page(*pair) for pair in zip(self.pixels[rows], papers, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some drawings of a set, ready to be corrupted in any way."""
+
+    images: SetImages
+    places: NDArray[np.int64]
+    pages: Sequence[tuple[Pixels, tuple[float, ...], bool]]
+    seconds: Sequence[Pixels]
+
+    def corrupted(self, corruption: Corruption) -> Pixels:
+        """All strengths, (5, n, channels, S, S) uint8."""
+        out = np.empty((STRENGTHS, len(self.places), *self.images.pixels.shape[1:]), dtype=np.uint8)
+        draws = self.images.draws(corruption.name)[self.places]
+        fields = fields_of(self.images.size, self.images.seed)
+        for number, (page, paper, dark) in enumerate(self.pages):
+            sketch = Sketch(page, paper, draws[number].tolist(), fields, self.seconds[number])
+            made = corruption.act(sketch, corruption.levels)
+            for result, place in zip(made, out[:, number], strict=True):
+                from_page(result, dark, place)
+        return out
 
 
 def right_answers(
-    looks: Sequence[Pictures],
+    images: Sequence[SetImages],
     places: NDArray[np.int64],
     targets: NDArray[np.int64],
     answer: Answer,
     *,
+    corruptions: Sequence[Corruption] = SUITE,
     label: str = "Robustness",
 ) -> NDArray[np.uint8]:
-    """1 where `answer` names a corrupted drawing right, (16, 5, n) uint8.
+    """1 where `answer` names a corrupted drawing right, (corruptions, 5, n) uint8.
 
-    `looks` are the same drawings as models of different sizes see them: each gets the same corruption.
+    `images` are the same drawings as different models want them: each gets the same corruption.
     `places` (n,) are those of the set that are asked about, `targets` (n,) their class numbers.
     """
-    correct = np.empty((len(SUITE), STRENGTHS, len(places)), dtype=np.uint8)
+    correct = np.empty((len(corruptions), STRENGTHS, len(places)), dtype=np.uint8)
     parts = [np.arange(start, min(start + BATCH, len(places))) for start in range(0, len(places), BATCH)]
+
+    def made() -> Iterator[tuple[NDArray[np.int64], int, list[Pixels]]]:
+        """Each part of the drawings with each corruption in turn, all strengths of it."""
+        for part in parts:
+            chunks = [one.chunk(places[part]) for one in images]
+            for row, corruption in enumerate(corruptions):
+                yield part, row, [chunk.corrupted(corruption) for chunk in chunks]
+
     with one_opencv_thread():
-        made = ahead(_made(looks, places, parts))
-        for part, row, batches in track(made, len(parts) * len(SUITE), label):
+        for part, row, batches in track(ahead(made()), len(parts) * len(corruptions), label):
             for strength in range(STRENGTHS):
                 found = answer([batch[strength] for batch in batches])
                 correct[row, strength, part] = found.argmax(axis=1) == targets[part]
     return correct
 
 
-def _made(
-    looks: Sequence[Pictures], places: NDArray[np.int64], parts: Sequence[NDArray[np.int64]]
-) -> Iterator[_Made]:
-    """Each part of the drawings with each corruption in turn, all strengths of it."""
-    for part in parts:
-        chunks = [look.chunk(places[part]) for look in looks]
-        for row, corruption in enumerate(SUITE):
-            yield part, row, [chunk.corrupted(corruption) for chunk in chunks]
-
-
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The items, each made in a thread of its own while the one before is in use."""
-    end = object()
     with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(next, items, end)
-        while (item := pending.result()) is not end:
-            pending = pool.submit(next, items, end)
-            yield item  # type: ignore[misc]
-
-
-Seen = tuple[ImageSpec, Interpolation]
-_SAMPLE = 2
-
-
-def seen_by(image: BundleImage) -> Seen:
-    """What the pixels of a model depend on; models that agree in it share their corrupted drawings."""
-    return image.spec, image.interpolation
-
-
-@dataclass(frozen=True, eq=False)
-class _Leaf:
-    classifier: Network
-    temperature: float
-    place: int
+        pending = pool.submit(lambda: list(islice(items, 1)))
+        while made := pending.result():
+            pending = pool.submit(lambda: list(islice(items, 1)))
+            yield from made
 
 
 class Answerer:
     """Asks the models of a tree about a batch and joins what they say.
 
     Args:
-        seen: the kinds of pixels that a batch comes in, in their order.
-        samples: a few real pixels (n, channels, S, S) of each kind, to check the folded models on.
+        images: the set in each way in which the models want it, in the order of a batch.
         fold: only models that were validated on it answer; None for all.
         views: replaces the committee's own, where it is not None.
     """
@@ -106,8 +193,7 @@ class Answerer:
     def __init__(
         self,
         loaded: LoadedCommittee,
-        seen: Sequence[Seen],
-        samples: Sequence[Pixels],
+        images: Mapping[Fitting, SetImages],
         *,
         device: torch.device,
         fold: int | None,
@@ -116,31 +202,30 @@ class Answerer:
         self.loaded, self.device = loaded, device
         self.root: Node = loaded.committee.root if fold is None else tree_of_fold(loaded, fold)
         self.views = tuple(loaded.committee.views if views is None else views)
-        self._leaves: dict[str, _Leaf] = {}
-        for name in leaves(self.root):
-            bundle = loaded.bundles[name]
-            place = list(seen).index(seen_by(bundle.card.image))
-            sample = torch.from_numpy(np.array(samples[place][:_SAMPLE])).to(device)
-            ready = folded(bundle.classifier.to(device), sample)
-            self._leaves[name] = _Leaf(ready, bundle.card.temperature, place)
+        # Two real drawings of each kind, to check the folded models on.
+        samples = [torch.from_numpy(np.array(one.pixels[one.rows[:2]])).to(device) for one in images.values()]
+        self._place = {
+            name: list(images).index(loaded.bundles[name].card.image.fitting) for name in leaves(self.root)
+        }
+        self._networks = {
+            name: folded(loaded.bundles[name].classifier.to(device), samples[place])
+            for name, place in self._place.items()
+        }
 
     def __call__(self, batches: Sequence[Pixels]) -> NDArray[np.float32]:
-        """Probabilities (n, C) of the drawings in `batches`, one batch for each kind of pixels."""
+        """Probabilities (n, C) of the drawings in `batches`, one batch for each way of fitting."""
         ready = [self._ready(batch) for batch in batches]
-        answers = {
-            name: look(leaf.classifier, *ready[leaf.place], temperature=leaf.temperature, views=self.views)
-            .cpu()
-            .numpy()
-            for name, leaf in self._leaves.items()
-        }
+        answers = {}
+        for name, network in self._networks.items():
+            temperature = self.loaded.bundles[name].card.temperature
+            found = look(network, *ready[self._place[name]], temperature=temperature, views=self.views)
+            answers[name] = found.cpu().numpy()
         return join(self.loaded, answers, self.root)
 
     def _ready(self, batch: Pixels) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels and, where a view looks beyond the page, the paper as it is after the corruption."""
-        shape = batch.shape[:2]
-        paper = (
-            np.zeros(shape, dtype=np.uint8)
-            if self.views == PLAIN
-            else np.stack([border_median(picture.transpose(1, 2, 0)) for picture in batch])
-        )
+        if self.views == PLAIN:
+            paper = np.zeros(batch.shape[:2], dtype=np.uint8)
+        else:
+            paper = np.stack([border_median(image.transpose(1, 2, 0)) for image in batch])
         return torch.from_numpy(batch).to(self.device), torch.from_numpy(paper).to(self.device)

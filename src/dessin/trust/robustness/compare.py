@@ -13,7 +13,7 @@ from dessin.statistics.comparison import Comparison, comparison_of
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
-from dessin.trust.robustness.result import RobustAnswers, RobustnessOutcome, read_answers, read_robustness
+from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, read_answers
 from dessin.trust.robustness.view import MATTERS
 
 
@@ -38,15 +38,19 @@ def compare_robustness(first: Path, second: Path) -> RobustComparison:
     Raises:
         DessinError: a folder without results, results of two suites, or no drawing in common.
     """
-    outcomes = [_outcome(folder) for folder in (first, second)]
-    _check_same(outcomes, (first, second))
+    results = [_result(folder) for folder in (first, second)]
+    _check_same(results, (first, second))
     one, other = (read_answers(folder) for folder in (first, second))
     a, b = _shared(one, other, (first, second))
     groups = [one.groups[place] for place in a]
-    correct, others = one.correct[:, :, a].astype(np.float64), other.correct[:, :, b].astype(np.float64)
-    rows = outcomes[0].corruptions
+    rows = results[0].corruptions
+    correct, others = (
+        answers.correct[: len(rows), :, places].astype(np.float64)
+        for answers, places in ((one, a), (other, b))
+    )
     contrasts = [
-        two_models(correct[row].mean(axis=0), others[row].mean(axis=0), groups) for row in range(len(rows))
+        two_models(ours.mean(axis=0), theirs.mean(axis=0), groups)
+        for ours, theirs in zip(correct, others, strict=True)
     ]
     corrected = holm([contrast.p for contrast in contrasts])
     robust = two_models(correct.mean(axis=(0, 1)), others.mean(axis=(0, 1)), groups)
@@ -64,21 +68,21 @@ def compare_robustness(first: Path, second: Path) -> RobustComparison:
     )
 
 
-def _outcome(folder: Path) -> RobustnessOutcome:
-    outcome = read_robustness(folder)
-    if outcome is None:
+def _result(folder: Path) -> RobustnessResult:
+    found = RobustnessResult.find(folder)
+    if found is None:
         raise DessinError(
             f"The robustness of {folder} has not been measured.",
             do=f"Run dessin evaluate {folder} --robustness --out DIR.",
         )
-    return outcome
+    return found
 
 
-def _check_same(outcomes: list[RobustnessOutcome], folders: tuple[Path, Path]) -> None:
-    suites = [(outcome.suite, outcome.seed) for outcome in outcomes]
+def _check_same(results: list[RobustnessResult], folders: tuple[Path, Path]) -> None:
+    suites = [(result.suite, result.seed) for result in results]
     if suites[0] != suites[1]:
         versions = " and ".join(
-            f"{outcome.version} (seed {outcome.seed}, {outcome.suite[:12]})" for outcome in outcomes
+            f"{result.version} (seed {result.seed}, {result.suite[:12]})" for result in results
         )
         raise DessinError(
             f"{folders[0]} and {folders[1]} were measured by different suites: versions {versions}.",

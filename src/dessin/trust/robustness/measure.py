@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,101 +11,86 @@ from numpy.typing import NDArray
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import LEVEL, Bounds, Estimate, Floats, bootstrap, group_index
 from dessin.statistics.paired_tests import holm
-from dessin.trust.robustness.result import CorruptionResult, RobustAnswers
-from dessin.trust.robustness.suite import STRENGTHS, SUITE
+from dessin.trust.robustness.corruption import STRENGTHS, Corruption
+from dessin.trust.robustness.result import CorruptionResult, RobustAnswers, Summary
+from dessin.trust.robustness.suite import SUITE
 
-_CELLS = len(SUITE) * STRENGTHS
 _SHARE: Bounds = (0.0, 1.0)
 _DIFFERENCE: Bounds = (-1.0, 1.0)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The numbers of an outcome; see `RobustnessOutcome`."""
+def summarised(
+    answers: RobustAnswers, *, corruptions: Sequence[Corruption] = SUITE, seed: int = 0
+) -> Summary:
+    """Accuracies, and what each corruption costs, paired by drawing; whole groups are resampled.
 
-    clean: Estimate
-    robust: Estimate
-    cost: Estimate
-    relative: Estimate | None
-    corruptions: tuple[CorruptionResult, ...]
+    `corruptions` are those of the answers: the suite's, and after them others, which no number of the suite
+    depends on.
+    """
+    count = len(corruptions)
+    cells = count * STRENGTHS
 
-    @property
-    def worst(self) -> str:
-        """The corruption of the lowest mean accuracy."""
-        return min(self.corruptions, key=lambda row: row.mean.value).name
+    def statistics(totals: Floats) -> Floats:
+        """Totals (R, cells + 2) to all values, in the order in which `bounds` has them."""
+        shares = totals[:, :-1] / totals[:, -1:]
+        each, clean = shares[:, :cells], shares[:, cells:]
+        means = each.reshape(len(each), count, STRENGTHS).mean(axis=2)
+        robust = each[:, : len(SUITE) * STRENGTHS].mean(axis=1, keepdims=True)
+        relative = np.divide(robust, clean, out=np.zeros_like(robust), where=clean > 0)
+        parts = [each, means, each - clean, means - clean, clean, robust, robust - clean, relative]
+        return np.concatenate(parts, axis=1)
 
-
-def summarised(answers: RobustAnswers, *, seed: int = 0) -> Summary:
-    """Accuracies, and what each corruption costs, paired by drawing; whole groups are resampled."""
-    n = len(answers.image_ids)
-    found = bootstrap(_sums(answers), _statistics, _bounds(), n=n, seed=seed)
-    take = iter(found)
-    cells = _taken(take, _CELLS)
-    means, costs, mean_costs = _taken(take, len(SUITE)), _taken(take, _CELLS), _taken(take, len(SUITE))
-    clean, robust, cost, relative = _taken(take, 4)
+    bounds = [_SHARE] * (cells + count) + [_DIFFERENCE] * (cells + count)
+    bounds += [_SHARE, _SHARE, _DIFFERENCE, _SHARE]
+    found = iter(bootstrap(_sums(answers), statistics, bounds, n=len(answers.image_ids), seed=seed))
+    strengths, means, costs, mean_costs = (list(islice(found, n)) for n in (cells, count, cells, count))
+    clean, robust, cost, relative = found
     same = (answers.correct == answers.clean).all(axis=2)
     costs = [_cost(*pair, answers) for pair in zip(costs, same.ravel(), strict=True)]
     mean_costs = [_cost(*pair, answers) for pair in zip(mean_costs, same.all(axis=1), strict=True)]
-    p_holm = holm([_p(answers, answers.correct[row].mean(axis=0)) for row in range(len(SUITE))])
+    p = [two_models(own.mean(axis=0), answers.clean, answers.groups).p for own in answers.correct]
+    p_holm = [*holm(p[: len(SUITE)]), *holm(p[len(SUITE) :])]
     rows = tuple(
         CorruptionResult(
             name=corruption.name,
             title=corruption.title,
             meaning=corruption.meaning,
-            levels=tuple(map(float, corruption.levels)),
-            strengths=tuple(cells[row * STRENGTHS : (row + 1) * STRENGTHS]),
+            levels=corruption.levels,
+            strengths=tuple(strengths[row * STRENGTHS : (row + 1) * STRENGTHS]),
             mean=means[row],
             costs=tuple(costs[row * STRENGTHS : (row + 1) * STRENGTHS]),
             cost=mean_costs[row],
             p_holm=p_holm[row],
         )
-        for row, corruption in enumerate(SUITE)
+        for row, corruption in enumerate(corruptions)
     )
+    suite = rows[: len(SUITE)]
     return Summary(
-        clean, robust, _cost(cost, same.all(), answers), relative if answers.clean.any() else None, rows
+        clean=clean,
+        robust=robust,
+        cost=_cost(cost, same[: len(SUITE)].all(), answers),
+        relative=relative if answers.clean.any() else None,
+        worst=min(suite, key=lambda row: row.mean.value).name,
+        corruptions=suite,
+        extra=rows[len(SUITE) :],
     )
 
 
 def _sums(answers: RobustAnswers) -> Floats:
-    """For each group the sums over its drawings: of 80 cells, of the clean answers, and of ones, (G, 82)."""
-    values = np.concatenate(
-        [answers.correct.reshape(_CELLS, -1), answers.clean[None], np.ones_like(answers.clean)[None]]
-    ).astype(np.float64)
-    index = group_index(np.asarray(answers.groups))
+    """Each group's sums over its drawings: of all cells, of the clean answers, of ones, (G, cells + 2)."""
+    clean = answers.clean[None]
+    cells = answers.correct.reshape(-1, answers.correct.shape[-1])
+    values = np.concatenate([cells, clean, np.ones_like(clean)]).astype(np.float64)
+    index = group_index(answers.groups)
     sums = np.zeros((int(index.max()) + 1, len(values)))
     np.add.at(sums, index, values.T)
     return sums
 
 
-def _statistics(totals: Floats) -> Floats:
-    """Totals (R, 82) to all values of a summary (R, 196), in the order in which `_bounds` has them."""
-    shares = totals[:, :-1] / totals[:, -1:]
-    cells, clean = shares[:, :_CELLS], shares[:, _CELLS:]
-    means = cells.reshape(len(cells), len(SUITE), STRENGTHS).mean(axis=2)
-    robust = cells.mean(axis=1, keepdims=True)
-    relative = np.divide(robust, clean, out=np.zeros_like(robust), where=clean > 0)
-    return np.concatenate(
-        [cells, means, cells - clean, means - clean, clean, robust, robust - clean, relative], axis=1
-    )
-
-
-def _bounds() -> list[Bounds]:
-    shares, differences = [_SHARE] * (_CELLS + len(SUITE)), [_DIFFERENCE] * (_CELLS + len(SUITE))
-    return [*shares, *differences, _SHARE, _SHARE, _DIFFERENCE, _SHARE]
-
-
-def _taken(estimates: Iterator[Estimate], count: int) -> list[Estimate]:
-    return [next(estimates) for _ in range(count)]
-
-
-def _cost(cost: Estimate, same: np.bool_, answers: RobustAnswers) -> Estimate:
+def _cost(cost: Estimate, same: np.bool_ | NDArray[np.bool_], answers: RobustAnswers) -> Estimate:
     """A cost, and where no drawing differs the share of groups that might: the rule of three."""
     if not same:
         return cost
-    groups = len(set(group_index(np.asarray(answers.groups)).tolist()))
+    groups = int(group_index(answers.groups).max()) + 1
     most = 1 - ((1 - LEVEL) / 2) ** (1 / groups)
     return Estimate(value=0.0, low=-most, high=most, n=cost.n, method=f"no difference in {groups} groups")
-
-
-def _p(answers: RobustAnswers, corrupted: NDArray[np.float64]) -> float:
-    return two_models(corrupted, answers.clean, answers.groups).p

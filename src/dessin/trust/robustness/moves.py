@@ -3,84 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
-from dessin.trust.robustness.sketch import Pixels, Sketch, box_of
+from dessin.trust.robustness.corruption import Page, Pixels, Sketch, box_of, corruption
 
 # What is enlarged leaves the page on all sides, so it is enlarged by less than others are reduced.
 _ENLARGED = 0.5
 _GAP = 0.04
 
 
-def rotation(sketch: Sketch, levels: Sequence[float]) -> list[Pixels]:
-    """The page is turned by `levels` degrees about its middle, left or right."""
+@corruption("rotation", "degrees, left or right", 4, 9, 16, 25, 36)
+def rotation(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
     sign = 1 if sketch.draws[0] < 0.5 else -1
-    middle = (sketch.size - 1) / 2
-    pages = []
     for level in levels:
-        motion = cv2.getRotationMatrix2D((middle, middle), sign * level, 1.0)
-        page = cv2.warpAffine(
-            sketch.page,
-            motion,
-            (sketch.size, sketch.size),
-            flags=cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=sketch.paper,
-        )
-        pages.append(np.asarray(page, dtype=np.uint8))
-    return pages
+        yield _about_the_middle(sketch, sign * level, 1.0)
 
 
-def scale(sketch: Sketch, levels: Sequence[float]) -> list[Pixels]:
-    """The drawing is smaller by a factor of `levels`, or larger by its root, about the middle."""
+@corruption("scale", "smaller by this factor, or larger by its root", 1.1, 1.25, 1.45, 1.7, 2.0)
+def scale(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
     smaller = sketch.draws[0] < 0.5
-    return [_smaller(sketch, level) if smaller else _larger(sketch, level**_ENLARGED) for level in levels]
+    for level in levels:
+        yield _smaller(sketch, level) if smaller else _about_the_middle(sketch, 0.0, level**_ENLARGED)
 
 
-def _smaller(sketch: Sketch, factor: float) -> Pixels:
+def _about_the_middle(sketch: Sketch, degrees: float, factor: float) -> Page:
+    """The page turned and enlarged about its middle."""
+    middle, sides = (sketch.size - 1) / 2, (sketch.size, sketch.size)
+    motion = cv2.getRotationMatrix2D((middle, middle), degrees, factor)
+    page = cv2.warpAffine(sketch.page, motion, sides, flags=cv2.INTER_CUBIC, borderValue=sketch.paper)
+    return np.asarray(page)
+
+
+def _smaller(sketch: Sketch, factor: float) -> Page:
     side = max(1, round(sketch.size / factor))
     start = (sketch.size - side) // 2
+    return _placed(sketch, side, start, start)
+
+
+def _placed(sketch: Sketch, side: int, top: int, left: int) -> Pixels:
+    """The page reduced to `side` pixels, its corner at `top` and `left` of a blank one; the rest is cut."""
+    small: Page = sketch.page
+    if side != sketch.size:
+        small = cv2.resize(sketch.page, (side, side), interpolation=cv2.INTER_AREA)
     page = sketch.blank.copy()
-    page[start : start + side, start : start + side] = _shrunk(sketch.page, side)
+    start, end = max(0, left), min(sketch.size, left + side)
+    page[top : top + side, start:end] = small[:, start - left : end - left]
     return page
 
 
-def _shrunk(picture: Pixels, side: int) -> Pixels:
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _larger(sketch: Sketch, factor: float) -> Pixels:
-    middle = (sketch.size - 1) / 2
-    motion = cv2.getRotationMatrix2D((middle, middle), 0.0, factor)
-    page = cv2.warpAffine(
-        sketch.page,
-        motion,
-        (sketch.size, sketch.size),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=sketch.paper,
-    )
-    return np.asarray(page, dtype=np.uint8)
-
-
-def shift(sketch: Sketch, levels: Sequence[float]) -> list[Pixels]:
-    """The drawing is moved by `levels` shares of the side, to where there is more room.
-
-    What leaves the page even so is lost.
-    """
+@corruption("shift", "shares of the side, to where there is room", 0.03, 0.07, 0.12, 0.18, 0.25)
+def shift(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
+    """What leaves the page even so is lost."""
     angle = math.pi / 2 * sketch.draws[0]
     top, left, bottom, right = sketch.box
     below = _sign(sketch.size - bottom - top, sketch.draws[1])
     aside = _sign(sketch.size - right - left, sketch.draws[2])
-    pages = []
     for level in levels:
         reach = level * sketch.size
-        down, right = below * round(reach * math.sin(angle)), aside * round(reach * math.cos(angle))
-        pages.append(_moved(sketch, down, right))
-    return pages
+        yield _moved(sketch, below * round(reach * math.sin(angle)), aside * round(reach * math.cos(angle)))
 
 
 def _sign(room: int, draw: float) -> int:
@@ -90,7 +73,7 @@ def _sign(room: int, draw: float) -> int:
     return 1 if room > 0 else -1
 
 
-def _moved(sketch: Sketch, down: int, right: int) -> Pixels:
+def _moved(sketch: Sketch, down: int, right: int) -> Page:
     page = sketch.blank.copy()
     height, width = sketch.size - abs(down), sketch.size - abs(right)
     rows, columns = slice(max(0, down), None), slice(max(0, right), None)
@@ -99,23 +82,27 @@ def _moved(sketch: Sketch, down: int, right: int) -> Pixels:
     return page
 
 
-def second_drawing(sketch: Sketch, levels: Sequence[float]) -> list[Pixels]:
-    """Another drawing stands beside this one, `levels` times as large; this one makes room.
+@corruption(
+    "a second drawing",
+    "another drawing beside this one, its size in shares of this one’s",
+    *(0.15, 0.3, 0.45, 0.6, 0.8),
+)
+def second_drawing(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
+    """Both are complete.
 
-    Both are complete. This one is moved as far as it must be, and reduced only where there is no room for
-    both; the other one stands at a drawn height. The label stays that of this one, the larger.
+    This one is moved as far as it must be, and reduced only where there is no room for both; the other one
+    stands at a drawn height. The label stays that of this one, the larger.
     """
-    if sketch.second is None or not sketch.second.any():
-        return [sketch.page] * len(levels)
-    return [_beside(sketch, _cut_out(sketch.second), level) for level in levels]
-
-
-def _cut_out(ink: Pixels) -> Pixels:
+    ink = sketch.second
+    if ink is None or not ink.any():
+        yield from [sketch.page] * len(levels)
+        return
     top, left, bottom, right = box_of(ink)
-    return ink[top:bottom, left:right]
+    for level in levels:
+        yield _beside(sketch, ink[top:bottom, left:right], level)
 
 
-def _beside(sketch: Sketch, second: Pixels, level: float) -> Pixels:
+def _beside(sketch: Sketch, second: Pixels, level: float) -> Page:
     size, (top, left, bottom, right) = sketch.size, sketch.box
     height, width = bottom - top, right - left
     # As large by area, and never longer, so that a slender drawing stays the main one beside a square one.
@@ -148,12 +135,3 @@ def _resized(ink: Pixels, factor: float) -> Pixels:
     height, width = (max(1, int(side * factor)) for side in ink.shape)
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(ink, (width, height), interpolation=how), dtype=np.uint8)
-
-
-def _placed(sketch: Sketch, side: int, top: int, left: int) -> Pixels:
-    """The page reduced to `side` pixels, its corner at `top` and `left` of a blank one; the rest is cut."""
-    small = sketch.page if side == sketch.size else _shrunk(sketch.page, side)
-    page = sketch.blank.copy()
-    start, end = max(0, left), min(sketch.size, left + side)
-    page[top : top + side, start:end] = small[:, start - left : end - left]
-    return page

@@ -1,9 +1,9 @@
-"""The suite carried out: a model asked about corrupted drawings, and what that leaves on disk."""
+"""The suite carried out, `evaluate --robustness`: a model asked about corrupted drawings."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,34 +16,26 @@ from dessin.answers.predictions import HOLDOUT, Predictions
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
 from dessin.files import write_bytes, write_text
+from dessin.models.card import Fitting
 from dessin.progress import say
 from dessin.runs.record import SetName
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import group_index
 from dessin.training.device import choose_device
-from dessin.trust.robustness.asking import Answerer, Seen, right_answers, seen_by
-from dessin.trust.robustness.contact_sheet import contact_sheet, sample_tiles
-from dessin.trust.robustness.corrupt import Pictures, choose_seconds
+from dessin.trust.robustness.asking import Answerer, SetImages, choose_seconds, right_answers
+from dessin.trust.robustness.corruption import Corruption
 from dessin.trust.robustness.measure import summarised
-from dessin.trust.robustness.result import RobustAnswers, RobustnessOutcome, write_robustness
-from dessin.trust.robustness.suite import SEED, STRENGTHS, SUITE, VERSION, suite_digest
-from dessin.trust.robustness.view import robustness_page, sentences
+from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, write_robustness
+from dessin.trust.robustness.suite import SEED, VERSION, corruptions, suite_digest
+from dessin.trust.robustness.view import contact_sheet, robustness_page, sample_tiles, sentences
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """What the suite found about a model: its outcome, and the answers behind it."""
+    """What the suite found about a model: its result, and the answers behind it."""
 
-    outcome: RobustnessOutcome
+    result: RobustnessResult
     answers: RobustAnswers
-
-
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """The drawings of a set in each way that a model of the subject looks at them."""
-
-    seen: tuple[Seen, ...]
-    pictures: tuple[Pictures, ...]
 
 
 def check_set(rows: Sequence[Assignment]) -> NDArray[np.int64]:
@@ -73,92 +65,85 @@ def robustness(
         DessinError: a fold whose drawings are all of one class.
     """
     began = time.monotonic()
-    looks = looks_of(subject, rows)
-    correct = _asked(subject, rows, clean, looks, views)
+    images, asked = images_of(subject, rows), corruptions()
     answers = RobustAnswers(
         image_ids=tuple(row.image_id for row in rows),
         labels=tuple(row.label for row in rows),
         folds=tuple(_folds(rows)),
         groups=tuple(row.group for row in rows),
         clean=(clean.order[:, 0] == clean.targets).astype(np.uint8),
-        correct=correct,
+        correct=_correct(subject, rows, clean, images, asked, views),
     )
-    summary = summarised(answers, seed=subject.seed)
-    outcome = RobustnessOutcome(
+    result = RobustnessResult(
+        **dict(summarised(answers, corruptions=asked, seed=subject.seed)),
         version=VERSION,
         suite=suite_digest(),
         seed=SEED,
         opencv=cv2.__version__,
         set_name=set_name,
         n=len(rows),
-        groups=int(group_index(np.asarray(answers.groups)).max()) + 1,
-        size=tuple(sorted({spec.size for spec, _ in looks.seen})),
+        groups=int(group_index(answers.groups).max()) + 1,
+        size=tuple(sorted({spec.size for spec, _ in images})),
         views=tuple(subject.loaded.committee.views if views is None else views),
-        clean=summary.clean,
-        robust=summary.robust,
-        cost=summary.cost,
-        relative=summary.relative,
-        worst=summary.worst,
-        corruptions=summary.corruptions,
         split=subject.inputs.split.digest,
         seconds=round(time.monotonic() - began, 3),
     )
-    found = Robustness(outcome, answers)
-    _written(subject, found, looks, out)
-    for sentence in sentences(outcome):
+    if subject.home is not None:
+        home = subject.home / "holdout" if set_name == "holdout" else subject.home
+        write_robustness(home, result, answers)
+    if out is not None:
+        tiles = sample_tiles(next(iter(images.values())), answers, asked)
+        write_bytes(out / "robustness.png", contact_sheet(tiles, [row.title for row in result.rows]))
+        page = robustness_page(subject.given.resolve().name, result, tiles)
+        write_text(out / "robustness.html", page)
+        write_robustness(out, result, answers)
+    for sentence in sentences(result):
         say(sentence)
+    return Robustness(result, answers)
+
+
+def images_of(subject: Subject, rows: Sequence[Assignment]) -> dict[Fitting, SetImages]:
+    """The drawings in each way in which the subject's models want them fitted."""
+    opener, seconds = subject.inputs.opener(), check_set(rows)
+    image_ids = tuple(row.image_id for row in rows)
+    found: dict[Fitting, SetImages] = {}
+    for name in leaves(subject.loaded.committee.root):
+        image = subject.loaded.bundles[name].card.image
+        if image.fitting not in found:
+            store = opener(image)
+            found[image.fitting] = SetImages(
+                store.pixels, store.background, store.rows(image_ids), image_ids, seconds
+            )
     return found
 
 
-def looks_of(subject: Subject, rows: Sequence[Assignment]) -> Looks:
-    """The drawings as the subject's models see them, each kind of pixels once."""
-    opener, seconds = subject.inputs.opener(), check_set(rows)
-    image_ids = tuple(row.image_id for row in rows)
-    found: dict[Seen, Pictures] = {}
-    for name in leaves(subject.loaded.committee.root):
-        image = subject.loaded.bundles[name].card.image
-        if seen_by(image) not in found:
-            store = opener(image)
-            found[seen_by(image)] = Pictures(
-                store.pixels, store.background, store.rows(image_ids), image_ids, seconds
-            )
-    return Looks(tuple(found), tuple(found.values()))
-
-
-def _asked(
+def _correct(
     subject: Subject,
     rows: Sequence[Assignment],
     clean: Predictions,
-    looks: Looks,
+    images: Mapping[Fitting, SetImages],
+    asked: Sequence[Corruption],
     views: Sequence[str] | None,
 ) -> NDArray[np.uint8]:
-    """Right or wrong, (16, 5, N): each fold's drawings are asked of the models that did not see them."""
-    correct = np.empty((len(SUITE), STRENGTHS, len(rows)), dtype=np.uint8)
+    """Right or wrong, (corruptions, 5, N): a fold's drawings are asked of the models without them."""
+    parts, order = [], []
     device = torch.device(str(choose_device().value))
-    samples = [pictures.pixels[pictures.rows[:2]] for pictures in looks.pictures]
     for fold in dict.fromkeys(row.fold for row in rows):
         places = np.flatnonzero([row.fold == fold for row in rows])
-        answerer = Answerer(subject.loaded, looks.seen, samples, device=device, fold=fold, views=views)
+        answerer = Answerer(subject.loaded, images, device=device, fold=fold, views=views)
         label = "Robustness" if fold is None else f"Robustness, fold {fold}"
-        correct[:, :, places] = right_answers(
-            looks.pictures, places, clean.targets[places], answerer, label=label
+        part = right_answers(
+            list(images.values()),
+            places,
+            clean.targets[places],
+            answerer,
+            corruptions=asked,
+            label=label,
         )
-    return correct
+        parts.append(part)
+        order.append(places)
+    return np.concatenate(parts, axis=2)[:, :, np.argsort(np.concatenate(order))]
 
 
 def _folds(rows: Sequence[Assignment]) -> list[str]:
     return [HOLDOUT if row.fold is None else str(row.fold) for row in rows]
-
-
-def _written(subject: Subject, found: Robustness, looks: Looks, out: Path | None) -> None:
-    if subject.home is not None:
-        of_holdout = found.outcome.set_name == "holdout"
-        home = subject.home / "holdout" if of_holdout else subject.home
-        write_robustness(home, found.outcome, found.answers)
-    if out is not None:
-        tiles = sample_tiles(looks.pictures[0], found.answers)
-        write_bytes(out / "robustness.png", contact_sheet(tiles))
-        write_text(
-            out / "robustness.html", robustness_page(subject.given.resolve().name, found.outcome, tiles)
-        )
-        write_robustness(out, found.outcome, found.answers)

@@ -1,44 +1,55 @@
 """The page of the suite: what a model keeps in each corruption, in sentences and with a drawing in all of
-them."""
+them; and that drawing's corruptions as one picture."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from dessin.images.colour import one_opencv_thread
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, points, share, size, spent, written_p
 from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
-from dessin.trust.robustness.contact_sheet import Tiles
-from dessin.trust.robustness.result import CorruptionResult, RobustnessOutcome
-from dessin.trust.robustness.sketch import Pixels
-from dessin.trust.robustness.suite import SUITE
+from dessin.trust.robustness.asking import SetImages
+from dessin.trust.robustness.corruption import STRENGTHS, Corruption, Pixels
+from dessin.trust.robustness.result import CorruptionResult, RobustAnswers, RobustnessResult
 
 MATTERS = 0.02
+_TILE = 128
+_GAP = 8
+_NAMES = 150
+_TEXT = "#1f2430"
+_GROUND = "#e6e8ec"
 
 
-def sentences(outcome: RobustnessOutcome) -> list[str]:
+def sentences(result: RobustnessResult) -> list[str]:
     """The findings, the most important one first."""
-    worst = outcome.corruption(outcome.worst)
+    worst = result.corruption(result.worst)
     found = [
-        f"On {counted(outcome.n, 'drawing')} as they are the accuracy is {share(outcome.clean)}; over 16 "
-        f"corruptions in five strengths it is {share(outcome.robust)} in the mean "
-        f"({points(outcome.cost)} points).",
+        f"On {counted(result.n, 'drawing')} as they are the accuracy is {share(result.clean)}; over "
+        f"{len(result.corruptions)} corruptions in five strengths it is {share(result.robust)} in the mean "
+        f"({points(result.cost)} points).",
         f"Worst is {worst.title}: {share(worst.mean)} in the mean of its strengths, and "
         f"{worst.strengths[-1].value:.1%} in the strongest ({points(worst.cost)} points).",
-        _costly(outcome),
+        _costly(result),
     ]
-    harmless = [row.title for row in outcome.corruptions if row.cost.low >= -MATTERS]
+    harmless = [row.title for row in result.corruptions if row.cost.low >= -MATTERS]
     if harmless:
         verb = "costs" if len(harmless) == 1 else "cost"
         most = f"no more than {size(MATTERS)} points in the mean"
-        found.append(f"For certain {listed(harmless, most=16)} {verb} {most}.")
+        found.append(f"For certain {listed(harmless, most=len(harmless))} {verb} {most}.")
     return found
 
 
-def _costly(outcome: RobustnessOutcome) -> str:
-    rows = sorted((row for row in outcome.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value)
+def _costly(result: RobustnessResult) -> str:
+    rows = sorted((row for row in result.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value)
     if not rows:
         return f"No corruption costs more than {size(MATTERS)} points for certain."
     named = listed([f"{row.title} ({points(row.cost)})" for row in rows])
@@ -71,20 +82,21 @@ class Panel:
     tiles: tuple[Tile, ...]
 
 
-def robustness_page(name: str, outcome: RobustnessOutcome, tiles: Tiles) -> str:
+def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
     """`robustness.html`, whole: nothing is loaded from outside and every name is escaped."""
     return render_page(
         "dessin.trust.robustness",
         "robustness.html",
         title=f"{name}: robustness",
         name=name,
-        outcome=outcome,
-        sentences=sentences(outcome),
-        plot=cost_plot(outcome),
-        rows=_by_cost(outcome),
-        panels=_panels(outcome, tiles),
+        result=result,
+        sentences=sentences(result),
+        plot=cost_plot(result),
+        rows=_by_cost(result),
+        panels=_panels(result, tiles),
         tiles=tiles,
         plain=image_data_uri(tiles.plain),
+        strengths=STRENGTHS,
         counted=counted,
         points=points,
         share=share,
@@ -94,22 +106,22 @@ def robustness_page(name: str, outcome: RobustnessOutcome, tiles: Tiles) -> str:
     )
 
 
-def cost_plot(outcome: RobustnessOutcome) -> DotPlot:
+def cost_plot(result: RobustnessResult) -> DotPlot:
     """The mean accuracy in each corruption, the worst first, against the clean one as a line.
 
     A ring is the accuracy in the strongest.
     """
     return dot_plot(
-        [_dot(row) for row in _by_cost(outcome)],
+        [_dot(row) for row in _by_cost(result)],
         lambda value: f"{100 * value:.0f}%",
-        line=outcome.clean.value,
-        band=(outcome.clean.low, outcome.clean.high),
+        line=result.clean.value,
+        band=(result.clean.low, result.clean.high),
         reach=(0.0,),
     )
 
 
-def _by_cost(outcome: RobustnessOutcome) -> list[CorruptionResult]:
-    return sorted(outcome.corruptions, key=lambda row: row.mean.value)
+def _by_cost(result: RobustnessResult) -> list[CorruptionResult]:
+    return sorted(result.rows, key=lambda row: row.mean.value)
 
 
 def _dot(row: CorruptionResult) -> Dot:
@@ -126,18 +138,18 @@ def _dot(row: CorruptionResult) -> Dot:
     )
 
 
-def _panels(outcome: RobustnessOutcome, tiles: Tiles) -> list[Panel]:
-    most = max(outcome.clean.high, max(part.high for row in outcome.corruptions for part in row.strengths))
-    places = {corruption.name: place for place, corruption in enumerate(SUITE)}
+def _panels(result: RobustnessResult, tiles: Tiles) -> list[Panel]:
+    most = max(result.clean.high, max(part.high for row in result.rows for part in row.strengths))
+    places = {row.name: place for place, row in enumerate(result.rows)}
     return [
         Panel(
             row=row,
-            curve=_curve(row, outcome.clean, most),
+            curve=_curve(row, result.clean, most),
             alt=f"Accuracy in {row.title} from weak to strong: "
             + ", ".join(f"{part.value:.1%}" for part in row.strengths),
             tiles=_tiles(row, tiles.corrupted[places[row.name]], [*tiles.correct[places[row.name]]]),
         )
-        for row in _by_cost(outcome)
+        for row in _by_cost(result)
     ]
 
 
@@ -160,3 +172,64 @@ def _curve(row: CorruptionResult, clean: Estimate, most: float) -> str:
     axes.set_xticks(strengths)
     axes.set_ylabel("accuracy, %")
     return figure_data_uri(figure)
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """One drawing as it is, (S, S, 3) uint8, and corrupted, (corruptions, 5, S, S, 3).
+
+    `clean` and `correct` (corruptions, 5) say whether the model named it right.
+    """
+
+    image_id: str
+    label: str
+    plain: Pixels
+    corrupted: Pixels
+    clean: bool
+    correct: NDArray[np.bool_]
+
+
+def sample_tiles(images: SetImages, answers: RobustAnswers, corruptions: Sequence[Corruption]) -> Tiles:
+    """The drawing of median ink among those that are named right as they are (of all, if none is)."""
+    candidates = np.flatnonzero(answers.clean)
+    if not len(candidates):
+        candidates = np.arange(len(answers.image_ids))
+    papers = np.asarray(images.background)[images.rows[candidates]].astype(np.float64)
+    pages = images.pixels[images.rows[candidates]].mean(axis=(2, 3))
+    ink = np.abs(pages - papers).mean(axis=1)
+    names = [answers.image_ids[place] for place in candidates]
+    place = int(candidates[np.lexsort((names, ink))[len(candidates) // 2]])
+    with one_opencv_thread():
+        chunk = images.chunk(np.array([place]))
+        corrupted = np.stack([chunk.corrupted(corruption)[:, 0] for corruption in corruptions])
+    return Tiles(
+        image_id=answers.image_ids[place],
+        label=answers.labels[place],
+        plain=_colours(images.pixels[images.rows[[place]]][0]),
+        corrupted=_colours(corrupted),
+        clean=bool(answers.clean[place]),
+        correct=answers.correct[:, :, place] > 0,
+    )
+
+
+def _colours(pixels: Pixels) -> Pixels:
+    """(.., 1 or 3, S, S) to (.., S, S, 3)."""
+    last = np.moveaxis(pixels, -3, -1)
+    return np.ascontiguousarray(np.broadcast_to(last, (*last.shape[:-1], 3)))
+
+
+def contact_sheet(tiles: Tiles, titles: Sequence[str]) -> bytes:
+    """A PNG: a row for each corruption, the drawing as it is and then weak to strong."""
+    width = _NAMES + (STRENGTHS + 1) * (_TILE + _GAP) + _GAP
+    height = len(titles) * (_TILE + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, height), _GROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for row, title in enumerate(titles):
+        top = _GAP + row * (_TILE + _GAP)
+        draw.text((_GAP, top + _TILE // 2 - 9), title, fill=_TEXT, font=font)
+        for column, image in enumerate([tiles.plain, *tiles.corrupted[row]]):
+            tile = Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
+            sheet.paste(tile, (_NAMES + column * (_TILE + _GAP) + _GAP, top))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
