@@ -117,7 +117,7 @@ def inside(
 
     An exported model shows its logits only.
     """
-    device = torch.device(str(choose_device().value))
+    device = torch.device(choose_device().value)
     source, rows = PixelSource(store, device), store.rows(image_ids)
     network = bundle.classifier.to(device).eval()
     features: list[Table] = []
@@ -159,7 +159,7 @@ def answers_by_fold(
     folds = folds_of(subject.loaded)
     order = permutation(seed, "folds of unknown images", 0, image_keys(image_ids))
     table = np.empty((len(image_ids), len(subject.loaded.committee.classes)), dtype=np.float64)
-    loaded, device = untempered(subject).loaded, torch.device(str(choose_device().value))
+    loaded, device = untempered(subject).loaded, torch.device(choose_device().value)
     for number, fold in enumerate(folds):
         mine = order[number :: len(folds)]
         names = [image_ids[place] for place in mine]

@@ -66,7 +66,7 @@ def explain(
     """
     asked = _checked(None if methods is None else names(methods))
     loaded, drawings, seed = _subject(Path(run), images, data, split)
-    explainer = Explainer(loaded, torch.device(str(choose_device().value)))
+    explainer = Explainer(loaded, torch.device(choose_device().value))
     reader = Reader(explainer.images, explainer.device)
     folder = Path(out)
     claim_folder(folder, what="an explanation")

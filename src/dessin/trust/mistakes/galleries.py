@@ -192,7 +192,7 @@ def looks_at(subject: Subject, given: Answered, places: Sequence[int]) -> tuple[
 
     A committee's map is the weighted mean of those of the models that were not trained on the drawing.
     """
-    device = torch.device(str(choose_device().value))
+    device = torch.device(choose_device().value)
     try:
         return _looks(Explainer(subject.loaded, device), device, subject, given, places), ""
     except DessinError as error:

@@ -127,7 +127,7 @@ def _correct(
 ) -> NDArray[np.uint8]:
     """Right or wrong, (corruptions, 5, N): a fold's drawings are asked of the models without them."""
     parts, order = [], []
-    device = torch.device(str(choose_device().value))
+    device = torch.device(choose_device().value)
     for fold in dict.fromkeys(row.fold for row in rows):
         places = np.flatnonzero([row.fold == fold for row in rows])
         answerer = Answerer(subject.loaded, images, device=device, fold=fold, views=views)
