@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.collection.checks.base import Context
-from dessin.collection.checks.run import run_checks
-from dessin.collection.curation import DEFAULT_KINDS, apply_curation, propose_curation
+from dessin.collection.curation import apply_curation, propose_curation
 from dessin.collection.duplicates import find_duplicates, group_images
+from dessin.collection.issues import default_kinds, run_checks
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
@@ -72,7 +72,7 @@ def read_drawings(name: str, data: Path, group: str | None, backbone: str, size:
         scan = scan_images(manifest)
         pairs = find_duplicates(manifest, scan)
         issues = run_checks(Context(manifest, scan, pairs))
-        kept = apply_curation(propose_curation(issues, manifest, DEFAULT_KINDS), manifest)
+        kept = apply_curation(propose_curation(issues, manifest, default_kinds()), manifest)
         groups = group_images(
             [row.image_id for row in manifest.rows], {row.image_id: row.group for row in manifest.rows}, pairs
         )

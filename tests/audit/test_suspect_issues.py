@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scribbles import encode, scribble, write_drawings
 
 from dessin.audit.measure import audit
+from dessin.collection.checks.labels import suspect_issue
 from dessin.collection.curation import curate, read_curation
 from dessin.collection.issues import read_issues, write_issues
 from dessin.collection.label_review import LabelNumbers, LabelReview, SuspectLabel
@@ -106,13 +107,13 @@ def test_labels_without_suspects_are_said_to_be_plausible(data: Path, tmp_path: 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
 def test_any_label_survives_the_issues_file(label: str) -> None:
-    issue = suspect("cat/1.png", label).issue()
+    issue = suspect_issue(suspect("cat/1.png", label))
     assert issue.detail.removeprefix("looks like ") == label
 
 
 @pytest.mark.parametrize("label", [STRANGE, "looks like looks like", "\t=1+1", "\\n"])
 def test_strange_labels_reach_issues_and_curation_as_they_are(data: Path, tmp_path: Path, label: str) -> None:
-    write_issues([suspect("cat/1.png", label).issue()], tmp_path / "issues.csv")
+    write_issues([suspect_issue(suspect("cat/1.png", label))], tmp_path / "issues.csv")
     (issue,) = read_issues(tmp_path / "issues.csv")
     assert issue.detail == f"looks like {label}"
     with quiet():

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.curation import (
     Change,
     Curation,
@@ -19,7 +20,7 @@ from dessin.collection.curation import (
     read_curation,
     write_curation,
 )
-from dessin.collection.issues import ISSUE_KINDS, Issue, write_issues
+from dessin.collection.issues import CHECKS, write_issues
 from dessin.collection.manifest import Manifest, Row
 from dessin.errors import DessinError
 
@@ -87,7 +88,7 @@ def test_near_copies_are_dropped_only_when_chosen_and_through_exact_ones() -> No
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(set(ISSUE_KINDS) - {"exact_duplicate", "near_duplicate", "label_conflict"})
+    "kind", sorted(set(CHECKS) - {"exact_duplicate", "near_duplicate", "label_conflict"})
 )
 def test_every_other_kind_drops_what_it_names_when_chosen(kind: str) -> None:
     issues = [Issue("cat/1", kind, 0.5, detail="why")]
@@ -95,16 +96,16 @@ def test_every_other_kind_drops_what_it_names_when_chosen(kind: str) -> None:
     assert actions(issues, "label_conflict") == {}
 
 
-@given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS), st.sampled_from(ISSUE_KINDS))))
+@given(st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS), st.sampled_from(list(CHECKS)))))
 def test_the_order_of_issues_does_not_matter_and_something_of_each_set_of_copies_stays(
     drawn: list[tuple[str, str, str]],
 ) -> None:
     issues = [Issue(i, kind, 1.0, other) for i, other, kind in drawn if i != other]
-    proposed = propose_curation(issues, MANIFEST, ISSUE_KINDS)
-    assert proposed == propose_curation(issues[::-1], MANIFEST, ISSUE_KINDS)
+    proposed = propose_curation(issues, MANIFEST, list(CHECKS))
+    assert proposed == propose_curation(issues[::-1], MANIFEST, list(CHECKS))
     assert len({change.image_id for change in proposed.changes}) == len(proposed.changes)
     copies = [issue for issue in issues if issue.issue in ("exact_duplicate", "near_duplicate")]
-    only = propose_curation(copies, MANIFEST, ISSUE_KINDS)
+    only = propose_curation(copies, MANIFEST, list(CHECKS))
     assert apply_curation(only, MANIFEST).classes == MANIFEST.classes
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from dessin.collection.checks.base import Context
-from dessin.collection.checks.run import run_checks
+from dessin.collection.checks.base import Context, Issue
 from dessin.collection.duplicates import find_duplicates
-from dessin.collection.issues import Issue
+from dessin.collection.issues import run_checks
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dessin.collection.checks.base import Context
-from dessin.collection.checks.run import run_checks
+from dessin.collection.checks.base import Context, Issue
 from dessin.collection.duplicates import find_duplicates
-from dessin.collection.issues import Issue
+from dessin.collection.issues import run_checks
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from studio_kit import A_CLASS, COPY, ORIGINAL, SCRIPT, STARS, alert, checked, open_page, raw, words
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change, Curation, read_curation, write_curation
-from dessin.collection.issues import Issue, read_issues, write_issues
+from dessin.collection.issues import read_issues, write_issues
 from dessin.studio.texts import texts_of
 
 KOREAN = texts_of("ko")

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary, summarise
 from dessin.audit.view import render_report
-from dessin.collection.checks.base import CHECKS, Context
-from dessin.collection.checks.run import run_checks
-from dessin.collection.curation import DEFAULT_KINDS
+from dessin.collection.checks.base import Context, Issue
+from dessin.collection.checks.labels import SuspectLabels
 from dessin.collection.duplicates import Pair, find_duplicates
-from dessin.collection.issues import Issue, write_issues
-from dessin.collection.label_review import SUSPECT, LabelReview
+from dessin.collection.issues import CHECKS, default_kinds, run_checks, write_issues
+from dessin.collection.label_review import LabelReview
 from dessin.collection.manifest import Manifest, build_manifest, write_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
@@ -105,7 +104,7 @@ def describe_audit(summary: Summary) -> str:
 def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
     """What to do after the audit: (why, command)."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
-    curate = any(summary.issues[kind] for kind in DEFAULT_KINDS)
+    curate = any(summary.issues[kind] for kind in default_kinds())
     issues = shlex.quote(str(out / "issues.csv"))
     steps = []
     curation = ""
@@ -117,14 +116,14 @@ def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tu
             )
         )
         curation = " --curation curation.csv"
-    if summary.issues[SUSPECT]:
+    if summary.issues[SuspectLabels.name]:
         steps.append(
             (
                 "Look at the labels that may be wrong, below. This sets them aside with the rest: from its "
                 "list remove the rows of drawings that are right, or make a drop a relabel with the new "
                 "label; then split with --curation reviewed.csv.",
-                f"dessin curate {shown} --issues {issues} --kinds {','.join((*DEFAULT_KINDS, SUSPECT))} "
-                "--out reviewed.csv",
+                f"dessin curate {shown} --issues {issues} "
+                f"--kinds {','.join((*default_kinds(), SuspectLabels.name))} --out reviewed.csv",
             )
         )
     steps.append(

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.duplicates import Pair
 from dessin.collection.families import find_families
-from dessin.collection.issues import ISSUE_KINDS, Issue
+from dessin.collection.issues import CHECKS
 from dessin.collection.label_review import LabelNumbers
 from dessin.collection.manifest import Manifest
 from dessin.collection.readers.collection import Collection
@@ -110,7 +111,7 @@ def summarise(
         aspect=_spread([m.width / m.height for m in measured]),
         ink=_spread([m.ink for m in measured]),
         contrast=_spread([m.contrast for m in measured]),
-        issues={kind: found[kind] for kind in ISSUE_KINDS},
+        issues={kind: found[kind] for kind in CHECKS},
         duplicates=_duplicates(manifest, pairs),
         families_by=families_by,
         families=families,

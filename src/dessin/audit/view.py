@@ -7,18 +7,16 @@ from dataclasses import dataclass, replace
 
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
 from dessin.audit.summary import Summary
-from dessin.collection.checks.base import CHECKS, Context
+from dessin.collection.checks.base import Context, Issue
+from dessin.collection.checks.labels import SuspectLabels
 from dessin.collection.duplicates import Pair
-from dessin.collection.issues import ISSUE_KINDS, Issue
-from dessin.collection.label_review import SUSPECT, LabelReview, SuspectLabel
+from dessin.collection.issues import CHECKS
+from dessin.collection.label_review import LabelReview, SuspectLabel
 from dessin.page.render import render_page
 
 _PAIRS_SHOWN = 60
 _SUSPECTS_SHOWN = 60
 _GALLERY_SHOWN = 24
-_SHOWN_AS_PAIRS = frozenset({"exact_duplicate", "near_duplicate", "label_conflict"})
-# What a person should look at first; the other kinds are for knowing rather than for mending.
-_URGENT = frozenset({"unreadable", "exact_duplicate", "near_duplicate", "label_conflict", "blank"})
 
 
 @dataclass(frozen=True)
@@ -137,12 +135,11 @@ class _Drawings:
 
 def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
     kinds = []
-    for name in ISSUE_KINDS:
-        check = CHECKS[name]
+    for name, check in CHECKS.items():
         found = [issue for issue in issues if issue.issue == name]
         if not found:
             continue
-        shown = () if name in _SHOWN_AS_PAIRS or name == SUSPECT else found[:_GALLERY_SHOWN]
+        shown = () if check.pairs or name == SuspectLabels.name else found[:_GALLERY_SHOWN]
         kinds.append(
             Kind(
                 name=name,
@@ -150,8 +147,8 @@ def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
                 summary=check.summary,
                 count=len(found),
                 images=len({issue.image_id for issue in found}),
-                urgent=name in _URGENT,
-                anchor="pairs" if name in _SHOWN_AS_PAIRS else name,
+                urgent=check.urgent,
+                anchor="pairs" if check.pairs else name,
                 gallery=tuple(ShownIssue(drawings.drawing(i.image_id), i.score, i.detail) for i in shown),
             )
         )

@@ -25,12 +25,12 @@ from dessin.auto.budget import (
 )
 from dessin.auto.speed import measure_decoding, measure_speeds
 from dessin.collection.curation import (
-    DEFAULT_KINDS,
     Curation,
     describe_curation,
     propose_curation,
     write_curation,
 )
+from dessin.collection.issues import default_kinds
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
@@ -160,7 +160,7 @@ def _plan(
 
 def _curate(audited: AuditResult, folder: Path) -> Curation:
     """Only safe drops are proposed, and each is in the file with its reason."""
-    curation = propose_curation(audited.issues, audited.manifest, DEFAULT_KINDS)
+    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
     write_curation(curation, folder / "curation.csv")
     say(describe_curation(curation, audited.manifest))
     return curation

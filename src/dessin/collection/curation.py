@@ -9,8 +9,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.duplicates import UnionFind
-from dessin.collection.issues import ISSUE_KINDS, Issue, read_issues
+from dessin.collection.issues import CHECKS, default_kinds, read_issues
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.collection import describe_collection, listing
 from dessin.collection.readers.detect import read_collection
@@ -20,9 +21,6 @@ from dessin.files import digest_of, read_csv, write_csv
 from dessin.ops import names
 from dessin.progress import say, say_once
 
-# Suspect labels wait for a person: many are odd drawings of the right class. Chosen, they are dropped and not
-# relabelled, for a weak model knows that a label is odd long before it knows the right one (docs/log.md).
-DEFAULT_KINDS = ("unreadable", "exact_duplicate", "label_conflict")
 _PAIR_KINDS = ("exact_duplicate", "near_duplicate")
 
 
@@ -44,17 +42,18 @@ def dropped(issues: Sequence[Issue], labels: Mapping[str, str], kinds: Sequence[
         DessinError: an unknown kind, or half a pair.
     """
     for kind in kinds:
-        if kind not in ISSUE_KINDS:
-            raise unknown("kind of issue", kind, ISSUE_KINDS)
+        if kind not in CHECKS:
+            raise unknown("kind of issue", kind, CHECKS)
     for issue in issues:
-        if issue.issue in (*_PAIR_KINDS, "label_conflict") and issue.other_id not in labels:
+        if CHECKS[issue.issue].pairs and issue.other_id not in labels:
             raise DessinError(
                 f"The {issue.issue} of {issue.image_id} does not name the other image.",
                 do="Make the issues anew with dessin audit.",
             )
     drops: dict[str, Drop] = {}
-    for issue in sorted(issues, key=lambda i: (ISSUE_KINDS.index(i.issue), i.image_id, i.other_id)):
-        if issue.issue in kinds and issue.issue not in (*_PAIR_KINDS, "label_conflict"):
+    order = list(CHECKS)
+    for issue in sorted(issues, key=lambda i: (order.index(i.issue), i.image_id, i.other_id)):
+        if issue.issue in kinds and not CHECKS[issue.issue].pairs:
             drops.setdefault(issue.image_id, Drop(f"{issue.issue}: {issue.detail or f'{issue.score:.2f}'}"))
     if "label_conflict" in kinds:
         for image_id, reason in _conflicts(issues, labels).items():
@@ -164,7 +163,7 @@ def curate(
     say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     curation = propose_curation(
-        read_issues(Path(issues)), manifest, DEFAULT_KINDS if kinds is None else names(kinds)
+        read_issues(Path(issues)), manifest, default_kinds() if kinds is None else names(kinds)
     )
     write_curation(curation, out)
     say(describe_curation(curation, manifest))

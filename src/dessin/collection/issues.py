@@ -1,55 +1,70 @@
-"""An issue: one thing that an audit noticed about one image. The rows of `issues.csv`."""
+"""The issues of an audit: the table of checks that find them, and the file `issues.csv`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 
+from dessin.collection.checks.base import Check, Context, Issue
+from dessin.collection.checks.copies import ExactDuplicates, NearDuplicates
+from dessin.collection.checks.files import ModeDiffers, OddAspect, OddSize, UnreadableFiles
+from dessin.collection.checks.ink import BlankPages, LowContrast, SeveralObjects
+from dessin.collection.checks.labels import LabelConflicts, SuspectLabels
 from dessin.errors import DessinError, unknown
 from dessin.files import read_csv, write_csv
+from dessin.plugins import Table
 
 COLUMNS = ("image_id", "issue", "score", "other_id", "detail")
-ISSUE_KINDS = (
-    "unreadable",
-    "exact_duplicate",
-    "near_duplicate",
-    "label_conflict",
-    "suspect_label",
-    "blank",
-    "low_contrast",
-    "several_objects",
-    "odd_size",
-    "odd_aspect",
-    "mode_differs",
+# In the order in which issues are listed everywhere.
+CHECKS: Table[Check] = Table(
+    "check",
+    Check,  # type: ignore[type-abstract]
+    (
+        UnreadableFiles(),
+        ExactDuplicates(),
+        NearDuplicates(),
+        LabelConflicts(),
+        SuspectLabels(),
+        BlankPages(),
+        LowContrast(),
+        SeveralObjects(),
+        OddSize(),
+        OddAspect(),
+        ModeDiffers(),
+    ),
 )
 
 
-@dataclass(frozen=True)
-class Issue:
-    """`score` runs from 0 (barely) to 1 (surely); `other_id` is the other image of a pair, or empty."""
+def default_kinds() -> tuple[str, ...]:
+    """The kinds of issues whose images a curation sets aside without being asked to."""
+    return tuple(name for name, check in CHECKS.items() if check.dropped)
 
-    image_id: str
-    issue: str
-    score: float
-    other_id: str = ""
-    detail: str = ""
+
+def run_checks(context: Context) -> tuple[Issue, ...]:
+    """All issues, in the order of `CHECKS`, the surest first; each check runs with its defaults."""
+    return _sorted(issue for check in CHECKS.values() for issue in check.run(context))
 
 
 def write_issues(issues: Iterable[Issue], path: Path) -> None:
-    rows = sorted(issues, key=lambda i: (ISSUE_KINDS.index(i.issue), -i.score, i.image_id, i.other_id))
-    write_csv(path, COLUMNS, ((i, k, f"{s:.4f}", o, d) for i, k, s, o, d in map(astuple, rows)))
+    rows = map(astuple, _sorted(issues))
+    write_csv(path, COLUMNS, ((i, k, f"{s:.4f}", o, d) for i, k, s, o, d in rows))
 
 
 def read_issues(path: Path) -> tuple[Issue, ...]:
     """Raises `DessinError` for a missing column, an unknown issue or a score that is no number."""
     issues = []
     for row in read_csv(path, COLUMNS)[1]:
-        if row["issue"] not in ISSUE_KINDS:
-            raise unknown(f"issue in {path}", row["issue"], ISSUE_KINDS)
+        if row["issue"] not in CHECKS:
+            raise unknown(f"issue in {path}", row["issue"], CHECKS)
         try:
             score = float(row["score"])
         except ValueError:
             raise DessinError(f'{path}: the score "{row["score"]}" is not a number.') from None
         issues.append(Issue(row["image_id"], row["issue"], score, row["other_id"], row["detail"]))
     return tuple(issues)
+
+
+def _sorted(issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    rank = {name: number for number, name in enumerate(CHECKS)}
+    return tuple(sorted(issues, key=lambda i: (rank[i.issue], -i.score, i.image_id, i.other_id)))

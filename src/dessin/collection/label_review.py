@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dessin.collection.issues import Issue
 from dessin.schema import Section
-
-SUSPECT = "suspect_label"
 
 
 class LabelNumbers(Section):
@@ -52,9 +49,6 @@ class SuspectLabel:
     score: float
     like: str
     unlike: str
-
-    def issue(self) -> Issue:
-        return Issue(self.image_id, SUSPECT, round(self.score, 4), self.like, f"looks like {self.suggested}")
 
 
 @dataclass(frozen=True)

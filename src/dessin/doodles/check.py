@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dessin.collection.issues import Issue
+from dessin.collection.checks.base import Issue
+from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import Split
 from dessin.files import read_json, write_json
 from dessin.schema import Section, validated
@@ -52,10 +53,6 @@ def read_answer_key(path: Path) -> AnswerKey:
     return validated(AnswerKey, read_json(path), str(path))
 
 
-# Of these, a clean doodle has none; faint or crowded pages, on the other hand, are drawn on purpose.
-_ALARMS = ("unreadable", "exact_duplicate", "near_duplicate", "label_conflict", "blank")
-
-
 @dataclass(frozen=True)
 class Finding:
     """One thing that had to hold: `found` says whether it does, `said` what the audit or the split says."""
@@ -84,7 +81,8 @@ def false_alarms(key: AnswerKey, issues: Iterable[Issue]) -> tuple[Issue, ...]:
     return tuple(
         issue
         for issue in issues
-        if issue.issue in _ALARMS
+        # What is less urgent, faint or crowded pages, is drawn on purpose.
+        if CHECKS[issue.issue].urgent
         and (issue.image_id, issue.issue) not in alone
         and frozenset((issue.image_id, issue.other_id)) not in pairs
     )

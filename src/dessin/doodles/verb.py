@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dessin.auto.verb import AutoResult, auto
-from dessin.collection.issues import Issue
+from dessin.collection.checks.base import Issue
 from dessin.doodles.check import (
     DRAWINGS_FOLDER,
     KEY_FILE,

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.checks.base import Context
-from dessin.collection.checks.run import run_checks
 from dessin.collection.curation import (
-    DEFAULT_KINDS,
     Curation,
     apply_curation,
     propose_curation,
     read_curation,
 )
 from dessin.collection.duplicates import find_duplicates
+from dessin.collection.issues import default_kinds, run_checks
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
@@ -103,7 +102,7 @@ def training_curation(asked: str | None, manifest: Manifest) -> Curation | None:
         return curation
     scan = scan_images(manifest)
     issues = run_checks(Context(manifest, scan, find_duplicates(manifest, scan)))
-    return propose_curation(issues, manifest, DEFAULT_KINDS)
+    return propose_curation(issues, manifest, default_kinds())
 
 
 def curate_rows(
@@ -134,7 +133,7 @@ def curation_decision(
     labels = {row.image_id: row.label for row in before}
     relabelled = sum(labels[row.image_id] != row.label for row in after)
     dropped = f"{len(before) - len(after):,} of {len(before):,} training images left out"
-    source = f"what an audit proposes ({', '.join(DEFAULT_KINDS)})" if asked == AUTO else asked
+    source = f"what an audit proposes ({', '.join(default_kinds())})" if asked == AUTO else asked
     return Decision(
         "training_curation",
         f"{dropped}, {relabelled:,} relabelled",

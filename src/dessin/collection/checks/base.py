@@ -1,19 +1,31 @@
-"""What a check is, what it sees, and the table of all checks."""
+"""What a check is, what it sees, and what it finds."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal
 
 from dessin.collection.duplicates import Pair
-from dessin.collection.issues import ISSUE_KINDS, Issue
 from dessin.collection.label_review import LabelReview
 from dessin.collection.manifest import Manifest, Row
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan
-from dessin.errors import unknown
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing noticed about one image: `issue` is the name of the check that found it.
+
+    `score` runs from 0 (barely) to 1 (surely); `other_id` is the other image of a pair, or empty.
+    """
+
+    image_id: str
+    issue: str
+    score: float
+    other_id: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,14 +50,24 @@ class Check(ABC):
     """One thing to look for; its fields are its parameters, each with a default.
 
     Attributes:
-        name: the issue it reports, one of `ISSUE_KINDS`.
-        title: the issue in words, for a heading.
+        name: what its issues are called in issues.csv and summary.json.
+        title: the same for people, as a heading.
+        short: the same for people, inside a line.
         summary: one sentence that says what it means and what to do about it.
+        urgent: whether a person should look at it first; the others are for knowing rather than for mending.
+        pairs: whether each issue puts two images in question, the other one in `other_id`.
+        dropped: whether a curation sets its images aside without being asked to.
+        section: where the studio lists it; nowhere if empty.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    short: ClassVar[str]
     summary: ClassVar[str]
+    urgent: ClassVar[bool] = False
+    pairs: ClassVar[bool] = False
+    dropped: ClassVar[bool] = False
+    section: ClassVar[Literal["duplicates", "conflicts", "suspects", "others", ""]] = "others"
 
     @abstractmethod
     def run(self, context: Context) -> list[Issue]:
@@ -53,15 +75,3 @@ class Check(ABC):
 
     def issue(self, row: Row, score: float, detail: str) -> Issue:
         return Issue(row.image_id, self.name, round(min(max(score, 0.0), 1.0), 4), detail=detail)
-
-
-CHECKS: dict[str, type[Check]] = {}
-Registered = TypeVar("Registered", bound=type[Check])
-
-
-def register(check: Registered) -> Registered:
-    """Put a check into the table under its name, which must be a known issue."""
-    if check.name not in ISSUE_KINDS:
-        raise unknown("issue", check.name, ISSUE_KINDS)
-    CHECKS[check.name] = check
-    return check

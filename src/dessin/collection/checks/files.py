@@ -10,25 +10,25 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.checks.base import Check, Context, register
-from dessin.collection.issues import Issue
+from dessin.collection.checks.base import Check, Context, Issue
 from dessin.collection.measure import Measurement
 
 
-@register
 @dataclass(frozen=True)
 class UnreadableFiles(Check):
     """Files that are no image, are cut short, or are refused as unsafe."""
 
     name: ClassVar[str] = "unreadable"
     title: ClassVar[str] = "Unreadable files"
+    short: ClassVar[str] = "unreadable"
+    urgent: ClassVar[bool] = True
+    dropped: ClassVar[bool] = True
     summary: ClassVar[str] = "These cannot be decoded, so they can be neither trained on nor predicted."
 
     def run(self, context: Context) -> list[Issue]:
         return [self.issue(row, 1.0, m.reason) for row, m in context.images() if not m.readable]
 
 
-@register
 @dataclass(frozen=True)
 class ModeDiffers(Check):
     """Images whose channels are not those of the majority; nothing is said where there is no majority."""
@@ -37,6 +37,8 @@ class ModeDiffers(Check):
 
     name: ClassVar[str] = "mode_differs"
     title: ClassVar[str] = "Another channel mode"
+    short: ClassVar[str] = "other mode"
+    section = ""
     summary: ClassVar[str] = (
         "Gray, palette or transparent files among others. dessin reads them all as the recipe asks; "
         "a mode that goes with a class can give the class away."
@@ -63,7 +65,6 @@ def _distances(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]
     return away, 1.4826 * float(np.median(away))
 
 
-@register
 @dataclass(frozen=True)
 class OddSize(Check):
     """Images `factor` times larger or smaller than the median, where the collection varies less than that."""
@@ -73,6 +74,7 @@ class OddSize(Check):
 
     name: ClassVar[str] = "odd_size"
     title: ClassVar[str] = "Unusual sizes"
+    short: ClassVar[str] = "odd size"
     summary: ClassVar[str] = "Far larger or smaller than the rest: scans, icons or crops that look different."
 
     def run(self, context: Context) -> list[Issue]:
@@ -90,7 +92,6 @@ class OddSize(Check):
         ]
 
 
-@register
 @dataclass(frozen=True)
 class OddAspect(Check):
     """Images `factor` times wider or taller than is usual, where the collection varies less than that."""
@@ -100,6 +101,7 @@ class OddAspect(Check):
 
     name: ClassVar[str] = "odd_aspect"
     title: ClassVar[str] = "Unusual aspect ratios"
+    short: ClassVar[str] = "odd aspect"
     summary: ClassVar[str] = "Much wider or taller than the rest: fit squash distorts them, crop cuts them."
 
     def run(self, context: Context) -> list[Issue]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dessin.collection.checks.base import Check, Context, register
-from dessin.collection.issues import Issue
+from dessin.collection.checks.base import Check, Context, Issue
 
 
-@register
 @dataclass(frozen=True)
 class BlankPages(Check):
     """Pages without ink, or with a few specks only."""
@@ -18,6 +16,8 @@ class BlankPages(Check):
 
     name: ClassVar[str] = "blank"
     title: ClassVar[str] = "Blank pages"
+    short: ClassVar[str] = "blank"
+    urgent: ClassVar[bool] = True
     summary: ClassVar[str] = "There is nothing, or next to nothing, on these pages to learn from."
 
     def run(self, context: Context) -> list[Issue]:
@@ -29,7 +29,6 @@ class BlankPages(Check):
         return issues
 
 
-@register
 @dataclass(frozen=True)
 class LowContrast(Check):
     """Drawings whose strongest strokes differ from the paper by less than `least` of 255 levels."""
@@ -38,6 +37,7 @@ class LowContrast(Check):
 
     name: ClassVar[str] = "low_contrast"
     title: ClassVar[str] = "Low contrast"
+    short: ClassVar[str] = "low contrast"
     summary: ClassVar[str] = "Even the strongest strokes are faint; CLAHE (image.clahe) may help."
 
     def run(self, context: Context) -> list[Issue]:
@@ -48,7 +48,6 @@ class LowContrast(Check):
         ]
 
 
-@register
 @dataclass(frozen=True)
 class SeveralObjects(Check):
     """Pages with a second drawing that is large and far enough from the first one.
@@ -63,6 +62,7 @@ class SeveralObjects(Check):
 
     name: ClassVar[str] = "several_objects"
     title: ClassVar[str] = "Several objects"
+    short: ClassVar[str] = "several objects"
     summary: ClassVar[str] = "More than one separate drawing on the page; the label may fit only one of them."
 
     def run(self, context: Context) -> list[Issue]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change
-from dessin.collection.issues import Issue
 from dessin.studio.plain import Figure, show_facts, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, matching, read_drawings, thumbnail

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import streamlit as st
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.curation import read_curation
-from dessin.collection.issues import Issue, read_issues
+from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
 from dessin.collection.readers.collection import Collection
 from dessin.collection.readers.detect import read_collection

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change
-from dessin.collection.issues import Issue
+from dessin.collection.issues import CHECKS
 from dessin.errors import DessinError
 from dessin.studio.plain import Figure, show_figures, show_text
 from dessin.studio.texts import Texts
@@ -17,19 +18,14 @@ from dessin.studio.views.jobs import one_page
 from dessin.studio.views.ticking import is_own, read_changes, tick, untick
 
 # What a person decides about; the other kinds are shown together, the audit's page says more of them.
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "duplicates": ("exact_duplicate", "near_duplicate"),
-    "conflicts": ("label_conflict",),
-    "suspects": ("suspect_label",),
-    "others": ("unreadable", "blank", "low_contrast", "several_objects", "odd_size", "odd_aspect"),
-}
+SECTIONS = ("duplicates", "conflicts", "suspects", "others")
 _A_PAGE = 20
 _TROUBLE = "data.trouble"
 
 
 def issues_of(issues: Sequence[Issue], section: str) -> tuple[Issue, ...]:
     """The issues of a section, in the order of the audit: the surest of each kind first."""
-    return tuple(issue for issue in issues if issue.issue in SECTIONS[section])
+    return tuple(issue for issue in issues if CHECKS[issue.issue].section == section)
 
 
 def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: Texts) -> None:
@@ -48,7 +44,7 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
                 _show_pictures(issue, drawings, texts)
             with words:
                 detail = f": {issue.detail}" if issue.detail else ""
-                show_text(f"{texts(f'issue.{issue.issue}')} ({issue.score:.2f}){detail}", "note")
+                show_text(f"{_kind(issue, texts)} ({issue.score:.2f}){detail}", "note")
                 for place, image_id in enumerate(_tickable(issue)):
                     if image_id in seen:
                         show_text(texts("data.ticked_above", place=place + 1), "note")
@@ -57,13 +53,19 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
                     seen.add(image_id)
 
 
+def _kind(issue: Issue, texts: Texts) -> str:
+    """What the issue is called; a check that no language knows yet has its own English word."""
+    known = f"issue.{issue.issue}" in texts.table
+    return texts(f"issue.{issue.issue}") if known else CHECKS[issue.issue].short
+
+
 def _section(issues: Sequence[Issue]) -> str:
-    return next(name for name, kinds in SECTIONS.items() if issues[0].issue in kinds)
+    return CHECKS[issues[0].issue].section
 
 
 def _tickable(issue: Issue) -> tuple[str, ...]:
-    """The images that the issue puts in question; of a suspect label the other one is only an example."""
-    if issue.other_id and issue.issue != "suspect_label":
+    """The images that the issue puts in question; where they are no pair the other is an example."""
+    if issue.other_id and CHECKS[issue.issue].pairs:
         return issue.image_id, issue.other_id
     return (issue.image_id,)
 
@@ -71,7 +73,7 @@ def _tickable(issue: Issue) -> tuple[str, ...]:
 def _show_pictures(issue: Issue, drawings: Drawings, texts: Texts) -> None:
     figures = [_figure(issue.image_id, drawings)]
     if issue.other_id:
-        example = texts("data.example") if issue.issue == "suspect_label" else ""
+        example = "" if CHECKS[issue.issue].pairs else texts("data.example")
         figures.append(_figure(issue.other_id, drawings, example))
     show_figures(figures, side=132)
 
@@ -106,7 +108,7 @@ def _show_tick(
 def _turned(key: str, image_id: str, issue: Issue, file: Path) -> Callable[[], None]:
     def turn() -> None:
         other = issue.other_id if issue.image_id == image_id else issue.image_id
-        reason = f"{issue.issue} with {other}" if other and issue.issue != "suspect_label" else issue.issue
+        reason = f"{issue.issue} with {other}" if other and CHECKS[issue.issue].pairs else issue.issue
         try:
             if st.session_state[key]:
                 tick(file, image_id, reason)
