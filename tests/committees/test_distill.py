@@ -21,7 +21,7 @@ from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import read_split
-from dessin.committees.distill.result import DistillResults, is_distillation, read_results
+from dessin.committees.distill.result import DistillResults
 from dessin.committees.distill.verb import distill
 from dessin.errors import DessinError
 from dessin.files import sha256_bytes
@@ -246,7 +246,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
         refused("something was done anew")
 
     with monkeypatch.context() as patch:
-        for name in ("labels.answer_rows", "verb.measure_speed"):
+        for name in ("teaching.answer_rows", "verb.measure_speed"):
             patch.setattr(f"dessin.committees.distill.{name}", never)
         patch.setattr(import_module("dessin.runs.subject"), "answer_rows", never)
         patch.setattr("dessin.studies.executors.job.train", never)
@@ -396,8 +396,8 @@ def test_a_committee_that_saw_everything_cannot_be_measured(world: World, tmp_pa
 
 
 def test_a_wrap_up_tells_of_a_student(world: World, tmp_path: Path) -> None:
-    assert is_distillation(world.out)
-    assert read_results(world.out) == world.results
+    assert DistillResults.lies_in(world.out)
+    assert DistillResults.read(world.out) == world.results
     page = report(world.out, out=tmp_path / "wrap-up.html").read_text()
     assert NAME not in page
     for row in world.results.answerers:

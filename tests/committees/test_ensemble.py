@@ -28,17 +28,17 @@ from dessin.answers.tree import VoteNode
 from dessin.collection.split.files import Split
 from dessin.committees.ensemble.measure import SELECT, chosen_rule
 from dessin.committees.ensemble.pictures import heat_maps
-from dessin.committees.ensemble.result import EnsembleResults, is_ensemble, read_results
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.verb import COMMITTEE, NESTED, PAGE, ensemble
 from dessin.committees.ensemble.view import (
-    committee_seats,
+    chosen_members,
     ensemble_page,
     part_names,
     rule_meaning,
     rules_plot,
+    summary,
     times_chosen,
 )
-from dessin.committees.ensemble.words import summary
 from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
 from dessin.models.card import WEIGHTS_FILE
@@ -106,8 +106,8 @@ def test_figures_are_those_of_the_written_predictions(made: tuple[Path, Ensemble
 
 def test_what_is_written_is_what_was_returned(made: tuple[Path, EnsembleResults], split: Split) -> None:
     out, results = made
-    assert read_results(out) == results
-    assert is_ensemble(out)
+    assert EnsembleResults.read(out) == results
+    assert EnsembleResults.lies_in(out)
     assert not (out / ".tables").exists()
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [COMMITTEE, NESTED, "rules.csv", "members.csv", "pairs.csv", "results.json", PAGE]
@@ -344,10 +344,10 @@ def test_the_page_says_everything(made: tuple[Path, EnsembleResults]) -> None:
 
 def test_the_page_draws_what_was_measured(made: tuple[Path, EnsembleResults]) -> None:
     _, results = made
-    seats = committee_seats(results)
-    assert {seat.member.name for seat in seats} == PAIR
-    assert sum(seat.weight for seat in seats) == pytest.approx(1.0)
-    assert [seat.parts for seat in seats] == [3, 3]
+    rows = chosen_members(results)
+    assert {row.member.name for row in rows} == PAIR
+    assert sum(row.weight for row in rows) == pytest.approx(1.0)
+    assert [row.parts for row in rows] == [3, 3]
     assert times_chosen(results.rule_named("all soft")) == {row.name: 3 for row in results.members}
     assert part_names(results) == ["fold 0", "fold 1", "fold 2"]
     for row, rule in zip(rules_plot(results).rows, results.rules, strict=True):

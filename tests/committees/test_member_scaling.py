@@ -10,9 +10,9 @@ import pytest
 from ensemble_kit import LABELS, cast_split, cast_table, guesses
 
 from dessin.answers.table import MemberTable
+from dessin.committees.answers import Scaler, scaled_rules
 from dessin.committees.rules.choice import RULES
 from dessin.committees.rules.nested import compare_rules, outer_parts
-from dessin.committees.scaling import Scaler, scaled_rules
 from dessin.statistics.temperature import fit_temperature, tempered
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from family_kit import CLASSES, FAMILIES
 
+from dessin.committees.answers import OutOfFold
 from dessin.committees.families.family_map import make_families
 from dessin.committees.families.measure import family_sums
-from dessin.committees.families.verb import OutOfFold
-from dessin.committees.route.answers import RouteAnswers
-from dessin.committees.route.measure import BOTH, OWN_FAMILIES, ROUTER_ALONE, measure_route
-from dessin.committees.route.result import RouteResults, result_lines
-from dessin.committees.route.scaling import GENERALIST, expert_key, scale_parts
+from dessin.committees.route.answers import GENERALIST, RouteAnswers, expert_key, scale_parts
+from dessin.committees.route.measure import measure_route
+from dessin.committees.route.result import BOTH, OWN_FAMILIES, ROUTER_ALONE, RouteResults
+from dessin.committees.route.view import result_lines, told
 from dessin.decisions import Decision
 from dessin.statistics.temperature import tempered
 
@@ -47,9 +47,8 @@ def made(seed: int = 0, *, folds: int = 1) -> RouteAnswers:
 
 
 def measured(answers: RouteAnswers) -> RouteResults:
-    return measure_route(
-        answers.generalist, answers, split_folds=5, decisions=[Decision("experts", "all", "asked for")]
-    )
+    decisions = [Decision("experts", "all", "asked for")]
+    return told(measure_route(answers.generalist, answers, split_folds=5, decisions=decisions))
 
 
 def accuracy(answers: RouteAnswers, table: np.ndarray) -> float:

@@ -20,14 +20,13 @@ from dessin.answers.inference import answer_rows, predict_rows
 from dessin.answers.predictions import read_predictions, to_predictions, write_predictions
 from dessin.collection.split.files import read_split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.committees.soup.choice import alone, between
 from dessin.committees.soup.ends import read_ends, read_tuned, stated_accuracy
-from dessin.committees.soup.members import names_apart, read_members
-from dessin.committees.soup.mixer import make_mixer
-from dessin.committees.soup.result import SoupResults, read_results
+from dessin.committees.soup.measure import between
+from dessin.committees.soup.members import make_mixer, names_apart, read_members
+from dessin.committees.soup.result import SoupResults
 from dessin.committees.soup.verb import soup
 from dessin.committees.soup.view import soup_page
-from dessin.committees.soup.weights import Mixer
+from dessin.committees.soup.weights import Mixer, alone
 from dessin.errors import DessinError
 from dessin.files import read_json, write_json
 from dessin.models.bundle import load_bundle, save_bundle
@@ -209,7 +208,7 @@ def test_the_bundle_says_where_it_comes_from(pot: Pot, greedy: SoupResults) -> N
 
 def test_results_are_read_back_and_tables_agree_with_them(pot: Pot, greedy: SoupResults) -> None:
     out = pot.folder / "greedy"
-    assert read_results(out) == greedy
+    assert SoupResults.read(out) == greedy
     rows = rows_of(out / "soup.csv")
     assert [row["way"] for row in rows] == ["best single run", "uniform soup", "greedy soup"]
     for row, way in zip(rows, greedy.ways, strict=True):
@@ -422,8 +421,7 @@ def test_what_is_asked_must_make_sense(pot: Pot, tmp_path: Path) -> None:
 
 def test_a_run_that_kept_its_probe_has_no_way_to_go(pot: Pot, tmp_path: Path) -> None:
     (tuned,) = pot.of("tuned")
-    record = read_record(tuned)
-    decisions = [decision.model_dump(mode="json") for decision in record.decisions]
+    decisions = read_json(tuned / "record.json")["decisions"]
     for decision in decisions:
         if decision["name"] == "best_epoch":
             decision["value"] = 0

@@ -9,11 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dessin.committees.rules.greedy import deal_groups
-from dessin.committees.soup.choice import (
+from dessin.committees.soup.measure import (
     STEPS,
     Answers,
-    Shares,
-    alone,
     best_alone,
     between,
     choose_between,
@@ -21,6 +19,7 @@ from dessin.committees.soup.choice import (
     cross_fit,
     together,
 )
+from dessin.committees.soup.weights import Shares, alone
 
 CLASSES = 4
 

@@ -1,28 +1,77 @@
-"""The table of what every member answers: its own predictions as they are, seen in more views, or scaled."""
+"""What every member answers out of fold: as it was validated, seen in more views, scaled, or on average."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from dessin.answers.inference import predict_rows
-from dessin.answers.table import MemberTable, create_table, open_table
-from dessin.committees.members import Member, MemberRun, Members, member_answers
+from dessin.answers.table import MemberTable, Rows, create_table, open_table
+from dessin.collection.names import class_names
+from dessin.committees.members import Member, Members, member_answers
+from dessin.committees.rules.choice import Rule
 from dessin.errors import DessinError
+from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle
+from dessin.models.card import CARD_FILE, read_card
 from dessin.progress import track
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.record import SPLIT_FILE
+from dessin.statistics.temperature import fit_temperature, tempered
 from dessin.training.device import choose_device
+from dessin.training.views import PLAIN
 
 Answers = NDArray[np.float32]
+_BLOCK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """What a generalist says of N images that it was not trained on.
+
+    Attributes:
+        probabilities: (N, C) float64; of several members, their mean.
+        targets: (N,) int64.
+        groups: (N,) str.
+        folds: (N,) int64.
+        names: each label's name for people.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    groups: NDArray[Any]
+    folds: NDArray[np.int64]
+    names: dict[str, str]
+
+
+def out_of_fold(members: Members) -> OutOfFold:
+    """The mean of all members' answers to the images that each of them was not trained on."""
+    total = np.zeros((len(members.rows), len(members.classes)))
+    for member in members.members:
+        total += member_answers(member, members)[0]
+    count = len(members.members)
+    name = members.members[0].name if count == 1 else f"the mean of {count} models"
+    bundle = members.members[0].runs[0].bundle
+    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
+    return OutOfFold(
+        name=name,
+        classes=members.classes,
+        probabilities=total / count,
+        targets=members.targets,
+        groups=members.groups,
+        folds=members.fold_of,
+        names=class_names(members.classes) | known,
+    )
 
 
 @contextmanager
@@ -44,14 +93,12 @@ def make_table(
     table = create_table(path, count, len(members.rows), len(members.classes))
     for number, member in enumerate(track(members.members, count, label)):
         table[number] = answer(member)
-    table.flush()  # type: ignore[attr-defined]
-    del table
     return MemberTable(
         names=tuple(member.name for member in members.members),
-        probabilities=open_table(path),
+        probabilities=_closed(table, path),
         targets=members.targets,
-        groups=np.array([row.group for row in members.rows]),
-        folds=np.array([row.fold for row in members.rows], dtype=np.int64),
+        groups=members.groups,
+        folds=members.fold_of,
         image_ids=tuple(row.image_id for row in members.rows),
         classes=members.classes,
     )
@@ -79,40 +126,100 @@ def answers_in_views(
     """
     first = members.members[0].runs[0]
     inputs = read_inputs(data or first.record.recipe.data.path, first.folder / SPLIT_FILE, None)
-    number = {row.image_id: i for i, row in enumerate(members.rows)}
 
     def answer(member: Member) -> Answers:
         table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
         for run in member.runs:
             if run.fold in members.folds:
-                image_ids = [row.image_id for row in members.rows if row.fold == run.fold]
-                table[[number[i] for i in image_ids]] = _predicted(run, inputs, image_ids, members, views)
+                rows = np.flatnonzero(members.fold_of == run.fold)
+                image_ids = [members.rows[row].image_id for row in rows]
+                asking = f"{run.folder.name}, {len(views)} views"
+                answers, classes = ask_bundle(run.bundle, inputs, image_ids, views=views, label=asking)
+                if sorted(classes) != sorted(members.classes):
+                    raise DessinError(f"The bundle {run.bundle} does not have the classes of the split.")
+                table[rows] = answers[:, [classes.index(label) for label in members.classes]]
         return table
 
     return answer
 
 
-def _predicted(
-    run: MemberRun, inputs: Inputs, image_ids: Sequence[str], members: Members, views: Sequence[str]
-) -> Answers:
-    bundle = load_bundle(run.bundle)
+def ask_bundle(
+    folder: Path, inputs: Inputs, image_ids: Sequence[str], *, views: Sequence[str] = PLAIN, label: str
+) -> tuple[Answers, tuple[str, ...]]:
+    """What a bundle answers to images, (n, C) float32, and the classes of the columns."""
+    bundle = load_bundle(folder)
     card = bundle.card
-    if sorted(card.classes) != sorted(members.classes):
-        raise DessinError(f"The bundle {run.bundle} does not have the classes of the split.")
     store = inputs.open_store(card.image.spec, card.image.interpolation)
-    probabilities = predict_rows(
+    answers = predict_rows(
         bundle.classifier,
         store,
         store.rows(image_ids),
         device=torch.device(str(choose_device().value)),
         temperature=card.temperature,
         views=tuple(views),
-        label=f"{run.folder.name}, {len(views)} views",
+        label=label,
     )
-    column = {label: i for i, label in enumerate(card.classes)}
-    return probabilities[:, [column[label] for label in members.classes]]
+    return answers, card.classes
 
 
-def replaced(table: MemberTable, probabilities: Answers) -> MemberTable:
-    """The same images and members with other probabilities."""
-    return replace(table, probabilities=probabilities)
+class Scaler:
+    """Scaled copies of a table in a folder, one for each set of rows that temperatures are fitted on.
+
+    So a nested estimate may trust temperatures: for every outer part the rules see a table whose members were
+    scaled by what the other parts say, and the part itself is answered with the same temperatures. The one
+    figure that scaling touches otherwise is the naive one: there too, a drawing is scaled without its part.
+    """
+
+    def __init__(self, table: MemberTable, folder: Path) -> None:
+        self._table, self._folder = table, folder
+        self._made: dict[str, tuple[MemberTable, tuple[float, ...]]] = {}
+
+    def fitted_on(self, rows: Rows) -> tuple[MemberTable, tuple[float, ...]]:
+        """All images, every member scaled by its temperature on `rows` (n,), and these temperatures (M)."""
+        key = sha256_bytes(np.sort(rows).tobytes())
+        if key not in self._made:
+            temperatures = tuple(self._temperature(member, rows) for member in range(self._table.members))
+            path = self._folder / f"scaled-{len(self._made)}.npy"
+            self._made[key] = (_scaled(self._table, temperatures, path), temperatures)
+        return self._made[key]
+
+    def without_own_part(self, parts: Sequence[Rows]) -> MemberTable:
+        """Each image scaled by the temperatures that all other parts give."""
+        path = self._folder / "scaled-without-own-part.npy"
+        mixed = create_table(path, *self._table.probabilities.shape)
+        for part in parts:
+            outside = np.setdiff1d(self._table.every_row, part)
+            scaled, _ = self.fitted_on(outside)
+            for block in scaled.blocks(part):
+                mixed[:, part[block]] = scaled.read(part[block])
+        return replace(self._table, probabilities=_closed(mixed, path))
+
+    def _temperature(self, member: int, rows: Rows) -> float:
+        return fit_temperature(self._table.probabilities[member][rows], self._table.targets[rows])
+
+
+def scaled_rules(rules: Mapping[str, Rule], scaler: Scaler) -> dict[str, Rule]:
+    """The same rules, choosing among members that were scaled by the rows which the rule may look at."""
+
+    def scaled(rule: Rule) -> Rule:
+        return lambda _table, rows, seed: rule(scaler.fitted_on(rows)[0], rows, seed)
+
+    return {name: scaled(rule) for name, rule in rules.items()}
+
+
+def _scaled(table: MemberTable, temperatures: Sequence[float], path: Path) -> MemberTable:
+    scaled = create_table(path, *table.probabilities.shape)
+    images, classes = table.probabilities.shape[1:]
+    size = max(1, _BLOCK_BYTES // (8 * classes))
+    for member, temperature in enumerate(temperatures):
+        for start in range(0, images, size):
+            block = np.asarray(table.probabilities[member, start : start + size], dtype=np.float64)
+            scaled[member, start : start + size] = tempered(block, temperature)
+    return replace(table, probabilities=_closed(scaled, path))
+
+
+def _closed(table: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    """What was written, as a read-only map."""
+    if isinstance(table, np.memmap):
+        table.flush()
+    return open_table(path)

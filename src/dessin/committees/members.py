@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from dessin.answers.committee import COMMITTEE_FILE, read_committee
 from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_file
-from dessin.page.numbers import listed
+from dessin.page.numbers import counted, listed
 from dessin.runs.folds import MADE_BY, is_fold_folder
+from dessin.runs.inputs import class_numbers
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord
 
@@ -70,8 +71,17 @@ class Members:
     @property
     def targets(self) -> NDArray[np.int64]:
         """The true class numbers, (N,)."""
-        number = {label: i for i, label in enumerate(self.classes)}
-        return np.array([number[row.label] for row in self.rows], dtype=np.int64)
+        return class_numbers(self.rows, self.classes)
+
+    @property
+    def groups(self) -> NDArray[Any]:
+        """(N,) str."""
+        return np.array([row.group for row in self.rows])
+
+    @property
+    def fold_of(self) -> NDArray[np.int64]:
+        """The fold of each image, (N,)."""
+        return np.array([row.fold for row in self.rows], dtype=np.int64)
 
 
 def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
@@ -89,7 +99,7 @@ def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
     members = tuple(sorted(_named(_gathered(found)), key=lambda member: member.name))
     if len(members) < least:
         raise DessinError(
-            f"{len(members)} member{'s were' if len(members) != 1 else ' was'} given.",
+            f"{counted(len(members), 'member was', 'members were')} given.",
             allowed=f"At least {least} are needed.",
             do="Name more runs, or fold groups.",
         )
@@ -104,7 +114,6 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
     Raises:
         DessinError: files that contradict the run's record or its split, or other classes.
     """
-    number = {row.image_id: i for i, row in enumerate(members.rows)}
     label_of = {row.image_id: row.label for row in members.rows}
     table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
     aligned = False
@@ -113,8 +122,8 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
             continue
         kept = own_predictions(run.folder, run.record, members.split, "validation")
         own = at_present(kept, run.folder)
-        if sorted(own.classes) != sorted(members.classes):
-            strange = sorted(set(own.classes) ^ set(members.classes))
+        strange = sorted(set(own.classes) ^ set(members.classes))
+        if strange:
             raise DessinError(
                 f"The predictions of {run.folder} have {len(own.classes)} classes and the split has "
                 f"{len(members.classes)}; they differ in {strange[0]}.",
@@ -126,10 +135,9 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
                 f"The predictions of {run.folder} have another label for {wrong[0]} than its split.",
                 do="Evaluate the run again.",
             )
-        column = {label: i for i, label in enumerate(own.classes)}
-        columns = [column[label] for label in members.classes]
         aligned = aligned or own.classes != members.classes
-        table[[number[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
+        rows = np.flatnonzero(members.fold_of == run.fold)
+        table[rows] = own.table([members.rows[row].image_id for row in rows], members.classes)
     return table, aligned
 
 
@@ -201,24 +209,19 @@ def _gathered(found: Sequence[tuple[MemberRun, Path | None]]) -> list[tuple[Kind
     """Runs by member, with the folder that names it: groups as they are, other runs by recipe and seed."""
     by_group: dict[Path, list[MemberRun]] = {}
     by_recipe: dict[str, list[MemberRun]] = {}
-    for run, group in found:
+    for run, group in sorted(found, key=lambda pair: pair[0].fold):
         if group is not None:
             by_group.setdefault(group, []).append(run)
         else:
             by_recipe.setdefault(_but_for_the_fold(run.record), []).append(run)
     members: list[tuple[Kind, list[MemberRun], Path]] = [
-        ("fold group", sorted(runs, key=_fold), group) for group, runs in by_group.items()
+        ("fold group", runs, group) for group, runs in by_group.items()
     ]
     for runs in by_recipe.values():
         for together in _with_each_fold_once(runs):
-            together = sorted(together, key=_fold)
             kind: Kind = "folds" if len(together) > 1 else "run"
             members.append((kind, together, _named_by(together[0].folder)))
     return members
-
-
-def _fold(run: MemberRun) -> int:
-    return run.fold
 
 
 def _but_for_the_fold(record: RunRecord) -> str:
@@ -277,7 +280,7 @@ def _paths_apart(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list
 def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
     folds = set.intersection(*(set(member.folds) for member in members))
     if not folds:
-        has = [f"{member.name} has {_listed(member.folds)}" for member in members[:_NAMED]]
+        has = [f"{member.name} has {', '.join(map(str, member.folds))}" for member in members[:_NAMED]]
         raise DessinError(
             f"No fold was validated by all {len(members)} members: {'; '.join(has)}"
             f"{' …' if len(members) > _NAMED else ''}.",
@@ -288,46 +291,34 @@ def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
 
 
 def _notes(members: Sequence[Member], split: Split, folds: Sequence[int]) -> list[str]:
-    notes = _gathered_notes(members)
-    every = sorted({fold for member in members for fold in member.folds})
-    lost = [fold for fold in every if fold not in folds]
-    if lost:
-        fewer = [member.name for member in members if not set(lost) <= set(member.folds)]
-        images = sum(row.fold in lost for row in split.rows)
-        named = ", ".join(fewer[:_NAMED]) + (
-            f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
-        )
-        notes.append(
-            f"{'Fold' if len(lost) == 1 else 'Folds'} {_listed(lost)} ({images:,} images): left out, since "
-            f"not every member validated that much; missing in {named}."
-        )
-    return notes + _clones(members)
-
-
-def _gathered_notes(members: Sequence[Member]) -> list[str]:
-    """Which members are made of several runs, in one sentence for each number of runs."""
+    """Which members are of several runs, which folds are left out, and who is the same as another."""
     by_count: dict[int, list[str]] = {}
     for member in members:
         if member.kind == "folds":
             by_count.setdefault(len(member.runs), []).append(member.name)
-    return [
+    notes = [
         f"{listed(names)} {'is one member' if len(names) == 1 else 'are one member each'}, of {count} "
         "runs that differ in their fold alone."
         for count, names in by_count.items()
     ]
+    lost = sorted({fold for member in members for fold in member.folds} - set(folds))
+    if lost:
+        fewer = [member.name for member in members if not set(lost) <= set(member.folds)]
+        images = sum(row.fold in lost for row in split.rows)
+        more = f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
+        notes.append(
+            f"{'Fold' if len(lost) == 1 else 'Folds'} {', '.join(map(str, lost))} ({images:,} images): left "
+            f"out, since not every member validated that much; missing in {', '.join(fewer[:_NAMED])}{more}."
+        )
+    weights = {member.name: tuple(run.record.digests.model for run in member.runs) for member in members}
+    return notes + clones({name: digests for name, digests in weights.items() if all(digests)})
 
 
-def _clones(members: Sequence[Member]) -> list[str]:
-    """Members with the very same weights, which vote as one with twice the weight."""
-    by_weights: dict[tuple[str, ...], list[str]] = {}
-    for member in members:
-        weights = tuple(run.record.digests.model for run in member.runs)
-        if all(weights):
-            by_weights.setdefault(weights, []).append(member.name)
+def clones(weights: Mapping[str, object]) -> list[str]:
+    """Members with the very same weights, which count as one with twice the weight; by name."""
+    by_weights: dict[object, list[str]] = {}
+    for name, digest in weights.items():
+        by_weights.setdefault(digest, []).append(name)
     return [
         f"{' and '.join(names)} have the very same weights." for names in by_weights.values() if names[1:]
     ]
-
-
-def _listed(folds: Iterable[int]) -> str:
-    return ", ".join(map(str, folds))

@@ -1,19 +1,64 @@
-"""A part of a larger model, trained as an ordinary run; what is finished is kept when begun again."""
+"""Parts of a larger model, as ordinary runs in a folder that is begun once; what finished is kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from dessin.errors import DessinError
+from dessin.files import claim_folder, read_json, write_json
+from dessin.page.numbers import spent
 from dessin.recipe import Recipe
+from dessin.runs.record import read_record
 from dessin.studies.executors.base import JobSpec
 from dessin.studies.executors.job import carry_out_job
-from dessin.studies.records import RUNS, Job
+from dessin.studies.folder import ended_job
+from dessin.studies.records import JOBS, RUNS, Job
 
 # A job's fold is a number; a run on all of them is known by its recipe.
 _NO_FOLD = -1
+
+
+def begin(
+    path: Path,
+    made_of: Mapping[str, Any],
+    made_otherwise: Callable[[Any], Iterable[str]],
+    *,
+    what: str,
+    done: bool = False,
+) -> None:
+    """Make the folder of the file `path`, or find that what is finished in it is made of the same.
+
+    The last of `made_of` is recipes: where no run that they change has finished, they may be corrected, but
+    not once all is `done`. `made_otherwise` names these runs, by the recipes that the folder was begun with.
+
+    Raises:
+        DessinError: the folder holds something else, or finished runs that were made otherwise.
+    """
+    *facts, recipes = made_of
+    if not path.is_file():
+        claim_folder(path.parent, what=what)
+    else:
+        found = read_json(path)
+        before: dict[str, Any] = found if isinstance(found, dict) else {}
+        changed = [key for key in facts if before.get(key) != made_of[key]]
+        different = list(made_otherwise(before.get(recipes)))
+        ended = [ended_job(path.parent, name) for name in different]
+        finished = any(record is not None and record.status == "finished" for record in ended)
+        if finished or (done and before.get(recipes) != made_of[recipes]):
+            changed.append("set of recipes" if recipes == "recipes" else recipes)
+        if changed:
+            raise DessinError(
+                f"{path.parent} was begun with another {' and another '.join(changed)}.",
+                do="Choose another --out, or repeat the command that it was begun with.",
+            )
+        for name in different:
+            # How a run ended with the other recipe says nothing of this one.
+            (path.parent / JOBS / f"{name}.json").unlink(missing_ok=True)
+    write_json(path, dict(made_of))
 
 
 def train_part(out: Path, name: str, recipe: Recipe, *, level: str, what: str) -> Path:
@@ -38,3 +83,19 @@ def train_part(out: Path, name: str, recipe: Recipe, *, level: str, what: str) -
             do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
         )
     return out / RUNS / name
+
+
+def part_row(folder: Path, what: str) -> dict[str, object]:
+    """A trained part as a row of a page's table, from its run's record."""
+    record = read_record(folder)
+    validation = record.results.get("validation")
+    return {
+        "what": what,
+        "run": folder.name,
+        "fold": record.recipe.data.fold,
+        "classes": record.counts.classes,
+        "train": record.counts.train,
+        "accuracy": validation.accuracy if validation else None,
+        "seconds": spent(sum(record.timings.values())),
+        "backbone": record.recipe.model.backbone,
+    }

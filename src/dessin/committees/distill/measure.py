@@ -1,9 +1,9 @@
-"""Committee, student and student alone on the same images: accuracies, paired differences, and a verdict."""
+"""Committee, student and student alone on the same images: accuracies and paired differences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import Predictions
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
-from dessin.committees.distill.labels import committee_answers, part_of
 from dessin.committees.distill.plan import ALONE as ALONE_RUN
 from dessin.committees.distill.plan import STUDENT as STUDENT_RUN
 from dessin.committees.distill.plan import DistillPlan
@@ -28,18 +27,13 @@ from dessin.committees.distill.result import (
     SpeedResults,
 )
 from dessin.committees.distill.speed import bundle_size, committee_size
-from dessin.committees.distill.students import TrainedRun
-from dessin.committees.distill.view import cautions, verdict, warnings
+from dessin.committees.distill.teaching import TrainedRun, committee_answers, part_of
+from dessin.committees.gains import judged, over_folds
 from dessin.models.card import read_card
+from dessin.runs.inputs import class_numbers
 from dessin.runs.joined import finished_record, own_predictions
-from dessin.statistics.comparison import Comparison, comparison_of
-from dessin.statistics.contrasts import Outcomes, contrast
+from dessin.statistics.comparison import Comparison
 from dessin.statistics.metrics import measure
-from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import judge
-
-# Two differences say next to nothing of how differences vary.
-_FOLDS_TOLD_APART = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +46,12 @@ class Answered:
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        number = {label: i for i, label in enumerate(self.classes)}
-        return np.array([number[row.label] for row in self.rows], dtype=np.int64)
+        """(N,)."""
+        return class_numbers(self.rows, self.classes)
 
     @property
     def groups(self) -> NDArray[Any]:
+        """(N,) str."""
         return np.array([row.group for row in self.rows])
 
 
@@ -64,20 +59,17 @@ def gather_answers(plan: DistillPlan, runs: Mapping[str, TrainedRun], out: Path)
     """Every measured image as the committee's models without its fold and that fold's students answer it."""
     split = plan.subject.inputs.split
     rows = tuple(row for row in split.rows if row.fold in plan.folds)
-    place = {row.image_id: number for number, row in enumerate(rows)}
     tables = {
         name: np.empty((len(rows), len(split.classes)), np.float32) for name in (COMMITTEE, STUDENT, ALONE)
     }
-
-    def put(name: str, own: Predictions) -> None:
-        columns = [own.classes.index(label) for label in split.classes]
-        tables[name][[place[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
-
     for fold in plan.folds:
-        put(COMMITTEE, committee_answers(plan, out, fold))
+        own: dict[str, Predictions] = {COMMITTEE: committee_answers(plan, out, fold)}
         for name, run in ((STUDENT, STUDENT_RUN), (ALONE, ALONE_RUN)):
             folder = runs[f"{run}-fold-{fold}"].folder
-            put(name, own_predictions(folder, finished_record(folder), split, "validation"))
+            own[name] = own_predictions(folder, finished_record(folder), split, "validation")
+        here = [place for place, row in enumerate(rows) if row.fold == fold]
+        for name, predictions in own.items():
+            tables[name][here] = predictions.table([rows[place].image_id for place in here], split.classes)
     return Answered(rows, split.classes, tables)
 
 
@@ -88,7 +80,7 @@ def measure_distillation(
     labels: Sequence[LabelsRow],
     speed: SpeedResults,
 ) -> DistillResults:
-    """Everything that the report says."""
+    """Everything that the report says, but for the words."""
     subject, settings, first = plan.subject, plan.settings, plan.folds[0]
     student = bundle_size(runs[f"{STUDENT_RUN}-fold-{first}"].bundle)
     sizes = {
@@ -98,7 +90,7 @@ def measure_distillation(
     }
     paid, gained = _comparisons(plan, answered)
     whole = committee_size(subject, leaves(subject.loaded.committee.root))
-    results = DistillResults(
+    return DistillResults(
         committee=subject.loaded.committee.name,
         student=settings.student,
         images=len(answered.rows),
@@ -117,19 +109,10 @@ def measure_distillation(
         speed=speed,
         final=settings.final,
         decisions=plan.decisions,
-        verdict=(),
-        warnings=(),
-        cautions=(),
     )
-    words = {
-        "verdict": verdict(results),
-        "warnings": warnings(results, _untaught(plan, runs)),
-        "cautions": cautions(results, subject.loaded.committee.provenance),
-    }
-    return results.model_copy(update=words)
 
 
-def _untaught(plan: DistillPlan, runs: Mapping[str, TrainedRun]) -> list[int]:
+def untaught(plan: DistillPlan, runs: Mapping[str, TrainedRun]) -> list[int]:
     """The folds whose student has the very weights of the one that learnt alone."""
 
     def weights(run: str, fold: int) -> str:
@@ -145,39 +128,16 @@ def _answerer(name: str, answered: Answered, size: Size) -> Answerer:
 
 def _comparisons(plan: DistillPlan, answered: Answered) -> tuple[Comparison, Comparison]:
     """What the student pays, and what the teacher gains it, after Holm's correction over the two."""
-    outcomes = _outcomes(plan, answered)
-    pairs = (COMMITTEE, ALONE)
-    found = [contrast(outcomes, {STUDENT: 1.0, against: -1.0}) for against in pairs]
-    adjusted = holm([result.p for result in found])
-    paid, gained = (
-        comparison_of(
-            STUDENT,
-            against,
-            result,
-            # Whose luck is not in the numbers is said once for both, in a caution.
-            judge(replace(result, scope="recipes"), p_holm, plan.settings.matters, comparisons=len(pairs)),
-            p_holm=p_holm,
-            comparisons=len(pairs),
-        )
-        for against, result, p_holm in zip(pairs, found, adjusted, strict=True)
+    right = {name: table.argmax(axis=1) == answered.targets for name, table in answered.tables.items()}
+    folds = np.array([row.fold for row in answered.rows], dtype=np.int64)
+    split_folds = plan.subject.inputs.split.folds
+    paid, gained = judged(
+        {
+            (STUDENT, against): over_folds(
+                right[STUDENT], right[against], folds, answered.groups, split_folds
+            )
+            for against in (COMMITTEE, ALONE)
+        },
+        plan.settings.matters,
     )
     return paid, gained
-
-
-def _outcomes(plan: DistillPlan, answered: Answered) -> Outcomes:
-    """What each got right; with enough folds, each is a training of its own."""
-    targets = answered.targets
-    right = [table.argmax(axis=1) == targets for table in answered.tables.values()]
-    folds = np.array([row.fold for row in answered.rows], dtype=np.int64)
-    if len(plan.folds) < _FOLDS_TOLD_APART:
-        folds = np.zeros_like(folds)
-    return Outcomes(
-        levels=tuple(answered.tables),
-        seeds=(plan.recipe.seed,),
-        folds=tuple(np.unique(folds).tolist()),
-        correct=np.stack(right).astype(np.float64)[:, None],
-        fold_of=folds,
-        groups=answered.groups,
-        image_ids=tuple(row.image_id for row in answered.rows),
-        split_folds=plan.subject.inputs.split.folds,
-    )

@@ -1,22 +1,18 @@
-"""What a distillation came to: typed for `results.json`, as a table, and as lines for a terminal."""
+"""What a distillation came to: typed for `results.json`, and as a table for CSV."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
 from dessin.decisions import Decision
-from dessin.files import write_csv, write_json
-from dessin.page.numbers import points
+from dessin.page.tables import spread, write_table
+from dessin.results import Result
 from dessin.runs.record import Hardware
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
-KIND = "distill"
-TABLE_FILE = "distill.csv"
 COMMITTEE, WHOLE, STUDENT, ALONE = "committee", "whole committee", "student", "student alone"
 
 
@@ -82,6 +78,11 @@ class SpeedResults(Section):
     paces: tuple[Pace, ...]
     gains: tuple[Gain, ...]
 
+    @property
+    def batches(self) -> list[int]:
+        """How many images were asked for at a time, the most first."""
+        return sorted({pace.batch for pace in self.paces}, reverse=True)
+
     def gain(self, against: str, batch: int) -> Gain:
         return next(row for row in self.gains if (row.against, row.batch) == (against, batch))
 
@@ -89,7 +90,7 @@ class SpeedResults(Section):
         return next(row for row in self.paces if (row.name, row.batch) == (name, batch))
 
 
-class DistillResults(Section):
+class DistillResults(Result):
     """`results.json`: committee, student and student alone on the images of `folds`, out of fold.
 
     `paid` is student minus committee, `gained` student minus student alone, corrected by Holm together.
@@ -97,7 +98,8 @@ class DistillResults(Section):
     `warnings` say what went amiss, `cautions` what such numbers cannot say.
     """
 
-    format: int = FORMAT
+    FILE: ClassVar[str] = "results.json"
+
     kind: Literal["distill"] = "distill"
     committee: str
     student: str
@@ -117,63 +119,26 @@ class DistillResults(Section):
     speed: SpeedResults
     final: bool
     decisions: tuple[Decision[Any], ...]
-    verdict: tuple[str, ...]
-    warnings: tuple[str, ...]
-    cautions: tuple[str, ...]
+    verdict: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     def named(self, name: str) -> Answerer:
         return next(row for row in self.answerers if row.name == name)
 
-
-def write_results(results: DistillResults, out: Path) -> None:
-    """Write `distill.csv`, then `results.json`."""
-    columns = ["name", "accuracy", "low", "high", "log_loss", "n", "models", "parameters", "bytes"]
-    batches = sorted({pace.batch for pace in results.speed.paces}, reverse=True)
-    columns += [f"images_per_second_by_{batch}" for batch in batches]
-    rows = []
-    for row in results.answerers:
-        own, size = row.accuracy, row.size
-        cells: list[object] = [row.name, own.value, own.low, own.high, row.loss.value, own.n]
-        cells += [size.models, size.parameters, size.bytes]
-        name = STUDENT if row.name == ALONE else row.name
-        rows.append([*cells, *(results.speed.pace(name, batch).value for batch in batches)])
-    size = results.whole
-    speeds = [results.speed.pace(WHOLE, batch).value for batch in batches]
-    rows.append([WHOLE, *[""] * 5, size.models, size.parameters, size.bytes, *speeds])
-    write_csv(out / TABLE_FILE, columns, rows)
-    write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+    def write_tables(self, out: Path) -> None:
+        """Write `distill.csv`: who answered, and the whole committee, which nobody can measure here."""
+        rows = [_cells(row.name, row, row.size, self.speed) for row in self.answerers]
+        write_table(out / "distill.csv", [*rows, _cells(WHOLE, None, self.whole, self.speed)])
 
 
-def is_distillation(folder: Path) -> bool:
-    """Whether a folder is what `dessin distill` wrote; other verbs have a `results.json` too."""
-    return result_kind(folder) == KIND
-
-
-def read_results(folder: Path) -> DistillResults:
-    """The results of a distillation's folder; damaged ones or a newer format are refused."""
-    return read_kind(DistillResults, folder, FORMAT)
-
-
-def at_a_time(batch: int) -> str:
-    """`32` → `batches of 32`."""
-    return "single images" if batch == 1 else f"batches of {batch}"
-
-
-def result_lines(results: DistillResults) -> list[str]:
-    """Accuracies, differences, speeds and the verdict, as lines for a terminal."""
-    lines = [
-        f"{row.name}: {row.accuracy}; {row.size.models} "
-        f"{'model' if row.size.models == 1 else 'models'}, {row.size.parameters / 1e6:.1f} M parameters"
-        for row in results.answerers
-    ]
-    lines += [
-        f"{row.name} against {row.against}: {points(row.difference)} points"
-        for row in (results.paid, results.gained)
-    ]
-    lines += [
-        f"speed, {at_a_time(gain.batch)}: {gain.value:.1f} times the {gain.against} "
-        f"[{gain.low:.1f}, {gain.high:.1f}]"
-        for gain in results.speed.gains
-    ]
-    notes = (*results.warnings, *results.cautions)
-    return [*lines, *results.verdict, *(f"Note: {text}" for text in notes)]
+def _cells(name: str, answered: Answerer | None, size: Size, speed: SpeedResults) -> dict[str, object]:
+    timed = STUDENT if name == ALONE else name
+    return {
+        "name": name,
+        **spread("accuracy", answered.accuracy if answered else None),
+        "log_loss": answered.loss.value if answered else "",
+        "n": answered.accuracy.n if answered else "",
+        **size.model_dump(),
+        **{f"images_per_second_by_{b}": speed.pace(timed, b).value for b in speed.batches},
+    }

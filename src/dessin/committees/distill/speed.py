@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dessin.answers.committee import COMMITTEE_FILE, find_model
 from dessin.answers.inference import join, look
 from dessin.answers.tree import Node, leaves
-from dessin.committees.distill.labels import part_of
 from dessin.committees.distill.result import COMMITTEE, STUDENT, WHOLE, Gain, Pace, Size, SpeedResults
+from dessin.committees.distill.teaching import part_of
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import CARD_FILE
@@ -60,7 +60,7 @@ def measure_speed(subject: Subject, fold: int, student: Path) -> SpeedResults:
     return SpeedResults(rounds=ROUNDS, device=device.type, hardware=hardware, paces=paces, gains=gains)
 
 
-class _Eyes:
+class _Pixels:
     """Models on one device, each with the pixels that it looks at."""
 
     def __init__(self, subject: Subject, device: torch.device) -> None:
@@ -72,15 +72,15 @@ class _Eyes:
         store = self._open(bundle.card.image)
         if store.digest not in self._sources:
             self._sources[store.digest] = PixelSource(store, self._device)
-        pixels, background = self._sources[store.digest].gather(store.rows(image_ids))
+        images, background = self._sources[store.digest].gather(store.rows(image_ids))
         temperature = bundle.card.temperature
-        answer = look(bundle.classifier, pixels, background, temperature=temperature, views=views)
+        answer = look(bundle.classifier, images, background, temperature=temperature, views=views)
         return np.asarray(answer.cpu().numpy())
 
 
 def _answerers(subject: Subject, fold: int, student: Bundle, device: torch.device) -> Mapping[str, Answer]:
     """What is timed, by name: each answers images as one batch."""
-    loaded, eyes = subject.loaded, _Eyes(subject, device)
+    loaded, pixels = subject.loaded, _Pixels(subject, device)
     views = loaded.committee.views
     for bundle in (*loaded.bundles.values(), student):
         bundle.classifier.to(device).eval()
@@ -89,19 +89,19 @@ def _answerers(subject: Subject, fold: int, student: Bundle, device: torch.devic
         names = leaves(root)
 
         def answer(image_ids: Sequence[str]) -> None:
-            join(loaded, {name: eyes.look(loaded.bundles[name], image_ids, views) for name in names}, root)
+            join(loaded, {name: pixels.look(loaded.bundles[name], image_ids, views) for name in names}, root)
 
         return answer
 
     return {
         WHOLE: voted(loaded.committee.root),
         COMMITTEE: voted(part_of(subject, fold)),
-        STUDENT: partial(_ask, eyes, student),
+        STUDENT: partial(_ask, pixels, student),
     }
 
 
-def _ask(eyes: _Eyes, bundle: Bundle, image_ids: Sequence[str]) -> None:
-    eyes.look(bundle, image_ids, PLAIN)
+def _ask(pixels: _Pixels, bundle: Bundle, image_ids: Sequence[str]) -> None:
+    pixels.look(bundle, image_ids, PLAIN)
 
 
 def _timed(answer: Answer, image_ids: Sequence[str], batch: int, device: torch.device) -> float:

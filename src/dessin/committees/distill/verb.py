@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from dessin.committees.distill.labels import make_labels
-from dessin.committees.distill.measure import gather_answers, measure_distillation
+from dessin.committees.distill.measure import gather_answers, measure_distillation, untaught
 from dessin.committees.distill.plan import (
     FINAL,
     STUDENT,
@@ -19,21 +18,20 @@ from dessin.committees.distill.plan import (
     choose_folds,
     student_recipe,
 )
-from dessin.committees.distill.result import DistillResults, SpeedResults, result_lines, write_results
+from dessin.committees.distill.result import DistillResults, SpeedResults
 from dessin.committees.distill.speed import measure_speed
-from dessin.committees.distill.students import TrainedRun, train_students
-from dessin.committees.distill.view import distill_page
+from dessin.committees.distill.teaching import TrainedRun, make_labels, train_students
+from dessin.committees.distill.view import distill_page, result_lines, told
+from dessin.committees.part_runs import begin
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import atomic_path, claim_folder, read_json, write_json, write_text
+from dessin.files import atomic_path, read_json, write_json, write_text
 from dessin.models.card import read_card
 from dessin.ops import names
 from dessin.progress import say
 from dessin.runs.record import hold
 from dessin.runs.subject import Subject, read_subject
 from dessin.schema import validated
-from dessin.studies.folder import ended_job
-from dessin.studies.records import JOBS
 
 DISTILL_FILE, SPEED_FILE, PAGE = "distill.json", "speed.json", "report.html"
 BUNDLE = "bundle"
@@ -93,7 +91,12 @@ def distill(
     place = data or _place(subject)
     plan = DistillPlan(subject, str(place), settings, measured, own, (why, source, _labels(settings)))
     check_runs(plan)
-    _begin(out, plan)
+    made_of = plan.made_of()
+
+    def made_otherwise(before: object) -> list[str]:
+        return [] if before == made_of["recipe"] else [run.name for run in plan.runs()]
+
+    begin(out / DISTILL_FILE, made_of, made_otherwise, what="a distillation")
     for line in plan.lines():
         say(line)
     with hold(out, wait=False):
@@ -102,9 +105,11 @@ def distill(
         answered = gather_answers(plan, runs, out)
         speed = _speed(plan, runs[f"{STUDENT}-fold-{measured[0]}"], out)
         results = measure_distillation(plan, answered, runs, labels, speed)
+        results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
         if final:
             _copy_bundle(runs[FINAL].bundle, out / BUNDLE)
-        write_results(results, out)
+        results.write_tables(out)
+        results.write(out)
         write_text(out / PAGE, distill_page(results, runs))
     for line in result_lines(results):
         say(line)
@@ -124,36 +129,6 @@ def _labels(settings: Settings) -> Decision[str]:
     seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
     value = f"{settings.weight:g} of each target, {seen}, temperature {settings.temperature:g}"
     return Decision("soft labels", value, reason)
-
-
-def _begin(out: Path, plan: DistillPlan) -> None:
-    """Make the folder, or find that it was begun with the same.
-
-    Raises:
-        DessinError: it holds something else, or finished runs that were made otherwise.
-    """
-    made_of = plan.made_of()
-    if not (out / DISTILL_FILE).is_file():
-        claim_folder(out, what="a distillation")
-    else:
-        found = read_json(out / DISTILL_FILE)
-        before: dict[str, Any] = found if isinstance(found, dict) else {}
-        changed = [key for key in made_of if before.get(key) != made_of[key]]
-        if changed == ["recipe"] and not _finished(out, plan):
-            # How a run ended with the other recipe says nothing of this one.
-            for run in plan.runs():
-                (out / JOBS / f"{run.name}.json").unlink(missing_ok=True)
-        elif changed:
-            raise DessinError(
-                f"{out} was begun with another {' and another '.join(changed)}.",
-                do="Choose another --out, or repeat the command that it was begun with.",
-            )
-    write_json(out / DISTILL_FILE, made_of)
-
-
-def _finished(out: Path, plan: DistillPlan) -> bool:
-    ended = [ended_job(out, run.name) for run in plan.runs()]
-    return any(record is not None and record.status == "finished" for record in ended)
 
 
 def _speed(plan: DistillPlan, student: TrainedRun, out: Path) -> SpeedResults:

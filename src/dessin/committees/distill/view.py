@@ -7,51 +7,49 @@ from collections.abc import Mapping, Sequence
 
 from dessin.committees.distill.result import COMMITTEE, STUDENT, WHOLE, DistillResults
 from dessin.committees.distill.speed import BATCH
-from dessin.committees.distill.students import TrainedRun
-from dessin.committees.ensemble.result import KIND
-from dessin.page.numbers import counted, listed, plain, points, share, spent, written_p
+from dessin.committees.distill.teaching import TrainedRun
+from dessin.committees.gains import verdict_text
+from dessin.committees.part_runs import part_row
+from dessin.page.numbers import counted, listed, plain, points, share, written_p
 from dessin.page.render import render_page
-from dessin.runs.record import read_record
 from dessin.statistics.forest import draw_forest
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5
 
 
-def verdict(results: DistillResults) -> tuple[str, ...]:
+def told(results: DistillResults, untaught: Sequence[int], provenance: Mapping[str, str]) -> DistillResults:
+    """The results with their words; `untaught` are folds where no training was kept."""
+    words = {
+        "verdict": _verdict(results),
+        "warnings": _warnings(results, untaught),
+        "cautions": _cautions(results, provenance),
+    }
+    return results.model_copy(update=words)
+
+
+def _verdict(results: DistillResults) -> tuple[str, ...]:
     """The price, what is had for it, and whether the teacher was needed: a sentence each."""
     whole, part = (results.speed.gain(name, BATCH) for name in (WHOLE, COMMITTEE))
-    speed = f"In batches of {BATCH} it answers {times(whole.value)} as many drawings a second as the whole "
-    speed += f"committee, {times(part.value)} as many as the part of it that was measured"
-    return (_price(results), f"{speed}.", _teacher(results))
-
-
-def _price(results: DistillResults) -> str:
-    paid = results.paid
-    match paid.verdict:
-        case "worse":
-            return f"The student pays: it is {paid.verdict_text} than the committee."
-        case "better":
-            return f"The student pays nothing: it is {paid.verdict_text} than the committee."
-        case "no difference":
-            return f"The student pays nothing that matters: {paid.verdict_text} to the committee."
-        case _:
-            text = paid.verdict_text.removeprefix("cannot tell: ")
-            return f"What the student pays against the committee cannot be told: {text}."
-
-
-def _teacher(results: DistillResults) -> str:
-    gained = results.gained
-    match gained.verdict:
-        case "better":
-            return f"The teacher helps: the student is {gained.verdict_text} than the same one trained alone."
-        case "worse":
-            return f"The teacher harms: the student is {gained.verdict_text} than the same one trained alone."
-        case "no difference":
-            return f"The teacher was not needed: {gained.verdict_text} to the same student trained alone."
-        case _:
-            text = gained.verdict_text.removeprefix("cannot tell: ")
-            return f"Whether the teacher helped cannot be told: {text}."
+    speed = (
+        f"In batches of {BATCH} it answers {times(whole.value)} as many drawings a second as the whole "
+        f"committee, {times(part.value)} as many as the part of it that was measured."
+    )
+    paid, gained = results.paid, results.gained
+    price = {
+        "worse": f"The student pays: it is {paid.verdict_text} than the committee.",
+        "better": f"The student pays nothing: it is {paid.verdict_text} than the committee.",
+        "no difference": f"The student pays nothing that matters: {paid.verdict_text} to the committee.",
+        "cannot tell": f"What the student pays against the committee cannot be told: {verdict_text(paid)}.",
+    }
+    found, alone = gained.verdict_text, "trained alone"
+    teacher = {
+        "better": f"The teacher helps: the student is {found} than the same one {alone}.",
+        "worse": f"The teacher harms: the student is {found} than the same one {alone}.",
+        "no difference": f"The teacher was not needed: {found} to the same student {alone}.",
+        "cannot tell": f"Whether the teacher helped cannot be told: {verdict_text(gained)}.",
+    }
+    return (price[paid.verdict], speed, teacher[gained.verdict])
 
 
 def times(factor: float) -> str:
@@ -59,8 +57,8 @@ def times(factor: float) -> str:
     return f"{factor:.0f} times" if factor >= 10 else f"{factor:.1f} times"
 
 
-def warnings(results: DistillResults, untaught: Sequence[int]) -> tuple[str, ...]:
-    """What went amiss, so that the figures say little; `untaught` are folds where no training was kept."""
+def _warnings(results: DistillResults, untaught: Sequence[int]) -> tuple[str, ...]:
+    """What went amiss, so that the figures say little."""
     lines = []
     if untaught:
         folds = f"fold {untaught[0]}" if len(untaught) == 1 else f"folds {listed([*map(str, untaught)])}"
@@ -78,7 +76,7 @@ def warnings(results: DistillResults, untaught: Sequence[int]) -> tuple[str, ...
     return tuple(lines)
 
 
-def cautions(results: DistillResults, provenance: Mapping[str, str]) -> tuple[str, ...]:
+def _cautions(results: DistillResults, provenance: Mapping[str, str]) -> tuple[str, ...]:
     """What a reader must know of how the labels and the figures came about."""
     lines = [_no_leak(results)]
     models = results.named(COMMITTEE).size.models
@@ -88,7 +86,7 @@ def cautions(results: DistillResults, provenance: Mapping[str, str]) -> tuple[st
             f"{results.whole.models} together cannot be measured on these drawings, for the others learnt "
             "from them."
         )
-    if provenance.get("made_by") == KIND:
+    if provenance.get("made_by") == "ensemble":
         lines.append(
             "The committee’s members and weights were chosen on drawings among these, so its own figure is a "
             "little too good and the price a little too high; its page has the figure on drawings that the "
@@ -148,7 +146,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str
         results=results,
         forest=draw_forest((results.paid, results.gained), results.matters),
         differences={row.against: row for row in (results.paid, results.gained)},
-        batches=sorted({pace.batch for pace in results.speed.paces}, reverse=True),
+        batches=results.speed.batches,
         speeds=(WHOLE, COMMITTEE, STUDENT),
         gains={(gain.against, gain.batch): gain for gain in results.speed.gains},
         sizes={
@@ -156,7 +154,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str
             COMMITTEE: results.named(COMMITTEE).size,
             STUDENT: results.named(STUDENT).size,
         },
-        runs=[_run_row(run) for run in runs.values()],
+        runs=[part_row(run.folder, run.planned.what) for run in runs.values()],
         share=share,
         points=points,
         plain=plain,
@@ -170,14 +168,21 @@ def pace(rate: float) -> str:
     return f"{rate:.1f}" if rate < 100 else f"{rate:,.0f}".replace(",", "\u202f")
 
 
-def _run_row(run: TrainedRun) -> dict[str, object]:
-    """A trained student as a row of the table, from its run's record."""
-    record = read_record(run.folder)
-    validation = record.results.get("validation")
-    return {
-        "what": run.planned.what,
-        "run": run.folder.name,
-        "train": record.counts.train,
-        "accuracy": validation.accuracy if validation else None,
-        "seconds": spent(sum(record.timings.values())),
-    }
+def result_lines(results: DistillResults) -> list[str]:
+    """Accuracies, differences, speeds and the verdict, as lines for a terminal."""
+    lines = [
+        f"{row.name}: {row.accuracy}; {counted(row.size.models, 'model')}, "
+        f"{row.size.parameters / 1e6:.1f} M parameters"
+        for row in results.answerers
+    ]
+    lines += [
+        f"{row.name} against {row.against}: {points(row.difference)} points"
+        for row in (results.paid, results.gained)
+    ]
+    lines += [
+        f"speed, {'single images' if gain.batch == 1 else f'batches of {gain.batch}'}: "
+        f"{gain.value:.1f} times the {gain.against} [{gain.low:.1f}, {gain.high:.1f}]"
+        for gain in results.speed.gains
+    ]
+    notes = (*results.warnings, *results.cautions)
+    return [*lines, *results.verdict, *(f"Note: {text}" for text in notes)]

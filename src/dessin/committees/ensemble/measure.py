@@ -1,9 +1,9 @@
-"""Which rules are compared, and what they give on the members' answers: once, or with and without further
-views."""
+"""Which rules are compared, and what they give on the members' answers, as the rows of `results.json`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, Rows
-from dessin.committees.answers import answers_in_views, make_table, own_answers
-from dessin.committees.ensemble.result import BASE_RULE
+from dessin.committees.answers import Scaler, answers_in_views, make_table, own_answers, scaled_rules
+from dessin.committees.ensemble.result import BASE_RULE, MemberRow, PairRow, RuleRow, ViewsGain
+from dessin.committees.gains import judged
 from dessin.committees.members import Members
 from dessin.committees.rules.choice import RULES, Choice, Rule
 from dessin.committees.rules.diversity import Diversity, pairwise
 from dessin.committees.rules.nested import RuleResult, compare_rules, outer_parts
-from dessin.committees.scaling import Scaler, scaled_rules
 from dessin.errors import DessinError, unknown
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.contrasts import two_models
+from dessin.statistics.intervals import bootstrap_mean
 from dessin.studies.measure import SMALLEST_PROBABILITY
 from dessin.training.views import PLAIN
 
@@ -31,6 +34,7 @@ SELECT: Mapping[str, str] = {
     "best": "best single",
 }
 VOTES = ("soft", "hard")
+_LOSS = (0.0, -math.log(SMALLEST_PROBABILITY))
 
 
 def chosen_rule(select: str, vote: str) -> tuple[str, dict[str, Rule]]:
@@ -162,3 +166,77 @@ def _alone(table: MemberTable) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         own = answers[rows, table.targets].astype(np.float64)
         losses[member] = -np.log(np.clip(own, SMALLEST_PROBABILITY, 1.0))
     return correct, losses
+
+
+def rule_rows(members: Members, compared: Compared, matters: float) -> tuple[RuleRow, ...]:
+    """Every rule; Holm's correction is over all gains on the best single member."""
+    names = [member.name for member in members.members]
+    gains = {(result.name, BASE_RULE): result.gain for result in compared.results if result.name != BASE_RULE}
+    by_name = {gain.name: gain for gain in judged(gains, matters)}
+    return tuple(_rule_row(names, result, by_name.get(result.name)) for result in compared.results)
+
+
+def _rule_row(names: Sequence[str], result: RuleResult, gain: Comparison | None) -> RuleRow:
+    weights = chosen_weights(names, result.choice)
+    return RuleRow(
+        name=result.name,
+        vote=result.choice.rule,
+        members=tuple(weights),
+        note=result.choice.note,
+        naive=result.naive,
+        nested=result.nested,
+        optimism=result.optimism,
+        gain=gain,
+        part_weights=tuple(chosen_weights(names, choice) for choice in result.fold_choices),
+    )
+
+
+def chosen_weights(names: Sequence[str], choice: Choice) -> dict[str, float]:
+    """The weights above 0 by member."""
+    return {name: float(w) for name, w in zip(names, choice.weights, strict=True) if w > 0}
+
+
+def member_rows(members: Members, compared: Compared, rules: Sequence[RuleRow]) -> tuple[MemberRow, ...]:
+    """Every member alone, and its weight in each rule's choice."""
+    names = [member.name for member in members.members]
+    weights = {result.name: chosen_weights(names, result.choice) for result in compared.results}
+    return tuple(
+        MemberRow(
+            name=member.name,
+            kind=member.kind,
+            runs=tuple(run.folder.as_posix() for run in member.runs),
+            folds=member.folds,
+            accuracy=bootstrap_mean(compared.correct[number], members.groups, bounds=(0.0, 1.0)),
+            loss=bootstrap_mean(compared.losses[number], members.groups, bounds=_LOSS),
+            temperature=compared.temperatures[number],
+            weights={rule.name: weights[rule.name].get(member.name, 0.0) for rule in rules},
+        )
+        for number, member in enumerate(members.members)
+    )
+
+
+def pair_rows(members: Members, compared: Compared) -> tuple[PairRow, ...]:
+    """Every two members once, in their order."""
+    names, found = [member.name for member in members.members], compared.diversity
+    return tuple(
+        PairRow(
+            first=names[i],
+            second=names[j],
+            disagreement=float(found.disagreement[i, j]),
+            double_fault=float(found.double_fault[i, j]),
+            q=float(found.q_statistic[i, j]),
+        )
+        for i in range(len(names))
+        for j in range(i + 1, len(names))
+    )
+
+
+def views_gain(members: Members, measured: Measured, settings: Settings) -> ViewsGain | None:
+    """The chosen rule in several views minus the same rule in the plain one, both nested."""
+    if measured.plain is None:
+        return None
+    seen, plain = (compared.named(settings.chosen) for compared in (measured.compared, measured.plain))
+    right = [result.nested_probabilities.argmax(axis=1) == members.targets for result in (seen, plain)]
+    gains = {(", ".join(settings.views), "one view"): two_models(right[0], right[1], members.groups)}
+    (gain,) = judged(gains, settings.matters)
+    return ViewsGain(views=settings.views, plain=plain.nested, gain=gain)

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
+from dessin.committees.gains import gain_row
 from dessin.committees.members import Kind
-from dessin.committees.results_file import RESULTS_FILE, read_kind, result_kind
-from dessin.files import write_csv, write_json
+from dessin.page.tables import spread, write_table
+from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
-KIND = "ensemble"
 BASE_RULE = "best single"
-_RULE_COLUMNS = (
-    "rule",
-    "members",
-    "naive",
-    "naive_low",
-    "naive_high",
-    "nested",
-    "low",
-    "high",
-    "optimism",
-    "optimism_low",
-    "optimism_high",
-    "gain",
-    "gain_low",
-    "gain_high",
-    "p_holm",
-    "verdict",
-    "n",
-)
 
 
 class MemberRow(Section):
@@ -87,13 +68,14 @@ class ViewsGain(Section):
     gain: Comparison
 
 
-class EnsembleResults(Section):
+class EnsembleResults(Result):
     """`results.json`. `chosen` is the rule whose members are in `committee/`.
 
     `notes` say what was gathered, aligned and left out, `cautions` what these numbers cannot say.
     """
 
-    format: int = FORMAT
+    FILE: ClassVar[str] = "results.json"
+
     kind: Literal["ensemble"] = "ensemble"
     name: str
     chosen: str
@@ -126,40 +108,33 @@ class EnsembleResults(Section):
     def chosen_rule(self) -> RuleRow:
         return self.rule_named(self.chosen)
 
-
-def write_results(results: EnsembleResults, out: Path) -> None:
-    """Write `rules.csv`, `members.csv`, `pairs.csv`, then `results.json`."""
-    write_csv(out / "rules.csv", _RULE_COLUMNS, map(_rule_cells, results.rules))
-    rules = [row.name for row in results.rules]
-    columns = ["member", "kind", "accuracy", "low", "high", "log_loss", "log_loss_low", "log_loss_high"]
-    columns += ["temperature", "n", *(f"weight in {rule}" for rule in rules)]
-    write_csv(out / "members.csv", columns, (_member_cells(row, rules) for row in results.members))
-    pairs = ((p.first, p.second, p.disagreement, p.double_fault, p.q) for p in results.pairs)
-    write_csv(out / "pairs.csv", ["first", "second", "disagreement", "double_fault", "q"], pairs)
-    write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+    def write_tables(self, out: Path) -> None:
+        """Write `rules.csv`, `members.csv` and `pairs.csv`."""
+        write_table(out / "rules.csv", map(_rule_cells, self.rules))
+        rules = [row.name for row in self.rules]
+        write_table(out / "members.csv", (_member_cells(row, rules) for row in self.members))
+        write_table(out / "pairs.csv", (pair.model_dump() for pair in self.pairs))
 
 
-def _rule_cells(row: RuleRow) -> list[object]:
-    cells: list[object] = [row.name, len(row.members)]
-    for result in (row.naive, row.nested, row.optimism):
-        cells += [result.value, result.low, result.high]
-    if row.gain is None:
-        return [*cells, *[""] * 5, row.nested.n]
-    gain = row.gain.difference
-    return [*cells, gain.value, gain.low, gain.high, row.gain.p_holm, row.gain.verdict, row.nested.n]
+def _rule_cells(row: RuleRow) -> dict[str, object]:
+    return {
+        "rule": row.name,
+        "members": len(row.members),
+        **spread("naive", row.naive, ends="naive_"),
+        **spread("nested", row.nested),
+        **spread("optimism", row.optimism, ends="optimism_"),
+        **gain_row(row.gain),
+        "n": row.nested.n,
+    }
 
 
-def _member_cells(row: MemberRow, rules: list[str]) -> list[object]:
-    accuracy, loss = row.accuracy, row.loss
-    cells = [row.name, row.kind, accuracy.value, accuracy.low, accuracy.high, loss.value, loss.low, loss.high]
-    return [*cells, row.temperature, accuracy.n, *(row.weights.get(rule, 0.0) for rule in rules)]
-
-
-def is_ensemble(folder: Path) -> bool:
-    """Whether a folder is what `dessin ensemble` wrote; other verbs have a `results.json` too."""
-    return result_kind(folder) == KIND
-
-
-def read_results(folder: Path) -> EnsembleResults:
-    """The results of an ensemble's folder; damaged ones or a newer format are refused."""
-    return read_kind(EnsembleResults, folder, FORMAT)
+def _member_cells(row: MemberRow, rules: Sequence[str]) -> dict[str, object]:
+    return {
+        "member": row.name,
+        "kind": row.kind,
+        **spread("accuracy", row.accuracy),
+        **spread("log_loss", row.loss, ends="log_loss_"),
+        "temperature": row.temperature,
+        "n": row.accuracy.n,
+        **{f"weight in {rule}": row.weights.get(rule, 0.0) for rule in rules},
+    }

@@ -12,11 +12,18 @@ from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.committees.answers import scratch
 from dessin.committees.committee_of import check_bundles, make_committee
-from dessin.committees.ensemble.measure import Measured, Settings, chosen_rule, measure_rules
-from dessin.committees.ensemble.result import KIND, EnsembleResults, write_results
-from dessin.committees.ensemble.rows import member_rows, pair_rows, rule_rows, views_gain
-from dessin.committees.ensemble.view import ensemble_page
-from dessin.committees.ensemble.words import cautions, ensemble_lines, summary
+from dessin.committees.ensemble.measure import (
+    Measured,
+    Settings,
+    chosen_rule,
+    measure_rules,
+    member_rows,
+    pair_rows,
+    rule_rows,
+    views_gain,
+)
+from dessin.committees.ensemble.result import EnsembleResults
+from dessin.committees.ensemble.view import cautions, ensemble_lines, ensemble_page, summary
 from dessin.committees.members import Members, find_members
 from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
@@ -153,7 +160,7 @@ def _write(
         temperatures={row.name: row.temperature for row in results.members},
         views=settings.views,
         provenance={
-            "made_by": KIND,
+            "made_by": results.kind,
             "select": settings.select,
             "rule": results.rule,
             "seed": str(settings.seed),
@@ -167,5 +174,6 @@ def _write(
     save_committee(out / COMMITTEE, committee, bundles, split=split)
     nested = to_predictions(chosen.nested_probabilities, members.rows, members.classes)
     write_predictions(nested, out / NESTED)
-    write_results(results, out)
+    results.write_tables(out)
+    results.write(out)
     write_text(out / PAGE, ensemble_page(results))

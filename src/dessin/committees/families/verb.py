@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dessin.collection.names import class_names
+from dessin.committees.answers import OutOfFold, out_of_fold
 from dessin.committees.families.family_map import FamilyMap, read_families, write_families
 from dessin.committees.families.measure import potential
 from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet, stability
 from dessin.committees.families.view import FamiliesView, cautions, families_page, family_lines, verdict
-from dessin.committees.members import Members, find_members, member_answers
+from dessin.committees.members import find_members
 from dessin.errors import DessinError, unknown
 from dessin.files import write_text
-from dessin.models.card import CARD_FILE, read_card
 from dessin.progress import say
 
 SOURCES = ("confusions", "wordnet")
 # Adjusted Rand indices, by convention.
 _HOLD, _HOLD_IN_PART = 0.65, 0.35
-
-
-@dataclass(frozen=True, eq=False)
-class OutOfFold:
-    """What a generalist says of N images that it was not trained on.
-
-    Attributes:
-        probabilities: (N, C) float64; of several members, their mean.
-        targets: (N,) int64.
-        groups: (N,) str.
-        folds: (N,) int64.
-        names: each label's name for people.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-    targets: NDArray[np.int64]
-    groups: NDArray[Any]
-    folds: NDArray[np.int64]
-    names: dict[str, str]
 
 
 def families(
@@ -86,26 +62,6 @@ def families(
         say(line)
     say(f"written to {out}; page: {page}")
     return proposal.families
-
-
-def out_of_fold(members: Members) -> OutOfFold:
-    """The mean of all members' answers to the images that each of them was not trained on."""
-    total = np.zeros((len(members.rows), len(members.classes)))
-    for member in members.members:
-        total += member_answers(member, members)[0]
-    count = len(members.members)
-    name = members.members[0].name if count == 1 else f"the mean of {count} models"
-    bundle = members.members[0].runs[0].bundle
-    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
-    return OutOfFold(
-        name=name,
-        classes=members.classes,
-        probabilities=total / count,
-        targets=members.targets,
-        groups=np.array([row.group for row in members.rows]),
-        folds=np.array([row.fold for row in members.rows], dtype=np.int64),
-        names=class_names(members.classes) | known,
-    )
 
 
 def _check_out(out: Path) -> None:

@@ -1,19 +1,45 @@
-"""The parts of a routed model, trained one after the other; what is finished is kept when begun again."""
+"""The parts of a routed model: which experts, what each learns from by which recipe; and their training."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dessin.collection.split.files import write_split
+from dessin.collection.curation import read_curation
+from dessin.collection.split.files import Split, write_split
+from dessin.committees.families.family_map import FamilyMap
+from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.members import MemberRun
 from dessin.committees.part_runs import train_part
-from dessin.committees.route.plan import Part, PartRecipes
+from dessin.decisions import Decision
+from dessin.errors import DessinError, unknown
+from dessin.page.numbers import points
 from dessin.progress import say
-from dessin.recipe import Recipe
+from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
+from dessin.runs.inputs import AUTO
+from dessin.runs.record import RunRecord
 
-SPLITS = "splits"
+NONE, SPLITS = "none", "splits"
+MOST_EXPERTS = 3
+ROUTER = "router"
+_SLUG = 40
+_STRANGE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model to train on each fold: the router (`family` empty) or the expert of a family."""
+
+    name: str
+    family: str
+    split: Split
+
+    @property
+    def what(self) -> str:
+        """For people."""
+        return f"expert for {self.family}" if self.family else "router"
 
 
 @dataclass(frozen=True)
@@ -27,6 +53,131 @@ class TrainedPart:
     @property
     def bundle(self) -> Path:
         return self.folder / "bundle"
+
+
+@dataclass(frozen=True)
+class PartRecipes:
+    """Recipe files for the router and for experts (None: the generalist's), and overrides of both."""
+
+    router: Path | None
+    expert: Path | None
+    overrides: tuple[str, ...]
+
+    def of(self, part: Part, generalist: Recipe) -> Recipe:
+        """The recipe of a part for the fold of the generalist's; where its data lies is still to be set."""
+        given = self.expert if part.family else self.router
+        if given is not None:
+            recipe = read_recipe(given, overrides=self.overrides)
+            return recipe.model_copy(update={"data": generalist.data, "track": ()})
+        values = generalist.model_dump(mode="json") | {"track": []}
+        if not part.family and generalist.finetune.head_start == "imagenet":
+            # A family has no row in ImageNet's head.
+            values["finetune"] = values["finetune"] | {"head_start": "auto"}
+        for override in self.overrides:
+            apply_override(values, override)
+        return make_recipe(values, where=f"the recipe of the {part.name}").model_copy(
+            update={"data": generalist.data}
+        )
+
+
+def choose_experts(
+    asked: str | Sequence[str], found: Potential, families: FamilyMap
+) -> tuple[tuple[str, ...], Decision[str]]:
+    """The families that get an expert, and why.
+
+    Raises:
+        DessinError: an unknown family, or one of a single class, which has nothing to tell apart.
+    """
+    if asked == NONE:
+        return (), Decision("experts", NONE, "asked for")
+    if asked == AUTO:
+        worth = worth_an_expert(found, MOST_EXPERTS)
+        gains = [f"{row.name} {points(row.bound.gain.difference)}" for row in worth if row.bound]
+        why = (
+            f"a perfect expert would gain most there, in points, beyond chance: {'; '.join(gains)}"
+            if worth
+            else "in no family would even a perfect expert gain more than chance could explain"
+        )
+        names = tuple(row.name for row in worth)
+        return names, Decision("experts", ", ".join(names) or NONE, f"{why}; at most {MOST_EXPERTS}")
+    whole = isinstance(asked, str) and asked in families.names
+    given = [asked] if whole else asked.split(",") if isinstance(asked, str) else asked
+    names = tuple(dict.fromkeys(str(name).strip() for name in given if str(name).strip()))
+    for name in names:
+        if name not in families.names:
+            raise unknown("family", name, families.names)
+        if len(families.members(name)) < 2:
+            raise DessinError(
+                f'The family "{name}" has a single class, so an expert for it would have nothing to tell '
+                "apart.",
+                do="Leave it out.",
+            )
+    return names, Decision("experts", ", ".join(names), "asked for")
+
+
+def plan_parts(
+    split: Split, families: FamilyMap, experts: Sequence[str], *, router: bool, folds: Sequence[int]
+) -> tuple[Part, ...]:
+    """The parts in the order in which they are trained.
+
+    Raises:
+        DessinError: no part at all, or a family without an image in one of the `folds`.
+    """
+    parts = [Part(ROUTER, "", router_split(split, families))] if router else []
+    slugs = _slugs(families.names)
+    for family in experts:
+        own = expert_split(split, families, family)
+        empty = [fold for fold in folds if not own.validation(fold)]
+        if empty:
+            raise DessinError(
+                f'The family "{family}" has no image in fold {empty[0]}, so an expert could not be measured.',
+                do="Leave that expert out, or split with fewer folds.",
+            )
+        parts.append(Part(f"expert-{slugs[family]}", family, own))
+    if not parts:
+        raise DessinError(
+            "Without a router and without experts, the routed model is the generalist itself.",
+            do="Ask for a router, or name families with --experts.",
+        )
+    return tuple(parts)
+
+
+def router_split(split: Split, families: FamilyMap) -> Split:
+    """The same images, groups, folds and holdout, with families for labels."""
+    rows = tuple(replace(row, label=families.family_of[row.label]) for row in split.rows)
+    return replace(split, classes=families.names, rows=rows)
+
+
+def expert_split(split: Split, families: FamilyMap, family: str) -> Split:
+    """The images of one family alone, in the same groups, folds and holdout."""
+    rows = tuple(row for row in split.rows if families.family_of[row.label] == family)
+    return replace(split, classes=families.members(family), rows=rows)
+
+
+def check_curation(record: RunRecord) -> None:
+    """Refuse a curation of the training rows that relabels: parts have other labels than it speaks of."""
+    asked = record.recipe.data.training_curation
+    if asked in (None, AUTO):
+        return
+    if any(change.action == "relabel" for change in read_curation(Path(str(asked))).changes):
+        raise DessinError(
+            f"The generalist's training curation {asked} relabels images, and the labels of a router are "
+            "families.",
+            do="Put the relabels into the curation of the split, and train the generalist anew.",
+        )
+
+
+def _slugs(names: Sequence[str]) -> Mapping[str, str]:
+    """Each family's name as a part of a folder's name, no two alike on any disk."""
+    slugs: dict[str, str] = {}
+    for name in names:
+        plain = _STRANGE.sub("-", name).strip("-.").casefold()[:_SLUG] or "family"
+        slug, number = plain, 1
+        while slug in slugs.values():
+            number += 1
+            slug = f"{plain}-{number}"
+        slugs[name] = slug
+    return slugs
 
 
 def run_name(part: str, fold: int) -> str:
@@ -60,15 +211,10 @@ def train_parts(
         for run in runs:
             name = run_name(part.name, run.fold)
             recipe = recipes[part.name, run.fold]
-            what = f"expert for {part.family}" if part.family else "router"
-            say(f"{what}, fold {run.fold}: {len(part.split.classes):,} classes")
+            say(f"{part.what}, fold {run.fold}: {len(part.split.classes):,} classes")
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
-            folder = train_part(
-                out,
-                name,
-                recipe.model_copy(update={"data": located}),
-                level=part.name,
-                what=f"{what} of fold {run.fold}",
-            )
+            recipe = recipe.model_copy(update={"data": located})
+            what = f"{part.what} of fold {run.fold}"
+            folder = train_part(out, name, recipe, level=part.name, what=what)
             trained.append(TrainedPart(part, run.fold, folder))
     return tuple(trained)

@@ -1,17 +1,18 @@
-"""What routing came to: typed for `results.json`, and as lines for a terminal."""
+"""What routing came to: typed for `results.json`."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dessin.decisions import Decision
-from dessin.page.numbers import points
+from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
-RESULTS_FILE = "results.json"
+ROUTER_ALONE = "router alone"
+BOTH = "router and experts"
+OWN_FAMILIES = "own families and experts"
 
 
 class Variant(Section):
@@ -41,7 +42,7 @@ class ExpertRow(Section):
     gain: Comparison
 
 
-class RouteResults(Section):
+class RouteResults(Result):
     """`results.json`: the generalist and the routed models on the N images of `folds`, out of fold.
 
     `committee` names the variant that the committee answers by; it was fixed before anything was measured.
@@ -49,7 +50,8 @@ class RouteResults(Section):
     the router's family against the generalist's own sums. `asked` is how many models answer for each fold.
     """
 
-    format: int = FORMAT
+    FILE: ClassVar[str] = "results.json"
+
     kind: Literal["route"] = "route"
     generalist: str
     images: int
@@ -64,27 +66,13 @@ class RouteResults(Section):
     experts: tuple[ExpertRow, ...]
     bounds: tuple[BoundRow, ...]
     decisions: tuple[Decision[Any], ...]
-    verdict: str
-    cautions: tuple[str, ...]
+    verdict: str = ""
+    cautions: tuple[str, ...] = ()
 
     def named(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
 
-
-def result_lines(results: RouteResults) -> list[str]:
-    """Accuracies, differences, bounds and the verdict, as lines for a terminal."""
-    gains = {row.name: f", {points(row.difference)} points" for row in results.comparisons}
-    lines = [
-        f"{variant.name}: {variant.accuracy}{gains.get(variant.name, '')}; "
-        f"family right {variant.family.value:.1%}"
-        for variant in results.variants
-    ]
-    lines += [
-        f"inside {row.family}: generalist {row.generalist.value:.1%}, expert {row.expert.value:.1%}, "
-        f"{points(row.gain.difference)} points, n = {row.expert.n:,}"
-        for row in results.experts
-    ]
-    lines += [
-        f"bound, {bound.name}: {bound.accuracy}, {points(bound.gain)} points" for bound in results.bounds
-    ]
-    return [*lines, results.verdict, *(f"Note: {caution}" for caution in results.cautions)]
+    @property
+    def main(self) -> Comparison:
+        """The committee's own variant against the generalist."""
+        return next(row for row in self.comparisons if row.name == self.committee)

@@ -7,27 +7,32 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dessin.answers.committee import Committee, read_committee, save_committee
+from dessin.committees.answers import out_of_fold
 from dessin.committees.families.family_map import FamilyMap, read_families, write_families
 from dessin.committees.families.measure import potential
-from dessin.committees.families.verb import out_of_fold
 from dessin.committees.members import Members, find_members
-from dessin.committees.route.answers import collect_answers
-from dessin.committees.route.committee import make_routed
+from dessin.committees.part_runs import begin
+from dessin.committees.route.answers import collect_answers, make_routed, scale_parts
 from dessin.committees.route.measure import measure_route
-from dessin.committees.route.parts import part_recipes, run_name, train_parts
-from dessin.committees.route.plan import NONE, PartRecipes, check_curation, choose_experts, plan_parts
-from dessin.committees.route.result import RESULTS_FILE, RouteResults, result_lines
-from dessin.committees.route.scaling import scale_parts
-from dessin.committees.route.view import route_page
+from dessin.committees.route.parts import (
+    NONE,
+    PartRecipes,
+    check_curation,
+    choose_experts,
+    part_recipes,
+    plan_parts,
+    run_name,
+    train_parts,
+)
+from dessin.committees.route.result import RouteResults
+from dessin.committees.route.view import result_lines, route_page, told
 from dessin.errors import DessinError
-from dessin.files import claim_folder, read_json, write_json, write_text
+from dessin.files import write_text
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, hold
-from dessin.studies.folder import ended_job
-from dessin.studies.records import JOBS
 
 ROUTE_FILE = "route.json"
 FAMILIES_FILE = "families.csv"
@@ -84,19 +89,24 @@ def route(
     recipes = part_recipes(parts, runs, asked)
     place = data or runs[0].record.recipe.data.path
     inputs = read_inputs(place, runs[0].folder / SPLIT_FILE, None)
-    _begin(out, _made_of(members, given, recipes), given)
+    made_of = _made_of(members, given, recipes)
+
+    def made_otherwise(before: Any) -> list[str]:
+        now = made_of["recipes"]
+        return [name for name in (before or {}).keys() & now.keys() if before[name] != now[name]]
+
+    done = (out / COMMITTEE).exists()
+    begin(out / ROUTE_FILE, made_of, made_otherwise, what="a routed model", done=done)
+    write_families(given, out / FAMILIES_FILE)
     with hold(out, wait=False):
         trained = train_parts(out, parts, runs, recipes, Path(str(place)))
         scaled = scale_parts(collect_answers(members, answers, given, trained, inputs))
-        results = measure_route(
-            answers,
-            scaled.answers,
-            split_folds=members.split.folds,
-            decisions=[decision, scaled.decision()],
-        )
+        decided = [decision, scaled.decision()]
+        folds = members.split.folds
+        results = told(measure_route(answers, scaled.answers, split_folds=folds, decisions=decided))
         committee, bundles = make_routed(members, answers, given, trained, scaled.temperatures, str(place))
         _save(out / COMMITTEE, committee, bundles, runs[0].folder / SPLIT_FILE)
-        write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+        results.write(out)
         write_text(out / "report.html", route_page(results, answers.names, trained))
     for line in result_lines(results):
         say(line)
@@ -127,41 +137,6 @@ def _made_of(
             for (part, fold), recipe in recipes.items()
         },
     }
-
-
-def _begin(out: Path, made_of: dict[str, Any], families: FamilyMap) -> None:
-    """Make the folder, or find that what is finished in it is made of the same.
-
-    Raises:
-        DessinError: it holds something else, or finished parts or a committee made otherwise.
-    """
-    if (out / ROUTE_FILE).is_file():
-        found = read_json(out / ROUTE_FILE)
-        before = found if isinstance(found, dict) else {}
-        changed = [key for key in ("generalist", "split", "families") if before.get(key) != made_of[key]]
-        changed = changed or _recipes_changed(out, before.get("recipes", {}), made_of["recipes"])
-        if changed:
-            raise DessinError(
-                f"{out} was begun with another {' and another '.join(changed)}.",
-                do="Choose another --out, or repeat the command that it was begun with.",
-            )
-    else:
-        claim_folder(out, what="a routed model")
-    write_json(out / ROUTE_FILE, made_of)
-    write_families(families, out / FAMILIES_FILE)
-
-
-def _recipes_changed(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What to say if something finished has another recipe now; a part that is not may be corrected."""
-    different = [name for name in before.keys() & now.keys() if before[name] != now[name]]
-    ended = [ended_job(out, name) for name in different]
-    finished = any(record is not None and record.status == "finished" for record in ended)
-    if finished or ((out / COMMITTEE).exists() and before != now):
-        return ["set of recipes"]
-    for name in different:
-        # How it ended with the other recipe says nothing of this one.
-        (out / JOBS / f"{name}.json").unlink(missing_ok=True)
-    return []
 
 
 def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:

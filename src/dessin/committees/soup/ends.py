@@ -9,8 +9,14 @@ import numpy as np
 import torch
 
 from dessin.answers.inference import predict_rows
-from dessin.committees.soup.members import SoupMembers, answers_of, names_apart, own_bundle
-from dessin.committees.soup.mixer import training_data, training_rows
+from dessin.committees.soup.members import (
+    SoupMembers,
+    answers_of,
+    names_apart,
+    own_bundle,
+    training_data,
+    training_rows,
+)
 from dessin.committees.soup.result import PROBE, TUNED
 from dessin.committees.soup.weights import Floats, State
 from dessin.errors import DessinError

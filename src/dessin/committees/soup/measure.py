@@ -1,28 +1,21 @@
-"""Ways to mix weights, measured on the drawings that they were chosen by, and on others."""
+"""Ways to mix weights: chosen on some drawings, measured on these and on others. Functions of answers.
+
+"Model soups" (Wortsman et al., ICML 2022) are means of the weights of runs that share a start; WiSE-FT
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022) lies between two such weights.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.committees.gains import judged, no_optimism
 from dessin.committees.rules.greedy import deal_groups
-from dessin.committees.soup.choice import (
-    STEPS,
-    Answers,
-    Choose,
-    CrossFitted,
-    Shares,
-    best_alone,
-    between,
-    choose_between,
-    choose_greedily,
-    cross_fit,
-    together,
-)
 from dessin.committees.soup.members import SoupMembers
 from dessin.committees.soup.result import (
     BEST,
@@ -35,13 +28,97 @@ from dessin.committees.soup.result import (
     SoupMember,
     SoupRow,
 )
-from dessin.committees.soup.weights import Floats
-from dessin.statistics.comparison import Comparison, comparison_of
-from dessin.statistics.contrasts import Contrast, two_models
+from dessin.committees.soup.weights import Floats, Shares, alone
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.metrics import measure
-from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import judge
+
+Answers = Callable[[Shares], NDArray[Any]]
+# From the rows (n,) that it may look at to the shares of the members.
+Choose = Callable[[NDArray[np.int64]], Shares]
+
+STEPS = tuple(step / 10 for step in range(11))
+_SMALLEST = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFitted:
+    """Each part's choice, made on the other parts, and the joined answers (N, C) of these choices."""
+
+    choices: tuple[Shares, ...]
+    answers: NDArray[Any]
+
+
+def together(chosen: Sequence[int], members: int) -> Shares:
+    """Equal shares of the chosen members."""
+    return tuple(1.0 / len(chosen) if number in chosen else 0.0 for number in range(members))
+
+
+def between(step: float) -> Shares:
+    """The shares of two members, `step` (0..1) of the way from the first to the second."""
+    return (1.0 - step, step)
+
+
+def best_alone(answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int) -> Shares:
+    """The member that names most of `rows` right; of equals the one with the smaller log loss."""
+    return alone(_by_accuracy(answers, targets, rows, members)[0], members)
+
+
+def choose_greedily(
+    answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int
+) -> Shares:
+    """The greedy soup: members by accuracy, each joins if the soup does not get fewer of `rows` right."""
+    first, *others = _by_accuracy(answers, targets, rows, members)
+    chosen = [first]
+    best = _score(answers(alone(first, members)), targets, rows)[0]
+    for member in others:
+        right = _score(answers(together([*chosen, member], members)), targets, rows)[0]
+        if right >= best:
+            chosen, best = [*chosen, member], right
+    return together(chosen, members)
+
+
+def choose_between(answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Shares:
+    """The step of the way with most of `rows` right; of equals the smaller log loss, then the earlier."""
+
+    def rank(step: float) -> tuple[int, float, float]:
+        right, loss = _score(answers(between(step)), targets, rows)
+        return (-right, loss, step)
+
+    return between(min(STEPS, key=rank))
+
+
+def cross_fit(choose: Choose, answers: Answers, parts: NDArray[np.int64]) -> CrossFitted:
+    """For each part (N,) choose on the other parts, and answer on the part itself."""
+    numbers = np.unique(parts)
+    choices = tuple(choose(np.flatnonzero(parts != number)) for number in numbers)
+    joined = np.empty_like(answers(choices[0]))
+    for number, choice in zip(numbers, choices, strict=True):
+        rows = parts == number
+        joined[rows] = answers(choice)[rows]
+    return CrossFitted(choices, joined)
+
+
+def _by_accuracy(
+    answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int
+) -> list[int]:
+    def rank(member: int) -> tuple[int, float, int]:
+        right, loss = _score(answers(alone(member, members)), targets, rows)
+        return (-right, loss, member)
+
+    return sorted(range(members), key=rank)
+
+
+def _score(
+    probabilities: NDArray[Any], targets: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[int, float]:
+    """How many of the rows are right, and their mean log loss."""
+    truth = targets[rows]
+    part = np.asarray(probabilities[rows], dtype=np.float64)
+    own = part[np.arange(len(rows)), truth]
+    loss = float(-np.log(np.clip(own, _SMALLEST, 1.0)).mean())
+    return int((part.argmax(axis=1) == truth).sum()), loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,24 +172,17 @@ def way_rows(
 ) -> tuple[SoupRow, ...]:
     """All ways; the first is what the others' gains are held against, with Holm's correction over them."""
     right = {way.name: _right(members, way.apart.answers) for way in ways}
-    base, *others = ways
-    contrasts = {way.name: two_models(right[way.name], right[base.name], members.groups) for way in others}
-    adjusted = dict(zip(contrasts, holm([contrast.p for contrast in contrasts.values()]), strict=True))
-    rows = []
-    for way in ways:
-        gain = None
-        if way.name in contrasts:
-            contrast, p = contrasts[way.name], adjusted[way.name]
-            gain = _judged(way.name, base.name, contrast, p, matters, len(contrasts))
-        rows.append(_row(members, way, answers(way.shares), right[base.name], gain))
-    return tuple(rows)
+    base, *others = (way.name for way in ways)
+    gains = {(name, base): two_models(right[name], right[base], members.groups) for name in others}
+    by_name = {gain.name: gain for gain in judged(gains, matters)}
+    return tuple(_row(members, way, answers(way.shares), right[base], by_name.get(way.name)) for way in ways)
 
 
 def _row(
     members: SoupMembers, way: Way, naive: Floats, base: NDArray[np.bool_], gain: Comparison | None
 ) -> SoupRow:
     there, apart = _right(members, naive), _right(members, way.apart.answers)
-    optimism = Estimate(0.0, 0.0, 0.0, len(members.rows), "nothing is chosen")
+    optimism = no_optimism(len(members.rows))
     if way.learns:
         optimism = two_models(there, apart, members.groups).by_image
     accuracy, loss = _measured(members, way.apart.answers)
@@ -128,14 +198,6 @@ def _row(
         lost=int((base & ~apart).sum()),
         part_shares=tuple(_named(members, shares) for shares in way.apart.choices),
     )
-
-
-def _judged(
-    name: str, against: str, contrast: Contrast, p_holm: float, matters: float, comparisons: int
-) -> Comparison:
-    # Whose luck is not in the numbers is said once for all of them, in a caution.
-    judged = judge(replace(contrast, scope="recipes"), p_holm, matters, comparisons=comparisons)
-    return comparison_of(name, against, contrast, judged, p_holm=p_holm, comparisons=comparisons)
 
 
 def member_rows(members: SoupMembers, chosen: Shares) -> tuple[SoupMember, ...]:

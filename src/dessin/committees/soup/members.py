@@ -1,4 +1,4 @@
-"""The runs of a soup: finished, measured on the same images, and begun from the same weights."""
+"""The runs of a soup: measured on the same images, begun from the same weights; and what mixes those."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dessin.collection.split.files import Assignment
 from dessin.committees.members import told_apart
-from dessin.committees.soup.weights import Floats, State
+from dessin.committees.soup.weights import Floats, Mixer, State, alone
 from dessin.errors import DessinError
+from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
 from dessin.runs.folds import is_fold_folder
-from dessin.runs.inputs import class_numbers
+from dessin.runs.inputs import Inputs, class_numbers, training_curation
 from dessin.runs.joined import Measured, join_runs
+from dessin.runs.plan import rows_of
 from dessin.runs.record import RunRecord
+from dessin.training.data import TrainingData
+
+_USUAL_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +108,7 @@ def answers_of(run: Measured, rows: Sequence[Assignment], classes: tuple[str, ..
             f"The predictions of {run.name} and its bundle do not have the same list of classes.",
             do=f"Evaluate the run again with dessin evaluate {run.folder} --out OUT.",
         )
-    row_of = {image_id: number for number, image_id in enumerate(predictions.image_ids)}
-    return predictions.probabilities[[row_of[row.image_id] for row in rows]]
+    return predictions.table([row.image_id for row in rows], classes)
 
 
 def _check_start(runs: Sequence[Measured], cards: Sequence[BundleCard]) -> None:
@@ -154,3 +159,52 @@ def _check_shapes(runs: Sequence[Measured], states: Sequence[State]) -> None:
                 f"The weights of {run.name} and {runs[0].name} do not have the same shapes.",
                 do="Leave one of them out.",
             )
+
+
+def make_mixer(members: SoupMembers, inputs: Inputs, store: PixelStore, device: torch.device) -> Mixer:
+    """A mixer of the members whose own answers are known already."""
+    guide = guide_of(members.runs)
+    decided = {decision.name: decision.value for decision in guide.record.decisions}
+    count = len(members.states)
+    return Mixer(
+        classifier=members.classifier,
+        states=members.states,
+        store=store,
+        rows=store.rows([row.image_id for row in members.rows]),
+        training=lambda: training_data(training_rows(guide, inputs), members.card.classes, store),
+        recipe=guide.record.recipe,
+        batch_size=int(decided.get("batch_size", _USUAL_BATCH)),
+        device=device,
+        known={alone(number, count): answers for number, answers in enumerate(members.answers)},
+    )
+
+
+def guide_of(runs: tuple[Measured, ...]) -> Measured:
+    """The run whose images and augmentation batch statistics are estimated with.
+
+    Any would do that trained; it is the first by the digest of its weights, so that neither the order of the
+    runs nor what they got right has a say.
+    """
+    trained = [run for run in runs if run.record.recipe.finetune.mode != "probe"]
+    return min(trained or runs, key=lambda run: run.record.digests.model)
+
+
+def training_rows(run: Measured, inputs: Inputs) -> tuple[Assignment, ...]:
+    """The images that a run was trained on, after its training curation.
+
+    Raises:
+        DessinError: the curation is not the one that the run had.
+    """
+    curation = training_curation(run.record.recipe.data.training_curation, inputs.manifest)
+    if (curation.digest if curation else "") != run.record.digests.training_curation:
+        raise DessinError(
+            f"The training curation of {run.name} has changed since, so its training images are not known.",
+            do="Restore it, or leave the run out.",
+        )
+    return rows_of(inputs.split, run.record.recipe, curation)[0]
+
+
+def training_data(rows: tuple[Assignment, ...], classes: tuple[str, ...], store: PixelStore) -> TrainingData:
+    """Training images alone; nothing is validated with them."""
+    where = store.rows([row.image_id for row in rows])
+    return TrainingData(store, where, class_numbers(rows, classes), where[:0], where[:0])

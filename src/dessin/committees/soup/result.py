@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from dessin.committees.results_file import RESULTS_FILE, read_kind
-from dessin.files import write_csv, write_json
+from dessin.committees.gains import gain_row
+from dessin.page.tables import spread, write_table
+from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
-KIND = "soup"
 SoupKind = Literal["greedy", "uniform", "wise"]
 # Names of the ways to mix; of the first of each pair the others' gains are counted.
 BEST, UNIFORM, GREEDY = "best single run", "uniform soup", "greedy soup"
@@ -60,14 +60,15 @@ class CurvePoint(Section):
     loss: Estimate
 
 
-class SoupResults(Section):
+class SoupResults(Result):
     """`results.json`. The weights of the way `chosen` are in `bundle/`; `base` is what gains are over.
 
     `statistics` are the batch normalisations whose statistics were estimated anew for mixtures. `notes` say
     what was done, `cautions` what these numbers cannot say.
     """
 
-    format: int = FORMAT
+    FILE: ClassVar[str] = "results.json"
+
     kind: Literal["soup"] = "soup"
     name: str
     soup: SoupKind
@@ -101,49 +102,28 @@ class SoupResults(Section):
     def chosen_way(self) -> SoupRow:
         return self.way(self.chosen)
 
-
-def write_results(results: SoupResults, out: Path) -> None:
-    """Write `soup.csv`, for a way between two ends `curve.csv`, then `results.json`."""
-    names = [member.name for member in results.members]
-    columns = ["way", "naive", "naive_low", "naive_high", "accuracy", "low", "high", "log_loss"]
-    columns += [
-        "gain",
-        "gain_low",
-        "gain_high",
-        "p_holm",
-        "verdict",
-        "won",
-        "lost",
-        "n",
-        *(f"share of {n}" for n in names),
-    ]
-    write_csv(out / "soup.csv", columns, (_cells(row, names) for row in results.ways))
-    if results.curve:
-        columns = ["alpha", "accuracy", "low", "high", "log_loss", "log_loss_low", "log_loss_high", "n"]
-        write_csv(out / "curve.csv", columns, map(_point_cells, results.curve))
-    write_json(out / RESULTS_FILE, results.model_dump(mode="json"))
+    def write_tables(self, out: Path) -> None:
+        """Write `soup.csv`, and for a way between two ends `curve.csv`."""
+        names = [member.name for member in self.members]
+        write_table(out / "soup.csv", (_cells(row, names) for row in self.ways))
+        if self.curve:
+            write_table(out / "curve.csv", map(_point_cells, self.curve))
 
 
-def _cells(row: SoupRow, names: list[str]) -> list[object]:
-    naive, accuracy = row.naive, row.accuracy
-    cells: list[object] = [row.name, naive.value, naive.low, naive.high]
-    cells += [accuracy.value, accuracy.low, accuracy.high, row.loss.value]
-    if row.gain is None:
-        cells += [""] * 5
-    else:
-        gain = row.gain.difference
-        cells += [gain.value, gain.low, gain.high, row.gain.p_holm, row.gain.verdict]
-    return [*cells, row.won, row.lost, accuracy.n, *(row.shares.get(name, 0.0) for name in names)]
+def _cells(row: SoupRow, names: Sequence[str]) -> dict[str, object]:
+    return {
+        "way": row.name,
+        **spread("naive", row.naive, ends="naive_"),
+        **spread("accuracy", row.accuracy),
+        "log_loss": row.loss.value,
+        **gain_row(row.gain),
+        "won": row.won,
+        "lost": row.lost,
+        "n": row.accuracy.n,
+        **{f"share of {name}": row.shares.get(name, 0.0) for name in names},
+    }
 
 
-def _point_cells(point: CurvePoint) -> list[object]:
-    accuracy, loss = point.accuracy, point.loss
-    return [
-        *(point.alpha, accuracy.value, accuracy.low, accuracy.high),
-        *(loss.value, loss.low, loss.high, accuracy.n),
-    ]
-
-
-def read_results(folder: Path) -> SoupResults:
-    """The results of a soup's folder; damaged ones or a newer format are refused."""
-    return read_kind(SoupResults, folder, FORMAT)
+def _point_cells(point: CurvePoint) -> dict[str, object]:
+    loss = spread("log_loss", point.loss, ends="log_loss_")
+    return {"alpha": point.alpha, **spread("accuracy", point.accuracy), **loss, "n": point.accuracy.n}

@@ -15,9 +15,10 @@ import torch
 
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import write_split
-from dessin.committees.soup.choice import STEPS
+from dessin.committees.members import clones
 from dessin.committees.soup.ends import read_ends, read_tuned
 from dessin.committees.soup.measure import (
+    STEPS,
     Way,
     curve_between,
     member_rows,
@@ -25,12 +26,10 @@ from dessin.committees.soup.measure import (
     ways_between,
     ways_of_soups,
 )
-from dessin.committees.soup.members import SoupMembers, read_members
-from dessin.committees.soup.mixer import guide_of, make_mixer
-from dessin.committees.soup.result import CHOSEN_WAY, KIND, CurvePoint, SoupKind, SoupResults, write_results
-from dessin.committees.soup.view import soup_page
+from dessin.committees.soup.members import SoupMembers, guide_of, make_mixer, read_members
+from dessin.committees.soup.result import CHOSEN_WAY, CurvePoint, SoupKind, SoupResults
+from dessin.committees.soup.view import cautions, soup_lines, soup_page, summary
 from dessin.committees.soup.weights import Mixer
-from dessin.committees.soup.words import cautions, soup_lines, summary
 from dessin.errors import DessinError, unknown
 from dessin.files import claim_folder, write_text
 from dessin.models.bundle import save_bundle
@@ -59,7 +58,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Cooked:
+class Mixed:
     """What was mixed and how it did; `notes` say how."""
 
     members: SoupMembers
@@ -107,22 +106,22 @@ def soup(
     if not 0.0 < matters < 1.0:
         raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
     device = torch.device(str(choose_device().value))
-    cook: Callable[[Inputs, torch.device, int], Cooked]
+    mix: Callable[[Inputs, torch.device, int], Mixed]
     if asked == "wise":
         first = read_tuned(folders[0])
         # The probe's bytes depend on the number of threads that it was fitted with.
-        cook, threads = partial(_go_between, first), first.record.hardware.threads
+        mix, threads = partial(_go_between, first), first.record.hardware.threads
     else:
         members = read_members(folders)
-        first, cook, threads = members.runs[0], partial(_average, members), torch.get_num_threads()
+        first, mix, threads = members.runs[0], partial(_average, members), torch.get_num_threads()
     where = data or first.record.recipe.data.path
     inputs = read_inputs(where, first.folder / SPLIT_FILE, None)
     settings = Settings(name or out.resolve().name, asked, str(where), seed, matters)
     claim_folder(out, what="a soup")
     with reproducible(device, threads):
-        cooked = cook(inputs, device, seed)
-        results = _results(cooked, settings, inputs, began)
-        _write(cooked, results, inputs, out)
+        mixed = mix(inputs, device, seed)
+        results = _results(mixed, settings, inputs, began)
+        _write(mixed, results, inputs, out)
     for line in soup_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
@@ -142,14 +141,14 @@ def _kind(kind: str, runs: int) -> SoupKind:
         )
     if asked != "wise" and runs < 2:
         raise DessinError(
-            f"{runs} {'run was' if runs == 1 else 'runs were'} given.",
+            f"{counted(runs, 'run was', 'runs were')} given.",
             allowed="A soup is the mean of two runs or more.",
             do="Name more runs; or, to go between one run's probe and its end, use kind wise.",
         )
     return asked
 
 
-def _average(members: SoupMembers, inputs: Inputs, device: torch.device, seed: int) -> Cooked:
+def _average(members: SoupMembers, inputs: Inputs, device: torch.device, seed: int) -> Mixed:
     """Soups of runs."""
     say(
         f"{len(members.runs)} runs of {members.card.backbone} that share a start; {len(members.rows):,} "
@@ -157,10 +156,11 @@ def _average(members: SoupMembers, inputs: Inputs, device: torch.device, seed: i
     )
     mixer = make_mixer(members, inputs, inputs.opener()(members.card.image), device)
     ways = ways_of_soups(members, mixer.answers, seed)
-    return Cooked(members, mixer, ways, (), (*_clones(members), *_statistics(mixer, members)))
+    same = clones({run.name: run.record.digests.model for run in members.runs})
+    return Mixed(members, mixer, ways, (), (*same, *_statistics(mixer, members)))
 
 
-def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int) -> Cooked:
+def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int) -> Mixed:
     """The way from a run's probe to its end."""
     say(f"from the probe of {tuned.name} to its fine-tuned weights, {len(STEPS)} steps")
     store = inputs.opener()(read_card(tuned.folder / BUNDLE).image)
@@ -168,17 +168,7 @@ def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int
     mixer = make_mixer(ends.members, inputs, store, device)
     ways = ways_between(ends.members, mixer.answers, seed)
     curve = curve_between(ends.members, mixer.answers)
-    return Cooked(ends.members, mixer, ways, curve, (*ends.notes, *_statistics(mixer, ends.members)))
-
-
-def _clones(members: SoupMembers) -> list[str]:
-    """Members with the very same weights count twice."""
-    by_weights: dict[str, list[str]] = {}
-    for run in members.runs:
-        by_weights.setdefault(run.record.digests.model, []).append(run.name)
-    return [
-        f"{' and '.join(names)} have the very same weights." for names in by_weights.values() if names[1:]
-    ]
+    return Mixed(ends.members, mixer, ways, curve, (*ends.notes, *_statistics(mixer, ends.members)))
 
 
 def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
@@ -193,10 +183,10 @@ def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
     ]
 
 
-def _results(cooked: Cooked, settings: Settings, inputs: Inputs, began: float) -> SoupResults:
-    members, mixer = cooked.members, cooked.mixer
-    chosen, base = cooked.way(CHOSEN_WAY[settings.kind]), cooked.ways[0]
-    rows = way_rows(members, cooked.ways, mixer.answers, settings.matters)
+def _results(mixed: Mixed, settings: Settings, inputs: Inputs, began: float) -> SoupResults:
+    members, mixer = mixed.members, mixed.mixer
+    chosen, base = mixed.way(CHOSEN_WAY[settings.kind]), mixed.ways[0]
+    rows = way_rows(members, mixed.ways, mixer.answers, settings.matters)
     weighed = member_rows(members, chosen.shares)
     by_name = {row.name: row for row in rows}
     results = SoupResults(
@@ -219,25 +209,26 @@ def _results(cooked: Cooked, settings: Settings, inputs: Inputs, began: float) -
         runs=tuple(run.name for run in members.runs),
         members=weighed,
         ways=rows,
-        curve=cooked.curve,
-        summary=summary(by_name[chosen.name], by_name[base.name], weighed, cooked.curve),
-        notes=cooked.notes,
+        curve=mixed.curve,
+        summary=summary(by_name[chosen.name], by_name[base.name], weighed, mixed.curve),
+        notes=mixed.notes,
         cautions=(),
         seconds=round(time.monotonic() - began, 1),
     )
     return results.model_copy(update={"cautions": cautions(results)})
 
 
-def _write(cooked: Cooked, results: SoupResults, inputs: Inputs, out: Path) -> None:
+def _write(mixed: Mixed, results: SoupResults, inputs: Inputs, out: Path) -> None:
     """The folder's files; the page comes last, so where it is, everything is."""
-    members, mixer = cooked.members, cooked.mixer
-    shares = cooked.way(results.chosen).shares
+    members, mixer = mixed.members, mixed.mixer
+    shares = mixed.way(results.chosen).shares
     mixer.load(shares)
-    save_bundle(out / BUNDLE, mixer.classifier, _card(members, results, cooked.way(results.chosen)))
+    save_bundle(out / BUNDLE, mixer.classifier, _card(members, results, mixed.way(results.chosen)))
     answers = to_predictions(mixer.answers(shares), members.rows, members.card.classes)
     write_predictions(answers, out / VALIDATION)
     write_split(inputs.split, out / SPLIT_FILE)
-    write_results(results, out)
+    results.write_tables(out)
+    results.write(out)
     write_text(out / PAGE, soup_page(results))
 
 
@@ -246,7 +237,7 @@ def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard
     card = members.card
     weighed = {member.name: f"{member.share:.6g}" for member in results.members}
     provenance = {
-        "made_by": KIND,
+        "made_by": results.kind,
         "kind": results.soup,
         "runs": ", ".join(results.runs),
         "shares": ", ".join(f"{name}: {share}" for name, share in weighed.items()),

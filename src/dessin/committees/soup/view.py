@@ -1,24 +1,180 @@
-"""The page of a soup: what it gives on drawings that it was not chosen by, and what went into it."""
+"""A soup in words and as a page: what it gives on drawings that it was not chosen by, and what went in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from dessin.committees.soup.result import BEST, BETWEEN, GREEDY, PROBE, TUNED, UNIFORM, SoupResults, SoupRow
-from dessin.committees.soup.words import step_of, way_in_words
-from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, plain, points, share, written_p
+from dessin.committees.gains import (
+    GAIN_TITLES,
+    TONES,
+    accuracy_dot,
+    accuracy_plot,
+    for_terminal,
+    gain_cells,
+    gain_in_words,
+)
+from dessin.committees.soup.result import (
+    BEST,
+    BETWEEN,
+    GREEDY,
+    PROBE,
+    TUNED,
+    UNIFORM,
+    CurvePoint,
+    SoupMember,
+    SoupResults,
+    SoupRow,
+)
+from dessin.page.dots import DotPlot
+from dessin.page.numbers import capital, counted, listed, plain, points, share, size, written_p
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
+from dessin.page.tables import aligned
 
-_MEANING = {
-    BEST: "the most accurate run, alone",
-    UNIFORM: "the mean of all runs’ weights; nothing is chosen",
-    GREEDY: "the best run, then each next one that does not make the mean worse",
-    TUNED: "the weights that the run ended with",
-    PROBE: "the pretrained body with the probe that the run began at",
-    BETWEEN: "the best of the steps from the probe to the fine-tuned weights",
+# What a way gives, as part of a sentence, and how it chooses.
+_WAYS = {
+    BEST: ("the best single run", "the most accurate run, alone"),
+    UNIFORM: ("the uniform soup", "the mean of all runs’ weights; nothing is chosen"),
+    GREEDY: ("the greedy soup", "the best run, then each next one that does not make the mean worse"),
+    TUNED: ("the fine-tuned model", "the weights that the run ended with"),
+    PROBE: ("the probe", "the pretrained body with the probe that the run began at"),
+    BETWEEN: ("the step that was chosen", "the best of the steps from the probe to the fine-tuned weights"),
 }
+
+
+def way_in_words(name: str) -> str:
+    """`greedy soup` → `the greedy soup`."""
+    return _WAYS[name][0]
+
+
+def summary(
+    chosen: SoupRow, base: SoupRow, members: Sequence[SoupMember], curve: Sequence[CurvePoint]
+) -> tuple[str, ...]:
+    """What the chosen way gives on drawings that its choice did not see, and what a naive look claims."""
+    return (_found(chosen, base), _made_of(chosen, members), *_loss(chosen, curve), _naive(chosen, base))
+
+
+def _found(chosen: SoupRow, base: SoupRow) -> str:
+    n, who = counted(chosen.accuracy.n, "drawing"), way_in_words(chosen.name)
+    also = ", chosen in the same way," if base.name == BEST else ""
+    assert chosen.gain is not None, "only the base has no gain"
+    gain = "nothing is gained; they name the very same drawings right."
+    if chosen.won or chosen.lost:
+        gain = gain_in_words(chosen.gain, f"{counted(chosen.won, 'drawing')} won and {chosen.lost} lost, ")
+    return (
+        f"On drawings that the choice did not see ({n}), {who} names {share(chosen.accuracy)} right, and "
+        f"{way_in_words(base.name)}{also} {share(base.accuracy)}: {gain}"
+    )
+
+
+def _made_of(chosen: SoupRow, members: Sequence[SoupMember]) -> str:
+    """What lies in the bundle, where that is not what was asked for: a single member's own weights."""
+    names = list(chosen.shares)
+    if chosen.name == BETWEEN:
+        alpha = step_of(chosen.shares)
+        if alpha in (0.0, 1.0):
+            end = way_in_words(TUNED if alpha else PROBE)
+            return f"On all drawings no step is better than {end} itself, so the bundle is {end}."
+        return (
+            f"On all drawings the step {alpha:g} of the way from the probe (0) to the fine-tuned weights (1) "
+            "is the best, and lies in the bundle."
+        )
+    if len(names) == 1:
+        return (
+            f"No other run made {names[0]} better, so the soup is that run alone, and the bundle has its "
+            "very weights."
+        )
+    return f"The bundle is the mean of {len(names)} of {counted(len(members), 'run')}: {listed(names)}."
+
+
+def step_of(shares: dict[str, float]) -> float:
+    """How far from the probe shares of the two ends are: 0 is the probe, 1 the fine-tuned weights."""
+    return round(1.0 - shares.get(PROBE, 0.0), 6)
+
+
+def _loss(chosen: SoupRow, curve: Sequence[CurvePoint]) -> tuple[str, ...]:
+    """Where the loss is smallest, which is often elsewhere than where most drawings are right."""
+    if not curve:
+        return ()
+    best = min(curve, key=lambda point: point.loss.value)
+    if best.alpha == step_of(chosen.shares):
+        return (f"The log loss is smallest at this step, too ({plain(best.loss)}).",)
+    return (
+        f"The log loss is smallest at the step {best.alpha:g} ({plain(best.loss)}; at the end "
+        f"{plain(curve[-1].loss)}), but steps are chosen by accuracy.",
+    )
+
+
+def _naive(chosen: SoupRow, base: SoupRow) -> str:
+    claim = chosen.naive.value - base.naive.value
+    against = f"against {base.naive.value:.1%}"
+    if chosen.optimism.low == chosen.optimism.high == 0.0:
+        return "It chooses nothing by these drawings, so a naive look claims the same of it."
+    figure = (
+        f"A naive look, at the very drawings that were chosen by, claims {share(chosen.naive)} {against}, "
+        f"{_claimed(claim)}"
+    )
+    optimism = chosen.optimism
+    if optimism.low > 0:
+        return f"{figure}: {points(optimism)} points too much."
+    if optimism.value == 0.0:
+        return f"{figure}. Chosen without a part it did as well on it, so here that figure is not too high."
+    return f"{figure}; that its figure is too high cannot be told here ({points(optimism)} points)."
+
+
+def _claimed(claim: float) -> str:
+    if abs(claim) < 5e-4:
+        return "a gain of nothing"
+    return f"a {'gain' if claim > 0 else 'loss'} of {size(claim)} points"
+
+
+def cautions(results: SoupResults) -> tuple[str, ...]:
+    """What the reader must know beside the numbers."""
+    one = len({member.run for member in results.members}) == 1
+    models, runs = ("this trained model", "The run") if one else ("these trained models", "Each run")
+    found = [
+        f"This is about {models}: how much the luck of a training matters is not in the numbers.",
+        f"{runs} has validated on these drawings, and may have chosen its epoch by them, so all figures are "
+        "a little high; a holdout that nothing was chosen on is the last word, and it was not looked at "
+        "here.",
+    ]
+    least = results.chosen_way.accuracy
+    better = [row for row in results.ways if row.gain and row.accuracy.value > least.value]
+    if better:
+        best = max(better, key=lambda row: row.accuracy.value)
+        found.append(
+            f"{capital(way_in_words(best.name))} has a higher figure ({share(best.accuracy)}) than what was "
+            f"asked for ({share(least)}). To take it because of this table would be one more choice made on "
+            "these drawings, and its figure would be a little high in turn."
+        )
+    return tuple(found)
+
+
+def soup_lines(results: SoupResults, width: int | None) -> list[str]:
+    """The curve, if there is one, the table of ways and the sentences, as lines for a terminal."""
+    lines = []
+    if results.curve:
+        titles = ["alpha", "accuracy", "log loss"]
+        rows = [[f"{p.alpha:.1f}", share(p.accuracy), plain(p.loss)] for p in results.curve]
+        lines += [*aligned(titles, rows, width, whole=titles), ""]
+    titles = ["way", "members", "cross-fitted accuracy", "naive", *GAIN_TITLES]
+    rows = [
+        [
+            row.name + (" *" if row.name == results.chosen else ""),
+            str(len(row.shares)),
+            share(row.accuracy),
+            f"{row.naive.value:.1%}",
+            *gain_cells(row.gain),
+        ]
+        for row in results.ways
+    ]
+    notes = [f"Note: {text}" for text in (*results.notes, *results.cautions)]
+    return [
+        *lines,
+        *aligned(titles, rows, width, whole=titles[1:]),
+        "",
+        *for_terminal((*results.summary, *notes)),
+    ]
 
 
 def soup_page(results: SoupResults) -> str:
@@ -32,12 +188,12 @@ def soup_page(results: SoupResults) -> str:
         base=results.way(results.base),
         between=results.soup == "wise",
         curves=curve_charts(results),
-        meanings=_MEANING,
+        meanings={name: meaning for name, (_, meaning) in _WAYS.items()},
         plot=ways_plot(results),
         made_of={row.name: made_of(results, row) for row in results.ways},
         picks={row.name: part_picks(results, row) for row in results.ways},
         in_parts=in_parts(results),
-        tones={"better": " good", "worse": " warn"},
+        tones=TONES,
         base_words=way_in_words(results.base),
         step=step_of(results.chosen_way.shares) if results.curve else None,
         counted=counted,
@@ -50,26 +206,12 @@ def soup_page(results: SoupResults) -> str:
 
 def ways_plot(results: SoupResults) -> DotPlot:
     """Cross-fitted accuracies with the naive ones as rings; the line is the base's."""
-    return dot_plot(
-        [_dot(row, is_chosen=row.name == results.chosen) for row in results.ways],
-        lambda value: f"{100 * value:g}%",
-        line=results.way(results.base).accuracy.value,
-    )
-
-
-def _dot(row: SoupRow, *, is_chosen: bool) -> Dot:
-    words = share(row.accuracy)
-    return Dot(
-        name=row.name,
-        words=words,
-        label=f"{row.name}: cross-fitted accuracy {words}, naive {row.naive.value:.1%}",
-        value=row.accuracy.value,
-        low=row.accuracy.low,
-        high=row.accuracy.high,
-        tone="" if is_chosen else "cannot-tell",
-        note="the bundle" if is_chosen else "",
-        hollow=row.naive.value,
-    )
+    chosen = {results.chosen: "the bundle"}
+    dots = [
+        accuracy_dot(row.name, row.accuracy, "cross-fitted", row.naive, chosen.get(row.name, ""))
+        for row in results.ways
+    ]
+    return accuracy_plot(dots, results.way(results.base).accuracy)
 
 
 def curve_charts(results: SoupResults) -> tuple[str, ...]:

@@ -26,6 +26,11 @@ Shares = tuple[float, ...]
 Floats = NDArray[np.float32]
 
 
+def alone(member: int, members: int) -> Shares:
+    """All of one member."""
+    return tuple(float(number == member) for number in range(members))
+
+
 def mix_states(states: Sequence[State], shares: Shares) -> State:
     """The sum of states times their shares, in float64 and in any order; of integers the largest is kept.
 

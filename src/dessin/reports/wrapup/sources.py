@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.split.files import Split, read_split
-from dessin.committees.distill.result import DistillResults, is_distillation
-from dessin.committees.distill.result import read_results as distill_results
-from dessin.committees.ensemble.result import EnsembleResults, is_ensemble
-from dessin.committees.ensemble.result import read_results as ensemble_results
+from dessin.committees.distill.result import DistillResults
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.errors import DessinError
 from dessin.files import read_json, read_text
 from dessin.progress import warn
@@ -114,10 +112,10 @@ def read_sources(folders: Sequence[Path]) -> Sources:
             studies.append(read_study(folder))
         elif (folder / FILE).is_file():
             runs.append(RunSource(folder, read_record(folder), _split(folder)))
-        elif is_ensemble(folder):
-            committees.append(CommitteeSource(folder, ensemble_results(folder)))
-        elif is_distillation(folder):
-            committees.append(CommitteeSource(folder, distill_results(folder)))
+        elif EnsembleResults.lies_in(folder):
+            committees.append(CommitteeSource(folder, EnsembleResults.read(folder)))
+        elif DistillResults.lies_in(folder):
+            committees.append(CommitteeSource(folder, DistillResults.read(folder)))
         else:
             seen = "is no study, run, ensemble or distillation" if folder.is_dir() else "does not exist"
             raise DessinError(

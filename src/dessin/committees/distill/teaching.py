@@ -1,7 +1,9 @@
-"""What the committee says: soft labels to learn from, and its own answers to the folds that are measured."""
+"""What the committee says, and the students with and without that, as ordinary runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,13 @@ import torch
 from dessin.answers.inference import answer_rows, tree_of_fold
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.answers.tree import Node, leaves
-from dessin.committees.distill.plan import NONE, DistillPlan, Fold
+from dessin.collection.split.files import write_split
+from dessin.committees.distill.plan import NONE, DistillPlan, Fold, Planned, run_recipe
 from dessin.committees.distill.result import LabelsRow
+from dessin.committees.part_runs import train_part
+from dessin.errors import DessinError
 from dessin.progress import say
+from dessin.runs.record import SPLIT_FILE, read_record
 from dessin.runs.subject import Subject
 from dessin.statistics.temperature import tempered
 from dessin.training.device import choose_device
@@ -79,3 +85,44 @@ def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
         rows = plan.subject.inputs.split.validation(fold)
         write_predictions(plan.subject.answers(rows), folder)
     return read_predictions(folder)
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run with its folder."""
+
+    planned: Planned
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+
+def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, TrainedRun]:
+    """Train every run of the plan into `out/runs/<name>`; by name.
+
+    Raises:
+        DessinError: a run that failed or collapsed (begun again, the finished ones are kept), or one that
+            was taught by other labels than these.
+    """
+    split = out / SPLIT_FILE
+    write_split(plan.subject.inputs.split, split)
+    trained = {run.name: _trained(plan, run, out, split) for run in plan.runs()}
+    digests = {row.fold: row.digest for row in labels}
+    for run in trained.values():
+        taught_by = read_record(run.folder).digests.teacher
+        if taught_by != (digests[str(run.planned.fold)] if run.planned.taught else ""):
+            raise DessinError(
+                f"{run.folder} was taught by other labels than those in "
+                f"{labels_folder(out, run.planned.fold)}.",
+                do="Remove both, and begin again.",
+            )
+    return trained
+
+
+def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> TrainedRun:
+    say(run.what)
+    recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
+    level = run.name.partition("-")[0]
+    return TrainedRun(run, train_part(out, run.name, recipe, level=level, what=f"run {run.name}"))

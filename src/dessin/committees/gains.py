@@ -1,0 +1,125 @@
+"""Gains over a base: paired and judged together, then told in words, as cells of a table and as dots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dessin.page.dots import Dot, DotPlot, dot_plot
+from dessin.page.numbers import p_value, points, share, size, written_p
+from dessin.page.tables import printable, spread
+from dessin.statistics.comparison import Comparison, comparison_of
+from dessin.statistics.contrasts import Contrast, Outcomes, contrast
+from dessin.statistics.intervals import Estimate
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import judge
+
+Bools = NDArray[np.bool_]
+NOTHING_CHOSEN = "nothing is chosen"
+TONES = {"better": " good", "worse": " warn"}
+# Two differences say next to nothing of how differences vary.
+_FOLDS_TOLD_APART = 3
+
+
+def over_folds(
+    first: Bools, second: Bools, folds: NDArray[np.int64], groups: NDArray[Any], split_folds: int
+) -> Contrast:
+    """`first` minus `second`, what each has right, (N,): of three folds or more, each is a pair of trainings.
+
+    `split_folds` is how many folds the split has, of which `folds` (N,) are some.
+    """
+    if len(np.unique(folds)) < _FOLDS_TOLD_APART:
+        folds = np.zeros_like(folds)
+    outcomes = Outcomes(
+        levels=("first", "second"),
+        seeds=(0,),
+        folds=tuple(np.unique(folds).tolist()),
+        correct=np.stack([first, second]).astype(np.float64)[:, None],
+        fold_of=folds,
+        groups=groups,
+        image_ids=(),
+        split_folds=split_folds,
+    )
+    return contrast(outcomes, {"first": 1.0, "second": -1.0})
+
+
+def judged(gains: Mapping[tuple[str, str], Contrast], matters: float) -> tuple[Comparison, ...]:
+    """Each gain, by its name and that of its base, with its verdict after Holm's correction over all."""
+    count = len(gains)
+    rows = []
+    for ((name, base), gain), p in zip(gains.items(), holm([gain.p for gain in gains.values()]), strict=True):
+        # Whose luck is not in the numbers is said once for all of them, in a caution.
+        words = judge(replace(gain, scope="recipes"), p, matters, comparisons=count)
+        rows.append(comparison_of(name, base, gain, words, p_holm=p, comparisons=count))
+    return tuple(rows)
+
+
+def no_optimism(images: int) -> Estimate:
+    """What choosing and measuring on the same images adds where nothing is chosen by them."""
+    return Estimate(0.0, 0.0, 0.0, images, NOTHING_CHOSEN)
+
+
+def gain_in_words(gain: Comparison, also: str = "") -> str:
+    """The end of a sentence about what is compared: `it gains 2.1 points (+2.1 [..] points, p = ..)`."""
+    numbers = f"{points(gain.difference)} points, {also}p\u00a0{p_value(gain.p_holm)} after Holm"
+    by = size(gain.difference.value)
+    said = {
+        "better": f"it gains {by} points",
+        "worse": f"it loses {by} points",
+        "no difference": "it gains nothing that matters",
+        "cannot tell": "whether it gains anything cannot be told",
+    }
+    return f"{said[gain.verdict]} ({numbers})."
+
+
+def verdict_text(comparison: Comparison) -> str:
+    """The sentence of a verdict, to be put after a "cannot be told"."""
+    return comparison.verdict_text.removeprefix("cannot tell: ")
+
+
+def gain_row(gain: Comparison | None) -> dict[str, object]:
+    """A gain as cells of a CSV; empty for the base itself."""
+    if gain is None:
+        return {**spread("gain", None, ends="gain_"), "p_holm": "", "verdict": ""}
+    found = spread("gain", gain.difference, ends="gain_")
+    return {**found, "p_holm": gain.p_holm, "verdict": gain.verdict}
+
+
+GAIN_TITLES = ("gain, points", "p (Holm)", "verdict")
+
+
+def gain_cells(gain: Comparison | None) -> list[str]:
+    """A gain as cells of a table in a terminal."""
+    if gain is None:
+        return ["–", "–", "base"]
+    return [points(gain.difference), written_p(gain.p_holm), gain.verdict]
+
+
+def accuracy_dot(name: str, found: Estimate, what: str, naive: Estimate, chosen: str) -> Dot:
+    """An accuracy, `what` it is in words, with the naive one as a ring; `chosen` notes what is in use."""
+    words = share(found)
+    return Dot(
+        name=name,
+        words=words,
+        label=f"{name}: {what} accuracy {words}, naive {naive.value:.1%}",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        tone="" if chosen else "cannot-tell",
+        note=chosen,
+        hollow=naive.value,
+    )
+
+
+def accuracy_plot(dots: Sequence[Dot], base: Estimate) -> DotPlot:
+    """Accuracies on one scale; the line is the base's."""
+    return dot_plot(dots, lambda value: f"{100 * value:g}%", line=base.value)
+
+
+def for_terminal(sentences: Iterable[str]) -> list[str]:
+    """Sentences with plain spaces, safe to print."""
+    return [printable(text.replace("\u00a0", " ").replace("\u202f", " ")) for text in sentences]
