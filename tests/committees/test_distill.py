@@ -249,7 +249,8 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
         for name in ("teaching.answer_rows", "verb.measure_speed"):
             patch.setattr(f"dessin.committees.distill.{name}", never)
         patch.setattr(import_module("dessin.runs.subject"), "answer_rows", never)
-        patch.setattr("dessin.studies.executors.job.train", never)
+        for name in ("begin_run", "resume_run"):
+            patch.setattr(f"dessin.studies.executors.job.{name}", never)
         assert world.distilled(out) == world.results
 
 

@@ -341,7 +341,7 @@ def test_fitting_needs_true_labels(tmp_path: Path) -> None:
         ({"rule": "sofft"}, 'Did you mean "soft"'),
         ({"align": "commun"}, 'Did you mean "common"'),
         ({"temperatures": [1.0, 0.0], "rule": "soft"}, "A temperature is 0"),
-        ({"temperatures": "auto"}, "a number for each file, or fit"),
+        ({"temperatures": "auto"}, "a number for each file, with commas, such as 1,1,0.5, or fit"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
