@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import errno
-import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from dessin.errors import DessinError
+from dessin.system import sync
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         _sync_tree(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise _storage_error(path, error) from error
     finally:
@@ -48,15 +52,7 @@ def _sync_tree(path: Path) -> None:
     if path.is_dir():
         for child in path.iterdir():
             _sync_tree(child)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path)
 
 
 def _storage_error(path: Path, error: OSError) -> DessinError:
@@ -170,15 +166,39 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock in the cache for the block; freed by the system if the holder dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
+        held = FileLock(path, thread_local=False).acquire()
     except OSError as error:
         raise DessinError(
             f"The cache folder {path.parent} cannot be used: {error.strerror or error}.",
             do="Point DESSIN_CACHE at a folder that may be written to.",
         ) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with held:
         yield
+
+
+@contextmanager
+def hold(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a folder that one process at a time works on, for the block, by a lock file in it.
+
+    Raises:
+        DessinError: another process holds it, and `wait` is false.
+    """
+    try:
+        held = FileLock(folder / _LOCK, thread_local=False).acquire(blocking=wait)
+    except Timeout:
+        raise DessinError(
+            f"Another process is working on the run {folder} now.",
+            do="Wait until it ends, or stop it and then use --resume.",
+        ) from None
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+    with held:
+        try:
+            yield
+        finally:
+            # While it is held: whoever waits for it then sees that the file is gone, and makes a new one.
+            with suppress(OSError):
+                (folder / _LOCK).unlink()
 
 
 def cache_folder() -> Path:
@@ -187,11 +207,16 @@ def cache_folder() -> Path:
     return Path(configured) if configured else Path.home() / ".cache" / "dessin"
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but the lock of who holds it."""
+    return all(entry.name == _LOCK for entry in folder.iterdir())
+
+
 def claim_folder(path: Path, *, what: str) -> None:
     """Make a new folder for results; one that exists with something in it is refused."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        occupied = any(path.iterdir())
+        occupied = not is_empty(path)
     except FileExistsError:
         raise DessinError(
             f"{path} is a file, and {what} needs a folder.", do="Choose another --out."

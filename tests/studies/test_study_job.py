@@ -15,9 +15,10 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
+from dessin.files import hold
 from dessin.recipe import make_recipe
 from dessin.runs import stages
-from dessin.runs.record import hold, read_record
+from dessin.runs.record import read_record
 from dessin.studies.executors.base import JobSpec, from_text, to_text
 from dessin.studies.executors.job import carry_out_job, thread_environment
 from dessin.studies.records import Job, JobRecord

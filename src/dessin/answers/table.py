@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import mmap
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.parallel.mapper import ThreadMapper
+from dessin.system import reserve
 
 Rows = NDArray[np.int64]
 # What one block of images of all members may take: two blocks and their differences fit into a cache.
@@ -106,8 +106,7 @@ def create_table(path: Path, members: int, images: int, classes: int) -> NDArray
         table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(members, images, classes))
         if size:
             # A map of a file with holes would end the process where the disk is full; this fails here.
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            reserve(path)
     except OSError as error:
         path.unlink(missing_ok=True)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dessin.errors import DessinError
 from dessin.images.containers import Container, ContainerError, read_container
+from dessin.system import READING
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Adam7 (PNG, third edition, section 8.2): first row, first column, row step, column step of the seven passes.
@@ -162,8 +163,7 @@ def read_image_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
         Unreadable: missing, not a regular file, no permission, or too large.
     """
     try:
-        # Opening a pipe would block for ever without O_NONBLOCK; regular files do not mind it.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, READING)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):

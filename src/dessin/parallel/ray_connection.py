@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from dessin.errors import DessinError
-from dessin.parallel.mapper import processors
+from dessin.system import processors
 
 _CONNECT_S = 5.0
 _JOIN_S = 20.0

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from dessin.errors import DessinError
-from dessin.parallel.mapper import TOGETHER, Item, Made, processors
+from dessin.parallel.mapper import TOGETHER, Item, Made
 from dessin.parallel.ray_connection import connected
 from dessin.parallel.ray_nodes import check_nodes, unfit
+from dessin.system import processors
 
 _STORE_BYTES = 256 * 2**20
 # Small enough pieces that all workers have some.

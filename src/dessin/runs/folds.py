@@ -17,7 +17,7 @@ from dessin.answers.predictions import Predictions, to_predictions, write_predic
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder
+from dessin.files import claim_folder, hold
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
@@ -26,7 +26,7 @@ from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, hold, read_record
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, read_record
 from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure

@@ -3,10 +3,7 @@ process at a time."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,37 +12,11 @@ from pydantic import Field
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import hold, read_json, write_json
 from dessin.recipe import Recipe
 from dessin.schema import Section, validated
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Metrics
-
-
-@contextmanager
-def hold(folder: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a run folder for the block.
-
-    Raises:
-        DessinError: another process holds it, and `wait` is false.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(handle, folder, wait=wait)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path, *, wait: bool) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DessinError(
-            f"Another process is working on the run {folder} now.",
-            do="Wait until it ends, or stop it and then use --resume.",
-        ) from None
-
 
 FORMAT = 1
 FILE = "record.json"

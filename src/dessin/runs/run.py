@@ -12,7 +12,7 @@ import torch
 
 from dessin.collection.split.files import write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder
+from dessin.files import claim_folder, hold
 from dessin.progress import duration, say
 from dessin.recipe import Recipe, check_tracker, read_recipe
 from dessin.runs.inputs import read_inputs
@@ -23,7 +23,6 @@ from dessin.runs.record import (
     Counts,
     Digests,
     RunRecord,
-    hold,
     now,
     read_record,
     write_record,

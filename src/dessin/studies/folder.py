@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder, read_json, write_json, write_text
+from dessin.files import claim_folder, hold, read_json, write_json, write_text
 from dessin.progress import warn
-from dessin.runs.record import SPLIT_FILE, STUDY_FILE, hold, read_record
+from dessin.runs.record import SPLIT_FILE, STUDY_FILE, read_record
 from dessin.schema import Section, validated
 from dessin.studies.records import FORMAT, JOBS, RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
 

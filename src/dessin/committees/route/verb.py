@@ -27,12 +27,12 @@ from dessin.committees.route.parts import (
 from dessin.committees.route.result import RouteResults
 from dessin.committees.route.view import result_lines, route_page, told
 from dessin.errors import DessinError
-from dessin.files import write_text
+from dessin.files import hold, write_text
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.runs.inputs import read_inputs
-from dessin.runs.record import SPLIT_FILE, hold
+from dessin.runs.record import SPLIT_FILE
 
 ROUTE_FILE = "route.json"
 FAMILIES_FILE = "families.csv"

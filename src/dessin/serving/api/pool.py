@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import subprocess
 import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels
-from dessin.progress import warn
+from dessin.progress import say_once, warn
 from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
 from dessin.serving.api.limits import Limits
 from dessin.serving.api.refusal import Refusal
 from dessin.serving.runtime import Fitting, Prepared
+from dessin.system import APART
 
 _START_S = 60.0
 _PAUSE_S = 1.0
@@ -157,6 +158,8 @@ class Pool:
 
     async def _add(self) -> None:
         worker = await _Worker.start(self._settings)
+        if worker.unbound:
+            say_once(f"This system does not bound {worker.unbound} of a decoding process.")
         self._workers.add(worker)
         self._idle.put_nowait(worker)
 
@@ -178,53 +181,58 @@ class Pool:
 
 
 class _Worker:
-    """One process and the socket to it."""
+    """One process; `unbound` is what its system does not bound of it."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.process, self._reader, self._writer = process, reader, writer
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.process, self._requests, self._replies = process, process.stdin, process.stdout
+        self.unbound = ""
 
     @classmethod
     async def start(cls, settings: str) -> _Worker:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", _MODULE, settings],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | _ENVIRONMENT,
-                start_new_session=True,
-            )
-        worker = cls(process, *await asyncio.open_connection(sock=ours, limit=2**20))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            _MODULE,
+            settings,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env=os.environ | _ENVIRONMENT,
+            limit=2**20,
+            **APART,
+        )
+        worker = cls(process)
         try:
             async with asyncio.timeout(_START_S):
-                await worker._reply()
+                _, unbound = await worker._reply()
         except BaseException:
             worker.kill()
             await worker.gone()
             raise
+        worker.unbound = unbound.decode()
         return worker
 
     @property
     def lives(self) -> bool:
-        return self.process.poll() is None
+        return self.process.returncode is None
 
     async def ask(self, data: bytes) -> tuple[Status, bytes]:
-        self._writer.write(REQUEST.pack(len(data)))
-        self._writer.write(data)
-        await self._writer.drain()
+        self._requests.write(REQUEST.pack(len(data)))
+        self._requests.write(data)
+        await self._requests.drain()
         return await self._reply()
 
     def kill(self) -> None:
-        self.process.kill()
-        self._writer.close()
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self._requests.close()
 
     async def gone(self) -> None:
         """Wait until the process has ended."""
-        await asyncio.to_thread(self.process.wait)
+        await self.process.wait()
 
     async def _reply(self) -> tuple[Status, bytes]:
-        status, length = REPLY.unpack(await self._reader.readexactly(REPLY.size))
-        return Status(status), await self._reader.readexactly(length)
+        status, length = REPLY.unpack(await self._replies.readexactly(REPLY.size))
+        return Status(status), await self._replies.readexactly(length)

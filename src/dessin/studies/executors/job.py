@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import locked, read_json
+from dessin.files import hold, is_empty, locked, read_json
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
-from dessin.runs.record import FILE, FORMAT, RunRecord, hold, read_record
+from dessin.runs.record import FILE, FORMAT, RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.studies.executors.base import JobSpec
 from dessin.studies.folder import ended_job, write_job
@@ -74,7 +74,7 @@ def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
     Raises:
         DessinError: the run was written by a newer dessin.
     """
-    if not any(run.iterdir()):
+    if is_empty(run):
         return None
     try:
         record = read_record(run)

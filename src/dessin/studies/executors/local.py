@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from dessin.studies.executors.base import JobSpec, to_text
 from dessin.studies.executors.job import thread_environment
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import JOBS, JobRecord
+from dessin.system import APART, cause_of_end
 
 _COMMAND = (sys.executable, "-m", "dessin.studies.executors.worker")
 
@@ -144,7 +144,7 @@ def _died(spec: JobSpec, code: int, seconds: float, log: Path) -> JobRecord:
     record = JobRecord(
         job=spec.job.name,
         status="failed",
-        reason=f"The process died: {_cause(code)}. What it said last is in {JOBS}/{log.name}.",
+        reason=f"The process died: {cause_of_end(code)}. What it said last is in {JOBS}/{log.name}.",
         seconds=round(seconds, 2),
         host=gethostname(),
     )
@@ -168,8 +168,7 @@ def _start(device: str, spec: JobSpec) -> subprocess.Popen[str]:
                 stderr=said,
                 env=environment,
                 text=True,
-                # Ctrl-C is for the study alone, which then ends its workers.
-                start_new_session=True,
+                **APART,
             )
     except OSError as error:
         raise DessinError(
@@ -180,10 +179,3 @@ def _start(device: str, spec: JobSpec) -> subprocess.Popen[str]:
 
 def _log(device: str, spec: JobSpec) -> Path:
     return spec.study / JOBS / f"worker-{device}.log"
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"it ended with code {code}"
-    killed = ", perhaps for it was out of memory" if -code == signal.SIGKILL else ""
-    return f"signal {-code}{killed}"

@@ -12,7 +12,6 @@ from typing import Any
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, write_text
-from dessin.parallel.mapper import processors
 from dessin.parallel.ray_connection import connected
 from dessin.progress import say, warn
 from dessin.runs.machine import package_versions
@@ -22,6 +21,7 @@ from dessin.studies.executors.job import thread_environment
 from dessin.studies.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import RUNS, JobRecord
+from dessin.system import processors
 
 _PATIENCE_S = 30.0
 _RETRIES = 3

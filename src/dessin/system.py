@@ -1,0 +1,90 @@
+"""What differs between Linux, macOS and Windows: no other module asks for a call that one of them lacks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+_WINDOWS = sys.platform == "win32"
+# For Popen: Ctrl-C at the terminal is for this process alone, which then ends the other.
+APART: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    if _WINDOWS
+    else {"start_new_session": True}
+)
+# For os.open: a pipe would block for ever without O_NONBLOCK, and Windows change line ends without O_BINARY.
+READING = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    READING |= getattr(os, _flag, 0)
+_BLOCK = 2**20
+_OUT_OF_MEMORY = -9  # SIGKILL, which Windows does not name
+
+
+def processors() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; Windows cannot do that for a folder."""
+    if _WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def reserve(path: Path) -> None:
+    """Give a file with holes all of its room on the disk; its bytes stay.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        for start in range(0, size, _BLOCK):
+            file.seek(start)
+            block = file.read(_BLOCK)
+            file.seek(start)
+            file.write(block)
+
+
+def restrain(memory: int) -> str:
+    """Bound this process: `memory` bytes beyond what it has, no file written, no core dump.
+
+    Returns:
+        What this system does not bound, with commas; empty where it bounds all.
+    """
+    bounds = {
+        "memory": ("RLIMIT_AS", psutil.Process().memory_info().vms + memory),
+        "files": ("RLIMIT_FSIZE", 0),
+        "core dumps": ("RLIMIT_CORE", 0),
+    }
+    try:
+        import resource
+    except ImportError:
+        return ", ".join(bounds)
+    unbound = []
+    for what, (name, most) in bounds.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (most, most))
+        except (AttributeError, OSError, ValueError):
+            unbound.append(what)
+    return ", ".join(unbound)
+
+
+def cause_of_end(code: int) -> str:
+    """Why a process ended, from its code."""
+    if code >= 0:
+        return f"it ended with code {code}"
+    return f"signal {-code}{', perhaps for it was out of memory' if code == _OUT_OF_MEMORY else ''}"
