@@ -78,3 +78,27 @@ def test_no_room_holds_a_fifth_of_the_code() -> None:
         lines[room] = lines.get(room, 0) + len(path.read_text(encoding="utf-8").splitlines())
     largest = max(lines, key=lines.__getitem__)
     assert lines[largest] <= LARGEST_SHARE * sum(lines.values()), largest
+
+
+def names_of(path: Path) -> set[str]:
+    """What a module defines or imports at its top, also under a condition."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_imports_what_there_is(path: Path) -> None:
+    """Benchmarks are run by hand, so nothing else would notice that a name has moved."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("dessin."):
+            assert node.module in MODULES, node.module
+            known = names_of(MODULES[node.module])
+            for alias in node.names:
+                assert alias.name in known or f"{node.module}.{alias.name}" in MODULES, alias.name
