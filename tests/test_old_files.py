@@ -67,7 +67,7 @@ def test_a_group_of_folds_answers_as_a_committee(old: Path) -> None:
 
 def test_runs_are_listed_and_compared_to_the_same_figures(old: Path) -> None:
     dessin.runs(".", csv="runs.csv")
-    listed = {row["run"]: row for row in rows(old / "runs.csv")}
+    listed = {row["name"]: row for row in rows(old / "runs.csv")}
     for path in old.glob("runs/group/*/record.json"):
         accuracy = json.loads(path.read_text())["results"]["validation"]["accuracy"]["value"]
         found = next(row for name, row in listed.items() if name.endswith(path.parent.name))
