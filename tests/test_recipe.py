@@ -6,6 +6,7 @@ import pytest
 
 from dessin.errors import DessinError
 from dessin.recipe import Recipe, make_recipe, read_recipe
+from dessin.recipes.verb import FOLDER
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -54,10 +55,10 @@ def test_a_wrong_override_is_refused(tmp_path: Path, override: str) -> None:
 
 
 def test_every_recipe_of_the_repository_is_valid() -> None:
-    recipes = sorted((Path(__file__).parent.parent / "recipes").glob("*.yaml"))
+    recipes = sorted(FOLDER.glob("*.yaml"))
     assert recipes
     for path in recipes:
-        read_recipe(path)
+        assert read_recipe(path) == read_recipe(Path(path.stem))
 
 
 def test_a_recipe_survives_its_own_record() -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dessin.committees.vote.verb import vote as vote
     from dessin.doodles.verb import demo as demo
     from dessin.fetch.verb import fetch as fetch
+    from dessin.recipes.verb import recipes as recipes
     from dessin.reports.compare.verb import compare as compare
     from dessin.reports.verb import report as report
     from dessin.runs.augment import augment as augment

@@ -16,7 +16,7 @@ from dessin.errors import DessinError, unknown
 from dessin.verbs import GROUPS, VERBS, Argument, Verb
 
 # Paths that verbs write. All others must be there, which is checked before a room is imported (seconds).
-WRITTEN: Final = ("out", "csv")
+WRITTEN: Final = ("out", "csv", "copy")
 
 SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 

@@ -17,6 +17,7 @@ from dessin.images.spec import ImageSpec
 from dessin.models import default_backbones
 from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
+from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -235,7 +236,7 @@ class Recipe(Section):
 
 
 def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a YAML recipe and apply `key.sub=value` overrides.
+    """Read a YAML recipe, or one that comes with dessin by its name, and apply `key.sub=value` overrides.
 
     Raises:
         DessinError: no such file, not YAML, an unknown key (the nearest is named) or a wrong value.
@@ -247,11 +248,12 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def read_values(path: Path) -> dict[str, object]:
-    """The keys and values of a recipe file, as they stand there.
+    """The keys and values of a recipe file, or of one that comes with dessin by its name, as written there.
 
     Raises:
         DessinError: no such file, not YAML, or no mapping.
     """
+    path = recipe_file(path)
     try:
         values = yaml.safe_load(read_text(path)) or {}
     except yaml.YAMLError as error:

@@ -208,6 +208,11 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str, str], ...]]] = {
             "dessin scout drawings --split split.csv --models mobilenetv3_small_100,resnet18 --out scout",
         ),
         (
+            "dessin.recipes.verb:recipes",
+            "List the recipes and studies that come with dessin, each with the figure to expect.",
+            "dessin recipes --copy my-recipes",
+        ),
+        (
             "dessin.runs.augment:augment",
             "Draw what a recipe's augmentation does to drawings, and measure how much each op changes.",
             "dessin augment lite0-128 --data drawings --out preview.png",

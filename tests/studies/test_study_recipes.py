@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from dessin.recipes.verb import FOLDER as RECIPES
 from dessin.studies.definition import read_study
 
-FOLDER = Path(__file__).parents[2] / "recipes" / "studies"
+FOLDER = RECIPES / "studies"
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.stem.startswith("base"))
 CONTEST = ("model.backbone=resnet152", "image.size=224")
 
@@ -35,7 +34,7 @@ def test_each_study_is_valid_and_opens_with_what_it_asks(name: str) -> None:
     assert len(study.levels) >= 2
     assert study.text.startswith("# ")
     assert "contest's 500 classes" in study.text or name == "smoke"
-    assert f"dessin study recipes/studies/{name}.yaml --data" in study.text
+    assert f"dessin study {name} --data" in study.text
     assert all(recipe.data.path is None and recipe.data.split is None for recipe in study.recipes.values())
 
 

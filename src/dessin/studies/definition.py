@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from dessin.errors import DessinError, unknown
 from dessin.files import read_text
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
+from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
 from dessin.studies.levels import expand_grid, level_recipes
 from dessin.studies.records import Level, Topic
@@ -106,13 +107,15 @@ class Study:
 
 
 def read_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
-    """Read a study file; `overrides` (`key.sub=value`) change its base recipe, before the levels do.
+    """Read a study file, or one that comes with dessin by its name.
+
+    `overrides` (`key.sub=value`) change its base recipe, before the levels do.
 
     Raises:
         DessinError: no such file, an unknown key, a level whose recipe is not valid, that changes nothing or
             gives the recipe of another level, or a seed or fold twice.
     """
-    path = Path(path)
+    path = recipe_file(path, "study")
     text = read_text(path)
     file = validated(StudyFile, _values(path, text), str(path))
     recipe = _alone(_base_recipe(file, path, overrides))

@@ -121,10 +121,9 @@ def _numbers(what: str, given: str | Sequence[float] | None) -> Sequence[float] 
     try:
         return [float(number) for number in given.split(",")]
     except ValueError:
-        orelse = ", or fit" if what == "temperatures" else ""
+        other = ", or fit" if what == "temperatures" else ""
         raise DessinError(
-            f'The {what} are "{given}".',
-            allowed=f"They are a number for each file, with commas, such as 1,1,0.5{orelse}.",
+            f'The {what} are "{given}".', allowed=f"They are a number for each file{other}, such as 1,1,0.5."
         ) from None
 
 
