@@ -84,6 +84,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}".replace(",", "\u202f")
 
 
+def times(count: int) -> str:
+    """`0` → `never`, `1` → `once`, `3` → `3 times`."""
+    return ("never", "once")[count] if count < 2 else counted(count, "time")
+
+
 def listed(names: Sequence[str], *, most: int = _LISTED) -> str:
     """`a, b and c`; of many, the first ones and how many more there are."""
     if len(names) > most:
@@ -99,9 +104,14 @@ def written_p(p: float) -> str:
     return f"{p:.4f}" if (float(text) < ALPHA) != (p < ALPHA) else text
 
 
-def number(value: float, digits: int = 0) -> str:
-    """`15021` → `15 021`, with thin spaces that do not break."""
-    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "−")
+def number(value: float, digits: int = 0, *, sign: bool = False) -> str:
+    """`15021` → `15 021`, with thin spaces that do not break; with `sign` also a plus is written."""
+    return f"{value:{'+' if sign else ''},.{digits}f}".replace(",", "\u202f").replace("-", "−")
+
+
+def short(value: float, figures: int = 6) -> str:
+    """`0.0005` → `0.0005`, `2.0` → `2`: so many figures at most, and no zeros behind them."""
+    return f"{value:.{figures}g}".replace("-", "−")
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -7,13 +7,33 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dessin.page.numbers import number, percent
+from dessin.page import numbers
+
+# What templates write numbers with, by the names that the functions have.
+_FILTERS = (
+    numbers.at_least,
+    numbers.capital,
+    numbers.counted,
+    numbers.listed,
+    numbers.number,
+    numbers.p_value,
+    numbers.percent,
+    numbers.plain,
+    numbers.points,
+    numbers.share,
+    numbers.short,
+    numbers.signed,
+    numbers.size,
+    numbers.spent,
+    numbers.times,
+    numbers.written_p,
+)
 
 
 def render_page(package: str, template: str, **context: object) -> str:
     """Render `template` of the package `package`; it may extend `base.html` and import `parts.html`.
 
-    Every value is escaped. `number` (thousands apart) and `percent` are filters of every template.
+    Every value is escaped, and the functions of `dessin.page.numbers` are filters.
 
     Args:
         package: the dotted name of the package in whose folder the template lies.
@@ -28,8 +48,7 @@ def _environment(package: str) -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = number
-    environment.filters["percent"] = percent
+    environment.filters |= {function.__name__: function for function in _FILTERS}
     environment.globals["stylesheet"] = _stylesheet()
     return environment
 

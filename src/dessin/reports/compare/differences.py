@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from dessin.runs.listing.flat import Flat, Value, flatten, text_of
 from dessin.runs.record import RunRecord
+from dessin.schema import Section
 
 # What defines a run, in the order in which it is shown. What a run came to (results, timings, its weights)
 # differs between any two.
@@ -33,8 +33,7 @@ _DIGEST_SHOWN = 12
 _SAME = "same"
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Section):
     """A key whose values differ between runs; None where a run has no such key.
 
     `texts` are for people. A later run's is `same` where it has the first one's value, and of a list of ops
@@ -54,7 +53,8 @@ def differences(records: Sequence[RunRecord]) -> tuple[Difference, ...]:
     for key in keys:
         values = tuple(flat.get(key) for flat in flats)
         if len(set(values)) > 1 and not _same_bytes(key, flats):
-            found.append(Difference(key.removeprefix("recipe."), values, _texts(key, values)))
+            name = key.removeprefix("recipe.")
+            found.append(Difference(key=name, values=values, texts=_texts(key, values)))
     return tuple(found)
 
 

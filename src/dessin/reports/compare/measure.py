@@ -1,22 +1,49 @@
-"""Which classes one run names better or worse than another, and the robustness of both, where the suite
-has measured it."""
+"""Runs against the first of them: paired differences, class by class, and robustness where the suite has
+measured it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.runs.joined import Measured
+from dessin.page.numbers import ALPHA
+from dessin.runs.joined import Joined, Measured
+from dessin.statistics.comparison import Comparison, McNemar, comparison_of
+from dessin.statistics.contrasts import two_models
 from dessin.statistics.paired_tests import holm, mcnemar
+from dessin.statistics.verdicts import judge
 from dessin.trust.robustness.compare import RobustComparison, compare_robustness
 from dessin.trust.robustness.result import RobustnessResult
 
 _SHOWN = 8
-_ALPHA = 0.05
+
+
+def comparisons(joined: Joined, matters: float) -> tuple[Comparison, ...]:
+    """Every other run against the first; Holm's correction is over all of them."""
+    base, others = joined.correct[0], joined.correct[1:]
+    contrasts = [two_models(other, base, joined.groups) for other in others]
+    adjusted = holm([contrast.p for contrast in contrasts])
+    found = []
+    for run, other, contrast, p_holm in zip(joined.runs[1:], others, contrasts, adjusted, strict=True):
+        alone, base_alone, p = mcnemar(other, base)
+        # Whose luck is not in the numbers is said once for all of them, in a caution.
+        judged = judge(replace(contrast, scope="recipes"), p_holm, matters, comparisons=len(others))
+        found.append(
+            comparison_of(
+                run.name,
+                joined.runs[0].name,
+                contrast,
+                judged,
+                p_holm=p_holm,
+                comparisons=len(others),
+                mcnemar=[McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)],
+            )
+        )
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -63,7 +90,7 @@ def class_changes(base: NDArray[np.bool_], level: NDArray[np.bool_], labels: Seq
         classes=len(changes),
         better=len(better),
         worse=len(worse),
-        beyond_chance=tuple(c.label for c in changes if c.p_holm < _ALPHA),
+        beyond_chance=tuple(c.label for c in changes if c.p_holm < ALPHA),
     )
 
 

@@ -11,21 +11,11 @@ from dessin.files import claim_folder, write_text
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reports.compare.differences import Difference, differences, recipe_keys
-from dessin.reports.compare.measure import robust_pairs
-from dessin.reports.compare.result import (
-    ComparedRun,
-    RunComparison,
-    comparison_lines,
-    record_of,
-    write_comparison,
-)
-from dessin.reports.compare.view import comparison_page
+from dessin.reports.compare.measure import comparisons, robust_pairs
+from dessin.reports.compare.result import ComparedRun, RunComparison
+from dessin.reports.compare.view import comparison_lines, comparison_page
 from dessin.runs.joined import Joined, Measured, join_runs
 from dessin.runs.record import SetName
-from dessin.statistics.comparison import Comparison, McNemar, comparison_of
-from dessin.statistics.contrasts import Contrast, two_models
-from dessin.statistics.paired_tests import holm, mcnemar
-from dessin.statistics.verdicts import judge
 from dessin.trust.card.measure import trust_cards
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
@@ -69,7 +59,7 @@ def compare(
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
-        write_comparison(result, Path(out))
+        result.write(Path(out))
         page = Path(out) / "comparison.html"
         write_text(page, comparison_page(result, joined))
         say(f"page: {page}")
@@ -87,8 +77,8 @@ def _compared(
         groups=len(set(joined.groups.tolist())),
         matters=matters,
         runs=tuple(_run(run, set_name) for run in joined.runs),
-        comparisons=_comparisons(joined, matters),
-        differences=tuple(map(record_of, found)),
+        comparisons=comparisons(joined, matters),
+        differences=found,
         cautions=(*_cautions(joined, set_name, found), *unlike),
         cards=cards,
         robustness=robustness,
@@ -105,50 +95,6 @@ def _run(run: Measured, set_name: SetName) -> ComparedRun:
         fold=record.recipe.data.fold,
         model=record.digests.model,
         opened=len(record.holdout_opened),
-    )
-
-
-def _comparisons(joined: Joined, matters: float) -> tuple[Comparison, ...]:
-    """Every other run against the first; Holm's correction is over all of them."""
-    base, others = joined.correct[0], joined.correct[1:]
-    contrasts = [two_models(other, base, joined.groups) for other in others]
-    adjusted = holm([contrast.p for contrast in contrasts])
-    rows = zip(joined.runs[1:], others, contrasts, adjusted, strict=True)
-    return tuple(
-        _comparison(
-            joined.runs[0],
-            run,
-            contrast,
-            exact=mcnemar(other, base),
-            p_holm=p_holm,
-            matters=matters,
-            comparisons=len(others),
-        )
-        for run, other, contrast, p_holm in rows
-    )
-
-
-def _comparison(
-    base: Measured,
-    run: Measured,
-    contrast: Contrast,
-    *,
-    exact: tuple[int, int, float],
-    p_holm: float,
-    matters: float,
-    comparisons: int,
-) -> Comparison:
-    # Whose luck is not in the numbers is said once for all of them, in a caution.
-    words = replace(contrast, scope="recipes")
-    alone, base_alone, p = exact
-    return comparison_of(
-        run.name,
-        base.name,
-        contrast,
-        judge(words, p_holm, matters, comparisons=comparisons),
-        p_holm=p_holm,
-        comparisons=comparisons,
-        mcnemar=[McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)],
     )
 
 

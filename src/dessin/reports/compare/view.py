@@ -1,15 +1,20 @@
-"""The page of a comparison: what it says, in the order in which it is read."""
+"""A comparison of runs as a page and as lines for a terminal, in the order in which it is read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dessin.models.card import CARD_FILE, read_card
-from dessin.page.numbers import points, share, written_p
+from dessin.page.numbers import points, size, written_p
 from dessin.page.render import render_page
+from dessin.page.tables import aligned, printable
+from dessin.reports.compare.differences import Difference
 from dessin.reports.compare.measure import class_changes
-from dessin.reports.compare.result import RunComparison
+from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.runs.joined import Joined
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import draw_forest
+from dessin.trust.card.result import TrustCard
 from dessin.trust.robustness.compare import RobustComparison
 from dessin.trust.robustness.suite import SUITE
 
@@ -33,9 +38,6 @@ def comparison_page(result: RunComparison, joined: Joined) -> str:
         robust_forests=[draw_forest(_titled(pair), result.matters) for pair in result.robustness],
         classes=classes,
         names=_names(joined),
-        points=points,
-        written_p=written_p,
-        share=share,
     )
 
 
@@ -55,3 +57,46 @@ def _names(joined: Joined) -> dict[str, str]:
 def _against(result: RunComparison) -> str:
     names = [comparison.name for comparison in result.comparisons]
     return names[0] if len(names) == 1 else f"{len(names)} other runs"
+
+
+def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
+    """Accuracies, differences, verdicts, and what differs, as lines for a terminal."""
+    accuracies = [[run.name, str(run.accuracy)] for run in result.runs]
+    accuracy = f"accuracy ({result.set_name})"
+    lines = aligned(["run", accuracy], accuracies, width, whole={accuracy})
+    titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
+    lines += ["", *aligned(titles, list(map(_cells, result.comparisons)), width, whole=titles[1:]), ""]
+    lines += [printable(f"{c.name}: {c.verdict_text}.") for c in result.comparisons]
+    lines += ["", *_beyond_accuracy(result.cards, width)]
+    lines += [
+        printable(f"{pair.first}, robust accuracy: {pair.robust.verdict_text}.") for pair in result.robustness
+    ]
+    lines += ["", *_differing(result.runs, result.differences, width)]
+    return [*lines, *(printable(f"Note: {caution}") for caution in result.cautions)]
+
+
+def _cells(comparison: Comparison) -> list[str]:
+    exact = comparison.mcnemar[0]
+    return [
+        comparison.name,
+        points(comparison.difference),
+        f"{exact.level_alone} : {exact.base_alone}",
+        written_p(exact.p),
+        written_p(comparison.p_holm),
+        size(comparison.detectable),
+    ]
+
+
+def _beyond_accuracy(cards: Sequence[TrustCard], width: int | None) -> list[str]:
+    """The trust cards beside each other, a fact a line."""
+    rows = [
+        [facts[0].title, *(fact.value or "not measured" for fact in facts)]
+        for facts in zip(*(card.facts for card in cards), strict=True)
+    ]
+    return aligned(["beyond accuracy", *(card.name for card in cards)], rows, width)
+
+
+def _differing(runs: Sequence[ComparedRun], found: Sequence[Difference], width: int | None) -> list[str]:
+    if not found:
+        return ["Nothing differs in recipe, data, weights, versions or hardware."]
+    return aligned(["what differs", *(r.name for r in runs)], [[d.key, *d.texts] for d in found], width)
