@@ -10,8 +10,7 @@ from wrapup_studies import comparison, planted, result
 
 from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
 from dessin.reports.wrapup.changes import QUESTIONS, answers, base_level, changes, varied
-from dessin.reports.wrapup.gaps import gaps, never_varied
-from dessin.reports.wrapup.outcome import all_findings, best_supported, outcome
+from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied, outcome
 from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.statistics.forest import draw_forest
 from dessin.statistics.verdicts import Verdict
@@ -134,7 +133,7 @@ def test_a_dropout_rate_is_another_answer_than_the_same_drop_path() -> None:
 
 
 def what_is_open(*studies: StudySource) -> dict[str, str]:
-    return {gap.what: " ".join(gap.reasons) for gap in gaps(Sources(studies, ()), None)}
+    return {gap.what: " ".join(gap.reasons) for gap in gaps(Sources(studies, ()))}
 
 
 def test_gaps_are_those_that_were_planted() -> None:

@@ -8,12 +8,14 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dessin.page import numbers
+from dessin.progress import duration
 
 # What templates write numbers with, by the names that the functions have.
 _FILTERS = (
     numbers.at_least,
     numbers.capital,
     numbers.counted,
+    duration,
     numbers.listed,
     numbers.number,
     numbers.p_value,
@@ -33,7 +35,7 @@ _FILTERS = (
 def render_page(package: str, template: str, **context: object) -> str:
     """Render `template` of the package `package`; it may extend `base.html` and import `parts.html`.
 
-    Every value is escaped, and the functions of `dessin.page.numbers` are filters.
+    Every value is escaped, and the functions of `dessin.page.numbers` are filters, as is `duration`.
 
     Args:
         package: the dotted name of the package in whose folder the template lies.

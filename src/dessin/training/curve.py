@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.files import write_csv
+from dessin.files import read_csv, write_csv
 from dessin.schema import Section
 
 
@@ -29,3 +29,11 @@ class CurveRow(Section):
 def write_curve(path: Path, rows: Sequence[CurveRow]) -> None:
     """`curve.csv`; fields without a value (no validation images) are empty."""
     write_csv(path, list(CurveRow.model_fields), [list(row.model_dump().values()) for row in rows])
+
+
+def read_curve(path: Path) -> tuple[CurveRow, ...]:
+    """A run's learning curve; empty without the file."""
+    if not path.is_file():
+        return ()
+    rows = read_csv(path, list(CurveRow.model_fields))[1]
+    return tuple(CurveRow.model_validate({key: value or None for key, value in row.items()}) for row in rows)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from dessin.collection.readers.collection import Collection
 from dessin.collection.readers.detect import read_collection
@@ -12,10 +14,21 @@ from dessin.errors import DessinError
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
+from dessin.page.numbers import short
 from dessin.page.pictures import ACCENT, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.training.curve import CurveRow
 
 _SIDE = 112
+_CHOSEN: Mapping[str, Any] = {"color": "#9aa1ad", "linewidth": 1, "linestyle": (0, (4, 3))}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing with the words below it; `note` may be empty."""
+
+    uri: str
+    title: str
+    note: str = ""
 
 
 class Thumbnails:
@@ -79,7 +92,7 @@ def range_chart(rows: Sequence[tuple[float, float]], chosen: float) -> str:
     """The loss over the learning rates of a range test, (lr, smoothed loss), and the rate that was chosen."""
     figure, axes = new_figure(5.4, 2.9)
     axes.plot(*zip(*rows, strict=True), color=ACCENT, linewidth=2)
-    axes.axvline(chosen, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: {chosen:.2g}")
+    axes.axvline(chosen, **_CHOSEN, label=f"chosen: {short(chosen, 2)}")
     axes.set_xscale("log")
     axes.set_title("Loss while the learning rate rises", loc="left", fontsize=11)
     axes.set_xlabel("learning rate")
@@ -97,7 +110,7 @@ def _chart(title: str, epochs: list[int], lines: dict[str, list[float | None]], 
         style = {"color": colours[name], "linewidth": 2, "marker": "o", "markersize": 4}
         axes.plot(*zip(*known, strict=True), **style, label=name)
     if best is not None:
-        axes.axvline(best, color="#9aa1ad", linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: epoch {best}")
+        axes.axvline(best, **_CHOSEN, label=f"chosen: epoch {best}")
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel("epoch")
     axes.set_xticks(epochs[:: max(1, len(epochs) // 10)])

@@ -8,37 +8,56 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from dessin.answers.predictions import read_predictions
+from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.models.card import read_card
+from dessin.page.numbers import percent, plain, share
 from dessin.page.render import render_page
 from dessin.reports.run.measure import (
-    ClassView,
-    PairView,
-    Picture,
     chance_level,
-    class_views,
-    confident_mistakes,
-    moment,
-    pair_views,
-    set_views,
-    split_parts,
-    timing_rows,
+    run_parts,
+    surest,
+    surest_mistakes,
+    worst_first,
 )
-from dessin.reports.run.pictures import Thumbnails, curve_charts, range_chart
+from dessin.reports.run.pictures import Picture, Thumbnails, curve_charts, range_chart
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.metrics import measure
-from dessin.training.curve import CurveRow
+from dessin.statistics.metrics import ClassResult, Confusion, Metrics, measure
+from dessin.training.curve import read_curve
 
 _WORST_CLASSES = 24
+_PAIRS, _A_SIDE, _MISTAKES = 12, 3, 24
+METRICS = {"accuracy": "Accuracy", "top5": "Top-5 accuracy", "macro_f1": "Macro-F1", "loss": "Log loss"}
+
+
+@dataclass(frozen=True)
+class SetView:
+    """The results of a set of `n` images: measure → value with interval, and how intervals were found."""
+
+    name: str
+    n: int
+    values: Mapping[str, str]
+    method: str
+
+
+@dataclass(frozen=True)
+class PairView:
+    """A confusion, `of` so many: drawings that were taken for another class, beside real ones of that."""
+
+    found: Confusion
+    of: int
+    mistaken: tuple[Picture, ...]
+    genuine: tuple[Picture, ...]
 
 
 @dataclass(frozen=True)
@@ -46,14 +65,11 @@ class RunDetail:
     """What a page dwells on: one set of a run, its classes worst first, confusions and surest mistakes."""
 
     set_name: SetName
-    n: int
+    metrics: Metrics
     groups: int
-    accuracy: Estimate
-    top5: Estimate
-    macro_f1: Estimate
     chance: float
-    absent: tuple[str, ...]
-    classes: tuple[ClassView, ...]
+    names: Mapping[str, str]
+    classes: tuple[ClassResult, ...]
     pairs: tuple[PairView, ...]
     mistakes: tuple[Picture, ...]
 
@@ -91,7 +107,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "started": [moment(start) for start in record.started],
         "finished": moment(record.finished),
         "results": set_views(record),
-        "parts": split_parts(split, record),
+        "parts": run_parts(split, record.recipe.data.fold),
         "split": split,
         "groups": len({row.group for row in split.rows}),
         "curated": curated(record.recipe.data.curation),
@@ -100,12 +116,24 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "best_epoch": best,
         "detail": run_detail(run, record, split, names, thumbnails),
         "pictures": thumbnails.available,
-        "timings": timing_rows(record),
+        "timings": {**record.timings, "total": sum(record.timings.values())},
         "recipe": yaml.safe_dump(record.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         "command": _command(record),
         "holdout_command": f"dessin evaluate {shlex.quote(str(run))} --holdout --out holdout",
         "worst": _WORST_CLASSES,
     }
+
+
+def set_views(record: RunRecord) -> tuple[SetView, ...]:
+    """The results of every set in the record, the holdout first."""
+    views = []
+    for name, results in sorted(record.results.items()):
+        estimates: dict[str, Estimate] = {key: getattr(results, key) for key in METRICS}
+        values = {
+            title: (plain if key == "loss" else share)(estimates[key]) for key, title in METRICS.items()
+        }
+        views.append(SetView(name, results.accuracy.n, values, results.accuracy.method))
+    return tuple(views)
 
 
 def run_detail(
@@ -123,25 +151,45 @@ def run_detail(
     )
     return RunDetail(
         set_name=set_name,
-        n=metrics.n,
+        metrics=metrics,
         groups=len(set(groups)),
-        accuracy=metrics.accuracy,
-        top5=metrics.top5,
-        macro_f1=metrics.macro_f1,
         chance=chance_level(predictions),
-        absent=tuple(names[label] for label in metrics.absent),
-        classes=class_views(metrics, names),
-        pairs=pair_views(metrics, predictions, names, thumbnails),
-        mistakes=confident_mistakes(predictions, names, thumbnails),
+        names=names,
+        classes=worst_first(metrics, names),
+        pairs=_pairs(metrics, predictions, thumbnails),
+        mistakes=_mistakes(predictions, names, thumbnails),
     )
 
 
-def read_curve(path: Path) -> tuple[CurveRow, ...]:
-    """A run's learning curve; empty without the file."""
-    if not path.is_file():
-        return ()
-    rows = read_csv(path, list(CurveRow.model_fields))[1]
-    return tuple(CurveRow.model_validate({key: value or None for key, value in row.items()}) for row in rows)
+def _pairs(metrics: Metrics, predictions: Predictions, thumbnails: Thumbnails) -> tuple[PairView, ...]:
+    """The most frequent confusions with up to three drawings a side, the surest ones first."""
+    n_of = {row.label: row.n for row in metrics.per_class}
+    labels, predicted = np.array(predictions.labels), predictions.order[:, 0]
+
+    def pictures(wanted: NDArray[np.bool_], label: str) -> tuple[Picture, ...]:
+        ids = surest(predictions, wanted, label, _A_SIDE)
+        return tuple(Picture(thumbnails.uri(image_id), image_id) for image_id in ids)
+
+    views = []
+    for pair in metrics.confusions[:_PAIRS]:
+        taken = predicted == predictions.classes.index(pair.predicted)
+        mistaken = pictures((labels == pair.label) & taken, pair.predicted)
+        genuine = pictures(labels == pair.predicted, pair.predicted)
+        views.append(PairView(pair, n_of[pair.label], mistaken, genuine))
+    return tuple(views)
+
+
+def _mistakes(
+    predictions: Predictions, names: Mapping[str, str], thumbnails: Thumbnails
+) -> tuple[Picture, ...]:
+    pictures = []
+    for row in surest_mistakes(predictions, _MISTAKES):
+        answer = predictions.order[row, 0]
+        sure = percent(float(predictions.probabilities[row, answer]))
+        note = f"taken for {names[predictions.classes[answer]]}, {sure} sure"
+        uri = thumbnails.uri(predictions.image_ids[row])
+        pictures.append(Picture(uri, names[predictions.labels[row]], note))
+    return tuple(pictures)
 
 
 def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:
@@ -165,3 +213,8 @@ def curated(path: str | None) -> dict[str, int]:
 def _command(record: RunRecord) -> str:
     data, split = record.recipe.data.path or "DATA", record.recipe.data.split or "SPLIT"
     return f"dessin train recipe.yaml --data {shlex.quote(data)} --split {shlex.quote(split)}"
+
+
+def moment(timestamp: str) -> str:
+    """`2026-11-23T20:34:28+00:00` → `2026-11-23 20:34 UTC`."""
+    return f"{timestamp[:10]} {timestamp[11:16]} UTC" if timestamp else ""

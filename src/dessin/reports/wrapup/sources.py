@@ -13,12 +13,11 @@ from dessin.committees.ensemble.result import EnsembleResults
 from dessin.errors import DessinError
 from dessin.files import read_json, read_text
 from dessin.progress import warn
-from dessin.reports.run.view import read_curve
-from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, read_record
+from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.schema import validated
 from dessin.studies.folder import TEXT_FILE, read_results, read_study_record
 from dessin.studies.records import JOBS, RESULTS_FILE, RUNS, Job, JobRecord, StudyRecord, StudyResults
-from dessin.training.curve import CurveRow
+from dessin.training.curve import CurveRow, read_curve
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,12 @@ class RunSource:
     path: Path
     record: RunRecord
     split: Split | None
+
+    @property
+    def honest_result(self) -> tuple[SetResults | None, SetName]:
+        """The results on the holdout, else those on the validation fold, if there are any."""
+        name: SetName = "holdout" if "holdout" in self.record.results else "validation"
+        return self.record.results.get(name), name
 
 
 @dataclass(frozen=True)

@@ -9,35 +9,36 @@ from dataclasses import dataclass
 
 import yaml
 
-from dessin.page.numbers import at_least, counted, listed, p_value, plain, points, share, signed, size, spent
+from dessin.page.numbers import at_least, counted, p_value, points, signed, spent
 from dessin.reports.wrapup.changes import Change, base_level, changes, varied
+from dessin.reports.wrapup.conclusions import Outcome, outcome
 from dessin.reports.wrapup.curves import Curves, draw_curves
-from dessin.reports.wrapup.outcome import Outcome, outcome
 from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import Forest, draw_forest
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import Verdict
-from dessin.studies.records import LevelResult, Topic
+from dessin.studies.records import LevelResult, StudyRecord
 
 
 @dataclass(frozen=True)
 class LevelRow:
-    """A level's line in the table; `changes` of the base are its values of what others change.
-
-    Texts are empty where there is nothing to say.
-    """
+    """A level's line in the table; `changes` of the base are its values of what others change."""
 
     name: str
     is_base: bool
     changes: tuple[Change, ...]
-    runs: str
-    loss: str
-    accuracy: str
-    n: str
-    difference: str
-    p: str
-    verdict: Verdict | None
+    result: LevelResult | None
+    comparison: Comparison | None
+
+    @property
+    def runs(self) -> str:
+        """How many runs gave the result, and what became of others; empty without a result."""
+        if self.result is None:
+            return ""
+        kept, jobs = self.result.finished, self.result.jobs
+        lost = {"collapsed": self.result.collapsed, "failed": self.result.failed}
+        parts = [f"{kept}" if kept == jobs else f"{kept} of {jobs}"]
+        return ", ".join([*parts, *(f"{count} {what}" for what, count in lost.items() if count)])
 
 
 @dataclass(frozen=True)
@@ -57,49 +58,15 @@ def level_rows(study: StudySource) -> tuple[LevelRow, ...]:
     base = base_level(study.record)
     levels = [base, *(level for level in study.record.levels if level != base)]
     return tuple(
-        _level_row(
-            level.name,
-            varied(study.record) if level == base else changes(study.record, level),
-            results.get(level.name),
-            None if level == base else compared.get(level.name),
+        LevelRow(
+            name=level.name,
             is_base=level == base,
+            changes=varied(study.record) if level == base else changes(study.record, level),
+            result=results.get(level.name),
+            comparison=None if level == base else compared.get(level.name),
         )
         for level in levels
     )
-
-
-def _level_row(
-    name: str,
-    changed: tuple[Change, ...],
-    result: LevelResult | None,
-    compared: Comparison | None,
-    *,
-    is_base: bool,
-) -> LevelRow:
-    accuracy, loss = (result.accuracy, result.loss) if result else (None, None)
-    return LevelRow(
-        name=name,
-        is_base=is_base,
-        changes=changed,
-        runs=_runs(result) if result else "",
-        loss=plain(loss) if loss else "",
-        accuracy=share(accuracy) if accuracy else "",
-        n=in_images(accuracy),
-        difference=points(compared.difference) if compared else "",
-        p=p_value(compared.p_holm).removeprefix("=\u00a0") if compared else "",
-        verdict=compared.verdict if compared else None,
-    )
-
-
-def in_images(result: Estimate | None) -> str:
-    """`n = 1 246`; empty for no result."""
-    return f"n = {result.n:,}".replace(",", "\u202f") if result else ""
-
-
-def _runs(result: LevelResult) -> str:
-    lost = {"collapsed": result.collapsed, "failed": result.failed}
-    kept = f"{result.finished}" if result.finished == result.jobs else f"{result.finished} of {result.jobs}"
-    return ", ".join([kept, *(f"{count} {what}" for what, count in lost.items() if count)])
 
 
 def evidence(comparison: Comparison) -> Evidence:
@@ -130,10 +97,8 @@ def evidence(comparison: Comparison) -> Evidence:
 class Cell:
     """A pair of levels; `shade` (0..1) runs from the lowest to the highest accuracy of the table."""
 
-    level: str
+    accuracy: Estimate
     is_base: bool
-    text: str
-    n: int
     shade: float
 
 
@@ -155,46 +120,29 @@ def grid_view(study: StudySource) -> GridView | None:
     levels = study.record.levels
     rows, columns = (tuple(dict.fromkeys(level.parts[axis] for level in levels)) for axis in (0, 1))
     results = {result.level: result.accuracy for result in study.results.levels}
-    found = {level.parts: (level.name, results.get(level.name)) for level in levels}
-    values = [accuracy.value for _, accuracy in found.values() if accuracy]
+    found = {level.parts: (level.name, accuracy) for level in levels if (accuracy := results.get(level.name))}
+    values = [accuracy.value for _, accuracy in found.values()]
 
-    def cell(parts: tuple[str, ...]) -> Cell | None:
-        name, accuracy = found.get(parts, ("", None))
-        return _cell(name, name == study.record.base, accuracy, values) if accuracy else None
+    def cell(row: str, column: str) -> Cell | None:
+        if (row, column) not in found:
+            return None
+        name, accuracy = found[row, column]
+        span = max(values) - min(values)
+        shade = (accuracy.value - min(values)) / span if span else 0.0
+        return Cell(accuracy, name == study.record.base, round(shade, 3))
 
-    cells = tuple(tuple(cell((row, column)) for column in columns) for row in rows)
+    cells = tuple(tuple(cell(row, column) for column in columns) for row in rows)
     return GridView(*study.record.factors, rows=rows, columns=columns, cells=cells)
-
-
-def _cell(name: str, is_base: bool, accuracy: Estimate, values: list[float]) -> Cell:
-    low, high = min(values), max(values)
-    shade = (accuracy.value - low) / (high - low) if high > low else 0.0
-    return Cell(name, is_base, share(accuracy), accuracy.n, round(shade, 3))
-
-
-@dataclass(frozen=True)
-class JobRow:
-    """A run that gave no result and why, or of an unfinished study one that did."""
-
-    name: str
-    level: str
-    seed: int
-    fold: int
-    status: str
-    text: str
 
 
 @dataclass(frozen=True)
 class StudyView:
+    """A study and what the page says of it; `lost` are runs without a result, `so_far` those of a study that
+    was not analysed."""
+
     anchor: str
-    name: str
-    topic: Topic
-    hypothesis: str
-    factors: str
+    study: StudySource
     outcome: Outcome
-    base: str
-    analysed: bool
-    matters: str
     rows: tuple[LevelRow, ...]
     forest: Forest | None
     effects: Forest | None
@@ -204,10 +152,18 @@ class StudyView:
     design: tuple[str, ...]
     seen: tuple[str, ...]
     progress: str
-    lost: tuple[JobRow, ...]
-    so_far: tuple[JobRow, ...]
+    lost: tuple[StudyJob, ...]
+    so_far: tuple[StudyJob, ...]
     definition: str
     command: str
+
+    @property
+    def record(self) -> StudyRecord:
+        return self.study.record
+
+    @property
+    def analysed(self) -> bool:
+        return self.study.results is not None
 
 
 def study_view(study: StudySource, number: int) -> StudyView:
@@ -217,14 +173,8 @@ def study_view(study: StudySource, number: int) -> StudyView:
     effects = results.main_effects if results else ()
     return StudyView(
         anchor=f"study-{number}",
-        name=record.name,
-        topic=record.topic,
-        hypothesis=record.hypothesis,
-        factors=listed(record.factors),
+        study=study,
         outcome=outcome(study),
-        base=record.base,
-        analysed=results is not None,
-        matters=size(record.matters),
         rows=level_rows(study),
         forest=draw_forest(comparisons, record.matters),
         effects=draw_forest(effects, record.matters),
@@ -234,8 +184,8 @@ def study_view(study: StudySource, number: int) -> StudyView:
         design=_design(study),
         seen=_seen(study),
         progress=_progress(study),
-        lost=tuple(_lost(job) for job in study.jobs if job.ended and job.ended.status != "finished"),
-        so_far=tuple(_so_far(study)),
+        lost=tuple(job for job in study.jobs if job.ended and job.ended.status != "finished"),
+        so_far=() if results else tuple(job for job in study.jobs if job.ended and job.ended.accuracy),
         definition=_definition(study),
         command=_command(study),
     )
@@ -274,26 +224,6 @@ def _progress(study: StudySource) -> str:
     if study.results is None:
         return f"Unfinished: {done}, so nothing was compared yet."
     return f"Unfinished: {done}; the numbers below are those of the last analysis."
-
-
-def _lost(job: StudyJob) -> JobRow:
-    assert job.ended is not None
-    return _job_row(job, job.ended.status, job.ended.reason or "no reason was recorded")
-
-
-def _so_far(study: StudySource) -> list[JobRow]:
-    """The finished runs of a study that was not analysed."""
-    if study.results is not None:
-        return []
-    return [
-        _job_row(job, job.ended.status, f"{share(job.ended.accuracy)}, {in_images(job.ended.accuracy)}")
-        for job in study.jobs
-        if job.ended and job.ended.accuracy
-    ]
-
-
-def _job_row(job: StudyJob, status: str, text: str) -> JobRow:
-    return JobRow(job.job.name, job.job.level, job.job.seed, job.job.fold, status, text)
 
 
 def _definition(study: StudySource) -> str:

@@ -8,17 +8,22 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.page.numbers import counted, listed, p_value, points, spent
+from dessin.page.numbers import counted, listed
 from dessin.page.render import render_page
-from dessin.reports.wrapup.collection_view import CollectionView, collections, curations, splits, uses
-from dessin.reports.wrapup.committee_view import ensemble_view
-from dessin.reports.wrapup.final_view import final_view, run_rows
-from dessin.reports.wrapup.gaps import gaps, never_varied
-from dessin.reports.wrapup.outcome import RULE, THESE_RUNS, Finding, all_findings, best_supported
+from dessin.reports.wrapup.conclusions import (
+    RULE,
+    THESE_RUNS,
+    Finding,
+    all_findings,
+    best_supported,
+    gaps,
+    never_varied,
+)
+from dessin.reports.wrapup.data_view import CollectionView, collections, curations, splits, uses
+from dessin.reports.wrapup.results_view import ensemble_view, final_view
 from dessin.reports.wrapup.sources import Sources, read_sources
 from dessin.reports.wrapup.study_view import study_view
 from dessin.runs.record import Hardware
-from dessin.statistics.verdicts import Verdict
 
 _VERDICTS = {
     "better": "{} better",
@@ -35,7 +40,7 @@ class Totals:
     studies: int
     runs: int
     lost: int
-    time: str
+    seconds: float
     openings: int
     looked_at: int
 
@@ -64,7 +69,7 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
         audited=audit is not None,
         splits=splits(found),
         curations=curations(found),
-        studies={topic: [view for view in views if view.topic == topic] for topic in _TOPICS},
+        studies={topic: [view for view in views if view.record.topic == topic] for topic in _TOPICS},
         committees=[ensemble_view(source) for source in sources.committees],
         known=bool(views or sources.runs),
         all_studies=views,
@@ -72,11 +77,11 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
         these_runs=THESE_RUNS,
         totals=_totals(sources),
         verdicts=_verdicts(findings),
-        findings=[_best(finding) for finding in best_supported(findings)],
+        findings=best_supported(findings),
         final=final,
-        runs=run_rows(sources.runs),
+        runs=sources.runs,
         held=never_varied(sources) if views else (),
-        gaps=gaps(sources, final),
+        gaps=gaps(sources),
         versions=_versions(sources),
         machines=_machines(sources),
         commits=sorted({record.git_commit for record in sources.records if record.git_commit}),
@@ -101,7 +106,7 @@ def _totals(sources: Sources) -> Totals:
         studies=len(sources.studies),
         runs=len(jobs) + len(own),
         lost=sum(job.ended is not None and job.ended.status != "finished" for job in jobs),
-        time=spent(seconds + sum(sum(record.timings.values()) for record in own)),
+        seconds=seconds + sum(sum(record.timings.values()) for record in own),
         openings=sum(len(record.holdout_opened) for record in sources.records),
         looked_at=len(sources.records),
     )
@@ -112,32 +117,6 @@ def _verdicts(findings: Sequence[Finding]) -> str:
     verdicts = [finding.comparison.verdict for finding in findings]
     parts = [text.format(verdicts.count(name)) for name, text in _VERDICTS.items() if name in verdicts]
     return f"{counted(len(findings), 'comparison')}: {listed(parts)}" if findings else ""
-
-
-@dataclass(frozen=True)
-class Best:
-    """A difference that was found, for the top of the page."""
-
-    name: str
-    against: str
-    verdict: Verdict
-    words: str
-    source: str
-
-
-def _best(finding: Finding) -> Best:
-    comparison = finding.comparison
-    images = f"{comparison.images:,}".replace(",", "\u202f")
-    adjusted = f"p\u00a0{p_value(comparison.p_holm)} after Holm"
-    numbers = f"{points(comparison.difference)} points, n = {images}, {adjusted}"
-    runs = "" if comparison.scope == "recipes" else ", one run each"
-    return Best(
-        name=comparison.name,
-        against=comparison.against,
-        verdict=comparison.verdict,
-        words=numbers,
-        source=f"{finding.study.record.name}{runs}",
-    )
 
 
 def _versions(sources: Sources) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,6 @@ from dessin.errors import DessinError
 from dessin.progress import quiet
 from dessin.reports.compare.result import RunComparison
 from dessin.reports.compare.verb import compare
-from dessin.reports.run.view import read_curve
 from dessin.runs.record import SPLIT_FILE
 from dessin.statistics.forest import draw_forest
 from dessin.studio.plain import show_heading, show_table, show_text
@@ -24,7 +23,7 @@ from dessin.studio.views.drawings import file_stamp, read_drawings
 from dessin.studio.views.jobs import show_dots
 from dessin.studio.views.run_table import RunTable, column_names, comparable_pair, run_table
 from dessin.studio.workspace import Workspace
-from dessin.training.curve import CurveRow
+from dessin.training.curve import CurveRow, read_curve
 from dessin.trust.card.measure import trust_cards
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import TrustSources, read_sources

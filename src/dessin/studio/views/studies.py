@@ -6,11 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from dessin.page.numbers import number, p_value, points, share, size
 from dessin.progress import quiet
 from dessin.reports.wrapup.sources import read_study
 from dessin.reports.wrapup.study_view import StudyView, study_view
 from dessin.statistics.forest import Forest
-from dessin.studio.plain import show_heading, show_table, show_text
+from dessin.studio.plain import Cell, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp
 from dessin.studio.views.jobs import choose, show_dots
@@ -47,7 +48,7 @@ def _view(folder: str, stamp: str) -> StudyView:  # noqa: ARG001 (a changed stud
 
 
 def _show_question(view: StudyView, texts: Texts) -> None:
-    show_text(view.hypothesis)
+    show_text(view.record.hypothesis)
     kind = view.outcome.kind
     levels = "; ".join(
         f"{', '.join(names)}: {texts(f'verdict.{verdict}')}" for verdict, names in view.outcome.levels
@@ -63,12 +64,21 @@ def _show_question(view: StudyView, texts: Texts) -> None:
 
 def _show_levels(view: StudyView, texts: Texts) -> None:
     titles = [texts(f"studies.{key}") for key in ("level", "accuracy", "difference", "verdict")]
-    rows = []
+    rows: list[list[Cell]] = []
     for row in view.rows:
         changed = ", ".join(f"{change.key} {change.text}" for change in row.changes)
-        verdict = texts("studies.base") if row.is_base else texts(f"verdict.{row.verdict or 'no result'}")
-        p = f"p = {row.p}" if row.p and not row.p.startswith("<") else row.p
-        rows.append(((row.name, changed), (row.accuracy, row.n), row.difference, (verdict, p)))
+        accuracy, compared = row.result.accuracy if row.result else None, row.comparison
+        verdict = (
+            "studies.base" if row.is_base else f"verdict.{compared.verdict if compared else 'no result'}"
+        )
+        rows.append(
+            [
+                (row.name, changed),
+                (share(accuracy), f"n = {number(accuracy.n)}") if accuracy else "",
+                points(compared.difference) if compared else "",
+                (verdict, f"p {p_value(compared.p_holm)}" if compared else ""),
+            ]
+        )
     show_table(titles, rows, stacked=True)
 
 
@@ -77,7 +87,7 @@ def _show_forest(forest: Forest | None, view: StudyView, texts: Texts) -> None:
         return
     show_dots(forest.plot)
     against = forest.against or texts("studies.its_base")
-    show_text(texts("studies.forest", against=against, matters=view.matters), "note")
+    show_text(texts("studies.forest", against=against, matters=size(view.record.matters)), "note")
 
 
 def _show_power(view: StudyView, texts: Texts) -> None:
@@ -99,6 +109,6 @@ def _show_lost(view: StudyView, texts: Texts) -> None:
         show_heading(texts("studies.lost"))
         show_table(
             [texts("studies.run"), texts("studies.status"), texts("studies.reason")],
-            [(job.name, job.status, job.text) for job in view.lost],
+            [(job.job.name, job.ended.status, job.ended.reason) for job in view.lost if job.ended],
             stacked=True,
         )

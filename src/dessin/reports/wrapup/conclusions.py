@@ -1,18 +1,95 @@
-"""What was not tested: derived from what the studies varied, and from what their answers rest on."""
+"""What the studies and runs say together: what became of each study, the differences found, and what was not
+tested. From the verdicts by one rule for all, never from the hypothesis' words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.page.numbers import listed, share, size
-from dessin.reports.wrapup.changes import QUESTIONS, answers
-from dessin.reports.wrapup.final_view import FinalView
-from dessin.reports.wrapup.sources import Sources
+from dessin.reports.wrapup.changes import QUESTIONS, answers, differing_keys, recipe_values
+from dessin.reports.wrapup.sources import Sources, StudySource
+from dessin.runs.record import RunRecord
+from dessin.statistics.comparison import Comparison
+from dessin.statistics.verdicts import Verdict
 from dessin.trust.robustness.result import RobustnessResult
 
+Kind = Literal["gain found", "no gain", "undecided", "unfinished"]
+RULE = (
+    "A hypothesis is free text, which no program can judge; so the outcome says what the levels did, by one "
+    "rule. Gain found: at least one level is better than the base, after Holm's correction. No gain: every "
+    "level is worse, or differs by less than what matters. Undecided: no level is better, and of at least "
+    "one it cannot be told, or there is no result. Unfinished: the runs are not all there."
+)
 _MOST_NAMED = 12
+THESE_RUNS = (
+    "Only one run of each level was compared, so this is about these trained models: how much the luck of a "
+    "training matters is not known."
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`kind` by the rule, `levels` the names behind each verdict; `these_runs`: one run each."""
+
+    kind: Kind
+    levels: tuple[tuple[Verdict | Literal["no result"], tuple[str, ...]], ...]
+    these_runs: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A comparison together with the study that it is from."""
+
+    study: StudySource
+    comparison: Comparison
+
+
+def outcome(study: StudySource) -> Outcome:
+    """What became of a study; a study with jobs missing is unfinished, whatever its verdicts so far."""
+    judged = study.results.comparisons if study.results else ()
+    expected = [level.name for level in study.record.levels if level.name != study.record.base]
+    silent = tuple(name for name in expected if study.results and name not in {item.name for item in judged})
+    named = [(verdict, _named(judged, verdict)) for verdict in get_args(Verdict)]
+    levels = tuple((verdict, names) for verdict, names in (*named, ("no result", silent)) if names)
+    these_runs = any(comparison.scope == "these runs" for comparison in judged)
+    return Outcome(_kind(study, judged, silent), levels, these_runs)
+
+
+def _named(judged: Sequence[Comparison], verdict: Verdict) -> tuple[str, ...]:
+    return tuple(comparison.name for comparison in judged if comparison.verdict == verdict)
+
+
+def _kind(study: StudySource, judged: Sequence[Comparison], silent: Sequence[str]) -> Kind:
+    verdicts = {comparison.verdict for comparison in judged}
+    if not study.complete:
+        return "unfinished"
+    if "better" in verdicts:
+        return "gain found"
+    return "undecided" if silent or "cannot tell" in verdicts else "no gain"
+
+
+def all_findings(sources: Sources) -> tuple[Finding, ...]:
+    """Every comparison of a level with its base, study by study."""
+    return tuple(
+        Finding(study, comparison)
+        for study in sources.studies
+        if study.results
+        for comparison in study.results.comparisons
+    )
+
+
+def best_supported(findings: Sequence[Finding], most: int = 3) -> tuple[Finding, ...]:
+    """The differences found, those about recipes before those about single runs, then by p, then by size."""
+    found = [finding for finding in findings if finding.comparison.verdict in ("better", "worse")]
+    return tuple(sorted(found, key=_support)[:most])
+
+
+def _support(finding: Finding) -> tuple[bool, float, float]:
+    comparison = finding.comparison
+    return comparison.scope != "recipes", comparison.p_holm, -abs(comparison.difference.value)
 
 
 @dataclass(frozen=True)
@@ -45,13 +122,13 @@ def never_varied(sources: Sources) -> tuple[Held, ...]:
     return tuple(held)
 
 
-def gaps(sources: Sources, final: FinalView | None) -> tuple[Gap, ...]:
+def gaps(sources: Sources) -> tuple[Gap, ...]:
     """Everything else that the studies and the final run leave open."""
     found = {
         "one scale": _mismatches(sources),
         "unfinished": _unfinished(sources),
         "lost runs": _lost(sources),
-        "final result": _of_final(sources, final),
+        "final result": _of_final(sources),
         "the luck of a training": _one_seed(sources),
         "all drawings": _unused_folds(sources),
         "cannot tell": _untold(sources),
@@ -89,16 +166,28 @@ def _lost(sources: Sources) -> Iterator[str]:
             yield f"{study.record.name}: {len(lost)} of {len(study.jobs)} runs gave none ({listed(levels)})."
 
 
-def _of_final(sources: Sources, final: FinalView | None) -> Iterator[str]:
-    if final is None:
+def _of_final(sources: Sources) -> Iterator[str]:
+    if sources.final is None:
         yield "No final run was given, so what all choices together give was not measured."
         return
-    if final.record.status != "finished":
-        yield f"The final run is {final.record.status}."
-    if "holdout" not in final.record.results and final.record.counts.holdout:
+    record = sources.final.record
+    if record.status != "finished":
+        yield f"The final run is {record.status}."
+    if "holdout" not in record.results and record.counts.holdout:
         yield "It was not measured on the holdout, and its validation fold took part in choosing its epoch."
-    if sources.studies and not final.same_as:
+    if sources.studies and not levels_like(record, sources):
         yield "Its recipe is that of no level in these studies: whether their gains add up was not tested."
+
+
+def levels_like(record: RunRecord, sources: Sources) -> tuple[str, ...]:
+    """The studies' levels whose recipe was this run's, but for data and seed."""
+    mine = recipe_values(record)
+    same: dict[str, None] = {}
+    for study in sources.studies:
+        for job in study.jobs:
+            if job.record and not differing_keys(mine, recipe_values(job.record)):
+                same[f"{job.job.level} ({study.record.name})"] = None
+    return tuple(same)
 
 
 def _robustness(sources: Sources) -> Iterator[str]:

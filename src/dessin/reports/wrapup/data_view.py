@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dessin.audit.summary import Summary
 from dessin.collection.split.files import Split
-from dessin.reports.run.measure import PartView, Picture
-from dessin.reports.run.pictures import Thumbnails
+from dessin.reports.run.measure import SplitPart, split_part
+from dessin.reports.run.pictures import Picture, Thumbnails
 from dessin.reports.run.view import curated
 from dessin.reports.wrapup.sources import Sources
 
@@ -36,7 +36,7 @@ class SplitView:
     split: Split
     users: tuple[str, ...]
     groups: int
-    parts: tuple[PartView, ...]
+    parts: tuple[SplitPart, ...]
     left_out: int
 
 
@@ -121,18 +121,14 @@ def splits(found: Sequence[Use]) -> tuple[SplitView, ...]:
 
 
 def _split_view(name: str, split: Split, users: tuple[str, ...]) -> SplitView:
-    parts = []
-    for fold in (*range(split.folds), None):
-        rows = [row for row in split.rows if row.fold == fold]
-        groups, classes = len({row.group for row in rows}), len({row.label for row in rows})
-        part = "holdout" if fold is None else f"fold {fold}"
-        parts.append(PartView(part, len(rows), groups, classes, len(rows) / len(split.rows)))
+    folds = {f"fold {fold}": split.validation(fold) for fold in range(split.folds)}
+    parts = {**folds, "holdout": split.held_out()}
     return SplitView(
         name=name,
         split=split,
         users=users,
         groups=len({row.group for row in split.rows}),
-        parts=tuple(part for part in parts if part.images),
+        parts=tuple(split_part(part, rows, split) for part, rows in parts.items() if rows),
         left_out=split.images - len(split.rows),
     )
 
