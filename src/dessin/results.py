@@ -13,12 +13,16 @@ from dessin.schema import Section, versioned
 class Result(Section):
     """What a verb found, typed. A subclass names its `FILE`, and in `WHAT` what it is in words.
 
+    `FOLDER` and `MADE_BY` say what a folder with such a file is, and what makes one.
+
     A newer `FORMAT` than the one of the class is refused; of a class whose keys changed, `format` has a new
     default and old files are brought up by a validator.
     """
 
     FILE: ClassVar[str]
     WHAT: ClassVar[str] = "a result of dessin"
+    FOLDER: ClassVar[str] = ""
+    MADE_BY: ClassVar[str] = ""
 
     format: int = 1
 
@@ -34,6 +38,13 @@ class Result(Section):
             DessinError: no such file, a damaged one, another kind of result, or a newer format.
         """
         path = folder / cls.FILE
+        if cls.FOLDER and not folder.is_dir():
+            raise DessinError(f"There is no {cls.FOLDER} {folder}.", do="Check the path.")
+        if cls.FOLDER and not path.is_file():
+            raise DessinError(
+                f"{folder} is not a {cls.FOLDER}: it has no {cls.FILE}.",
+                do=f"Name a folder that `{cls.MADE_BY}` wrote." if cls.MADE_BY else "Check the path.",
+            )
         newest = cls.model_fields["format"].default
         return versioned(cls, read_json(path), str(path), newest, what=cls.WHAT)
 

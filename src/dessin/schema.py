@@ -33,18 +33,24 @@ def changed(section: Model, values: Mapping[str, object], where: str) -> Model:
     return validated(type(section), own | dict(values), where)
 
 
+class NewerFormat(DessinError):  # noqa: N818 (a state of a file, not a fault of it)
+    """A file of a newer dessin, which this one leaves as it is."""
+
+
 def versioned(model: type[Model], values: object, where: str, newest: int, *, what: str) -> Model:
     """Validate the content of a JSON file, `what` it is in words, with a format number of at most `newest`.
 
     Raises:
         DessinError: no object, a newer format or none, or what `validated` refuses.
     """
-    version = values.get("format", newest) if isinstance(values, dict) else None
+    version = values.get("format") if isinstance(values, dict) else None
     if not isinstance(values, dict) or not isinstance(version, int) or isinstance(version, bool):
-        raise DessinError(f"{where} is not {what}.", do="Make it anew.")
-    if version > newest:
         raise DessinError(
-            f"{where} has format {version}.",
+            f"{where} has no format number, so it is not {what}, or a damaged one.", do="Make it anew."
+        )
+    if version > newest:
+        raise NewerFormat(
+            f"{where} has format {version}, written by a newer dessin.",
             allowed=f"This version of dessin reads up to format {newest}.",
             do="Update dessin.",
         )

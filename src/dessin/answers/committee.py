@@ -13,22 +13,21 @@ from pydantic import AfterValidator, Field
 
 from dessin.answers.tree import ModelNode, Node, leaves
 from dessin.errors import DessinError
-from dessin.files import atomic_path, read_json, write_json
+from dessin.files import atomic_path
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import CARD_FILE, Digest, Rejection, change_card, read_card
-from dessin.schema import Section, changed, versioned
+from dessin.results import Result
+from dessin.schema import changed
 from dessin.training.views import PLAIN, check_views
 
 COMMITTEE_FILE = "committee.json"
 SPLIT_NAME = "split.csv"
-FORMAT = 1
-
 
 Views = Annotated[tuple[str, ...], AfterValidator(check_views)]
 
 
-class Committee(Section):
+class Committee(Result):
     """Several bundles that answer as one.
 
     `classes` are the labels in the order of its answers; `names` gives them for people. Every bundle looks at
@@ -38,7 +37,10 @@ class Committee(Section):
     holdout.
     """
 
-    format: int = FORMAT
+    FILE = COMMITTEE_FILE
+    WHAT = "a committee"
+    FOLDER = "committee"
+
     name: str
     classes: tuple[str, ...] = Field(min_length=2)
     names: dict[str, str] = Field(default_factory=dict)
@@ -90,7 +92,7 @@ def save_committee(
                 shutil.copyfile(source / file, place / file)
         if split is not None:
             shutil.copyfile(split, temporary / SPLIT_NAME)
-        write_json(temporary / COMMITTEE_FILE, committee.model_dump(mode="json"))
+        committee.write(temporary)
     return committee
 
 
@@ -98,7 +100,7 @@ def write_committee(folder: Path, committee: Committee) -> Committee:
     """Write `committee.json` beside bundles that lie below the folder already; returns what was written."""
     bundles = {name: image_path(folder, name) for name in committee.bundles}
     committee = _with_weights(committee, bundles)
-    write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
+    committee.write(folder)
     return committee
 
 
@@ -111,20 +113,11 @@ def count_opening(folder: Path, when: str) -> Committee:
 def change_committee(folder: Path, values: Mapping[str, object]) -> Committee:
     """Replace some values of `committee.json`; returns what was written."""
     committee = changed(read_committee(folder), values, str(folder / COMMITTEE_FILE))
-    write_json(folder / COMMITTEE_FILE, committee.model_dump(mode="json"))
+    committee.write(folder)
     return committee
 
 
-def read_committee(folder: Path) -> Committee:
-    """The committee of a folder, without its bundles.
-
-    Raises:
-        DessinError: none there, a newer format, or a wrong key.
-    """
-    path = folder / COMMITTEE_FILE
-    if not path.is_file():
-        raise DessinError(f"{folder} is not a committee: it has no {COMMITTEE_FILE}.", do="Check the path.")
-    return versioned(Committee, read_json(path), str(path), FORMAT, what="a committee")
+read_committee = Committee.read
 
 
 def load_committee(folder: Path) -> LoadedCommittee:

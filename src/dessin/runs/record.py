@@ -12,13 +12,13 @@ from pydantic import Field
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import hold, read_json, write_json
+from dessin.files import hold
 from dessin.recipe import Recipe
-from dessin.schema import Section, validated
+from dessin.results import Result
+from dessin.schema import Section, changed
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Metrics
 
-FORMAT = 1
 FILE = "record.json"
 SPLIT_FILE = "split.csv"
 SetName = Literal["validation", "holdout"]
@@ -77,10 +77,14 @@ class Hardware(Section):
     gpu: str = ""
 
 
-class RunRecord(Section):
+class RunRecord(Result):
     """One run, whole. `holdout_opened` has a date for each time that the holdout was looked at."""
 
-    format: int = FORMAT
+    FILE = FILE
+    WHAT = "a run record"
+    FOLDER = "run folder"
+    MADE_BY = "dessin train"
+
     name: str
     status: Status
     reason: str = ""
@@ -102,8 +106,7 @@ class RunRecord(Section):
 
     def changed(self, **fields: object) -> RunRecord:
         """A copy with some fields replaced, validated again."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        return RunRecord.model_validate(values | fields)
+        return changed(self, fields, self.FILE)
 
     def with_decisions(self, decisions: Iterable[Decision[object]]) -> RunRecord:
         """A copy with `decisions` added; a later one of the same name replaces the earlier."""
@@ -128,33 +131,10 @@ def now() -> str:
 
 
 def write_record(run: Path, record: RunRecord) -> None:
-    write_json(run / FILE, record.model_dump(mode="json"))
+    record.write(run)
 
 
-def read_record(run: Path) -> RunRecord:
-    """Read a run folder's record.
-
-    Raises:
-        DessinError: no run folder, a damaged record, or one of a newer format.
-    """
-    if not run.is_dir():
-        raise DessinError(f"There is no run folder {run}.", do="Check the path.")
-    if not (run / FILE).is_file():
-        raise DessinError(
-            f"{run} is not a run folder: it has no {FILE}.",
-            do="Name a folder that `dessin train` wrote.",
-        )
-    values = read_json(run / FILE)
-    found = values.get("format") if isinstance(values, dict) else None
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise DessinError(f"{run / FILE} has no format number, so it is no run record or a damaged one.")
-    if found > FORMAT:
-        raise DessinError(
-            f"{run / FILE} has format {found}, written by a newer dessin.",
-            allowed=f"This one reads formats up to {FORMAT}.",
-            do="Update dessin.",
-        )
-    return validated(RunRecord, values, str(run / FILE))
+read_record = RunRecord.read
 
 
 def open_holdout(run: Path) -> RunRecord:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
 from dessin.files import claim_folder, hold, read_json, write_json, write_text
 from dessin.progress import warn
-from dessin.runs.record import SPLIT_FILE, STUDY_FILE, read_record
-from dessin.schema import Section, validated
-from dessin.studies.records import FORMAT, JOBS, RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
+from dessin.runs.record import SPLIT_FILE, read_record
+from dessin.schema import validated
+from dessin.studies.records import JOBS, RUNS, JobRecord, StudyRecord, StudyResults
 
 TEXT_FILE = "study.yaml"
 # What may differ between two beginnings of one study: where things are, and what is only said.
 _FREE = ("name", "data", "split", "threads", "created", "versions", "detectable_before", "seen_before")
-Read = TypeVar("Read", bound=Section)
 
 
 def begin(folder: Path, record: StudyRecord, text: str, split: Split) -> StudyRecord:
@@ -35,7 +33,7 @@ def begin(folder: Path, record: StudyRecord, text: str, split: Split) -> StudyRe
             found = read_begun(folder, record)
             if found is None:
                 claim_folder(folder, what="a study")
-                write_json(folder / STUDY_FILE, record.model_dump(mode="json"))
+                record.write(folder)
                 found = record
     changed = [name for name in record.versions if found.versions.get(name) != record.versions[name]]
     if changed:
@@ -54,9 +52,9 @@ def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
     Raises:
         DessinError: it is another study, naming what differs, or one of a newer format.
     """
-    if not (folder / STUDY_FILE).is_file():
+    found = StudyRecord.find(folder)
+    if found is None:
         return None
-    found = read_study_record(folder)
     different = list(_differences(found, record))
     if different:
         raise DessinError(
@@ -66,18 +64,7 @@ def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
     return found
 
 
-def read_study_record(folder: Path) -> StudyRecord:
-    """`study.json` of a study's folder.
-
-    Raises:
-        DessinError: no study folder, a damaged file, or one of a newer format.
-    """
-    return _read(StudyRecord, folder, STUDY_FILE)
-
-
-def read_results(folder: Path) -> StudyResults:
-    """`results.json` of a study's folder; raises like `read_study_record`."""
-    return _read(StudyResults, folder, RESULTS_FILE)
+read_study_record, read_results = StudyRecord.read, StudyResults.read
 
 
 def ended_job(folder: Path, name: str) -> JobRecord | None:
@@ -97,26 +84,6 @@ def ended_job(folder: Path, name: str) -> JobRecord | None:
 def write_job(folder: Path, record: JobRecord) -> None:
     """Write `jobs/<job>.json`."""
     write_json(folder / JOBS / f"{record.job}.json", record.model_dump(mode="json"))
-
-
-def _read(model: type[Read], folder: Path, name: str) -> Read:
-    path = folder / name
-    if not path.is_file():
-        raise DessinError(
-            f"{folder} is not the folder of a study: it has no {name}.",
-            do="Name a folder that `dessin study` wrote.",
-        )
-    values = read_json(path)
-    number = values.get("format") if isinstance(values, dict) else None
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise DessinError(f"{path} has no format number, so it is no file of a study or a damaged one.")
-    if number > FORMAT:
-        raise DessinError(
-            f"{path} has format {number}, written by a newer dessin.",
-            allowed=f"This one reads formats up to {FORMAT}.",
-            do="Update dessin, or choose another --out.",
-        )
-    return validated(model, values, str(path))
 
 
 def _differences(found: StudyRecord, wanted: StudyRecord) -> Iterator[str]:

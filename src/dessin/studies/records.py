@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dessin.runs.record import Digests
+from dessin.results import Result
+from dessin.runs.record import STUDY_FILE, Digests
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
 RESULTS_FILE = "results.json"
 JOBS = "jobs"
 RUNS = "runs"
@@ -39,15 +39,19 @@ class Job(Section):
     fold: int
 
 
-class StudyRecord(Section):
-    """`study.json`: a study as it was planned, complete, so that another machine can repeat it.
+class StudyRecord(Result):
+    """A study as it was planned, complete, so that another machine can repeat it.
 
     `base` is the level that the others are compared with. `matters` is the smallest difference of accuracy
     (0..1) that would matter. `threads` is how many each job computes with, on every executor.
     `seen_before` says in words what the design was expected to see before it ran.
     """
 
-    format: int = FORMAT
+    FILE = STUDY_FILE
+    WHAT = "the record of a study"
+    FOLDER = "study's folder"
+    MADE_BY = "dessin study"
+
     name: str
     hypothesis: str
     topic: Topic = "modelling"
@@ -95,10 +99,14 @@ class LevelResult(Section):
     seconds: float
 
 
-class StudyResults(Section):
-    """`results.json`: the levels, each level against the base, and for a grid each factor's main effects."""
+class StudyResults(Result):
+    """The levels, each level against the base, and for a grid each factor's main effects."""
 
-    format: int = FORMAT
+    FILE = RESULTS_FILE
+    WHAT = "the results of a study"
+    FOLDER = "study's folder"
+    MADE_BY = "dessin study"
+
     name: str
     levels: tuple[LevelResult, ...]
     comparisons: tuple[Comparison, ...]

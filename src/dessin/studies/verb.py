@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 import torch
 
 from dessin.errors import DessinError, unknown
-from dessin.files import write_json
 from dessin.progress import duration, say, warn
 from dessin.recipe import check_tracker
 from dessin.runs.inputs import Inputs, read_inputs
@@ -22,7 +21,7 @@ from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.folder import begin, ended_job, read_begun
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, plan_study
-from dessin.studies.records import RESULTS_FILE, RUNS, JobRecord, StudyRecord, StudyResults
+from dessin.studies.records import RUNS, JobRecord, StudyRecord, StudyResults
 from dessin.studies.view import lines, write_tables
 
 EXECUTORS = ("local", "ray")
@@ -183,7 +182,7 @@ def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace
 
 def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
     results = analyse(folder)
-    write_json(folder / RESULTS_FILE, results.model_dump(mode="json"))
+    results.write(folder)
     write_tables(folder, record, results)
     if not any(level.finished for level in results.levels):
         ends = (ended_job(folder, job.name) for job in record.jobs)

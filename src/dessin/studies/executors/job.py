@@ -9,12 +9,13 @@ from pathlib import Path
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import hold, is_empty, locked, read_json
+from dessin.files import hold, is_empty, locked
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
-from dessin.runs.record import FILE, FORMAT, RunRecord, read_record
+from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
+from dessin.schema import NewerFormat
 from dessin.studies.executors.base import JobSpec
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import JOBS, RUNS, JobRecord, Outcome
@@ -78,23 +79,15 @@ def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
         return None
     try:
         record = read_record(run)
+    except NewerFormat:
+        raise
     except DessinError as error:
-        _refuse_newer(run, error)
         _set_aside(run, "damaged", str(error))
         return None
     if _kernel(record.recipe) != _kernel(recipe) or record.digests.split != read_split(split).digest:
         _set_aside(run, "other", "It holds a run of another recipe or another split.")
         return None
     return record
-
-
-def _refuse_newer(run: Path, error: DessinError) -> None:
-    try:
-        values = read_json(run / FILE)
-    except DessinError:
-        return
-    if isinstance(values, dict) and isinstance(values.get("format"), int) and values["format"] > FORMAT:
-        raise error
 
 
 def _kernel(recipe: Recipe) -> Recipe:
