@@ -13,7 +13,7 @@ from dessin.schema import Section, versioned
 class Result(Section):
     """What a verb found, typed. A subclass names its `FILE`, and in `WHAT` what it is in words.
 
-    `FOLDER` and `MADE_BY` say what a folder with such a file is, and what makes one.
+    `FOLDER` says what a folder with such a file is, and `DO` what to do where another one was named.
 
     A newer `FORMAT` than the one of the class is refused; of a class whose keys changed, `format` has a new
     default and old files are brought up by a validator.
@@ -22,7 +22,7 @@ class Result(Section):
     FILE: ClassVar[str]
     WHAT: ClassVar[str] = "a result of dessin"
     FOLDER: ClassVar[str] = ""
-    MADE_BY: ClassVar[str] = ""
+    DO: ClassVar[str] = "Check the path."
 
     format: int = 1
 
@@ -38,13 +38,11 @@ class Result(Section):
             DessinError: no such file, a damaged one, another kind of result, or a newer format.
         """
         path = folder / cls.FILE
-        if cls.FOLDER and not folder.is_dir():
-            raise DessinError(f"There is no {cls.FOLDER} {folder}.", do="Check the path.")
         if cls.FOLDER and not path.is_file():
-            raise DessinError(
-                f"{folder} is not a {cls.FOLDER}: it has no {cls.FILE}.",
-                do=f"Name a folder that `{cls.MADE_BY}` wrote." if cls.MADE_BY else "Check the path.",
-            )
+            seen = f"{folder} is not a {cls.FOLDER}: it has no {cls.FILE}."
+            if not folder.is_dir():
+                seen = f"There is no {cls.FOLDER} {folder}."
+            raise DessinError(seen, do=cls.DO)
         newest = cls.model_fields["format"].default
         return versioned(cls, read_json(path), str(path), newest, what=cls.WHAT)
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dessin.answers.predictions import Predictions, read_predictions, to_predictions, write_predictions
+from dessin.answers.predictions import (
+    Predictions,
+    join_out_of_fold,
+    read_predictions,
+    to_predictions,
+    write_predictions,
+)
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 
@@ -97,3 +103,27 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(DessinError, match=seen):
             read_predictions(broken(name, change))
+
+
+def test_a_join_is_by_name_whatever_the_order() -> None:
+    predictions = some()
+    ids, classes = predictions.image_ids[::-1], predictions.classes[::-1]
+    assert np.array_equal(predictions.table(ids, classes), predictions.probabilities[::-1, ::-1])
+    turned = predictions.of(ids)
+    assert turned.labels == predictions.labels[::-1]
+    assert np.array_equal(turned.correct, predictions.correct[::-1])
+    for images, labels in ((("z.png",), classes), (ids, ("zebra",))):
+        with pytest.raises(DessinError, match="say nothing of"):
+            predictions.table(images, labels)
+
+
+def test_out_of_fold_each_image_has_one_answer() -> None:
+    whole = some()
+    rows = [Assignment(i, label, i, 0) for i, label in zip(whole.image_ids, whole.labels, strict=True)]
+    parts = [whole.of(whole.image_ids[2:]), whole.of(whole.image_ids[:2])]
+    assert np.array_equal(join_out_of_fold(parts, rows, whole.classes), whole.probabilities)
+    for wrong, seen in ((parts[:1], "by 0 of the models"), ([*parts, parts[1]], "by 2 of the models")):
+        with pytest.raises(DessinError, match=seen):
+            join_out_of_fold(wrong, rows, whole.classes)
+    with pytest.raises(DessinError, match="and the split has 6"):
+        join_out_of_fold(parts, rows, (*whole.classes[:-1], "zebra"))

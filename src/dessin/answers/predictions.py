@@ -7,7 +7,7 @@ columns. A run keeps one folder for each set of images (`validation/`, `holdout/
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,74 @@ class Predictions:
         return np.array([number[label] for label in self.labels], dtype=np.int64)
 
     @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether each image is named right, (N,); of equally probable classes the first counts."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.targets, dtype=np.bool_)
+
+    @property
     def order(self) -> NDArray[np.int64]:
         """Class numbers from the most to the least probable, (N, C); equal ones in class order."""
         return np.argsort(-self.probabilities, axis=1, kind="stable")
 
     def table(self, image_ids: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32]:
-        """The probabilities (n, c) of some images and classes, each in the order given: joined by name."""
-        row = {image_id: i for i, image_id in enumerate(self.image_ids)}
-        column = {label: i for i, label in enumerate(self.classes)}
-        rows, columns = [row[i] for i in image_ids], [column[label] for label in classes]
+        """The probabilities (n, c) of some images and classes, each in the order given: joined by name.
+
+        Raises:
+            DessinError: an image or a class that they say nothing of.
+        """
+        rows = _places(self.image_ids, image_ids, "image")
+        columns = _places(self.classes, classes, "class")
         return self.probabilities[np.ix_(rows, columns)]
+
+    def of(self, image_ids: Sequence[str]) -> Predictions:
+        """Those of some images, in the order given; raises like `table`."""
+        rows = _places(self.image_ids, image_ids, "image")
+        labels, folds = (tuple(names[row] for row in rows) for names in (self.labels, self.folds))
+        return Predictions(tuple(image_ids), labels, folds, self.classes, self.probabilities[rows])
+
+
+def _places(names: Sequence[str], wanted: Sequence[str], what: str) -> list[int]:
+    place = {name: number for number, name in enumerate(names)}
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise DessinError(
+            f"The predictions say nothing of the {what} {missing[0]} ({len(missing):,} such in all).",
+            do="Join predictions of the same images and classes.",
+        )
+    return [place[name] for name in wanted]
+
+
+def join_out_of_fold(
+    parts: Iterable[Predictions], rows: Sequence[Assignment], classes: Sequence[str]
+) -> NDArray[np.float32]:
+    """Probabilities (N, C) of a split's `rows`, of which each part answers some, joined by name.
+
+    Raises:
+        DessinError: an image of no part or of two, or other classes.
+    """
+    place = {row.image_id: number for number, row in enumerate(rows)}
+    table = np.empty((len(rows), len(classes)), dtype=np.float32)
+    answered = np.zeros(len(rows), dtype=np.int64)
+    for part in parts:
+        if set(part.classes) != set(classes):
+            strange = sorted(set(part.classes) ^ set(classes))
+            raise DessinError(
+                f"Predictions have {len(part.classes)} classes and the split has {len(classes)}; they differ "
+                f"in {strange[0]}.",
+                do="Evaluate the run again.",
+            )
+        own = [image_id for image_id in part.image_ids if image_id in place]
+        at = [place[image_id] for image_id in own]
+        table[at] = part.table(own, classes)
+        answered[at] += 1
+    if (answered != 1).any():
+        wrong = int((answered != 1).argmax())
+        raise DessinError(
+            f"The image {rows[wrong].image_id} is answered by {answered[wrong]} of the models that are "
+            "joined.",
+            allowed="Out of fold, each image is answered by the one model that did not see it.",
+        )
+    return table
 
 
 def write_predictions(predictions: Predictions, folder: Path) -> None:

@@ -11,9 +11,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from dessin.errors import DessinError
-from dessin.files import atomic_path, sha256_bytes, write_bytes, write_json
+from dessin.files import atomic_path, sha256_bytes, write_bytes
 from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
-from dessin.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
+from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
 from dessin.models.network import Network, OnnxNetwork, check_description
@@ -58,7 +58,7 @@ def save_bundle(folder: Path, classifier: Classifier, card: BundleCard) -> Bundl
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         write_bytes(temporary / WEIGHTS_FILE, weights)
-        write_json(temporary / CARD_FILE, card.model_dump(mode="json"))
+        card.write(temporary)
     return card
 
 
@@ -74,7 +74,7 @@ def write_onnx_bundle(folder: Path, model: bytes, card: BundleCard) -> BundleCar
     card = card.model_copy(update={"file": ONNX_FILE, "digests": digests})
     check_description(OnnxNetwork(model), card)
     write_bytes(folder / ONNX_FILE, model)
-    write_json(folder / CARD_FILE, card.model_dump(mode="json"))
+    card.write(folder)
     return card
 
 

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
 from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
-from dessin.schema import Section, changed, versioned
+from dessin.results import Result
+from dessin.schema import Section, changed
 
 CARD_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
-FORMAT = 1
 
 Triple = tuple[float, float, float]
 HeadKind = Literal["linear", "cosine", "mlp"]
@@ -58,7 +57,7 @@ class Rejection(Section):
     threshold: float = Field(allow_inf_nan=False)
 
 
-class BundleCard(Section):
+class BundleCard(Result):
     """What a bundle says of itself.
 
     `classes` are the labels in the order of the logits; `names` gives them for people (label → name).
@@ -68,7 +67,11 @@ class BundleCard(Section):
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
 
-    format: int = FORMAT
+    FILE = CARD_FILE
+    WHAT = "a bundle's card"
+    FOLDER = "bundle"
+    DO = "Name a bundle, such as RUN/bundle."
+
     task: Literal["classification"] = "classification"
     classes: tuple[str, ...] = Field(min_length=2)
     names: dict[str, str] = Field(default_factory=dict)
@@ -102,13 +105,9 @@ def read_card(folder: Path) -> BundleCard:
     Raises:
         DessinError: not a bundle, a newer format, or a card with a missing, unknown or wrong key.
     """
-    path = folder / CARD_FILE
-    if not path.is_file():
-        raise DessinError(
-            f"{folder} is not a bundle: it has no {CARD_FILE}.", do="Name a bundle, such as RUN/bundle."
-        )
-    card = versioned(BundleCard, read_json(path), str(path), FORMAT, what="a bundle's card")
+    card = BundleCard.read(folder)
     if "weights" not in card.digests:
+        path = folder / CARD_FILE
         raise DessinError(f"{path} does not give the digest of the weights.", do="Make the bundle anew.")
     return card
 
@@ -116,5 +115,5 @@ def read_card(folder: Path) -> BundleCard:
 def change_card(folder: Path, values: Mapping[str, object]) -> BundleCard:
     """Replace some values of a bundle's card; returns what was written."""
     card = changed(read_card(folder), values, str(folder / CARD_FILE))
-    write_json(folder / CARD_FILE, card.model_dump(mode="json"))
+    card.write(folder)
     return card

@@ -8,12 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 
 from dessin.answers.committee import Committee, write_committee
-from dessin.answers.predictions import Predictions, to_predictions, write_predictions
+from dessin.answers.predictions import join_out_of_fold, to_predictions, write_predictions
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
@@ -150,7 +149,14 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     """The table of all out-of-fold answers, its results, and the committee of the folds' models."""
     split = read_split(folder / SPLIT_FILE)
     records = {fold: finished_record(fold_folder(folder, fold)) for fold in group.folds}
-    joined, groups = _out_of_fold(folder, split, records)
+    # Every image of the folds as its own fold's model answered it, in the split's order.
+    rows = [row for row in split.rows if row.fold in records]
+    parts = [
+        own_predictions(fold_folder(folder, fold), record, split, "validation")
+        for fold, record in records.items()
+    ]
+    joined = to_predictions(join_out_of_fold(parts, rows, split.classes), rows, split.classes)
+    groups = [row.group for row in rows]
     metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
     by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
@@ -162,19 +168,6 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     say(f"out of fold, all {len(by_fold)} together: accuracy {metrics.accuracy}; top-5 {metrics.top5}")
     say(f"{folder} is one model now: its {len(by_fold)} folds vote (dessin predict {folder} ..)")
     return folder
-
-
-def _out_of_fold(folder: Path, split: Split, records: dict[int, RunRecord]) -> tuple[Predictions, list[str]]:
-    """Every image of the folds as its own fold's model answered it, in the split's order, and its group."""
-    rows = [row for row in split.rows if row.fold in records]
-    place = {row.image_id: number for number, row in enumerate(rows)}
-    table = np.empty((len(rows), len(split.classes)), dtype=np.float32)
-    for fold, record in records.items():
-        own = own_predictions(fold_folder(folder, fold), record, split, "validation")
-        column = {label: number for number, label in enumerate(own.classes)}
-        columns = [column[label] for label in split.classes]
-        table[[place[image_id] for image_id in own.image_ids]] = own.probabilities[:, columns]
-    return to_predictions(table, rows, split.classes), [row.group for row in rows]
 
 
 def _committee(

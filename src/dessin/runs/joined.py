@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from dessin.answers.predictions import Predictions, read_predictions
-from dessin.collection.split.files import Split, read_split
+from dessin.collection.split.files import Assignment, Split, read_split
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
 from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName, read_record
@@ -64,13 +64,13 @@ def join_runs(folders: Sequence[Path], set_name: SetName) -> Joined:
     for other in runs[1:]:
         _check_images(runs[0], other)
     image_ids = tuple(sorted(runs[0].predictions.image_ids))
-    label_of = dict(zip(runs[0].predictions.image_ids, runs[0].predictions.labels, strict=True))
+    same = [run.predictions.of(image_ids) for run in runs]
     return Joined(
         runs=runs,
         image_ids=image_ids,
-        labels=tuple(label_of[image_id] for image_id in image_ids),
+        labels=same[0].labels,
         groups=_groups(runs, image_ids),
-        correct=np.stack([_correct(run.predictions, image_ids) for run in runs]),
+        correct=np.stack([predictions.correct for predictions in same]),
     )
 
 
@@ -125,17 +125,25 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
     predictions = read_predictions(folder / set_name)
     # A group is whole on one side of its split. So where runs measured the very same images, and each of them
     # all of its side, none trained on one of these or on a drawing that belongs with one.
-    if set(predictions.image_ids) != _images_of(split, record, set_name):
+    labels = {row.image_id: row.label for row in _rows_of(split, record, set_name)}
+    again = f"Evaluate the run again with dessin evaluate {folder} --out OUT."
+    if set(predictions.image_ids) != labels.keys():
         raise DessinError(
             f"The predictions in {folder / set_name} are not of the images that the run's split says.",
-            do=f"Evaluate the run again with dessin evaluate {folder} --out OUT.",
+            do=again,
         )
-    share = float(_correct(predictions, predictions.image_ids).mean())
+    named = zip(predictions.image_ids, predictions.labels, strict=True)
+    wrong = [image_id for image_id, label in named if label != labels[image_id]]
+    if wrong:
+        raise DessinError(
+            f"The predictions of {folder} have another label for {wrong[0]} than its split.", do=again
+        )
+    share = float(predictions.correct.mean())
     said = record.results[set_name].accuracy.value
     if abs(share - said) > _ROUNDING:
         raise DessinError(
             f"The predictions in {folder / set_name} are right in {share:.2%}; the record says {said:.2%}.",
-            do=f"Evaluate the run again with dessin evaluate {folder} --out OUT.",
+            do=again,
         )
     return predictions
 
@@ -152,10 +160,9 @@ def at_present(kept: Predictions, run: Path) -> Predictions:
     return replace(kept, probabilities=tempered(kept.probabilities, temperature).astype(np.float32))
 
 
-def _images_of(split: Split, record: RunRecord, set_name: SetName) -> set[str]:
+def _rows_of(split: Split, record: RunRecord, set_name: SetName) -> tuple[Assignment, ...]:
     fold = record.recipe.data.fold
-    rows = split.held_out() if set_name == "holdout" or fold == "none" else split.validation(fold)
-    return {row.image_id for row in rows}
+    return split.held_out() if set_name == "holdout" or fold == "none" else split.validation(fold)
 
 
 def _unmeasured(folder: Path, record: RunRecord, set_name: SetName) -> DessinError:
@@ -208,10 +215,3 @@ def _groups(runs: Sequence[Measured], image_ids: Sequence[str]) -> NDArray[np.in
     rows, columns = np.concatenate(links, axis=1)
     graph = coo_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
-
-
-def _correct(predictions: Predictions, image_ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Whether each image was named right, (N,) in the order of `image_ids`."""
-    row_of = {image_id: row for row, image_id in enumerate(predictions.image_ids)}
-    right = predictions.probabilities.argmax(axis=1) == predictions.targets
-    return np.asarray(right[[row_of[image_id] for image_id in image_ids]], dtype=np.bool_)

@@ -83,7 +83,7 @@ class RunRecord(Result):
     FILE = FILE
     WHAT = "a run record"
     FOLDER = "run folder"
-    MADE_BY = "dessin train"
+    DO = "Name a folder that `dessin train` wrote."
 
     name: str
     status: Status

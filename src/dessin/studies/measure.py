@@ -54,9 +54,9 @@ def read_answers(folder: Path, study: StudyRecord, jobs: Mapping[str, JobRecord]
     for job in study.jobs:
         if job.name not in jobs or jobs[job.name].status != "finished":
             continue
-        expected = {row.image_id for row in rows if row.fold == job.fold}
-        image_ids, right, loss = _read_run(folder / RUNS / job.name, job, expected)
-        at = [place[image_id] for image_id in image_ids]
+        expected = [row.image_id for row in rows if row.fold == job.fold]
+        at = [place[image_id] for image_id in expected]
+        right, loss = _read_run(folder / RUNS / job.name, job, expected)
         cell = levels.index(job.level), study.seeds.index(job.seed)
         correct[(*cell, at)], losses[(*cell, at)] = right, loss
     outcomes = Outcomes(
@@ -72,20 +72,20 @@ def read_answers(folder: Path, study: StudyRecord, jobs: Mapping[str, JobRecord]
     return Answers(outcomes, losses)
 
 
-def _read_run(run: Path, job: Job, expected: set[str]) -> tuple[tuple[str, ...], Floats, Floats]:
-    """Image ids (n,), right or wrong (n,), and losses (n,)."""
+def _read_run(run: Path, job: Job, expected: Sequence[str]) -> tuple[Floats, Floats]:
+    """Right or wrong (n,), and losses (n,), of the images of its fold in the order of `expected`."""
     predictions = read_predictions(run / "validation")
-    strangers = expected.symmetric_difference(predictions.image_ids)
+    strangers = set(expected).symmetric_difference(predictions.image_ids)
     if strangers:
         raise DessinError(
             f"The run {run} did not predict the images of fold {job.fold}: {len(strangers)} differ, such as "
             f"{min(strangers)}.",
             do="Move the run's folder away and start the study again.",
         )
+    predictions = predictions.of(expected)
     targets = predictions.targets
     own = predictions.probabilities[np.arange(len(targets)), targets].astype(np.float64)
-    right = (predictions.order[:, 0] == targets).astype(np.float64)
-    return predictions.image_ids, right, -np.log(np.clip(own, SMALLEST_PROBABILITY, 1.0))
+    return predictions.correct.astype(np.float64), -np.log(np.clip(own, SMALLEST_PROBABILITY, 1.0))
 
 
 _SHARE = (0.0, 1.0)

@@ -50,7 +50,7 @@ class StudyRecord(Result):
     FILE = STUDY_FILE
     WHAT = "the record of a study"
     FOLDER = "study's folder"
-    MADE_BY = "dessin study"
+    DO = "Name a folder that `dessin study` wrote."
 
     name: str
     hypothesis: str
@@ -105,7 +105,7 @@ class StudyResults(Result):
     FILE = RESULTS_FILE
     WHAT = "the results of a study"
     FOLDER = "study's folder"
-    MADE_BY = "dessin study"
+    DO = "Name a folder that `dessin study` wrote."
 
     name: str
     levels: tuple[LevelResult, ...]
