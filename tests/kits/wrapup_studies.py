@@ -19,8 +19,7 @@ from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.verdicts import Verdict
 from dessin.studies import verb as carry_out
-from dessin.studies.executors.base import JobSpec
-from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 KOREAN = "오리 그림"

@@ -20,7 +20,7 @@ from dessin.errors import DessinError
 from dessin.runs.record import read_record
 from dessin.studies import verb as carry_out
 from dessin.studies.executors import local
-from dessin.studies.executors.base import JobSpec
+from dessin.studies.executors.job import JobSpec
 from dessin.studies.executors.local import LocalExecutor
 from dessin.studies.folder import ended_job
 from dessin.studies.records import Job

@@ -26,8 +26,7 @@ from dessin.files import sha256_file
 from dessin.parallel import ray_connection
 from dessin.runs.record import read_record
 from dessin.studies.executors import ray_cluster
-from dessin.studies.executors.base import JobSpec
-from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.executors.ray_cluster import RayExecutor
 from dessin.studies.executors.ray_task import Order, do, pack, unpack
 from dessin.studies.folder import ended_job, write_job

@@ -19,8 +19,7 @@ from dessin.files import hold
 from dessin.recipe import make_recipe
 from dessin.runs import stages
 from dessin.runs.record import read_record
-from dessin.studies.executors.base import JobSpec, from_text, to_text
-from dessin.studies.executors.job import carry_out_job, thread_environment
+from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
 from dessin.studies.records import Job, JobRecord
 
 
@@ -254,10 +253,10 @@ def test_a_run_that_somebody_else_works_on_is_waited_for(
 
 
 def test_a_job_survives_being_sent(spec: JobSpec) -> None:
-    there = from_text(to_text(spec))
+    there = from_text(spec.to_text())
     assert make_recipe(there.recipe) == make_recipe(spec.recipe)
     assert replace(there, recipe={}) == replace(spec, recipe={})
-    assert "\n" not in to_text(spec)
+    assert "\n" not in spec.to_text()
 
 
 def test_threads_are_the_same_for_all_libraries() -> None:

@@ -13,8 +13,7 @@ from dessin.files import claim_folder, read_json, write_json
 from dessin.page.numbers import spent
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record
-from dessin.studies.executors.base import JobSpec
-from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.folder import ended_job
 from dessin.studies.records import JOBS, RUNS, Job
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dessin.decisions import Decision
-from dessin.errors import DessinError
 from dessin.files import hold
 from dessin.recipe import Recipe
 from dessin.results import Result

@@ -16,7 +16,7 @@ from dessin.runs.machine import package_versions
 from dessin.runs.record import SPLIT_FILE, Digests, now
 from dessin.studies.definition import read_study
 from dessin.studies.estimate import Pace, expected_pace
-from dessin.studies.executors.base import Executor, JobSpec
+from dessin.studies.executors.job import Executor, JobSpec
 from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.folder import begin, ended_job, read_begun
 from dessin.studies.measure import analyse

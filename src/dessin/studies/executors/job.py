@@ -1,11 +1,16 @@
-"""One job of a study, from whatever state its run folder is in to a record of how it ended."""
+"""One job of a study: as it is sent to another process or machine, and how it is carried out there."""
 
 from __future__ import annotations
 
 import itertools
 import socket
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
@@ -16,9 +21,41 @@ from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.schema import NewerFormat
-from dessin.studies.executors.base import JobSpec
 from dessin.studies.folder import ended_job, write_job
-from dessin.studies.records import JOBS, RUNS, JobRecord, Outcome
+from dessin.studies.records import JOBS, RUNS, Job, JobRecord, Outcome
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A job, whole and plain, so that it can be sent to another process or machine.
+
+    `recipe` is complete (a dumped `Recipe`). `study` is the study's folder: the job works in `runs/<name>`
+    below it and, as its last act, writes `jobs/<name>.json`. `split` is the study's own copy.
+    """
+
+    job: Job
+    recipe: Mapping[str, Any]
+    data: Path
+    split: Path
+    study: Path
+    threads: int
+    track: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """One line of JSON, which `from_text` reads."""
+        return _SPEC.dump_json(self).decode()
+
+
+_SPEC = TypeAdapter(JobSpec)
+from_text = _SPEC.validate_json
+
+
+class Executor(Protocol):
+    """Carries out jobs; yields each job's record as it ends, in any order, each job exactly once."""
+
+    name: str
+
+    def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]: ...
 
 
 def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:

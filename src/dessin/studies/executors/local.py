@@ -17,8 +17,7 @@ from socket import gethostname
 import torch
 
 from dessin.errors import DessinError
-from dessin.studies.executors.base import JobSpec, to_text
-from dessin.studies.executors.job import thread_environment
+from dessin.studies.executors.job import JobSpec, thread_environment
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import JOBS, JobRecord
 from dessin.system import APART, cause_of_end
@@ -117,7 +116,7 @@ class _Lane:
         if self.process.stdin is None or self.process.stdout is None:
             return ""
         try:
-            self.process.stdin.write(to_text(spec) + "\n")
+            self.process.stdin.write(spec.to_text() + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             return ""

@@ -16,8 +16,7 @@ from dessin.parallel.ray_connection import connected
 from dessin.progress import say, warn
 from dessin.runs.machine import package_versions
 from dessin.runs.record import read_record, write_record
-from dessin.studies.executors.base import JobSpec, to_text
-from dessin.studies.executors.job import thread_environment
+from dessin.studies.executors.job import JobSpec, thread_environment
 from dessin.studies.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
 from dessin.studies.folder import ended_job, write_job
 from dessin.studies.records import RUNS, JobRecord
@@ -107,7 +106,7 @@ def _order(spec: JobSpec, token: Path, secret: str) -> Order:
         name: Path(spec.recipe["data"][name]) for name in CURATIONS if spec.recipe["data"].get(name)
     }
     return Order(
-        job=to_text(spec),
+        job=spec.to_text(),
         home=str(Path.cwd()),
         token=str(token),
         secret=secret,

@@ -12,8 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from dessin.errors import DessinError
 from dessin.runs.machine import package_versions
-from dessin.studies.executors.base import JobSpec, from_text
-from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.job import JobSpec, carry_out_job, from_text
 from dessin.studies.folder import ended_job
 from dessin.studies.records import RUNS, JobRecord
 
@@ -55,7 +54,7 @@ class Order:
     """A job as it is sent: plain text and bytes.
 
     Attributes:
-        job: what `to_text` gives.
+        job: what `JobSpec.to_text` gives.
         home: the folder that its relative paths start from.
         token: the path of a file in the study's folder, and `secret` what it holds: who reads it there
             shares the folder.

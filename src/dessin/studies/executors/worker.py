@@ -15,8 +15,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from dessin.progress import say
-from dessin.studies.executors.base import JobSpec, from_text
-from dessin.studies.executors.job import carry_out_job
+from dessin.studies.executors.job import JobSpec, carry_out_job, from_text
 
 
 def serve(lines: TextIO, answers: TextIO, executor: str) -> None:
