@@ -309,7 +309,7 @@ def test_a_bundle_that_is_not_the_runs_own_is_refused(split: Split, tmp_path: Pa
         shutil.rmtree(bundle)
     if fault == "exchanged":
         shutil.copytree(runs[1] / "bundle", bundle)
-    words = {"damaged": "damaged", "exchanged": "is not the model that gave", "missing": "not a bundle"}
+    words = {"damaged": "damaged", "exchanged": "is not the model that gave", "missing": "There is no bundle"}
     with pytest.raises(DessinError, match=words[fault]):
         ensemble(runs, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
