@@ -8,7 +8,7 @@ import pytest
 from dessin.errors import DessinError
 from dessin.recipe import OptimizerSpec
 from dessin.training.curve import CurveRow
-from dessin.training.schedules import Schedule, make_schedule, warmup_steps_of
+from dessin.training.optimise import Schedule, make_schedule, warmup_steps_of
 
 
 def row(epoch: int, loss: float | None, averaged: int = 0) -> CurveRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -21,66 +22,82 @@ from dessin.training.outcome import describe
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-def add_epoch(
-    engine: Engine,
-    averages: Averages,
-    checkpoints: Checkpoints,
-    state: TrainingState,
-    *,
-    epoch: int,
-    rate: float,
-) -> TrainingState:
-    """Close an epoch (0: the start): validate, add it to the curve, keep the weights if they are the best.
+@dataclass(frozen=True)
+class Candidates:
+    """Judges by the recipe's measure what the classifier has at the moment, and keeps the best of it."""
 
-    Where there is a moving average, that is what is validated and kept. The mean of the last epochs takes in
-    the weights as they are trained.
-    """
-    averaged = averaged_at(engine.recipe, epoch)
-    if averages.mean is not None and averaged:
-        averages.mean.update(1.0 / averaged)
-    train_loss = state.loss_sum / engine.samples if epoch else None
-    with averages.ema.in_place() if averages.ema else nullcontext():
-        return _judged(engine, checkpoints, state, epoch=epoch, train_loss=train_loss, rate=rate)
+    engine: Engine
+    averages: Averages
+    checkpoints: Checkpoints
 
+    def add_epoch(self, state: TrainingState, *, epoch: int, rate: float) -> TrainingState:
+        """Close an epoch (0: the start): validate, add it to the curve, keep the weights if they are best.
 
-def add_average(
-    engine: Engine, averages: Averages, checkpoints: Checkpoints, state: TrainingState
-) -> TrainingState:
-    """One more candidate after the last epoch: the mean of the weights after each of the last ones.
+        Where there is a moving average, that is what is validated and kept. The mean of the last epochs takes
+        in the weights as they are trained.
+        """
+        averaged = averaged_at(self.engine.recipe, epoch)
+        if self.averages.mean is not None and averaged:
+            self.averages.mean.update(1.0 / averaged)
+        train_loss = state.loss_sum / self.engine.samples if epoch else None
+        with self.averages.ema.in_place() if self.averages.ema else nullcontext():
+            return self._judged(state, epoch=epoch, train_loss=train_loss, rate=rate)
 
-    Stochastic weight averaging (Izmailov et al., UAI 2018). Unchanged where fewer than two epochs came to it.
-    """
-    averaged = averaged_at(engine.recipe, state.epochs_done)
-    if averages.mean is None or averaged < 2:
+    def add_average(self, state: TrainingState) -> TrainingState:
+        """One more candidate after the last epoch: the mean of the weights after each of the last ones.
+
+        Stochastic weight averaging (Izmailov et al., UAI 2018). Unchanged where fewer than two came to it.
+        """
+        averaged = averaged_at(self.engine.recipe, state.epochs_done)
+        if self.averages.mean is None or averaged < 2:
+            return state
+        epoch, rate = state.epochs_done, state.curve[-1].lr
+        with self.averages.mean.in_place():
+            estimate_statistics(self.engine, epoch=epoch - 1)
+            state = self._judged(state, epoch=epoch, train_loss=None, rate=rate, averaged=averaged)
+        say(describe(state.curve[-1], self.engine.recipe))
         return state
-    with averages.mean.in_place():
-        estimate_statistics(engine, epoch=state.epochs_done - 1)
-        rate = state.curve[-1].lr
-        state = _judged(
-            engine,
-            checkpoints,
-            state,
-            epoch=state.epochs_done,
-            train_loss=None,
-            rate=rate,
+
+    def keep_what_counts(self, state: TrainingState) -> None:
+        """Leave the best weights in the classifier, evaluating; without validation the last average."""
+        classifier = self.engine.classifier
+        if state.best is not None:
+            self.checkpoints.restore_best(state.best, classifier)
+        else:
+            chosen = self.averages.mean if state.curve[-1].averaged else self.averages.ema
+            if chosen is not None:
+                classifier.load_state_dict(chosen.tensors)
+        classifier.eval()
+
+    def _judged(
+        self, state: TrainingState, *, epoch: int, train_loss: float | None, rate: float, averaged: int = 0
+    ) -> TrainingState:
+        """Validate what the classifier has now, and add it to the curve."""
+        engine, started = self.engine, time.monotonic()
+        loss = accuracy = None
+        best = state.best
+        if len(engine.data.validation_rows):
+            loss, accuracy = engine.validate()
+            check_finite(loss, "validation", epoch=epoch, step=state.step, rate=rate, curve=state.curve)
+            if best is None or _is_better(engine.recipe.train.select_by, accuracy, loss, best):
+                file, sha256 = self.checkpoints.save_best(state.step, engine.classifier)
+                best = Best(
+                    epoch=epoch, averaged=averaged, accuracy=accuracy, loss=loss, file=file, sha256=sha256
+                )
+        seconds = state.seconds + time.monotonic() - started
+        row = CurveRow(
+            epoch=epoch,
+            step=state.step,
+            train_loss=train_loss,
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            lr=rate,
+            seconds=round(seconds, 3),
             averaged=averaged,
         )
-    say(describe(state.curve[-1], engine.recipe))
-    return state
-
-
-def keep_what_counts(
-    engine: Engine, averages: Averages, checkpoints: Checkpoints, state: TrainingState
-) -> None:
-    """Leave the best weights in the classifier, in evaluation mode; without validation the last average."""
-    classifier = engine.classifier
-    if state.best is not None:
-        checkpoints.restore_best(state.best, classifier)
-    else:
-        chosen = averages.mean if state.curve[-1].averaged else averages.ema
-        if chosen is not None:
-            classifier.load_state_dict(chosen.tensors)
-    classifier.eval()
+        return state.model_copy(
+            update={"loss_sum": 0.0, "seconds": seconds, "curve": (*state.curve, row), "best": best}
+        )
 
 
 def averaged_at(recipe: Recipe, epoch: int) -> int:
@@ -110,44 +127,6 @@ def estimate_statistics(engine: Engine, *, epoch: int) -> None:
                 engine.classifier.features(apply_plan(part.plan, part.pixels, part.background))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-
-
-def _judged(
-    engine: Engine,
-    checkpoints: Checkpoints,
-    state: TrainingState,
-    *,
-    epoch: int,
-    train_loss: float | None,
-    rate: float,
-    averaged: int = 0,
-) -> TrainingState:
-    """Validate what the classifier has now, and add it to the curve."""
-    started = time.monotonic()
-    loss = accuracy = None
-    best = state.best
-    if len(engine.data.validation_rows):
-        loss, accuracy = engine.validate()
-        check_finite(loss, "validation", epoch=epoch, step=state.step, rate=rate, curve=state.curve)
-        if best is None or _is_better(engine.recipe.train.select_by, accuracy, loss, best):
-            file, sha256 = checkpoints.save_best(state.step, engine.classifier)
-            best = Best(
-                epoch=epoch, averaged=averaged, accuracy=accuracy, loss=loss, file=file, sha256=sha256
-            )
-    seconds = state.seconds + time.monotonic() - started
-    row = CurveRow(
-        epoch=epoch,
-        step=state.step,
-        train_loss=train_loss,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
-        lr=rate,
-        seconds=round(seconds, 3),
-        averaged=averaged,
-    )
-    return state.model_copy(
-        update={"loss_sum": 0.0, "seconds": seconds, "curve": (*state.curve, row), "best": best}
-    )
 
 
 def _is_better(select_by: str, accuracy: float, loss: float, best: Best) -> bool:

@@ -13,14 +13,14 @@ from dessin.errors import DessinError
 from dessin.progress import say, track
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages, ema_share
-from dessin.training.candidates import add_average, add_epoch, keep_what_counts
+from dessin.training.candidates import Candidates
 from dessin.training.checkpoint import Checkpoints, TrainingState, check_fingerprint, fingerprint
 from dessin.training.curve import CurveRow, write_curve
 from dessin.training.data import Training
 from dessin.training.engine import Engine, make_engine
 from dessin.training.guard import Chance, chance_of, check_collapse, check_measured, warn_before
+from dessin.training.optimise import Schedule, make_schedule
 from dessin.training.outcome import Outcome, describe, make_outcome
-from dessin.training.schedules import Schedule, make_schedule
 from dessin.training.seeding import reproducible
 from dessin.training.step import LossesSeen
 
@@ -45,9 +45,8 @@ class _Run:
 
     engine: Engine
     schedule: Schedule
-    averages: Averages
+    candidates: Candidates
     chance: Chance | None
-    checkpoints: Checkpoints
     checkpoint_seconds: float
     curve: Path
     on_epoch: Callable[[CurveRow], None] | None
@@ -58,7 +57,8 @@ class _Run:
 
     def save(self, state: TrainingState) -> None:
         engine = self.engine
-        self.checkpoints.save(state, engine.classifier, engine.stepper.optimizer, self.averages)
+        kept = self.candidates
+        kept.checkpoints.save(state, engine.classifier, engine.stepper.optimizer, kept.averages)
 
     def publish(self, state: TrainingState) -> None:
         """Put the newest row of the curve where it can be seen."""
@@ -101,12 +101,12 @@ def fit(
     warn_before(recipe, data)
     with reproducible(training.computing.device, state.threads):
         engine = make_engine(training)
+        averages = Averages(training.classifier, ema=train.ema > 0, mean=train.average_last > 0)
         run = _Run(
             engine=engine,
             schedule=make_schedule(recipe.optimizer, peak, engine.steps_per_epoch, train.epochs),
-            averages=Averages(training.classifier, ema=train.ema > 0, mean=train.average_last > 0),
+            candidates=Candidates(engine, averages, checkpoints),
             chance=_chance(engine),
-            checkpoints=checkpoints,
             checkpoint_seconds=checkpoint_seconds,
             curve=folder / "curve.csv",
             on_epoch=on_epoch,
@@ -116,7 +116,7 @@ def fit(
         while not _is_done(recipe, state) and clock.allows_another(state.epochs_done):
             state = _one_epoch(run, state)
         write_curve(run.curve, state.curve)
-        keep_what_counts(engine, run.averages, checkpoints, state)
+        run.candidates.keep_what_counts(state)
     return make_outcome(recipe, data, state)
 
 
@@ -164,13 +164,14 @@ def _restore_or_begin(run: _Run, state: TrainingState) -> TrainingState:
     """
     engine = run.engine
     if state.digests:
-        run.checkpoints.restore(state, engine.classifier, engine.stepper.optimizer, run.averages)
+        kept = run.candidates
+        kept.checkpoints.restore(state, engine.classifier, engine.stepper.optimizer, kept.averages)
         if run.on_epoch is not None:
             for row in state.curve:
                 run.on_epoch(row)
         return state
     if run.recipe.finetune.start != "new" and len(engine.data.validation_rows):
-        state = add_epoch(engine, run.averages, run.checkpoints, state, epoch=0, rate=0.0)
+        state = run.candidates.add_epoch(state, epoch=0, rate=0.0)
         say(describe(state.curve[-1], run.recipe))
         run.publish(state)
     run.save(state)
@@ -189,10 +190,10 @@ def _is_done(recipe: Recipe, state: TrainingState) -> bool:
 
 def _one_epoch(run: _Run, state: TrainingState) -> TrainingState:
     """Train an epoch, judge it, and save; the last one is followed by the mean of the last weights."""
-    engine, recipe = run.engine, run.recipe
+    recipe = run.recipe
     state = _train_epoch(run, state)
     rate = run.schedule.rate(state.step - 1, state.curve)
-    state = add_epoch(engine, run.averages, run.checkpoints, state, epoch=state.epochs_done + 1, rate=rate)
+    state = run.candidates.add_epoch(state, epoch=state.epochs_done + 1, rate=rate)
     say(describe(state.curve[-1], recipe))
     run.publish(state)
     if run.chance is not None:
@@ -200,7 +201,7 @@ def _one_epoch(run: _Run, state: TrainingState) -> TrainingState:
             state.curve, run.chance, epochs=recipe.train.epochs, rise_steps=run.schedule.rise_steps
         )
     if _is_done(recipe, state):
-        state = add_average(engine, run.averages, run.checkpoints, state)
+        state = run.candidates.add_average(state)
         if state.curve[-1].averaged:
             run.publish(state)
     run.save(state)
@@ -209,7 +210,7 @@ def _one_epoch(run: _Run, state: TrainingState) -> TrainingState:
 
 def _train_epoch(run: _Run, state: TrainingState) -> TrainingState:
     """The steps that are left of the epoch under way, with a checkpoint now and then."""
-    engine, epoch = run.engine, state.epochs_done
+    engine, epoch, ema = run.engine, state.epochs_done, run.candidates.averages.ema
     first = epoch * engine.steps_per_epoch
     last = first + engine.steps_per_epoch
     started = saved = time.monotonic()
@@ -227,8 +228,8 @@ def _train_epoch(run: _Run, state: TrainingState) -> TrainingState:
         rate = run.schedule.rate(step, state.curve)
         loss = engine.stepper.take(step, rate, parts)
         losses.add(loss, images=sum(len(part.labels) for part in parts), step=step, rate=rate)
-        if run.averages.ema is not None:
-            run.averages.ema.update(ema_share(run.recipe.train.ema, step))
+        if ema is not None:
+            ema.update(ema_share(run.recipe.train.ema, step))
         # The last step of an epoch is saved with its validation, by the caller.
         if time.monotonic() - saved >= run.checkpoint_seconds and step + 1 < last:
             run.save(now_at(step + 1))
