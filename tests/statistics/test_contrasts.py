@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from study_worlds import World
 
+from dessin.statistics.comparison import compare
 from dessin.statistics.contrasts import Outcomes, contrast, two_models
 from dessin.statistics.intervals import bootstrap_mean
+from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge, what_is_seen
 
 WORLD = World(photos=60, drawings=4, effect=0.1)
@@ -186,3 +188,18 @@ def test_verdicts_follow_from_the_interval() -> None:
 def test_a_design_that_sees_nothing_says_so_in_words() -> None:
     assert what_is_seen(0.021) == "this design finds 2.1 points or more in 80 of 100 studies"
     assert "next to nothing" in what_is_seen(1.0)
+
+
+def test_comparisons_share_one_correction_and_may_leave_luck_to_a_caution() -> None:
+    many, one = WORLD.study(4), replace(World(seeds=1, folds=1, photos=60, drawings=4), folds=1).study(0)
+    found = [contrast(many, LEVEL), contrast(one, LEVEL)]
+    pairs = [(name, "level 0", result) for name, result in zip("ab", found, strict=True)]
+    first, second = compare(pairs, 0.02)
+    assert [first.p_holm, second.p_holm] == pytest.approx(holm([result.p for result in found]))
+    assert (first.verdict, first.verdict_text) == judge(found[0], first.p_holm, 0.02, comparisons=2)
+    assert ("luck" in first.verdict_text, "luck" in second.verdict_text) == (False, True)
+    quiet = compare(pairs, 0.02, luck=False)[1]
+    assert "luck" not in quiet.verdict_text
+    assert quiet.scope == "these runs"
+    (alone,) = compare(pairs[1:], 0.02)
+    assert alone.p_holm == found[1].p

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from dessin.schema import Section
 from dessin.statistics.contrasts import Contrast
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import Verdict
-
-
-def comparison_of(
-    name: str,
-    against: str,
-    contrast: Contrast,
-    judged: tuple[Verdict, str],
-    *,
-    p_holm: float,
-    comparisons: int,
-    mcnemar: Sequence[McNemar] = (),
-) -> Comparison:
-    """`name` minus `against`, as one of so many `comparisons`; `judged` is the verdict and its sentence."""
-    verdict, text = judged
-    return Comparison(
-        name=name,
-        against=against,
-        cells=contrast.cells,
-        images=contrast.images,
-        difference=contrast.difference,
-        by_image=contrast.by_image,
-        by_seed=contrast.by_seed if contrast.by_seed else None,
-        by_fold=contrast.by_fold if contrast.by_fold else None,
-        seed_differences=contrast.seed_differences,
-        sign_flip_p=contrast.sign_flip_p,
-        mcnemar=tuple(mcnemar),
-        p=contrast.p,
-        p_holm=p_holm,
-        detectable=contrast.detectable(comparisons),
-        scope=contrast.scope,
-        verdict=verdict,
-        verdict_text=text,
-    )
+from dessin.statistics.paired_tests import holm
+from dessin.statistics.verdicts import Verdict, judge
 
 
 class McNemar(Section):
@@ -80,3 +49,55 @@ class Comparison(Section):
     scope: Literal["recipes", "these runs"]
     verdict: Verdict
     verdict_text: str
+
+
+def compare(
+    contrasts: Sequence[tuple[str, str, Contrast]], matters: float, *, luck: bool = True
+) -> tuple[Comparison, ...]:
+    """Each contrast (`name`, `against`, their difference) with its verdict, after Holm's correction over all.
+
+    Without `luck` no sentence says that one run each leaves out how trainings vary: where that is said once
+    for all of them.
+    """
+    adjusted = holm([found.p for _, _, found in contrasts])
+    compared = []
+    for (name, against, found), p_holm in zip(contrasts, adjusted, strict=True):
+        told = found if luck else replace(found, scope="recipes")
+        judged = judge(told, p_holm, matters, comparisons=len(contrasts))
+        compared.append(
+            comparison_of(name, against, found, judged, p_holm=p_holm, comparisons=len(contrasts))
+        )
+    return tuple(compared)
+
+
+def comparison_of(
+    name: str,
+    against: str,
+    contrast: Contrast,
+    judged: tuple[Verdict, str],
+    *,
+    p_holm: float,
+    comparisons: int,
+    mcnemar: Sequence[McNemar] = (),
+) -> Comparison:
+    """`name` minus `against`, as one of so many `comparisons`; `judged` is the verdict and its sentence."""
+    verdict, text = judged
+    return Comparison(
+        name=name,
+        against=against,
+        cells=contrast.cells,
+        images=contrast.images,
+        difference=contrast.difference,
+        by_image=contrast.by_image,
+        by_seed=contrast.by_seed if contrast.by_seed else None,
+        by_fold=contrast.by_fold if contrast.by_fold else None,
+        seed_differences=contrast.seed_differences,
+        sign_flip_p=contrast.sign_flip_p,
+        mcnemar=tuple(mcnemar),
+        p=contrast.p,
+        p_holm=p_holm,
+        detectable=contrast.detectable(comparisons),
+        scope=contrast.scope,
+        verdict=verdict,
+        verdict_text=text,
+    )

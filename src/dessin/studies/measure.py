@@ -15,11 +15,10 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.runs.record import SPLIT_FILE, now
-from dessin.statistics.comparison import Comparison, McNemar, comparison_of
-from dessin.statistics.contrasts import Contrast, Outcomes, contrast
+from dessin.statistics.comparison import Comparison, McNemar, compare
+from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.intervals import Estimate, bootstrap_mean
-from dessin.statistics.paired_tests import holm, mcnemar
-from dessin.statistics.verdicts import judge
+from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.folder import ended_job, read_study_record
 from dessin.studies.plan import Question, questions
 from dessin.studies.records import RUNS, Job, JobRecord, LevelResult, StudyRecord, StudyResults
@@ -103,12 +102,12 @@ def analyse(folder: Path) -> StudyResults:
     jobs = {name: record for name, record in ended if record is not None}
     answers = read_answers(folder, study, jobs)
     simple, effects = questions(study.levels, study.factors, study.base)
-    possible = [question for question in (*simple, *effects) if _answerable(question, answers.outcomes)]
-    found = [contrast(answers.outcomes, question.weights) for question in possible]
-    adjusted = holm([result.p for result in found])
+    outcomes = answers.outcomes
+    possible = [question for question in (*simple, *effects) if _answerable(question, outcomes)]
+    found = compare([(q.name, q.against, contrast(outcomes, q.weights)) for q in possible], study.matters)
     compared = {
-        question.name: _comparison(question, result, p, answers.outcomes, study, len(found))
-        for question, result, p in zip(possible, found, adjusted, strict=True)
+        question.name: _with_its_runs(comparison, question, outcomes, study)
+        for question, comparison in zip(possible, found, strict=True)
     }
     comparisons = tuple(compared[q.name] for q in simple if q.name in compared)
     unanswered = [q for q in (*simple, *effects) if q.name not in compared]
@@ -133,22 +132,15 @@ def _answerable(question: Question, outcomes: Outcomes) -> bool:
     return bool((~np.isnan(outcomes.correct[levels])).all(axis=0).any())
 
 
-def _comparison(
-    question: Question, result: Contrast, p_holm: float, outcomes: Outcomes, study: StudyRecord, count: int
+def _with_its_runs(
+    comparison: Comparison, question: Question, outcomes: Outcomes, study: StudyRecord
 ) -> Comparison:
-    verdict, text = judge(result, p_holm, study.matters, comparisons=count)
-    planned = len(study.seeds) * len(study.folds)
-    if result.cells < planned:
-        text += f"; only {result.cells} of {planned} pairs of runs are there"
-    return comparison_of(
-        question.name,
-        question.against,
-        result,
-        (verdict, text),
-        p_holm=p_holm,
-        comparisons=count,
-        mcnemar=_mcnemar(question, outcomes),
-    )
+    """With the exact tests seed by seed, and said where pairs of runs are missing."""
+    text, planned = comparison.verdict_text, len(study.seeds) * len(study.folds)
+    if comparison.cells < planned:
+        text += f"; only {comparison.cells} of {planned} pairs of runs are there"
+    update = {"verdict_text": text, "mcnemar": _mcnemar(question, outcomes)}
+    return comparison.model_copy(update=update)
 
 
 def _mcnemar(question: Question, outcomes: Outcomes) -> tuple[McNemar, ...]:
