@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from fetch_kit import (
@@ -25,10 +26,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dessin.errors import DessinError
-from dessin.fetch.address import check_address, may_follow
-from dessin.fetch.client import NotThereError
-from dessin.fetch.download import Fetched, download
-from dessin.fetch.part import Part
+from dessin.fetch.client import NotThereError, may_follow
+from dessin.fetch.download import Origin, Part, download
 
 DATA = np.random.default_rng(0).bytes(200_000)
 
@@ -45,7 +44,7 @@ def server(running: Server) -> Server:
     return running
 
 
-def bring(server: Server, folder: Path, *plan: Behave, want: int | None = None) -> tuple[Fetched, bytes]:
+def bring(server: Server, folder: Path, *plan: Behave, want: int | None = None) -> tuple[Origin, bytes]:
     server.plans["/f"] = list(plan)
     part = Part(folder / "part")
     fetched = download(new_client(), f"{server.address}/f", part, want=want)
@@ -101,7 +100,7 @@ def test_a_file_that_changes_on_the_way_is_fetched_anew_and_it_is_said(
 
     fetched, data = bring(server, tmp_path, cut_and_change)
     assert data == other
-    assert fetched.version.etag == '"two"'
+    assert fetched.etag == '"two"'
     assert len(said) == 1
     assert "has changed at the source" in said[0]
 
@@ -323,8 +322,21 @@ def test_a_circle_of_redirects_ends(server: Server, tmp_path: Path) -> None:
     ["http://example.org/", "file:///etc/passwd", "https:///x", "http://127.0.0.1@example.org/", "x", ""],
 )
 def test_addresses_that_are_not_asked(url: str) -> None:
-    with pytest.raises(DessinError, match="Only https"):
-        check_address(url)
+    with pytest.raises(DessinError, match="Only https"), new_client().open(url, {}):
+        pass
+
+
+def test_a_certificate_that_is_not_good_is_not_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: expired")
+
+    monkeypatch.setattr(httpx.Client, "send", refuse)
+    clock = FakeClock()
+    with pytest.raises(DessinError, match=r"certificate of .* could not be verified.*expired"):
+        download(new_client(clock), f"{server.address}/f", Part(tmp_path / "part"))
+    assert clock.slept == []
 
 
 def test_https_never_leads_to_http() -> None:

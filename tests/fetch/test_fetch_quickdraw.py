@@ -35,8 +35,8 @@ from hypothesis import strategies as st
 
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
+from dessin.fetch.quickdraw import LONGEST_LINE, draw, read_pool
 from dessin.fetch.sources import quickdraw_classes
-from dessin.fetch.strokes import LONGEST_LINE, draw, read_pool
 from dessin.fetch.verb import fetch
 from dessin.images.decode import decode
 
@@ -253,7 +253,7 @@ def test_fewer_than_asked_are_taken_and_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = list[str]()
-    monkeypatch.setattr(import_module("dessin.fetch.write_class"), "warn", said.append)
+    monkeypatch.setattr(import_module("dessin.fetch.record"), "warn", said.append)
     record = run_fetch(quickdraw_at(server), tmp_path / "out", ("axe",), per_class=100)
     assert record.classes["axe"].images == 40
     assert said == ["axe: 40 drawings instead of 100, for there are no more."]
@@ -370,7 +370,9 @@ def test_killed_in_the_middle_and_started_again_the_bytes_are_the_same(
     server.plans["/axe.ndjson"] = [kill]
     out, here = tmp_path / "killed", Path(__file__).parents[1] / "kits"
     command = [sys.executable, "-c", CHILD, server.address, str(out), *CLASSES]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(here)}) as child:
+    with subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
+    ) as child:
         children.append(child.pid)
         started.set()
         assert child.wait(60) == -signal.SIGKILL

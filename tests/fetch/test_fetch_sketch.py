@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fetch_kit import (
@@ -26,7 +27,8 @@ from fetch_kit import (
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.fetch.archive import LARGEST_IMAGE
+from dessin.fetch.record import Ledger
+from dessin.fetch.sketch import LARGEST_IMAGE
 from dessin.fetch.sources import SOURCES, known_source
 from dessin.files import sha256_bytes
 
@@ -98,23 +100,21 @@ def test_a_second_run_asks_nothing(server: Server, tmp_path: Path) -> None:
 def test_killed_while_unpacking_the_archive_is_not_fetched_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dessin.fetch import sketch
-
     class Killed(BaseException):
         pass
 
-    real, calls = sketch.write_class, list[str]()
+    real, calls = Ledger.write_class, list[str]()
 
-    def write_two(ledger: object, label: str, *args: object, **kwargs: object) -> None:
+    def write_two(self: Ledger, label: str, *args: Any, **kwargs: Any) -> None:
         if len(calls) == 1:
             raise Killed
         calls.append(label)
-        real(ledger, label, *args, **kwargs)  # type: ignore[arg-type]
+        real(self, label, *args, **kwargs)
 
-    monkeypatch.setattr(sketch, "write_class", write_two)
-    with pytest.raises(Killed):
-        run_fetch(sketch_at(server), tmp_path, (TENCH, GOLDFISH))
-    monkeypatch.setattr(sketch, "write_class", real)
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "write_class", write_two)
+        with pytest.raises(Killed):
+            run_fetch(sketch_at(server), tmp_path, (TENCH, GOLDFISH))
     server.asked.clear()
     run_fetch(sketch_at(server), tmp_path, (TENCH, GOLDFISH))
     assert server.asked == []

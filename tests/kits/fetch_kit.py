@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,10 +18,9 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
-from dessin.fetch.client import Client
+from dessin.fetch.client import Client, Limits
 from dessin.fetch.record import FetchRecord
 from dessin.fetch.sources import Source
-from dessin.fetch.trouble import Manners
 from dessin.fetch.verb import fetch_from
 
 
@@ -41,8 +40,8 @@ class FakeClock:
         self.slept.append(seconds)
         self.time_s += seconds
 
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time_s)
+    def time(self) -> float:
+        return datetime(2026, 1, 1, tzinfo=UTC).timestamp() + self.time_s
 
 
 Behave = Callable[["Request", bytes], None]
@@ -156,8 +155,8 @@ def redirecting(target: str) -> Behave:
     return failing(302, Location=target)
 
 
-def new_client(clock: FakeClock | None = None, *, budget: int = 2**30, **manners: float) -> Client:
-    return Client(budget=budget, clock=clock or FakeClock(), manners=Manners(**manners))  # type: ignore[arg-type]
+def new_client(clock: FakeClock | None = None, *, budget: int = 2**30, **limits: float) -> Client:
+    return Client(budget=budget, clock=clock or FakeClock(), limits=Limits(**limits))  # type: ignore[arg-type]
 
 
 def quickdraw_at(server: Server) -> Source:

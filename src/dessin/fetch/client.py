@@ -1,27 +1,64 @@
-"""One polite HTTP client: one connection at a time, paced, bounded in time, bytes and redirects."""
+"""A polite HTTP client: one request at a time, paced, bounded in time, bytes and redirects.
+
+https is asked anywhere, http on this machine alone.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from email.message import Message
-from http.client import HTTPException, HTTPResponse
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import IO
-from urllib import request
-from urllib.error import HTTPError, URLError
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+import httpx
 
 from dessin.errors import DessinError
-from dessin.fetch.address import check_address, may_follow, on_this_machine
-from dessin.fetch.clock import Clock, SystemClock
-from dessin.fetch.retry_after import seconds_to_wait
-from dessin.fetch.trouble import AGAIN, Manners, PassingError
+from dessin.progress import duration, say
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_BLOCK = 2**16
-_GRACE_S = 30.0
+AGAIN = "Check the network, or wait; the same command goes on where it stopped."
+_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TIME_TO_START_S = 30.0
 _REDIRECTS = 5
+
+
+class Clock(Protocol):
+    """What of the module `time` is needed, so that a test can wait for an hour in no time."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float, /) -> None: ...
+
+    def time(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a server is treated; a connection of fewer than `slowest` bytes a second counts as stuck."""
+
+    timeout_s: float = 30.0
+    interval_s: float = 0.25
+    tries: int = 6
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 300.0
+    slowest: float = 1024.0
+
+
+class TryAgainError(Exception):
+    """A try that failed and may be repeated; `wait` is what the server asked for, in seconds.
+
+    `restart` says that the bytes received so far are of no use.
+    """
+
+    def __init__(self, reason: str, *, wait: float = 0.0, restart: bool = False) -> None:
+        super().__init__(reason)
+        self.wait, self.restart = wait, restart
 
 
 class NotThereError(DessinError):
@@ -31,57 +68,84 @@ class NotThereError(DessinError):
 class Client:
     """Asks for files; `budget` is how many bytes it may read in all."""
 
-    def __init__(self, *, budget: int, manners: Manners | None = None, clock: Clock | None = None) -> None:
-        self.manners, self.clock = manners or Manners(), clock or SystemClock()
+    def __init__(self, *, budget: int, limits: Limits | None = None, clock: Clock = time) -> None:
+        self.limits, self._clock = limits or Limits(), clock
         self._left = self._budget = budget
         self._next_s = 0.0
 
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)
+
     @contextmanager
-    def open(self, url: str, headers: Mapping[str, str]) -> Iterator[HTTPResponse]:
+    def open(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
         """A reply of status 200, 206 or 416.
 
         Raises:
-            PassingError: what may pass: a lost connection, a busy server.
+            TryAgainError: a lost connection, a busy server.
             NotThereError: 404 or 410.
             DessinError: anything else, such as an address or a redirect that is not allowed.
         """
-        check_address(url)
+        if not _may_ask(url):
+            raise DessinError(
+                f"The address {url} is not fetched.",
+                allowed="Only https is (and http from this machine itself).",
+            )
         self._pace()
-        asked = request.Request(url, headers={**headers, **_always()})
-        try:
-            reply = _opener(url).open(asked, timeout=self.manners.timeout_s)
-        except HTTPError as error:
-            with error:
-                if error.code != 416:
-                    raise self._refusal(url, error) from None
-                yield error  # type: ignore[misc]  # an HTTPError has the reply's status and headers
-            return
-        except (OSError, HTTPException) as error:
-            raise _lost(url, error) from None
-        with reply:
-            yield reply
+        # Identity: the bytes counted, resumed and hashed must be those of the file.
+        always = {"User-Agent": f"dessin/{version('dessin')}", "Accept-Encoding": "identity"}
+        with _session(url, self.limits.timeout_s) as session:
+            try:
+                reply = _followed(session, url, {**headers, **always})
+            except httpx.TransportError as error:
+                raise _lost(url, error) from None
+            except httpx.InvalidURL as error:
+                raise _not_followed(url, f"no address ({error})") from None
+            try:
+                if reply.status_code not in (200, 206, 416):
+                    raise self._refusal(url, reply)
+                yield reply
+            finally:
+                reply.close()
 
-    def blocks(self, reply: HTTPResponse, limit: int | None) -> Iterator[bytes]:
+    def blocks(self, reply: httpx.Response, limit: int | None) -> Iterator[bytes]:
         """The body in pieces, `limit` bytes at most; it ends early where the server does.
 
         Raises:
-            PassingError: the connection is lost or stuck.
+            TryAgainError: the connection is lost or stuck.
             DessinError: the budget is spent.
         """
-        start, received = self.clock.monotonic(), 0
-        while limit is None or received < limit:
-            try:
-                block = reply.read1(_BLOCK if limit is None else min(_BLOCK, limit - received))
-            except (OSError, HTTPException) as error:
-                raise _lost(reply.url, error) from None
-            if not block:
-                return
-            received += len(block)
-            self._spend(len(block))
-            yield block
-            seconds = self.clock.monotonic() - start
-            if seconds > _GRACE_S and received / seconds < self.manners.slowest:
-                raise PassingError(f"it sent {received:,} bytes in {seconds:.0f} s")
+        start, received = self._clock.monotonic(), 0
+        try:
+            for whole in reply.iter_raw():
+                block = whole if limit is None else whole[: limit - received]
+                received += len(block)
+                self._spend(len(block))
+                yield block
+                if received == limit:
+                    return
+                seconds = self._clock.monotonic() - start
+                if seconds > _TIME_TO_START_S and received / seconds < self.limits.slowest:
+                    raise TryAgainError(f"it sent {received:,} bytes in {seconds:.0f} s")
+        except httpx.TransportError as error:
+            raise _lost(str(reply.url), error) from None
+
+    def pause(self, url: str, trouble: TryAgainError, failures: int) -> None:
+        """Sleep before the next try, twice as long each time.
+
+        Raises:
+            DessinError: too many failures, or the server asks for a longer pause than is sensible.
+        """
+        if failures >= self.limits.tries:
+            raise DessinError(
+                f"{url} could not be fetched in {failures} tries; the last time {trouble}.", do=AGAIN
+            )
+        pause = max(trouble.wait, self.limits.first_pause_s * 2 ** (failures - 1))
+        if pause > self.limits.longest_pause_s:
+            raise DessinError(
+                f"{url}: {trouble}, and the server asks to wait for {duration(pause)}.", do=AGAIN
+            )
+        say(f"{url}: {trouble}; again in {duration(pause)}")
+        self._clock.sleep(pause)
 
     def _spend(self, size: int) -> None:
         self._left -= size
@@ -92,63 +156,88 @@ class Client:
             )
 
     def _pace(self) -> None:
-        now = self.clock.monotonic()
+        now = self._clock.monotonic()
         if now < self._next_s:
-            self.clock.sleep(self._next_s - now)
-        self._next_s = max(now, self._next_s) + self.manners.interval_s
+            self._clock.sleep(self._next_s - now)
+        self._next_s = max(now, self._next_s) + self.limits.interval_s
 
-    def _refusal(self, url: str, error: HTTPError) -> Exception:
-        if error.code in _PASSING:
-            wait = seconds_to_wait(error.headers.get("Retry-After"), self.clock.now())
-            return PassingError(f"it answered {error.code}", wait=wait)
-        if error.code in (404, 410):
-            return NotThereError(f"There is no file {url} (the server answered {error.code}).")
-        if 300 <= error.code < 400:
-            target = error.headers.get("Location", "nowhere")
-            return DessinError(
-                f"{url} redirects to {target}, which is not followed.",
-                allowed=f"Redirects are followed to https, {_REDIRECTS} times at most.",
-            )
-        return DessinError(f"{url} was refused: the server answered {error.code}.", do=AGAIN)
+    def _refusal(self, url: str, reply: httpx.Response) -> Exception:
+        code = reply.status_code
+        if code in _TRY_AGAIN:
+            wait = _seconds_to_wait(reply.headers.get("Retry-After", ""), self.now())
+            return TryAgainError(f"it answered {code}", wait=wait)
+        if code in (404, 410):
+            return NotThereError(f"There is no file {url} (the server answered {code}).")
+        if 300 <= code < 400:
+            return _not_followed(url, reply.headers.get("Location", "nowhere"))
+        return DessinError(f"{url} was refused: the server answered {code}.", do=AGAIN)
 
 
-def _always() -> dict[str, str]:
-    # Identity: the bytes counted, resumed and hashed must be those of the file.
-    return {"User-Agent": f"dessin/{version('dessin')}", "Accept-Encoding": "identity"}
+def _session(url: str, timeout_s: float) -> httpx.Client:
+    # The system's own certificates, as a proxy of a company needs them; no proxy for this machine itself.
+    return httpx.Client(
+        timeout=timeout_s, verify=ssl.create_default_context(), trust_env=not _on_this_machine(url)
+    )
 
 
-def _lost(url: str, error: Exception) -> Exception:
-    reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, ssl.SSLCertVerificationError):
+def _followed(session: httpx.Client, url: str, headers: Mapping[str, str]) -> httpx.Response:
+    """The reply at the end of the redirects that are followed; the last redirect, where one is not."""
+    for redirects in range(_REDIRECTS + 1):
+        reply = session.send(session.build_request("GET", url, headers=headers), stream=True)
+        target = urljoin(url, reply.headers.get("Location", "")) if reply.has_redirect_location else ""
+        if redirects == _REDIRECTS or not may_follow(url, target):
+            break
+        reply.close()
+        url = target
+    return reply
+
+
+def may_follow(start: str, target: str) -> bool:
+    """Whether a redirect is followed: to https, or from loopback to loopback."""
+    return _may_ask(target) and (target.startswith("https:") or start.startswith("http:"))
+
+
+def _may_ask(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _on_this_machine(url))
+
+
+def _on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _not_followed(url: str, target: str) -> DessinError:
+    return DessinError(
+        f"{url} redirects to {target}, which is not followed.",
+        allowed=f"Redirects are followed to https, {_REDIRECTS} times at most.",
+    )
+
+
+def _lost(url: str, error: httpx.TransportError) -> Exception:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return DessinError(
-            f"The certificate of {url} could not be verified: {reason.verify_message}.",
+            f"The certificate of {url} could not be verified: {error}.",
             do="Check the date of this machine and its certificates.",
         )
-    return PassingError(f"the connection failed ({reason or type(reason).__name__})")
+    return TryAgainError(f"the connection failed ({str(error) or type(error).__name__})")
 
 
-class _Redirects(request.HTTPRedirectHandler):
-    max_redirections = max_repeats = _REDIRECTS
-
-    def redirect_request(
-        self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> request.Request | None:
-        if not may_follow(req.full_url, newurl):
-            raise HTTPError(req.full_url, code, msg, headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
-
-
-def _opener(url: str) -> request.OpenerDirector:
-    # Made by hand: urllib's own opener would also read file:, ftp: and data:.
-    opener = request.OpenerDirector()
-    handlers: tuple[request.BaseHandler, ...] = (
-        request.ProxyHandler({} if on_this_machine(url) else None),
-        request.HTTPHandler(),
-        request.HTTPSHandler(),
-        request.HTTPDefaultErrorHandler(),
-        _Redirects(),
-        request.HTTPErrorProcessor(),
-    )
-    for handler in handlers:
-        opener.add_handler(handler)
-    return opener
+def _seconds_to_wait(header: str, now: datetime) -> float:
+    """What Retry-After asks for (RFC 9110, section 10.2.3), a number or a date; 0 where it cannot be read."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())

@@ -6,29 +6,102 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPResponse
+from pathlib import Path
+
+import httpx
 
 from dessin.errors import DessinError
-from dessin.fetch.client import Client
-from dessin.fetch.part import Part, Version
-from dessin.fetch.trouble import PassingError, Patience
+from dessin.fetch.client import Client, TryAgainError
+from dessin.files import read_json, sha256_file, write_json
 from dessin.progress import track, warn
+from dessin.schema import Section, validated
+from dessin.system import sync
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _STEP = 2**20
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """The first `size` bytes of a file, all of it where `whole`; they lie in the part."""
+class Version(Section):
+    """What tells one state of the source's file from another; `length` in bytes, where it is known."""
 
-    version: Version
+    url: str
+    etag: str = ""
+    modified: str = ""
+    length: int | None = None
+
+    @property
+    def validator(self) -> str:
+        """What If-Range may carry (RFC 9110, section 13.1.5): a strong ETag, else the date, else nothing."""
+        strong = self.etag if self.etag.startswith('"') else ""
+        return strong or self.modified
+
+    def same_as(self, other: Version) -> bool:
+        lengths = None in (self.length, other.length) or self.length == other.length
+        return lengths and (self.url, self.etag, self.modified) == (other.url, other.etag, other.modified)
+
+
+class Origin(Version):
+    """A file at the source: `size` bytes of it were fetched, and `sha256` is of these."""
+
     size: int
-    whole: bool
     sha256: str
+    date: str
+
+    @property
+    def whole(self) -> bool:
+        return self.size == self.length
 
 
-def download(client: Client, url: str, part: Part, *, want: int | None = None, label: str = "") -> Fetched:
+class Part:
+    """A file on its way, kept at `path` with its version beside it; it survives the death of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._version = path, path.with_name(path.name + ".version.json")
+
+    def version(self) -> Version | None:
+        if not (self.path.is_file() and self._version.is_file()):
+            return None
+        try:
+            return validated(Version, read_json(self._version), str(self._version))
+        except DessinError:
+            return None
+
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def begin(self, version: Version) -> None:
+        """Empty the part, then note the version: bytes never lie under a version that is not theirs."""
+        self.discard()
+        self.note(version)
+        self.path.touch()
+
+    def note(self, version: Version) -> None:
+        write_json(self._version, version.model_dump())
+
+    def append(self, blocks: Iterable[bytes]) -> Iterator[int]:
+        """Write the blocks, yielding the size of each; what came is on the disk however this ends."""
+        try:
+            with self.path.open("ab") as file:
+                try:
+                    for block in blocks:
+                        file.write(block)
+                        file.flush()
+                        yield len(block)
+                finally:
+                    sync(self.path)
+        except OSError as error:
+            raise DessinError(
+                f"{self.path} could not be written: {error.strerror or error}.",
+                do="Free some space or check the folder, then run the same command again; it goes on from "
+                "there.",
+            ) from None
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._version.unlink(missing_ok=True)
+
+
+def download(client: Client, url: str, part: Part, *, want: int | None = None, label: str = "") -> Origin:
     """Bring the first `want` bytes of `url` into the part (default: all), going on from what it holds.
 
     `label` names a bar of progress. A part that holds enough is taken without asking.
@@ -36,26 +109,32 @@ def download(client: Client, url: str, part: Part, *, want: int | None = None, l
     Raises:
         DessinError: the source fails again and again, refuses, or sends more than the client's budget.
     """
-    patience = Patience(url, client.manners, client.clock)
-    while not _enough(part, url, want):
+    failures, most = 0, 0
+    while (version := _enough(part, url, want)) is None:
         try:
             _go_on(client, url, part, want, label)
-        except PassingError as trouble:
+        except TryAgainError as trouble:
             if trouble.restart:
                 part.discard()
-            patience.reached(part.size())
-            patience.wait(trouble)
-    version = part.version()
-    assert version is not None
-    size = part.size()
-    return Fetched(version, size, whole=size == version.length, sha256=part.sha256())
+            # A mebibyte more than ever before starts the count of failures anew.
+            if part.size() >= most + _STEP:
+                failures, most = 0, part.size()
+            failures += 1
+            client.pause(url, trouble, failures)
+    return Origin(
+        **version.model_dump(),
+        size=part.size(),
+        sha256=sha256_file(part.path),
+        date=client.now().date().isoformat(),
+    )
 
 
-def _enough(part: Part, url: str, want: int | None) -> bool:
+def _enough(part: Part, url: str, want: int | None) -> Version | None:
+    """The version of a part that holds what is wanted."""
     version, size = part.version(), part.size()
     if version is None or version.url != url:
-        return False
-    return size == version.length or (want is not None and size >= want)
+        return None
+    return version if size == version.length or (want is not None and size >= want) else None
 
 
 def _go_on(client: Client, url: str, part: Part, want: int | None, label: str) -> None:
@@ -65,23 +144,19 @@ def _go_on(client: Client, url: str, part: Part, want: int | None, label: str) -
         part.discard()
         version = None
     have = part.size()
-    with client.open(url, _headers(have, want, version)) as reply:
+    headers = {"Range": f"bytes={have}-{'' if want is None else want - 1}"} if have or want else {}
+    if have and version:
+        headers["If-Range"] = version.validator
+    with client.open(url, headers) as reply:
         offer = _read_offer(reply, url, have)
         if version is None or offer.start == 0 or not version.same_as(offer.version):
             _begin_anew(part, version, offer)
-        limit = None if want is None else want - offer.start
-        sizes = part.append(client.blocks(reply, limit))
-        steps = _left(offer, want) // _STEP if label else 0
+        sizes = part.append(client.blocks(reply, None if want is None else want - offer.start))
+        ends = [end for end in (offer.end, want) if end is not None]
+        steps = (min(ends) - offer.start) // _STEP if label and ends else 0
         for _ in track(_steps(sizes), steps, label):
             pass
     _check_end(part, offer, want)
-
-
-def _headers(have: int, want: int | None, version: Version | None) -> dict[str, str]:
-    if not have and want is None:
-        return {}
-    headers = {"Range": f"bytes={have}-{'' if want is None else want - 1}"}
-    return {**headers, "If-Range": version.validator} if have and version else headers
 
 
 @dataclass(frozen=True)
@@ -93,39 +168,36 @@ class _Offer:
     end: int | None
 
 
-def _read_offer(reply: HTTPResponse, url: str, have: int) -> _Offer:
+def _read_offer(reply: httpx.Response, url: str, have: int) -> _Offer:
     headers = reply.headers
     if headers.get("Content-Encoding", "identity") != "identity":
         raise DessinError(
             f"{url} comes packed as {headers['Content-Encoding']}, which was not asked for.",
             do="See whether a proxy between this machine and the source changes what is fetched.",
         )
-    if reply.status == 416:
+    if reply.status_code == 416:
         if not have:
             raise DessinError(f"{url} is empty.", do="See what the source says about it.")
-        raise PassingError(f"it has no byte {have:,}", restart=True)
-    etag, modified = headers.get("ETag", ""), headers.get("Last-Modified", "")
-    if reply.status == 200:
-        return _Offer(Version(url=url, etag=etag, modified=modified, length=reply.length), 0, reply.length)
+        raise TryAgainError(f"it has no byte {have:,}", restart=True)
+    version = Version(url=url, etag=headers.get("ETag", ""), modified=headers.get("Last-Modified", ""))
+    if reply.status_code == 200:
+        text = headers.get("Content-Length", "")
+        length = int(text) if text.isdecimal() else None
+        return _Offer(version.model_copy(update={"length": length}), 0, length)
     text = headers.get("Content-Range", "")
     found = _RANGE.fullmatch(text)
     if found is None or int(found[1]) != have:
-        raise PassingError(f'it sent "{text}" where bytes from {have} on were asked for', restart=True)
+        raise TryAgainError(f'it sent "{text}" where bytes from {have} on were asked for', restart=True)
     length = None if found[3] == "*" else int(found[3])
-    return _Offer(Version(url=url, etag=etag, modified=modified, length=length), have, int(found[2]) + 1)
+    return _Offer(version.model_copy(update={"length": length}), have, int(found[2]) + 1)
 
 
 def _begin_anew(part: Part, version: Version | None, offer: _Offer) -> None:
     if version is not None and not version.same_as(offer.version):
         warn(f"{version.url} has changed at the source since the fetch began; it is fetched anew.")
     if offer.start:
-        raise PassingError("it sent the rest of another version of the file", restart=True)
+        raise TryAgainError("it sent the rest of another version of the file", restart=True)
     part.begin(offer.version)
-
-
-def _left(offer: _Offer, want: int | None) -> int:
-    known = [end for end in (offer.end, want) if end is not None]
-    return min(known) - offer.start if known else 0
 
 
 def _steps(sizes: Iterable[int]) -> Iterator[None]:
@@ -140,13 +212,13 @@ def _steps(sizes: Iterable[int]) -> Iterator[None]:
 
 def _check_end(part: Part, offer: _Offer, want: int | None) -> None:
     size, length = part.size(), offer.version.length
-    satisfied = want is not None and size >= want
     if length is not None and size > length:
-        raise PassingError(f"it sent {size:,} bytes of a file of {length:,}", restart=True)
-    if not satisfied and size < max(offer.end or 0, length or 0):
-        raise PassingError(
-            f"the connection ended after {size:,} of {max(offer.end or 0, length or 0):,} bytes"
-        )
-    if not satisfied and length is None:
+        raise TryAgainError(f"it sent {size:,} bytes of a file of {length:,}", restart=True)
+    if want is not None and size >= want:
+        return
+    end = max(offer.end or 0, length or 0)
+    if size < end:
+        raise TryAgainError(f"the connection ended after {size:,} of {end:,} bytes")
+    if length is None:
         # Without a length the end of the connection is the end of the file; who reads it checks what it can.
         part.note(offer.version.model_copy(update={"length": size}))

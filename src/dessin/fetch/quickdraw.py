@@ -1,28 +1,52 @@
-"""Quick, Draw!: a sample of each class from the beginning of its file, drawn as PNG."""
+"""Quick, Draw!: a sample of each class from the beginning of its file, drawn as PNG.
+
+Ha and Eck 2017, "A Neural Representation of Sketch Drawings".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from dessin.errors import DessinError
-from dessin.fetch.choice import sample
 from dessin.fetch.client import Client, NotThereError
-from dessin.fetch.download import Fetched, download
-from dessin.fetch.part import Part
-from dessin.fetch.record import Ledger, origin_of
-from dessin.fetch.sources import Source
-from dessin.fetch.strokes import Pool, draw, read_pool
-from dessin.fetch.write_class import write_class
+from dessin.fetch.download import Origin, Part, download
+from dessin.fetch.record import Ledger
+from dessin.fetch.sources import Source, sample
 from dessin.images.colour import one_opencv_thread
 from dessin.progress import track
 
+Points = NDArray[np.float64]
+
+LONGEST_LINE = 2**18
+_MOST_POINTS = 20_000
+_KEY = re.compile(r"\d{1,20}")
+_SIDE, _MARGIN, _PEN = 256, 14, 3.0
+_FINER = 4
+_SUBPIXEL_BITS = 6
 SAMPLING = (
     "a seeded sample of the recognised drawings in the beginning of each file (`size` bytes of `length`); "
     "the files are not ordered by quality"
 )
 _LEAST, _A_DRAWING, _MOST = 2**19, 2**12, 2**25
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The recognised drawings of a class, key id to line of JSON, and why others were left out."""
+
+    lines: dict[str, bytes]
+    left_out: Counter[str]
 
 
 def fetch_quickdraw(
@@ -40,32 +64,114 @@ def fetch_quickdraw(
 
 
 def _fetch_class(ledger: Ledger, client: Client, source: Source, label: str, part: Part) -> None:
-    fetched, pool = _fetch_pool(client, source, label, part, ledger.record.per_class)
+    origin, pool = _fetch_pool(client, source, label, part, ledger.record.per_class)
     chosen = sample(sorted(pool.lines), ledger.record.per_class, label=label, seed=ledger.record.seed)
-    write_class(
-        ledger,
-        label,
-        {f"{key}.png": draw(pool.lines[key]) for key in chosen},
-        pool=len(pool.lines),
-        left_out=pool.left_out,
-        origin=origin_of(fetched, client.clock.now()),
-    )
+    images = {f"{key}.png": draw(pool.lines[key]) for key in chosen}
+    ledger.write_class(label, images, pool=len(pool.lines), left_out=pool.left_out, origin=origin)
     part.discard()
 
 
-def _fetch_pool(client: Client, source: Source, label: str, part: Part, count: int) -> tuple[Fetched, Pool]:
+def _fetch_pool(client: Client, source: Source, label: str, part: Part, count: int) -> tuple[Origin, Pool]:
     """As much of the file as holds several times the drawings wanted, and twice as much while it does not."""
     url = source.address.format(name=quote(label))
     want = max(_LEAST, _A_DRAWING * count)
     while True:
         try:
-            fetched = download(client, url, part, want=want)
+            origin = download(client, url, part, want=want)
         except NotThereError as error:
             raise DessinError(
                 f"{source.title} has no file for {label}: {error.seen}",
                 do="Leave this class out with --classes, or see whether the source has moved.",
             ) from None
-        pool = read_pool(part.path, label, whole=fetched.whole)
-        if len(pool.lines) >= count or fetched.whole or want >= max(_MOST, _A_DRAWING * count):
-            return fetched, pool
+        pool = read_pool(part.path, label, whole=origin.whole)
+        if len(pool.lines) >= count or origin.whole or want >= max(_MOST, _A_DRAWING * count):
+            return origin, pool
         want *= 2
+
+
+def read_pool(path: Path, word: str, *, whole: bool) -> Pool:
+    """The drawings in the beginning of an ndjson file; without `whole`, the cut last line is ignored."""
+    lines: dict[str, bytes] = {}
+    left_out: Counter[str] = Counter()
+    for line, ended in _lines(path):
+        if not ended and not whole:
+            break
+        if not line.strip():
+            continue
+        parsed = _parse(line)
+        if parsed is None:
+            left_out["not a drawing"] += 1
+        elif parsed["word"] != word:
+            left_out["of another class"] += 1
+        elif parsed["recognized"] is not True:
+            left_out["not recognised"] += 1
+        elif parsed["key_id"] in lines:
+            left_out["twice"] += 1
+        else:
+            lines[parsed["key_id"]] = line
+    return Pool(lines, left_out)
+
+
+def draw(line: bytes) -> bytes:
+    """A drawing as PNG, 256 pixels a side: dark anti-aliased strokes, in the middle of white paper."""
+    parsed = _parse(line)
+    assert parsed is not None
+    strokes = _strokes(parsed["drawing"])
+    assert strokes is not None
+    points = np.concatenate(strokes)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    scale = (_SIDE - 2 * _MARGIN) / max(255.0, float(np.ptp(points, axis=0).max()))
+    page = np.full((_SIDE * _FINER, _SIDE * _FINER), 255, dtype=np.uint8)
+    for stroke in strokes:
+        placed = ((stroke - middle) * scale + _SIDE / 2) * _FINER * 2**_SUBPIXEL_BITS
+        corners = np.round(placed).astype(np.int32)
+        corners = np.concatenate([corners, corners[-1:]])  # of a single point OpenCV draws nothing
+        cv2.polylines(page, [corners], False, 0, round(_PEN * _FINER), cv2.LINE_AA, _SUBPIXEL_BITS)
+    small = cv2.resize(page, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".png", small)[1])
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """Each line and whether its end was seen; of one that is too long, a little more than the limit."""
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE + 1):
+            ended = line.endswith(b"\n")
+            while not ended and (rest := file.readline(2**16)):
+                ended = rest.endswith(b"\n")
+            yield line, ended
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not {"word", "key_id", "recognized", "drawing"} <= value.keys():
+        return None
+    key = value["key_id"]
+    if not isinstance(key, str) or not _KEY.fullmatch(key) or _strokes(value["drawing"]) is None:
+        return None
+    return value
+
+
+def _strokes(drawing: object) -> list[Points] | None:
+    """Each stroke as (n, 2) points, or None where this is not a list of strokes."""
+    if not isinstance(drawing, list) or not drawing:
+        return None
+    strokes = [_points(stroke) for stroke in drawing]
+    known = [stroke for stroke in strokes if stroke is not None]
+    return known if len(known) == len(strokes) and sum(map(len, known)) <= _MOST_POINTS else None
+
+
+def _points(stroke: object) -> Points | None:
+    if (
+        not isinstance(stroke, list)
+        or len(stroke) < 2
+        or not all(isinstance(axis, list) for axis in stroke[:2])
+    ):
+        return None
+    xs, ys = stroke[:2]
+    numbers = all(type(value) in (int, float) and 0 <= value <= 255 for value in (*xs, *ys))
+    if not xs or len(xs) != len(ys) or not numbers:
+        return None
+    return np.array([xs, ys], dtype=np.float64).T

@@ -1,39 +1,35 @@
-"""`fetch.json`: what was asked for, what came from where, and which classes are done."""
+"""`fetch.json`: what was asked for, what came from where, and which classes are there, each of them whole."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from dessin.errors import DessinError
-from dessin.fetch.download import Fetched
+from dessin.fetch.download import Origin
 from dessin.fetch.sources import Source
-from dessin.files import claim_folder, digest_of, read_json, sha256_bytes, sha256_file, write_json, write_text
+from dessin.files import (
+    atomic_path,
+    claim_folder,
+    digest_of,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+    write_text,
+)
 from dessin.progress import warn
+from dessin.schema import Section, validated
 
 RECORD, LICENCE = "fetch.json", "LICENCE.txt"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Origin(_Part):
-    """A file at the source: `size` bytes of it were fetched, and `sha256` is of these."""
-
-    url: str
-    etag: str
-    modified: str
-    length: int | None
-    size: int
-    sha256: str
-    date: str
-
-
-class ClassRecord(_Part):
+class ClassRecord(Section):
     """A finished class: its images, how many could be chosen from (`pool`), and the digest of their bytes."""
 
     images: int
@@ -43,7 +39,7 @@ class ClassRecord(_Part):
     origin: Origin
 
 
-class FetchRecord(_Part):
+class FetchRecord(Section):
     """`left_out` of an archive counts members that were not even looked at, by the reason."""
 
     collection: str
@@ -54,21 +50,8 @@ class FetchRecord(_Part):
     sampling: str
     begun: str
     made_by: str
-    left_out: dict[str, int] = {}
-    classes: dict[str, ClassRecord] = {}
-
-
-def origin_of(fetched: Fetched, now: datetime) -> Origin:
-    version_ = fetched.version
-    return Origin(
-        url=version_.url,
-        etag=version_.etag,
-        modified=version_.modified,
-        length=version_.length,
-        size=fetched.size,
-        sha256=fetched.sha256,
-        date=now.date().isoformat(),
-    )
+    left_out: dict[str, int] = Field({})
+    classes: dict[str, ClassRecord] = Field({})
 
 
 class Ledger:
@@ -91,9 +74,43 @@ class Ledger:
                 f"{folder} is there already, and no fetch made it.",
                 do="Move it away, or choose another --out.",
             )
-        if digest_of_folder(folder) != known.digest:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        if digest_of({path.name: sha256_file(path) for path in files}) != known.digest:
             warn(f"The images in {folder} are no longer those that were fetched; they are left as they are.")
         return True
+
+    def write_class(
+        self, label: str, images: Mapping[str, bytes], *, pool: int, left_out: Counter[str], origin: Origin
+    ) -> None:
+        """Write the chosen images of a class, and its entry in the record.
+
+        Raises:
+            DessinError: there is no image to write.
+        """
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(left_out.items()))
+        if not images:
+            raise DessinError(
+                f"{origin.url} holds no usable drawing of {label} in {origin.size:,} bytes "
+                f"({reasons or 'nothing at all'}).",
+                do="Leave this class out with --classes, or see what the source serves.",
+            )
+        if len(images) < self.record.per_class:
+            warn(
+                f"{label}: {len(images):,} drawings instead of {self.record.per_class:,}, "
+                "for there are no more."
+            )
+        entry = ClassRecord(
+            images=len(images),
+            pool=pool,
+            left_out=dict(sorted(left_out.items())),
+            digest=digest_of({name: sha256_bytes(data) for name, data in images.items()}),
+            origin=origin,
+        )
+        with atomic_path(self.root / label) as folder:
+            folder.mkdir()
+            for name, data in images.items():
+                (folder / name).write_bytes(data)
+            self.finish(label, entry)
 
     def finish(self, label: str, entry: ClassRecord) -> None:
         """To be called just before the class gets its final name."""
@@ -137,8 +154,8 @@ def open_ledger(
         write_text(root / LICENCE, source.licence)
         return Ledger(root, asked)
     try:
-        found = FetchRecord.model_validate(read_json(path))
-    except ValidationError:
+        found = validated(FetchRecord, read_json(path), str(path))
+    except DessinError:
         raise DessinError(f"{path} is not a record of a fetch.", do="Choose another --out.") from None
     for name in ("collection", "address", "per_class", "seed"):
         before, now_ = getattr(found, name), getattr(asked, name)
@@ -150,12 +167,3 @@ def open_ledger(
     if not (root / LICENCE).is_file():
         write_text(root / LICENCE, source.licence)
     return Ledger(root, found)
-
-
-def digest_of_images(images: dict[str, bytes]) -> str:
-    return digest_of({name: sha256_bytes(data) for name, data in images.items()})
-
-
-def digest_of_folder(folder: Path) -> str:
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return digest_of({path.name: sha256_file(path) for path in files})

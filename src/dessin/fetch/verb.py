@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.errors import DessinError
 from dessin.fetch import quickdraw, sketch
-from dessin.fetch.choice import choose_classes
 from dessin.fetch.client import Client
 from dessin.fetch.record import RECORD, FetchRecord, open_ledger
-from dessin.fetch.sources import QUICKDRAW, Source, known_source, quickdraw_classes
+from dessin.fetch.sources import QUICKDRAW, Source, choose_classes, known_source, quickdraw_classes
 from dessin.files import cache_folder, digest_of, locked
 from dessin.ops import names
 from dessin.progress import say
@@ -74,7 +73,7 @@ def fetch_from(
             per_class=per_class,
             seed=seed,
             sampling=quickdraw.SAMPLING if drawn else sketch.SAMPLING,
-            now=client.clock.now(),
+            now=client.now(),
         )
         _sweep(out, ".*.tmp")
         carry_out(ledger, client, source, labels, out / _PARTS)
