@@ -1,16 +1,15 @@
-"""What a reader returns: the images with their labels, and what was left out by which rule."""
+"""What a reader is, and what it returns: images with their labels, and what was left out by which rule."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 from dessin.images.paths import image_path
-
-Layout = Literal["class folders", "csv", "contest"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Collection:
     """
 
     root: Path
-    layout: Layout
+    layout: str
     items: tuple[Item, ...]
     classes: tuple[str, ...]
     names: Mapping[str, str]
@@ -45,6 +44,32 @@ class Collection:
         """The file of an image, whichever way the disk spells its name."""
         # The reader has checked every path; only the spelling of other than ASCII names can differ.
         return self.root / image_id if image_id.isascii() else image_path(self.root, image_id)
+
+
+class Reader(ABC):
+    """A layout: how to tell it, and how to read it.
+
+    Attributes:
+        name: the layout in a word or two, as it is said to people and written to summary.json.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def matches(self, path: Path) -> bool:
+        """Whether a file or folder, which exists, has this layout; asked before any image is looked at."""
+
+    def columns(self, path: Path) -> tuple[str, ...]:  # noqa: ARG002
+        """The columns of its table, any of which may name the groups."""
+        return ()
+
+    @abstractmethod
+    def read(self, path: Path, group_column: str | None) -> Collection:
+        """The collection; `group_column` is one of `columns`.
+
+        Raises:
+            DessinError: what was found, what the layout allows, and what to do.
+        """
 
 
 def describe_collection(collection: Collection) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers.collection import Collection, listing
+from dessin.collection.readers.collection import Collection, Reader, listing
 from dessin.collection.readers.csv_file import (
     check_files,
     check_spelling,
@@ -31,13 +31,24 @@ def contest_root(folder: Path) -> Path | None:
     return None
 
 
-def read_contest(root: Path, *, group_column: str | None = None) -> Collection:
-    """A contest's labelled images (ids `train/…`) and its test images (`test/…`, in the contest's order).
+class ContestFolder(Reader):
+    """A contest's labelled images (ids `train/…`) and its test images (`test/…`, in the contest's order)."""
 
-    Raises:
-        DessinError: what `read_labels` refuses, targets that are not the rank of the sorted class names,
-            missing test images, or a sample submission in another order.
-    """
+    name = "contest"
+
+    def matches(self, path: Path) -> bool:
+        return contest_root(path) is not None
+
+    def columns(self, path: Path) -> tuple[str, ...]:
+        return columns_of((contest_root(path) or path) / "train.csv")
+
+    def read(self, path: Path, group_column: str | None) -> Collection:
+        """Refuses what `read_labels` does, targets that are not the rank of the sorted class names, missing
+        test images, and a sample submission in another order."""
+        return _read_contest(contest_root(path) or path, group_column)
+
+
+def _read_contest(root: Path, group_column: str | None) -> Collection:
     csv = root / "train.csv"
     table = read_labels(csv, prefix="train/", group_column=group_column)
     classes = tuple(sorted(set(table.labels.values())))
@@ -60,7 +71,7 @@ def read_contest(root: Path, *, group_column: str | None = None) -> Collection:
         skipped["not listed in train.csv"] = unlisted
     return Collection(
         root=root,
-        layout="contest",
+        layout=ContestFolder.name,
         items=items_of(table),
         classes=classes,
         names=class_names(classes),

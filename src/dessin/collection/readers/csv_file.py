@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers.collection import Collection, Item, listing
+from dessin.collection.readers.collection import Collection, Item, Reader, listing
 from dessin.collection.readers.walk import nfc, path_rule
 from dessin.errors import DessinError
 from dessin.files import read_csv
@@ -107,13 +107,38 @@ def is_label_csv(path: Path) -> bool:
     return any(set(kind.split(",")) <= set(columns_of(path)) for kind in COLUMNS)
 
 
-def read_csv_file(path: Path, *, group_column: str | None = None) -> Collection:
-    """A collection listed in a CSV; `group_column` names the column whose values are the groups.
+class LabelCsv(Reader):
+    """A collection listed in a CSV: the file itself, or the only such file in a folder."""
 
-    Raises:
-        DessinError: missing columns or files, duplicate rows, an empty label, conflicting targets, an
-            unsafe path, or no rows.
-    """
+    name = "csv"
+
+    def matches(self, path: Path) -> bool:
+        return _csv_in(path) is not None
+
+    def columns(self, path: Path) -> tuple[str, ...]:
+        return columns_of(_csv_in(path) or path)
+
+    def read(self, path: Path, group_column: str | None) -> Collection:
+        """Refuses missing columns or files, duplicate rows, an empty label, conflicting targets, an unsafe
+        path, and no rows."""
+        return _read_csv_file(_csv_in(path) or path, group_column)
+
+
+def _csv_in(path: Path) -> Path | None:
+    if path.is_file():
+        return path if path.suffix.lower() == ".csv" else None
+    found = sorted(
+        file for file in path.glob("*.csv") if not file.name.startswith(".") and is_label_csv(file)
+    )
+    if len(found) > 1:
+        raise DessinError(
+            f"{path} holds {len(found)} CSVs of images: {listing([file.name for file in found])}.",
+            do=f"Name one of them, such as {found[0]}.",
+        )
+    return found[0] if found else None
+
+
+def _read_csv_file(path: Path, group_column: str | None) -> Collection:
     root = path.parent
     table = read_labels(path, group_column=group_column)
     check_files(path, root, list(table.labels))
@@ -126,7 +151,7 @@ def read_csv_file(path: Path, *, group_column: str | None = None) -> Collection:
         )
     return Collection(
         root=root,
-        layout="csv",
+        layout=LabelCsv.name,
         items=items_of(table),
         classes=classes,
         names=class_names(classes),

@@ -1,4 +1,4 @@
-"""Which layout a path has, reading it, and the groups that the user names by a pattern."""
+"""The table of layouts, which of them a path has, reading it, and the groups that the user names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dessin.collection.readers.collection import Collection, Item, listing
-from dessin.collection.readers.contest import contest_root, read_contest
-from dessin.collection.readers.csv_file import columns_of, is_label_csv, read_csv_file
-from dessin.collection.readers.folders import read_folders
+from dessin.collection.readers.collection import Collection, Item, Reader
+from dessin.collection.readers.contest import ContestFolder
+from dessin.collection.readers.csv_file import LabelCsv
+from dessin.collection.readers.folders import ClassFolders
 from dessin.errors import DessinError
+from dessin.plugins import Table
 
 _LONGEST_PATTERN = 200
 
@@ -61,56 +62,46 @@ def describe_groups(items: Sequence[Item], group_by: str) -> str:
     return f"groups by {group_by}: {len(groups):,}; {rest}"
 
 
+# In the order in which they are asked; readers of other packages come after these.
+READERS: Table[Reader] = Table("reader", Reader, (ContestFolder(), LabelCsv()))  # type: ignore[type-abstract]
+# Any folder may be one of class folders, so it is what is left.
+_OTHERWISE = ClassFolders()
 _NO_GROUP_COLUMNS = ("image_path",)
+
+
+def reader_of(path: Path) -> Reader:
+    """The first reader that knows the layout of a file or folder.
+
+    Raises:
+        DessinError: no such path, or no known layout.
+    """
+    if not path.exists():
+        raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
+    for reader in (*READERS.values(), _OTHERWISE):
+        if reader.matches(path):
+            return reader
+    raise DessinError(
+        f"{path} is neither a folder nor a CSV.",
+        allowed="DATA is a folder of class folders, a CSV, or a contest folder.",
+        do="Name the folder that holds the classes.",
+    )
 
 
 def read_collection(data: str | Path, *, group: str | None = None) -> Collection:
     """Detect the layout of `data` and read it; `group` is a column of its CSV or a regular expression.
 
     Raises:
-        DessinError: no such path, no known layout, or anything the layout's reader refuses.
+        DessinError: what `reader_of` or the layout's reader refuses, or a `group` that is neither.
     """
     path = Path(data).absolute()
-    if not path.exists():
-        raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
-    csv = _label_csv(path)
-    column = group if csv and group in columns_of(csv) else None
+    reader = reader_of(path)
+    column = group if group in reader.columns(path) else None
     if column in _NO_GROUP_COLUMNS:
         raise DessinError(
             f"--group {column} would make every image its own group.", do="Name another column."
         )
-    contest = contest_root(path)
-    if contest:
-        collection = read_contest(contest, group_column=column)
-    elif csv:
-        collection = read_csv_file(csv, group_column=column)
-    else:
-        collection = read_folders(path)
+    collection = reader.read(path, column)
     return _grouped(collection, group, column) if group else collection
-
-
-def _label_csv(path: Path) -> Path | None:
-    """The CSV that labels the images, where there is one."""
-    if path.is_file():
-        if path.suffix.lower() != ".csv":
-            raise DessinError(
-                f"{path} is neither a folder nor a CSV.",
-                allowed="DATA is a folder of class folders, a CSV, or a contest folder.",
-                do="Name the folder that holds the classes.",
-            )
-        return path
-    contest = contest_root(path)
-    if contest:
-        return contest / "train.csv"
-    found = sorted(
-        file for file in path.glob("*.csv") if not file.name.startswith(".") and is_label_csv(file)
-    )
-    if len(found) > 1:
-        raise DessinError(
-            f"{path} holds {len(found)} CSVs of images: {listing([file.name for file in found])}.",
-            do=f"Name one of them, such as {found[0]}.",
-        )
-    return found[0] if found else None
 
 
 def _grouped(collection: Collection, group: str, column: str | None) -> Collection:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers.collection import Collection, Item, listing
+from dessin.collection.readers.collection import Collection, Item, Reader, listing
 from dessin.collection.readers.walk import Walk, walk_images
 from dessin.errors import DessinError
 
 _PART_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
-def read_folders(root: Path) -> Collection:
-    """A collection whose labels are the names of the folders directly below `root`.
+class ClassFolders(Reader):
+    """A collection whose labels are the names of the folders directly below it: what any folder may be."""
 
-    Raises:
-        DessinError: nothing in it, images but no class folders, or parts (train, val) instead of classes.
-    """
+    name = "class folders"
+
+    def matches(self, path: Path) -> bool:
+        return path.is_dir()
+
+    def read(self, path: Path, group_column: str | None) -> Collection:  # noqa: ARG002
+        """Refuses nothing in it, images but no class folders, and parts (train, val) instead of classes."""
+        return _read_folders(path)
+
+
+def _read_folders(root: Path) -> Collection:
     walk = walk_images(root)
     folders = [folder for folder in walk.folders if "/" not in folder]
     loose = [image_id for image_id in walk.images if "/" not in image_id]
@@ -39,7 +47,7 @@ def read_folders(root: Path) -> Collection:
     notes = (f"class folders without any image: {listing(empty)}",) if empty else ()
     return Collection(
         root=root,
-        layout="class folders",
+        layout=ClassFolders.name,
         items=items,
         classes=classes,
         names=class_names(classes),
