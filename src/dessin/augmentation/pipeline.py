@@ -60,6 +60,11 @@ class Pipeline:
         """Whether there is an op at all."""
         return bool(self._all_ops or self.copies)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether images of a batch are mixed with one another, in some epoch."""
+        return any(_bound(op).spec.kind == "mixing" for op in self._all_ops)
+
     @cached_property
     def _moves(self) -> bool:
         """Whether an op of any epoch moves points.

@@ -20,7 +20,7 @@ from dessin.randomness import image_keys
 Rows = NDArray[np.int64]
 
 TOGETHER = "all together"
-_SEEN = 2.0  # levels; resampling in place and rounding stay below
+SEEN = 2.0  # levels; resampling in place and rounding stay below
 _EPOCHS_TRIED = 100  # for an op that few images get
 
 
@@ -124,7 +124,7 @@ def check_pipeline(pipeline: Pipeline, store: PixelStore, rows: Rows, seed: int)
             raise DessinError(
                 f'The augmentation "{effect.name}" ({effect.part}) changed nothing in any of '
                 f"{effect.images} images.",
-                allowed=f"A pixel must change by more than {_SEEN:g} levels; colour ops leave gray as it is.",
+                allowed=f"A pixel must change by more than {SEEN:g} levels; colour ops leave gray as it is.",
                 do="Give it more strength, or remove it from the recipe.",
             )
     if not together.images_changed:
@@ -165,6 +165,6 @@ def _acting_epoch(alone: Pipeline, drawings: Drawings, seed: int) -> int:
 
 def _effect(name: str, part: str, pictures: Sequence[Tensor], drawings: Drawings) -> OpEffect:
     before = drawings.pixels.to(torch.float32)
-    changed = torch.cat([((after - before).abs() > _SEEN).amax(1) for after in pictures])
+    changed = torch.cat([((after - before).abs() > SEEN).amax(1) for after in pictures])
     touched = int(changed.flatten(1).any(1).sum())
     return OpEffect(name, part, len(changed), touched, float(changed.float().mean()))
