@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.committees.rules.diversity import pairwise
+from dessin.committees.rules.choice import pairwise
 
 
 def from_counts(both: int, first: int, second: int, neither: int) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.committees.rules.greedy import deal_groups
+from dessin.committees.rules.nested import deal_groups
 from dessin.errors import DessinError
 
 IDS = [f"{number:04d}.png" for number in range(300)]

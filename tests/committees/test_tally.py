@@ -6,8 +6,7 @@ from member_tables import make_table, plausible
 from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable
-from dessin.committees.rules.rivals import find_rivals
-from dessin.committees.rules.tally import Tally
+from dessin.committees.rules.rivals import Tally, find_rivals
 
 
 def dense_right(table: MemberTable, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> list[int]:

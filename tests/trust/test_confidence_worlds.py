@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.committees.rules.greedy import deal_groups
+from dessin.committees.rules.nested import deal_groups
 from dessin.statistics.intervals import group_index
 from dessin.trust.confidence.evidence import Answers, Bank, Evidence, softmax
 from dessin.trust.confidence.measure import measure_calibration, temper

@@ -19,7 +19,6 @@ from dessin.statistics.paired_tests import holm
 from dessin.statistics.verdicts import judge
 
 Bools = NDArray[np.bool_]
-NOTHING_CHOSEN = "nothing is chosen"
 TONES = {"better": " good", "worse": " warn"}
 # Two differences say next to nothing of how differences vary.
 _FOLDS_TOLD_APART = 3
@@ -56,11 +55,6 @@ def judged(gains: Mapping[tuple[str, str], Contrast], matters: float) -> tuple[C
         words = judge(replace(gain, scope="recipes"), p, matters, comparisons=count)
         rows.append(comparison_of(name, base, gain, words, p_holm=p, comparisons=count))
     return tuple(rows)
-
-
-def no_optimism(images: int) -> Estimate:
-    """What choosing and measuring on the same images adds where nothing is chosen by them."""
-    return Estimate(0.0, 0.0, 0.0, images, NOTHING_CHOSEN)
 
 
 def gain_in_words(gain: Comparison, also: str = "") -> str:

@@ -15,8 +15,7 @@ from dessin.committees.answers import Scaler, answers_in_views, make_table, own_
 from dessin.committees.ensemble.result import BASE_RULE, MemberRow, PairRow, RuleRow, ViewsGain
 from dessin.committees.gains import judged
 from dessin.committees.members import Members
-from dessin.committees.rules.choice import RULES, Choice, Rule
-from dessin.committees.rules.diversity import Diversity, pairwise
+from dessin.committees.rules.choice import RULES, Choice, Diversity, Rule, pairwise
 from dessin.committees.rules.nested import RuleResult, compare_rules, outer_parts
 from dessin.errors import DessinError, unknown
 from dessin.statistics.comparison import Comparison

@@ -1,8 +1,12 @@
-"""Rules that choose the members of a vote and their weights, by what members said about some images."""
+"""Rules that choose the members of a vote and their weights, by what members said about some images.
+
+How differently members err: Kuncheva and Whitaker, "Measures of diversity in classifier ensembles" (Machine
+Learning, 2003).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,37 +15,12 @@ from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, Rows, places
 from dessin.answers.tree import vote
-from dessin.committees.rules.diversity import pairwise
 from dessin.committees.rules.greedy import choose_greedily
-from dessin.committees.rules.rivals import Rivals, find_rivals
-from dessin.committees.rules.tally import DECIMALS, SMALLEST, Counts, Tally
+from dessin.committees.rules.rivals import DECIMALS, SMALLEST, Counts, Floats, Rivals, Tally, find_rivals
 
+Vote = Literal["soft", "hard"]
 TOLERANCE = 1e-8
 _ROUNDS = 20_000
-
-
-def fit_weights(own: NDArray[Any]) -> NDArray[np.float64]:
-    """Weights (M,) float64 with a sum of 1 that maximise the mean of log(w . p), for p = `own` (M, N).
-
-    `own` are the members' probabilities of the true classes, taken as 1e-7 at least. From equal weights on,
-    until no others can be better by more than 1e-8 (or 20,000 rounds). Members that are alike weigh alike.
-
-    Raises:
-        ValueError: no member or no image.
-    """
-    if own.ndim != 2 or not own.size:
-        raise ValueError(f"the table of own probabilities is {own.shape}; (members, images) is needed")
-    probabilities = np.maximum(own, SMALLEST, dtype=np.float64)
-    weights = np.full(len(own), 1.0 / len(own))
-    for _ in range(_ROUNDS):
-        gradient = probabilities @ (1.0 / (weights @ probabilities)) / own.shape[1]
-        if gradient.max() - 1.0 < TOLERANCE:
-            break
-        weights *= gradient
-    return np.asarray(weights / weights.sum())
-
-
-Floats = NDArray[np.float64]
 # A member of less weight costs a whole model and moves no probability by more than a hundredth of a percent.
 _LEAST_WEIGHT = 1e-4
 
@@ -50,7 +29,7 @@ _LEAST_WEIGHT = 1e-4
 class Choice:
     """A vote: `weights` (M,) float64 with a sum of 1, and a `note` of how it was found."""
 
-    rule: Literal["soft", "hard"]
+    rule: Vote
     weights: Floats
     note: str
 
@@ -102,33 +81,25 @@ def apply_choice(table: MemberTable, rows: Rows, choice: Choice) -> Floats:
     return np.concatenate(parts) if parts else np.zeros((0, len(table.classes)))
 
 
-def _best_single(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
-    best = _by_accuracy(rivals)[0]
-    return Choice("soft", _equal([best], rivals), f"{rivals.table.names[best]}")
+def _equally(
+    members: Callable[[Rivals], Counts],
+    note: str,
+    *,
+    vote: Literal["soft", "hard"] = "soft",
+    learns: bool = True,
+) -> TableRule:
+    """Members of equal weight, the best of them first; `note` may speak of {count}, {all} and {first}."""
+
+    def choose(rivals: Rivals, _seed: int) -> Choice:
+        chosen, names = members(rivals), rivals.table.names
+        weights = np.zeros(len(names))
+        weights[chosen] = 1.0 / len(chosen)
+        return Choice(rule, weights, note.format(count=len(chosen), all=len(names), first=names[chosen[0]]))
+
+    return TableRule(choose, learns)
 
 
-def _all_soft(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
-    members = range(rivals.table.members)
-    return Choice("soft", _equal(members, rivals), f"all {len(members)}")
-
-
-def _all_hard(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
-    members = range(rivals.table.members)
-    return Choice("hard", _equal(members, rivals), f"all {len(members)}")
-
-
-def _accuracy(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
-    members = _best_prefix(rivals, _by_accuracy(rivals))
-    return Choice("soft", _equal(members, rivals), f"the best {len(members)} of {rivals.table.members}")
-
-
-def _diversity(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
-    members = _best_prefix(rivals, _by_diversity(rivals))
-    note = f"{len(members)} of {rivals.table.members} that err least together"
-    return Choice("soft", _equal(members, rivals), note)
-
-
-def _weighted_soft(rivals: Rivals, seed: int) -> Choice:  # noqa: ARG001
+def _weighted_soft(rivals: Rivals, _seed: int) -> Choice:
     fitted = fit_weights(rivals.own)
     kept = np.where(fitted < _LEAST_WEIGHT, 0.0, fitted)
     weights = kept / kept.sum()
@@ -140,21 +111,8 @@ def _greedy(rivals: Rivals, seed: int) -> Choice:
     return Choice("soft", weights, f"{np.count_nonzero(weights)} of {len(weights)} were added")
 
 
-RULES: Mapping[str, Rule] = {
-    "best single": TableRule(_best_single),
-    "all soft": TableRule(_all_soft, learns=False),
-    "all hard": TableRule(_all_hard, learns=False),
-    "accuracy": TableRule(_accuracy),
-    "diversity": TableRule(_diversity),
-    "weighted soft": TableRule(_weighted_soft),
-    "greedy": TableRule(_greedy),
-}
-
-
-def _equal(members: Sequence[int] | Counts, rivals: Rivals) -> Floats:
-    weights = np.zeros(rivals.table.members)
-    weights[members] = 1.0 / len(members)
-    return weights
+def _everyone(rivals: Rivals) -> Counts:
+    return np.arange(rivals.table.members)
 
 
 def _by_accuracy(rivals: Rivals) -> Counts:
@@ -190,3 +148,77 @@ def _best_prefix(rivals: Rivals, order: Counts) -> Counts:
         scores.append((int(tally.right_with(added)[0]), float(likelihood[0])))
         tally.add(int(member))
     return order[: scores.index(max(scores)) + 1]
+
+
+def fit_weights(own: NDArray[Any]) -> NDArray[np.float64]:
+    """Weights (M,) float64 with a sum of 1 that maximise the mean of log(w . p), for p = `own` (M, N).
+
+    `own` are the members' probabilities of the true classes, taken as 1e-7 at least. From equal weights on,
+    until no others can be better by more than 1e-8 (or 20,000 rounds). Members that are alike weigh alike.
+
+    Raises:
+        ValueError: no member or no image.
+    """
+    if own.ndim != 2 or not own.size:
+        raise ValueError(f"the table of own probabilities is {own.shape}; (members, images) is needed")
+    probabilities = np.maximum(own, SMALLEST, dtype=np.float64)
+    weights = np.full(len(own), 1.0 / len(own))
+    for _ in range(_ROUNDS):
+        gradient = probabilities @ (1.0 / (weights @ probabilities)) / own.shape[1]
+        if gradient.max() - 1.0 < TOLERANCE:
+            break
+        weights *= gradient
+    return np.asarray(weights / weights.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Diversity:
+    """Three symmetric tables (M, M) float64.
+
+    Attributes:
+        disagreement: the share of images that exactly one of the two has right; the diagonal is 0.
+        double_fault: the share that both have wrong; the diagonal is each member's error.
+        q_statistic: Yule's Q, from -1 (never wrong together) over 0 (independent) to 1 (wrong together). Two
+            members that never differ have 1. Else, where its denominator is 0 (one of them has all right or
+            all wrong), nothing can be told and it is 0.
+    """
+
+    disagreement: Floats
+    double_fault: Floats
+    q_statistic: Floats
+
+
+def pairwise(correct: NDArray[np.bool_]) -> Diversity:
+    """The diversity of all pairs of M members from what they have right, (M, N) bool.
+
+    Raises:
+        ValueError: no image.
+    """
+    if correct.ndim != 2 or not correct.shape[1]:
+        raise ValueError(f"the table of right and wrong is {correct.shape}; (members, images) is needed")
+    right = np.asarray(correct, dtype=np.float64)
+    wrong = 1.0 - right
+    # Counts of images, exact in float64: both right, only the first, only the second, both wrong.
+    both, first, second, neither = right @ right.T, right @ wrong.T, wrong @ right.T, wrong @ wrong.T
+    together, apart = both * neither, first * second
+    known = together + apart > 0
+    alike = (first + second == 0).astype(np.float64)
+    q_statistic = np.divide(together - apart, together + apart, out=alike, where=known)
+    images = correct.shape[1]
+    return Diversity((first + second) / images, neither / images, q_statistic)
+
+
+RULES: Mapping[str, Rule] = {
+    "best single": _equally(lambda rivals: _by_accuracy(rivals)[:1], "{first}"),
+    "all soft": _equally(_everyone, "all {count}", learns=False),
+    "all hard": _equally(_everyone, "all {count}", rule="hard", learns=False),
+    "accuracy": _equally(
+        lambda rivals: _best_prefix(rivals, _by_accuracy(rivals)), "the best {count} of {all}"
+    ),
+    "diversity": _equally(
+        lambda rivals: _best_prefix(rivals, _by_diversity(rivals)),
+        "{count} of {all} that err least together",
+    ),
+    "weighted soft": TableRule(_weighted_soft),
+    "greedy": TableRule(_greedy),
+}

@@ -7,7 +7,7 @@ selection and subsequent selection bias in performance evaluation", JMLR 2010).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, Rows
 from dessin.committees.rules.choice import RULES, Choice, Rule, TableRule, apply_choice, choose_by_all
-from dessin.committees.rules.greedy import deal_groups
+from dessin.errors import DessinError
 from dessin.progress import track
+from dessin.randomness import image_keys, permutation
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean, group_index
 
 BASELINE = "best single"
+PARTS = 5
 _FEWEST_FOLDS = 3
 
 
@@ -69,10 +71,32 @@ def compare_rules(
             fold_choices[name].append(choice)
             nested[name][inside] = apply_choice(table, inside, choice)
     right = {name: nested[name].argmax(axis=1) == table.targets for name in rules}
-    return tuple(
-        _result(table, name, rule, chosen[name], nested[name], right, tuple(fold_choices[name]), seed)
-        for name, rule in rules.items()
-    )
+    results = []
+    for name, rule in rules.items():
+        # As float32, like every file of predictions, so that files measured later give the same figures.
+        answers = apply_choice(table, everything, chosen[name]).astype(np.float32)
+        naive, unseen = answers.argmax(axis=1) == table.targets, right[name]
+        optimism = no_optimism(len(everything))
+        if not isinstance(rule, TableRule) or rule.learns:
+            optimism = two_models(naive, unseen, table.groups, seed=seed).by_image
+        results.append(
+            RuleResult(
+                name=name,
+                choice=chosen[name],
+                naive=bootstrap_mean(naive, table.groups, seed=seed),
+                nested=bootstrap_mean(unseen, table.groups, seed=seed),
+                optimism=optimism,
+                gain=two_models(unseen, right[BASELINE], table.groups, seed=seed),
+                nested_probabilities=nested[name],
+                fold_choices=tuple(fold_choices[name]),
+            )
+        )
+    return tuple(results)
+
+
+def no_optimism(images: int) -> Estimate:
+    """What choosing and measuring on the same images adds where nothing is chosen by them."""
+    return Estimate(0.0, 0.0, 0.0, images, "nothing is chosen")
 
 
 def outer_parts(table: MemberTable, seed: int = 0) -> tuple[Rows, ...]:
@@ -89,30 +113,30 @@ def outer_parts(table: MemberTable, seed: int = 0) -> tuple[Rows, ...]:
     return tuple(np.flatnonzero(part_of == part) for part in np.unique(part_of))
 
 
-def _result(
-    table: MemberTable,
-    name: str,
-    rule: Rule,
-    choice: Choice,
-    nested: NDArray[np.float32],
-    right: Mapping[str, NDArray[np.bool_]],
-    fold_choices: tuple[Choice, ...],
-    seed: int,
-) -> RuleResult:
-    rows = table.every_row
-    # As float32, like every file of predictions, so that files measured later give the same figures.
-    naive = apply_choice(table, rows, choice).astype(np.float32).argmax(axis=1) == table.targets
-    unseen = right[name]
-    optimism = two_models(naive, unseen, table.groups, seed=seed).by_image
-    if isinstance(rule, TableRule) and not rule.learns:
-        optimism = Estimate(0.0, 0.0, 0.0, len(rows), "nothing is chosen")
-    return RuleResult(
-        name=name,
-        choice=choice,
-        naive=bootstrap_mean(naive, table.groups, seed=seed),
-        nested=bootstrap_mean(unseen, table.groups, seed=seed),
-        optimism=optimism,
-        gain=two_models(unseen, right[BASELINE], table.groups, seed=seed),
-        nested_probabilities=nested,
-        fold_choices=fold_choices,
-    )
+def deal_groups(groups: NDArray[np.int64], image_ids: Sequence[str], *, seed: int = 0) -> NDArray[np.int64]:
+    """The part of each image, (N,): five parts of whole `groups` (N,), or as many as there are groups.
+
+    The largest groups go first, each into the part with the fewest images. It is done by the names of images
+    and the seed; which images come first, and how groups are numbered, does not matter.
+
+    Raises:
+        DessinError: all images are in one group.
+    """
+    index = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(index)
+    if len(sizes) < 2:
+        raise DessinError(
+            "All images are in one group, so no part of them can be kept apart to measure a choice.",
+            do="Use more images, or runs of more folds.",
+        )
+    # The first image by name stands for its group, since groups of one have no name of their own.
+    by_name = np.array(sorted(range(len(index)), key=lambda image: image_ids[image]))
+    leader = by_name[np.unique(index[by_name], return_index=True)[1]]
+    order = permutation(seed, "outer parts", 0, image_keys([image_ids[image] for image in leader]))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled = np.zeros(min(PARTS, len(sizes)), dtype=np.int64)
+    part_of = np.empty(len(sizes), dtype=np.int64)
+    for group in order:
+        part_of[group] = filled.argmin()
+        filled[part_of[group]] += sizes[group]
+    return np.asarray(part_of[index])

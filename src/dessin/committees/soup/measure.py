@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.committees.gains import judged, no_optimism
-from dessin.committees.rules.greedy import deal_groups
+from dessin.committees.gains import judged
+from dessin.committees.rules.nested import deal_groups, no_optimism
 from dessin.committees.soup.members import SoupMembers
 from dessin.committees.soup.result import (
     BEST,

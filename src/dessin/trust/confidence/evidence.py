@@ -14,7 +14,7 @@ from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import BATCH, OpenStore, answer_rows, folds_of
 from dessin.answers.tree import ModelNode
 from dessin.collection.split.files import Assignment
-from dessin.committees.rules.greedy import deal_groups
+from dessin.committees.rules.nested import deal_groups
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.classifier import Classifier

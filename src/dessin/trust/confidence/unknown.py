@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dessin.answers.inference import OpenStore
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import walk_images
-from dessin.committees.rules.greedy import deal_groups
+from dessin.committees.rules.nested import deal_groups
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
