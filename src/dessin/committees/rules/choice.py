@@ -85,7 +85,7 @@ def _equally(
     members: Callable[[Rivals], Counts],
     note: str,
     *,
-    vote: Literal["soft", "hard"] = "soft",
+    rule: Vote = "soft",
     learns: bool = True,
 ) -> TableRule:
     """Members of equal weight, the best of them first; `note` may speak of {count}, {all} and {first}."""
