@@ -13,7 +13,7 @@ import pytest
 
 from dessin.answers.predictions import Predictions, write_predictions
 from dessin.answers.tree import Ballot, ModelNode, VoteNode, combine
-from dessin.committees.vote.counting import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
+from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
 from dessin.committees.vote.verb import Voted, vote
 from dessin.errors import DessinError
 

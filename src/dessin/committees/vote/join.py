@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.readers.collection import listing
-from dessin.committees.vote.answer_csv import Floats, in_order
-from dessin.committees.vote.sources import ABSTAINS, Source
+from dessin.committees.vote.sources import ABSTAINS, Floats, Source, in_order
 from dessin.errors import DessinError
 
 Align = Literal["refuse", "common"]
@@ -23,6 +22,7 @@ class Voter:
     """A source on the joined images: `votes` (N,) of the joined classes, probabilities (N, C) or None.
 
     `rows` (N,) are the source's own rows. `truth` (N,) are true classes, `ABSTAINS` where that is unknown.
+    Its probabilities count as p^(1 / temperature).
     """
 
     name: str
@@ -30,6 +30,8 @@ class Voter:
     votes: NDArray[np.int64]
     probabilities: Floats | None
     truth: NDArray[np.int64] | None
+    weight: float = 1.0
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,14 +139,6 @@ def _common(
     ]
 
 
-def _what_to_do(hint: str, *, common: bool) -> str:
-    if hint:
-        return "Write the ids in the same way in every file."
-    if common:
-        return "Correct the files, or vote on the images that all of them have with --align common."
-    return "Vote among answers about the same images."
-
-
 def _hint(sets: Sequence[set[str]]) -> str:
     """What would make the ids agree, where that is a matter of spelling; it is never done unasked."""
     ways: list[tuple[str, Callable[[str], str]]] = [
@@ -163,11 +157,17 @@ def _hint(sets: Sequence[set[str]]) -> str:
 def _classes(sources: Sequence[Source]) -> tuple[tuple[str, ...], list[str]]:
     """The joined classes: those of the probabilities, which must agree; else all labels that occur."""
     with_columns = [source for source in sources if source.probabilities is not None]
-    for other in with_columns[1:]:
-        _check_classes(with_columns[0], other)
     if not with_columns:
         return in_order({label for source in sources for label in source.classes}), _strangers(sources)
-    classes, notes = with_columns[0].classes, []
+    first, classes, notes = with_columns[0], with_columns[0].classes, []
+    for other in with_columns[1:]:
+        only = [(set(a.classes) - set(b.classes), a.name) for a, b in ((first, other), (other, first))]
+        parts = [f"{len(own):,} only {name} has ({listing(sorted(own))})" for own, name in only if own]
+        if parts:
+            raise DessinError(
+                f"{first.name} and {other.name} do not have the same classes: {' and '.join(parts)}.",
+                do="Vote among answers about the same classes.",
+            )
     differing = [source.name for source in with_columns if source.classes != classes]
     if differing:
         # An order that does not depend on which file came first.
@@ -177,26 +177,12 @@ def _classes(sources: Sequence[Source]) -> tuple[tuple[str, ...], list[str]]:
         strange = sorted(set(source.classes) - set(classes))
         if strange:
             raise DessinError(
-                f"{source.name} has {len(strange):,} labels that are no class of {with_columns[0].name}: "
+                f"{source.name} has {len(strange):,} labels that are no class of {first.name}: "
                 f"{listing(strange)}.",
                 allowed=f"Its classes are such as {listing(list(classes), limit=3)}.",
                 do="Vote among answers about the same classes, written in the same way.",
             )
     return classes, notes
-
-
-def _check_classes(first: Source, other: Source) -> None:
-    ours, theirs = set(first.classes), set(other.classes)
-    if ours != theirs:
-        parts = [
-            f"{len(labels):,} only {name} has ({listing(sorted(labels))})"
-            for labels, name in ((ours - theirs, first.name), (theirs - ours, other.name))
-            if labels
-        ]
-        raise DessinError(
-            f"{first.name} and {other.name} do not have the same classes: {' and '.join(parts)}.",
-            do="Vote among answers about the same classes.",
-        )
 
 
 def _strangers(sources: Sequence[Source]) -> list[str]:
@@ -208,16 +194,12 @@ def _strangers(sources: Sequence[Source]) -> list[str]:
         others = {label for other in sources if other is not source for label in other.classes}
         own = set(source.classes)
         if own and others and not own & others:
-            labels = f"{_some(own)} and {_some(others)}"
+            labels = " and ".join(listing(list(in_order(some)), limit=3) for some in (own, others))
             seen = f"{source.name} and the others have not one label in common: {labels}"
             if len(own) > 1 and len(others) > 1:
                 raise DessinError(f"{seen}.", do="Write the labels in the same way in every file.")
             notes.append(seen)
     return notes
-
-
-def _some(labels: set[str]) -> str:
-    return listing(list(in_order(labels)), limit=3)
 
 
 def _voter(source: Source, ids: tuple[str, ...], kept: tuple[str, ...], classes: tuple[str, ...]) -> Voter:

@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-import numpy as np
-
 from dessin.collection.readers.collection import listing
-from dessin.committees.vote.counting import (
-    BY_AGREEMENT,
-    BY_ORDER,
-    Count,
-    Rule,
-    agreement,
-    count_hard,
-    count_soft,
-)
-from dessin.committees.vote.files import write_answers, write_folder, write_submission
 from dessin.committees.vote.join import Align, Ballots, Voter, join
+from dessin.committees.vote.measure import Rule, count_hard, count_soft
+from dessin.committees.vote.result import Voted, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
+from dessin.committees.vote.view import say_outcome
 from dessin.errors import DessinError, unknown
 from dessin.progress import say, warn
 
 Temperatures = Sequence[float] | Literal["fit"] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Voted:
-    """The outcome: `predicted` (N) labels ("" where nobody voted), and what it was counted from."""
-
-    image_ids: tuple[str, ...]
-    predicted: tuple[str, ...]
-    classes: tuple[str, ...]
-    count: Count
-    temperatures: tuple[float, ...]
 
 
 def vote(
@@ -80,11 +60,17 @@ def vote(
     for note in ballots.notes:
         say(note)
     fitted = tuple(map(_fitted, ballots.voters)) if warm == "fit" else warmth
-    count = (count_soft if rule == "soft" else count_hard)(ballots, weight, fitted)
-    result = _result(ballots, count, fitted)
-    _say(ballots, result)
-    _write(target, sources, ballots, result)
-    return result
+    voters = (
+        replace(voter, weight=own, temperature=temperature)
+        for voter, own, temperature in zip(ballots.voters, weight, fitted, strict=True)
+    )
+    ballots = replace(ballots, voters=tuple(voters))
+    count = count_soft(ballots) if rule == "soft" else count_hard(ballots)
+    predicted = tuple((*ballots.classes, "")[winner] for winner in count.winners)
+    voted = Voted(ballots.image_ids, predicted, ballots.classes, count, fitted)
+    say_outcome(ballots, voted)
+    _write(target, sources, ballots, voted)
+    return voted
 
 
 def _options(
@@ -170,39 +156,13 @@ def _fitted(voter: Voter) -> float:
     return found
 
 
-def _result(ballots: Ballots, count: Count, temperatures: tuple[float, ...]) -> Voted:
-    names = (*ballots.classes, "")
-    predicted = tuple(names[winner] for winner in count.winners)
-    return Voted(ballots.image_ids, predicted, ballots.classes, count, temperatures)
-
-
-def _say(ballots: Ballots, result: Voted) -> None:
-    count, total = result.count, len(result.image_ids)
-    if len(ballots.voters) > 1:
-        first, *others = (voter.votes for voter in ballots.voters)
-        same = int(np.logical_and.reduce([votes == first for votes in others]).sum())
-        say(f"all {len(ballots.voters)} agree on {same:,} of {total:,} images ({same / total:.1%})")
-        for voter in ballots.voters:
-            say(f"  {voter.name} agrees with the vote on {agreement(voter, count):.1%}")
-    ties = int(count.tied.sum())
-    if ties:
-        how = "; ".join(f"{number:,} by {rule}" for rule, number in count.decided.items())
-        say(f"{ties:,} ties, decided: {how}")
-    if len(ballots.voters) == 2 and {BY_AGREEMENT, BY_ORDER} & count.decided.keys():
-        warn("Two files of labels cannot outvote each other: where they differ, no vote decides.")
-    silent = result.predicted.count("")
-    if silent:
-        warn(f"Nobody named a class for {silent:,} images; their rows have no answer.")
-
-
-def _write(out: Path, sources: Sequence[Source], ballots: Ballots, result: Voted) -> None:
-    count = result.count
-    if count.probabilities is not None and out.suffix.lower() != ".csv":
-        write_folder(out, result.image_ids, result.classes, count.probabilities, ballots.truth)
+def _write(out: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted) -> None:
+    if voted.count.probabilities is not None and out.suffix.lower() != ".csv":
+        write_folder(out, voted, ballots.truth)
         say(f"predictions that can vote again: {out}")
     elif all(source.numbers for source in sources):
-        write_submission(out, sources, ballots, result.predicted)
-        say(f"a submission of {len(result.image_ids):,} rows: {out}")
+        write_submission(out, sources, ballots, voted.predicted)
+        say(f"a submission of {len(voted.image_ids):,} rows: {out}")
     else:
-        write_answers(out, result.image_ids, result.predicted, count.shares)
-        say(f"{len(result.image_ids):,} answers: {out}")
+        write_answers(out, voted)
+        say(f"{len(voted.image_ids):,} answers: {out}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,9 +37,9 @@ class Count:
     decided: dict[str, int]
 
 
-def count_soft(ballots: Ballots, weights: Sequence[float], temperatures: Sequence[float]) -> Count:
+def count_soft(ballots: Ballots) -> Count:
     """The weighted mean of the voters' probabilities; of equal ones the first class wins."""
-    mean = vote(*_in_fixed_order(ballots, weights, temperatures), "soft")
+    mean = _mean(ballots)
     winners = mean.argmax(axis=1).astype(np.int64)
     best = mean[np.arange(len(mean)), winners]
     tied = (mean == best[:, None]).sum(axis=1) > 1
@@ -48,14 +47,14 @@ def count_soft(ballots: Ballots, weights: Sequence[float], temperatures: Sequenc
     return Count(winners, best, mean, tied, decided)
 
 
-def count_hard(ballots: Ballots, weights: Sequence[float], temperatures: Sequence[float]) -> Count:
+def count_hard(ballots: Ballots) -> Count:
     """The label with most votes. A tie is decided by the mean probability, where every voter has one.
 
     Elsewhere the voters themselves are judged: of the tied labels the one wins whose voters agree most often
     (weighted mean) with the vote on the images without a tie; then the first in order. No true label is
     needed for that, and no order of voters matters.
     """
-    votes = _shares(ballots, weights)
+    votes = _shares(ballots)
     best = votes.max(axis=1)
     # Shares come of sums of weights, so that equal ones may differ by rounding.
     leading = (votes >= best[:, None] - TIE) & (best[:, None] > 0)
@@ -63,7 +62,7 @@ def count_hard(ballots: Ballots, weights: Sequence[float], temperatures: Sequenc
     winners = np.where(best > 0, votes.argmax(axis=1), ABSTAINS).astype(np.int64)
     decided: dict[str, int] = {}
     if tied.any():
-        scores, rule = _tie_scores(ballots, weights, temperatures, winners, tied)
+        scores, rule = _tie_scores(ballots, winners, tied)
         scores = np.where(leading[tied], scores, -1.0)
         top = scores.max(axis=1, keepdims=True)
         winners[tied] = (scores >= top - 1e-12).argmax(axis=1)
@@ -82,51 +81,38 @@ def agreement(voter: Voter, count: Count, among: NDArray[np.bool_] | None = None
     return float((voter.votes[asked] == count.winners[asked]).mean()) if asked.any() else 0.0
 
 
-def _shares(ballots: Ballots, weights: Sequence[float]) -> Floats:
+def _shares(ballots: Ballots) -> Floats:
     """Each label's share of the votes cast for an image, (N, C); rows of 0 where nobody voted."""
     votes = np.zeros((len(ballots.image_ids), len(ballots.classes)))
     cast = np.zeros(len(votes))
-    for voter, weight in _sorted(ballots, weights):
+    for voter in _by_name(ballots):
         rows = np.flatnonzero(voter.votes != ABSTAINS)
-        votes[rows, voter.votes[rows]] += weight
-        cast[rows] += weight
+        votes[rows, voter.votes[rows]] += voter.weight
+        cast[rows] += voter.weight
     return np.divide(votes, cast[:, None], out=votes, where=cast[:, None] > 0)
 
 
-def _tie_scores(
-    ballots: Ballots,
-    weights: Sequence[float],
-    temperatures: Sequence[float],
-    winners: NDArray[np.int64],
-    tied: NDArray[np.bool_],
-) -> tuple[Floats, str]:
+def _tie_scores(ballots: Ballots, winners: NDArray[np.int64], tied: NDArray[np.bool_]) -> tuple[Floats, str]:
     """What decides among tied labels, (ties, C), and its name."""
     if ballots.soft:
-        return vote(*_in_fixed_order(ballots, weights, temperatures), "soft")[tied], BY_PROBABILITY
+        return _mean(ballots)[tied], BY_PROBABILITY
     settled = Count(winners, np.zeros(0), None, tied, {})
     scores, mass = (np.zeros((int(tied.sum()), len(ballots.classes))) for _ in range(2))
-    for voter, weight in _sorted(ballots, weights):
+    for voter in _by_name(ballots):
         votes = voter.votes[tied]
         rows = np.flatnonzero(votes != ABSTAINS)
-        scores[rows, votes[rows]] += weight * agreement(voter, settled, ~tied)
-        mass[rows, votes[rows]] += weight
+        scores[rows, votes[rows]] += voter.weight * agreement(voter, settled, ~tied)
+        mass[rows, votes[rows]] += voter.weight
     return np.divide(scores, mass, out=scores, where=mass > 0), BY_AGREEMENT
 
 
-def _in_fixed_order(
-    ballots: Ballots, weights: Sequence[float], temperatures: Sequence[float]
-) -> tuple[list[Floats], list[float]]:
-    """Tempered probabilities and their weights, by name."""
-    warmth = {id(voter): t for voter, t in zip(ballots.voters, temperatures, strict=True)}
-    ordered = _sorted(ballots, weights)
-    parts = [
-        tempered(voter.probabilities, warmth[id(voter)])
-        for voter, _ in ordered
-        if voter.probabilities is not None
-    ]
-    return parts, [weight for _, weight in ordered]
+def _mean(ballots: Ballots) -> Floats:
+    """The weighted mean of the voters' tempered probabilities, (N, C)."""
+    asked = [(voter, voter.probabilities) for voter in _by_name(ballots)]
+    parts = [tempered(table, voter.temperature) for voter, table in asked if table is not None]
+    return vote(parts, [voter.weight for voter, _ in asked], "soft")
 
 
-def _sorted(ballots: Ballots, weights: Sequence[float]) -> list[tuple[Voter, float]]:
-    """Voters by name: sums in a fixed order have the same last digits, whichever file was named first."""
-    return sorted(zip(ballots.voters, weights, strict=True), key=lambda pair: (pair[0].name, pair[1]))
+def _by_name(ballots: Ballots) -> list[Voter]:
+    """Sums in a fixed order have the same last digits, whichever file was named first."""
+    return sorted(ballots.voters, key=lambda voter: (voter.name, voter.weight))
