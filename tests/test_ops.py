@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dessin.errors import DessinError
-from dessin.ops import Op, parse_op
+from dessin.ops import Op, names, parse_op
 
 values = st.one_of(
     st.integers(-1000, 1000),
@@ -59,3 +59,8 @@ def test_writing_and_reading_are_inverse(name: str, args: list[object]) -> None:
         return
     op = Op(name, tuple(args))  # type: ignore[arg-type]
     assert parse_op(str(op)) == op
+
+
+@pytest.mark.parametrize("written", ["a, b,", ("a", "b "), ["a", "", "b"]])
+def test_names_come_one_by_one_or_with_commas(written: str | list[str]) -> None:
+    assert names(written) == ("a", "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -25,3 +26,21 @@ def unknown(what: str, value: object, allowed: Iterable[str], *, do: str = "") -
         allowed=f"It must be one of: {', '.join(names)}.",
         do=" ".join(part for part in (hint, do) if part),
     )
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra, for how dessin was installed: a checkout, a file, an index."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        origin = json.loads(distribution("dessin").read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        origin = {}
+    url = origin.get("url", "")
+    wanted = f"'dessin[{extra}]{f' @ {url}' if url else ''}'"
+    if origin.get("dir_info", {}).get("editable"):
+        wanted = f"-e '{url2pathname(urlsplit(url).path)}[{extra}]'"
+    return f"{sys.executable} -m pip install {wanted}"

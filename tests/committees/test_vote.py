@@ -123,6 +123,10 @@ def test_a_heavy_file_outvotes_the_others(tmp_path: Path) -> None:
     files = [submission(tmp_path / f"s{k}.csv", random_targets(k)) for k in range(3)]
     result = vote(files, out=tmp_path / "out.csv", weights=[1, 1, 2.5])
     assert result.predicted == tuple(map(str, random_targets(2)))
+    typed = vote(files, out=tmp_path / "typed.csv", weights="1, 1, 2.5")
+    assert typed.predicted == result.predicted
+    with pytest.raises(DessinError, match='The weights are "1,x"'):
+        vote(files, out=tmp_path / "refused.csv", weights="1,x")
 
 
 def test_a_hard_vote_of_probabilities_is_that_of_a_committee(tmp_path: Path) -> None:
@@ -341,7 +345,7 @@ def test_fitting_needs_true_labels(tmp_path: Path) -> None:
         ({"rule": "sofft"}, 'Did you mean "soft"'),
         ({"align": "commun"}, 'Did you mean "common"'),
         ({"temperatures": [1.0, 0.0], "rule": "soft"}, "A temperature is 0"),
-        ({"temperatures": "auto"}, "a number for each file, with commas, such as 1,1,0.5, or fit"),
+        ({"temperatures": "auto"}, "a number for each file, or fit, such as 1,1,0.5"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:

@@ -11,8 +11,10 @@ import pytest
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
+from dessin.files import write_csv
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
+from dessin.runs.scout import COLUMNS, SCOUT_FILE, read_scout
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 
@@ -118,3 +120,19 @@ def test_an_unfinished_run_and_a_folder_as_target_are_refused(run: Path, tmp_pat
     with pytest.raises(DessinError, match="is running"):
         report(run, out=tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_backbones_of_a_scout_are_shown_from_its_folder(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "scout").mkdir()
+    rows = [
+        ["tiny_net", "0.5000", "0.4000", "0.6000", 90, "12.5", 1_000_000, "yes", "the best"],
+        ["other_net", "", "", "", 0, "", 2_000_000, "no", "left out: no weights"],
+    ]
+    write_csv(tmp_path / "scout" / SCOUT_FILE, COLUMNS, rows)
+    page = Page(report(run, out=tmp_path / "report.html", scout=tmp_path / "scout").read_text())
+    assert "tiny_net" in page.text
+    assert "left out: no weights" in page.text
+    assert report(run, out=tmp_path / "same.html", scout=read_scout(tmp_path / "scout")).read_text()
+    (tmp_path / "scout" / SCOUT_FILE).write_text("backbone\n")
+    with pytest.raises(DessinError, match=r"scout\.csv"):
+        report(run, out=tmp_path / "report.html", scout=tmp_path / "scout")

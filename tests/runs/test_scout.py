@@ -11,7 +11,7 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.runs import scout as module
-from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, scout
+from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, read_scout, scout
 from dessin.statistics.intervals import Estimate
 
 LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"
@@ -63,6 +63,12 @@ def test_the_file_says_what_the_result_says(scouted: ScoutResult) -> None:
             assert float(written["low"]) <= float(written["accuracy"]) <= float(written["high"])
             assert float(written["images_per_second"]) > 0
     assert rows[-1]["accuracy"] == ""
+    for row, read in zip(scouted.rows, read_scout(scouted.path.parent), strict=True):
+        assert (read.backbone, read.chosen, read.reason) == (row.backbone, row.chosen, row.reason)
+        assert (read.accuracy is None) == (row.accuracy is None)
+        if read.accuracy is not None and row.accuracy is not None:
+            assert read.accuracy.n == row.accuracy.n
+            assert read.accuracy.value == pytest.approx(row.accuracy.value, abs=1e-4)
 
 
 def test_bad_requests_leave_no_folder(drawings: tuple[Path, Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from studio_kit import make_drawings, raw, words
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.studio import verb
 from dessin.studio.texts import texts_of
 
@@ -41,7 +42,7 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_without_streamlit_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verb, "find_spec", lambda name: None)
-    with pytest.raises(DessinError, match=r"pip install 'dessin\[studio\]'"):
+    with pytest.raises(DessinError, match=re.escape(install_command("studio"))):
         verb.studio(tmp_path)
 
 

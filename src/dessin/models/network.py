@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.models.card import BundleCard
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _import_runtime() -> ModuleType:
     except ImportError:
         raise DessinError(
             "This model is an exported one, and onnxruntime, which computes it, is not installed.",
-            do="Run pip install 'dessin[onnx]'.",
+            do=f"Run {install_command('onnx')}",
         ) from None
     return onnxruntime  # type: ignore[no-any-return]
 

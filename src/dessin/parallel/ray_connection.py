@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.system import processors
 
 _CONNECT_S = 5.0
@@ -108,7 +108,7 @@ def _import_ray() -> ModuleType:
     except ImportError:
         raise DessinError(
             "Ray is not installed.",
-            do="Install it with pip install 'dessin[cluster]', or use --executor local.",
+            do=f"Install it with {install_command('cluster')}, or use --executor local.",
         ) from None
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():

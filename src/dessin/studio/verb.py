@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
 from dessin.studio.theme import THEME
 
@@ -54,7 +54,7 @@ def studio(
         DessinError: Streamlit is not installed, no such folder, a port in use, or Streamlit failed.
     """
     if find_spec("streamlit") is None:
-        raise DessinError("The studio needs Streamlit.", do="Run pip install 'dessin[studio]'.")
+        raise DessinError("The studio needs Streamlit.", do=f"Run {install_command('studio')}")
     root = _checked(Path(workspace))
     port = _free_port(host, port)
     if host not in _LOOPBACK:

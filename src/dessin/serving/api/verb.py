@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
 from dessin.serving.api.limits import Limits
 
@@ -51,7 +51,7 @@ def serve(
         DessinError: a package is missing, no model, no token in the file, or an address that cannot be used.
     """
     if any(find_spec(name) is None for name in _NEEDED):
-        raise DessinError("The API needs FastAPI and uvicorn.", do="Run pip install 'dessin[serve]'.")
+        raise DessinError("The API needs FastAPI and uvicorn.", do=f"Run {install_command('serve')}")
     from dessin.serving.api.app import build_app
     from dessin.serving.api.security import known_hosts, read_token
     from dessin.serving.api.service import Service

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, install_command
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
@@ -86,7 +86,7 @@ def import_onnx() -> ModuleType:
     except ImportError as error:
         raise DessinError(
             f"Export needs the package {error.name}, which is not installed.",
-            do="Run pip install 'dessin[onnx]'.",
+            do=f"Run {install_command('onnx')}",
         ) from None
     return onnx
 
