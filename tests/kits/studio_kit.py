@@ -15,9 +15,8 @@ from dessin.files import write_json
 from dessin.recipe import make_recipe
 from dessin.runs.record import Digests
 from dessin.runs.train import train
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import Verdict
 from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"

@@ -15,9 +15,8 @@ from dessin.files import write_text
 from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.runs.record import Digests
 from dessin.runs.train import train
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import Verdict
 from dessin.studies import verb as carry_out
 from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from study_worlds import World
 
-from dessin.statistics.comparison import compare
+from dessin.statistics.comparison import compare, judge, what_is_seen
 from dessin.statistics.contrasts import Outcomes, contrast, two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import judge, what_is_seen
 
 WORLD = World(photos=60, drawings=4, effect=0.1)
 LEVEL = {"level 1": 1.0, "level 0": -1.0}

@@ -13,10 +13,11 @@ import pytest
 from scipy.stats import binomtest, norm
 from study_worlds import World
 
+from dessin.page.numbers import ALPHA
+from dessin.statistics.comparison import judge
 from dessin.statistics.contrasts import Contrast, contrast
 from dessin.statistics.paired_tests import holm
 from dessin.statistics.power import Assumptions, expected_detectable
-from dessin.statistics.verdicts import ALPHA, judge
 
 STUDIES = 1000
 LEVEL = {"level 1": 1.0, "level 0": -1.0}

@@ -12,7 +12,7 @@ from studio_kit import STARS, alert, checked, make_study, open_page, raw, words
 from dessin.errors import DessinError
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import read_record
-from dessin.statistics.verdicts import Verdict
+from dessin.statistics.comparison import Verdict
 from dessin.studio.texts import texts_of
 from dessin.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.studio.views.runs import long_form

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,9 @@ from numpy.typing import NDArray
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import p_value, points, share, size, written_p
 from dessin.page.tables import printable, spread
-from dessin.statistics.comparison import Comparison, comparison_of
+from dessin.statistics.comparison import Comparison, compare
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import judge
 
 Bools = NDArray[np.bool_]
 TONES = {"better": " good", "worse": " warn"}
@@ -48,13 +45,8 @@ def over_folds(
 
 def judged(gains: Mapping[tuple[str, str], Contrast], matters: float) -> tuple[Comparison, ...]:
     """Each gain, by its name and that of its base, with its verdict after Holm's correction over all."""
-    count = len(gains)
-    rows = []
-    for ((name, base), gain), p in zip(gains.items(), holm([gain.p for gain in gains.values()]), strict=True):
-        # Whose luck is not in the numbers is said once for all of them, in a caution.
-        words = judge(replace(gain, scope="recipes"), p, matters, comparisons=count)
-        rows.append(comparison_of(name, base, gain, words, p_holm=p, comparisons=count))
-    return tuple(rows)
+    # Whose luck is not in the numbers is said once for all of them, in a caution.
+    return compare([(name, base, gain) for (name, base), gain in gains.items()], matters, luck=False)
 
 
 def gain_in_words(gain: Comparison, also: str = "") -> str:

@@ -1,4 +1,4 @@
-"""A contrast and its verdict as the record that results files keep."""
+"""Contrasts judged: a verdict in a word and in a sentence, and the record that files of results keep."""
 
 from __future__ import annotations
 
@@ -6,11 +6,44 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from dessin.page.numbers import ALPHA, points, written_p
 from dessin.schema import Section
 from dessin.statistics.contrasts import Contrast
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import Verdict, judge
+
+Verdict = Literal["better", "worse", "no difference", "cannot tell"]
+_NEXT_TO_NOTHING = 0.5
+LUCK = "; this is about these trained models: with one run each, the luck of a training is not in it"
+
+
+def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int = 1) -> tuple[Verdict, str]:
+    """What a contrast says, with `p_holm` below 5% for a difference, and `matters` (0..1) for none.
+
+    "No difference" needs the whole interval to lie within ±`matters`; else nothing can be told.
+    """
+    estimate, tail = result.difference, LUCK if result.scope == "these runs" else ""
+    if p_holm < ALPHA:
+        verdict: Verdict = "better" if estimate.value > 0 else "worse"
+        size = f"{verdict} by {100 * abs(estimate.value):.1f} points"
+        return verdict, f"{size} ({points(estimate)}, {_equation(p_holm)}){tail}"
+    bound = max(abs(estimate.low), abs(estimate.high))
+    if bound <= matters:
+        return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
+    sees = what_is_seen(result.detectable(comparisons))
+    return "cannot tell", f"cannot tell: {points(estimate)} points; {sees}{tail}"
+
+
+def what_is_seen(detectable: float) -> str:
+    """What a design can see, in words; a difference of half of everything is as good as nothing."""
+    if detectable >= _NEXT_TO_NOTHING:
+        return "with so few pairs of runs this design sees next to nothing"
+    return f"this design finds {100 * detectable:.1f} points or more in 80 of 100 studies"
+
+
+def _equation(p: float) -> str:
+    text = written_p(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 class McNemar(Section):
@@ -63,41 +96,25 @@ def compare(
     compared = []
     for (name, against, found), p_holm in zip(contrasts, adjusted, strict=True):
         told = found if luck else replace(found, scope="recipes")
-        judged = judge(told, p_holm, matters, comparisons=len(contrasts))
+        verdict, text = judge(told, p_holm, matters, comparisons=len(contrasts))
         compared.append(
-            comparison_of(name, against, found, judged, p_holm=p_holm, comparisons=len(contrasts))
+            Comparison(
+                name=name,
+                against=against,
+                cells=found.cells,
+                images=found.images,
+                difference=found.difference,
+                by_image=found.by_image,
+                by_seed=found.by_seed,
+                by_fold=found.by_fold,
+                seed_differences=found.seed_differences,
+                sign_flip_p=found.sign_flip_p,
+                p=found.p,
+                p_holm=p_holm,
+                detectable=found.detectable(len(contrasts)),
+                scope=found.scope,
+                verdict=verdict,
+                verdict_text=text,
+            )
         )
     return tuple(compared)
-
-
-def comparison_of(
-    name: str,
-    against: str,
-    contrast: Contrast,
-    judged: tuple[Verdict, str],
-    *,
-    p_holm: float,
-    comparisons: int,
-    mcnemar: Sequence[McNemar] = (),
-) -> Comparison:
-    """`name` minus `against`, as one of so many `comparisons`; `judged` is the verdict and its sentence."""
-    verdict, text = judged
-    return Comparison(
-        name=name,
-        against=against,
-        cells=contrast.cells,
-        images=contrast.images,
-        difference=contrast.difference,
-        by_image=contrast.by_image,
-        by_seed=contrast.by_seed if contrast.by_seed else None,
-        by_fold=contrast.by_fold if contrast.by_fold else None,
-        seed_differences=contrast.seed_differences,
-        sign_flip_p=contrast.sign_flip_p,
-        mcnemar=tuple(mcnemar),
-        p=contrast.p,
-        p_holm=p_holm,
-        detectable=contrast.detectable(comparisons),
-        scope=contrast.scope,
-        verdict=verdict,
-        verdict_text=text,
-    )

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from dessin.files import write_csv
 from dessin.page.numbers import points
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, what_is_seen
 from dessin.statistics.intervals import Estimate
-from dessin.statistics.verdicts import what_is_seen
 from dessin.studies.folder import ended_job
 from dessin.studies.records import LevelResult, StudyRecord, StudyResults
 

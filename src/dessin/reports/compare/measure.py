@@ -4,7 +4,7 @@ measured it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from dessin.errors import DessinError
 from dessin.page.numbers import ALPHA
 from dessin.runs.joined import Joined, Measured
-from dessin.statistics.comparison import Comparison, McNemar, comparison_of
+from dessin.statistics.comparison import Comparison, McNemar, compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.paired_tests import holm, mcnemar
-from dessin.statistics.verdicts import judge
 from dessin.trust.robustness.compare import RobustComparison, compare_robustness
 from dessin.trust.robustness.result import RobustnessResult
 
@@ -25,24 +24,21 @@ _SHOWN = 8
 def comparisons(joined: Joined, matters: float) -> tuple[Comparison, ...]:
     """Every other run against the first; Holm's correction is over all of them."""
     base, others = joined.correct[0], joined.correct[1:]
-    contrasts = [two_models(other, base, joined.groups) for other in others]
-    adjusted = holm([contrast.p for contrast in contrasts])
+    name, runs = joined.runs[0].name, joined.runs[1:]
+    # Whose luck is not in the numbers is said once for all of them, in a caution.
+    compared = compare(
+        [
+            (run.name, name, two_models(other, base, joined.groups))
+            for run, other in zip(runs, others, strict=True)
+        ],
+        matters,
+        luck=False,
+    )
     found = []
-    for run, other, contrast, p_holm in zip(joined.runs[1:], others, contrasts, adjusted, strict=True):
+    for run, other, comparison in zip(runs, others, compared, strict=True):
         alone, base_alone, p = mcnemar(other, base)
-        # Whose luck is not in the numbers is said once for all of them, in a caution.
-        judged = judge(replace(contrast, scope="recipes"), p_holm, matters, comparisons=len(others))
-        found.append(
-            comparison_of(
-                run.name,
-                joined.runs[0].name,
-                contrast,
-                judged,
-                p_holm=p_holm,
-                comparisons=len(others),
-                mcnemar=[McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)],
-            )
-        )
+        exact = McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)
+        found.append(comparison.model_copy(update={"mcnemar": (exact,)}))
     return tuple(found)
 
 

@@ -12,8 +12,7 @@ from dessin.page.numbers import listed, share, size
 from dessin.reports.wrapup.changes import QUESTIONS, answers, differing_keys, recipe_values
 from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.runs.record import RunRecord
-from dessin.statistics.comparison import Comparison
-from dessin.statistics.verdicts import Verdict
+from dessin.statistics.comparison import Comparison, Verdict
 from dessin.trust.robustness.result import RobustnessResult
 
 Kind = Literal["gain found", "no gain", "undecided", "unfinished"]

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Assignment
 from dessin.committees.ensemble.result import ViewsGain
-from dessin.statistics.comparison import comparison_of
+from dessin.statistics.comparison import compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.metrics import Metrics, measure
 from dessin.statistics.temperature import log_probabilities, tempered
-from dessin.statistics.verdicts import judge
 
 _SAME_TEMPERATURE = 1e-3
 MATTERS = 0.02
@@ -39,11 +38,7 @@ def views_gain(
     """What the mean over views has right that the plain view has not, paired by image."""
     groups = _groups(plain, rows)
     right, before = (answer.order[:, 0] == answer.targets for answer in (seen, plain))
-    contrast = two_models(right, before, groups)
-    verdict = judge(contrast, contrast.p, MATTERS)
-    gain = comparison_of(
-        ", ".join(views), "the plain view", contrast, verdict, p_holm=contrast.p, comparisons=1
-    )
+    (gain,) = compare([(", ".join(views), "the plain view", two_models(right, before, groups))], MATTERS)
     return ViewsGain(views=views, plain=bootstrap_mean(before, groups), gain=gain)
 
 

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.schema import Section
-from dessin.statistics.comparison import Comparison, comparison_of
-from dessin.statistics.contrasts import Contrast, two_models
-from dessin.statistics.paired_tests import holm
-from dessin.statistics.verdicts import judge
+from dessin.statistics.comparison import Comparison, compare
+from dessin.statistics.contrasts import two_models
 from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, read_answers
 from dessin.trust.robustness.view import MATTERS
 
@@ -52,19 +50,18 @@ def compare_robustness(first: Path, second: Path) -> RobustComparison:
         two_models(ours.mean(axis=0), theirs.mean(axis=0), groups)
         for ours, theirs in zip(correct, others, strict=True)
     ]
-    corrected = holm([contrast.p for contrast in contrasts])
     robust = two_models(correct.mean(axis=(0, 1)), others.mean(axis=(0, 1)), groups)
     name, against = first.resolve().name, second.resolve().name
+    pairs = [(row.name, against, found) for row, found in zip(rows, contrasts, strict=True)]
+    (clean,) = compare([(name, against, two_models(one.clean[a], other.clean[b], groups))], MATTERS)
+    (mean,) = compare([(name, against, robust)], MATTERS)
     return RobustComparison(
         first=name,
         second=against,
         n=len(a),
-        clean=_compared(two_models(one.clean[a], other.clean[b], groups), name, against),
-        robust=_compared(robust, name, against),
-        corruptions=tuple(
-            _compared(contrast, row.name, against, p, len(rows))
-            for contrast, row, p in zip(contrasts, rows, corrected, strict=True)
-        ),
+        clean=clean,
+        robust=mean,
+        corruptions=compare(pairs, MATTERS),
     )
 
 
@@ -106,11 +103,3 @@ def _shared(
         )
     a, b = np.array(pairs, dtype=np.int64).T
     return a, b
-
-
-def _compared(
-    contrast: Contrast, name: str, against: str, p: float | None = None, comparisons: int = 1
-) -> Comparison:
-    p_holm = contrast.p if p is None else p
-    judged = judge(contrast, p_holm, MATTERS, comparisons=comparisons)
-    return comparison_of(name, against, contrast, judged, p_holm=p_holm, comparisons=comparisons)
