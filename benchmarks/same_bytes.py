@@ -6,7 +6,7 @@
 the same interpreter and one thread; what is in DIR already is not made again. Sums depend on the number of
 threads, and the time that a machine takes is no figure, so the demo gets a budget that never binds. Left out
 of the comparison: times, dates, versions, the machine, the commit and paths. A true minus and a hyphen, and a
-comma and a thin space between thousands, count as the same in sentences.
+comma and a thin space between thousands, count as the same in sentences, and so do "+0.0" and "0.0".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECIPES = ("lite0-128", "quick-128", "strong-128")
 STUDY = "smoke"
 # Of a record: what is measured by a clock, or says where and with what it was made.
 APART = re.compile(
-    r"seconds|timings|started|finished|created|commit|versions|hardware|host|images_per_second|speed|decoding|training"
+    r"seconds|timings|started|finished|created|commit|versions|hardware|host|images_per_second|throughput|speed|decoding|training"
     r"|opened|executor|cpu|platform"
 )
 PLACES = re.compile(r"(/[\w.+-]+)+/?")
@@ -83,6 +83,7 @@ def text_of(value: object) -> object:
     if not isinstance(value, str):
         return value
     plain = value.replace("\u2212", "-").replace("\u202f", ",").replace("\u00a0", " ")
+    plain = re.sub(r"[\d.]+ GiB of free memory", "MEMORY", plain).replace("+0.0 ", "0.0 ")
     return PLACES.sub("PLACE", plain)
 
 
