@@ -3,7 +3,7 @@
 All images of DATA are explained with RUN as `dessin explain --images DATA` does (reading, folding, maps,
 pictures), and the memory of the process is read after the first hundred and at the end: it must not grow.
 Then a batch in memory is looked at in turn by a plain forward pass (in inference mode, normalisations not
-folded), by the fastest one (folded where that is exact), and by `class_maps` on the folded model, as the verb
+folded), by the fastest one (folded where that is exact), and by a map on the folded model, as the verb
 has it; medians of the rounds. Run from the repository root:
 
     python benchmarks/explain.py RUN DATA [--method gradcam] [--rounds 15]
@@ -19,7 +19,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.answers.committee import load_model
@@ -28,7 +30,14 @@ from dessin.progress import quiet
 from dessin.training.device import choose_device
 from dessin.training.folding import folded
 from dessin.trust.explain.explainer import Explainer
-from dessin.trust.explain.maps import METHODS, class_maps
+from dessin.trust.explain.maps import (
+    METHODS,
+    enlarged,
+    gradient_cells,
+    occlusion_drops,
+    scaled,
+    split_forward,
+)
 from dessin.trust.explain.pictures import write_maps
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings
 
@@ -90,11 +99,10 @@ def _whole(explainer: Explainer, drawings: tuple[Drawing, ...], method: str) -> 
 def _against_forward(classifier: Classifier, pixels: Tensor, options: argparse.Namespace) -> float:
     """Print the ratios; seconds a drawing of the plain forward pass."""
     fast = folded(classifier, pixels[:2])
-    classes = [0] * len(pixels)
     ways: dict[str, Callable[[], object]] = {
         "plain": lambda: _forward(classifier, pixels),
         "fastest": lambda: _forward(fast, pixels),
-        "map": lambda: class_maps(fast, pixels, classes, method=options.method).values,
+        "map": lambda: _map(fast, pixels, options.method),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(options.rounds + 1):
@@ -113,6 +121,15 @@ def _against_forward(classifier: Classifier, pixels: Tensor, options: argparse.N
     print(f"a map takes {ratios['plain']:.2f} times a plain forward pass, {ratios['fastest']:.2f} times the")
     print(f"fastest (medians of {options.rounds} rounds); the goal of {SLOWDOWN:g} is {verdict}")
     return statistics.median(seconds["plain"][1:]) / len(pixels)
+
+
+def _map(classifier: Classifier, pixels: Tensor, method: str) -> NDArray[np.float32]:
+    classes = torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)
+    if method == "occlusion":
+        cells = scaled(occlusion_drops(classifier, pixels, classes))
+    else:
+        cells = gradient_cells(split_forward(classifier, pixels), classes, method)
+    return enlarged(cells, int(pixels.shape[-1]))
 
 
 def _forward(classifier: Classifier, pixels: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +12,15 @@ from torch import Tensor
 
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
+from dessin.trust.explain.maps import (
+    Floats,
+    check_method,
+    enlarged,
+    gradient_cells,
+    occlusion_drops,
+    scaled,
+    split_forward,
+)
 
 SIZE = 128
 CUE = 32
@@ -73,3 +85,34 @@ def trained(backbone: str, *, steps: int, rate: float) -> Classifier:
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return classifier.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Maps of N drawings: `cells` (N, h, w) as the model has them, and the logits (N, C)."""
+
+    cells: Floats
+    logits: Floats
+    size: int
+
+    @property
+    def values(self) -> Floats:
+        """The maps at the size of the pixels, (N, S, S)."""
+        return enlarged(self.cells, self.size)
+
+
+def class_maps(
+    classifier: Classifier,
+    pixels: Tensor,
+    classes: Sequence[int] | NDArray[np.int64],
+    *,
+    method: str = "gradcam",
+) -> Maps:
+    """Where pixels (N, channels, S, S) uint8 speak for the class number of each, by one classifier alone."""
+    chosen = torch.as_tensor(np.asarray(classes, dtype=np.int64))
+    known, split = check_method(method), split_forward(classifier, pixels)
+    if known == "occlusion":
+        cells = scaled(occlusion_drops(classifier, pixels, chosen))
+    else:
+        cells = gradient_cells(split, chosen, known)
+    return Maps(cells, split.logits.detach().float().numpy(), int(pixels.shape[-1]))

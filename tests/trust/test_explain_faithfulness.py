@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.trust.explain.faithfulness import Curves, agreement, curves, ink_map, random_map
 from dessin.trust.explain.maps import enlarged
+from dessin.trust.explain.measure import Curves, agreement, curves, ink_map, random_map
 
 SIDE = 40
 TARGET = np.zeros((SIDE, SIDE), dtype=bool)

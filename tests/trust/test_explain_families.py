@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from explain_kit import noise, untrained
+from explain_kit import class_maps, noise, untrained
 
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
-from dessin.trust.explain.layers import norm_before_class_token, split_forward
-from dessin.trust.explain.maps import class_maps
+from dessin.trust.explain.maps import norm_before_class_token, split_forward
 
 # The side in pixels, and the cells a side that the map must have.
 FAMILIES = {

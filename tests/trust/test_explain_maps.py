@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from explain_kit import CUE, SIZE, cue_drawings, noise, places, trained, untrained
+from explain_kit import CUE, SIZE, class_maps, cue_drawings, noise, places, trained, untrained
 from numpy.typing import NDArray
 from torch import Tensor
 
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
-from dessin.trust.explain.maps import METHODS, class_maps, occlusion_drops, papers, scaled
+from dessin.trust.explain.maps import METHODS, occlusion_drops, papers, scaled
 from dessin.trust.explain.pictures import overlay, side_by_side
 
 COUNT = 24
@@ -103,7 +103,7 @@ def test_covering_paper_with_paper_costs_nothing_whatever_its_colour() -> None:
     pixels[0] += torch.tensor([200, 180, 90], dtype=torch.uint8)[:, None, None]
     pixels[1, :, 20:24, 40:60] = 255
     assert papers(pixels).tolist() == [[200, 180, 90], [0, 0, 0]]
-    drops, _ = occlusion_drops(classifier, pixels, torch.tensor([0, 1]))
+    drops = occlusion_drops(classifier, pixels, torch.tensor([0, 1]))
     assert np.abs(drops[0]).max() < 1e-5
     drawn = drops[1] != 0
     # Chalk in rows 20..23 and columns 40..59 lies in the cells 2 and 4..6 of seven.

@@ -24,13 +24,12 @@ from dessin.progress import quiet
 from dessin.runs.train import train
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares
-from dessin.trust.explain.gallery import SHOWN, shelves
 from dessin.trust.explain.measure import SAMPLE, seeded_sample
 from dessin.trust.explain.pictures import centre_of_mass
-from dessin.trust.explain.result import MapRow, Measure, read_faithfulness
+from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings, in_chunks
 from dessin.trust.explain.verb import Explanation, explain
-from dessin.trust.explain.view import judged
+from dessin.trust.explain.view import SHOWN, judged, shelves
 
 METHODS = ("gradcam", "occlusion")
 
@@ -97,7 +96,7 @@ def test_mass_is_measured_where_it_is(explained: Explanation) -> None:
 
 
 def test_faithfulness_is_kept_with_n_and_intervals(world: Path, explained: Explanation) -> None:
-    found = read_faithfulness(world / "out")
+    found = FaithfulnessResult.read(world / "out")
     assert found == explained.faithfulness
     assert found.drawings == len({row.image_id for row in explained.rows})
     assert [row.method for row in found.methods] == list(METHODS)
@@ -236,7 +235,7 @@ def look_at(
     drawings = [replace(drawing, fold=fold) for drawing in given_drawings([world / "data"])[::6]]
     (batch,) = Reader(explainer.images, explainer.device).batches(drawings)
     assert batch is not None
-    seen = explainer.see(batch, gradients=True)
+    seen = explainer.ask(batch, gradients=True)
     labels = [explainer.classes[0]] * len(drawings)
     return explainer, explainer.maps(seen, labels, "gradcam"), sorted(seen.pixels)
 
@@ -274,7 +273,7 @@ def test_models_that_differ_are_averaged_by_weight(world: Path) -> None:
     explainer = Explainer(single, torch.device("cpu"))
     (batch,) = Reader(explainer.images, explainer.device).batches(given_drawings([world / "data"])[::6])
     assert batch is not None
-    seen = explainer.see(batch, gradients=True)
+    seen = explainer.ask(batch, gradients=True)
     own, other = (
         explainer.maps(seen, [label] * len(batch.drawings), "gradcam")
         for label in (explainer.classes[0], explainer.classes[-1])

@@ -65,8 +65,8 @@ class MapMaker:
             return torch.from_numpy(prepared[image.spec, image.interpolation][None]).to(self._runtime.device)
 
         batch = Batch((Drawing("", Path()),), None, wanted)
-        seen = self._explainer.see(batch, gradients=self.method == "gradcam")
-        label = label or classes[int(seen.probabilities[0].argmax())]
-        values = self._explainer.maps(seen, [label], self.method)[0]
-        picture = self._explainer.picture(seen, 0)
+        asked = self._explainer.ask(batch, gradients=self.method == "gradcam")
+        label = label or classes[int(asked.probabilities[0].argmax())]
+        values = self._explainer.maps(asked, [label], self.method)[0]
+        picture = self._explainer.picture(asked, 0)
         return ImageMap(label, self.method, values, picture, overlay(picture, values))

@@ -21,10 +21,24 @@ from dessin.models.classifier import Classifier
 from dessin.models.network import Network
 from dessin.training.folding import folded
 from dessin.training.views import PLAIN
-from dessin.trust.explain.faithfulness import Answer, Keep
-from dessin.trust.explain.layers import Split, split_forward
-from dessin.trust.explain.maps import GRID, enlarged, gradient_cells, occlusion_drops, papers, scaled
+from dessin.trust.explain.maps import (
+    GRID,
+    Floats,
+    Split,
+    enlarged,
+    gradient_cells,
+    occlusion_drops,
+    papers,
+    scaled,
+    split_forward,
+)
 from dessin.trust.explain.sources import Batch
+
+Keep = NDArray[np.bool_]
+# The probability (K,) of the explained class where of one drawing only `keep` (K, S, S) is to be seen.
+Answer = Callable[[Keep], NDArray[np.float64]]
+_SAMPLE = 2
+_MASKS = 64
 
 
 @dataclass(frozen=True)
@@ -62,14 +76,9 @@ def _parts(node: Node, label: str, weight: float) -> list[tuple[str, str, float]
     return [part for child, own, share in below for part in _parts(child, own, weight * share)]
 
 
-_SAMPLE = 2
-_MASKS = 64
-Floats = NDArray[np.float32]
-
-
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """A batch that the models of `root` have looked at: `probabilities` (N, C) of the committee.
+class BatchAnswers:
+    """What the models of `root` say of a batch: `probabilities` (N, C) of the committee.
 
     `pixels` (N, channels, S, S) uint8 and `splits` by model; without gradients asked for there are no splits.
     """
@@ -105,7 +114,7 @@ class Explainer:
         """The tree that answers for a fold: only models that did not see it; the whole tree for no fold."""
         return self.loaded.committee.root if fold is None else tree_of_fold(self.loaded, fold)
 
-    def see(self, batch: Batch, *, gradients: bool) -> Seen:
+    def ask(self, batch: Batch, *, gradients: bool) -> BatchAnswers:
         """Answers of the models that may be asked about the batch's fold; of all without a fold."""
         committee, root = self.loaded.committee, self.root(batch.fold)
         pixels, splits, answers = {}, {}, {}
@@ -120,69 +129,69 @@ class Explainer:
                 answers[name] = torch.softmax(logits / card.temperature, dim=1).cpu().numpy()
             else:
                 answers[name] = self._looked(name, pixels[name], papers(pixels[name]), committee.views)
-        return Seen(batch, root, pixels, splits, join(self.loaded, answers, root))
+        return BatchAnswers(batch, root, pixels, splits, join(self.loaded, answers, root))
 
-    def maps(self, seen: Seen, labels: Sequence[str], method: str) -> Floats:
+    def maps(self, asked: BatchAnswers, labels: Sequence[str], method: str) -> Floats:
         """The weighted mean of the models' maps for the class of each drawing: (N, S, S) float32 in 0..1."""
 
         def one(name: str, numbers: Tensor) -> Floats:
             if method == "occlusion":
-                drops, _ = occlusion_drops(self._ready[name], seen.pixels[name], numbers)
+                drops = occlusion_drops(self._ready[name], asked.pixels[name], numbers)
                 return enlarged(scaled(drops), self.size)
-            return enlarged(gradient_cells(seen.splits[name], numbers, method), self.size)
+            return enlarged(gradient_cells(asked.splits[name], numbers, method), self.size)
 
-        return self._weighted(seen, labels, one, self.size)
+        return self._weighted(asked, labels, one, self.size)
 
-    def drops(self, seen: Seen, labels: Sequence[str]) -> Floats:
+    def drops(self, asked: BatchAnswers, labels: Sequence[str]) -> Floats:
         """What covering each cell costs the class, in log-probability: (N, g, g) float32."""
 
         def one(name: str, numbers: Tensor) -> Floats:
-            return occlusion_drops(self._ready[name], seen.pixels[name], numbers)[0]
+            return occlusion_drops(self._ready[name], asked.pixels[name], numbers)
 
-        return self._weighted(seen, labels, one, GRID)
+        return self._weighted(asked, labels, one, GRID)
 
-    def cells(self, seen: Seen, method: str) -> tuple[int, int]:
+    def cells(self, asked: BatchAnswers, method: str) -> tuple[int, int]:
         """Rows and columns of the finest of the models' maps."""
         if method == "occlusion":
             return GRID, GRID
-        shapes = [split.as_map(split.activations).shape[-2:] for split in seen.splits.values()]
+        shapes = [split.as_map(split.activations).shape[-2:] for split in asked.splits.values()]
         return max((int(height), int(width)) for height, width in shapes)
 
-    def picture(self, seen: Seen, place: int) -> Pixels:
+    def picture(self, asked: BatchAnswers, place: int) -> Pixels:
         """A drawing as the model with the largest pictures sees it, (S, S, 3) uint8."""
-        name = max(seen.pixels, key=lambda name: tuple(seen.pixels[name].shape[:0:-1]))
-        pixels: Pixels = seen.pixels[name][place].permute(1, 2, 0).cpu().numpy()
+        name = max(asked.pixels, key=lambda name: tuple(asked.pixels[name].shape[:0:-1]))
+        pixels: Pixels = asked.pixels[name][place].permute(1, 2, 0).cpu().numpy()
         pixels = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
         return pixels if len(pixels) == self.size else _resized(pixels, self.size)
 
-    def answer(self, seen: Seen, place: int, label: str) -> Answer:
+    def answer(self, asked: BatchAnswers, place: int, label: str) -> Answer:
         """The probability of a class where only parts of one drawing are to be seen, the rest being paper."""
         column = self.classes.index(label)
 
-        def ask(keep: Keep) -> NDArray[np.float64]:
+        def covered(keep: Keep) -> NDArray[np.float64]:
             parts = [
-                self._covered(seen, place, part) for part in np.array_split(keep, -(-len(keep) // _MASKS))
+                self._covered(asked, place, part) for part in np.array_split(keep, -(-len(keep) // _MASKS))
             ]
             return np.concatenate(parts)[:, column].astype(np.float64)
 
-        return ask
+        return covered
 
-    def _covered(self, seen: Seen, place: int, keep: Keep) -> Floats:
+    def _covered(self, asked: BatchAnswers, place: int, keep: Keep) -> Floats:
         answers = {}
-        for name, pixels in seen.pixels.items():
+        for name, pixels in asked.pixels.items():
             one, side = pixels[place : place + 1], int(pixels.shape[-1])
             paper = papers(one)
             mask = torch.from_numpy(np.stack([_resized(part, side) for part in keep.astype(np.uint8)]))
             shown = torch.where(mask[:, None].to(self.device) > 0, one, paper[:, :, None, None])
             answers[name] = self._looked(name, shown, paper.expand(len(shown), -1), PLAIN)
-        return join(self.loaded, answers, seen.root)
+        return join(self.loaded, answers, asked.root)
 
     def _weighted(
-        self, seen: Seen, labels: Sequence[str], one: Callable[[str, Tensor], Floats], side: int
+        self, asked: BatchAnswers, labels: Sequence[str], one: Callable[[str, Tensor], Floats], side: int
     ) -> Floats:
-        parts = [shares(seen.root, label) for label in labels]
+        parts = [shares(asked.root, label) for label in labels]
         total = np.zeros((len(labels), side, side), dtype=np.float32)
-        for name in seen.pixels:
+        for name in asked.pixels:
             column = {label: number for number, label in enumerate(self.loaded.bundles[name].card.classes)}
             numbers = [column[part[name].label] if name in part else 0 for part in parts]
             weights = np.array([part[name].weight if name in part else 0.0 for part in parts])

@@ -1,52 +1,166 @@
-"""Class maps: for each drawing, how much each place of it speaks for a class; by gradients, or by covering
-each part."""
+"""Class maps: how much each place of a drawing speaks for a class, by gradients or by covering each part.
+
+For gradients a classifier is taken in two: from pixels to its last feature map, and from that map to the
+logits. The second half is small, so a gradient of the logits at the map costs next to nothing, and no
+gradient of a weight is ever computed. Of a network that pools by a class token the final tokens will not do:
+one of them is read, and the others have no gradient. There the map is taken before the last attention.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from dessin.errors import unknown
+from dessin.errors import DessinError, unknown
 from dessin.images.ink import border_median
 from dessin.models.classifier import Classifier
 from dessin.models.network import Network
-from dessin.trust.explain.layers import Split, split_forward
 
+Layout = Literal["channels first", "channels last", "tokens"]
+Method = Literal["gradcam", "hirescam", "occlusion"]
+Floats = NDArray[np.float32]
+
+METHODS: tuple[Method, ...] = ("gradcam", "hirescam", "occlusion")
 GRID = 7
 
 
-def occlusion_drops(
-    classifier: Network, pixels: Tensor, classes: Tensor, *, grid: int = GRID
-) -> tuple[NDArray[np.float32], Tensor]:
-    """How far covering each cell lowers the log-probability of `classes` (N,): (N, grid, grid) float32.
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One forward pass: `logits` (N, C) as a function of `activations`, the last feature map, alone.
 
-    Also the logits (N, C) of the whole drawings. `pixels` (N, channels, S, S) uint8. The classifier is left
-    as it was found; one forward pass a cell.
+    It holds a graph of the second half of the network, which goes when it goes.
     """
-    training = [module for module in classifier.modules() if module.training]
-    classifier.eval()
+
+    activations: Tensor
+    logits: Tensor
+    layout: Layout
+    prefix: int = 0
+
+    def as_map(self, values: Tensor) -> Tensor:
+        """Activations, or what has their shape, as (N, D, h, w)."""
+        if self.layout == "channels first":
+            return values
+        if self.layout == "channels last":
+            return values.permute(0, 3, 1, 2)
+        tokens = values[:, self.prefix :]
+        side = math.isqrt(tokens.shape[1])
+        return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], side, side)
+
+
+def split_forward(classifier: Classifier, pixels: Tensor) -> Split:
+    """Look at pixels (N, channels, S, S) in evaluation mode; the classifier is left as it was found.
+
+    Raises:
+        DessinError: a network whose last features do not lie on a grid.
+    """
+    with _settled(classifier):
+        norm = norm_before_class_token(classifier)
+        if norm is None:
+            return _at_the_end(classifier, pixels)
+        return _after(norm, classifier, pixels)
+
+
+def norm_before_class_token(classifier: Classifier) -> nn.Module | None:
+    """The normalisation that the last block begins with, of a network whose head reads class tokens only."""
+    body: Any = classifier.body
+    blocks = getattr(body, "blocks", None) if getattr(body, "global_pool", None) == "token" else None
+    norm = getattr(blocks[-1], "norm1", None) if isinstance(blocks, nn.ModuleList | nn.Sequential) else None
+    return norm if isinstance(norm, nn.Module) else None
+
+
+def _at_the_end(classifier: Classifier, pixels: Tensor) -> Split:
+    body: Any = classifier.body
+    with torch.no_grad():
+        final = body.forward_features(classifier.normalise(pixels))
+    layout, prefix = _layout(classifier, final)
+    with torch.enable_grad():
+        activations = final.requires_grad_()
+        logits = classifier.classify(body.forward_head(activations, pre_logits=True))
+    return Split(activations, logits, layout, prefix)
+
+
+def _after(norm: nn.Module, classifier: Classifier, pixels: Tensor) -> Split:
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        seen.append(output.detach().requires_grad_())
+        return seen[-1]
+
+    handle = norm.register_forward_hook(keep)
     try:
-        with torch.inference_mode():
-            logits = classifier(pixels).float()
-            whole = _log_probability(logits, classes)
-            paper = papers(pixels)[:, :, None, None]
-            drops = np.empty((len(pixels), grid, grid), dtype=np.float32)
-            for row, column, top, left, bottom, right in _cells(int(pixels.shape[-1]), grid):
-                covered = pixels.clone()
-                covered[:, :, top:bottom, left:right] = paper
-                drop = whole - _log_probability(classifier(covered).float(), classes)
-                drops[:, row, column] = drop.cpu().numpy()
+        with torch.enable_grad():
+            logits = classifier(pixels)
+    finally:
+        handle.remove()
+    (activations,) = seen
+    layout, prefix = _layout(classifier, activations)
+    return Split(activations, logits, layout, prefix)
+
+
+def _layout(classifier: Classifier, values: object) -> tuple[Layout, int]:
+    """How the features lie, and how many tokens (class, register) come before those of the picture."""
+    body: Any = classifier.body
+    if isinstance(values, Tensor) and values.ndim == 4:
+        last = getattr(body, "output_fmt", "NCHW") == "NHWC"
+        return ("channels last" if last else "channels first"), 0
+    if isinstance(values, Tensor) and values.ndim == 3:
+        for prefix in (int(getattr(body, "num_prefix_tokens", 0)), 0):
+            if _is_square(values.shape[1] - prefix):
+                return "tokens", prefix
+    raise DessinError(
+        f'The last features of "{classifier.backbone}" do not lie on a grid, so they give no map.',
+        do="Use --methods occlusion, which needs no look inside.",
+    )
+
+
+def _is_square(number: int) -> bool:
+    return number > 0 and math.isqrt(number) ** 2 == number
+
+
+@contextmanager
+def _settled(classifier: Network) -> Iterator[None]:
+    """Evaluation mode and no gradient of any weight; both as before afterwards."""
+    training = [module for module in classifier.modules() if module.training]
+    wanted = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    try:
+        classifier.eval()
+        for parameter in wanted:
+            parameter.requires_grad_(False)
+        yield
     finally:
         for module in training:
             module.training = True
-    return drops, logits
+        for parameter in wanted:
+            parameter.requires_grad_(True)
+
+
+def occlusion_drops(classifier: Network, pixels: Tensor, classes: Tensor, *, grid: int = GRID) -> Floats:
+    """How far covering each cell lowers the log-probability of `classes` (N,): (N, grid, grid) float32.
+
+    `pixels` (N, channels, S, S) uint8. The classifier is left as it was found; one forward pass a cell.
+    """
+    drops: Floats = np.empty((len(pixels), grid, grid), dtype=np.float32)
+    edges = [round(int(pixels.shape[-1]) * number / grid) for number in range(grid + 1)]
+    with _settled(classifier), torch.inference_mode():
+        whole = _log_probability(classifier(pixels), classes)
+        paper = papers(pixels)[:, :, None, None]
+        for row, (top, bottom) in enumerate(pairwise(edges)):
+            for column, (left, right) in enumerate(pairwise(edges)):
+                covered = pixels.clone()
+                covered[:, :, top:bottom, left:right] = paper
+                drop = whole - _log_probability(classifier(covered), classes)
+                drops[:, row, column] = drop.cpu().numpy()
+    return drops
 
 
 def papers(pixels: Tensor) -> Tensor:
@@ -55,65 +169,8 @@ def papers(pixels: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(colours)).to(pixels.device)
 
 
-def _cells(size: int, grid: int) -> list[tuple[int, int, int, int, int, int]]:
-    """(row, column, top, left, bottom, right) of cells that tile the square."""
-    edges = [round(size * number / grid) for number in range(grid + 1)]
-    return [
-        (row, column, edges[row], edges[column], edges[row + 1], edges[column + 1])
-        for row in range(grid)
-        for column in range(grid)
-    ]
-
-
 def _log_probability(logits: Tensor, classes: Tensor) -> Tensor:
-    return torch.log_softmax(logits, dim=1).gather(1, classes[:, None])[:, 0]
-
-
-Method = Literal["gradcam", "hirescam", "occlusion"]
-METHODS: tuple[Method, ...] = ("gradcam", "hirescam", "occlusion")
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """Maps of N drawings: `cells` (N, h, w) float32 as the model has them, `logits` (N, C) float32.
-
-    A map's largest value is 1; it is 0 everywhere where nothing speaks for the class.
-    """
-
-    cells: Floats
-    logits: Floats
-    size: int
-
-    @property
-    def values(self) -> Floats:
-        """The maps at the size of the pixels, (N, S, S) float32 in 0..1."""
-        return enlarged(self.cells, self.size)
-
-
-def class_maps(
-    classifier: Classifier,
-    pixels: Tensor,
-    classes: Sequence[int] | NDArray[np.int64],
-    *,
-    method: str = "gradcam",
-) -> Maps:
-    """Where pixels (N, channels, S, S) uint8 speak for the class number of each, (N,).
-
-    One forward pass and a gradient of the head; `occlusion` takes 50 forward passes. Nothing is left behind
-    in the classifier. Give it small batches: memory goes with N.
-
-    Raises:
-        DessinError: an unknown method, or a network whose last features do not lie on a grid.
-    """
-    chosen = torch.as_tensor(np.asarray(classes, dtype=np.int64), device=pixels.device)
-    if check_method(method) == "occlusion":
-        drops, logits = occlusion_drops(classifier, pixels, chosen)
-        cells = scaled(drops)
-    else:
-        split = split_forward(classifier, pixels)
-        cells, logits = gradient_cells(split, chosen, method), split.logits.detach()
-    return Maps(cells, logits.float().cpu().numpy(), int(pixels.shape[-1]))
+    return torch.log_softmax(logits.float(), dim=1).gather(1, classes[:, None])[:, 0]
 
 
 def check_method(method: str) -> Method:

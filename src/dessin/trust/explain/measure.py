@@ -1,34 +1,119 @@
-"""How faithful the maps are, measured on a seeded sample: against random maps, the ink, and occlusion."""
+"""Whether a map tells the truth: take away what it marks, or show that alone, and see what the class does.
+
+Deletion and insertion: Petsiuk, Das and Saenko, "RISE: randomized input sampling for explanation of
+black-box models" (BMVC 2018). Both work on the drawing's own paper here: that is what a drawing has where
+nothing is drawn, so neither curve meets edges or a blur that no drawing has. On a seeded sample the maps are
+held against random maps, against the ink, and against occlusion.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from dessin.images.ink import ink_mask
 from dessin.progress import track
-from dessin.randomness import image_keys, permutation
+from dessin.randomness import image_keys, permutation, uniform
 from dessin.statistics.intervals import Estimate, bootstrap_mean
-from dessin.trust.explain.explainer import Explainer, Seen
-from dessin.trust.explain.faithfulness import Curves, agreement, curves, ink_map, random_map
-from dessin.trust.explain.maps import Floats
+from dessin.trust.explain.explainer import Answer, Explainer, Keep
+from dessin.trust.explain.maps import Floats, enlarged
 from dessin.trust.explain.pictures import predictions
-from dessin.trust.explain.result import Faithfulness, Measure, MethodRow
+from dessin.trust.explain.result import FaithfulnessResult, Measure, MethodRow
 from dessin.trust.explain.sources import Drawing, Reader
 from dessin.trust.explain.view import judged
 
+STEPS = 10
 SAMPLE = 64
+BASELINE = "the drawing's own paper (the median colour of its border)"
+# Smaller than what differs in a map; only equal places are put in order by it.
+_TIE = 1e-6
 _LEAST = 16
 # Each drawing takes a hundred answers of every model, so a large committee is measured on fewer drawings.
 _DRAWINGS_TIMES_MODELS = 256
-BASELINE = "the drawing's own paper (the median colour of its border)"
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The probability of the class at shares 0, 0.1, .. 1 of the area, marked places first: (11,) each."""
+
+    deletion: NDArray[np.float64]
+    insertion: NDArray[np.float64]
+
+    @property
+    def deletion_area(self) -> float:
+        """The mean height of the curve, 0..1; low where the map marks what the class rests on."""
+        return _area(self.deletion)
+
+    @property
+    def insertion_area(self) -> float:
+        """The mean height of the curve, 0..1; high where what the map marks is enough."""
+        return _area(self.insertion)
+
+
+def curves(answer: Answer, maps: Mapping[str, Floats], ties: Floats) -> dict[str, Curves]:
+    """The two curves of each map (S, S) of one drawing, all asked in one batch.
+
+    Places of equal value come in the order of `ties` (S, S) in 0..1.
+    """
+    marked = {name: _marked(values, ties) for name, values in maps.items()}
+    ends = np.stack([np.ones_like(ties, dtype=np.bool_), np.zeros_like(ties, dtype=np.bool_)])
+    keep = np.concatenate([ends, *(part for top in marked.values() for part in (~top, top))])
+    answers = answer(keep)
+    whole, blank, rest = answers[:1], answers[1:2], answers[2:].reshape(len(maps), 2, STEPS - 1)
+    return {
+        name: Curves(
+            deletion=np.concatenate([whole, rest[number, 0], blank]),
+            insertion=np.concatenate([blank, rest[number, 1], whole]),
+        )
+        for number, name in enumerate(maps)
+    }
+
+
+def random_map(image_id: str, seed: int, shape: tuple[int, int], size: int) -> Floats:
+    """A map that knows nothing, (size, size) in 0..1, as coarse and as smooth as one of `shape` cells."""
+    height, width = shape
+    draws = uniform(seed, "explain random map", 0, image_keys([image_id]), height * width)
+    full: Floats = enlarged(draws.reshape(1, height, width).astype(np.float32), size)[0]
+    return full
+
+
+def ink_map(ink: NDArray[np.bool_], shape: tuple[int, int]) -> Floats:
+    """A map that knows where ink is and nothing of the model: the share of ink of `shape` cells, (S, S)."""
+    height, width = shape
+    cells = cv2.resize(ink.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    full: Floats = enlarged(np.asarray(cells, dtype=np.float32)[None], len(ink))[0]
+    return full
+
+
+def agreement(values: Floats, drops: Floats) -> float:
+    """Spearman's rank correlation of a map (S, S) with what covering cells costs (g, g); 0 if one is flat."""
+    cells = cv2.resize(values, drops.shape[::-1], interpolation=cv2.INTER_AREA).ravel()
+    if np.ptp(cells) == 0 or np.ptp(drops) == 0:
+        return 0.0
+    return float(spearmanr(cells, drops.ravel()).statistic)
+
+
+def _marked(values: Floats, ties: Floats) -> Keep:
+    """The places of highest value that make up 0.1, 0.2, .. 0.9 of the area, (9, S, S)."""
+    order = np.argsort(-(values.astype(np.float64) + _TIE * ties).ravel(), kind="stable")
+    rank = np.empty(order.size, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    shares = np.arange(1, STEPS) / STEPS
+    return (rank < shares[:, None] * order.size).reshape(STEPS - 1, *values.shape)
+
+
+def _area(curve: NDArray[np.float64]) -> float:
+    return float(np.trapezoid(curve) / (len(curve) - 1))
 
 
 @dataclass
-class _Found:
+class _OfMethod:
     """What was measured of one method, a value a drawing, in the order of the drawings."""
 
     curves: dict[str, list[Curves]] = field(default_factory=lambda: {"maps": [], "random": [], "ink": []})
@@ -46,18 +131,15 @@ def seeded_sample(drawings: Sequence[Drawing], seed: int, models: int) -> tuple[
 
 def measure_faithfulness(
     explainer: Explainer, reader: Reader, sample: Sequence[Drawing], methods: Sequence[str], seed: int
-) -> Faithfulness | None:
+) -> FaithfulnessResult | None:
     """Deletion, insertion and agreement of each method's maps; None where no drawing could be read."""
-    found = {method: _Found() for method in methods}
-    measured: list[Drawing] = []
-    looks = _looks(explainer, reader, sample, methods)
-    for look in track(looks, len(sample), "measuring the maps"):
-        _measure_one(explainer, look, found, seed)
-        measured.append(look.drawing)
+    found = {method: _OfMethod() for method in methods}
+    each = _each_measured(explainer, reader, sample, found, seed)
+    measured = list(track(each, len(sample), "measuring the maps"))
     if not measured:
         return None
     groups = [drawing.group or drawing.image_id for drawing in measured]
-    return Faithfulness(
+    return FaithfulnessResult(
         model=explainer.loaded.committee.name,
         models=len(explainer.loaded.bundles),
         drawings=len(measured),
@@ -68,71 +150,50 @@ def measure_faithfulness(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """One drawing of a batch with its maps (S, S) by method, and what covering its cells costs."""
-
-    seen: Seen
-    place: int
-    label: str
-    maps: dict[str, Floats]
-    cells: dict[str, tuple[int, int]]
-    drops: Floats | None
-
-    @property
-    def drawing(self) -> Drawing:
-        return self.seen.batch.drawings[self.place]
-
-
-def _looks(
-    explainer: Explainer, reader: Reader, sample: Sequence[Drawing], methods: Sequence[str]
-) -> Iterator[_Look]:
-    by_gradient = [method for method in methods if method != "occlusion"]
+def _each_measured(
+    explainer: Explainer,
+    reader: Reader,
+    sample: Sequence[Drawing],
+    found: Mapping[str, _OfMethod],
+    seed: int,
+) -> Iterator[Drawing]:
+    """Adds what each readable drawing gives to `found`, and yields the drawing."""
+    by_gradient = [method for method in found if method != "occlusion"]
     for batch in reader.batches(sample):
         if batch is None:
             continue
-        seen = explainer.see(batch, gradients=bool(by_gradient))
-        labels = predictions(explainer, seen)
-        maps = {method: explainer.maps(seen, labels, method) for method in methods}
-        cells = {method: explainer.cells(seen, method) for method in methods}
-        drops = explainer.drops(seen, labels) if by_gradient else None
-        for place, label in enumerate(labels):
-            own = {method: values[place] for method, values in maps.items()}
-            yield _Look(seen, place, label, own, cells, None if drops is None else drops[place])
+        asked = explainer.ask(batch, gradients=bool(by_gradient))
+        labels = predictions(explainer, asked)
+        maps = {method: explainer.maps(asked, labels, method) for method in found}
+        drops = explainer.drops(asked, labels) if by_gradient else None
+        for place, drawing in enumerate(batch.drawings):
+            ink = ink_mask(explainer.picture(asked, place))
+            answer = explainer.answer(asked, place, labels[place])
+            for method, own in found.items():
+                values, cells = maps[method][place], explainer.cells(asked, method)
+                random = random_map(drawing.image_id, seed, cells, explainer.size)
+                compared = {"maps": values, "random": random, "ink": ink_map(ink, cells)}
+                for name, measured in curves(answer, compared, random).items():
+                    own.curves[name].append(measured)
+                own.empty += not values.any()
+                own.cells = max(own.cells, cells)
+                if drops is not None and method != "occlusion":
+                    own.agreement.append(agreement(values, drops[place]))
+            yield drawing
 
 
-def _measure_one(explainer: Explainer, look: _Look, found: dict[str, _Found], seed: int) -> None:
-    image_id, ink = look.drawing.image_id, ink_mask(explainer.picture(look.seen, look.place))
-    answer = explainer.answer(look.seen, look.place, look.label)
-    for method, values in look.maps.items():
-        random = random_map(image_id, seed, look.cells[method], explainer.size)
-        maps = {"maps": values, "random": random, "ink": ink_map(ink, look.cells[method])}
-        for name, measured in curves(answer, maps, random).items():
-            found[method].curves[name].append(measured)
-        found[method].empty += not values.any()
-        found[method].cells = max(found[method].cells, look.cells[method])
-        if look.drops is not None and method != "occlusion":
-            found[method].agreement.append(agreement(values, look.drops))
-
-
-def _row(method: str, found: _Found, groups: Sequence[str], seed: int) -> MethodRow:
-    deletion = _measure(
-        {name: [one.deletion_area for one in parts] for name, parts in found.curves.items()}, groups, seed
-    )
-    insertion = _measure(
-        {name: [one.insertion_area for one in parts] for name, parts in found.curves.items()}, groups, seed
-    )
-    agreed = _estimate(found.agreement, groups, seed) if found.agreement else None
+def _row(method: str, found: _OfMethod, groups: Sequence[str], seed: int) -> MethodRow:
+    deletion, insertion = (_measure(found, curve, groups, seed) for curve in ("deletion", "insertion"))
     verdict, text = judged(deletion, insertion)
     return MethodRow(
         method=method,
         cells=found.cells,
         deletion=deletion,
         insertion=insertion,
-        agreement=None if agreed is None else agreed,
+        agreement=_estimate(found.agreement, groups, seed) if found.agreement else None,
         empty=found.empty,
         curves={
-            f"{curve} {name}": _mean([getattr(one, curve) for one in parts])
+            f"{curve} {name}": tuple(np.mean([getattr(one, curve) for one in parts], axis=0).tolist())
             for curve in ("deletion", "insertion")
             for name, parts in found.curves.items()
         },
@@ -141,9 +202,14 @@ def _row(method: str, found: _Found, groups: Sequence[str], seed: int) -> Method
     )
 
 
-def _measure(areas: dict[str, list[float]], groups: Sequence[str], seed: int) -> Measure:
+def _measure(
+    found: _OfMethod, curve: Literal["deletion", "insertion"], groups: Sequence[str], seed: int
+) -> Measure:
     # Sums of float32 probabilities may pass 1 by a rounding.
-    numbers = {name: np.clip(values, 0.0, 1.0) for name, values in areas.items()}
+    numbers = {
+        name: np.clip([getattr(one, f"{curve}_area") for one in parts], 0.0, 1.0)
+        for name, parts in found.curves.items()
+    }
     estimates = {name: _estimate(values, groups, seed) for name, values in numbers.items()}
     for name in ("random", "ink"):
         estimates[f"over_{name}"] = _estimate(numbers["maps"] - numbers[name], groups, seed)
@@ -152,7 +218,3 @@ def _measure(areas: dict[str, list[float]], groups: Sequence[str], seed: int) ->
 
 def _estimate(values: Sequence[float] | NDArray[np.float64], groups: Sequence[str], seed: int) -> Estimate:
     return bootstrap_mean(values, groups, seed=seed, bounds=(-1.0, 1.0))
-
-
-def _mean(parts: Sequence[NDArray[np.float64]]) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.mean(parts, axis=0))

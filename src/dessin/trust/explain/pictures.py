@@ -14,7 +14,7 @@ from dessin.images.decode import Pixels
 from dessin.images.ink import ink_mask
 from dessin.images.paths import image_path
 from dessin.progress import track
-from dessin.trust.explain.explainer import Explainer, Seen
+from dessin.trust.explain.explainer import BatchAnswers, Explainer
 from dessin.trust.explain.result import MapRow
 from dessin.trust.explain.sources import Drawing, Reader, in_chunks
 
@@ -62,22 +62,24 @@ def write_maps(
     total = len(in_chunks(drawings))
     for batch in track(reader.batches(drawings), total, "explaining"):
         if batch is not None:
-            seen = explainer.see(batch, gradients=any(method != "occlusion" for method in methods))
-            yield _of_batch(explainer, seen, methods, folder)
+            asked = explainer.ask(batch, gradients=any(method != "occlusion" for method in methods))
+            yield _of_batch(explainer, asked, methods, folder)
 
 
-def _of_batch(explainer: Explainer, seen: Seen, methods: Sequence[str], folder: Path) -> list[MapRow]:
-    drawings = seen.batch.drawings
-    predicted = predictions(explainer, seen)
+def _of_batch(
+    explainer: Explainer, asked: BatchAnswers, methods: Sequence[str], folder: Path
+) -> list[MapRow]:
+    drawings = asked.batch.drawings
+    predicted = predictions(explainer, asked)
     # For an answer that is right, or that nobody knows to be wrong, there is no second class to explain.
     true = [drawing.label or answer for drawing, answer in zip(drawings, predicted, strict=True)]
-    of_answer = {method: explainer.maps(seen, predicted, method) for method in methods}
+    of_answer = {method: explainer.maps(asked, predicted, method) for method in methods}
     of_truth = of_answer
     if true != predicted:
-        of_truth = {method: explainer.maps(seen, true, method) for method in methods}
+        of_truth = {method: explainer.maps(asked, true, method) for method in methods}
     rows: list[MapRow] = []
     for place, drawing in enumerate(drawings):
-        picture = explainer.picture(seen, place)
+        picture = explainer.picture(asked, place)
         explained = [(method, predicted[place], of_answer[method][place]) for method in methods]
         if true[place] != predicted[place]:
             explained += [(method, true[place], of_truth[method][place]) for method in methods]
@@ -90,7 +92,7 @@ def _of_batch(explainer: Explainer, seen: Seen, methods: Sequence[str], folder: 
                 image_id=drawing.image_id,
                 label=drawing.label,
                 predicted=predicted[place],
-                probability=float(seen.probabilities[place].max()),
+                probability=float(asked.probabilities[place].max()),
                 method=method,
                 explained=label,
                 file=f"{MAPS_FOLDER}/{file}",
@@ -103,9 +105,9 @@ def _of_batch(explainer: Explainer, seen: Seen, methods: Sequence[str], folder: 
     return rows
 
 
-def predictions(explainer: Explainer, seen: Seen) -> list[str]:
+def predictions(explainer: Explainer, asked: BatchAnswers) -> list[str]:
     """The class that is named for each drawing."""
-    return [explainer.classes[column] for column in seen.probabilities.argmax(axis=1)]
+    return [explainer.classes[column] for column in asked.probabilities.argmax(axis=1)]
 
 
 def centre_of_mass(values: Floats) -> tuple[float, float] | None:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dessin.files import read_json, write_csv, write_json
-from dessin.schema import Section, versioned
+from dessin.page.tables import spread, write_table
+from dessin.results import Result
+from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
 
-FORMAT = 1
-MAPS_FILE = "maps.csv"
-FAITHFULNESS_FILE = "faithfulness.json"
-
 Verdict = Literal["faithful", "partly faithful", "not shown", "misleading"]
-_COLUMNS = (
-    "image_id",
-    "label",
-    "predicted",
-    "probability",
-    "method",
-    "explained",
-    "file",
-    "centre_x",
-    "centre_y",
-    "on_ink",
-    "ink",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +77,12 @@ class MethodRow(Section):
     text: str
 
 
-class Faithfulness(Section):
-    """`faithfulness.json`: what was measured on a seeded sample of `drawings` in `groups`."""
+class FaithfulnessResult(Result):
+    """What was measured on a seeded sample of `drawings` in `groups`."""
 
-    format: int = FORMAT
+    FILE = "faithfulness.json"
+    WHAT = "a measure of maps"
+
     model: str
     models: int
     drawings: int
@@ -107,53 +93,41 @@ class Faithfulness(Section):
 
 
 def write_rows(folder: Path, rows: Sequence[MapRow]) -> None:
-    """`maps.csv`: one row a map."""
-    write_csv(folder / MAPS_FILE, _COLUMNS, (_written(row) for row in rows))
+    """`maps.csv`: one row a map, at least one."""
+    write_table(folder / "maps.csv", map(_cells, rows))
 
 
-def write_faithfulness(folder: Path, found: Faithfulness) -> None:
+def _cells(row: MapRow) -> dict[str, object]:
+    x, y = ("", "") if row.centre is None else (f"{value:.4f}" for value in row.centre)
+    return {
+        "image_id": row.image_id,
+        "label": row.label,
+        "predicted": row.predicted,
+        "probability": f"{row.probability:.6f}",
+        "method": row.method,
+        "explained": row.explained,
+        "file": row.file,
+        "centre_x": x,
+        "centre_y": y,
+        "on_ink": "" if row.on_ink is None else f"{row.on_ink:.4f}",
+        "ink": f"{row.ink:.4f}",
+    }
+
+
+def write_faithfulness(folder: Path, found: FaithfulnessResult) -> None:
     """`faithfulness.json`, and its numbers as `faithfulness.csv`."""
-    write_json(folder / FAITHFULNESS_FILE, found.model_dump(mode="json"))
-    columns = ("method", "curve", "what", "value", "low", "high", "n", "interval")
-    rows = [
-        (row.method, curve, what, *astuple(result))
-        for row in found.methods
-        for curve, what, result in _results(row)
-    ]
-    write_csv(folder / "faithfulness.csv", columns, rows)
+    found.write(folder)
+    write_table(folder / "faithfulness.csv", (cells for row in found.methods for cells in _numbers(row)))
 
 
-def read_faithfulness(folder: Path) -> Faithfulness:
-    """What `write_faithfulness` wrote.
-
-    Raises:
-        DessinError: no such file, a damaged one, or a newer format.
-    """
-    path = folder / FAITHFULNESS_FILE
-    return versioned(Faithfulness, read_json(path), str(path), FORMAT, what="a measure of maps")
-
-
-def _results(row: MethodRow) -> list[tuple[str, str, Estimate]]:
+def _numbers(row: MethodRow) -> Iterator[dict[str, object]]:
     found = [
         (curve, what, getattr(measure, what))
         for curve, measure in (("deletion", row.deletion), ("insertion", row.insertion))
         for what in Measure.model_fields
     ]
-    return found + ([("occlusion", "agreement", row.agreement)] if row.agreement else [])
-
-
-def _written(row: MapRow) -> list[object]:
-    x, y = ("", "") if row.centre is None else (f"{row.centre[0]:.4f}", f"{row.centre[1]:.4f}")
-    return [
-        row.image_id,
-        row.label,
-        row.predicted,
-        f"{row.probability:.6f}",
-        row.method,
-        row.explained,
-        row.file,
-        x,
-        y,
-        "" if row.on_ink is None else f"{row.on_ink:.4f}",
-        f"{row.ink:.4f}",
-    ]
+    if row.agreement:
+        found.append(("occlusion", "agreement", row.agreement))
+    for curve, what, result in found:
+        names = {"method": row.method, "curve": curve, "what": what}
+        yield names | spread("value", result) | {"n": result.n, "interval": result.method}

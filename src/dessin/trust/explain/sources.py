@@ -19,14 +19,12 @@ from dessin.errors import DessinError
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.paths import image_path
-from dessin.images.spec import ImageSpec, Interpolation
-from dessin.models.card import BundleImage
+from dessin.models.card import BundleImage, Fitting
 from dessin.progress import say
 from dessin.runs.subject import Subject
 
 BATCH = 32
 _MAX_READERS = 8
-Fitting = tuple[ImageSpec, Interpolation]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Reader:
         except Unreadable as error:
             self.refused[drawing.image_id] = error.reason
             return None
-        wanted = {_fitting(image) for image in self.images}
+        wanted = {image.fitting for image in self.images}
         return {fitting: prepare(pixels, *fitting) for fitting in wanted}
 
     def _batch(self, read: Sequence[tuple[Drawing, dict[Fitting, Pixels]]]) -> Batch | None:
@@ -86,7 +84,7 @@ class Reader:
             return None
 
         def pixels(image: BundleImage) -> Tensor:
-            stacked = np.stack([fitted[_fitting(image)] for _, fitted in read])
+            stacked = np.stack([fitted[image.fitting] for _, fitted in read])
             return torch.from_numpy(stacked).to(self.device)
 
         return Batch(tuple(drawing for drawing, _ in read), read[0][0].fold, pixels)
@@ -154,7 +152,3 @@ def _files(path: Path) -> list[tuple[Path, Path]]:
     for rule, skipped in walk.skipped.items():
         say(f"{path}: skipped {len(skipped):,} ({rule}): {listing(skipped)}")
     return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
-
-
-def _fitting(image: BundleImage) -> Fitting:
-    return image.spec, image.interpolation

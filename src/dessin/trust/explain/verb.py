@@ -22,7 +22,7 @@ from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.maps import check_method
 from dessin.trust.explain.measure import measure_faithfulness, seeded_sample
 from dessin.trust.explain.pictures import MAPS_FOLDER, write_maps
-from dessin.trust.explain.result import Faithfulness, MapRow, write_faithfulness, write_rows
+from dessin.trust.explain.result import FaithfulnessResult, MapRow, write_faithfulness, write_rows
 from dessin.trust.explain.sources import Drawing, Reader, given_drawings, validation_drawings
 from dessin.trust.explain.view import METHOD_NAMES, explain_page
 
@@ -34,7 +34,7 @@ class Explanation:
     """The rows of `maps.csv`, how faithful the maps are, and (image_id → reason) of what was left out."""
 
     rows: tuple[MapRow, ...]
-    faithfulness: Faithfulness
+    faithfulness: FaithfulnessResult
     refused: dict[str, str]
 
 
@@ -114,7 +114,7 @@ def _nothing(reader: Reader, drawings: int) -> DessinError:
     )
 
 
-def _say(rows: Sequence[MapRow], found: Faithfulness, reader: Reader, folder: Path) -> None:
+def _say(rows: Sequence[MapRow], found: FaithfulnessResult, reader: Reader, folder: Path) -> None:
     drawings = len({row.image_id for row in rows})
     say(f"{drawings:,} drawings explained; their maps are in {folder / MAPS_FOLDER}")
     for method in found.methods:

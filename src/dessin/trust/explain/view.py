@@ -3,17 +3,23 @@ maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from dessin.answers.committee import Committee
+from dessin.errors import DessinError
+from dessin.images.paths import image_path
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, plain
-from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.numbers import change, counted, listed, plain
+from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
-from dessin.trust.explain.gallery import shelves
-from dessin.trust.explain.result import Faithfulness, MapRow, Measure, MethodRow, Verdict
+from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure, MethodRow, Verdict
 
 # A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
 SMALLEST = 0.01
@@ -35,9 +41,9 @@ _ONLY_INK = "what they gain over random maps may be no more than knowing where s
 
 def judged(deletion: Measure, insertion: Measure) -> tuple[Verdict, str]:
     """Whether maps beat random ones: a deletion curve should lie lower, an insertion curve higher."""
-    gains = (_negative(deletion.over_random), insertion.over_random)
+    gains = (-deletion.over_random, insertion.over_random)
     for_maps = sum(_is_better(gain) for gain in gains)
-    if any(_is_better(_negative(gain)) for gain in gains):
+    if any(_is_better(-gain) for gain in gains):
         verdict: Verdict = "misleading"
     elif for_maps:
         verdict = "faithful" if for_maps == len(gains) else "partly faithful"
@@ -51,17 +57,11 @@ def judged(deletion: Measure, insertion: Measure) -> tuple[Verdict, str]:
 
 def judged_short(row: MethodRow) -> str:
     """How the maps stand against random ones and against those of the ink, in a few words."""
-    against_random = _standing(_negative(row.deletion.over_random), row.insertion.over_random)
-    against_ink = _standing(_negative(row.deletion.over_ink), row.insertion.over_ink)
+    against_random = _standing(-row.deletion.over_random, row.insertion.over_random)
+    against_ink = _standing(-row.deletion.over_ink, row.insertion.over_ink)
     if against_random == against_ink:
         return f"{against_random} random maps, and maps of the ink alone"
     return f"{against_random} random maps, {against_ink} maps of the ink alone"
-
-
-def difference(result: Estimate, *, digits: int = 3) -> str:
-    """`−0.082 [−0.110, −0.055]`."""
-    value, low, high = (_signed(number, digits) for number in (result.value, result.low, result.high))
-    return f"{value} [{low}, {high}]"
 
 
 def tick(value: float) -> str:
@@ -73,44 +73,35 @@ def _tests(deletion: Measure, insertion: Measure) -> str:
     n = deletion.maps.n
     return (
         f"Where the marked places go first, the area under the curve is {deletion.maps.value:.3f}, against "
-        f"{deletion.random.value:.3f} for random maps ({difference(deletion.over_random)}, lower is better); "
+        f"{deletion.random.value:.3f} for random maps ({change(deletion.over_random)}, lower is better); "
         f"where they come first, {insertion.maps.value:.3f} against {insertion.random.value:.3f} "
-        f"({difference(insertion.over_random)}, higher is better); n\u00a0=\u00a0{n}."
+        f"({change(insertion.over_random)}, higher is better); n\u00a0=\u00a0{n}."
     )
 
 
 def _against_ink(deletion: Measure, insertion: Measure) -> str:
-    gains = (_negative(deletion.over_ink), insertion.over_ink)
-    numbers = f"deletion {difference(deletion.over_ink)}, insertion {difference(insertion.over_ink)}"
+    gains = (-deletion.over_ink, insertion.over_ink)
+    numbers = f"deletion {change(deletion.over_ink)}, insertion {change(insertion.over_ink)}"
     if all(_is_better(gain) for gain in gains):
         return f"They say more than where the ink is ({numbers})."
-    if all(_is_better(_negative(gain)) for gain in gains):
+    if all(_is_better(-gain) for gain in gains):
         return (
             f"A map of the ink alone, which knows nothing of the model, does better ({numbers}): {_ONLY_INK}"
         )
     return f"Whether they say more than where the ink is stays open ({numbers}): {_ONLY_INK}"
 
 
-def _negative(result: Estimate) -> Estimate:
-    return Estimate(value=-result.value, low=-result.high, high=-result.low, n=result.n)
-
-
 def _standing(taken: Estimate, shown: Estimate) -> str:
     """Of two gains: better than, worse than, or neither."""
     if _is_better(taken) and _is_better(shown):
         return "better than"
-    if _is_better(_negative(taken)) and _is_better(_negative(shown)):
+    if _is_better(-taken) and _is_better(-shown):
         return "worse than"
     return "not clearly better than"
 
 
 def _is_better(gain: Estimate) -> bool:
     return gain.low > 0 and gain.value >= SMALLEST
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text if text.strip("+−0.") else text[1:]
 
 
 _TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
@@ -120,7 +111,7 @@ _LINES = {"maps": (ACCENT, "-"), "ink": (SECOND, "--"), "random": (MUTED, ":")}
 def explain_page(
     folder: Path,
     rows: Sequence[MapRow],
-    found: Faithfulness,
+    found: FaithfulnessResult,
     committee: Committee,
     refused: Mapping[str, str],
     asked: int,
@@ -152,33 +143,23 @@ def explain_page(
         counted=counted,
         listed=listed,
         plain=plain,
-        difference=difference,
+        difference=change,
     )
 
 
 def _plot(row: MethodRow) -> DotPlot:
     """What the maps gain, so turned that more is better in both tests; the line is no gain."""
-    dots = [
-        _dot(name, getattr(measure, key), sign)
-        for key, against in (("over_random", "random maps"), ("over_ink", "maps of the ink"))
-        for name, measure, sign in _page_tests(row, against)
-    ]
+    dots = []
+    for key, against in (("over_random", "random maps"), ("over_ink", "maps of the ink")):
+        dots.append(_dot(f"Taken away, against {against}", -getattr(row.deletion, key)))
+        dots.append(_dot(f"Shown, against {against}", getattr(row.insertion, key)))
     return dot_plot(dots, tick, line=0.0)
 
 
-def _page_tests(row: MethodRow, against: str) -> list[tuple[str, Measure, int]]:
-    return [
-        (f"Taken away, against {against}", row.deletion, -1),
-        (f"Shown, against {against}", row.insertion, 1),
-    ]
-
-
-def _dot(name: str, result: Estimate, sign: int) -> Dot:
-    low, high = sorted((sign * result.low, sign * result.high))
-    turned = Estimate(value=sign * result.value, low=low, high=high, n=result.n)
-    tone = "better" if low > 0 else "worse" if high < 0 else "cannot-tell"
-    words = difference(turned, digits=2)
-    return Dot(name, words, f"{name}: {words}, n = {result.n}", turned.value, low, high, tone)
+def _dot(name: str, gain: Estimate) -> Dot:
+    tone = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot-tell"
+    words = change(gain, 2)
+    return Dot.of(name, gain, words, label=f"{name}: {words}, n = {gain.n}", tone=tone)
 
 
 def _figure(row: MethodRow) -> dict[str, str]:
@@ -206,3 +187,77 @@ def _mass(rows: Sequence[MapRow]) -> tuple[float, float] | None:
     if not full:
         return None
     return sum(row.on_ink or 0.0 for row in full) / len(full), sum(row.ink for row in full) / len(full)
+
+
+SHOWN = 60
+_QUALITY = 82
+
+
+_BESIDE = "Beside each drawing: what speaks for the answer, then what speaks for the class that is right."
+_UNKNOWN = "Whether these answers are right is not known."
+_Choice = tuple[str, str, list[MapRow], int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A drawing beside its maps, in so many panels, as a `data:` address, and the row that it stands for."""
+
+    picture: str
+    width: int
+    height: int
+    panels: int
+    row: MapRow
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Tiles under one title; `of` is how many drawings could stand there."""
+
+    title: str
+    note: str
+    tiles: tuple[Tile, ...]
+    of: int
+
+
+def shelves(folder: Path, rows: Sequence[MapRow]) -> list[Shelf]:
+    """At most `SHOWN` drawings with the maps of their answers; `folder` holds the pictures that rows name."""
+    # The first of a drawing's rows is that of the first method and of the answer.
+    first = {row.image_id: row for row in reversed(rows) if row.is_main}
+    panels = {image_id: count + 1 for image_id, count in Counter(row.image_id for row in rows).items()}
+    chosen = _of_known(first.values()) if any(row.label for row in rows) else _of_unknown(first.values())
+    return [
+        Shelf(title, note, tuple(_tile(folder, row, panels[row.image_id]) for row in shown), of)
+        for title, note, shown, of in chosen
+        if shown
+    ]
+
+
+def _of_known(rows: Iterable[MapRow]) -> list[_Choice]:
+    ordered = sorted(rows, key=lambda row: (-row.probability, row.image_id))
+    wrong, right = ([row for row in ordered if row.right is side] for side in (False, True))
+    part = SHOWN // 5
+    sure, rest = right[: 2 * part], right[2 * part :]
+    return [
+        ("Wrong, the surest first", _BESIDE, wrong[: 2 * part], len(wrong)),
+        ("Right, the surest first", "", sure, len(right)),
+        ("Right, the most doubtful first", "", rest[::-1][:part], len(right)),
+    ]
+
+
+def _of_unknown(rows: Iterable[MapRow]) -> list[_Choice]:
+    ordered = sorted(rows, key=lambda row: (-row.probability, row.image_id))
+    half = SHOWN // 2
+    sure, rest = ordered[:half], ordered[half:]
+    return [
+        ("The surest answers", _UNKNOWN, sure, len(ordered)),
+        ("The most doubtful answers", _UNKNOWN, rest[::-1][:half], len(ordered)),
+    ]
+
+
+def _tile(folder: Path, row: MapRow, panels: int) -> Tile:
+    stored = cv2.imread(str(image_path(folder, row.file)), cv2.IMREAD_COLOR)
+    if stored is None:
+        raise DessinError(f"The picture {folder / row.file} is gone.", do="Explain anew.")
+    pixels = np.ascontiguousarray(stored[..., ::-1]).astype(np.uint8)
+    height, width = pixels.shape[:2]
+    return Tile(image_data_uri(pixels, kind="webp", quality=_QUALITY), width, height, panels, row)

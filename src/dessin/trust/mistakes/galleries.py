@@ -214,14 +214,14 @@ def _looks(
     for batch in track(batches, len(in_chunks(drawings)), "looking at mistakes"):
         if batch is None:
             continue
-        seen = explainer.see(batch, gradients=True)
+        asked = explainer.ask(batch, gradients=True)
         own = [rows[drawing.image_id] for drawing in batch.drawings]
         named, true = (
-            explainer.maps(seen, [given.classes[number[place]] for place in own], _METHOD)
+            explainer.maps(asked, [given.classes[number[place]] for place in own], _METHOD)
             for number in (given.predicted, given.targets)
         )
         for number, place in enumerate(own):
-            picture = explainer.picture(seen, number)
+            picture = explainer.picture(asked, number)
             found[place] = Look(_packed(picture, named[number]), _packed(picture, true[number]))
     return found
 
