@@ -17,7 +17,7 @@ from dessin.studio.texts import texts_of
 from dessin.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.studio.views.runs import long_form
 from dessin.training.curve import CurveRow
-from dessin.trust.mistakes.result import read_atlas
+from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.verb import mistakes
 
 KOREAN = texts_of("ko")
@@ -130,7 +130,7 @@ def with_atlas(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_mistakes_are_shown_beside_what_they_were_taken_for(with_atlas: Path) -> None:
-    atlas = read_atlas(with_atlas / "wrong")
+    atlas = Atlas.read(with_atlas / "wrong")
     assert atlas.pairs
     page = open_page(with_atlas, "mistakes")
     assert all(line in words(page) for line in atlas.summary)
@@ -171,5 +171,5 @@ def test_an_atlas_can_be_made_from_the_page(made: Path, tmp_path: Path) -> None:
     page = open_page(root, "mistakes")
     page.button[0].click().run(timeout=120)
     checked(page)
-    assert read_atlas(root / "mistakes").name in ("fast", "slow")
+    assert Atlas.read(root / "mistakes").name in ("fast", "slow")
     assert STARS in words(page)

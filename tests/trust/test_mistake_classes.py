@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mistake_worlds import make_world
 
-from dessin.trust.mistakes.worse_classes import classes_differ, worse_than_rest
+from dessin.trust.mistakes.measure import classes_differ, worse_than_rest
 
 
 def test_a_planted_hard_class_is_named_and_no_other() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from mistake_worlds import World, make_world
 
-from dessin.trust.mistakes.properties import Association, associations, correlated, cut, scaled_ranks, trend
+from dessin.trust.mistakes.properties import associations, correlated, cut, scaled_ranks, trend
+from dessin.trust.mistakes.result import PropertyRow
 
 
-def judged(world: World) -> dict[str, Association]:
+def judged(world: World) -> dict[str, PropertyRow]:
     found = associations(world.properties, world.correct, world.targets, world.index)
     return {one.name: one for one in found}
 
@@ -104,12 +105,12 @@ def test_what_does_not_differ_is_said_to_be_alike_and_what_is_missing_is_left_ou
     given = {
         "contrast": np.full(len(values), 255.0),
         "thickness": values,
-        "none": np.full(len(values), np.nan),
+        "elongation": np.full(len(values), np.nan),
     }
     found = judged(World(world.correct, world.targets, world.index, given))
     assert found["contrast"].finding == "all alike"
     assert found["contrast"].difference is None
-    assert found["none"].parts == ()
+    assert found["elongation"].parts == ()
     assert found["thickness"].finding == "within classes"
     assert sum(part.accuracy.n for part in found["thickness"].parts) == int(np.isfinite(values).sum())
 

@@ -7,7 +7,7 @@ import pytest
 from mistake_kit import hand_answers
 
 from dessin.trust.mistakes.answered import Answered
-from dessin.trust.mistakes.classes import find_clusters
+from dessin.trust.mistakes.measure import find_clusters
 
 LABELS = tuple(f"class {number:02d}" for number in range(12))
 

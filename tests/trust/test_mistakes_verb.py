@@ -22,10 +22,9 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.runs.train import train
-from dessin.trust.mistakes.measure import build_atlas
-from dessin.trust.mistakes.result import read_atlas
+from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.strokes import measure_drawings
-from dessin.trust.mistakes.verb import mistakes
+from dessin.trust.mistakes.verb import build_atlas, mistakes
 
 FILES = {
     "atlas.html",
@@ -69,7 +68,7 @@ def test_planted_mistakes_are_what_the_atlas_shows(run: Path, tmp_path: Path) ->
     count = plant(run, "bars", CLASSES[2])
     atlas = mistakes(run, out=tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    assert read_atlas(tmp_path / "out") == atlas
+    assert Atlas.read(tmp_path / "out") == atlas
     assert atlas.mistakes == count > 0
     assert [(row.label, row.predicted, row.count, row.share) for row in atlas.pairs] == [
         ("bars", CLASSES[2], count, 1.0)

@@ -25,9 +25,9 @@ from dessin.runs.train import train
 from dessin.schema import validated
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
-from dessin.trust.card.facts import worst_class
+from dessin.trust.card.measure import check_leaks, worst_class
 from dessin.trust.card.result import Fact, TrustCard
-from dessin.trust.card.sources import check_leaks, read_sources
+from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import card
 from dessin.trust.evaluate.verb import evaluate
 

@@ -16,7 +16,7 @@ from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
 from dessin.runs.listing.find import RECORD, find_records
 from dessin.runs.record import STUDY_FILE
-from dessin.trust.mistakes.result import FILE as ATLAS_FILE
+from dessin.trust.mistakes.result import Atlas
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ _MARKS = {
     COMMITTEE_FILE: "committees",
     CARD_FILE: "bundles",
     STUDY_FILE: "studies",
-    ATLAS_FILE: "atlases",
+    Atlas.FILE: "atlases",
     "issues.csv": "audits",
 }
 _FEWEST_CLASSES = 2

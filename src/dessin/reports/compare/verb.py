@@ -16,9 +16,9 @@ from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.reports.compare.view import comparison_lines, comparison_page
 from dessin.runs.joined import Joined, Measured, join_runs
 from dessin.runs.record import SetName
-from dessin.trust.card.measure import trust_cards
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
+from dessin.trust.card.verb import trust_cards
 
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (

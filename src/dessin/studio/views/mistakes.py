@@ -20,7 +20,7 @@ from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings, thumbnail
 from dessin.studio.views.jobs import carry_out, choose, new_folder, one_page
 from dessin.studio.workspace import Workspace
-from dessin.trust.mistakes.result import FILE, Atlas, Mistake, PairRow, read_atlas
+from dessin.trust.mistakes.result import Atlas, Mistake, PairRow
 
 OF_PAIR, TYPICAL = 6, 3
 
@@ -141,7 +141,7 @@ def show_mistakes(workspace: Workspace, texts: Texts) -> None:
 def _show_atlas(workspace: Workspace, texts: Texts) -> None:
     name = choose(texts("mistakes.atlas"), workspace.atlases, key="mistakes.atlas")
     folder = workspace.path(name)
-    atlas = _atlas(str(folder), file_stamp(folder / FILE))
+    atlas = _atlas(str(folder), file_stamp(folder / Atlas.FILE))
     accuracy = atlas.accuracy
     interval = f"[{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}], n = {accuracy.n:,}"
     show_facts(
@@ -200,4 +200,4 @@ def _drawings_of(workspace: Workspace, atlas: Atlas) -> Drawings | None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _atlas(folder: str, stamp: str) -> Atlas:  # noqa: ARG001 (a changed atlas is read anew)
-    return read_atlas(Path(folder))
+    return Atlas.read(Path(folder))

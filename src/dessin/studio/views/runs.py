@@ -24,9 +24,9 @@ from dessin.studio.views.jobs import show_dots
 from dessin.studio.views.run_table import RunTable, column_names, comparable_pair, run_table
 from dessin.studio.workspace import Workspace
 from dessin.training.curve import CurveRow, read_curve
-from dessin.trust.card.measure import trust_cards
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import TrustSources, read_sources
+from dessin.trust.card.verb import trust_cards
 
 
 def show_cards(workspace: Workspace, runs: Sequence[str], texts: Texts) -> None:

@@ -1,84 +1,76 @@
-"""A trust card made of what was measured and lies in the run's or the committee's folder."""
+"""The numbers of a trust card: its worst class, its headline figures, and a search for leaks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.page.numbers import counted
+from dessin.collection.duplicates import Pair, find_duplicates
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.scan import scan_images
+from dessin.collection.split.files import Split, check_split
+from dessin.errors import DessinError
 from dessin.statistics.intervals import Estimate
-from dessin.trust.card.facts import (
-    calibration_fact,
-    foreign_fact,
-    holdout_fact,
-    leaks_fact,
-    robust_fact,
-    unsure_fact,
-    untested,
-    validation_fact,
-    worst_class,
-    worst_class_fact,
-)
-from dessin.trust.card.result import TrustCard
-from dessin.trust.card.sources import LeakCheck, TrustSources, check_leaks
-from dessin.trust.confidence.result import ConfidenceResult
-from dessin.trust.robustness.result import RobustnessResult
+from dessin.statistics.metrics import ClassResult
+from dessin.trust.card.result import LeakCheck
+from dessin.trust.card.sources import TrustSources
+
+_EXAMPLES = 5
 
 
-def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
-    """A card each; the drawings are searched for copies, where they are at hand, once for each split."""
-    checks: dict[tuple[str, Path | None], LeakCheck] = {}
-    cards = []
-    for sources in models:
-        key = sources.split.digest, sources.data
-        if key not in checks:
-            checks[key] = check_leaks(sources.split, sources.data)
-        cards.append(_card(sources, checks[key]))
-    return tuple(cards)
+def numbers(sources: TrustSources) -> dict[str, Estimate]:
+    """The estimates of the card by the key of their fact."""
+    found: dict[str, Estimate] = {name: metrics.accuracy for name, metrics in sources.metrics.items()}
+    if sources.robustness:
+        found["robust"] = sources.robustness.robust
+    if sources.confidence:
+        found["calibration"] = sources.confidence.calibration.ece.after
+        found["unsure"] = sources.confidence.selection.coverage
+        found["foreign"] = sources.confidence.rejection.false_alarms
+    worst = worst_class(sources)
+    if worst.recall:
+        found["worst_class"] = worst.recall
+    return found
 
 
-def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:
-    robustness, confidence = RobustnessResult.find(sources.home), ConfidenceResult.find(sources.home)
-    record = sources.record
-    return TrustCard(
-        name=sources.name,
-        kind="run" if record else "committee",
-        backbone=record.recipe.model.backbone if record else counted(_models(sources), "model"),
-        classes=len(sources.main.per_class),
-        model=record.digests.model if record else "",
-        measured_on=sources.measured_on,
-        images=sources.main.n,
-        facts=(
-            validation_fact(sources),
-            holdout_fact(sources),
-            robust_fact(sources, robustness),
-            worst_class_fact(sources),
-            calibration_fact(sources, confidence),
-            unsure_fact(sources, confidence),
-            foreign_fact(sources, confidence),
-            leaks_fact(leaks),
-        ),
-        numbers=_numbers(sources, robustness, confidence),
-        leaks=leaks,
-        untested=tuple(untested(sources, robustness, confidence, leaks)),
+def worst_class(sources: TrustSources) -> ClassResult:
+    """The class of the lowest recall; of equal ones that with most drawings, then the first by name."""
+    rows = [(row.recall.value, -row.n, row.label, row) for row in sources.main.per_class if row.recall]
+    return min(rows, key=lambda row: row[:3])[3]
+
+
+def check_leaks(split: Split, data: Path | None) -> LeakCheck:
+    """Search the drawings of a split for copies, under the eight symmetries of the square.
+
+    It is a new search, not the one that the split was made by, so a split of any origin is judged by it.
+    """
+    groups = len({row.group for row in split.rows})
+    try:
+        pairs = _copies(split, data)
+    except DessinError as error:
+        return LeakCheck(images=len(split.rows), groups=groups, reason=error.seen)
+    crossing = crossing_pairs(pairs, split)
+    return LeakCheck(
+        images=len(split.rows),
+        groups=groups,
+        pairs=len(pairs),
+        crossing=len(crossing),
+        examples=tuple((pair.first, pair.second) for pair in crossing[:_EXAMPLES]),
     )
 
 
-def _models(sources: TrustSources) -> int:
-    return len(sources.committee.bundles) if sources.committee else 1
+def _copies(split: Split, data: Path | None) -> tuple[Pair, ...]:
+    if data is None:
+        raise DessinError("It is not known where the drawings are.")
+    manifest = build_manifest(read_collection(data))
+    check_split(split, manifest)
+    listed = {row.image_id for row in split.rows}
+    found = find_duplicates(manifest, scan_images(manifest))
+    return tuple(pair for pair in found if pair.first in listed and pair.second in listed)
 
 
-def _numbers(
-    sources: TrustSources, robustness: RobustnessResult | None, confidence: ConfidenceResult | None
-) -> dict[str, Estimate]:
-    numbers = {str(name): Estimate(**found.accuracy.__dict__) for name, found in sources.metrics.items()}
-    if robustness:
-        numbers["robust"] = robustness.robust
-    if confidence:
-        numbers["calibration"] = confidence.calibration.ece.after
-        numbers["unsure"] = confidence.selection.coverage
-        numbers["foreign"] = confidence.rejection.false_alarms
-    worst = worst_class(sources)
-    if worst.recall:
-        numbers["worst_class"] = Estimate(**worst.recall.__dict__)
-    return numbers
+def crossing_pairs(pairs: Sequence[Pair], split: Split) -> list[Pair]:
+    """The pairs whose drawings are in two parts of the split."""
+    part = {row.image_id: row.fold for row in split.rows}
+    return [pair for pair in pairs if part[pair.first] != part[pair.second]]

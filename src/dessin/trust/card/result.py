@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dessin.results import Result
 from dessin.runs.record import SetName
 from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
-from dessin.trust.card.sources import LeakCheck
 
-FORMAT = 1
 Tone = Literal["", "good", "warn"]
+
+
+class LeakCheck(Section):
+    """Pairs of copies among the `images` of a split, and how many are `crossing` from one part to another.
+
+    A part is a fold or the holdout. `groups` were on one side each, which a split file is refused without.
+    `reason` says why the search for copies could not be made; there are no pairs then.
+    """
+
+    images: int
+    groups: int
+    pairs: int = 0
+    crossing: int = 0
+    examples: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+    @property
+    def searched(self) -> bool:
+        return not self.reason
 
 
 class Fact(Section):
@@ -26,14 +44,16 @@ class Fact(Section):
     tone: Tone = ""
 
 
-class TrustCard(Section):
-    """`card.json`: the facts in the order of reading, the numbers among them, and what was not tested.
+class TrustCard(Result):
+    """The facts in the order of reading, the numbers among them, and what was not tested.
 
-    `numbers` has Results by the key of their fact. `measured_on` is the set that facts are about where no
+    `numbers` has estimates by the key of their fact. `measured_on` is the set that facts are about where no
     other is named.
     """
 
-    format: int = FORMAT
+    FILE = "card.json"
+    WHAT = "a trust card"
+
     name: str
     kind: Literal["run", "committee"]
     backbone: str

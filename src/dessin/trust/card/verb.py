@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.files import write_json, write_text
-from dessin.page.render import render_page
+from dessin.page.numbers import counted
 from dessin.progress import say
-from dessin.trust.card.measure import trust_cards
-from dessin.trust.card.result import TrustCard
-from dessin.trust.card.sources import read_sources
+from dessin.trust.card.measure import check_leaks, numbers
+from dessin.trust.card.result import LeakCheck, TrustCard
+from dessin.trust.card.sources import TrustSources, read_sources
+from dessin.trust.card.view import card_page, facts, untested
 
 
 def card(run: str | Path, *, out: str | Path) -> TrustCard:
@@ -36,9 +38,37 @@ def card(run: str | Path, *, out: str | Path) -> TrustCard:
         raise DessinError(f"{page} would be a page, and its name ends in .json.", do="Use a name in .html.")
     (found,) = trust_cards([read_sources(Path(run))])
     write_json(page.with_suffix(".json"), found.model_dump(mode="json"))
-    title = f"{found.name}: a dessin trust card"
-    write_text(page, render_page("dessin.trust.card", "card.html", title=title, card=found))
+    write_text(page, card_page(found))
     for fact in found.facts:
         say(f"{fact.title}: {fact.value or 'not measured'}. {fact.detail}")
     say(f"card: {page}")
     return found
+
+
+def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
+    """A card each; the drawings are searched for copies, where they are at hand, once for each split."""
+    checks: dict[tuple[str, Path | None], LeakCheck] = {}
+    cards = []
+    for sources in models:
+        key = sources.split.digest, sources.data
+        if key not in checks:
+            checks[key] = check_leaks(sources.split, sources.data)
+        cards.append(_card(sources, checks[key]))
+    return tuple(cards)
+
+
+def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:
+    record, models = sources.record, len(sources.committee.bundles) if sources.committee else 1
+    return TrustCard(
+        name=sources.name,
+        kind="run" if record else "committee",
+        backbone=record.recipe.model.backbone if record else counted(models, "model"),
+        classes=len(sources.main.per_class),
+        model=record.digests.model if record else "",
+        measured_on=sources.measured_on,
+        images=sources.main.n,
+        facts=facts(sources, leaks),
+        numbers=numbers(sources),
+        leaks=leaks,
+        untested=tuple(untested(sources, leaks)),
+    )

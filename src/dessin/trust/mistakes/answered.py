@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,30 +77,21 @@ def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
     Raises:
         DessinError: kept predictions that do not belong together.
     """
-    kept = _kept(subject, rows)
-    predictions = subject.answers(rows) if kept is None else kept
+    image_ids = [row.image_id for row in rows]
+    found = _kept(subject, image_ids) or subject.answers(rows)
+    number = {label: c for c, label in enumerate(found.classes)}
     return Answered(
         rows=rows,
-        classes=predictions.classes,
-        probabilities=predictions.probabilities.astype(np.float64),
-        targets=predictions.targets,
+        classes=found.classes,
+        probabilities=found.table(image_ids, found.classes).astype(np.float64),
+        targets=np.array([number[row.label] for row in rows], dtype=np.int64),
         names={**subject.inputs.manifest.names, **subject.loaded.committee.names},
     )
 
 
-def _kept(subject: Subject, rows: tuple[Assignment, ...]) -> Predictions | None:
-    """What is kept in a run's folder, as its bundle says it now, in the order of `rows`; else None."""
+def _kept(subject: Subject, image_ids: Sequence[str]) -> Predictions | None:
+    """What is kept of these images in a run's folder, as its bundle says it now; else None."""
     if subject.home is None or not (subject.home / _SET / "predictions.csv").is_file():
         return None
     found = at_present(read_predictions(subject.home / _SET), subject.home)
-    place = {image_id: number for number, image_id in enumerate(found.image_ids)}
-    if any(row.image_id not in place for row in rows):
-        return None
-    order = [place[row.image_id] for row in rows]
-    return Predictions(
-        image_ids=tuple(row.image_id for row in rows),
-        labels=tuple(row.label for row in rows),
-        folds=tuple(found.folds[number] for number in order),
-        classes=found.classes,
-        probabilities=found.probabilities[order],
-    )
+    return found if set(image_ids) <= set(found.image_ids) else None

@@ -32,6 +32,10 @@ CLASSES, OF_CLASS = 12, 8
 PAIRS, OF_PAIR, TYPICAL = 20, 4, 4
 CLUSTERS, OF_CLUSTER = 10, 24
 OF_PART = 4
+_METHOD = "gradcam"
+SIDE = 208
+_QUALITY = 72
+_PAPER = 240
 
 TypicalOf = Literal["right", "wrong", "training"]
 
@@ -176,40 +180,39 @@ def _number(given: Answered, label: str) -> int:
     return given.classes.index(label)
 
 
-_METHOD = "gradcam"
-
-
 @dataclass(frozen=True)
-class Look:
+class MapPair:
     """A drawing under the maps of two classes, as `data:` addresses."""
 
     predicted: str
     true: str
 
 
-def looks_at(subject: Subject, given: Answered, places: Sequence[int]) -> tuple[Mapping[int, Look], str]:
-    """The looks at the drawings of these `places`, and why there are none, if so.
+def mistake_maps(
+    subject: Subject, given: Answered, places: Sequence[int]
+) -> tuple[Mapping[int, MapPair], str]:
+    """The maps of the drawings at these `places`, and why there are none, if so.
 
     A committee's map is the weighted mean of those of the models that were not trained on the drawing.
     """
     device = torch.device(choose_device().value)
     try:
-        return _looks(Explainer(subject.loaded, device), device, subject, given, places), ""
+        return _maps(Explainer(subject.loaded, device), device, subject, given, places), ""
     except DessinError as error:
         warn(f"The atlas has no maps: {error}")
         return {}, error.seen
 
 
-def _looks(
+def _maps(
     explainer: Explainer, device: torch.device, subject: Subject, given: Answered, places: Sequence[int]
-) -> dict[int, Look]:
+) -> dict[int, MapPair]:
     rows = {given.rows[place].image_id: place for place in places}
     manifest = subject.inputs.manifest
     drawings = [
         Drawing(image_id, manifest.path(image_id), fold=given.rows[place].fold)
         for image_id, place in rows.items()
     ]
-    found: dict[int, Look] = {}
+    found: dict[int, MapPair] = {}
     batches = Reader(explainer.images, device).batches(drawings)
     for batch in track(batches, len(in_chunks(drawings)), "looking at mistakes"):
         if batch is None:
@@ -222,18 +225,13 @@ def _looks(
         )
         for number, place in enumerate(own):
             picture = explainer.picture(asked, number)
-            found[place] = Look(_packed(picture, named[number]), _packed(picture, true[number]))
+            found[place] = MapPair(_packed(picture, named[number]), _packed(picture, true[number]))
     return found
 
 
 def _packed(picture: Pixels, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return packed(overlay(np.asarray(small, dtype=np.uint8), values))
-
-
-SIDE = 208
-_QUALITY = 72
-_PAPER = 240
 
 
 class Thumbnails:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,14 @@ from scipy.stats import t as student
 from dessin.page.numbers import ALPHA
 from dessin.statistics.intervals import LEVEL, Estimate, Floats, bootstrap, bootstrap_mean
 from dessin.statistics.paired_tests import holm
+from dessin.trust.mistakes.result import Finding, PartRow, PropertyRow
+from dessin.trust.mistakes.strokes import PROPERTIES, Property
 
 PARTS = 3
+# A rank correlation that is worth a word.
+LEAST = 0.5
+# The error of a trend cannot be trusted where one end of it rests on fewer groups.
+_FEWEST_GROUPS = 10
 
 
 def cut(values: Floats) -> NDArray[np.int64]:
@@ -102,9 +107,6 @@ def _freedom(x: Floats, index: NDArray[np.int64], strata: NDArray[np.int64]) -> 
     return int(np.maximum(1, groups - 1).sum()) - 1
 
 
-LEAST = 0.5
-
-
 def correlated(properties: Mapping[str, Floats]) -> list[tuple[str, str, float]]:
     """Pairs of properties (N,) whose rank correlation (Spearman, 1904) is at least 0.5 either way.
 
@@ -124,42 +126,6 @@ def correlated(properties: Mapping[str, Floats]) -> list[tuple[str, str, float]]
     return sorted(found, key=lambda pair: -abs(pair[2]))
 
 
-# The error of a trend cannot be trusted where one end of it rests on fewer groups.
-_FEWEST_GROUPS = 10
-
-Finding = Literal["within classes", "between classes", "not seen", "cannot tell", "all alike"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Drawings whose property lies from `low` to `high`, and how often they are right."""
-
-    low: float
-    high: float
-    accuracy: Estimate
-
-
-@dataclass(frozen=True)
-class Association:
-    """How success goes with one property.
-
-    `difference` is the accuracy of the highest part less that of the lowest. `overall` and `within` are the
-    same difference as the trend gives it, over all drawings and among drawings of one class; None where
-    it cannot be told. The p values are those of the trends; `_holm` corrects for both of every property.
-    """
-
-    name: str
-    parts: tuple[Part, ...]
-    difference: Estimate | None
-    overall: Estimate | None
-    within: Estimate | None
-    p_overall: float
-    p_within: float
-    p_overall_holm: float
-    p_within_holm: float
-    finding: Finding
-
-
 def associations(
     properties: Mapping[str, Floats],
     correct: NDArray[np.bool_],
@@ -167,41 +133,44 @@ def associations(
     index: NDArray[np.int64],
     *,
     seed: int = 0,
-) -> tuple[Association, ...]:
-    """One for each property (N,), in the order given; NaN is a drawing that could not be measured.
+) -> tuple[PropertyRow, ...]:
+    """A row for each property (N,), in the order given; NaN is a drawing that could not be measured.
 
     Args:
         correct: (N,) bool, right or wrong.
         targets: (N,) class numbers.
         index: (N,) group numbers; whole groups are resampled.
     """
-    looks = [_look(values, correct, targets, index) for values in properties.values()]
-    p = [found.p if found else 1.0 for look in looks for found in (look.overall, look.within)]
-    tested = [found is not None for look in looks for found in (look.overall, look.within)]
+    measured = [_measured(values, correct, targets, index) for values in properties.values()]
+    p = [found.p if found else 1.0 for one in measured for found in (one.overall, one.within)]
+    tested = [found is not None for one in measured for found in (one.overall, one.within)]
     adjusted = np.ones(len(p))
     adjusted[tested] = holm(np.asarray(p)[tested].tolist())
     rows = []
-    for place, (name, look) in enumerate(zip(properties, looks, strict=True)):
+    for place, (name, one) in enumerate(zip(properties, measured, strict=True)):
         overall_holm, within_holm = (float(value) for value in adjusted[2 * place : 2 * place + 2])
         rows.append(
-            Association(
+            PropertyRow(
                 name=name,
-                parts=_parts(look, correct, index, seed),
-                difference=_difference(look, correct, index, seed),
-                overall=_between_parts(look.overall, look, "cluster-robust trend"),
-                within=_between_parts(look.within, look, "cluster-robust trend within classes"),
+                title=PROPERTIES[name].title,
+                unit=PROPERTIES[name].unit,
+                parts=_parts(PROPERTIES[name], one, correct, index, seed),
+                difference=_difference(one, correct, index, seed),
+                overall=_between_parts(one.overall, one, "cluster-robust trend"),
+                within=_between_parts(one.within, one, "cluster-robust trend within classes"),
                 p_overall=p[2 * place],
                 p_within=p[2 * place + 1],
                 p_overall_holm=overall_holm,
                 p_within_holm=within_holm,
-                finding=_finding(look, overall_holm, within_holm),
+                finding=_finding(one, overall_holm, within_holm),
+                words="",
             )
         )
     return tuple(rows)
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _Measured:
     """One property of the drawings that have it: `rows` of all N, with their values, ranks and parts."""
 
     rows: NDArray[np.int64]
@@ -216,17 +185,17 @@ class _Look:
         return int(self.part.max()) + 1 if len(self.part) else 0
 
 
-def _look(
+def _measured(
     values: Floats, correct: NDArray[np.bool_], targets: NDArray[np.int64], index: NDArray[np.int64]
-) -> _Look:
+) -> _Measured:
     rows = np.flatnonzero(np.isfinite(values))
     own = values[rows]
     if not len(rows):
-        return _Look(rows, own, own, rows, None, None)
+        return _Measured(rows, own, own, rows, None, None)
     ranks, part = scaled_ranks(own), cut(own)
     if min(len(np.unique(index[rows][part == number])) for number in np.unique(part)) < _FEWEST_GROUPS:
-        return _Look(rows, own, ranks, part, None, None)
-    return _Look(
+        return _Measured(rows, own, ranks, part, None, None)
+    return _Measured(
         rows,
         own,
         ranks,
@@ -236,28 +205,38 @@ def _look(
     )
 
 
-def _parts(look: _Look, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int) -> tuple[Part, ...]:
+def _parts(
+    known: Property, one: _Measured, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int
+) -> tuple[PartRow, ...]:
     rows = []
-    for number in range(look.parts):
-        own = look.part == number
-        drawings = look.rows[own]
-        accuracy = bootstrap_mean(correct[drawings], index[drawings], seed=seed)
-        rows.append(Part(float(look.values[own].min()), float(look.values[own].max()), accuracy))
+    for number in range(one.parts):
+        own = one.part == number
+        drawings = one.rows[own]
+        low, high = float(one.values[own].min()), float(one.values[own].max())
+        ends = known.shown(low), known.shown(high)
+        rows.append(
+            PartRow(
+                name=ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}",
+                low=low,
+                high=high,
+                accuracy=bootstrap_mean(correct[drawings], index[drawings], seed=seed),
+            )
+        )
     return tuple(rows)
 
 
 def _difference(
-    look: _Look, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int
+    one: _Measured, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int
 ) -> Estimate | None:
     """Highest less lowest part, resampling the groups of both together: many have drawings in both."""
-    if look.parts < 2:
+    if one.parts < 2:
         return None
-    ends = (look.part == 0, look.part == look.parts - 1)
-    own = look.rows[ends[0] | ends[1]]
+    ends = (one.part == 0, one.part == one.parts - 1)
+    own = one.rows[ends[0] | ends[1]]
     groups = np.unique(index[own], return_inverse=True)[1].ravel()
     columns = []
     for end in ends:
-        inside = np.isin(own, look.rows[end])
+        inside = np.isin(own, one.rows[end])
         columns += [np.bincount(groups, inside & correct[own]), np.bincount(groups, inside)]
     return bootstrap(np.stack(columns, axis=1), _apart, [(-1.0, 1.0)], n=len(own), seed=seed)[0]
 
@@ -267,20 +246,20 @@ def _apart(totals: Floats) -> Floats:
     return np.asarray((high - low)[:, None], dtype=np.float64)
 
 
-def _between_parts(found: Trend | None, look: _Look, method: str) -> Estimate | None:
+def _between_parts(found: Trend | None, one: _Measured, method: str) -> Estimate | None:
     """A slope as the difference of accuracy between the middles of the highest and the lowest part."""
-    if found is None or look.parts < 2:
+    if found is None or one.parts < 2:
         return None
-    apart = float(look.ranks[look.part == look.parts - 1].mean() - look.ranks[look.part == 0].mean())
+    apart = float(one.ranks[one.part == one.parts - 1].mean() - one.ranks[one.part == 0].mean())
     low, high = max(-1.0, apart * found.low), min(1.0, apart * found.high)
     return Estimate(min(1.0, max(-1.0, apart * found.slope)), low, high, found.n, method)
 
 
-def _finding(look: _Look, overall_holm: float, within_holm: float) -> Finding:
-    if look.parts < 2:
+def _finding(one: _Measured, overall_holm: float, within_holm: float) -> Finding:
+    if one.parts < 2:
         return "all alike"
-    if look.within is not None and within_holm < ALPHA:
+    if one.within is not None and within_holm < ALPHA:
         return "within classes"
-    if look.overall is not None and overall_holm < ALPHA:
+    if one.overall is not None and overall_holm < ALPHA:
         return "between classes"
-    return "cannot tell" if look.within is None else "not seen"
+    return "cannot tell" if one.within is None else "not seen"

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from dessin.files import read_json, write_csv, write_json
-from dessin.schema import Section, versioned
+from dessin.files import write_csv
+from dessin.page.numbers import ALPHA
+from dessin.page.tables import spread, write_table
+from dessin.results import Result
+from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
-from dessin.trust.mistakes.properties import Finding
 from dessin.trust.mistakes.strokes import PROPERTIES
 
-FORMAT = 1
-FILE = "mistakes.json"
+Finding = Literal["within classes", "between classes", "not seen", "cannot tell", "all alike"]
 
 
 class Taken(Section):
@@ -82,7 +83,7 @@ class Structure(Section):
 
     @property
     def beyond_chance(self) -> bool:
-        return self.p is not None and self.p < 0.05
+        return self.p is not None and self.p < ALPHA
 
 
 class PartRow(Section):
@@ -95,7 +96,12 @@ class PartRow(Section):
 
 
 class PropertyRow(Section):
-    """How success goes with a property of drawings: see `evaluation.mistakes.properties.Association`."""
+    """How success goes with a property of drawings.
+
+    `difference` is the accuracy of the highest part less that of the lowest. `overall` and `within` are the
+    same difference as the trend gives it, over all drawings and among drawings of one class; None where
+    it cannot be told. The p values are those of the trends; `_holm` corrects for both of every property.
+    """
 
     name: str
     title: str
@@ -123,13 +129,15 @@ class Mistake(Section):
     properties: dict[str, float | None]
 
 
-class Atlas(Section):
+class Atlas(Result):
     """Everything on the page but the pictures.
 
     `classes_differ` is the p of recalls so far apart if all classes were alike; None where it cannot be told.
     """
 
-    format: int = FORMAT
+    FILE = "mistakes.json"
+    WHAT = "an atlas of mistakes"
+
     kind: Literal["mistakes"] = "mistakes"
     name: str
     folds: tuple[int, ...]
@@ -154,55 +162,16 @@ class Atlas(Section):
         return tuple(row for row in self.classes if row.worse)
 
 
-def write_atlas(atlas: Atlas, folder: Path) -> None:
-    write_json(folder / FILE, atlas.model_dump(mode="json"))
-
-
-def read_atlas(folder: Path) -> Atlas:
-    """The atlas in a folder that `dessin mistakes` wrote.
-
-    Raises:
-        DessinError: no such file, a damaged one, or a format of a newer dessin.
-    """
-    path = folder / FILE
-    return versioned(Atlas, read_json(path), str(path), FORMAT, what="an atlas of mistakes")
-
-
-_CLASSES = (
-    "label",
-    "n",
-    "groups",
-    "right",
-    "recall",
-    "recall_low",
-    "recall_high",
-    "p",
-    "p_holm",
-    "worse",
-    "taken_for",
-)
 _PAIRS = ("label", "predicted", "count", "share")
 _CLUSTERS = ("cluster", "label", "mistakes", "inside", "share", "expected")
 _PROPERTIES = (
-    "property",
-    "part",
-    "from",
-    "to",
-    "n",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "within",
-    "within_low",
-    "within_high",
-    "p_overall_holm",
-    "p_within_holm",
-    "finding",
+    *("property", "part", "from", "to", "n"),
+    *("accuracy", "accuracy_low", "accuracy_high"),
+    *("difference", "difference_low", "difference_high"),
+    *("within", "within_low", "within_high"),
+    *("p_overall_holm", "p_within_holm", "finding"),
 )
-_MISTAKES = ("image_id", "label", "predicted", "probability", "rank")
+_MISTAKES = ("image_id", "label", "predicted", "probability", "rank", *PROPERTIES)
 
 
 def write_tables(atlas: Atlas, out: Path) -> None:
@@ -211,7 +180,7 @@ def write_tables(atlas: Atlas, out: Path) -> None:
     In `clusters.csv` a row is a class of a cluster, in `properties.csv` a part of a property's drawings.
     What cannot be said is an empty field.
     """
-    write_csv(out / "classes.csv", _CLASSES, _class_rows(atlas))
+    write_table(out / "classes.csv", map(_class_cells, atlas.classes))
     write_csv(
         out / "pairs.csv",
         _PAIRS,
@@ -221,14 +190,21 @@ def write_tables(atlas: Atlas, out: Path) -> None:
     write_csv(
         out / "properties.csv", _PROPERTIES, (row for one in atlas.properties for row in _part_rows(one))
     )
-    write_csv(out / "mistakes.csv", [*_MISTAKES, *PROPERTIES], _mistake_rows(atlas))
+    write_csv(out / "mistakes.csv", _MISTAKES, _mistake_rows(atlas))
 
 
-def _class_rows(atlas: Atlas) -> Iterator[list[object]]:
-    for row in atlas.classes:
-        taken = "; ".join(f"{taken.label} {taken.count}" for taken in row.taken_for)
-        numbers = [*_numbers(row.recall), f"{row.p:.5f}", f"{row.p_holm:.5f}"]
-        yield [row.label, row.n, row.groups, row.right, *numbers, int(row.worse), taken]
+def _class_cells(row: ClassRow) -> dict[str, object]:
+    return {
+        "label": row.label,
+        "n": row.n,
+        "groups": row.groups,
+        "right": row.right,
+        **spread("recall", row.recall, ends="recall_", digits=4),
+        "p": f"{row.p:.5f}",
+        "p_holm": f"{row.p_holm:.5f}",
+        "worse": int(row.worse),
+        "taken_for": "; ".join(f"{taken.label} {taken.count}" for taken in row.taken_for),
+    }
 
 
 def _cluster_rows(atlas: Atlas) -> Iterator[list[object]]:
@@ -238,10 +214,10 @@ def _cluster_rows(atlas: Atlas) -> Iterator[list[object]]:
 
 
 def _part_rows(one: PropertyRow) -> Iterator[list[object]]:
-    whole = [*_numbers(one.difference), *_numbers(one.within)]
+    whole = [*_cells(one.difference), *_cells(one.within)]
     tests = [f"{one.p_overall_holm:.5f}", f"{one.p_within_holm:.5f}", one.finding]
     for number, part in enumerate(one.parts, start=1):
-        own = [f"{part.low:.6g}", f"{part.high:.6g}", part.accuracy.n, *_numbers(part.accuracy)]
+        own = [f"{part.low:.6g}", f"{part.high:.6g}", part.accuracy.n, *_cells(part.accuracy)]
         yield [one.name, number, *own, *whole, *tests]
 
 
@@ -252,7 +228,5 @@ def _mistake_rows(atlas: Atlas) -> Iterator[list[object]]:
         yield [row.image_id, row.label, row.predicted, f"{row.probability:.6f}", row.rank, *values]
 
 
-def _numbers(result: Estimate | None) -> list[str]:
-    if result is None:
-        return ["", "", ""]
-    return [f"{value:.4f}" for value in (result.value, result.low, result.high)]
+def _cells(found: Estimate | None) -> list[object]:
+    return list(spread("value", found, digits=4).values())

@@ -4,7 +4,7 @@ goes with failure."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from dessin.trust.mistakes.galleries import (
     class_galleries,
     cluster_galleries,
     ends_of,
-    looks_at,
+    mistake_maps,
     pair_galleries,
 )
 from dessin.trust.mistakes.result import Atlas, ClassRow, ClusterRow, PropertyRow, Structure
@@ -29,6 +29,20 @@ from dessin.trust.mistakes.strokes import PROPERTIES, Floats
 _FEW_GROUPS = 3
 # Adjusted Rand indices, by convention.
 _HOLD, _HOLD_IN_PART = 0.65, 0.35
+DOTS = 20
+TABLE_PAIRS = 200
+_TYPICAL = {
+    "right": "Answered right, the surest:",
+    "wrong": "None was right; drawings of",
+    "training": "None here; training drawings of",
+}
+_TAGS = {
+    "within classes": ("goes with failure", " warn"),
+    "between classes": ("a matter of classes", ""),
+    "not seen": ("nothing seen", ""),
+    "cannot tell": ("cannot tell", ""),
+    "all alike": ("all alike", ""),
+}
 
 
 def accuracy_sentence(accuracy: Estimate, mistakes: int, classes: int) -> str:
@@ -95,6 +109,38 @@ def properties_sentence(rows: Sequence[PropertyRow]) -> str:
     return " ".join(parts)
 
 
+def property_words(row: PropertyRow) -> str:
+    """What was found of a property."""
+    known, parts = PROPERTIES[row.name], row.parts
+    if not parts:
+        return "It could not be measured on any drawing."
+    if row.finding == "all alike" or row.difference is None:
+        return f"All drawings are alike in this ({parts[0].name}), so nothing can be said."
+    # Which end fails more: by the trend within classes where that was found, else by what is seen.
+    judged = row.within if row.finding == "within classes" else row.overall or row.difference
+    ends = [(known.lowest, parts[0]), (known.highest, parts[-1])]
+    (worse, fewer), (better, more) = ends if judged is not None and judged.value > 0 else ends[::-1]
+    seen = f"{share(fewer.accuracy)} of {worse} are right, against {share(more.accuracy)} of {better}"
+    whole = "" if row.overall is None else f" (trend over all drawings p\u00a0{p_value(row.p_overall_holm)})"
+    if row.within is None:
+        return f"{capital(seen)}{whole}. Within classes it cannot be told: too few groups of drawings."
+    inside = f"{points(row.within)} points from {known.lowest} to {known.highest}"
+    tested = f"p\u00a0{p_value(row.p_within_holm)}"
+    match row.finding:
+        case "within classes":
+            return (
+                f"Fails more often on {worse}: {seen}{whole}. Among drawings of one class too: "
+                f"{inside}, {tested}."
+            )
+        case "between classes":
+            return (
+                f"{capital(seen)}{whole}, but that may be a matter of which classes are hard: among "
+                f"drawings of one class nothing is seen ({inside}, {tested})."
+            )
+        case _:
+            return f"Nothing is seen: {seen}{whole}. Among drawings of one class {inside}, {tested}."
+
+
 def cautions(
     rows: Sequence[ClassRow],
     absent: Sequence[str],
@@ -143,33 +189,15 @@ def _firm(agreement: float) -> str:
 def _harder(row: PropertyRow) -> str:
     """The end that fails more, and by how much it is below the other one."""
     assert row.within is not None
-    known, found = PROPERTIES[row.name], row.within
-    if found.value > 0:
-        turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
-        return f"{known.lowest} ({points(turned)} points within classes)"
-    return f"{known.highest} ({points(found)} points within classes)"
+    known = PROPERTIES[row.name]
+    end, found = (known.lowest, -row.within) if row.within.value > 0 else (known.highest, row.within)
+    return f"{end} ({points(found)} points within classes)"
 
 
 def _typical(rows: Sequence[ClassRow], of: str, noun: str) -> str:
     """`3 to 5 drawings`, or `1 group`: the range over most classes, from the lowest tenth to the highest."""
     low, high = np.quantile([getattr(row, of) for row in rows], [0.1, 0.9], method="nearest").tolist()
     return counted(int(low), noun) if low == high else f"{low:.0f} to {counted(int(high), noun)}"
-
-
-DOTS = 20
-TABLE_PAIRS = 200
-_TYPICAL = {
-    "right": "Answered right, the surest:",
-    "wrong": "None was right; drawings of",
-    "training": "None here; training drawings of",
-}
-_TAGS = {
-    "within classes": ("goes with failure", " warn"),
-    "between classes": ("a matter of classes", ""),
-    "not seen": ("nothing seen", ""),
-    "cannot tell": ("cannot tell", ""),
-    "all alike": ("all alike", ""),
-}
 
 
 @dataclass(frozen=True)
@@ -189,7 +217,7 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
     thumbnails = Thumbnails(subject.inputs.manifest)
     split = subject.inputs.split
     pairs = pair_galleries(given, atlas.pairs, [row for row in split.rows if row.fold is not None])
-    looks, no_looks = looks_at(subject, given, [place for pair in pairs for place in pair.wrong])
+    maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
     return render_page(
         "dessin.trust.mistakes",
         "atlas.html",
@@ -200,8 +228,8 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
         plot=_class_plot(atlas),
         class_galleries=class_galleries(given, atlas.classes),
         pairs=pairs,
-        looks=looks,
-        no_looks=no_looks,
+        maps=maps,
+        no_maps=no_maps,
         several=len(subject.loaded.bundles) > 1,
         clusters=cluster_galleries(given, atlas.clusters, atlas.pairs),
         properties=[_property(row, given, measured, atlas) for row in atlas.properties],
@@ -223,18 +251,16 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
 
 def _class_plot(atlas: Atlas) -> DotPlot:
     worst = atlas.classes[:DOTS]
-    return dot_plot([_class_dot(row) for row in worst], _percent, line=atlas.accuracy.value, reach=[0.0])
+    return dot_plot([_class_dot(row) for row in worst], line=atlas.accuracy.value, reach=[0.0])
 
 
 def _class_dot(row: ClassRow) -> Dot:
     words = f"{row.right} of {row.n}"
-    return Dot(
-        name=row.name,
-        words=words,
+    return Dot.of(
+        row.name,
+        row.recall,
+        words,
         label=f"{row.name}: {words} right, {share(row.recall)}",
-        value=row.recall.value,
-        low=row.recall.low,
-        high=row.recall.high,
         tone="worse" if row.worse else "cannot-tell",
         note=f"{counted(row.groups, 'group')}{', worse than the rest' if row.worse else ''}",
     )
@@ -248,19 +274,17 @@ def _property(
     ends: tuple[tuple[str, tuple[int, ...]], ...] = ()
     if len(row.parts) > 1:
         dots = [
-            Dot(
-                name=part.name,
-                words=share(part.accuracy),
+            Dot.of(
+                part.name,
+                part.accuracy,
+                share(part.accuracy),
                 label=f"{row.title} {part.name}: {share(part.accuracy)} right of {part.accuracy.n}",
-                value=part.accuracy.value,
-                low=part.accuracy.low,
-                high=part.accuracy.high,
                 tone="worse" if number == _failing(row) else "",
                 note=f"n\u00a0=\u00a0{part.accuracy.n:,}",
             )
             for number, part in enumerate(row.parts)
         ]
-        plot = dot_plot(dots, _percent, line=atlas.accuracy.value)
+        plot = dot_plot(dots, line=atlas.accuracy.value)
         shown = ends_of(measured[row.name], [one.image_id for one in given.rows])
         ends = ((capital(known.lowest), shown[0]), (capital(known.highest), shown[1]))
     return PropertyView(row, known.meaning, tag, tone, plot, ends)
@@ -295,7 +319,3 @@ def _ordinal(rank: int) -> str:
     """`2` → `2nd`."""
     ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th") if rank % 100 not in (11, 12, 13) else "th"
     return f"{rank}{ending}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:g}%"
