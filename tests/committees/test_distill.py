@@ -19,6 +19,7 @@ from family_kit import apart, kit_recipe, make_drawings, make_kit_split
 from dessin.answers.committee import Committee, load_committee, save_committee
 from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
+from dessin.answers.soft_labels import read_soft_labels
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import read_split
 from dessin.committees.distill.result import DistillResults
@@ -32,7 +33,6 @@ from dessin.reports.verb import report
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.train import train
-from dessin.training.teacher import read_soft_labels
 from dessin.trust.evaluate.verb import evaluate
 
 NAME = "<script>alert(1)</script>"

@@ -59,7 +59,7 @@ def folder(
     """A folder of predictions, with true labels (by default those of the first class)."""
     truth = tuple(labels or [classes[0]] * len(image_ids))
     folds = ("0",) * len(image_ids)
-    write_predictions(Predictions(tuple(image_ids), truth, folds, tuple(classes), table), path)
+    write_predictions(Predictions(tuple(image_ids), tuple(classes), table, truth, folds), path)
     return path
 
 

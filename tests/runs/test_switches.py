@@ -17,6 +17,7 @@ import pytest
 import torch
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split
 
+from dessin.answers.soft_labels import SoftLabels, write_soft_labels
 from dessin.augmentation.ops import OPS
 from dessin.models.losses import LOSSES
 from dessin.recipe import Recipe, make_recipe
@@ -24,7 +25,6 @@ from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.schema import Section
 from dessin.training.checkpoint import Checkpoints
-from dessin.training.teacher import SoftLabels, write_soft_labels
 from dessin.trust.evaluate.verb import evaluate
 
 pytestmark = pytest.mark.matrix

@@ -12,19 +12,14 @@ import torch
 from tiny_training import CLASSES, TinyNet, final_bytes, make_data, make_settings, make_training, run_tiny
 from torch.nn import functional
 
+from dessin.answers.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from dessin.answers.teacher import read_teacher, teacher_targets
 from dessin.errors import DessinError
 from dessin.models.losses import make_loss
 from dessin.recipe import TeacherSpec, make_recipe
 from dessin.statistics.temperature import tempered
 from dessin.training.data import TrainingData
 from dessin.training.loop import fit
-from dessin.training.teacher import (
-    SoftLabels,
-    read_soft_labels,
-    read_teacher,
-    teacher_targets,
-    write_soft_labels,
-)
 
 NAMES = ("a", "b", "c")
 MIXED = ["hflip", "rotate(15)", "mixup_or_cutmix(0.4, 1.0)"]

@@ -6,33 +6,29 @@ columns. A run keeps one folder for each set of images (`validation/`, `holdout/
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.soft_labels import SoftLabels, read_named, write_named
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_bytes, write_csv
+from dessin.files import read_csv, write_csv
 from dessin.statistics.metrics import TOP
 
 COLUMNS = ("image_id", "label", "fold", "predicted", "probability", "correct")
 HOLDOUT = "holdout"
 
 
-@dataclass(frozen=True)
-class Predictions:
+@dataclass(frozen=True, eq=False)
+class Predictions(SoftLabels):
     """Probabilities (N, C) float32 of N images, their true labels, and the fold of each (or `holdout`)."""
 
-    image_ids: tuple[str, ...]
     labels: tuple[str, ...]
     folds: tuple[str, ...]
-    classes: tuple[str, ...]
-    probabilities: NDArray[np.float32]
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -50,32 +46,11 @@ class Predictions:
         """Class numbers from the most to the least probable, (N, C); equal ones in class order."""
         return np.argsort(-self.probabilities, axis=1, kind="stable")
 
-    def table(self, image_ids: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32]:
-        """The probabilities (n, c) of some images and classes, each in the order given: joined by name.
-
-        Raises:
-            DessinError: an image or a class that they say nothing of.
-        """
-        rows = _places(self.image_ids, image_ids, "image")
-        columns = _places(self.classes, classes, "class")
-        return self.probabilities[np.ix_(rows, columns)]
-
     def of(self, image_ids: Sequence[str]) -> Predictions:
         """Those of some images, in the order given; raises like `table`."""
-        rows = _places(self.image_ids, image_ids, "image")
+        rows = self.rows_of(image_ids)
         labels, folds = (tuple(names[row] for row in rows) for names in (self.labels, self.folds))
-        return Predictions(tuple(image_ids), labels, folds, self.classes, self.probabilities[rows])
-
-
-def _places(names: Sequence[str], wanted: Sequence[str], what: str) -> list[int]:
-    place = {name: number for number, name in enumerate(names)}
-    missing = [name for name in wanted if name not in place]
-    if missing:
-        raise DessinError(
-            f"The predictions say nothing of the {what} {missing[0]} ({len(missing):,} such in all).",
-            do="Join predictions of the same images and classes.",
-        )
-    return [place[name] for name in wanted]
+        return Predictions(tuple(image_ids), self.classes, self.probabilities[rows], labels, folds)
 
 
 def join_out_of_fold(
@@ -113,11 +88,7 @@ def join_out_of_fold(
 
 def write_predictions(predictions: Predictions, folder: Path) -> None:
     """Write the four files; `predictions.csv` comes last, so where it is, the others are."""
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(predictions.probabilities, dtype=np.float32), allow_pickle=False)
-    write_bytes(folder / "probabilities.npy", buffer.getvalue())
-    write_csv(folder / "image_ids.csv", ["image_id"], ([image_id] for image_id in predictions.image_ids))
-    write_csv(folder / "classes.csv", ["label"], ([label] for label in predictions.classes))
+    write_named(predictions, folder)
     top = min(TOP, len(predictions.classes))
     columns = [*COLUMNS, *(f"top{place}" for place in range(2, top + 1))]
     write_csv(folder / "predictions.csv", columns, _rows(predictions, top))
@@ -141,41 +112,27 @@ def read_predictions(folder: Path) -> Predictions:
     Raises:
         DessinError: a missing file, or files that do not belong together.
     """
+    again = "Evaluate the run again."
     rows = {row["image_id"]: row for row in read_csv(folder / "predictions.csv", COLUMNS)[1]}
-    image_ids = tuple(row["image_id"] for row in read_csv(folder / "image_ids.csv", ["image_id"])[1])
-    classes = tuple(row["label"] for row in read_csv(folder / "classes.csv", ["label"])[1])
-    probabilities = _read_array(folder / "probabilities.npy")
-    if probabilities.shape != (len(image_ids), len(classes)):
-        raise _mismatch(folder, f"probabilities.npy is {probabilities.shape}, and the names say")
-    if len(set(image_ids)) != len(image_ids) or set(image_ids) != set(rows):
-        raise _mismatch(folder, "image_ids.csv and predictions.csv do not name the same images once each;")
-    strange = sorted({row["label"] for row in rows.values()} - set(classes))
-    if strange:
-        raise _mismatch(folder, f'predictions.csv has the label "{strange[0]}", which classes.csv has not;')
-    labels = tuple(rows[image_id]["label"] for image_id in image_ids)
-    folds = tuple(rows[image_id]["fold"] for image_id in image_ids)
-    return Predictions(image_ids, labels, folds, classes, probabilities)
-
-
-def _read_array(path: Path) -> NDArray[np.float32]:
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DessinError(f"There is no file {path}.", do="Evaluate the run again.") from None
-    except (ValueError, OSError, EOFError):
-        raise DessinError(f"{path} is not a plain array of numbers.", do="Evaluate the run again.") from None
-    if array.dtype != np.float32 or array.ndim != 2:
+    named = read_named(folder, do=again)
+    if named.probabilities.dtype != np.float32:
+        dtype = named.probabilities.dtype
+        raise DessinError(f"The probabilities in {folder} are {dtype}.", allowed="float32.", do=again)
+    if set(named.image_ids) != set(rows):
         raise DessinError(
-            f"{path} holds {array.dtype} of {array.ndim} dimensions.", allowed="float32 of 2 dimensions."
+            f"The predictions in {folder} do not belong together: image_ids.csv and predictions.csv do not "
+            "name the same images.",
+            do=again,
         )
-    return array
-
-
-def _mismatch(folder: Path, seen: str) -> DessinError:
-    return DessinError(
-        f"The predictions in {folder} do not belong together: {seen} rows are images, columns classes.",
-        do="Evaluate the run again.",
-    )
+    strange = sorted({row["label"] for row in rows.values()} - set(named.classes))
+    if strange:
+        raise DessinError(
+            f"The predictions in {folder} do not belong together: predictions.csv has the label "
+            f'"{strange[0]}", which classes.csv has not.',
+            do=again,
+        )
+    labels, folds = (tuple(rows[name][key] for name in named.image_ids) for key in ("label", "fold"))
+    return Predictions(named.image_ids, named.classes, named.probabilities, labels, folds)
 
 
 def to_predictions(

@@ -142,15 +142,8 @@ def _joined(sources: Sequence[_Source], models: str) -> LabelAnswers:
     counts = np.zeros(len(split.rows), dtype=np.int64)
     for source in sources:
         own = source.answers
-        if sorted(own.classes) != sorted(split.classes):
-            raise DessinError(
-                f"The answers of {source.folder} have {len(own.classes)} classes, and its split has "
-                f"{len(split.classes)}.",
-                do="Evaluate it again.",
-            )
-        column = {label: i for i, label in enumerate(own.classes)}
         rows = [place[image_id] for image_id in own.image_ids]
-        total[rows] += own.probabilities[:, [column[label] for label in split.classes]]
+        total[rows] += own.table(own.image_ids, split.classes)
         counts[rows] += 1
     answered = np.flatnonzero(counts)
     return LabelAnswers(

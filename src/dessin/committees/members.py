@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.answers.committee import COMMITTEE_FILE, read_committee
+from dessin.answers.predictions import join_out_of_fold
 from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_file
@@ -114,31 +115,13 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
     Raises:
         DessinError: files that contradict the run's record or its split, or other classes.
     """
-    label_of = {row.image_id: row.label for row in members.rows}
-    table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
-    aligned = False
-    for run in member.runs:
-        if run.fold not in members.folds:
-            continue
-        kept = own_predictions(run.folder, run.record, members.split, "validation")
-        own = at_present(kept, run.folder)
-        strange = sorted(set(own.classes) ^ set(members.classes))
-        if strange:
-            raise DessinError(
-                f"The predictions of {run.folder} have {len(own.classes)} classes and the split has "
-                f"{len(members.classes)}; they differ in {strange[0]}.",
-                do="Evaluate the run again.",
-            )
-        wrong = [i for i, label in zip(own.image_ids, own.labels, strict=True) if label_of[i] != label]
-        if wrong:
-            raise DessinError(
-                f"The predictions of {run.folder} have another label for {wrong[0]} than its split.",
-                do="Evaluate the run again.",
-            )
-        aligned = aligned or own.classes != members.classes
-        rows = np.flatnonzero(members.fold_of == run.fold)
-        table[rows] = own.table([members.rows[row].image_id for row in rows], members.classes)
-    return table, aligned
+    parts = [
+        at_present(own_predictions(run.folder, run.record, members.split, "validation"), run.folder)
+        for run in member.runs
+        if run.fold in members.folds
+    ]
+    aligned = any(part.classes != members.classes for part in parts)
+    return join_out_of_fold(parts, members.rows, members.classes), aligned
 
 
 def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:

@@ -127,6 +127,13 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
     # all of its side, none trained on one of these or on a drawing that belongs with one.
     labels = {row.image_id: row.label for row in _rows_of(split, record, set_name)}
     again = f"Evaluate the run again with dessin evaluate {folder} --out OUT."
+    strange = sorted(set(predictions.classes) ^ set(split.classes))
+    if strange:
+        raise DessinError(
+            f"The predictions of {folder} have {len(predictions.classes)} classes and the split has "
+            f"{len(split.classes)}; they differ in {strange[0]}.",
+            do=again,
+        )
     if set(predictions.image_ids) != labels.keys():
         raise DessinError(
             f"The predictions in {folder / set_name} are not of the images that the run's split says.",

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from dessin.answers.teacher import Teacher, read_teacher
 from dessin.decisions import Decision
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
@@ -20,7 +21,6 @@ from dessin.runs.plan import Pretrained, RunPlan, Tuning, plan_run, rows_of
 from dessin.training.device import Computing, choose_batch_size, choose_device, choose_precision
 from dessin.training.engine import decide_batch_norm
 from dessin.training.optimise import steps_per_epoch
-from dessin.training.teacher import Teacher, read_teacher
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from dessin.answers.inference import predict_rows
 from dessin.answers.predictions import to_predictions, write_predictions
+from dessin.answers.teacher import teacher_targets
 from dessin.augmentation.preview import check_pipeline
 from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
@@ -43,7 +44,6 @@ from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
 from dessin.training.probe import shared_probe
 from dessin.training.range_test import find_lr
-from dessin.training.teacher import teacher_targets
 
 LOST = "collapsed attempts"
 RANGE_FILE = "lr_range.csv"

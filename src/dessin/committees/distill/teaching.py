@@ -11,6 +11,7 @@ import torch
 
 from dessin.answers.inference import answer_rows, tree_of_fold
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
+from dessin.answers.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from dessin.answers.tree import Node, leaves
 from dessin.collection.split.files import write_split
 from dessin.committees.distill.plan import NONE, DistillPlan, Fold, Planned, run_recipe
@@ -22,7 +23,6 @@ from dessin.runs.record import SPLIT_FILE, read_record
 from dessin.runs.subject import Subject
 from dessin.statistics.temperature import tempered
 from dessin.training.device import choose_device
-from dessin.training.teacher import SoftLabels, read_soft_labels, write_soft_labels
 
 LABELS, ANSWERS = "labels", "committee"
 
