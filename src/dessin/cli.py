@@ -18,19 +18,13 @@ from dessin.verbs import GROUPS, VERBS, Argument, Verb
 # Paths that verbs write. All others must be there, which is checked before a room is imported (seconds).
 WRITTEN: Final = ("out", "csv", "copy")
 
-SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
-# Where a shell looks for completions, below the home folder, and what is left to do.
+# Where a shell looks for completions, below the home folder.
 COMPLETIONS: Final = {
-    "bash": (
-        ".local/share/bash-completion/completions/dessin",
-        "Open a new shell. If TAB does nothing there, add to ~/.bashrc: source ~/{place}",
-    ),
-    "zsh": (
-        ".zfunc/_dessin",
-        "Add to ~/.zshrc: fpath+=~/.zfunc; autoload -Uz compinit; compinit. Then open a new shell.",
-    ),
-    "fish": (".config/fish/completions/dessin.fish", "Open a new shell."),
+    "bash": ".local/share/bash-completion/completions/dessin",
+    "zsh": ".zfunc/_dessin",
+    "fish": ".config/fish/completions/dessin.fish",
 }
 
 
@@ -38,9 +32,7 @@ class VerbCommand(click.Command):
     """One verb: its parameters are read from the function's signature when they are first needed."""
 
     def __init__(self, verb: Verb) -> None:
-        super().__init__(
-            verb.name, short_help=verb.sentence, callback=self._call, context_settings={**SETTINGS}
-        )
+        super().__init__(verb.name, SETTINGS, self._call, short_help=verb.sentence)
         self.verb = verb
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -55,20 +47,22 @@ class VerbCommand(click.Command):
         spread = [value for each in arguments if each.spread for value in given.pop(each.name)]
         self.verb.function()(*spread, **{name: value for name, value in given.items() if value is not None})
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        needed = [each for each in self.verb.arguments() if each.required or each.positional]
+        words = [_spelt(each) + ("" if each.positional else f" {each.name.upper()}") for each in needed]
+        formatter.write_usage(ctx.command_path, " ".join([*words, "[options]"]))
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_usage(ctx, formatter)
         arguments = self.verb.arguments()
-        first = [each for each in arguments if each.positional]
-        options = [each for each in arguments if not each.positional]
-        needed = [f"{each.option} {_capitals(each)}" for each in options if each.required]
-        formatter.write_usage(ctx.command_path, " ".join([*map(_capitals, first), *needed, "[options]"]))
-        for paragraph in [self.verb.sentence, *self.verb.description().split("\n\n")]:
-            if paragraph:
-                formatter.write_paragraph()
-                with formatter.indentation():
-                    formatter.write_text(_plain(paragraph, arguments))
-        rows = [(_spelt(each), _explained(each, arguments)) for each in options]
-        _section(formatter, "Arguments", [(_capitals(each), _explained(each, arguments)) for each in first])
-        _section(formatter, "Options", [*rows, ("-h, --help", "Show this and stop.")])
+        for paragraph in filter(None, [self.verb.sentence, *self.verb.description().split("\n\n")]):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(_plain(paragraph, arguments))
+        rows = [(_spelt(each), _explained(each, arguments)) for each in arguments]
+        first = sum(each.positional for each in arguments)
+        _section(formatter, "Arguments", rows[:first])
+        _section(formatter, "Options", [*rows[first:], ("-h, --help", "Show this and stop.")])
         _section(formatter, "Example", [(self.verb.example, "")])
 
 
@@ -77,8 +71,7 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for group, title in GROUPS.items():
-            rows = [(verb.name, verb.sentence) for verb in VERBS if verb.group == group]
-            _section(formatter, title, rows)
+            _section(formatter, title, [(each.name, each.sentence) for each in VERBS if each.group == group])
         formatter.write_paragraph()
         formatter.write_text("dessin VERB --help shows the options of a verb, and an example.")
 
@@ -94,7 +87,7 @@ def _check_there(argument: Argument, paths: Sequence[Path | None]) -> None:
         if path is not None and not path.exists():
             raise DessinError(
                 f"There is no file or folder {path.absolute()}.",
-                allowed=f"{argument.name}: {_plain(argument.text, [])}",
+                allowed=f"{argument.name}: {_plain(argument.text)}",
                 do="Check the path.",
             )
 
@@ -119,36 +112,33 @@ def _type(argument: Argument) -> click.ParamType[Any]:
 
 
 def _spelt(argument: Argument) -> str:
-    """An option; a switch that is on has its opposite beside it."""
-    if argument.default is True:
-        return f"{argument.option}/--no-{argument.option.removeprefix('--')}"
-    return argument.option
-
-
-def _capitals(argument: Argument) -> str:
-    name = argument.name.upper()
-    if argument.positional and argument.many:
-        name += ".."
-    return name if argument.required or not argument.positional else f"[{name}]"
+    """How the help spells an argument; a switch that is on has its opposite beside it."""
+    if argument.positional:
+        name = argument.name.upper() + (".." if argument.many else "")
+        return name if argument.required else f"[{name}]"
+    off = f"/--no-{argument.option.removeprefix('--')}" if argument.default is True else ""
+    return argument.option + off
 
 
 def _explained(argument: Argument, arguments: Sequence[Argument]) -> str:
     """What an argument is, then its type in words and its default."""
     notes = [] if argument.kind == "switch" else [argument.words]
-    if argument.required:
-        notes += [("one or more" if argument.many else "") if argument.positional else "required"]
+    if argument.positional and argument.many:
+        notes = [f"one or more: {argument.words}"]
+    elif argument.required and not argument.positional:
+        notes.append("required")
     elif argument.many:
         notes.append("may be repeated")
     elif argument.kind != "switch" and argument.default not in (None, "", ()):
         value = argument.default
         notes.append(f"by default {','.join(value) if isinstance(value, tuple) else value}")
-    return _plain(argument.text, arguments) + (f" ({', '.join(filter(None, notes))})" if notes else "")
+    return _plain(argument.text, arguments) + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _plain(text: str, arguments: Sequence[Argument]) -> str:
+def _plain(text: str, arguments: Sequence[Argument] = ()) -> str:
     """A docstring's text without backticks, and with arguments as the command line spells them."""
     for each in arguments:
-        text = text.replace(f"`{each.name}`", _capitals(each) if each.positional else each.option)
+        text = text.replace(f"`{each.name}`", each.name.upper() if each.positional else each.option)
     return " ".join(text.replace("`", "").split())
 
 
@@ -159,36 +149,34 @@ def _install_completion(ctx: click.Context, _: click.Parameter, shell: str | Non
     script = get_completion_class(named)
     if named not in COMPLETIONS or script is None:
         raise unknown("shell", named, COMPLETIONS)
-    place, left = COMPLETIONS[named]
-    path = Path.home() / place
+    path = Path.home() / COMPLETIONS[named]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script(app, {}, "dessin", "_DESSIN_COMPLETE").source(), encoding="utf-8")
-    click.echo(f"Completions for {named} are written to {path}. {left.format(place=place)}")
+    path.write_text(script(ctx.command, {}, "dessin", "_DESSIN_COMPLETE").source(), encoding="utf-8")
+    click.echo(f"Completions for {named} are in {path}, and work in a new shell.")
+    click.echo(f"If TAB does nothing there, add this line to what {named} reads at its start: source {path}")
     ctx.exit()
 
 
-app = Verbs(
+@click.group(
     "dessin",
-    help="From a folder of drawings to a classifier you can trust, and can say why.",
+    cls=Verbs,
     commands={verb.name: VerbCommand(verb) for verb in VERBS},
-    context_settings={**SETTINGS},
+    context_settings=SETTINGS,
     subcommand_metavar="VERB ...",
-    params=[
-        click.Option(
-            ["--install-completion"],
-            is_flag=False,
-            flag_value="auto",
-            is_eager=True,
-            expose_value=False,
-            callback=_install_completion,
-            metavar="[SHELL]",
-            help="Let TAB complete verbs, options and paths, in bash, zsh or fish.",
-        )
-    ],
 )
-app = click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and stop.")(
-    app
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and stop.")
+@click.option(
+    "--install-completion",
+    metavar="[SHELL]",
+    is_flag=False,
+    flag_value="auto",
+    is_eager=True,
+    expose_value=False,
+    callback=_install_completion,
+    help="Let TAB complete verbs, options and paths, in bash, zsh or fish.",
 )
+def app() -> None:
+    """From a folder of drawings to a classifier you can trust, and can say why."""
 
 
 def main() -> None:

@@ -82,18 +82,14 @@ class Verb:
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments, in the order of the signature; nothing is imported."""
         node = self._definition()
-        texts = _sections(node)[1]
-        given = node.args
-        defaults = [None] * (len(given.args) - len(given.defaults)) + list(given.defaults)
-        rows = [(each, default, True) for each, default in zip(given.args, defaults, strict=True)]
-        rows += [(given.vararg, None, True)] if given.vararg else []
+        texts, given = _sections(node)[1], node.args
+        defaults = [None] * (len(given.args) - len(given.defaults)) + given.defaults
+        rows = [(each, default, "place") for each, default in zip(given.args, defaults, strict=True)]
+        rows += [(given.vararg, None, "places")] if given.vararg else []
         rows += [
-            (each, value, False) for each, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+            (each, value, "name") for each, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)
         ]
-        return tuple(
-            _argument(each, default, positional, texts.get(each.arg, ""), spread=each is given.vararg)
-            for each, default, positional in rows
-        )
+        return tuple(_argument(each, default, by, texts.get(each.arg, "")) for each, default, by in rows)
 
     def _definition(self) -> ast.FunctionDef:
         path = Path(__file__).parent.joinpath(*self.home.split(".")[1:]).with_suffix(".py")
@@ -112,43 +108,35 @@ def _sections(node: ast.FunctionDef) -> tuple[str, dict[str, str]]:
     return body.strip(), {name: " ".join(text.split()) for name, text in entries}
 
 
-def _argument(
-    node: ast.arg, default: ast.expr | None, positional: bool, text: str, *, spread: bool
-) -> Argument:
+def _argument(node: ast.arg, default: ast.expr | None, by: str, text: str) -> Argument:
+    """An argument that is given by its place, by any number of places, or by its name."""
     assert node.annotation is not None
-    plain, notes, many = node.annotation, [], spread
+    plain, notes = node.annotation, []
     if isinstance(plain, ast.Subscript) and ast.unparse(plain.value) == "Annotated":
         assert isinstance(plain.slice, ast.Tuple)
         plain, *noted = plain.slice.elts
         notes = [ast.literal_eval(note) for note in noted]
     members = _members(plain)
-    choices = tuple(value for name in members if name.startswith("Literal") for value in _literals(name))
-    if len(members) == 1 and members[0].startswith("Sequence["):
-        many, members = True, _members(ast.parse(members[0][len("Sequence[") : -1], mode="eval").body)
-    kind, words = ("text", f"one of {'|'.join(choices)}") if choices else _KINDS[" | ".join(members)]
-    option, least, most = f"--{node.arg.replace('_', '-')}", None, None
-    for note in notes:
-        bounds = re.fullmatch(r"from (\d+)(?: to (\d+))?", note)
-        if bounds:
-            least, most = int(bounds[1]), int(bounds[2]) if bounds[2] else None
-            words = f"{words} {note}"
-        elif note.startswith("--"):
-            option = note
-        else:
-            words = note
+    several = re.fullmatch(r"Sequence\[(.*)\]", " | ".join(members))
+    kind = several[1] if several else " | ".join(members)
+    choices = ast.literal_eval(kind.removeprefix("Literal")) if kind.startswith("Literal") else []
+    read, words = ("text", f"one of {'|'.join(choices)}") if choices else _KINDS[kind]
+    bounds = next(filter(None, (re.fullmatch(r"from (\d+)(?: to (\d+))?", note) for note in notes)), None)
+    named = [note for note in notes if note.startswith("--")]
+    told = [note for note in notes if not note.startswith(("--", "from "))]
     return Argument(
         name=node.arg,
-        option=option,
+        option=named[0] if named else f"--{node.arg.replace('_', '-')}",
         annotation=ast.unparse(node.annotation),
-        kind=kind,
-        words=words,
+        kind=read,
+        words=told[0] if told else f"{words} {bounds[0]}" if bounds else words,
         text=text,
-        positional=positional,
-        many=many,
-        spread=spread,
-        choices=choices,
-        least=least,
-        most=most,
+        positional=by != "name",
+        many=by == "places" or several is not None,
+        spread=by == "places",
+        choices=tuple(choices),
+        least=int(bounds[1]) if bounds else None,
+        most=int(bounds[2]) if bounds and bounds[2] else None,
         required=default is None,
         default=None if default is None else ast.literal_eval(default),
     )
@@ -158,13 +146,9 @@ def _members(node: ast.expr) -> list[str]:
     """The members of a union that can be typed on a command line, as they are written."""
     if isinstance(node, ast.BinOp):
         return _members(node.left) + _members(node.right)
-    text = ast.unparse(node)
     typed = r"str|Path|int|float|bool|Literal\[.*\]|Sequence\[(str|int|float|str \| Path)\]"
+    text = ast.unparse(node)
     return [text] if re.fullmatch(typed, text) else []
-
-
-def _literals(text: str) -> tuple[str, ...]:
-    return tuple(ast.literal_eval(text.removeprefix("Literal")))
 
 
 # Where a verb lives, its sentence and its example, in the order of the help.
