@@ -1,8 +1,8 @@
-"""Gains over a base: paired and judged together, then told in words, as cells of a table and as dots."""
+"""Gains over a base: paired over folds, told in words, as cells of a table and as dots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import p_value, points, share, size, written_p
 from dessin.page.tables import printable, spread
-from dessin.statistics.comparison import Comparison, compare
+from dessin.statistics.comparison import Comparison
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import Estimate
 
@@ -41,12 +41,6 @@ def over_folds(
         split_folds=split_folds,
     )
     return contrast(outcomes, {"first": 1.0, "second": -1.0})
-
-
-def judged(gains: Mapping[tuple[str, str], Contrast], matters: float) -> tuple[Comparison, ...]:
-    """Each gain, by its name and that of its base, with its verdict after Holm's correction over all."""
-    # Whose luck is not in the numbers is said once for all of them, in a caution.
-    return compare([(name, base, gain) for (name, base), gain in gains.items()], matters, luck=False)
 
 
 def gain_in_words(gain: Comparison, also: str = "") -> str:

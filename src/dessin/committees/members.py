@@ -115,13 +115,13 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
     Raises:
         DessinError: files that contradict the run's record or its split, or other classes.
     """
-    parts = [
+    kept = [
         at_present(own_predictions(run.folder, run.record, members.split, "validation"), run.folder)
         for run in member.runs
         if run.fold in members.folds
     ]
-    aligned = any(part.classes != members.classes for part in parts)
-    return join_out_of_fold(parts, members.rows, members.classes), aligned
+    aligned = any(own.classes != members.classes for own in kept)
+    return join_out_of_fold(kept, members.rows, members.classes), aligned
 
 
 def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.answers.predictions import Predictions
+from dessin.answers.predictions import join_out_of_fold
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
 from dessin.committees.distill.plan import ALONE as ALONE_RUN
@@ -28,11 +28,11 @@ from dessin.committees.distill.result import (
 )
 from dessin.committees.distill.speed import bundle_size, committee_size
 from dessin.committees.distill.teaching import TrainedRun, committee_answers, part_of
-from dessin.committees.gains import judged, over_folds
+from dessin.committees.gains import over_folds
 from dessin.models.card import read_card
 from dessin.runs.inputs import class_numbers
 from dessin.runs.joined import finished_record, own_predictions
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, compare
 from dessin.statistics.metrics import measure
 
 
@@ -59,17 +59,11 @@ def gather_answers(plan: DistillPlan, runs: Mapping[str, TrainedRun], out: Path)
     """Every measured image as the committee's models without its fold and that fold's students answer it."""
     split = plan.subject.inputs.split
     rows = tuple(row for row in split.rows if row.fold in plan.folds)
-    tables = {
-        name: np.empty((len(rows), len(split.classes)), np.float32) for name in (COMMITTEE, STUDENT, ALONE)
-    }
-    for fold in plan.folds:
-        own: dict[str, Predictions] = {COMMITTEE: committee_answers(plan, out, fold)}
-        for name, run in ((STUDENT, STUDENT_RUN), (ALONE, ALONE_RUN)):
-            folder = runs[f"{run}-fold-{fold}"].folder
-            own[name] = own_predictions(folder, finished_record(folder), split, "validation")
-        here = [place for place, row in enumerate(rows) if row.fold == fold]
-        for name, predictions in own.items():
-            tables[name][here] = predictions.table([rows[place].image_id for place in here], split.classes)
+    parts = {COMMITTEE: [committee_answers(plan, out, fold) for fold in plan.folds]}
+    for name, run in ((STUDENT, STUDENT_RUN), (ALONE, ALONE_RUN)):
+        folders = [runs[f"{run}-fold-{fold}"].folder for fold in plan.folds]
+        parts[name] = [own_predictions(f, finished_record(f), split, "validation") for f in folders]
+    tables = {name: join_out_of_fold(own, rows, split.classes) for name, own in parts.items()}
     return Answered(rows, split.classes, tables)
 
 
@@ -131,13 +125,9 @@ def _comparisons(plan: DistillPlan, answered: Answered) -> tuple[Comparison, Com
     right = {name: table.argmax(axis=1) == answered.targets for name, table in answered.tables.items()}
     folds = np.array([row.fold for row in answered.rows], dtype=np.int64)
     split_folds = plan.subject.inputs.split.folds
-    paid, gained = judged(
-        {
-            (STUDENT, against): over_folds(
-                right[STUDENT], right[against], folds, answered.groups, split_folds
-            )
-            for against in (COMMITTEE, ALONE)
-        },
-        plan.settings.matters,
-    )
+    found = [
+        (STUDENT, base, over_folds(right[STUDENT], right[base], folds, answered.groups, split_folds))
+        for base in (COMMITTEE, ALONE)
+    ]
+    paid, gained = compare(found, plan.settings.matters, luck=False)
     return paid, gained

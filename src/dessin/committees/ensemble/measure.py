@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from dessin.answers.table import MemberTable, Rows
 from dessin.committees.answers import Scaler, answers_in_views, make_table, own_answers, scaled_rules
 from dessin.committees.ensemble.result import BASE_RULE, MemberRow, PairRow, RuleRow, ViewsGain
-from dessin.committees.gains import judged
 from dessin.committees.members import Members
 from dessin.committees.rules.choice import RULES, Choice, Diversity, Rule, pairwise
 from dessin.committees.rules.nested import RuleResult, compare_rules, outer_parts
 from dessin.errors import DessinError, unknown
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.studies.measure import SMALLEST_PROBABILITY
@@ -170,8 +169,8 @@ def _alone(table: MemberTable) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 def rule_rows(members: Members, compared: Compared, matters: float) -> tuple[RuleRow, ...]:
     """Every rule; Holm's correction is over all gains on the best single member."""
     names = [member.name for member in members.members]
-    gains = {(result.name, BASE_RULE): result.gain for result in compared.results if result.name != BASE_RULE}
-    by_name = {gain.name: gain for gain in judged(gains, matters)}
+    gains = [(row.name, BASE_RULE, row.gain) for row in compared.results if row.name != BASE_RULE]
+    by_name = {gain.name: gain for gain in compare(gains, matters, luck=False)}
     return tuple(_rule_row(names, result, by_name.get(result.name)) for result in compared.results)
 
 
@@ -236,6 +235,6 @@ def views_gain(members: Members, measured: Measured, settings: Settings) -> View
         return None
     seen, plain = (compared.named(settings.chosen) for compared in (measured.compared, measured.plain))
     right = [result.nested_probabilities.argmax(axis=1) == members.targets for result in (seen, plain)]
-    gains = {(", ".join(settings.views), "one view"): two_models(right[0], right[1], members.groups)}
-    (gain,) = judged(gains, settings.matters)
+    found = two_models(right[0], right[1], members.groups)
+    (gain,) = compare([(", ".join(settings.views), "one view", found)], settings.matters, luck=False)
     return ViewsGain(views=settings.views, plain=plain.nested, gain=gain)

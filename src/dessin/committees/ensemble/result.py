@@ -96,9 +96,9 @@ class EnsembleResults(Result):
     rules: tuple[RuleRow, ...]
     pairs: tuple[PairRow, ...]
     views: ViewsGain | None = None
-    summary: tuple[str, ...]
+    summary: tuple[str, ...] = ()
     notes: tuple[str, ...]
-    cautions: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
     seconds: float
 
     def rule_named(self, name: str) -> RuleRow:

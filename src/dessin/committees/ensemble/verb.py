@@ -23,7 +23,7 @@ from dessin.committees.ensemble.measure import (
     views_gain,
 )
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.committees.ensemble.view import cautions, ensemble_lines, ensemble_page, summary
+from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.members import Members, find_members
 from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
@@ -116,11 +116,9 @@ def _plan(members: Members, settings: Settings) -> list[str]:
 def _results(members: Members, settings: Settings, measured: Measured, seconds: float) -> EnsembleResults:
     compared = measured.compared
     rules = rule_rows(members, compared, settings.matters)
-    rows = member_rows(members, compared, rules)
     chosen = next(row for row in rules if row.name == settings.chosen)
-    gain = views_gain(members, measured, settings)
     first = members.members[0].runs[0].record
-    return EnsembleResults(
+    results = EnsembleResults(
         name=settings.name,
         chosen=settings.chosen,
         select=settings.select,
@@ -136,15 +134,14 @@ def _results(members: Members, settings: Settings, measured: Measured, seconds: 
         split=members.split.digest,
         manifest=first.digests.manifest,
         data=settings.data or first.recipe.data.path or "",
-        members=rows,
+        members=member_rows(members, compared, rules),
         rules=rules,
         pairs=pair_rows(members, compared),
-        views=gain,
-        summary=summary(chosen, rules, len(rows), gain),
+        views=views_gain(members, measured, settings),
         notes=(*members.notes, *measured.notes),
-        cautions=cautions(chosen, rules, rows, len(members.folds), compared.parts),
         seconds=round(seconds, 1),
     )
+    return told(results)
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dessin.committees.ensemble.pictures import heat_maps, scatter
@@ -76,11 +76,14 @@ def _found_by(name: str) -> str:
     return base if base in _RULES else f"{base} soft"
 
 
-def summary(
-    chosen: RuleRow, rules: Sequence[RuleRow], members: int, views: ViewsGain | None
-) -> tuple[str, ...]:
+def told(results: EnsembleResults) -> EnsembleResults:
+    """The results with their summary and cautions."""
+    return results.model_copy(update={"summary": summary(results), "cautions": _cautions(results)})
+
+
+def summary(results: EnsembleResults) -> tuple[str, ...]:
     """What the ensemble gives on drawings that its choice did not see, and what the naive figure claims."""
-    base = next(row for row in rules if row.name == BASE_RULE)
+    chosen, base, views = results.chosen_rule, results.rule_named(BASE_RULE), results.views
     who = rule_in_words(chosen.name)
     found = f"On drawings that the choice did not see ({counted(chosen.nested.n, 'drawing')}), {who} "
     if chosen.gain is None:
@@ -90,8 +93,8 @@ def summary(
         )
     else:
         found += (
-            f"({counted(len(chosen.members), 'member')} of {members}) names {share(chosen.nested)} right, "
-            f"and {rule_in_words(BASE_RULE)}, chosen in the same way, {share(base.nested)}: "
+            f"({counted(len(chosen.members), 'member')} of {len(results.members)}) names "
+            f"{share(chosen.nested)} right, and {rule_in_words(BASE_RULE)}, chosen in the same way, {share(base.nested)}: "
             f"{gain_in_words(chosen.gain)}"
         )
     return (found, _naive(chosen), *([] if views is None else [_views(views, who)]))
@@ -127,10 +130,9 @@ def _views(views: ViewsGain, who: str) -> str:
     return f"{looks}{said[gain.verdict]} ({numbers}; {base}).{unknown}"
 
 
-def cautions(
-    chosen: RuleRow, rules: Sequence[RuleRow], members: Sequence[MemberRow], folds: int, parts: int
-) -> tuple[str, ...]:
+def _cautions(results: EnsembleResults) -> tuple[str, ...]:
     """What the reader must know beside the numbers."""
+    chosen, rules = results.chosen_rule, results.rules
     found = [
         "This is about these trained models: how much the luck of a training matters is not in the numbers."
     ]
@@ -146,16 +148,16 @@ def cautions(
         "Each run has validated on these drawings, and may have chosen its epoch by them, so all figures are "
         "a little high; a holdout that nothing was chosen on is the last word, and it was not looked at here."
     )
-    if any(len(member.folds) > 1 for member in members if member.name in chosen.members):
+    if any(len(member.folds) > 1 for member in results.members if member.name in chosen.members):
         found.append(
             "For each drawing, a member of several folds was asked through its one model that was not "
             "trained on it. In the committee all its models vote, which is usually a little better; that is "
             "not measured here."
         )
-    if folds < 3:
+    if len(results.folds) < 3:
         found.append(
-            f"The members share {counted(folds, 'fold')} only, so the drawings were dealt into {parts} parts "
-            "of whole groups for the nested figures; in all parts a member is the same trained model."
+            f"The members share {counted(len(results.folds), 'fold')} only, so the drawings were dealt into "
+            f"{results.parts} parts of whole groups for the nested figures; in all parts a member is the same trained model."
         )
     return tuple(found)
 

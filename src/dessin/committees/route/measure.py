@@ -9,7 +9,7 @@ import numpy as np
 
 from dessin.committees.answers import OutOfFold
 from dessin.committees.families.measure import family_sums, right_in_family, right_with_experts
-from dessin.committees.gains import judged, over_folds
+from dessin.committees.gains import over_folds
 from dessin.committees.route.answers import GENERALIST, Bools, Floats, RouteAnswers
 from dessin.committees.route.result import (
     BOTH,
@@ -21,6 +21,7 @@ from dessin.committees.route.result import (
     Variant,
 )
 from dessin.decisions import Decision
+from dessin.statistics.comparison import compare
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.statistics.metrics import measure
 
@@ -42,12 +43,14 @@ def measure_route(
     correct = {name: table.argmax(axis=1) == plain.targets for name, table in tables.items()}
     difference = partial(over_folds, folds=plain.folds, groups=plain.groups, split_folds=split_folds)
     own = correct[GENERALIST]
-    gains = {(name, GENERALIST): difference(correct[name], own) for name in tables if name != GENERALIST}
+    routed = [name for name in tables if name != GENERALIST]
+    gains = [(name, GENERALIST, difference(correct[name], own)) for name in routed]
     router = None
     if answers.router is not None:
         sums = family_sums(plain.probabilities, answers.family).argmax(axis=1) == answers.truth
         known = answers.router.argmax(axis=1) == answers.truth
-        (router,) = judged({("router", "the generalist's sums"): difference(known, sums)}, MATTERS)
+        found = [("router", "the generalist's sums", difference(known, sums))]
+        (router,) = compare(found, MATTERS, luck=False)
     return RouteResults(
         generalist=plain.name,
         images=len(plain.targets),
@@ -57,7 +60,7 @@ def measure_route(
         committee=committee_variant(answers),
         asked=1 + (answers.router is not None) + len(answers.experts),
         variants=tuple(_variant(name, table, answers) for name, table in tables.items()),
-        comparisons=judged(gains, MATTERS),
+        comparisons=compare(gains, MATTERS, luck=False),
         router=router,
         experts=tuple(_expert(family, answers, split_folds) for family in answers.experts),
         bounds=tuple(
@@ -105,7 +108,7 @@ def _expert(family: str, answers: RouteAnswers, split_folds: int) -> ExpertRow:
     named = np.array([own.classes.index(label) for label in labels])
     right = named[answers.experts[family][rows].argmax(axis=1)] == own.targets[rows]
     found = over_folds(right, inside, own.folds[rows], groups, split_folds)
-    (gain,) = judged({("expert", GENERALIST): found}, MATTERS)
+    (gain,) = compare([("expert", GENERALIST, found)], MATTERS, luck=False)
     return ExpertRow(
         family=family,
         classes=len(labels),

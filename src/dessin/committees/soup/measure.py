@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.committees.gains import judged
 from dessin.committees.rules.nested import deal_groups, no_optimism
 from dessin.committees.soup.members import SoupMembers
 from dessin.committees.soup.result import (
@@ -29,7 +28,7 @@ from dessin.committees.soup.result import (
     SoupRow,
 )
 from dessin.committees.soup.weights import Floats, Shares, alone
-from dessin.statistics.comparison import Comparison
+from dessin.statistics.comparison import Comparison, compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.metrics import measure
@@ -173,8 +172,8 @@ def way_rows(
     """All ways; the first is what the others' gains are held against, with Holm's correction over them."""
     right = {way.name: _right(members, way.apart.answers) for way in ways}
     base, *others = (way.name for way in ways)
-    gains = {(name, base): two_models(right[name], right[base], members.groups) for name in others}
-    by_name = {gain.name: gain for gain in judged(gains, matters)}
+    gains = [(name, base, two_models(right[name], right[base], members.groups)) for name in others]
+    by_name = {gain.name: gain for gain in compare(gains, matters, luck=False)}
     return tuple(_row(members, way, answers(way.shares), right[base], by_name.get(way.name)) for way in ways)
 
 

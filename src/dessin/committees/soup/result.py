@@ -90,9 +90,9 @@ class SoupResults(Result):
     members: tuple[SoupMember, ...]
     ways: tuple[SoupRow, ...]
     curve: tuple[CurvePoint, ...] = ()
-    summary: tuple[str, ...]
+    summary: tuple[str, ...] = ()
     notes: tuple[str, ...]
-    cautions: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
     seconds: float
 
     def way(self, name: str) -> SoupRow:

@@ -28,7 +28,7 @@ from dessin.committees.soup.measure import (
 )
 from dessin.committees.soup.members import SoupMembers, guide_of, make_mixer, read_members
 from dessin.committees.soup.result import CHOSEN_WAY, CurvePoint, SoupKind, SoupResults
-from dessin.committees.soup.view import cautions, soup_lines, soup_page, summary
+from dessin.committees.soup.view import soup_lines, soup_page, told
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError, unknown
 from dessin.files import claim_folder, write_text
@@ -185,15 +185,12 @@ def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
 
 def _results(mixed: Mixed, settings: Settings, inputs: Inputs, began: float) -> SoupResults:
     members, mixer = mixed.members, mixed.mixer
-    chosen, base = mixed.way(CHOSEN_WAY[settings.kind]), mixed.ways[0]
-    rows = way_rows(members, mixed.ways, mixer.answers, settings.matters)
-    weighed = member_rows(members, chosen.shares)
-    by_name = {row.name: row for row in rows}
+    chosen = mixed.way(CHOSEN_WAY[settings.kind])
     results = SoupResults(
         name=settings.name,
         soup=settings.kind,
         chosen=chosen.name,
-        base=base.name,
+        base=mixed.ways[0].name,
         backbone=members.card.backbone,
         seed=settings.seed,
         images=len(members.rows),
@@ -207,15 +204,13 @@ def _results(mixed: Mixed, settings: Settings, inputs: Inputs, began: float) -> 
         data=settings.data,
         statistics=len(mixer.moved),
         runs=tuple(run.name for run in members.runs),
-        members=weighed,
-        ways=rows,
+        members=member_rows(members, chosen.shares),
+        ways=way_rows(members, mixed.ways, mixer.answers, settings.matters),
         curve=mixed.curve,
-        summary=summary(by_name[chosen.name], by_name[base.name], weighed, mixed.curve),
         notes=mixed.notes,
-        cautions=(),
         seconds=round(time.monotonic() - began, 1),
     )
-    return results.model_copy(update={"cautions": cautions(results)})
+    return told(results)
 
 
 def _write(mixed: Mixed, results: SoupResults, inputs: Inputs, out: Path) -> None:

@@ -47,11 +47,16 @@ def way_in_words(name: str) -> str:
     return _WAYS[name][0]
 
 
-def summary(
-    chosen: SoupRow, base: SoupRow, members: Sequence[SoupMember], curve: Sequence[CurvePoint]
-) -> tuple[str, ...]:
-    """What the chosen way gives on drawings that its choice did not see, and what a naive look claims."""
-    return (_found(chosen, base), _made_of(chosen, members), *_loss(chosen, curve), _naive(chosen, base))
+def told(results: SoupResults) -> SoupResults:
+    """The results with their summary and cautions."""
+    chosen, base = results.chosen_way, results.way(results.base)
+    summary = (
+        _found(chosen, base),
+        _made_of(chosen, results.members),
+        *_loss(chosen, results.curve),
+        _naive(chosen, base),
+    )
+    return results.model_copy(update={"summary": summary, "cautions": _cautions(results)})
 
 
 def _found(chosen: SoupRow, base: SoupRow) -> str:
@@ -128,7 +133,7 @@ def _claimed(claim: float) -> str:
     return f"a {'gain' if claim > 0 else 'loss'} of {size(claim)} points"
 
 
-def cautions(results: SoupResults) -> tuple[str, ...]:
+def _cautions(results: SoupResults) -> tuple[str, ...]:
     """What the reader must know beside the numbers."""
     one = len({member.run for member in results.members}) == 1
     models, runs = ("this trained model", "The run") if one else ("these trained models", "Each run")
