@@ -10,7 +10,7 @@ from dessin.committees.distill.speed import BATCH
 from dessin.committees.distill.teaching import TrainedRun
 from dessin.committees.gains import verdict_text
 from dessin.committees.part_runs import part_row
-from dessin.page.numbers import counted, listed, plain, points, share, written_p
+from dessin.page.numbers import counted, listed, points
 from dessin.page.render import render_page
 from dessin.statistics.forest import draw_forest
 
@@ -155,10 +155,6 @@ def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str
             STUDENT: results.named(STUDENT).size,
         },
         runs=[part_row(run.folder, run.planned.what) for run in runs.values()],
-        share=share,
-        points=points,
-        plain=plain,
-        written_p=written_p,
         pace=pace,
     )
 

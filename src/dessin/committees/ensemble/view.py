@@ -22,11 +22,9 @@ from dessin.page.numbers import (
     counted,
     listed,
     p_value,
-    plain,
     points,
     share,
     size,
-    written_p,
 )
 from dessin.page.render import render_page
 from dessin.page.tables import aligned
@@ -94,8 +92,8 @@ def summary(results: EnsembleResults) -> tuple[str, ...]:
     else:
         found += (
             f"({counted(len(chosen.members), 'member')} of {len(results.members)}) names "
-            f"{share(chosen.nested)} right, and {rule_in_words(BASE_RULE)}, chosen in the same way, {share(base.nested)}: "
-            f"{gain_in_words(chosen.gain)}"
+            f"{share(chosen.nested)} right, and {rule_in_words(BASE_RULE)}, chosen in the same way, "
+            f"{share(base.nested)}: {gain_in_words(chosen.gain)}"
         )
     return (found, _naive(chosen), *([] if views is None else [_views(views, who)]))
 
@@ -157,7 +155,8 @@ def _cautions(results: EnsembleResults) -> tuple[str, ...]:
     if len(results.folds) < 3:
         found.append(
             f"The members share {counted(len(results.folds), 'fold')} only, so the drawings were dealt into "
-            f"{results.parts} parts of whole groups for the nested figures; in all parts a member is the same trained model."
+            f"{results.parts} parts of whole groups for the nested figures; in all parts a member is the same "
+            "trained model."
         )
     return tuple(found)
 
@@ -210,11 +209,6 @@ def ensemble_page(results: EnsembleResults) -> str:
         scatter=scatter(results),
         made_of=made_of,
         tones=TONES,
-        counted=counted,
-        plain=plain,
-        points=points,
-        share=share,
-        written_p=written_p,
     )
 
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.families.proposals import Proposal, soft_confusion
-from dessin.page.numbers import counted, listed, points, signed
+from dessin.page.numbers import counted, listed, points
 from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.render import render_page
-from dessin.statistics.intervals import Estimate
 
 _SHOWN = 6
 # A family with more of the classes than this is a task nearly as hard as the whole.
@@ -109,19 +108,7 @@ def families_page(
         classes=classes,
         confusion=_confusion(soft_confusion(probabilities, targets), view.proposal.families, classes),
         modularity=_modularity(view.proposal),
-        share=share_of,
-        points=points_of,
     )
-
-
-def share_of(estimate: Estimate) -> str:
-    """`38.8% [34.4, 43.7]`."""
-    return f"{estimate.value:.1%} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
-
-
-def points_of(estimate: Estimate) -> str:
-    """`+2.1 [−0.4, +4.6]`."""
-    return f"{signed(estimate.value)} [{signed(estimate.low)}, {signed(estimate.high)}]"
 
 
 def _confusion(mean: NDArray[np.float64], families: FamilyMap, classes: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from dessin.committees.route.answers import GENERALIST
 from dessin.committees.route.measure import MATTERS
 from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import RouteResults
-from dessin.page.numbers import counted, listed, plain, points, share, written_p
+from dessin.page.numbers import counted, listed, points
 from dessin.page.render import render_page
 from dessin.statistics.forest import draw_forest
 
@@ -72,10 +72,6 @@ def route_page(results: RouteResults, names: Mapping[str, str], trained: Sequenc
             for family, labels in results.families.items()
         },
         parts=[part_row(part.folder, part.part.what) for part in trained],
-        share=share,
-        points=points,
-        plain=plain,
-        written_p=written_p,
         gains={row.name: row for row in results.comparisons},
     )
 

@@ -26,7 +26,7 @@ from dessin.committees.soup.result import (
     SoupRow,
 )
 from dessin.page.dots import DotPlot
-from dessin.page.numbers import capital, counted, listed, plain, points, share, size, written_p
+from dessin.page.numbers import capital, counted, listed, plain, points, share, size
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.page.tables import aligned
@@ -201,11 +201,6 @@ def soup_page(results: SoupResults) -> str:
         tones=TONES,
         base_words=way_in_words(results.base),
         step=step_of(results.chosen_way.shares) if results.curve else None,
-        counted=counted,
-        plain=plain,
-        points=points,
-        share=share,
-        written_p=written_p,
     )
 
 
