@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.answers.committee import Committee
-from dessin.answers.tree import Ballot, ModelNode, VoteNode
+from dessin.answers.tree import Ballot, ModelNode, Node, VoteNode
 from dessin.committees.members import Member, MemberRun, Members
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.card import read_card
+from dessin.training.views import PLAIN
 
 _STRANGE = re.compile(r"[^\w.-]+")
 
@@ -59,26 +60,41 @@ def make_committee(
     single models' answers, so there it stands at each of the models, before they are joined.
     """
     chosen = [member for member in members.members if weights.get(member.name, 0.0) > 0]
-    places = dict(zip((member.name for member in chosen), _folders(chosen), strict=True))
+    places = plain_names([member.name for member in chosen], "member")
     ballots: list[Ballot] = []
     bundles: dict[str, Path] = {}
     for member in chosen:
-        own = _bundles(member, places[member.name])
+        own = _bundles(member, f"models/{places[member.name]}")
         bundles |= own
         ballots.append(_ballot(own, weights[member.name], temperatures.get(member.name, 1.0)))
-    cards = [read_card(bundle) for bundle in bundles.values()]
-    record = chosen[0].runs[0].record
-    committee = Committee(
+    names = {label: text for bundle in bundles.values() for label, text in read_card(bundle).names.items()}
+    root = VoteNode(rule=vote, ballots=tuple(ballots))
+    return assembled(name, members, names, root, bundles, provenance, views=views), bundles
+
+
+def assembled(
+    name: str,
+    members: Members,
+    names: Mapping[str, str],
+    root: Node,
+    bundles: Mapping[str, Path],
+    provenance: Mapping[str, str],
+    *,
+    views: Sequence[str] = PLAIN,
+) -> Committee:
+    """The committee of a tree over bundles, which may be asked as their licences say."""
+    licences = dict.fromkeys(read_card(bundle).licence for bundle in bundles.values())
+    manifest = members.members[0].runs[0].record.digests.manifest
+    return Committee(
         name=name,
         classes=members.classes,
-        names={label: text for card in cards for label, text in card.names.items()},
-        root=VoteNode(rule=vote, ballots=tuple(ballots)),
+        names=dict(names),
+        root=root,
         views=tuple(views),
-        digests={"split": members.split.digest, "manifest": record.digests.manifest},
+        digests={"split": members.split.digest, "manifest": manifest},
         provenance=dict(provenance),
-        licence="; ".join(dict.fromkeys(card.licence for card in cards)),
+        licence="; ".join(licences),
     )
-    return committee, bundles
 
 
 def _bundles(member: Member, place: str) -> dict[str, Path]:
@@ -96,16 +112,16 @@ def _ballot(bundles: Mapping[str, Path], weight: float, temperature: float) -> B
     return Ballot(node=VoteNode(ballots=of_folds), weight=weight)
 
 
-def _folders(members: Sequence[Member]) -> list[str]:
-    """A folder for each member below the committee's, with a plain name of its own."""
+def plain_names(names: Sequence[str], nameless: str, *, most: int = 200) -> dict[str, str]:
+    """Each name as that of a folder, no two alike on any disk; `nameless` where nothing of it can be kept."""
+    folders: dict[str, str] = {}
     taken: set[str] = set()
-    folders = []
-    for member in members:
-        plain = _STRANGE.sub("-", member.name).strip("-.") or "member"
+    for name in names:
+        plain = _STRANGE.sub("-", name).strip("-.")[:most] or nameless
         folder, number = plain, 1
         while folder.casefold() in taken:
             number += 1
             folder = f"{plain}-{number}"
         taken.add(folder.casefold())
-        folders.append(f"models/{folder}")
+        folders[name] = folder
     return folders

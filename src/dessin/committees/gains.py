@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.errors import DessinError
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import p_value, points, share, size, written_p
 from dessin.page.tables import printable, spread
@@ -19,6 +20,12 @@ Bools = NDArray[np.bool_]
 TONES = {"better": " good", "worse": " warn"}
 # Two differences say next to nothing of how differences vary.
 _FOLDS_TOLD_APART = 3
+
+
+def check_matters(matters: float) -> None:
+    """Refuse a smallest difference of accuracy that cannot be one."""
+    if not 0.0 < matters < 1.0:
+        raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
 
 
 def over_folds(

@@ -27,7 +27,7 @@ from dessin.committees.distill.result import (
     SpeedResults,
 )
 from dessin.committees.distill.speed import bundle_size, committee_size
-from dessin.committees.distill.teaching import TrainedRun, committee_answers, part_of
+from dessin.committees.distill.teaching import committee_answers, part_of
 from dessin.committees.gains import over_folds
 from dessin.models.card import read_card
 from dessin.runs.inputs import class_numbers
@@ -55,13 +55,13 @@ class Answered:
         return np.array([row.group for row in self.rows])
 
 
-def gather_answers(plan: DistillPlan, runs: Mapping[str, TrainedRun], out: Path) -> Answered:
+def gather_answers(plan: DistillPlan, runs: Mapping[str, Path], out: Path) -> Answered:
     """Every measured image as the committee's models without its fold and that fold's students answer it."""
     split = plan.subject.inputs.split
     rows = tuple(row for row in split.rows if row.fold in plan.folds)
     parts = {COMMITTEE: [committee_answers(plan, out, fold) for fold in plan.folds]}
     for name, run in ((STUDENT, STUDENT_RUN), (ALONE, ALONE_RUN)):
-        folders = [runs[f"{run}-fold-{fold}"].folder for fold in plan.folds]
+        folders = [runs[f"{run}-fold-{fold}"] for fold in plan.folds]
         parts[name] = [own_predictions(f, finished_record(f), split, "validation") for f in folders]
     tables = {name: join_out_of_fold(own, rows, split.classes) for name, own in parts.items()}
     return Answered(rows, split.classes, tables)
@@ -70,13 +70,13 @@ def gather_answers(plan: DistillPlan, runs: Mapping[str, TrainedRun], out: Path)
 def measure_distillation(
     plan: DistillPlan,
     answered: Answered,
-    runs: Mapping[str, TrainedRun],
+    runs: Mapping[str, Path],
     labels: Sequence[LabelsRow],
     speed: SpeedResults,
 ) -> DistillResults:
     """Everything that the report says, but for the words."""
     subject, settings, first = plan.subject, plan.settings, plan.folds[0]
-    student = bundle_size(runs[f"{STUDENT_RUN}-fold-{first}"].bundle)
+    student = bundle_size(runs[f"{STUDENT_RUN}-fold-{first}"] / "bundle")
     sizes = {
         COMMITTEE: committee_size(subject, leaves(part_of(subject, first))),
         STUDENT: student,
@@ -106,11 +106,11 @@ def measure_distillation(
     )
 
 
-def untaught(plan: DistillPlan, runs: Mapping[str, TrainedRun]) -> list[int]:
+def untaught(plan: DistillPlan, runs: Mapping[str, Path]) -> list[int]:
     """The folds whose student has the very weights of the one that learnt alone."""
 
     def weights(run: str, fold: int) -> str:
-        return read_card(runs[f"{run}-fold-{fold}"].bundle).digests["weights"]
+        return read_card(runs[f"{run}-fold-{fold}"] / "bundle").digests["weights"]
 
     return [fold for fold in plan.folds if weights(STUDENT_RUN, fold) == weights(ALONE_RUN, fold)]
 

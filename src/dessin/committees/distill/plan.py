@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dessin.answers.inference import folds_of
+from dessin.committees.gains import check_matters
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
@@ -128,10 +129,7 @@ def check_settings(settings: Settings) -> None:
         raise DessinError(
             f"The temperature was to be {settings.temperature:g}.", allowed="It lies between 0.01 and 100."
         )
-    if not 0.0 < settings.matters < 1.0:
-        raise DessinError(
-            f"A difference of {settings.matters:g} was to matter.", allowed="It lies between 0 and 1."
-        )
+    check_matters(settings.matters)
 
 
 def choose_folds(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -87,20 +86,8 @@ def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
     return read_predictions(folder)
 
 
-@dataclass(frozen=True)
-class TrainedRun:
-    """A finished run with its folder."""
-
-    planned: Planned
-    folder: Path
-
-    @property
-    def bundle(self) -> Path:
-        return self.folder / "bundle"
-
-
-def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, TrainedRun]:
-    """Train every run of the plan into `out/runs/<name>`; by name.
+def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, Path]:
+    """Train every run of the plan into `out/runs/<name>`; their folders by name.
 
     Raises:
         DessinError: a run that failed or collapsed (begun again, the finished ones are kept), or one that
@@ -110,19 +97,19 @@ def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) ->
     write_split(plan.subject.inputs.split, split)
     trained = {run.name: _trained(plan, run, out, split) for run in plan.runs()}
     digests = {row.fold: row.digest for row in labels}
-    for run in trained.values():
-        taught_by = read_record(run.folder).digests.teacher
-        if taught_by != (digests[str(run.planned.fold)] if run.planned.taught else ""):
+    for run in plan.runs():
+        taught_by = read_record(trained[run.name]).digests.teacher
+        if taught_by != (digests[str(run.fold)] if run.taught else ""):
             raise DessinError(
-                f"{run.folder} was taught by other labels than those in "
-                f"{labels_folder(out, run.planned.fold)}.",
+                f"{trained[run.name]} was taught by other labels than those in "
+                f"{labels_folder(out, run.fold)}.",
                 do="Remove both, and begin again.",
             )
     return trained
 
 
-def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> TrainedRun:
+def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> Path:
     say(run.what)
     recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
     level = run.name.partition("-")[0]
-    return TrainedRun(run, train_part(out, run.name, recipe, level=level, what=f"run {run.name}"))
+    return train_part(out, run.name, recipe, level=level, what=f"run {run.name}")

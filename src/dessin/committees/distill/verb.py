@@ -20,7 +20,7 @@ from dessin.committees.distill.plan import (
 )
 from dessin.committees.distill.result import DistillResults, SpeedResults
 from dessin.committees.distill.speed import measure_speed
-from dessin.committees.distill.teaching import TrainedRun, make_labels, train_students
+from dessin.committees.distill.teaching import make_labels, train_students
 from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
 from dessin.decisions import Decision
@@ -106,10 +106,10 @@ def distill(
         results = measure_distillation(plan, answered, runs, labels, speed)
         results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
         if final:
-            _copy_bundle(runs[FINAL].bundle, out / BUNDLE)
+            _copy_bundle(runs[FINAL] / "bundle", out / BUNDLE)
         results.write_tables(out)
         results.write(out)
-        write_text(out / PAGE, distill_page(results, runs))
+        write_text(out / PAGE, distill_page(results, {run.what: runs[run.name] for run in plan.runs()}))
     for line in result_lines(results):
         say(line)
     say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE}")
@@ -130,11 +130,11 @@ def _labels(settings: Settings) -> Decision[str]:
     return Decision("soft labels", value, reason)
 
 
-def _speed(plan: DistillPlan, student: TrainedRun, out: Path) -> SpeedResults:
+def _speed(plan: DistillPlan, student: Path, out: Path) -> SpeedResults:
     """Measured once: begun again, the same figures stand."""
     path = out / SPEED_FILE
     if not path.is_file():
-        speed = measure_speed(plan.subject, plan.folds[0], student.bundle)
+        speed = measure_speed(plan.subject, plan.folds[0], student / "bundle")
         write_json(path, speed.model_dump(mode="json"))
     return validated(SpeedResults, read_json(path), str(path))
 

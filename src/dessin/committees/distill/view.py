@@ -4,10 +4,10 @@ cannot say."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from dessin.committees.distill.result import COMMITTEE, STUDENT, WHOLE, DistillResults
 from dessin.committees.distill.speed import BATCH
-from dessin.committees.distill.teaching import TrainedRun
 from dessin.committees.gains import verdict_text
 from dessin.committees.part_runs import part_row
 from dessin.page.numbers import counted, listed, points
@@ -137,7 +137,7 @@ def _of_measured(results: DistillResults) -> tuple[float, float, float]:
     return right, largest, soft
 
 
-def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str:
+def distill_page(results: DistillResults, runs: Mapping[str, Path]) -> str:
     """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
     return render_page(
         "dessin.committees.distill",
@@ -154,7 +154,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, TrainedRun]) -> str
             COMMITTEE: results.named(COMMITTEE).size,
             STUDENT: results.named(STUDENT).size,
         },
-        runs=[part_row(run.folder, run.planned.what) for run in runs.values()],
+        runs=[part_row(folder, what) for what, folder in runs.items()],
         pace=pace,
     )
 

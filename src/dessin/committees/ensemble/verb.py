@@ -24,8 +24,8 @@ from dessin.committees.ensemble.measure import (
 )
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
+from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, find_members
-from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
 from dessin.ops import names
 from dessin.page.tables import terminal_width
@@ -83,8 +83,7 @@ def ensemble(
         seed=seed,
         matters=matters,
     )
-    if not 0.0 < matters < 1.0:
-        raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
+    check_matters(matters)
     members = find_members([Path(run) for run in runs], least=2)
     check_bundles(members)
     claim_folder(out, what="an ensemble")

@@ -155,8 +155,8 @@ def _cautions(results: EnsembleResults) -> tuple[str, ...]:
     if len(results.folds) < 3:
         found.append(
             f"The members share {counted(len(results.folds), 'fold')} only, so the drawings were dealt into "
-            f"{results.parts} parts of whole groups for the nested figures; in all parts a member is the same "
-            "trained model."
+            f"{results.parts} parts of whole groups for the nested figures; in all parts a member is the "
+            "same trained model."
         )
     return tuple(found)
 

@@ -19,11 +19,11 @@ from dessin.answers.committee import Committee
 from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode, combine
 from dessin.committees.answers import OutOfFold, ask_bundle
+from dessin.committees.committee_of import assembled
 from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.members import Members
 from dessin.committees.route.parts import ROUTER, TrainedPart
 from dessin.decisions import Decision
-from dessin.models.card import read_card
 from dessin.runs.inputs import Inputs
 from dessin.statistics.intervals import group_index
 from dessin.statistics.temperature import fit_temperature, tempered
@@ -200,25 +200,15 @@ def make_routed(
                 experts={part.part.family: scaled[name] for name, part in own.items() if part.part.family},
             )
         )
-    cards = [read_card(bundle) for bundle in bundles.values()]
-    committee = Committee(
-        name=f"{answers.name}, routed",
-        classes=members.classes,
-        names=answers.names,
-        root=nodes[0] if len(nodes) == 1 else VoteNode(ballots=tuple(Ballot(node=node) for node in nodes)),
-        digests={
-            "split": members.split.digest,
-            "manifest": members.members[0].runs[0].record.digests.manifest,
-        },
-        provenance={
-            "made_by": "route",
-            "generalist": answers.name,
-            "families": families.digest,
-            "data": data,
-        },
-        licence="; ".join(dict.fromkeys(card.licence for card in cards)),
-    )
-    return committee, bundles
+    root = nodes[0] if len(nodes) == 1 else VoteNode(ballots=tuple(Ballot(node=node) for node in nodes))
+    provenance = {
+        "made_by": "route",
+        "generalist": answers.name,
+        "families": families.digest,
+        "data": data,
+    }
+    name = f"{answers.name}, routed"
+    return assembled(name, members, answers.names, root, bundles, provenance), bundles
 
 
 def _at_temperature(node: Node, temperature: float) -> Node:

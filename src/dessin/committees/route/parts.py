@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, write_split
+from dessin.committees.committee_of import plain_names
 from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.members import MemberRun
@@ -25,7 +25,6 @@ NONE, SPLITS = "none", "splits"
 MOST_EXPERTS = 3
 ROUTER = "router"
 _SLUG = 40
-_STRANGE = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def plan_parts(
         DessinError: no part at all, or a family without an image in one of the `folds`.
     """
     parts = [Part(ROUTER, "", router_split(split, families))] if router else []
-    slugs = _slugs(families.names)
+    slugs = plain_names(families.names, "family", most=_SLUG)
     for family in experts:
         own = expert_split(split, families, family)
         empty = [fold for fold in folds if not own.validation(fold)]
@@ -133,7 +132,7 @@ def plan_parts(
                 f'The family "{family}" has no image in fold {empty[0]}, so an expert could not be measured.',
                 do="Leave that expert out, or split with fewer folds.",
             )
-        parts.append(Part(f"expert-{slugs[family]}", family, own))
+        parts.append(Part(f"expert-{slugs[family].casefold()}", family, own))
     if not parts:
         raise DessinError(
             "Without a router and without experts, the routed model is the generalist itself.",
@@ -165,19 +164,6 @@ def check_curation(record: RunRecord) -> None:
             "families.",
             do="Put the relabels into the curation of the split, and train the generalist anew.",
         )
-
-
-def _slugs(names: Sequence[str]) -> Mapping[str, str]:
-    """Each family's name as a part of a folder's name, no two alike on any disk."""
-    slugs: dict[str, str] = {}
-    for name in names:
-        plain = _STRANGE.sub("-", name).strip("-.").casefold()[:_SLUG] or "family"
-        slug, number = plain, 1
-        while slug in slugs.values():
-            number += 1
-            slug = f"{plain}-{number}"
-        slugs[name] = slug
-    return slugs
 
 
 def run_name(part: str, fold: int) -> str:

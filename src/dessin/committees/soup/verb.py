@@ -15,6 +15,7 @@ import torch
 
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import write_split
+from dessin.committees.gains import check_matters
 from dessin.committees.members import clones
 from dessin.committees.soup.ends import read_ends, read_tuned
 from dessin.committees.soup.measure import (
@@ -103,8 +104,7 @@ def soup(
     began, out = time.monotonic(), Path(out)
     folders = [Path(run) for run in runs]
     asked = _kind(kind, len(folders))
-    if not 0.0 < matters < 1.0:
-        raise DessinError(f"A difference of {matters:g} was to matter.", allowed="It lies between 0 and 1.")
+    check_matters(matters)
     device = torch.device(str(choose_device().value))
     mix: Callable[[Inputs, torch.device, int], Mixed]
     if asked == "wise":
