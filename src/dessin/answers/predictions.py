@@ -17,7 +17,7 @@ from dessin.answers.soft_labels import SoftLabels, read_named, write_named
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
-from dessin.statistics.metrics import TOP
+from dessin.statistics.headline import TOP
 
 COLUMNS = ("image_id", "label", "fold", "predicted", "probability", "correct")
 HOLDOUT = "holdout"

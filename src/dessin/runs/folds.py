@@ -27,6 +27,7 @@ from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, read_record
 from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
+from dessin.statistics.headline import metric_lines
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 
@@ -160,12 +161,13 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
     by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
-    results = SetResults(**metrics.results())
+    results = SetResults(**metrics.results)
     group.model_copy(update={"results": results, "by_fold": by_fold}).write(folder)
     write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
     for fold, accuracy in by_fold.items():
         say(f"fold {fold}: accuracy {accuracy}")
-    say(f"out of fold, all {len(by_fold)} together: accuracy {metrics.accuracy}; top-5 {metrics.top5}")
+    for line in metric_lines(f"out of fold, all {len(by_fold)} together", metrics.items()):
+        say(line)
     say(f"{folder} is one model now: its {len(by_fold)} folds vote (dessin predict {folder} ..)")
     return folder
 

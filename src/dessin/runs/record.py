@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dessin.decisions import Decision
 from dessin.files import hold
 from dessin.recipe import Recipe
 from dessin.results import Result
 from dessin.schema import Section, changed
+from dessin.statistics.headline import METRICS, Metric
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Metrics
 
@@ -25,12 +26,22 @@ Status = Literal["running", "finished", "failed", "collapsed"]
 
 
 class SetResults(Section):
-    """The headline numbers of one set of images."""
+    """The metrics of one set of images by their names; what an older run lacks is not shown."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Estimate]
 
     accuracy: Estimate
-    top5: Estimate
-    macro_f1: Estimate
     loss: Estimate
+
+    def items(self) -> tuple[tuple[Metric, Estimate], ...]:
+        """Each metric with its value, in the order of the table of metrics."""
+        held: dict[str, Estimate] = dict(self)
+        return tuple((metric, held[metric.name]) for metric in METRICS if metric.name in held)
+
+    def written(self) -> dict[str, str]:
+        """Each metric's title with its value and interval, for people."""
+        return {metric.title: metric.written(result) for metric, result in self.items()}
 
 
 class Attempt(Section):
@@ -114,7 +125,7 @@ class RunRecord(Result):
         return self.changed(decisions=tuple(kept.values()))
 
     def with_results(self, name: SetName, metrics: Metrics) -> RunRecord:
-        return self.changed(results=dict(self.results) | {name: SetResults(**metrics.results())})
+        return self.changed(results=dict(self.results) | {name: SetResults(**metrics.results)})
 
     def with_seconds(self, seconds: Mapping[str, float]) -> RunRecord:
         """A copy with time added to stages; a stage done again after an interruption counts both times."""

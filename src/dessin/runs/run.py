@@ -30,6 +30,7 @@ from dessin.runs.record import (
 from dessin.runs.stages import Job, carry_out, remove_leftovers
 from dessin.runs.tracking.choices import joined, read_trackers
 from dessin.runs.tracking.sinks import tracked
+from dessin.statistics.headline import metric_lines
 from dessin.training.seeding import reproducible
 
 # The digests of what a run begins with.
@@ -225,8 +226,8 @@ def _carry_out(job: Job, threads: int) -> Path:
             _mark_failed(job, error)
             raise
     for name, results in record.results.items():
-        say(f"{name}: accuracy {results.accuracy}; top-5 {results.top5}")
-        say(f"{name}: macro-F1 {results.macro_f1}; loss {results.loss.plain()}")
+        for line in metric_lines(name, results.items()):
+            say(line)
     say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
     return folder
 

@@ -1,10 +1,9 @@
-"""How good probabilities are: accuracy, top-5, macro-F1 and log loss, each with a 95% interval; class by
-class, and which class is taken for which."""
+"""How good probabilities are: the table of metrics, each with a 95% interval; class by class, and which class
+is taken for which."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,38 +12,31 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dessin.errors import DessinError
+from dessin.statistics.headline import METRICS, Integers, Metric
 from dessin.statistics.intervals import Estimate, Floats, bootstrap, group_index, wilson
-
-TOP = 5
-# A probability is not taken to be smaller than float32 can tell from 0 beside 1; the loss is at most 16.1.
-_SMALLEST = 1e-7
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Results on one set of images; `absent` names the classes without an image in it.
-
-    `top5` counts the best min(5, C) classes, so with 5 classes or fewer it is 1. `macro_f1` is the mean over
-    the classes that have an image in the set.
-    """
+    """Results on one set of images by the names of `METRICS`; `absent` are the classes without an image."""
 
     n: int
-    accuracy: Estimate
-    top5: Estimate
-    macro_f1: Estimate
-    loss: Estimate
+    results: Mapping[str, Estimate]
     per_class: tuple[ClassResult, ...]
     confusions: tuple[Confusion, ...]
     absent: tuple[str, ...]
 
-    def results(self) -> dict[str, Estimate]:
-        """The four headline numbers by name."""
-        return {
-            "accuracy": self.accuracy,
-            "top5": self.top5,
-            "macro_f1": self.macro_f1,
-            "loss": self.loss,
-        }
+    @property
+    def accuracy(self) -> Estimate:
+        return self.results["accuracy"]
+
+    @property
+    def loss(self) -> Estimate:
+        return self.results["loss"]
+
+    def items(self) -> tuple[tuple[Metric, Estimate], ...]:
+        """Each metric with its value, in the order of the table."""
+        return tuple((metric, self.results[metric.name]) for metric in METRICS)
 
 
 def measure(
@@ -65,32 +57,17 @@ def measure(
     _check(table, truth, len(groups), len(classes))
     index = group_index(groups)
     predicted = table.argmax(axis=1)
-    own = table[np.arange(len(truth)), truth]
-    per_image = np.stack(
-        [
-            np.ones(len(truth)),
-            predicted == truth,
-            rank_of(table, truth) < TOP,
-            -np.log(np.clip(own, _SMALLEST, 1.0)),
-        ],
-        axis=1,
-    )
+    means = [metric.per_image(table, truth) for metric in METRICS if metric.per_image]
+    per_image = np.stack([np.ones(len(truth)), *means], axis=1)
     sums = _group_sums(per_image, truth, predicted, index, len(classes))
-    bounds = [(0.0, 1.0)] * 3 + [(0.0, -math.log(_SMALLEST))]
-    accuracy, top5, macro_f1, loss = bootstrap(sums, _headline, bounds, n=len(truth), seed=seed)
+    bounds = [metric.bounds for metric in METRICS]
+    estimates = bootstrap(sums, _of_totals, bounds, n=len(truth), seed=seed)
     matrix = confusion_matrix(truth, predicted, len(classes))
     per_class = class_results(matrix, truth, index, classes)
     absent = tuple(row.label for row in per_class if not row.n)
     confusions = confusion_pairs(matrix, classes)
-    return Metrics(len(truth), accuracy, top5, macro_f1, loss, per_class, confusions, absent)
-
-
-def rank_of(probabilities: Floats, targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place (from 0) of each image's own class, (N,); of equal ones the earlier class is first."""
-    own = probabilities[np.arange(len(targets)), targets][:, None]
-    before = np.arange(probabilities.shape[1])[None, :] < targets[:, None]
-    rank = (probabilities > own).sum(axis=1) + ((probabilities == own) & before).sum(axis=1)
-    return np.asarray(rank, dtype=np.int64)
+    results = {metric.name: estimate for metric, estimate in zip(METRICS, estimates, strict=True)}
+    return Metrics(len(truth), results, per_class, confusions, absent)
 
 
 def _check(table: Floats, truth: NDArray[np.int64], groups: int, classes: int) -> None:
@@ -136,17 +113,14 @@ def _group_sums(
     return (members @ sparse.hstack(blocks, format="csr")).tocsr()
 
 
-def _headline(totals: Floats) -> Floats:
-    """Accuracy, top-5, macro-F1 and loss, (R, 4), of totals (R, 4 + 3C)."""
-    n, right, near, loss = totals[:, :4].T
-    true_positive, named, support = np.split(totals[:, 4:], 3, axis=1)
-    present = support > 0
-    f1 = 2 * true_positive / np.maximum(named + support, 1)
-    macro = (f1 * present).sum(axis=1) / present.sum(axis=1)
-    return np.stack([right / n, near / n, macro, loss / n], axis=1)
-
-
-Integers = NDArray[np.int64]
+def _of_totals(totals: Floats) -> Floats:
+    """The metrics, (R, M), of totals (R, 1 + K + 3C): images, sums of the K means, and counts of classes."""
+    averaged = [metric.name for metric in METRICS if metric.per_image]
+    n, *sums = totals[:, : 1 + len(averaged)].T
+    counts = np.split(totals[:, 1 + len(averaged) :], 3, axis=1)
+    means = {name: total / n for name, total in zip(averaged, sums, strict=True)}
+    columns = [metric.of_counts(*counts) if metric.of_counts else means[metric.name] for metric in METRICS]
+    return np.stack(columns, axis=1)
 
 
 @dataclass(frozen=True)

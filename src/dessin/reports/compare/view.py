@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.models.card import CARD_FILE, read_card
 from dessin.page.numbers import points, size, written_p
 from dessin.page.render import render_page
 from dessin.page.tables import aligned, printable
 from dessin.reports.compare.differences import Difference
 from dessin.reports.compare.measure import class_changes
 from dessin.reports.compare.result import ComparedRun, RunComparison
+from dessin.reports.run.view import class_names
 from dessin.runs.joined import Joined
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import draw_forest
@@ -36,8 +36,9 @@ def comparison_page(result: RunComparison, joined: Joined) -> str:
         facts_by_kind=list(zip(*(card.facts for card in result.cards), strict=True)),
         forest=draw_forest(result.comparisons, result.matters),
         robust_forests=[draw_forest(_titled(pair), result.matters) for pair in result.robustness],
+        measured=[run.record.results[result.set_name].written() for run in joined.runs],
         classes=classes,
-        names=_names(joined),
+        names=class_names(base.folder, joined.labels),
     )
 
 
@@ -45,13 +46,6 @@ def _titled(pair: RobustComparison) -> list[Comparison]:
     """The corruptions of a comparison under their names for people."""
     titles = {corruption.name: corruption.title for corruption in SUITE}
     return [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
-
-
-def _names(joined: Joined) -> dict[str, str]:
-    """Labels → names for people, as the base's bundle has them; runs may outlive their bundles."""
-    bundle = joined.runs[0].folder / "bundle"
-    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
-    return {label: label for label in joined.labels} | known
 
 
 def _against(result: RunComparison) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.files import read_csv
-from dessin.models.card import read_card
-from dessin.page.numbers import percent, plain, share
+from dessin.models.card import CARD_FILE, read_card
+from dessin.page.numbers import percent
 from dessin.page.render import render_page
 from dessin.reports.run.measure import (
     chance_level,
@@ -31,13 +31,12 @@ from dessin.reports.run.pictures import Picture, Thumbnails, curve_charts, range
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
-from dessin.statistics.intervals import Estimate
+from dessin.statistics.headline import metric_notes
 from dessin.statistics.metrics import ClassResult, Confusion, Metrics, measure
 from dessin.training.curve import read_curve
 
 _WORST_CLASSES = 24
 _PAIRS, _A_SIDE, _MISTAKES = 12, 3, 24
-METRICS = {"accuracy": "Accuracy", "top5": "Top-5 accuracy", "macro_f1": "Macro-F1", "loss": "Log loss"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def run_page(run: Path, issues: Mapping[str, int] | None, scout: Sequence[ScoutR
 
 
 def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
-    names = {label: label for label in split.classes} | read_card(run / "bundle").names
+    names = class_names(run, split.classes)
     curve = read_curve(run / "curve.csv")
     best = next((int(d.value) for d in record.decisions if d.name == "best_epoch"), None)
     data = record.recipe.data.path
@@ -107,6 +106,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
         "started": [moment(start) for start in record.started],
         "finished": moment(record.finished),
         "results": set_views(record),
+        "notes": metric_notes(),
         "parts": run_parts(split, record.recipe.data.fold),
         "split": split,
         "groups": len({row.group for row in split.rows}),
@@ -124,14 +124,18 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
     }
 
 
+def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:
+    """Labels → names for people, as the run's bundle has them; a run may outlive its bundle."""
+    bundle = run / "bundle"
+    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
+    return {label: label for label in labels} | known
+
+
 def set_views(record: RunRecord) -> tuple[SetView, ...]:
     """The results of every set in the record, the holdout first."""
     views = []
     for name, results in sorted(record.results.items()):
-        estimates: dict[str, Estimate] = {key: getattr(results, key) for key in METRICS}
-        values = {
-            title: (plain if key == "loss" else share)(estimates[key]) for key, title in METRICS.items()
-        }
+        values = results.written()
         views.append(SetView(name, results.accuracy.n, values, results.accuracy.method))
     return tuple(views)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.errors import DessinError
-from dessin.models.card import read_card
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, share, short, signed
 from dessin.progress import warn
 from dessin.reports.run.pictures import Thumbnails
-from dessin.reports.run.view import RunDetail, SetView, moment, run_detail, set_views
+from dessin.reports.run.view import RunDetail, SetView, class_names, moment, run_detail, set_views
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeSource, RunSource, Sources
 from dessin.runs.record import RunRecord
@@ -134,7 +133,7 @@ def _detail(final: RunSource, thumbnails: Thumbnails) -> RunDetail | None:
     if final.split is None or not final.record.results:
         return None
     try:
-        names = {label: label for label in final.split.classes} | read_card(final.path / "bundle").names
+        names = class_names(final.path, final.split.classes)
         return run_detail(final.path, final.record, final.split, names, thumbnails)
     except DessinError as error:
         warn(f"the classes of {final.path} are left out of the report: {error}")

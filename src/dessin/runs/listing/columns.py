@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from dessin.page.numbers import number, plain
 from dessin.progress import duration
 from dessin.runs.listing.filters import is_number, resolve_key
 from dessin.runs.listing.flat import Flat, Value, text_of
+from dessin.statistics.headline import METRICS
 
 DEFAULT = (
     "name",
@@ -21,8 +24,13 @@ DEFAULT = (
     "started",
     "duration",
 )
-_SHARES = ("accuracy", "top5", "macro_f1")
 _TIMES = ("started", "finished")
+
+
+class _Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,10 @@ class Column:
         value, low, high, n = (
             _number(values.get(f"{stem}.{part}")) for part in ("value", "low", "high", "n")
         )
-        if stem.rpartition(".")[2] in _SHARES:
-            return f"{value:.1%} [{100 * low:.1f}, {100 * high:.1f}], n = {n:,.0f}"
-        return f"{value:.3f} [{low:.3f}, {high:.3f}], n = {n:,.0f}"
+        found = _Interval(value, low, high)
+        named = (metric for metric in METRICS if metric.name == stem.rpartition(".")[2])
+        text = next((metric.written(found) for metric in named), plain(found))
+        return f"{text}, n = {number(n)}"
 
 
 def make_columns(names: Sequence[str] | None, keys: Collection[str]) -> tuple[Column, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dessin.errors import DessinError, unknown
 from dessin.runs.listing.flat import Flat, Value, text_of
+from dessin.statistics.headline import METRICS
 
 # Short names for what people ask for most.
 ALIASES: Mapping[str, str] = {
@@ -20,8 +21,7 @@ ALIASES: Mapping[str, str] = {
     "epochs": "recipe.train.epochs",
     "fold": "recipe.data.fold",
     "seed": "recipe.seed",
-    "accuracy": "results.validation.accuracy.value",
-    "loss": "results.validation.loss.value",
+    **{metric.name: f"results.validation.{metric.name}.value" for metric in METRICS},
     "n": "results.validation.accuracy.n",
     "holdout": "results.holdout.accuracy.value",
     "duration": "seconds",

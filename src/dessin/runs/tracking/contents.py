@@ -48,13 +48,13 @@ def ending(record: RunRecord) -> End:
     """
     values: dict[str, float] = {f"seconds/{stage}": spent for stage, spent in record.timings.items()}
     for name, results in record.results.items():
-        for metric in type(results).model_fields:
-            result = getattr(results, metric)
+        for metric, result in results.items():
+            key = f"results/{name}/{metric.name}"
             values |= {
-                f"results/{name}/{metric}": result.value,
-                f"results/{name}/{metric}/low": result.low,
-                f"results/{name}/{metric}/high": result.high,
-                f"results/{name}/{metric}/n": result.n,
+                key: result.value,
+                f"{key}/low": result.low,
+                f"{key}/high": result.high,
+                f"{key}/n": result.n,
             }
     tags = {
         "status": record.status,

@@ -49,7 +49,7 @@ def write_evaluation(
         "set": set_name,
         "n": metrics.n,
         "absent": list(metrics.absent),
-        "results": {name: estimate.record() for name, estimate in metrics.results().items()},
+        "results": {name: estimate.record() for name, estimate in metrics.results.items()},
     }
     if set_name == "holdout":
         summary["holdout_opened"] = opened

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from dessin.committees.ensemble.result import ViewsGain
 from dessin.runs.record import SetName
+from dessin.statistics.headline import metric_lines
 from dessin.statistics.metrics import Metrics
 
 
 def lines(set_name: SetName, metrics: Metrics, views: ViewsGain | None, nested: str) -> Iterator[str]:
     """The headline numbers; `nested` is the accuracy of a committee on images that its choice did not see."""
-    yield f"{set_name}: accuracy {metrics.accuracy}; top-5 {metrics.top5}"
-    yield f"{set_name}: macro-F1 {metrics.macro_f1}; loss {metrics.loss.plain()}"
+    yield from metric_lines(set_name, metrics.items())
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
         count = len(metrics.absent)

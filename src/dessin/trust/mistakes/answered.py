@@ -13,8 +13,8 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Assignment
 from dessin.runs.joined import at_present
 from dessin.runs.subject import Subject
+from dessin.statistics.headline import rank_of
 from dessin.statistics.intervals import group_index
-from dessin.statistics.metrics import rank_of
 
 _SET = "validation"
 
