@@ -15,7 +15,7 @@ from dessin.reports.verb import report
 from dessin.runs.listing.verb import runs
 from dessin.runs.record import read_record
 from dessin.runs.tracking.contents import ending
-from dessin.statistics.headline import METRICS, Floats, Integers, Metric
+from dessin.statistics.headline import METRICS, Floats, Integers, Metric, metric_lines
 from dessin.studio.views.run_table import run_table
 
 SPLIT = made_split()
@@ -65,11 +65,13 @@ def test_it_is_in_the_reports_and_in_tables(run: Path, tmp_path: Path) -> None:
     assert (text, "n = 60") in table.cells[-1]
 
 
-def test_it_is_said_and_sorted_by(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_said_and_sorted_by(run: Path, tmp_path: Path) -> None:
     made_run(tmp_path / "better", SPLIT, answers(SPLIT, 0.9, seed=2))
     rows = runs(tmp_path, columns=["name", "validation.certainty"], sort="-validation.certainty")
     assert [row.values["name"] for row in rows] == ["better", "run"]
-    assert "certainty" in capsys.readouterr().err + capsys.readouterr().out
+    said = metric_lines("validation", read_record(run).results["validation"].items())
+    assert [line.partition(" ")[0] for line in said] == ["validation:"] * 3
+    assert said[-1].startswith("validation: certainty 3")
 
 
 def test_a_record_from_before_it_is_read_and_shows_what_it_has(run: Path, tmp_path: Path) -> None:
