@@ -17,7 +17,7 @@ from dessin.runs.record import Digests
 from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
-from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"
 CLASSES = ("bars", SCRIPT, STARS)

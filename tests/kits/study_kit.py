@@ -14,9 +14,8 @@ from dessin.recipe import make_recipe
 from dessin.runs.record import Counts, Digests, Hardware, RunRecord, write_record
 from dessin.studies.definition import Study, read_study
 from dessin.studies.executors.job import JobSpec, carry_out_job
-from dessin.studies.folder import begin, write_job
 from dessin.studies.plan import plan_study
-from dessin.studies.records import Job, JobRecord, StudyRecord
+from dessin.studies.result import Job, JobRecord, StudyRecord, begin, write_job
 
 TINY = {
     "image": {"size": 32},

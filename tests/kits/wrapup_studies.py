@@ -19,7 +19,7 @@ from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
 from dessin.studies import verb as carry_out
 from dessin.studies.executors.job import JobSpec, carry_out_job
-from dessin.studies.records import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 
 KOREAN = "오리 그림"
 SCRIPT = "<script>alert(1)</script>"

@@ -21,8 +21,8 @@ from dessin.page.numbers import points, share
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.studies.definition import read_study
-from dessin.studies.folder import read_results, read_study_record
 from dessin.studies.measure import analyse
+from dessin.studies.result import StudyRecord, StudyResults
 from dessin.trust.evaluate.verb import evaluate
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_loaded_and_names_stay_names(story: Story) -> None:
 def test_every_level_has_its_numbers_with_intervals_and_n(story: Story) -> None:
     page = page_of(story.plain, story.grid, story.run)
     for folder in (story.plain, story.grid):
-        results = read_results(folder)
+        results = StudyResults.read(folder)
         assert results.comparisons
         for level in results.levels:
             assert level.accuracy is not None
@@ -126,7 +126,7 @@ def test_a_study_without_results_says_how_far_it_is(story: Story) -> None:
 
 
 def test_a_collapsed_run_is_named_with_its_reason(story: Story) -> None:
-    record = read_study_record(story.plain)
+    record = StudyRecord.read(story.plain)
     lost = next(job.name for job in record.jobs if job.level == KOREAN)
     path = story.plain / "jobs" / f"{lost}.json"
     ended = read_json(path) | {"status": "failed", "reason": "the rate was <far> too high", "accuracy": None}
@@ -142,12 +142,12 @@ def test_runs_that_are_gone_or_damaged_leave_only_their_curves_out(story: Story)
     before = page_of(story.plain)
     runs = sorted((story.plain / "runs").iterdir())
     (runs[0] / "record.json").write_text("{")
-    assert points(read_results(story.plain).comparisons[0].difference) in page_of(story.plain).text
+    assert points(StudyResults.read(story.plain).comparisons[0].difference) in page_of(story.plain).text
     shutil.rmtree(story.plain / "runs")
     page = page_of(story.plain)
     assert "Learning curves" in before.text
     assert "Learning curves" not in page.text
-    assert points(read_results(story.plain).comparisons[0].difference) in page.text
+    assert points(StudyResults.read(story.plain).comparisons[0].difference) in page.text
 
 
 def test_without_drawings_split_and_definition_there_is_still_a_page(story: Story) -> None:
@@ -180,7 +180,7 @@ def test_the_study_files_on_the_page_give_the_same_levels(story: Story, tmp_path
     for folder, text in zip((story.plain, story.grid), files, strict=True):
         path = tmp_path / f"{folder.name}.yaml"
         path.write_text(html.unescape(text))
-        again, record = read_study(path), read_study_record(folder)
+        again, record = read_study(path), StudyRecord.read(folder)
         assert (again.levels, again.base, again.seeds) == (record.levels, record.base, record.seeds)
         assert again.recipe.model_dump(mode="json") == record.recipe
 

@@ -22,8 +22,7 @@ from dessin.studies import verb as carry_out
 from dessin.studies.executors import local
 from dessin.studies.executors.job import JobSpec
 from dessin.studies.executors.local import LocalExecutor
-from dessin.studies.folder import ended_job
-from dessin.studies.records import Job
+from dessin.studies.result import Job, ended_job
 from dessin.studies.verb import study
 
 # A worker without training: it ends jobs at once, dies of some, and never answers others.

@@ -29,8 +29,7 @@ from dessin.studies.executors import ray_cluster
 from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.executors.ray_cluster import RayExecutor
 from dessin.studies.executors.ray_task import Order, do, pack, unpack
-from dessin.studies.folder import ended_job, write_job
-from dessin.studies.records import Job, JobRecord
+from dessin.studies.result import Job, JobRecord, ended_job, write_job
 
 PATIENCE_S = 40.0
 # A dead node is noticed within about two seconds instead of twenty.

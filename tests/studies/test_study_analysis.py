@@ -13,9 +13,8 @@ from study_kit import made_run, made_split, made_study
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.statistics.paired_tests import mcnemar
-from dessin.studies.folder import write_job
 from dessin.studies.measure import analyse
-from dessin.studies.records import JobRecord, StudyResults
+from dessin.studies.result import JobRecord, StudyResults, write_job
 from dessin.studies.view import lines, write_tables
 
 LEVELS = {"base": {}, "good": {"train": {"epochs": 2}}, "same": {"train": {"epochs": 3}}}

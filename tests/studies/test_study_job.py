@@ -20,7 +20,7 @@ from dessin.recipe import make_recipe
 from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
-from dessin.studies.records import Job, JobRecord
+from dessin.studies.result import Job, JobRecord
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from dessin.files import read_csv
 from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.studies import verb as carry_out
-from dessin.studies.folder import read_results, read_study_record
-from dessin.studies.records import StudyResults
+from dessin.studies.result import StudyRecord, StudyResults
 from dessin.studies.verb import study
 
 SMALL = {"optimizer": {"lr": 1e-3}}
@@ -75,8 +74,8 @@ def test_a_study_leaves_its_files(go: Go, tmp_path: Path) -> None:
         *("study.yaml", "study.json", "split.csv", "runs", "jobs"),
         *("results.json", "levels.csv", "runs.csv"),
     }
-    assert read_results(out) == results
-    record = read_study_record(out)
+    assert StudyResults.read(out) == results
+    record = StudyRecord.read(out)
     assert (out / "study.yaml").read_bytes() == (tmp_path / "tiny.yaml").read_bytes()
     assert [job.name for job in record.jobs] == [
         f"{level}-seed0-fold{fold}" for fold in (0, 1) for level in ("usual", "small")
@@ -167,7 +166,7 @@ def test_a_level_without_weights_and_a_collapsing_one_leave_the_rest(go: Go, tmp
 def test_a_study_of_which_nothing_finished_is_an_error(go: Go, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match=r"None of the 2 runs .*nowhere\.safetensors"):
         go(overrides=["model.backbone=test_vit", "model.weights=nowhere.safetensors"])
-    assert read_results(tmp_path / "out").missing == ("usual-seed0-fold0", "small-seed0-fold0")
+    assert StudyResults.read(tmp_path / "out").missing == ("usual-seed0-fold0", "small-seed0-fold0")
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from dessin.page.numbers import spent
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record
 from dessin.studies.executors.job import JobSpec, carry_out_job
-from dessin.studies.folder import ended_job
-from dessin.studies.records import JOBS, RUNS, Job
+from dessin.studies.result import JOBS, RUNS, Job, ended_job
 
 # A job's fold is a number; a run on all of them is known by its recipe.
 _NO_FOLD = -1

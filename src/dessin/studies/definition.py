@@ -17,7 +17,7 @@ from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
 from dessin.studies.levels import expand_grid, level_recipes
-from dessin.studies.records import Level, Topic
+from dessin.studies.result import Level, Topic
 
 
 def _named(levels: object) -> object:

@@ -18,7 +18,7 @@ from dessin.runs.inputs import Inputs, class_numbers
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.stages import PROBE_VIEWS
 from dessin.studies.plan import StudyPlan
-from dessin.studies.records import Job, JobRecord
+from dessin.studies.result import Job, JobRecord
 from dessin.training.data import Training, TrainingData
 from dessin.training.device import seconds_of
 from dessin.training.engine import Engine, make_engine

@@ -12,7 +12,7 @@ from dessin.errors import DessinError
 from dessin.models.backbones import describe_backbone
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
-from dessin.studies.records import Level
+from dessin.studies.result import Level
 
 Values = dict[str, Any]
 

@@ -19,9 +19,8 @@ from dessin.statistics.comparison import Comparison, McNemar, compare
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.paired_tests import mcnemar
-from dessin.studies.folder import ended_job, read_study_record
 from dessin.studies.plan import Question, questions
-from dessin.studies.records import RUNS, Job, JobRecord, LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import RUNS, Job, JobRecord, LevelResult, StudyRecord, StudyResults, ended_job
 
 Floats = NDArray[np.float64]
 SMALLEST_PROBABILITY = 1e-7
@@ -97,7 +96,7 @@ def analyse(folder: Path) -> StudyResults:
     Raises:
         DessinError: no study folder, or a run that does not fit it.
     """
-    study = read_study_record(folder)
+    study = StudyRecord.read(folder)
     ended = ((job.name, ended_job(folder, job.name)) for job in study.jobs)
     jobs = {name: record for name, record in ended if record is not None}
     answers = read_answers(folder, study, jobs)

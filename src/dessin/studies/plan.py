@@ -12,7 +12,7 @@ from dessin.recipe import Recipe
 from dessin.statistics.power import expected_detectable
 from dessin.studies.definition import Study
 from dessin.studies.levels import slug
-from dessin.studies.records import Job, Level
+from dessin.studies.result import Job, Level
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from dessin.studies.definition import read_study
 from dessin.studies.estimate import Pace, expected_pace
 from dessin.studies.executors.job import Executor, JobSpec
 from dessin.studies.executors.local import LocalExecutor, local_devices
-from dessin.studies.folder import begin, ended_job, read_begun
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, plan_study
-from dessin.studies.records import RUNS, JobRecord, StudyRecord, StudyResults
+from dessin.studies.result import RUNS, JobRecord, StudyRecord, StudyResults, begin, ended_job, read_begun
 from dessin.studies.view import lines, write_tables
 
 EXECUTORS = ("local", "ray")

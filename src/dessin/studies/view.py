@@ -8,8 +8,7 @@ from dessin.files import write_csv
 from dessin.page.numbers import points
 from dessin.statistics.comparison import Comparison, what_is_seen
 from dessin.statistics.intervals import Estimate
-from dessin.studies.folder import ended_job
-from dessin.studies.records import LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import LevelResult, StudyRecord, StudyResults, ended_job
 
 LEVELS_FILE = "levels.csv"
 RUNS_FILE = "runs.csv"

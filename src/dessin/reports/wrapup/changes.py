@@ -11,7 +11,7 @@ import yaml
 from dessin.ops import parse_op
 from dessin.runs.record import RunRecord
 from dessin.studies.levels import apply_changes
-from dessin.studies.records import Level, StudyRecord
+from dessin.studies.result import Level, StudyRecord
 
 Flat = dict[str, Any]
 _MIXING = frozenset({"mixup", "cutmix", "mixup_or_cutmix"})

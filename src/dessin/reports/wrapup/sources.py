@@ -15,8 +15,15 @@ from dessin.files import read_json, read_text
 from dessin.progress import warn
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.schema import validated
-from dessin.studies.folder import TEXT_FILE, read_results, read_study_record
-from dessin.studies.records import JOBS, RESULTS_FILE, RUNS, Job, JobRecord, StudyRecord, StudyResults
+from dessin.studies.result import (
+    JOBS,
+    RUNS,
+    TEXT_FILE,
+    Job,
+    JobRecord,
+    StudyRecord,
+    StudyResults,
+)
 from dessin.training.curve import CurveRow, read_curve
 
 
@@ -133,11 +140,11 @@ def read_sources(folders: Sequence[Path]) -> Sources:
 
 def read_study(folder: Path) -> StudySource:
     """Read a study folder; a job's run that cannot be read is warned of, and then missing."""
-    record, definition = read_study_record(folder), folder / TEXT_FILE
+    record, definition = StudyRecord.read(folder), folder / TEXT_FILE
     return StudySource(
         path=folder,
         record=record,
-        results=read_results(folder) if (folder / RESULTS_FILE).is_file() else None,
+        results=StudyResults.find(folder),
         jobs=tuple(_job(folder, job) for job in record.jobs),
         split=_split(folder),
         definition=read_text(definition) if definition.is_file() else "",

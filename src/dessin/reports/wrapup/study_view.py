@@ -17,7 +17,7 @@ from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.forest import Forest, draw_forest
 from dessin.statistics.intervals import Estimate
-from dessin.studies.records import LevelResult, StudyRecord
+from dessin.studies.result import LevelResult, StudyRecord
 
 
 @dataclass(frozen=True)

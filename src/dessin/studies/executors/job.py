@@ -21,8 +21,7 @@ from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.schema import NewerFormat
-from dessin.studies.folder import ended_job, write_job
-from dessin.studies.records import JOBS, RUNS, Job, JobRecord, Outcome
+from dessin.studies.result import JOBS, RUNS, Job, JobRecord, Outcome, ended_job, write_job
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ import torch
 
 from dessin.errors import DessinError
 from dessin.studies.executors.job import JobSpec, thread_environment
-from dessin.studies.folder import ended_job, write_job
-from dessin.studies.records import JOBS, JobRecord
+from dessin.studies.result import JOBS, JobRecord, ended_job, write_job
 from dessin.system import APART, cause_of_end
 
 _COMMAND = (sys.executable, "-m", "dessin.studies.executors.worker")

@@ -18,8 +18,7 @@ from dessin.runs.machine import package_versions
 from dessin.runs.record import read_record, write_record
 from dessin.studies.executors.job import JobSpec, thread_environment
 from dessin.studies.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
-from dessin.studies.folder import ended_job, write_job
-from dessin.studies.records import RUNS, JobRecord
+from dessin.studies.result import RUNS, JobRecord, ended_job, write_job
 from dessin.system import processors
 
 _PATIENCE_S = 30.0

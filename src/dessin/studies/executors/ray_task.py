@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 from dessin.errors import DessinError
 from dessin.runs.machine import package_versions
 from dessin.studies.executors.job import JobSpec, carry_out_job, from_text
-from dessin.studies.folder import ended_job
-from dessin.studies.records import RUNS, JobRecord
+from dessin.studies.result import RUNS, JobRecord, ended_job
 
 
 def pack(folder: Path) -> dict[str, bytes]:
