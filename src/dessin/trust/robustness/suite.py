@@ -9,6 +9,7 @@ new `VERSION`: results of two versions are never compared.
 from __future__ import annotations
 
 from dessin.files import digest_of
+from dessin.plugins import Table
 from dessin.trust.robustness.corruption import Corruption
 from dessin.trust.robustness.lines import line_thicker, line_thinner, strokes_missing, wobble
 from dessin.trust.robustness.moves import rotation, scale, second_drawing, shift
@@ -34,9 +35,12 @@ SUITE: tuple[Corruption, ...] = (
 )
 
 
+_ALL = Table("corruption", Corruption, SUITE)
+
+
 def corruptions() -> tuple[Corruption, ...]:
-    """Those of the suite, in its order, and after them what is measured beside it."""
-    return SUITE
+    """Those of the suite, in its order, and after them those of plugins, which are measured beside it."""
+    return tuple(_ALL.values())
 
 
 def suite_digest() -> str:
