@@ -1,4 +1,4 @@
-"""What the author of a plugin calls in a test: does my op, loss, check or reader hold what dessin builds on?
+"""What the author of a plugin calls in a test: does my op, loss, check, reader or corruption hold its part?
 
 The plugin must be installed (`pip install -e .`), for each is looked up by its name. All raise AssertionError
 with what does not hold.
@@ -32,8 +32,11 @@ from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
 from dessin.models.losses import make_loss
 from dessin.randomness import image_keys
+from dessin.trust.robustness.asking import SetImages
+from dessin.trust.robustness.corruption import STRENGTHS, Sketch, fields_of
+from dessin.trust.robustness.suite import corruptions
 
-_SIDE = 64
+_SIDE = 96
 _SEEDS = (0, 1, 2)
 
 
@@ -75,7 +78,7 @@ def check_loss(text: str) -> None:
     """A loss as a recipe names it, such as `focal(2)`: one finite value an image, with a finite gradient.
 
     On certain and on soft targets, for logits from 0 to ±60 and for bfloat16 ones; in float32; an image's
-    value does not depend on the order of its batch; and a step against the gradient makes the mean smaller.
+    value does not depend on the order of its batch; and a right answer costs less than a wrong one.
     """
     loss = make_loss(text)
     generator = torch.Generator().manual_seed(0)
@@ -95,9 +98,8 @@ def check_loss(text: str) -> None:
             moved = loss(logits.detach()[order], targets[order], features[order])
             same = torch.allclose(moved, values.detach()[order], atol=1e-5, rtol=1e-5)
             _require(same, text, "an image's value depends on the order of its batch")
-            if scale == 1.0:
-                better = loss(logits.detach() - 0.01 * gradient, targets, features).mean()
-                _require(bool(better < values.mean()), text, "a step against the gradient made it no smaller")
+    right, wrong = (loss(6 * answers, certain, features).mean() for answers in (certain, certain.roll(1, 0)))
+    _require(bool(right < wrong), text, "a right answer costs no less than a wrong one")
     narrow = loss(torch.randn(12, 4, generator=generator).bfloat16(), certain, features)
     _require(narrow.dtype == torch.float32, text, "for bfloat16 logits it did not compute in float32")
 
@@ -143,6 +145,30 @@ def check_reader(name: str, data: str | Path) -> Collection:
         _require(portable and not image_id.startswith("/"), name, f"{image_id!r} is no portable path")
         _require(collection.path(image_id).is_file(), name, f"there is no file {collection.path(image_id)}")
     return collection
+
+
+def check_corruption(name: str) -> None:
+    """A corruption on 16 doodles in gray and in colour: five pages of the right kind, each time the same.
+
+    From the weakest level to the strongest, the page is on average farther from the drawing.
+    """
+    (found,) = (one for one in corruptions() if one.name == name)
+    rows = np.arange(len(SUBJECTS), dtype=np.int64)
+    for colour in ("gray", "rgb"):
+        pixels, background = (tensor.numpy() for tensor in _doodles(colour))
+        images = SetImages(pixels, background, rows, tuple(SUBJECTS), np.roll(rows, 1))
+        chunk = images.chunk(rows)
+        for (page, paper, _), second in zip(chunk.pages, chunk.seconds, strict=True):
+            sketch = Sketch(page, paper, (0.4, 0.6, 0.3, 0.7), fields_of(_SIDE, 0), second)
+            pages = [np.asarray(made) for made in found.act(sketch, found.levels)]
+            _require(len(pages) == STRENGTHS, name, f"it gave {len(pages)} pages for {STRENGTHS} levels")
+            right = all(made.shape == page.shape and made.dtype == np.uint8 for made in pages)
+            _require(right, name, f"a page is not {page.shape} uint8 as the drawing is")
+        levels = chunk.corrupted(found)
+        _require(np.array_equal(levels, chunk.corrupted(found)), name, "a second time it did something else")
+        apart = np.abs(levels.astype(np.float64) - pixels).mean(axis=(1, 2, 3, 4))
+        _require(bool(apart[-1] > 0), name, f"its strongest level changes no {colour} doodle")
+        _require(bool((np.diff(apart) >= 0).all()), name, f"a stronger level changes less: {apart.round(2)}")
 
 
 def _require(holds: bool, what: str, otherwise: str) -> None:
