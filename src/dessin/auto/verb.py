@@ -23,7 +23,7 @@ from dessin.auto.budget import (
     parse_budget,
     plan_auto,
 )
-from dessin.auto.speed import measure_decoding, measure_speeds
+from dessin.auto.measure import measure_decoding, measure_speeds
 from dessin.collection.curation import (
     Curation,
     describe_curation,

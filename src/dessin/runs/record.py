@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -19,6 +19,7 @@ from dessin.statistics.headline import METRICS, Metric
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Metrics
 
+Kind = TypeVar("Kind")
 FILE = "record.json"
 SPLIT_FILE = "split.csv"
 SetName = Literal["validation", "holdout"]
@@ -117,6 +118,11 @@ class RunRecord(Result):
     def changed(self, **fields: object) -> RunRecord:
         """A copy with some fields replaced, validated again."""
         return changed(self, fields, self.FILE)
+
+    def decided(self, name: str, kind: type[Kind]) -> Kind | None:
+        """The value of a decision, where there is one of that name with a value of that kind."""
+        values = (decision.value for decision in self.decisions if decision.name == name)
+        return next((value for value in values if isinstance(value, kind)), None)
 
     def with_decisions(self, decisions: Iterable[Decision[object]]) -> RunRecord:
         """A copy with `decisions` added; a later one of the same name replaces the earlier."""

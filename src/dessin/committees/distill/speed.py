@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from dessin.progress import say, track
 from dessin.runs.machine import describe_hardware
 from dessin.runs.subject import Subject
 from dessin.training.data import PixelSource
-from dessin.training.device import choose_device
+from dessin.training.device import choose_device, seconds_of
 from dessin.training.views import PLAIN
 
 BATCH = 32
@@ -105,12 +104,11 @@ def _ask(pixels: _Pixels, bundle: Bundle, image_ids: Sequence[str]) -> None:
 
 
 def _timed(answer: Answer, image_ids: Sequence[str], batch: int, device: torch.device) -> float:
-    start = time.perf_counter()
-    for first in range(0, len(image_ids), batch):
-        answer(image_ids[first : first + batch])
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    def work() -> None:
+        for first in range(0, len(image_ids), batch):
+            answer(image_ids[first : first + batch])
+
+    return seconds_of(work, device)
 
 
 def _pace(name: str, batch: int, seconds: Sequence[float]) -> Pace:

@@ -70,7 +70,7 @@ def read_tuned(folder: Path) -> Measured:
             "chosen.",
             do="Use a run that validated a fold.",
         )
-    if any(choice.name == "best_epoch" and choice.value == 0 for choice in record.decisions):
+    if record.decided("best_epoch", int) == 0:
         raise DessinError(
             f"{name} kept the weights of its probe: no epoch of its fine-tuning was better. Both ends are "
             "the same model, and nothing lies between.",

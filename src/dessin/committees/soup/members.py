@@ -164,7 +164,6 @@ def _check_shapes(runs: Sequence[Measured], states: Sequence[State]) -> None:
 def make_mixer(members: SoupMembers, inputs: Inputs, store: PixelStore, device: torch.device) -> Mixer:
     """A mixer of the members whose own answers are known already."""
     guide = guide_of(members.runs)
-    decided = {decision.name: decision.value for decision in guide.record.decisions}
     count = len(members.states)
     return Mixer(
         classifier=members.classifier,
@@ -173,7 +172,7 @@ def make_mixer(members: SoupMembers, inputs: Inputs, store: PixelStore, device: 
         rows=store.rows([row.image_id for row in members.rows]),
         training=lambda: training_data(training_rows(guide, inputs), members.card.classes, store),
         recipe=guide.record.recipe,
-        batch_size=int(decided.get("batch_size", _USUAL_BATCH)),
+        batch_size=guide.record.decided("batch_size", int) or _USUAL_BATCH,
         device=device,
         known={alone(number, count): answers for number, answers in enumerate(members.answers)},
     )

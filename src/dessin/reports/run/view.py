@@ -95,7 +95,7 @@ def run_page(run: Path, issues: Mapping[str, int] | None, scout: Sequence[ScoutR
 def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
     names = class_names(run, split.classes)
     curve = read_curve(run / "curve.csv")
-    best = next((int(d.value) for d in record.decisions if d.name == "best_epoch"), None)
+    best = record.decided("best_epoch", int)
     data = record.recipe.data.path
     thumbnails = Thumbnails(Path(data) if data else None)
     return {
