@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.robustness.compare import compare_robustness
-from dessin.trust.robustness.corruption import STRENGTHS
+from dessin.trust.robustness.corruption import STRENGTHS, Page, Sketch, corruption
 from dessin.trust.robustness.measure import summarised
 from dessin.trust.robustness.result import (
     RobustAnswers,
@@ -144,6 +144,28 @@ def test_the_holdout_is_opened_once_and_its_results_lie_apart(made: Path, tmp_pa
     committee = shutil.copytree(made / "ensemble" / "committee", tmp_path / "committee")
     evaluate(committee, holdout=True, robustness=True)
     assert len(read_committee(committee).holdout_opened) == 1
+
+
+def test_a_corruption_of_another_package_has_its_row_and_changes_nothing_of_the_suite(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @corruption("no drawing", "the paper alone", 1, 2, 3, 4, 5)
+    def erased(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
+        yield from [sketch.blank] * len(levels)
+
+    monkeypatch.setattr("dessin.trust.robustness.verb.corruptions", lambda: (*SUITE, erased))
+    run = shutil.copytree(made / "a" / "fold-0", tmp_path / "run")
+    evaluate(run, out=tmp_path / "out", robustness=True)
+    plain, found = (read_json(folder / "robustness.json") for folder in (made / "out-a", tmp_path / "out"))
+    (extra,) = found.pop("extra")
+    assert found | {"seconds": 0} == plain | {"seconds": 0}
+    assert extra["name"] == "erased"
+    answers = read_answers(tmp_path / "out")
+    assert len(answers.correct) == len(SUITE) + 1
+    assert extra["mean"]["value"] == pytest.approx(answers.correct[-1].mean())
+    page = (tmp_path / "out" / "robustness.html").read_text()
+    assert page.count("<img") == (len(SUITE) + 1) * (STRENGTHS + 2)
+    assert compare_robustness(run, made / "out-a").robust.difference.value == 0
 
 
 def test_without_the_switch_nothing_is_measured(made: Path, tmp_path: Path) -> None:
