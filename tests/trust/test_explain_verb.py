@@ -29,7 +29,7 @@ from dessin.trust.explain.pictures import centre_of_mass
 from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings, in_chunks
 from dessin.trust.explain.verb import Explanation, explain
-from dessin.trust.explain.view import SHOWN, judged, shelves
+from dessin.trust.explain.view import SHOWN, galleries, judged
 
 METHODS = ("gradcam", "occlusion")
 
@@ -309,15 +309,15 @@ def test_the_page_shows_so_many_drawings_and_each_once(tmp_path: Path) -> None:
         Image.new("RGB", (18, 6)).save(tmp_path / file)
         label = "a" if n % 2 else "b"
         rows.append(MapRow(f"{n}", label, "a", n / 200, "gradcam", "a", file, None, None, 0.0))
-    shown = shelves(tmp_path, rows)
-    ids = [tile.row.image_id for shelf in shown for tile in shelf.tiles]
+    shown = galleries(tmp_path, rows)
+    ids = [tile.row.image_id for gallery in shown for tile in gallery.tiles]
     assert len(ids) == len(set(ids)) == SHOWN
     wrong = [tile.row for tile in shown[0].tiles]
     assert not any(row.right for row in wrong)
     assert [row.probability for row in wrong] == sorted((row.probability for row in wrong), reverse=True)
     assert wrong[0].image_id == "198"
     unlabelled = [replace(row, label="") for row in rows]
-    assert sum(len(shelf.tiles) for shelf in shelves(tmp_path, unlabelled)) == SHOWN
+    assert sum(len(gallery.tiles) for gallery in galleries(tmp_path, unlabelled)) == SHOWN
 
 
 def test_the_sample_is_drawn_by_names_alone_and_smaller_for_many_models() -> None:

@@ -14,6 +14,7 @@ from dessin.progress import duration
 _FILTERS = (
     numbers.at_least,
     numbers.capital,
+    numbers.change,
     numbers.counted,
     duration,
     numbers.listed,

@@ -68,5 +68,5 @@ class MapMaker:
         asked = self._explainer.ask(batch, gradients=self.method == "gradcam")
         label = label or classes[int(asked.probabilities[0].argmax())]
         values = self._explainer.maps(asked, [label], self.method)[0]
-        picture = self._explainer.picture(asked, 0)
+        picture = self._explainer.image(asked, 0)
         return ImageMap(label, self.method, values, picture, overlay(picture, values))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, plain, points, share, size
+from dessin.page.numbers import counted, listed, points, share, size
 from dessin.page.pictures import ACCENT, GRID, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
@@ -293,11 +293,7 @@ def confidence_page(outcome: ConfidenceResult) -> str:
         with_nearest=any(row.score == "nearest" for found in measured for row in found.scores),
         scores=SCORES,
         meanings=MEANINGS,
-        counted=counted,
         in_ten=in_ten,
-        plain=plain,
-        share=share,
-        points=points,
     )
 
 

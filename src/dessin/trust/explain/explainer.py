@@ -157,8 +157,8 @@ class Explainer:
         shapes = [split.as_map(split.activations).shape[-2:] for split in asked.splits.values()]
         return max((int(height), int(width)) for height, width in shapes)
 
-    def picture(self, asked: BatchAnswers, place: int) -> Pixels:
-        """A drawing as the model with the largest pictures sees it, (S, S, 3) uint8."""
+    def image(self, asked: BatchAnswers, place: int) -> Pixels:
+        """A drawing as the model with the largest images sees it, (S, S, 3) uint8."""
         name = max(asked.pixels, key=lambda name: tuple(asked.pixels[name].shape[:0:-1]))
         pixels: Pixels = asked.pixels[name][place].permute(1, 2, 0).cpu().numpy()
         pixels = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))

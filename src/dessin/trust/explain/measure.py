@@ -167,7 +167,7 @@ def _each_measured(
         maps = {method: explainer.maps(asked, labels, method) for method in found}
         drops = explainer.drops(asked, labels) if by_gradient else None
         for place, drawing in enumerate(batch.drawings):
-            ink = ink_mask(explainer.picture(asked, place))
+            ink = ink_mask(explainer.image(asked, place))
             answer = explainer.answer(asked, place, labels[place])
             for method, own in found.items():
                 values, cells = maps[method][place], explainer.cells(asked, method)

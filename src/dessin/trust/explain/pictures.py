@@ -79,7 +79,7 @@ def _of_batch(
         of_truth = {method: explainer.maps(asked, true, method) for method in methods}
     rows: list[MapRow] = []
     for place, drawing in enumerate(drawings):
-        picture = explainer.picture(asked, place)
+        picture = explainer.image(asked, place)
         explained = [(method, predicted[place], of_answer[method][place]) for method in methods]
         if true[place] != predicted[place]:
             explained += [(method, true[place], of_truth[method][place]) for method in methods]

@@ -4,7 +4,7 @@ maps."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from dessin.answers.committee import Committee
 from dessin.errors import DessinError
 from dessin.images.paths import image_path
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import change, counted, listed, plain
+from dessin.page.numbers import change
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
@@ -117,7 +117,7 @@ def explain_page(
     asked: int,
 ) -> str:
     """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
-    shown = shelves(folder, rows)
+    shown = galleries(folder, rows)
     drawings = len({row.image_id for row in rows})
     main = [row for row in rows if row.is_main]
     return render_page(
@@ -129,8 +129,8 @@ def explain_page(
         drawings=drawings,
         asked=asked,
         refused=refused,
-        shelves=shown,
-        more=drawings - sum(len(shelf.tiles) for shelf in shown),
+        galleries=shown,
+        more=drawings - sum(len(gallery.tiles) for gallery in shown),
         name_of=lambda label: committee.names.get(label, label),
         method_names=METHOD_NAMES,
         meaning=MEANING,
@@ -140,10 +140,6 @@ def explain_page(
         plots={row.method: _plot(row) for row in found.methods},
         figures={row.method: _figure(row) for row in found.methods},
         mass={row.method: _mass([one for one in main if one.method == row.method]) for row in found.methods},
-        counted=counted,
-        listed=listed,
-        plain=plain,
-        difference=change,
     )
 
 
@@ -195,7 +191,7 @@ _QUALITY = 82
 
 _BESIDE = "Beside each drawing: what speaks for the answer, then what speaks for the class that is right."
 _UNKNOWN = "Whether these answers are right is not known."
-_Choice = tuple[str, str, list[MapRow], int]
+_Choice = tuple[str, str, Sequence[MapRow], int]
 
 
 @dataclass(frozen=True)
@@ -210,7 +206,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Gallery:
     """Tiles under one title; `of` is how many drawings could stand there."""
 
     title: str
@@ -219,38 +215,33 @@ class Shelf:
     of: int
 
 
-def shelves(folder: Path, rows: Sequence[MapRow]) -> list[Shelf]:
+def galleries(folder: Path, rows: Sequence[MapRow]) -> list[Gallery]:
     """At most `SHOWN` drawings with the maps of their answers; `folder` holds the pictures that rows name."""
     # The first of a drawing's rows is that of the first method and of the answer.
     first = {row.image_id: row for row in reversed(rows) if row.is_main}
     panels = {image_id: count + 1 for image_id, count in Counter(row.image_id for row in rows).items()}
-    chosen = _of_known(first.values()) if any(row.label for row in rows) else _of_unknown(first.values())
+    ordered = sorted(first.values(), key=lambda row: (-row.probability, row.image_id))
     return [
-        Shelf(title, note, tuple(_tile(folder, row, panels[row.image_id]) for row in shown), of)
-        for title, note, shown, of in chosen
+        Gallery(title, note, tuple(_tile(folder, row, panels[row.image_id]) for row in shown), of)
+        for title, note, shown, of in _choices(ordered)
         if shown
     ]
 
 
-def _of_known(rows: Iterable[MapRow]) -> list[_Choice]:
-    ordered = sorted(rows, key=lambda row: (-row.probability, row.image_id))
-    wrong, right = ([row for row in ordered if row.right is side] for side in (False, True))
-    part = SHOWN // 5
-    sure, rest = right[: 2 * part], right[2 * part :]
+def _choices(rows: Sequence[MapRow]) -> list[_Choice]:
+    """The surest and the most doubtful answers; wrong and right ones apart where that is known."""
+    if not any(row.label for row in rows):
+        half = SHOWN // 2
+        return [
+            ("The surest answers", _UNKNOWN, rows[:half], len(rows)),
+            ("The most doubtful answers", _UNKNOWN, rows[half:][::-1][:half], len(rows)),
+        ]
+    wrong, right = ([row for row in rows if row.right is side] for side in (False, True))
+    fifth = SHOWN // 5
     return [
-        ("Wrong, the surest first", _BESIDE, wrong[: 2 * part], len(wrong)),
-        ("Right, the surest first", "", sure, len(right)),
-        ("Right, the most doubtful first", "", rest[::-1][:part], len(right)),
-    ]
-
-
-def _of_unknown(rows: Iterable[MapRow]) -> list[_Choice]:
-    ordered = sorted(rows, key=lambda row: (-row.probability, row.image_id))
-    half = SHOWN // 2
-    sure, rest = ordered[:half], ordered[half:]
-    return [
-        ("The surest answers", _UNKNOWN, sure, len(ordered)),
-        ("The most doubtful answers", _UNKNOWN, rest[::-1][:half], len(ordered)),
+        ("Wrong, the surest first", _BESIDE, wrong[: 2 * fifth], len(wrong)),
+        ("Right, the surest first", "", right[: 2 * fifth], len(right)),
+        ("Right, the most doubtful first", "", right[2 * fifth :][::-1][:fifth], len(right)),
     ]
 
 

@@ -224,7 +224,7 @@ def _maps(
             for number in (given.predicted, given.targets)
         )
         for number, place in enumerate(own):
-            picture = explainer.picture(asked, number)
+            picture = explainer.image(asked, number)
             found[place] = MapPair(_packed(picture, named[number]), _packed(picture, true[number]))
     return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import ALPHA, capital, counted, listed, p_value, points, share, written_p
+from dessin.page.numbers import ALPHA, capital, counted, listed, p_value, points, share
 from dessin.page.render import render_page
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
@@ -239,11 +239,6 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
         typical_title=_TYPICAL,
         said=lambda place: _said(given, place, atlas.names),
         place_of=_ordinal,
-        counted=counted,
-        listed=listed,
-        share=share,
-        written_p=written_p,
-        p_value=p_value,
         taken=lambda row: _taken(row, atlas.names),
         cluster_pairs=lambda view: _cluster_pairs(view, atlas.names),
     )

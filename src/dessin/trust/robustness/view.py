@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dessin.images.colour import one_opencv_thread
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, points, share, size, spent, written_p
+from dessin.page.numbers import counted, listed, points, share, size
 from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
@@ -62,24 +62,14 @@ def is_costly(cost: Estimate) -> bool:
     return cost.high < -MATTERS
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A corrupted drawing, what level it has, and what all drawings came to at it."""
-
-    picture: str
-    level: str
-    accuracy: str
-    correct: bool
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
-    """One corruption: its numbers, its curve over strengths, and its pictures."""
+    """One corruption: its numbers, its curve over strengths, its pictures, and which were named right."""
 
     row: CorruptionResult
     curve: str
-    alt: str
-    tiles: tuple[Tile, ...]
+    pictures: tuple[str, ...]
+    correct: tuple[bool, ...]
 
 
 def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
@@ -97,11 +87,6 @@ def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
         tiles=tiles,
         plain=image_data_uri(tiles.plain),
         strengths=STRENGTHS,
-        counted=counted,
-        points=points,
-        share=share,
-        spent=spent,
-        written_p=written_p,
         is_costly=is_costly,
     )
 
@@ -113,7 +98,6 @@ def cost_plot(result: RobustnessResult) -> DotPlot:
     """
     return dot_plot(
         [_dot(row) for row in _by_cost(result)],
-        lambda value: f"{100 * value:.0f}%",
         line=result.clean.value,
         band=(result.clean.low, result.clean.high),
         reach=(0.0,),
@@ -126,13 +110,11 @@ def _by_cost(result: RobustnessResult) -> list[CorruptionResult]:
 
 def _dot(row: CorruptionResult) -> Dot:
     strongest = row.strengths[-1].value
-    return Dot(
-        name=row.title,
-        words=share(row.mean),
+    return Dot.of(
+        row.title,
+        row.mean,
+        share(row.mean),
         label=f"{row.title}: mean accuracy {share(row.mean)}, in the strongest {strongest:.1%}",
-        value=row.mean.value,
-        low=row.mean.low,
-        high=row.mean.high,
         tone="worse" if is_costly(row.cost) else "cannot-tell",
         hollow=strongest,
     )
@@ -141,23 +123,12 @@ def _dot(row: CorruptionResult) -> Dot:
 def _panels(result: RobustnessResult, tiles: Tiles) -> list[Panel]:
     most = max(result.clean.high, max(part.high for row in result.rows for part in row.strengths))
     places = {row.name: place for place, row in enumerate(result.rows)}
-    return [
-        Panel(
-            row=row,
-            curve=_curve(row, result.clean, most),
-            alt=f"Accuracy in {row.title} from weak to strong: "
-            + ", ".join(f"{part.value:.1%}" for part in row.strengths),
-            tiles=_tiles(row, tiles.corrupted[places[row.name]], [*tiles.correct[places[row.name]]]),
-        )
-        for row in _by_cost(result)
-    ]
-
-
-def _tiles(row: CorruptionResult, pictures: Pixels, correct: list[bool]) -> tuple[Tile, ...]:
-    return tuple(
-        Tile(image_data_uri(picture, kind="webp", quality=85), f"{level:g}", f"{part.value:.1%}", bool(right))
-        for picture, level, part, right in zip(pictures, row.levels, row.strengths, correct, strict=True)
-    )
+    panels = []
+    for row in _by_cost(result):
+        images, correct = tiles.corrupted[places[row.name]], tiles.correct[places[row.name]]
+        pictures = tuple(image_data_uri(image, kind="webp", quality=85) for image in images)
+        panels.append(Panel(row, _curve(row, result.clean, most), pictures, tuple(map(bool, correct))))
+    return panels
 
 
 def _curve(row: CorruptionResult, clean: Estimate, most: float) -> str:
