@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ def restrain(memory: int) -> str:
         except (AttributeError, OSError, ValueError):
             unbound.append(what)
     return ", ".join(unbound)
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started `APART`, with what it started, and see it off."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.kill()
+    process.wait()
 
 
 def cause_of_end(code: int) -> str:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from dessin.errors import DessinError
 from dessin.page.tables import aligned, printable, set_aside
-from dessin.runs.listing.filters import Condition, number_of
+from dessin.runs.listing.keys import Condition, number_of
 from dessin.runs.listing.verb import runs
 from dessin.runs.record import read_record, write_record
 

@@ -14,8 +14,8 @@ from dessin.collection.readers.csv_file import columns_of, is_label_csv
 from dessin.collection.readers.walk import file_rule, folder_rule
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
-from dessin.runs.listing.find import RECORD, find_records
-from dessin.runs.record import STUDY_FILE
+from dessin.runs.listing.find import find_records
+from dessin.runs.record import FILE, STUDY_FILE
 from dessin.trust.mistakes.result import Atlas
 
 
@@ -63,7 +63,7 @@ DEPTH = 8
 FOLDERS = 5_000
 # The file that makes a folder one of these; nothing of its own lies below any but a study, which holds runs.
 _MARKS = {
-    RECORD: "",
+    FILE: "",
     COMMITTEE_FILE: "committees",
     CARD_FILE: "bundles",
     STUDY_FILE: "studies",

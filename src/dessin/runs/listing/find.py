@@ -1,16 +1,18 @@
-"""The run folders below a folder, found by their records, without following links."""
+"""The runs below a folder, found by their records without following links, and what each record says."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from dessin.errors import DessinError
+from dessin.runs import record as run_record
+from dessin.runs.listing.flat import Flat, flatten
 
-# The name in `dessin.runs.record`, which is not imported here: it brings torch, and a list needs none.
-RECORD = "record.json"
 _NAMED = 3
+_REMEMBERED = 5000
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,45 @@ class Found:
 
     path: str
     stamp: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run's folder (POSIX, relative to the workspace) and its flat record, or what is wrong with it."""
+
+    path: str
+    values: Flat
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Every run below `root`, sorted by path; `notes` are lines about what was left out."""
+
+    root: Path
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_workspace(workspace: str | Path) -> Workspace:
+    """Find the runs below a folder and read their records.
+
+    Raises:
+        DessinError: no such folder, or one that may not be read.
+    """
+    root = Path(workspace).resolve()
+    found, notes = find_records(root)
+    return Workspace(root, tuple(_read(root, run) for run in found), notes)
+
+
+# The studio lists again at every click; a record that has not changed is read once.
+@lru_cache(maxsize=_REMEMBERED)
+def _read(root: Path, run: Found) -> Entry:
+    """The entry of one run; whatever its record is, this is no error."""
+    try:
+        return Entry(run.path, flatten(run_record.read_record(root / run.path).model_dump(mode="json")))
+    except (DessinError, OSError, RecursionError) as error:
+        return Entry(run.path, {}, str(error))
 
 
 def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
@@ -69,7 +110,7 @@ class _Walk:
                 self._closed.append(path)
 
     def _keep(self, path: str, record: os.DirEntry[str]) -> None:
-        """A run whose name has no spelling in UTF-8 could be neither indexed nor printed."""
+        """A run whose name has no spelling in UTF-8 could not be printed."""
         if not _is_text(path):
             self._unnamed.append(path.encode("utf-8", "backslashreplace").decode())
             return
@@ -86,7 +127,7 @@ class _Walk:
         if not entry.is_dir(follow_symlinks=False):
             return ""
         if entry.name.startswith("."):
-            if (self._root / path / RECORD).is_file():
+            if (self._root / path / run_record.FILE).is_file():
                 self._hidden.append(path)
             return ""
         return path
@@ -104,7 +145,7 @@ class _Walk:
 
 
 def _is_record(entry: os.DirEntry[str]) -> bool:
-    return entry.name == RECORD and entry.is_file(follow_symlinks=False)
+    return entry.name == run_record.FILE and entry.is_file(follow_symlinks=False)
 
 
 def _is_text(path: str) -> bool:

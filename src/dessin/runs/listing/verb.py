@@ -12,10 +12,9 @@ from dessin.files import write_csv
 from dessin.ops import names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
-from dessin.runs.listing.columns import Column, make_columns
-from dessin.runs.listing.filters import is_number, parse_conditions, resolve_key
+from dessin.runs.listing.find import Entry, Workspace, read_workspace
 from dessin.runs.listing.flat import Flat, Value, machine_text, text_of
-from dessin.runs.listing.index import Entry, Workspace, read_workspace
+from dessin.runs.listing.keys import Column, is_number, make_columns, parse_conditions, resolve_key
 
 _DAMAGED = "damaged"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import selectors
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from dessin.runs.tracking.choices import Tracker
 from dessin.runs.tracking.messages import Message, read_answer, to_line
+from dessin.system import APART, kill_all
 
 # The first answer takes in the import of the library; the libraries have shorter limits for each request.
 FIRST_SECONDS = 60.0
@@ -35,14 +34,13 @@ class TrackerProcess:
         command = ["-P", "-m", "dessin.runs.tracking.worker"]
         settings = [tracker.name, str(folder.resolve()), json.dumps(tracker.settings)]
         with (folder / f"{tracker.name}.log").open("ab") as log:
-            # A session of its own: an interrupt at the terminal is for the run, which then ends this.
             self._process = subprocess.Popen(
                 [sys.executable, *command, *settings],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 bufsize=0,
-                start_new_session=True,
+                **APART,
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -82,8 +80,7 @@ class TrackerProcess:
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            kill_all(self._process)
         self._answers.close()
 
     def _hand_over(self) -> None:

@@ -1,4 +1,4 @@
-"""Conditions on runs, such as `accuracy>0.45`: read from text, checked against the keys that runs have."""
+"""Keys of a record as people write them: alone, in conditions such as `accuracy>0.45`, and as columns."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dessin.errors import DessinError, unknown
+from dessin.page.numbers import number, plain
+from dessin.progress import duration
 from dessin.runs.listing.flat import Flat, Value, text_of
+from dessin.statistics.headline import METRICS
 from dessin.statistics.headline import METRICS
 
 # Short names for what people ask for most.
@@ -26,6 +29,19 @@ ALIASES: Mapping[str, str] = {
     "holdout": "results.holdout.accuracy.value",
     "duration": "seconds",
 }
+DEFAULT = (
+    "name",
+    "status",
+    "backbone",
+    "mode",
+    "epochs",
+    "accuracy",
+    "holdout",
+    "opened",
+    "started",
+    "duration",
+)
+_TIMES = ("started", "finished")
 _PREFIXES = ("", "recipe.", "results.")
 _SUFFIXES = ("", ".value")
 _WRITTEN = re.compile(r"\s*(?P<key>[^<>=!~]*?)\s*(?P<sign><=|>=|!=|==?|<|>|~)\s*(?P<value>.*?)\s*", re.DOTALL)
@@ -133,3 +149,74 @@ def _checked(condition: Condition, text: str, rows: tuple[Flat, ...]) -> Conditi
             allowed=f"{condition.key} is a number, such as {text_of(values[0])}.",
         )
     return condition
+
+
+class _Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it was asked for (`title`) and the key of the flat record that it shows."""
+
+    title: str
+    key: str
+
+    def cell(self, values: Flat) -> str:
+        """The value for people: results with their interval and n, times to the minute."""
+        value = values.get(self.key)
+        if value is None:
+            return "none" if self.key in values else ""
+        if self._is_result:
+            return self._result(values)
+        if self.key == "seconds" and is_number(value):
+            return duration(float(str(value)))
+        if self.key in _TIMES:
+            return str(value)[:16].replace("T", " ")
+        return text_of(value)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The titles and keys of a CSV; a result has its interval and n beside it."""
+        if not self._is_result:
+            return ((self.title, self.key),)
+        parts = ("low", "high", "n")
+        stem = self.key.removesuffix(".value")
+        return ((self.title, self.key), *((f"{self.title}_{part}", f"{stem}.{part}") for part in parts))
+
+    @property
+    def whole(self) -> bool:
+        """Whether half of a cell would mislead: numbers and times are shown whole or not at all."""
+        return self._is_result or self.key == "seconds" or self.key in _TIMES
+
+    @property
+    def _is_result(self) -> bool:
+        return self.key.startswith("results.") and self.key.endswith(".value")
+
+    def _result(self, values: Flat) -> str:
+        stem = self.key.removesuffix(".value")
+        value, low, high, n = (
+            _number(values.get(f"{stem}.{part}")) for part in ("value", "low", "high", "n")
+        )
+        found = _Interval(value, low, high)
+        named = (metric for metric in METRICS if metric.name == stem.rpartition(".")[2])
+        text = next((metric.written(found) for metric in named), plain(found))
+        return f"{text}, n = {number(n)}"
+
+
+def make_columns(names: Sequence[str] | None, keys: Collection[str]) -> tuple[Column, ...]:
+    """Columns for names as people write them; without names the usual ones, as far as any run has them.
+
+    Raises:
+        DessinError: a name that is no key of any run.
+    """
+    if names is not None:
+        return tuple(Column(name, resolve_key(name, keys)) for name in names)
+    usual = (Column(name, resolve_key(name, {*keys, *DEFAULT})) for name in DEFAULT)
+    opened = resolve_key("holdout", keys) in keys
+    return tuple(c for c in usual if c.key in keys and (opened or c.title != "opened"))
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")

@@ -1,10 +1,9 @@
-"""The index of a workspace: derived from files, so nothing that happens to it changes a listing."""
+"""The runs of a workspace: read from their records, whatever these are and whoever writes meanwhile."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +14,8 @@ from made_runs import made_record
 from dessin.errors import DessinError
 from dessin.files import read_json, write_json
 from dessin.runs import record as record_module
-from dessin.runs.listing import index as index_module
-from dessin.runs.listing.find import RECORD
-from dessin.runs.listing.index import INDEX, Workspace, read_workspace
+from dessin.runs.listing.find import Workspace, read_workspace
+from dessin.runs.record import FILE as RECORD
 from dessin.runs.record import write_record
 
 
@@ -53,10 +51,6 @@ def test_runs_are_found_at_any_depth_and_studies_runs_too(workspace: Path) -> No
     assert found.entries[0].values["recipe.optimizer.lr"] == 2e-4
 
 
-def test_the_name_of_the_record_is_that_of_the_run_room() -> None:
-    assert RECORD == record_module.FILE
-
-
 def test_only_records_that_changed_are_read_again(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_workspace(workspace)
     seen = reads(monkeypatch)
@@ -78,96 +72,6 @@ def test_a_record_replaced_by_one_of_the_same_size_and_time_is_read_again(worksp
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
     assert read_workspace(workspace).entries[1].values["recipe.seed"] == 5
-
-
-def damage_whole(path: Path) -> None:
-    path.write_bytes(b"no database at all" * 400)
-
-
-def damage_inside(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[4096:] = b"\xff" * (len(data) - 4096)
-    path.write_bytes(bytes(data))
-
-
-def cut_short(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:5000])
-
-
-def foreign(path: Path) -> None:
-    path.unlink()
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE recipes (soup TEXT)")
-    other.close()
-
-
-def older(path: Path) -> None:
-    path.unlink()
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE runs (path TEXT PRIMARY KEY, record TEXT)")
-        other.execute("INSERT INTO runs VALUES ('runs/ghost', '{}')")
-    other.close()
-
-
-def garbled_row(path: Path) -> None:
-    with sqlite3.connect(path) as other:
-        other.execute("UPDATE runs SET record = '[1, 2'")
-    other.close()
-
-
-def emptied(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-SPOILT = [Path.unlink, damage_whole, damage_inside, cut_short, foreign, older, garbled_row, emptied]
-
-
-@pytest.mark.parametrize("spoil", SPOILT)
-def test_a_lost_damaged_or_foreign_index_costs_nothing_and_is_made_anew(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, spoil: object
-) -> None:
-    before = read_workspace(workspace)
-    assert callable(spoil)
-    spoil(workspace / INDEX)
-    seen = reads(monkeypatch)
-    assert read_workspace(workspace) == before
-    assert len(seen) == 4
-    assert read_workspace(workspace) == before
-    assert len(seen) == 4, "the index was not made anew"
-
-
-def test_an_index_of_another_dessin_is_not_believed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = read_workspace(workspace)
-    monkeypatch.setattr(index_module, "_FLAT", 2)
-    seen = reads(monkeypatch)
-    assert read_workspace(workspace) == before
-    assert len(seen) == 4
-
-
-def test_an_index_that_is_a_link_or_a_folder_is_left_alone(workspace: Path, tmp_path: Path) -> None:
-    target = tmp_path / "precious"
-    target.write_bytes(b"not yours")
-    (workspace / INDEX).symlink_to(target)
-    found = read_workspace(workspace)
-    assert len(found.entries) == 4
-    assert "cannot be used" in found.notes[-1]
-    assert target.read_bytes() == b"not yours"
-    (workspace / INDEX).unlink()
-    (workspace / INDEX).mkdir()
-    assert "cannot be used" in read_workspace(workspace).notes[-1]
-
-
-def test_while_another_program_holds_the_index_the_list_is_whole(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = read_workspace(workspace)
-    monkeypatch.setattr(index_module, "_PATIENCE_S", 0.05)
-    holder = sqlite3.connect(workspace / INDEX, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    found = read_workspace(workspace)
-    holder.close()
-    assert found.entries == before.entries
-    assert "locked" in found.notes[-1]
 
 
 def test_damaged_and_newer_records_are_entries_and_no_errors(workspace: Path) -> None:
@@ -212,13 +116,19 @@ def test_a_workspace_that_is_none_is_refused(workspace: Path) -> None:
         read_workspace(workspace / "runs/a" / RECORD)
 
 
+def test_listing_leaves_nothing_behind(workspace: Path) -> None:
+    before = sorted(workspace.rglob("*"))
+    read_workspace(workspace)
+    assert sorted(workspace.rglob("*")) == before
+
+
 WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from made_runs import made_record
 from dessin.runs.record import write_record
-from dessin.runs.listing.index import read_workspace
+from dessin.runs.listing.find import read_workspace
 
 root, own = Path(sys.argv[1]), sys.argv[2]
 for number in range(20):
@@ -230,9 +140,7 @@ for number in range(20):
 """
 
 
-def test_two_processes_that_write_and_list_at_once_lose_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_that_write_and_list_at_once_lose_nothing(tmp_path: Path) -> None:
     root = tmp_path / "shared"
     root.mkdir()
     command = [sys.executable, "-c", WRITER, str(root)]
@@ -241,10 +149,4 @@ def test_two_processes_that_write_and_list_at_once_lose_nothing(
     for process in both:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
-    read_workspace(root)
-    seen = reads(monkeypatch)
-    from_index = read_workspace(root)
-    assert seen == []
-    (root / INDEX).unlink()
-    assert read_workspace(root) == from_index
-    assert len(from_index.entries) == 40
+    assert len(read_workspace(root).entries) == 40
