@@ -15,7 +15,6 @@ from dessin.page.numbers import number, plain
 from dessin.progress import duration
 from dessin.runs.listing.flat import Flat, Value, text_of
 from dessin.statistics.headline import METRICS
-from dessin.statistics.headline import METRICS
 
 # Short names for what people ask for most.
 ALIASES: Mapping[str, str] = {
