@@ -34,9 +34,8 @@ from dessin.page.numbers import points
 from dessin.progress import track
 from dessin.runs.inputs import class_numbers
 from dessin.runs.subject import Subject, read_subject
-from dessin.serving.export.convert import to_onnx
+from dessin.serving.export.convert import to_int8, to_onnx
 from dessin.serving.export.measure import calibration_drawings, check_drawings
-from dessin.serving.export.quantise import to_int8
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.training.data import PixelSource

@@ -15,9 +15,9 @@ from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.lora import add_lora, merge_lora
 from dessin.models.network import OnnxNetwork
-from dessin.serving.export.convert import to_onnx
-from dessin.serving.export.measure import Agreement, agreement
-from dessin.serving.export.quantise import to_int8
+from dessin.serving.export.convert import to_int8, to_onnx
+from dessin.serving.export.measure import agreement
+from dessin.serving.export.result import Agreement
 
 CLASSES = ("a", "b", "c", "d")
 

@@ -20,9 +20,8 @@ from dessin.models.bundle import load_bundle
 from dessin.models.card import BundleCard, read_card
 from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
-from dessin.serving.export.convert import to_onnx
-from dessin.serving.export.measure import Price
-from dessin.serving.export.quantise import to_int8
+from dessin.serving.export.convert import to_int8, to_onnx
+from dessin.serving.export.result import Price
 from dessin.serving.export.verb import Exported, export
 from dessin.serving.predict import predict
 from dessin.statistics.intervals import Estimate

@@ -17,6 +17,7 @@ from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.images.paths import image_path
 from dessin.ops import names
+from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.serving.answer import Answer, read_answers
 from dessin.serving.runtime import Answered, ImageFile, Predictions, Runtime
@@ -63,11 +64,11 @@ def _files_of(path: Path) -> list[tuple[Path, Path]]:
         return _listed(path) if path.suffix.lower() == ".csv" else [(path, path)]
     if contest_root(path):
         contest = read_collection(path)
-        say(f"{path}: a contest, {len(contest.test_ids):,} test images")
+        say(f"{path}: a contest, {counted(len(contest.test_ids), 'test image')}")
         return [(contest.root / file.image_id, file.path) for file in contest_images(contest)]
     walk = walk_images(path)
     for rule, skipped in walk.skipped.items():
-        say(f"{path}: skipped {len(skipped):,} ({rule}): {listing(skipped)}")
+        say(f"{path}: skipped {number(len(skipped))} ({rule}): {listing(skipped)}")
     return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
 
 
@@ -121,7 +122,7 @@ def predict(
     if not predictions.image_ids:
         first = predictions.unreadable[0]
         raise DessinError(
-            f"Not one of {len(files):,} images can be read; the first is {first.image_id}: {first.reason}.",
+            f"Not one of {counted(len(files), 'image')} can be read; the first is {first.image_id}: {first.reason}.",
             allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
         )
     top = min(top, len(runtime.committee.classes))
@@ -158,12 +159,15 @@ def _columns(answer: Answer) -> list[str]:
 
 def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None:
     counts = Counter(answer.best.name for answer in answers if not answer.abstention)
-    common = [f"{name} {count:,}" for name, count in counts.most_common(5)] or ["no answer"]
-    say(f"{len(answers):,} images: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}")
+    common = [f"{name} {number(count)}" for name, count in counts.most_common(5)] or ["no answer"]
+    say(
+        f"{counted(len(answers), 'image')}: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}"
+    )
     abstained = Counter(answer.abstention for answer in answers if answer.abstention)
     if abstained:
         unsure, foreign = abstained["unsure"], abstained["no_class"]
-        say(f"not answered: {unsure:,} unsure, {foreign:,} taken for drawings of no class")
+        say(f"not answered: {number(unsure)} unsure, {number(foreign)} taken for drawings of no class")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
-        warn(f"{len(named):,} images could not be read and have no prediction: {listing(named)}")
+        what = counted(len(named), "image has", "images have")
+        warn(f"{what} no prediction, being unreadable: {listing(named)}")

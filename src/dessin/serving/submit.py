@@ -12,6 +12,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.ops import names
+from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.serving.predict import contest_images
 from dessin.serving.runtime import Predictions, Runtime
@@ -60,7 +61,9 @@ def submit(
         )
     runtime = Runtime.load(model, views=names(views))
     targets = targets_of(runtime.committee.classes, collection.classes)
-    say(f"{len(collection.test_ids):,} test images, {len(collection.classes):,} classes")
+    say(
+        f"{counted(len(collection.test_ids), 'test image')}, {counted(len(collection.classes), 'class', 'classes')}"
+    )
     predictions = runtime.predict_files(contest_images(collection))
     answers = answer_all(predictions, targets)
     paths = [image_id.removeprefix(_TEST_FOLDER) for image_id in collection.test_ids]
@@ -71,7 +74,7 @@ def submit(
     )
     check_submission(rows, paths, identifiers, len(collection.classes))
     write_csv(Path(out), COLUMNS, map(astuple, rows))
-    say(f"{len(rows):,} rows, checked against the contest's lists; written to {out}")
+    say(f"{counted(len(rows), 'row')}, checked against the contest's lists; written to {out}")
     return rows
 
 
@@ -85,7 +88,7 @@ def targets_of(model_classes: Sequence[str], contest_classes: Sequence[str]) -> 
     surplus = sorted(set(model_classes) - set(contest_classes))
     if missing or surplus:
         parts = [
-            f"{len(labels):,} only the {side} has ({listing(labels)})"
+            f"{number(len(labels))} only the {side} has ({listing(labels)})"
             for side, labels in (("contest", missing), ("model", surplus))
             if labels
         ]
@@ -105,7 +108,7 @@ def answer_all(predictions: Predictions, targets: Sequence[int]) -> dict[str, in
     """
     if not predictions.image_ids:
         raise DessinError(
-            f"Not one of the {len(predictions.unreadable):,} test images can be read.",
+            f"Not one of the {counted(len(predictions.unreadable), 'test image')} can be read.",
             do="Unpack the contest again.",
         )
     best = predictions.probabilities.argmax(axis=1)
@@ -118,7 +121,7 @@ def answer_all(predictions: Predictions, targets: Sequence[int]) -> dict[str, in
         answers |= {refused.image_id: common for refused in predictions.unreadable}
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         warn(
-            f"{len(named):,} test images could not be read and got target {common}, the one predicted most "
+            f"{counted(len(named), 'test image')} could not be read and got target {common}, the one predicted most "
             f"often: {listing(named)}"
         )
     return answers
@@ -129,7 +132,9 @@ def check_submission(
 ) -> None:
     """Raise `DessinError` unless the rows are the contest's, once each, in order, with possible targets."""
     if len(rows) != len(paths):
-        raise DessinError(f"The submission has {len(rows):,} rows for {len(paths):,} test images.")
+        raise DessinError(
+            f"The submission has {counted(len(rows), 'row')} for {counted(len(paths), 'test image')}."
+        )
     if len({row.identifier for row in rows}) != len(rows):
         raise DessinError("An ID is there twice.", do="Restore the contest's sample_submission.csv.")
     for row, path, identifier in zip(rows, paths, identifiers, strict=True):
@@ -141,7 +146,7 @@ def check_submission(
     wrong = [row for row in rows if not 0 <= row.target < classes]
     if wrong:
         raise DessinError(
-            f"{len(wrong):,} targets are not classes, such as {wrong[0].target} for {wrong[0].image_path}.",
+            f"{number(len(wrong))} targets are not classes, such as {wrong[0].target} for {wrong[0].image_path}.",
             allowed=f"A target is 0 to {classes - 1}.",
         )
 

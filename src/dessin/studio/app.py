@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,14 @@ from dessin.studio.theme import css
 from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
+# Where each page is shown, in the order of the sidebar.
+_PAGES = {
+    "data": ("views.data", "show_data"),
+    "runs": ("views.runs", "show_runs"),
+    "studies": ("views.studies", "show_studies"),
+    "mistakes": ("views.mistakes", "show_mistakes"),
+    "try": ("try_it.page", "show_try_it"),
+}
 
 
 @st.cache_data(ttl=_STALE_S, show_spinner=False)
@@ -61,22 +70,15 @@ def _choose_language() -> Texts:
 
 def _navigation(workspace: Workspace, texts: Texts) -> st.Page:
     """The page that is open. "Try it" is the one to begin with; where nothing can answer, Data."""
-    shows: dict[str, Show] = {
-        "data": _data,
-        "runs": _runs,
-        "studies": _studies,
-        "mistakes": _mistakes,
-        "try": _try_it,
-    }
     # No icons: the browser would fetch the icon of a page from the internet, for its tab.
     pages = {
         name: st.Page(
-            _page(name, show, workspace, texts),
+            _page(name, workspace, texts),
             title=texts(f"frame.{name}"),
             url_path=name,
             default=name == "try",
         )
-        for name, show in shows.items()
+        for name in _PAGES
     }
     opened = st.navigation(list(pages.values()))
     begins = "begun" not in st.session_state
@@ -86,11 +88,13 @@ def _navigation(workspace: Workspace, texts: Texts) -> st.Page:
     return opened
 
 
-def _page(name: str, show: Show, workspace: Workspace, texts: Texts) -> Callable[[], None]:
-    """A page as Streamlit runs it."""
+def _page(name: str, workspace: Workspace, texts: Texts) -> Callable[[], None]:
+    """A page as Streamlit runs it, imported when it is first opened: what it needs takes seconds to load."""
 
     def run() -> None:
         st.title(texts(f"frame.{name}"), anchor=False)
+        module, function = _PAGES[name]
+        show: Show = getattr(import_module(f"dessin.studio.{module}"), function)
         show_guarded(show, workspace, texts)
 
     return run
@@ -104,37 +108,6 @@ def _foot(workspace: Workspace, texts: Texts) -> None:
             st.rerun()
         for note in workspace.notes:
             show_text(note, "note")
-
-
-# Each page is imported when it is first opened: what it needs (torch, pictures) takes seconds to load.
-def _data(workspace: Workspace, texts: Texts) -> None:
-    from dessin.studio.views.data import show_data
-
-    show_data(workspace, texts)
-
-
-def _runs(workspace: Workspace, texts: Texts) -> None:
-    from dessin.studio.views.runs import show_runs
-
-    show_runs(workspace, texts)
-
-
-def _studies(workspace: Workspace, texts: Texts) -> None:
-    from dessin.studio.views.studies import show_studies
-
-    show_studies(workspace, texts)
-
-
-def _mistakes(workspace: Workspace, texts: Texts) -> None:
-    from dessin.studio.views.mistakes import show_mistakes
-
-    show_mistakes(workspace, texts)
-
-
-def _try_it(workspace: Workspace, texts: Texts) -> None:
-    from dessin.studio.try_it.page import show_try_it
-
-    show_try_it(workspace, texts)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
-"""Text of other people on a page, escaped; and pages shown so that what a user can mend is a sentence,
-never a traceback."""
+"""What pages are made of: texts of other people, escaped, figures, tables, dots, and widgets to choose with;
+what a user can mend is shown as a sentence, never a traceback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import Literal, TypeVar
 
 import streamlit as st
 
 from dessin.errors import DessinError
+from dessin.page.dots import DotPlot
+from dessin.page.render import render_page
 from dessin.studio.texts import Texts
 from dessin.studio.workspace import Workspace
 
@@ -90,3 +92,29 @@ def _cell(figure: Figure) -> str:
     )
     note = f"<small>{escape(figure.note)}</small>" if figure.note else ""
     return f"<figure>{picture}<figcaption>{escape(figure.caption)}{note}</figcaption></figure>"
+
+
+Item = TypeVar("Item")
+
+
+def choose(label: str, names: Sequence[str], *, key: str, index: int = 0) -> str:
+    """One of some names; where there is but one it is said, and nothing is asked."""
+    if len(names) == 1:
+        show_text(f"{label}: {names[0]}", "note")
+        return names[0]
+    return str(st.selectbox(label, names, index=index, key=key))
+
+
+def one_page(items: Sequence[Item], size: int, texts: Texts, *, key: str) -> Sequence[Item]:
+    """The part of a long list that is to be shown; asks which, where it does not fit one page."""
+    pages = -(-len(items) // size)
+    if pages <= 1:
+        return items
+    number = st.number_input(texts("choose.page", pages=pages), 1, pages, key=f"{key}:{pages}")
+    start = (int(number) - 1) * size
+    return items[start : start + size]
+
+
+def show_dots(plot: DotPlot) -> None:
+    """Dots with their intervals on one scale."""
+    st.html(render_page("dessin.studio", "dots_part.html", plot=plot))

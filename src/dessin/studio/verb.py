@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
@@ -19,7 +19,7 @@ from dessin.studio.theme import THEME
 
 APP = Path(__file__).with_name("app.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_PATIENCE_S = 10.0
+_GRACE_S = 10.0
 _OPTIONS: Mapping[str, object] = {
     "server.fileWatcherType": "none",
     "server.maxUploadSize": 8,
@@ -121,7 +121,7 @@ def _serve(command: list[str], environment: Mapping[str, str]) -> int:
                 return server.wait()
             except KeyboardInterrupt:
                 # A terminal sends Ctrl-C to both; a program may have sent it to this process alone.
-                _end(server)
+                end(server)
 
 
 @contextmanager
@@ -132,16 +132,19 @@ def _handed_on(server: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        _end(server)
+        end(server)
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to end, and make it end where it does not; one that has ended is left alone."""
+    if process.poll() is not None:
+        return
+    process.terminate()
     try:
-        server.wait(_PATIENCE_S)
+        process.wait(_GRACE_S)
     except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+        process.kill()
+        process.wait()
 
 
 def _in_address(host: str) -> str:

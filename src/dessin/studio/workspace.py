@@ -14,6 +14,7 @@ from dessin.collection.readers.csv_file import columns_of, is_label_csv
 from dessin.collection.readers.walk import file_rule, folder_rule
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
+from dessin.page.numbers import number
 from dessin.runs.listing.find import find_records
 from dessin.runs.record import FILE, STUDY_FILE
 from dessin.trust.mistakes.result import Atlas
@@ -105,7 +106,7 @@ class _Walk:
             if seen > FOLDERS:
                 break
         if level:
-            self.notes.append(f"Only {FOLDERS:,} folders, {DEPTH} deep, were looked into.")
+            self.notes.append(f"Only {number(FOLDERS)} folders, {DEPTH} deep, were looked into.")
 
     def _look(self, name: str) -> list[str]:
         """File what the folder is; the folders in it that are to be looked into."""

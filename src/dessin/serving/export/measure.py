@@ -15,36 +15,11 @@ from dessin.collection.split.files import Assignment
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.network import Network
-from dessin.page.numbers import points
 from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject
-from dessin.schema import Section
+from dessin.serving.export.result import TOLERANCE, Agreement, Price
 from dessin.statistics.contrasts import two_models
-from dessin.statistics.intervals import Estimate, Floats, bootstrap_mean
-
-TOLERANCE = 1e-4
-
-
-class Agreement(Section):
-    """On `drawings` real drawings: the largest difference of a probability, and how many have the same top-1.
-
-    Where torch itself holds two classes for equally likely, to `TOLERANCE`, either is the same top-1.
-    """
-
-    drawings: int
-    largest_difference: float
-    same_top1: int
-
-    @property
-    def exact(self) -> bool:
-        return self.largest_difference <= TOLERANCE and self.same_top1 == self.drawings
-
-    @property
-    def words(self) -> str:
-        return (
-            f"largest difference of a probability {self.largest_difference:.1e}, "
-            f"same top-1 in {self.same_top1:,} of {self.drawings:,} drawings"
-        )
+from dessin.statistics.intervals import Floats, bootstrap_mean
 
 
 def agreement(ours: Network, theirs: Network, drawings: Pixels, temperature: float) -> Agreement:
@@ -109,33 +84,6 @@ def _chosen(
     order = permutation(subject.seed, stream, 0, image_keys(ids))[:most]
     store = open_store(card.image)
     return np.array(store.pixels[store.rows([ids[place] for place in order])], dtype=np.uint8)
-
-
-# A loss that is larger than this for certain is said loudly.
-LOUD = 0.02
-
-
-class Price(Section):
-    """Accuracies (0..1) on validation drawings, each answered by models that were not trained on it.
-
-    `difference` is int8 minus float, paired by drawing.
-    """
-
-    float32: Estimate
-    int8: Estimate
-    difference: Estimate
-
-    @property
-    def loses_much(self) -> bool:
-        return self.difference.high < -LOUD
-
-    @property
-    def words(self) -> str:
-        return (
-            f"int8 minus float: {points(self.difference)} points of accuracy, n = "
-            f"{self.difference.n:,} validation drawings (float {self.float32}; "
-            f"int8 {self.int8})"
-        )
 
 
 def int8_price(subject: Subject, exported: LoadedCommittee) -> Price | None:

@@ -10,39 +10,17 @@ from pathlib import Path
 from dessin.answers.committee import SPLIT_NAME, load_model, write_committee
 from dessin.answers.tree import ModelNode
 from dessin.errors import DessinError
-from dessin.files import atomic_path, claim_folder, write_json
+from dessin.files import atomic_path, claim_folder
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, write_onnx_bundle
-from dessin.models.card import ONNX_FILE, BundleCard, Precision
+from dessin.models.card import ONNX_FILE, BundleCard
 from dessin.models.network import OnnxNetwork
+from dessin.page.numbers import number, short
 from dessin.progress import say, track, warn
 from dessin.runs.subject import Subject, read_subject
-from dessin.schema import Section
-from dessin.serving.export.convert import import_onnx, to_onnx
-from dessin.serving.export.measure import (
-    TOLERANCE,
-    Agreement,
-    Price,
-    agreement,
-    calibration_drawings,
-    check_drawings,
-    int8_price,
-)
-from dessin.serving.export.quantise import to_int8
-
-EXPORT_FILE = "export.json"
-
-
-class Exported(Section):
-    """`export.json`: how the exported models answer against torch, by their place in the folder.
-
-    `price` is what int8 costs; None for float32, and where no drawing was left out of the training.
-    """
-
-    format: int = 1
-    precision: Precision
-    agreement: dict[str, Agreement]
-    price: Price | None = None
+from dessin.serving.export.convert import import_onnx, to_int8, to_onnx
+from dessin.serving.export.measure import agreement, calibration_drawings, check_drawings, int8_price
+from dessin.serving.export.result import TOLERANCE, Agreement, Exported
 
 
 def export(
@@ -85,7 +63,7 @@ def export(
         _write_committee(subject, folder)
     price = int8_price(subject, load_model(folder)) if int8 else None
     outcome = Exported(precision="int8" if int8 else "float32", agreement=found, price=price)
-    write_json(folder / EXPORT_FILE, outcome.model_dump(mode="json"))
+    outcome.write(folder)
     _say(outcome, folder)
     return outcome
 
@@ -115,7 +93,7 @@ def _checked(found: Agreement, card: BundleCard) -> Agreement:
     if not found.exact:
         raise DessinError(
             f"The ONNX file of {card.backbone} does not answer as torch does: {found.words}.",
-            allowed=f"Probabilities may differ by {TOLERANCE:g}.",
+            allowed=f"Probabilities may differ by {short(TOLERANCE)}.",
             do="Serve the bundle itself; it is not exported.",
         )
     return found
@@ -153,4 +131,4 @@ def _say(outcome: Exported, folder: Path) -> None:
     elif outcome.precision == "int8":
         warn("What int8 costs is unknown: no drawing was left out of the training to measure it on.")
     size = sum(file.stat().st_size for file in folder.rglob(ONNX_FILE))
-    say(f"exported to {folder} ({size / 2**20:.1f} MiB)")
+    say(f"exported to {folder} ({number(size / 2**20, 1)} MiB)")

@@ -17,6 +17,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels, decode
+from dessin.page.numbers import counted, number
 from dessin.studio.texts import Texts
 
 KEY = "try.canvas"
@@ -130,11 +131,13 @@ def _bytes(text: object) -> bytes:
 def _strokes(value: object) -> Strokes:
     entries = _list(value)
     if len(entries) > MAX_STROKES:
-        raise _refused(f"it has {len(entries):,} strokes", f"At most {MAX_STROKES:,} are drawn.")
+        raise _refused(
+            f"it has {counted(len(entries), 'stroke')}", f"At most {number(MAX_STROKES)} are drawn."
+        )
     lists = [_of_stroke(entry) for entry in entries]
     count = sum(len(points) for _, points in lists)
     if count > MAX_POINTS:
-        raise _refused(f"it has {count:,} points", f"At most {MAX_POINTS:,} are drawn.")
+        raise _refused(f"it has {counted(count, 'point')}", f"At most {number(MAX_POINTS)} are drawn.")
     return tuple(PenStroke(width, _points(points)) for width, points in lists)
 
 

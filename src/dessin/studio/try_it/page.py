@@ -10,15 +10,15 @@ import streamlit as st
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.images.ink import ink_mask
+from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
 from dessin.serving.answer import Candidate
-from dessin.studio.plain import Figure, show_figures, show_text
+from dessin.studio.plain import Figure, choose, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture
 from dessin.studio.try_it.look import Look
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
 from dessin.studio.try_it.trial import Seen, Trial, read_trial
-from dessin.studio.views.jobs import choose
 from dessin.studio.workspace import Workspace
 from dessin.trust.mistakes.strokes import PAGE
 
@@ -93,13 +93,13 @@ def _bar(candidate: Candidate) -> str:
     return (
         f'<li><span class="row"><span>{escape(candidate.name)}</span><span>{_percent(candidate.probability)}'
         f'</span></span><span class="track" aria-hidden="true">'
-        f'<span class="fill" style="width: {100 * candidate.probability:.1f}%"></span></span></li>'
+        f'<span class="fill" style="width: {percent(candidate.probability, 1)}"></span></span></li>'
     )
 
 
 def _percent(probability: float) -> str:
     """Never 0% or 100%, which no model can know."""
-    return "< 1%" if probability < 0.005 else "> 99%" if probability > 0.995 else f"{probability:.0%}"
+    return "< 1%" if probability < 0.005 else "> 99%" if probability > 0.995 else percent(probability)
 
 
 def _address(pixels: Pixels) -> str:
@@ -176,9 +176,9 @@ def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
     )
     words = texts(
         "try.trained" if look.n else "try.usual",
-        width=f"{look.thickness * PAGE:.1f}",
+        width=number(look.thickness * PAGE, 1),
         polarity=texts("try.dark" if look.dark_on_light else "try.light"),
-        size=f"{look.size:.0%}",
+        size=percent(look.size),
         n=look.n,
     )
     show_text(words, "note")

@@ -8,11 +8,12 @@ import streamlit as st
 
 from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change
-from dessin.studio.plain import Figure, show_facts, show_figures, show_text
+from dessin.page.numbers import number
+from dessin.studio.plain import Figure, choose, one_page, show_facts, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, matching, read_drawings, thumbnail
 from dessin.studio.views.issue_list import SECTIONS, issues_of, show_issues
-from dessin.studio.views.jobs import carry_out, choose, new_folder, one_page
+from dessin.studio.views.jobs import carry_out, new_folder
 from dessin.studio.views.ticking import read_changes
 from dessin.studio.workspace import Workspace
 
@@ -25,7 +26,7 @@ def show_classes(drawings: Drawings, changes: Mapping[str, Change], texts: Texts
         texts("data.class"),
         drawings.collection.classes,
         key="data.class",
-        format_func=lambda label: f"{drawings.name(label)} ({len(drawings.members[label]):,})",
+        format_func=lambda label: f"{drawings.name(label)} ({number(len(drawings.members[label]))})",
     )
     members = drawings.members[label]
     shown = one_page(members, _A_PAGE, texts, key=f"data.sheet:{label}")
@@ -89,21 +90,21 @@ def show_data(workspace: Workspace, texts: Texts) -> None:
 
 def _title(section: str, counts: dict[str, int], texts: Texts) -> str:
     title = texts(f"data.{section}")
-    return f"{title} ({counts[section]:,})" if section in counts else title
+    return f"{title} ({number(counts[section])})" if section in counts else title
 
 
 def _show_facts(drawings: Drawings, texts: Texts) -> None:
     collection = drawings.collection
     facts = [
-        (texts("data.drawings"), f"{len(drawings.labels):,}"),
-        (texts("data.classes"), f"{len(collection.classes):,}"),
+        (texts("data.drawings"), number(len(drawings.labels))),
+        (texts("data.classes"), number(len(collection.classes))),
         (texts("data.a_class"), drawings.spread),
     ]
     if collection.test_ids:
-        facts.append((texts("data.test"), f"{len(collection.test_ids):,}"))
+        facts.append((texts("data.test"), number(len(collection.test_ids))))
     skipped = sum(map(len, collection.skipped.values()))
     if skipped:
-        facts.append((texts("data.skipped"), f"{skipped:,}"))
+        facts.append((texts("data.skipped"), number(skipped)))
     show_facts(facts)
     for note in collection.notes:
         show_text(note, "note")

@@ -21,6 +21,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.workspace import Workspace
 
@@ -41,7 +42,7 @@ class Drawings:
     def spread(self) -> str:
         """How many drawings a class has, as `12` or `3–25`."""
         counts = Counter(self.labels.values()).values()
-        return f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,}–{max(counts):,}"
+        return "–".join(number(count) for count in sorted({min(counts), max(counts)}))
 
 
 def read_drawings(workspace: Workspace, name: str) -> Drawings:

@@ -11,10 +11,10 @@ from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change
 from dessin.collection.issues import CHECKS
 from dessin.errors import DessinError
-from dessin.studio.plain import Figure, show_figures, show_text
+from dessin.page.numbers import number
+from dessin.studio.plain import Figure, one_page, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, thumbnail
-from dessin.studio.views.jobs import one_page
 from dessin.studio.views.ticking import is_own, read_changes, tick, untick
 
 # What a person decides about; the other kinds are shown together, the audit's page says more of them.
@@ -44,7 +44,7 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
                 _show_pictures(issue, drawings, texts)
             with words:
                 detail = f": {issue.detail}" if issue.detail else ""
-                show_text(f"{_kind(issue, texts)} ({issue.score:.2f}){detail}", "note")
+                show_text(f"{_kind(issue, texts)} ({number(issue.score, 2)}){detail}", "note")
                 for place, image_id in enumerate(_tickable(issue)):
                     if image_id in seen:
                         show_text(texts("data.ticked_above", place=place + 1), "note")

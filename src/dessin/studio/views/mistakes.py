@@ -12,13 +12,14 @@ import streamlit as st
 from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.page.numbers import number, percent, share
 from dessin.page.pictures import image_data_uri
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime
-from dessin.studio.plain import Figure, show_facts, show_figures, show_heading, show_text
+from dessin.studio.plain import Figure, choose, one_page, show_facts, show_figures, show_heading, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings, thumbnail
-from dessin.studio.views.jobs import carry_out, choose, new_folder, one_page
+from dessin.studio.views.jobs import carry_out, new_folder
 from dessin.studio.workspace import Workspace
 from dessin.trust.mistakes.result import Atlas, Mistake, PairRow
 
@@ -86,7 +87,7 @@ def show_pair(pair: Pair, atlas: Atlas, drawings: Drawings | None, model: Path |
 
 
 def _figure(root: Path, mistake: Mistake, texts: Texts) -> Figure:
-    note = texts("mistakes.sure", probability=f"{mistake.probability:.0%}", rank=mistake.rank)
+    note = texts("mistakes.sure", probability=percent(mistake.probability), rank=mistake.rank)
     return Figure(thumbnail(root, mistake.image_id), mistake.image_id.rpartition("/")[2], note)
 
 
@@ -142,13 +143,12 @@ def _show_atlas(workspace: Workspace, texts: Texts) -> None:
     name = choose(texts("mistakes.atlas"), workspace.atlases, key="mistakes.atlas")
     folder = workspace.path(name)
     atlas = _atlas(str(folder), file_stamp(folder / Atlas.FILE))
-    accuracy = atlas.accuracy
-    interval = f"[{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}], n = {accuracy.n:,}"
+    value, interval = share(atlas.accuracy).split(" ", 1)
     show_facts(
         [
             (texts("mistakes.model"), atlas.name),
-            (texts("mistakes.accuracy"), (f"{accuracy.value:.1%}", interval)),
-            (texts("mistakes.count"), f"{atlas.mistakes:,}"),
+            (texts("mistakes.accuracy"), (value, f"{interval}, n = {number(atlas.accuracy.n)}")),
+            (texts("mistakes.count"), number(atlas.mistakes)),
         ]
     )
     for line in atlas.summary:

@@ -17,10 +17,9 @@ from dessin.reports.compare.result import RunComparison
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import SPLIT_FILE
 from dessin.statistics.forest import draw_forest
-from dessin.studio.plain import show_heading, show_table, show_text
+from dessin.studio.plain import show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp, read_drawings
-from dessin.studio.views.jobs import show_dots
 from dessin.studio.views.run_table import RunTable, column_names, comparable_pair, run_table
 from dessin.studio.workspace import Workspace
 from dessin.training.curve import CurveRow, read_curve

@@ -11,10 +11,9 @@ from dessin.progress import quiet
 from dessin.reports.wrapup.sources import read_study
 from dessin.reports.wrapup.study_view import StudyView, study_view
 from dessin.statistics.forest import Forest
-from dessin.studio.plain import Cell, show_heading, show_table, show_text
+from dessin.studio.plain import Cell, choose, show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp
-from dessin.studio.views.jobs import choose, show_dots
 from dessin.studio.workspace import Workspace
 
 _TONES = {"gain found": "good", "no gain": "text", "undecided": "text", "unfinished": "warn"}
