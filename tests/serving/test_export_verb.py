@@ -221,7 +221,7 @@ def test_a_certain_loss_is_loud(
     monkeypatch.setattr(verb, "warn", loudly.append)
     monkeypatch.setattr(verb, "int8_price", priced)
     export(world.bundle, out=tmp_path / "out", int8=True, data=world.data, split=world.split)
-    assert any("-5.0 [-7.0," in line for line in said)
+    assert any("−5.0 [−7.0," in line for line in said)
     assert any("loses more than 2 points" in line for line in loudly) == loud
     assert (tmp_path / "out" / "bundle.json").is_file()
 

@@ -97,7 +97,7 @@ def test_unreadable_files_keep_a_row_with_the_reason(
 
 def test_only_unreadable_files_are_an_error_and_leave_nothing(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(DessinError, match="Not one of 1 images"):
+    with pytest.raises(DessinError, match="Not one of 1 image "):
         predict(bundle, [tmp_path / "a.png"], out=tmp_path / "p.csv")
     assert not (tmp_path / "p.csv").exists()
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dessin.errors import DessinError
+from dessin.page.numbers import number
 from dessin.studio.try_it.canvas import MAX_BYTES, MAX_POINTS, MAX_STROKES, read_given, read_picture
 
 LINE = {"width": 0.01, "points": [[0.1, 0.2], [0.3, 0.4]]}
@@ -102,11 +103,11 @@ class Endless(list[object]):
 
 
 def test_too_much_is_refused_before_it_is_looked_at() -> None:
-    with pytest.raises(DessinError, match="1,000,000,000 points"):
+    with pytest.raises(DessinError, match="1\u202f000\u202f000\u202f000 points"):
         read_given(sent({"width": 0.01, "points": Endless([0])}))
-    with pytest.raises(DessinError, match="1,000,000,000 strokes"):
+    with pytest.raises(DessinError, match="1\u202f000\u202f000\u202f000 strokes"):
         read_given({"strokes": Endless([0]), "image": ""})
-    with pytest.raises(DessinError, match=f"{MAX_STROKES + 1:,} strokes"):
+    with pytest.raises(DessinError, match=f"{number(MAX_STROKES + 1)} strokes"):
         read_given(sent(*[LINE] * (MAX_STROKES + 1)))
 
 

@@ -122,7 +122,8 @@ def predict(
     if not predictions.image_ids:
         first = predictions.unreadable[0]
         raise DessinError(
-            f"Not one of {counted(len(files), 'image')} can be read; the first is {first.image_id}: {first.reason}.",
+            f"Not one of {counted(len(files), 'image')} can be read; the first is {first.image_id}: "
+            f"{first.reason}.",
             allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
         )
     top = min(top, len(runtime.committee.classes))
@@ -160,14 +161,13 @@ def _columns(answer: Answer) -> list[str]:
 def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None:
     counts = Counter(answer.best.name for answer in answers if not answer.abstention)
     common = [f"{name} {number(count)}" for name, count in counts.most_common(5)] or ["no answer"]
-    say(
-        f"{counted(len(answers), 'image')}: {', '.join(common)}{' ..' if len(counts) > 5 else ''}; written to {out}"
-    )
+    more = " .." if len(counts) > 5 else ""
+    say(f"{counted(len(answers), 'image')}: {', '.join(common)}{more}; written to {out}")
     abstained = Counter(answer.abstention for answer in answers if answer.abstention)
     if abstained:
         unsure, foreign = abstained["unsure"], abstained["no_class"]
         say(f"not answered: {number(unsure)} unsure, {number(foreign)} taken for drawings of no class")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
-        what = counted(len(named), "image has", "images have")
-        warn(f"{what} no prediction, being unreadable: {listing(named)}")
+        what = counted(len(named), "image could not be read and has", "images could not be read and have")
+        warn(f"{what} no prediction: {listing(named)}")

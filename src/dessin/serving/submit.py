@@ -61,9 +61,8 @@ def submit(
         )
     runtime = Runtime.load(model, views=names(views))
     targets = targets_of(runtime.committee.classes, collection.classes)
-    say(
-        f"{counted(len(collection.test_ids), 'test image')}, {counted(len(collection.classes), 'class', 'classes')}"
-    )
+    classes = counted(len(collection.classes), "class", "classes")
+    say(f"{counted(len(collection.test_ids), 'test image')}, {classes}")
     predictions = runtime.predict_files(contest_images(collection))
     answers = answer_all(predictions, targets)
     paths = [image_id.removeprefix(_TEST_FOLDER) for image_id in collection.test_ids]
@@ -121,8 +120,8 @@ def answer_all(predictions: Predictions, targets: Sequence[int]) -> dict[str, in
         answers |= {refused.image_id: common for refused in predictions.unreadable}
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         warn(
-            f"{counted(len(named), 'test image')} could not be read and got target {common}, the one predicted most "
-            f"often: {listing(named)}"
+            f"{counted(len(named), 'test image')} could not be read and got target {common}, the one "
+            f"predicted most often: {listing(named)}"
         )
     return answers
 
@@ -146,7 +145,8 @@ def check_submission(
     wrong = [row for row in rows if not 0 <= row.target < classes]
     if wrong:
         raise DessinError(
-            f"{number(len(wrong))} targets are not classes, such as {wrong[0].target} for {wrong[0].image_path}.",
+            f"{counted(len(wrong), 'target is no class', 'targets are no classes')}, such as "
+            f"{wrong[0].target} for {wrong[0].image_path}.",
             allowed=f"A target is 0 to {classes - 1}.",
         )
 
