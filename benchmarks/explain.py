@@ -55,7 +55,7 @@ def main() -> None:
     (bundle, *others) = explainer.loaded.bundles.values()
     if others:
         print(f"The pass over one batch is that of the first of {len(others) + 1} models.")
-    batch = next(filter(None, Reader(explainer.images, device).batches(drawings)))
+    batch = next(Reader(explainer.images, device).batches(drawings))
     plain = _against_forward(bundle.classifier.to(device).eval(), batch.pixels(bundle.card.image), options)
     print(
         f"a drawing explained and written takes {whole / plain:.2f} times a plain forward pass of one model"

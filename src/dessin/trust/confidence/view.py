@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, points, share, size
@@ -191,20 +192,9 @@ def reliability_chart(bins: Sequence[Bin], *, colour: str = ACCENT) -> str:
     figure, axes = new_figure(5.0, 4.4)
     axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     _histogram(axes, bins, colour)
-    claimed = [100 * b.confidence for b in bins]
-    kept = [100 * b.accuracy.value for b in bins]
-    below = [100 * (b.accuracy.value - b.accuracy.low) for b in bins]
-    above = [100 * (b.accuracy.high - b.accuracy.value) for b in bins]
-    axes.errorbar(
-        claimed,
-        kept,
-        yerr=[below, above],
-        fmt="o-",
-        color=colour,
-        linewidth=1.5,
-        markersize=5,
-        elinewidth=1.2,
-    )
+    kept, reach = _in_per_cent([b.accuracy for b in bins])
+    style = {"color": colour, "linewidth": 1.5, "markersize": 5, "elinewidth": 1.2}
+    axes.errorbar([100 * b.confidence for b in bins], kept, yerr=reach, fmt="o-", **style)
     axes.set_xlim(*_LIMITS)
     axes.set_ylim(*_LIMITS)
     axes.set_xlabel("how sure it says it is, %")
@@ -212,13 +202,20 @@ def reliability_chart(bins: Sequence[Bin], *, colour: str = ACCENT) -> str:
     return figure_data_uri(figure)
 
 
-def _histogram(axes: object, bins: Sequence[Bin], colour: str) -> None:
+def _in_per_cent(found: Sequence[Estimate]) -> tuple[list[float], list[list[float]]]:
+    """Values, and how far their intervals reach below and above them."""
+    below = [100 * (one.value - one.low) for one in found]
+    above = [100 * (one.high - one.value) for one in found]
+    return [100 * one.value for one in found], [below, above]
+
+
+def _histogram(axes: Any, bins: Sequence[Bin], colour: str) -> None:
     """The density of confidences in the lowest part of the chart; the tallest bar is an eighth of it."""
     total = sum(b.accuracy.n for b in bins)
     widths = [max(b.high - b.low, 0.005) for b in bins]
     density = [b.accuracy.n / total / width for b, width in zip(bins, widths, strict=True)]
     heights = [12.5 * value / max(density) for value in density]
-    axes.bar(  # type: ignore[attr-defined]
+    axes.bar(
         [100 * b.low for b in bins],
         heights,
         width=[100 * width for width in widths],
@@ -250,18 +247,9 @@ def coverage_chart(selection: Selection) -> str:
         color=MUTED,
     )
     if selection.precision is not None and selection.threshold is not None:
-        precision, coverage = selection.precision, selection.coverage
-        axes.errorbar(
-            [100 * coverage.value],
-            [100 * precision.value],
-            xerr=[[100 * (coverage.value - coverage.low)], [100 * (coverage.high - coverage.value)]],
-            yerr=[[100 * (precision.value - precision.low)], [100 * (precision.high - precision.value)]],
-            fmt="o",
-            color=SECOND,
-            markersize=7,
-            elinewidth=1.4,
-            zorder=3,
-        )
+        (x, across), (y, up) = (_in_per_cent([one]) for one in (selection.coverage, selection.precision))
+        style = {"color": SECOND, "markersize": 7, "elinewidth": 1.4, "zorder": 3}
+        axes.errorbar(x, y, xerr=across, yerr=up, fmt="o", **style)
     axes.set_xlim(*_LIMITS)
     lowest = min(point.precision for point in selection.curve)
     axes.set_ylim(max(-2, 100 * lowest - 6), _LIMITS[1])

@@ -160,8 +160,6 @@ def _each_measured(
     """Adds what each readable drawing gives to `found`, and yields the drawing."""
     by_gradient = [method for method in found if method != "occlusion"]
     for batch in reader.batches(sample):
-        if batch is None:
-            continue
         asked = explainer.ask(batch, gradients=bool(by_gradient))
         labels = predictions(explainer, asked)
         maps = {method: explainer.maps(asked, labels, method) for method in found}

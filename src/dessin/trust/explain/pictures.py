@@ -13,11 +13,14 @@ from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.images.ink import ink_mask
 from dessin.images.paths import image_path
-from dessin.progress import track
 from dessin.trust.explain.explainer import BatchAnswers, Explainer
+from dessin.trust.explain.maps import Floats
 from dessin.trust.explain.result import MapRow
-from dessin.trust.explain.sources import Drawing, Reader, in_chunks
+from dessin.trust.explain.sources import Drawing, Reader
 
+MAPS_FOLDER = "maps"
+# Drawings are mostly paper: a low level makes a file hardly larger, in a fifth of the time.
+_COMPRESSION = 1
 # From a weak yellow to a strong red, as (R, G, B); how far they cover the drawing.
 _RAMP = np.array([[255, 222, 110], [244, 140, 40], [188, 24, 44]], dtype=np.float32)
 _COVER = 0.7
@@ -29,7 +32,7 @@ _ADDED = (_ALPHA * _COLOURS).astype(np.float32)
 _KEPT = (1.0 - _ALPHA).astype(np.float32)
 
 
-def overlay(pixels: Pixels, values: NDArray[np.float32]) -> Pixels:
+def overlay(pixels: Pixels, values: Floats) -> Pixels:
     """Pixels (H, W, 3) uint8 under a map (h, w) float32 in 0..1, enlarged to fit: (H, W, 3) uint8."""
     height, width = pixels.shape[:2]
     fitted = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
@@ -46,12 +49,6 @@ def side_by_side(pictures: list[Pixels], *, gap: int = 6) -> Pixels:
     return np.concatenate(parts, axis=1)
 
 
-MAPS_FOLDER = "maps"
-# Drawings are mostly paper: a low level makes a file hardly larger, in a fifth of the time.
-_COMPRESSION = 1
-Floats = NDArray[np.float32]
-
-
 def write_maps(
     explainer: Explainer, reader: Reader, drawings: Sequence[Drawing], methods: Sequence[str], folder: Path
 ) -> Iterator[list[MapRow]]:
@@ -59,11 +56,9 @@ def write_maps(
 
     `folder` gets a picture a drawing, below it by image id. Nothing of a batch is kept but its rows.
     """
-    total = len(in_chunks(drawings))
-    for batch in track(reader.batches(drawings), total, "explaining"):
-        if batch is not None:
-            asked = explainer.ask(batch, gradients=any(method != "occlusion" for method in methods))
-            yield _of_batch(explainer, asked, methods, folder)
+    for batch in reader.batches(drawings, "explaining"):
+        asked = explainer.ask(batch, gradients=any(method != "occlusion" for method in methods))
+        yield _of_batch(explainer, asked, methods, folder)
 
 
 def _of_batch(

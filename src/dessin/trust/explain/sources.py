@@ -20,7 +20,7 @@ from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.paths import image_path
 from dessin.models.card import BundleImage, Fitting
-from dessin.progress import say
+from dessin.progress import say, track
 from dessin.runs.subject import Subject
 
 BATCH = 32
@@ -55,19 +55,21 @@ class Reader:
     device: torch.device
     refused: dict[str, str] = field(default_factory=dict)
 
-    def batches(self, drawings: Sequence[Drawing]) -> Iterator[Batch | None]:
+    def batches(self, drawings: Sequence[Drawing], label: str = "") -> Iterator[Batch]:
         """`BATCH` drawings of one fold at a time, the next ones read by threads meanwhile.
 
-        None stands for a batch of which nothing could be read. What is refused is left out, and noted.
+        What is refused is left out, and noted. With a `label` progress is shown.
         """
         chunks = in_chunks(drawings)
         with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "explain") as pool:
             ahead = [pool.submit(self._prepared, drawing) for drawing in (chunks[0] if chunks else ())]
-            for number, chunk in enumerate(chunks):
+            for number, chunk in enumerate(track(chunks, len(chunks), label) if label else chunks):
                 following = chunks[number + 1] if number + 1 < len(chunks) else ()
                 current, ahead = ahead, [pool.submit(self._prepared, drawing) for drawing in following]
                 read = [(drawing, future.result()) for drawing, future in zip(chunk, current, strict=True)]
-                yield self._batch([(drawing, fitted) for drawing, fitted in read if fitted is not None])
+                fitted = [(drawing, own) for drawing, own in read if own is not None]
+                if fitted:
+                    yield self._batch(fitted)
 
     def _prepared(self, drawing: Drawing) -> dict[Fitting, Pixels] | None:
         """Decoded once, fitted once for all models that want it alike; None where it cannot be read."""
@@ -79,10 +81,7 @@ class Reader:
         wanted = {image.fitting for image in self.images}
         return {fitting: prepare(pixels, *fitting) for fitting in wanted}
 
-    def _batch(self, read: Sequence[tuple[Drawing, dict[Fitting, Pixels]]]) -> Batch | None:
-        if not read:
-            return None
-
+    def _batch(self, read: Sequence[tuple[Drawing, dict[Fitting, Pixels]]]) -> Batch:
         def pixels(image: BundleImage) -> Tensor:
             stacked = np.stack([fitted[image.fitting] for _, fitted in read])
             return torch.from_numpy(stacked).to(self.device)

@@ -16,13 +16,13 @@ from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.page.pictures import image_data_uri
-from dessin.progress import track, warn
+from dessin.progress import warn
 from dessin.randomness import image_keys
 from dessin.runs.subject import Subject
 from dessin.training.device import choose_device
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.pictures import overlay
-from dessin.trust.explain.sources import Drawing, Reader, in_chunks
+from dessin.trust.explain.sources import Drawing, Reader
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.properties import cut
 from dessin.trust.mistakes.result import ClassRow, ClusterRow, PairRow
@@ -195,16 +195,16 @@ def mistake_maps(
 
     A committee's map is the weighted mean of those of the models that were not trained on the drawing.
     """
-    device = torch.device(choose_device().value)
     try:
-        return _maps(Explainer(subject.loaded, device), device, subject, given, places), ""
+        explainer = Explainer(subject.loaded, torch.device(choose_device().value))
+        return _maps(explainer, subject, given, places), ""
     except DessinError as error:
         warn(f"The atlas has no maps: {error}")
         return {}, error.seen
 
 
 def _maps(
-    explainer: Explainer, device: torch.device, subject: Subject, given: Answered, places: Sequence[int]
+    explainer: Explainer, subject: Subject, given: Answered, places: Sequence[int]
 ) -> dict[int, MapPair]:
     rows = {given.rows[place].image_id: place for place in places}
     manifest = subject.inputs.manifest
@@ -213,10 +213,7 @@ def _maps(
         for image_id, place in rows.items()
     ]
     found: dict[int, MapPair] = {}
-    batches = Reader(explainer.images, device).batches(drawings)
-    for batch in track(batches, len(in_chunks(drawings)), "looking at mistakes"):
-        if batch is None:
-            continue
+    for batch in Reader(explainer.images, explainer.device).batches(drawings, "looking at mistakes"):
         asked = explainer.ask(batch, gradients=True)
         own = [rows[drawing.image_id] for drawing in batch.drawings]
         named, true = (
@@ -229,7 +226,7 @@ def _maps(
     return found
 
 
-def _packed(picture: Pixels, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> str:
+def _packed(picture: Pixels, values: NDArray[np.float32]) -> str:
     small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return packed(overlay(np.asarray(small, dtype=np.uint8), values))
 
