@@ -6,12 +6,16 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 OUT ?= demo-out
 # How many processes run the tests.
 JOBS ?= 2
+# What ruff looks at.
+PYTHONS := src tests benchmarks docs examples
 
-.PHONY: help install demo test lint types imports unit chromium clean
+.PHONY: help install demo check static test docs lint types imports fast unit chromium clean
 
 help:
 	@echo "make demo    install, then run the whole path on generated doodles (report in $(OUT)/)"
-	@echo "make test    install, then ruff, mypy --strict, import-linter and pytest"
+	@echo "make check   install, then ruff, mypy --strict, import-linter and the fast tests: under a minute"
+	@echo "make test    install, then all of it: every test, the examples, the site"
+	@echo "make docs    the site, in site/"
 	@echo "make install only install into $(VENV)"
 
 $(VENV)/.created:
@@ -35,17 +39,31 @@ demo: install
 	@[ ! -f $(OUT)/answer_key.json ] || rm -rf $(OUT)
 	$(BIN)/dessin demo --out $(OUT)
 
+# mypy and the tests side by side: each alone leaves a core idle.
+check: $(VENV)/.installed-dev
+	+$(MAKE) --no-print-directory -j2 --output-sync=target static fast
+
+static: lint imports types
+
+# The tests build the site, too.
 test: lint types imports unit
 
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/site/build.py site
+
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(PYTHONS)
+	$(BIN)/ruff format --check $(PYTHONS)
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+# Files with a heavy mark are not even read; see tests/conftest.py.
+fast: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile
 
 # Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
 unit: $(VENV)/.installed-dev chromium

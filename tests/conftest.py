@@ -1,8 +1,13 @@
-"""Every test gets its own cache folder, and no test prints progress."""
+"""Every test gets its own cache folder, and no test prints progress; `--fast` runs light files alone.
+
+A file is heavy that has one of the marks `HEAVY` at its top (`pytestmark = ..`). With `--fast` it is not
+read, and a test that takes more than `MOST_S` seconds of processor time fails: it needs `slow`.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +15,37 @@ from pathlib import Path
 import pytest
 
 from dessin.progress import quiet
+
+HEAVY = re.compile(r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix)\b", re.MULTILINE)
+MOST_S = 1.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="only files without a heavy mark; each test within a second"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, heavy files are left out unread: what they import takes seconds."""
+    if config.getoption("--fast") and collection_path.suffix == ".py":
+        return bool(HEAVY.search(collection_path.read_text(encoding="utf-8"))) or None
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    before = _processor_seconds()
+    yield
+    spent = _processor_seconds() - before
+    if item.config.getoption("--fast") and spent > MOST_S:
+        pytest.fail(f"{spent:.1f} s of processor time: give its file `pytestmark = pytest.mark.slow`.")
+
+
+def _processor_seconds() -> float:
+    """This process and its children that ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 @pytest.fixture(autouse=True)
