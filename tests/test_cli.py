@@ -20,6 +20,8 @@ import dessin
 from dessin import DessinError, cli, verbs
 from dessin.verbs import GROUPS, VERBS, Verb
 
+pytestmark = pytest.mark.slow
+
 every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 
 

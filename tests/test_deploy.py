@@ -17,6 +17,8 @@ import pytest
 from dessin import cli
 from dessin.verbs import VERBS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "deploy" / "dessin.service"
 CONTAINERFILE = (ROOT / "Containerfile").read_text()

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from loopback_servers import free_port
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SAID = {
     "folder_to_classifier": "holdout, opened 1 time:",

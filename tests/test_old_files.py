@@ -15,6 +15,8 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import check_split, read_split
 
+pytestmark = pytest.mark.slow
+
 OLD = Path(__file__).parent / "data" / "written_by_0_1_0"
 
 

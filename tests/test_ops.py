@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from dessin.errors import DessinError
 from dessin.ops import Op, names, parse_op
 
+pytestmark = pytest.mark.slow
+
 values = st.one_of(
     st.integers(-1000, 1000),
     st.floats(allow_nan=False, allow_infinity=False),

@@ -24,6 +24,8 @@ from dessin.progress import quiet
 from dessin.recipe import Recipe
 from dessin.runs.train import train
 
+pytestmark = pytest.mark.slow
+
 # Two frames that are said to be spots.
 FRAMES = CLASSES[2]
 PLANTED = ("dots/frame-1.png", "dots/frame-2.png")

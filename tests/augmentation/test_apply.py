@@ -15,6 +15,8 @@ from dessin.augmentation.plan import AugmentPlan, PixelStep
 from dessin.errors import DessinError
 from dessin.randomness import Words, image_keys
 
+pytestmark = pytest.mark.slow
+
 SIDE = 48
 
 

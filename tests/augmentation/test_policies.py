@@ -14,6 +14,8 @@ from dessin.augmentation.policies import GENTLE, LEARNED, MEMBERS, POLICIES, WID
 from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys
 
+pytestmark = pytest.mark.slow
+
 KEYS = image_keys([f"{n}" for n in range(6000)])
 
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from dessin.auto.doctor import doctor
 from dessin.models.weights import PACKAGED
+
+pytestmark = pytest.mark.slow
 
 
 def test_it_finds_the_packaged_weights_and_a_device() -> None:

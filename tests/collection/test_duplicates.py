@@ -14,6 +14,8 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 
+pytestmark = pytest.mark.slow
+
 Edit = Callable[[np.ndarray], np.ndarray]
 
 

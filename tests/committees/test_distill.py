@@ -35,6 +35,8 @@ from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 NAME = "<script>alert(1)</script>"
 STUDENT = "test_efficientnet"
 VIEWS = ("identity", "hflip")

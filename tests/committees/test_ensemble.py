@@ -46,6 +46,8 @@ from dessin.progress import quiet
 from dessin.reports.verb import report
 from dessin.runs.record import SPLIT_FILE
 
+pytestmark = pytest.mark.slow
+
 HALF, OTHER = "knows <i>the other half", "knows half"
 PAIR = {HALF, OTHER}
 

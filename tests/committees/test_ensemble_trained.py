@@ -27,6 +27,8 @@ from dessin.runs.train import train
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.temperature import tempered
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 VIEWS = ("identity", "hflip", "smaller")
 

@@ -15,6 +15,8 @@ from dessin.committees.rules.choice import RULES
 from dessin.committees.rules.nested import compare_rules, outer_parts
 from dessin.statistics.temperature import fit_temperature, tempered
 
+pytestmark = pytest.mark.slow
+
 
 def a_table() -> MemberTable:
     split = cast_split(folds=4)

@@ -11,6 +11,8 @@ from dessin.committees.rules.choice import RULES, Choice, apply_choice
 from dessin.committees.rules.nested import compare_rules, outer_parts
 from dessin.errors import DessinError
 
+pytestmark = pytest.mark.slow
+
 TABLE = plausible(5, 200, 5)
 RESULTS = {result.name: result for result in compare_rules(TABLE)}
 

@@ -38,6 +38,8 @@ from dessin.runs.train import train
 from dessin.statistics.temperature import tempered
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 BOTH = ("bars", "<b>spots")
 ROUTER, BARS, SPOTS = "router-fold-0", "expert-bars-fold-0", "expert-b-spots-fold-0"
 

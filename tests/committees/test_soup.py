@@ -38,6 +38,8 @@ from dessin.runs.train import train
 from dessin.statistics.metrics import measure
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 NAME = "<script>alert(1)</script>"
 NEW = {"mode": "full", "batch_norm": "train"}
 PROBED = {"mode": "probe_then_full"}

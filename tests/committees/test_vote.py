@@ -17,6 +17,8 @@ from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, BY_PROBABILIT
 from dessin.committees.vote.verb import Voted, vote
 from dessin.errors import DessinError
 
+pytestmark = pytest.mark.slow
+
 IMAGES = tuple(f"{i}.JPEG" for i in range(40))
 CLASSES = ("crab", "owl", "tree")
 Writer = Callable[[Path], Path]

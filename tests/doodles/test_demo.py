@@ -20,6 +20,8 @@ from dessin.doodles import verb as demo_module
 from dessin.doodles.verb import demo
 from dessin.errors import DessinError
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Audited:

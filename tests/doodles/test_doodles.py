@@ -23,6 +23,8 @@ from dessin.doodles.doodles import generate_doodles
 from dessin.doodles.drawing import draw_doodle
 from dessin.errors import DessinError
 
+pytestmark = pytest.mark.slow
+
 CLASSES, PER_CLASS = 12, 10
 Audited = tuple[Path, AnswerKey, tuple[Issue, ...], Split]
 

@@ -40,6 +40,8 @@ from dessin.fetch.sources import quickdraw_classes
 from dessin.fetch.verb import fetch
 from dessin.images.decode import decode
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("axe", "The Eiffel Tower", "t-shirt")
 
 

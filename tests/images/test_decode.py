@@ -16,6 +16,8 @@ from PIL import Image
 
 from dessin.images.decode import Unreadable, decode, read_header
 
+pytestmark = pytest.mark.slow
+
 
 def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
     buffer = BytesIO()

@@ -27,6 +27,8 @@ from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage, StoreKey
 from dessin.progress import quiet
 
+pytestmark = pytest.mark.slow
+
 SPEC = ImageSpec(size=32)
 
 

@@ -11,6 +11,8 @@ from dessin.models.backbones import (
     resize_body,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_lite0_is_described_by_its_own_config() -> None:
     info = describe_backbone("tf_efficientnet_lite0")

@@ -15,6 +15,8 @@ from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights, resolve_weights
 
+pytestmark = pytest.mark.slow
+
 TINY = "test_resnet"
 PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -11,6 +11,8 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.torchvision_ops import import_timm
 from dessin.models.weights import Weights, resolve_weights
 
+pytestmark = pytest.mark.slow
+
 TINY = "test_resnet"
 NONE = Weights(TINY, "none", None, "", "none")
 PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -12,6 +12,8 @@ from dessin.models.lora import LoraLinear, add_lora, lora_targets, merge_lora
 from dessin.models.stages import parts_of
 from dessin.models.weights import Weights
 
+pytestmark = pytest.mark.slow
+
 TINY = "test_resnet"
 
 

@@ -13,6 +13,8 @@ from dessin.models.gray import first_convolution, fold_to_gray
 from dessin.models.torchvision_ops import import_timm
 from dessin.models.weights import Weights, resolve_weights
 
+pytestmark = pytest.mark.slow
+
 SIDE = 64
 PIXELS = torch.randint(
     0, 256, (2, 1, SIDE, SIDE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)

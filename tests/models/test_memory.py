@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # A megabyte block is mapped and unmapped each time by default; each mapping faults in its pages anew.
 FAULTS = """
 import ctypes, resource, sys

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dessin.models import torchvision_ops
+
+pytestmark = pytest.mark.slow
 
 
 def test_timm_can_be_imported_twice_and_is_the_same() -> None:

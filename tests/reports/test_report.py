@@ -18,6 +18,8 @@ from dessin.runs.scout import COLUMNS, SCOUT_FILE, read_scout
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """The elements of a page and its text."""

@@ -25,6 +25,8 @@ from dessin.studies.measure import analyse
 from dessin.studies.result import StudyRecord, StudyResults
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """The elements of a page and its text, with every space a plain one."""

@@ -10,6 +10,8 @@ from PIL import Image
 from dessin.errors import DessinError
 from dessin.runs.augment import augment
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 image: {size: 32}
 model: {backbone: test_efficientnet, weights: none}

@@ -27,6 +27,8 @@ from dessin.serving.runtime import Runtime
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = "bundle/model.safetensors"
 
 

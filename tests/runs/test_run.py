@@ -24,6 +24,8 @@ from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:

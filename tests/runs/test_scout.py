@@ -14,6 +14,8 @@ from dessin.runs import scout as module
 from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, read_scout, scout
 from dessin.statistics.intervals import Estimate
 
+pytestmark = pytest.mark.slow
+
 LITE0, LITE1 = "tf_efficientnet_lite0", "tf_efficientnet_lite1"
 
 

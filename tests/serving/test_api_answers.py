@@ -16,6 +16,8 @@ from tiny_bundle import make_bundle
 from dessin.files import read_csv
 from dessin.serving.predict import predict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(bundle: Path) -> Iterator[Serving]:

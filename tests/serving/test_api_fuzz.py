@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+pytestmark = pytest.mark.slow
+
 FILES = int(os.environ.get("DESSIN_FUZZ_FILES", "300"))
 KINDS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 

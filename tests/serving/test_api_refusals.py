@@ -23,6 +23,8 @@ from PIL import Image
 from dessin.serving.api.limits import Limits
 from dessin.serving.runtime import Answered, Prepared
 
+pytestmark = pytest.mark.slow
+
 TIGHT = Limits(
     body_bytes=200_000,
     batch_bytes=400_000,

@@ -17,6 +17,8 @@ from dessin.errors import DessinError
 from dessin.serving.api.security import read_token
 from dessin.serving.api.verb import serve
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def running(bundle: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:

@@ -20,6 +20,8 @@ from dessin.serving.runtime import Runtime
 from dessin.serving.submit import submit
 from dessin.statistics.temperature import tempered
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("cat", "house", "star")
 Paths = list[Path]
 

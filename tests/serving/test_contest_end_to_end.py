@@ -21,6 +21,8 @@ from dessin.serving.predict import find_images
 from dessin.serving.runtime import Predictions, Refused
 from dessin.serving.submit import SubmissionRow, answer_all, check_submission, submit, targets_of
 
+pytestmark = pytest.mark.slow
+
 CLASSES, PER_CLASS, TEST = 500, 3, 250
 Contest = tuple[Path, tuple[int, ...], Path]
 

@@ -19,6 +19,8 @@ from dessin.serving.export.convert import to_int8, to_onnx
 from dessin.serving.export.measure import agreement
 from dessin.serving.export.result import Agreement
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("a", "b", "c", "d")
 
 

@@ -29,6 +29,8 @@ from dessin.trust.confidence.verb import calibrate
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.explain.verb import explain
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-4
 
 

@@ -10,6 +10,8 @@ from scipy.stats import binom
 
 from dessin.statistics.intervals import Estimate, bootstrap_mean, resample_counts, wilson
 
+pytestmark = pytest.mark.slow
+
 
 def clustered(seed: int, groups: int, size: int, mean: float) -> tuple[np.ndarray, np.ndarray]:
     """Bernoulli values whose groups have their own probability, so that a group's members agree."""

@@ -25,6 +25,8 @@ from dessin.studies.executors.local import LocalExecutor
 from dessin.studies.result import Job, ended_job
 from dessin.studies.verb import study
 
+pytestmark = pytest.mark.slow
+
 # A worker without training: it ends jobs at once, dies of some, and never answers others.
 _FAKE = """
 import json, os, signal, sys

@@ -31,6 +31,8 @@ from dessin.studies.executors.ray_cluster import RayExecutor
 from dessin.studies.executors.ray_task import Order, do, pack, unpack
 from dessin.studies.result import Job, JobRecord, ended_job, write_job
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 40.0
 # A dead node is noticed within about two seconds instead of twenty.
 QUICK = {

@@ -22,6 +22,8 @@ from dessin.runs.record import read_record
 from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
 from dessin.studies.result import Job, JobRecord
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

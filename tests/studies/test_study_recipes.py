@@ -7,6 +7,8 @@ import pytest
 from dessin.recipes.verb import FOLDER as RECIPES
 from dessin.studies.definition import read_study
 
+pytestmark = pytest.mark.slow
+
 FOLDER = RECIPES / "studies"
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.yaml") if not path.stem.startswith("base"))
 CONTEST = ("model.backbone=resnet152", "image.size=224")

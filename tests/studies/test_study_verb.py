@@ -19,6 +19,8 @@ from dessin.studies import verb as carry_out
 from dessin.studies.result import StudyRecord, StudyResults
 from dessin.studies.verb import study
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"optimizer": {"lr": 1e-3}}
 
 

@@ -19,6 +19,8 @@ from dessin.errors import DessinError, install_command
 from dessin.studio import verb
 from dessin.studio.texts import texts_of
 
+pytestmark = pytest.mark.slow
+
 ENGLISH = texts_of("en")
 KOREAN = texts_of("ko")
 

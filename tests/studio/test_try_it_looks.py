@@ -15,6 +15,8 @@ from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.look import Look, look_of
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained, with_width
 
+pytestmark = pytest.mark.slow
+
 LOOK = Look(thickness=3 / 256, size=0.7, paper=(250, 245, 235), ink=(20, 30, 60))
 SPEC = ImageSpec(size=96)
 

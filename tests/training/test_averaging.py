@@ -14,6 +14,8 @@ from dessin.training.candidates import averaged_at, estimate_statistics
 from dessin.training.engine import make_engine
 from dessin.training.step import Stepper
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def weights_seen(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:

@@ -10,6 +10,8 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
 from dessin.training.folding import folded
 
+pytestmark = pytest.mark.slow
+
 PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 

@@ -17,6 +17,8 @@ from dessin.training.batches import EpochSteps, StepSize, batch_bounds
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.engine import decide_batch_norm
 
+pytestmark = pytest.mark.slow
+
 
 class StoppedError(Exception):
     pass

@@ -11,6 +11,8 @@ from tiny_training import TinyNet, make_data, make_settings, make_training, run_
 from dessin.training.guard import Collapsed
 from dessin.training.range_test import RangeRow, RangeTest, choose_lr, find_lr
 
+pytestmark = pytest.mark.slow
+
 
 def find(model: Any = None, **changes: Any) -> RangeTest:
     recipe = make_settings(**{"optimizer": {"lr": "auto"}, **changes})

@@ -16,6 +16,8 @@ from dessin.errors import DessinError
 from dessin.training.engine import Engine, make_engine
 from dessin.training.step import make_forward
 
+pytestmark = pytest.mark.slow
+
 
 def engine_of(batch_size: int = 8, *, noise: bool = False, model: Any = None, **changes: Any) -> Engine:
     engine = make_engine(

@@ -21,6 +21,8 @@ from dessin.statistics.temperature import tempered
 from dessin.training.data import TrainingData
 from dessin.training.loop import fit
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("a", "b", "c")
 MIXED = ["hflip", "rotate(15)", "mixup_or_cutmix(0.4, 1.0)"]
 

@@ -30,6 +30,8 @@ from dessin.trust.confidence.verb import PAGE, calibrate
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.mistakes.answered import answered
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -19,6 +19,8 @@ from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.robustness.result import RobustnessResult, read_answers
 from dessin.trust.robustness.suite import SUITE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from dessin.trust.confidence.measure import measure_calibration, temper
 from dessin.trust.confidence.selective import measure_selection
 from dessin.trust.confidence.unknown import measure_rejection, scores_of
 
+pytestmark = pytest.mark.slow
+
 CLASSES = 20
 N = 1200
 

@@ -23,6 +23,8 @@ from dessin.runs.train import train
 from dessin.training.views import VIEWS
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 LOOKS = ("hflip", "larger")
 
 

@@ -33,6 +33,8 @@ from dessin.trust.robustness.result import (
 )
 from dessin.trust.robustness.suite import SUITE, suite_digest
 
+pytestmark = pytest.mark.slow
+
 FILES = ("robustness.csv", "robustness.json", "robustness.npy", "robustness_images.csv")
 
 

@@ -15,6 +15,8 @@ from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.trust.explain.maps import norm_before_class_token, split_forward
 
+pytestmark = pytest.mark.slow
+
 # The side in pixels, and the cells a side that the map must have.
 FAMILIES = {
     "resnet18": (128, 4),

@@ -14,6 +14,8 @@ from dessin.models.classifier import Classifier
 from dessin.trust.explain.maps import METHODS, occlusion_drops, papers, scaled
 from dessin.trust.explain.pictures import overlay, side_by_side
 
+pytestmark = pytest.mark.slow
+
 COUNT = 24
 # A convolutional network and a transformer that reads a class token, with the steps that each needs.
 LEARNERS = {"test_convnext": (40, 3e-3), "test_vit": (60, 2e-3)}

@@ -31,6 +31,8 @@ from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings,
 from dessin.trust.explain.verb import Explanation, explain
 from dessin.trust.explain.view import SHOWN, galleries, judged
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("gradcam", "occlusion")
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from mistake_worlds import make_world
 
 from dessin.trust.mistakes.measure import classes_differ, worse_than_rest
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_planted_hard_class_is_named_and_no_other() -> None:

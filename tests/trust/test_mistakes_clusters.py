@@ -9,6 +9,8 @@ from mistake_kit import hand_answers
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.measure import find_clusters
 
+pytestmark = pytest.mark.slow
+
 LABELS = tuple(f"class {number:02d}" for number in range(12))
 
 

@@ -26,6 +26,8 @@ from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.strokes import measure_drawings
 from dessin.trust.mistakes.verb import build_atlas, mistakes
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "atlas.html",
     "classes.csv",

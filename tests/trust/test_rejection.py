@@ -18,6 +18,8 @@ from dessin.trust.confidence.rejection import (
     similarities,
 )
 
+pytestmark = pytest.mark.slow
+
 KNOWN = np.arange(400) < 250
 GROUPS = [f"image {i}" for i in range(400)]
 

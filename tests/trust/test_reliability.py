@@ -17,6 +17,8 @@ from dessin.trust.confidence.measure import (
     signed_gaps,
 )
 
+pytestmark = pytest.mark.slow
+
 N = 600
 
 

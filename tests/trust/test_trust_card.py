@@ -31,6 +31,8 @@ from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import card
 from dessin.trust.evaluate.verb import evaluate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
