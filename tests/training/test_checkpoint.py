@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_sync", full)
+        patch.setattr(files, "sync", full)
         with pytest.raises(DessinError, match="disk is full"):
             checkpoints.save(state_at(2), model, optimizer, averages)
     found = checkpoints.latest()
