@@ -37,16 +37,16 @@ from dessin.augmentation.pipeline import Pipeline
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.doodles.drawing import draw_doodle
-from dessin.doodles.subjects.table import SUBJECTS
+from dessin.doodles.subjects import SUBJECTS
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
-from dessin.models.memory import keep_freed_memory
 from dessin.models.torchvision_ops import ensure_torchvision
 from dessin.randomness import image_keys
+from dessin.system import keep_freed_memory
 
 OPS = ("hflip", "rotate(15)", "scale(0.8, 1.2)", "thickness(0.8, 1.25)", "jitter(0.2, 0.2, 0.2, 0.05)")
 BATCH = 32

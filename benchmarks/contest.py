@@ -4,7 +4,8 @@ The class names and file names come from the contest's own training list; the im
 a few strokes for each class), so the accuracy only shows that rows, classes and targets keep step. Run from
 the repository root:
 
-    python benchmarks/contest.py --rows ROWS.csv [--per-class 6] [--test 1000] [--size 64] [--out DIR]
+    PYTHONPATH=tests/kits python benchmarks/contest.py --rows ROWS.csv [--per-class 6] [--test 1000]
+        [--size 64] [--out DIR]
 
 ROWS.csv has the columns class_name and image_path (the contest's data/train.csv).
 """
@@ -20,12 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from contest_kit import make_contest
 
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.verb import split
-from dessin.doodles.contest import make_contest
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.recipe import make_recipe

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,9 @@ READING = os.O_RDONLY
 for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     READING |= getattr(os, _flag, 0)
 _BLOCK = 2**20
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_NEVER = 2**30
 _OUT_OF_MEMORY = -9  # SIGKILL, which Windows does not name
 
 
@@ -98,3 +104,16 @@ def cause_of_end(code: int) -> str:
     if code >= 0:
         return f"it ended with code {code}"
     return f"signal {-code}{', perhaps for it was out of memory' if code == _OUT_OF_MEMORY else ''}"
+
+
+@lru_cache(maxsize=1)
+def keep_freed_memory() -> bool:
+    """Tell glibc not to hand large blocks back to the system between steps; False where there is no glibc.
+
+    Otherwise each layer's output is mapped, faulted in page by page and unmapped again: measured for
+    EfficientNet-Lite0 on two cores, half the time of a forward pass. It changes no result.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return bool(libc.mallopt(_M_MMAP_THRESHOLD, _NEVER)) and bool(libc.mallopt(_M_TRIM_THRESHOLD, _NEVER))

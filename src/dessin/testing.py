@@ -26,7 +26,7 @@ from dessin.collection.readers.detect import read_collection, reader_of
 from dessin.collection.readers.walk import nfc
 from dessin.collection.scan import scan_images
 from dessin.doodles.drawing import draw_doodle
-from dessin.doodles.subjects.table import SUBJECTS
+from dessin.doodles.subjects import SUBJECTS
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec

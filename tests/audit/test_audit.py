@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.audit.measure import AuditResult, audit, describe_audit
+from dessin.audit.result import AuditResult
+from dessin.audit.verb import audit
+from dessin.audit.view import describe_audit
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
 from dessin.errors import DessinError

@@ -8,7 +8,7 @@ import pytest
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.audit.measure import audit
+from dessin.audit.verb import audit
 from dessin.collection.split.verb import split
 from dessin.doodles.doodles import generate_doodles
 from dessin.progress import quiet

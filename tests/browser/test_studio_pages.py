@@ -12,7 +12,7 @@ from doodle_runs import doodle_run, doodles
 from playwright.sync_api import Browser
 from studio_server import DEADLINE_S, Window, open_window, served
 
-from dessin.audit.measure import audit
+from dessin.audit.verb import audit
 from dessin.collection.curation import read_curation
 from dessin.studies.verb import study
 from dessin.studio.texts import texts_in

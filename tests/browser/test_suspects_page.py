@@ -10,8 +10,7 @@ from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dessin.audit.measure import audit
-from dessin.collection.label_review import LabelNumbers, LabelReview, SuspectLabel
+from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
 from dessin.files import read_csv
 from dessin.progress import quiet
 

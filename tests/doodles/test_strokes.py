@@ -8,7 +8,7 @@ import pytest
 from dessin.doodles.dice import Dice
 from dessin.doodles.hand import Hand, by_hand
 from dessin.doodles.strokes import box, curve, extent, line, moved, oval
-from dessin.doodles.subjects.table import SUBJECTS
+from dessin.doodles.subjects import SUBJECTS
 
 STEADY = Hand(wobble=0.0, overshoot=0.0, missing=0.0, doubled=0.0)
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dessin.audit.measure import audit
+from dessin.audit.verb import audit
 from dessin.collection.split.verb import split
 from dessin.files import write_json
 from dessin.recipe import make_recipe

@@ -14,7 +14,7 @@ import pytest
 from tiny_run import apart
 from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 
-from dessin.audit.measure import audit
+from dessin.audit.verb import audit
 from dessin.errors import DessinError
 from dessin.files import read_json, write_json
 from dessin.page.numbers import points, share

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contest_kit import make_contest
 from tiny_bundle import make_bundle
 
 from dessin.answers.committee import Committee, as_committee, save_committee
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
-from dessin.doodles.contest import make_contest
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.models.bundle import load_bundle

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contest_kit import make_contest
 from tiny_bundle import make_bundle
 
 from dessin.collection.duplicates import find_duplicates
@@ -14,7 +15,6 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.plan import plan_split
-from dessin.doodles.contest import make_contest
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.serving.predict import find_images

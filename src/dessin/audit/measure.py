@@ -1,135 +1,172 @@
-"""The verb `audit`: look at every image of a collection and say what should be known before training."""
+"""The numbers of an audit: of the collection, and of what models say about its labels."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from dessin.audit.summary import Summary, summarise
-from dessin.audit.view import render_report
-from dessin.collection.checks.base import Context, Issue
-from dessin.collection.checks.labels import SuspectLabels
-from dessin.collection.duplicates import Pair, find_duplicates
-from dessin.collection.issues import CHECKS, default_kinds, run_checks, write_issues
-from dessin.collection.label_review import LabelReview
-from dessin.collection.manifest import Manifest, build_manifest, write_manifest
-from dessin.collection.readers.collection import describe_collection
-from dessin.collection.readers.detect import read_collection
-from dessin.collection.scan import Scan, scan_images
-from dessin.files import claim_folder, write_json, write_text
-from dessin.parallel.choose import choose_mapper
-from dessin.progress import say, say_once
+import numpy as np
+
+from dessin.audit.answers import LabelAnswers
+from dessin.audit.judgement import Judgement
+from dessin.audit.result import DuplicateCounts, FamilyShare, Moments, Spread, Summary
+from dessin.collection.checks.base import Issue, LabelNumbers, LabelReview, SuspectLabel
+from dessin.collection.duplicates import Pair
+from dessin.collection.families import find_families
+from dessin.collection.issues import CHECKS
+from dessin.collection.manifest import Manifest
+from dessin.collection.readers.collection import Collection
+from dessin.collection.scan import Scan
+from dessin.statistics.intervals import bootstrap_mean
 
 
-@dataclass(frozen=True)
-class AuditResult:
-    """What an audit found; the same as its files hold."""
-
-    manifest: Manifest
-    scan: Scan
-    pairs: tuple[Pair, ...]
-    issues: tuple[Issue, ...]
-    summary: Summary
-
-
-def audit(
-    data: str | Path,
-    *,
-    out: str | Path,
-    group: str | None = None,
-    executor: str = "local",
-    address: str | None = None,
-    labels: LabelReview | None = None,
-) -> AuditResult:
-    """Write report.html, issues.csv, summary.json and manifest.csv of a collection into the folder `out`.
-
-    Args:
-        data: class folders, a CSV or a contest folder.
-        group: a regex or a CSV column that says which images belong together; kept in the manifest.
-        executor: `local`, or `ray` to decode and measure the images on all nodes of a Ray cluster.
-        address: of that cluster, `auto` or `host:port`; by default a Ray of this machine alone.
-        labels: what models say about the labels, to be shown with the rest.
-
-    Raises:
-        DessinError: the collection cannot be read, or `out` already holds something, or no such cluster.
-    """
-    mapper = choose_mapper(executor, address)
-    data, out = Path(data), Path(out)
-    collection = read_collection(data, group=group)
-    claim_folder(out, what="an audit")
-    say_once(describe_collection(collection))
-    manifest = build_manifest(collection)
-    scan = scan_images(manifest, mapper)
-    pairs = find_duplicates(manifest, scan)
-    context = Context(manifest, scan, pairs, labels)
-    issues = run_checks(context)
-    numbers = labels.numbers if labels else None
-    summary = summarise(collection, manifest, scan, pairs, issues, numbers)
-    result = AuditResult(manifest, scan, pairs, issues, summary)
-    write_manifest(manifest, out / "manifest.csv")
-    write_issues(issues, out / "issues.csv")
-    write_json(out / "summary.json", summary.model_dump(mode="json"))
-    steps = next_steps(data, out, group, summary)
-    write_text(out / "report.html", render_report(context, issues, summary, steps))
-    say(describe_audit(summary))
-    say(f"report: {out / 'report.html'}")
-    return result
-
-
-def describe_audit(summary: Summary) -> str:
-    """What was found, in a few lines."""
-    lines = [f"{summary.readable:,} of {summary.images:,} images are readable"]
-    modes = ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
-    if summary.width and summary.height and summary.ink:
-        width, height, ink = summary.width, summary.height, summary.ink
-        lines.append(
-            f"{width.least:.0f} to {width.most:.0f} px wide, {height.least:.0f} to {height.most:.0f} px high "
-            f"({modes}); median ink {ink.median:.1%}"
-        )
-    for family in summary.families:
-        if not family.parent:
-            branches = [b for b in summary.families if b.parent == family.name]
-            inside = "; ".join(f"{b.classes} {b.name}" for b in branches)
-            share = f"{family.classes} of {summary.classes} classes ({family.share_of_classes:.0%})"
-            lines.append(f"{family.name}: {share}" + (f", of these {inside}" if inside else ""))
-    if summary.labels:
-        lines.append(summary.labels.line(summary.images))
-    found = {kind: count for kind, count in summary.issues.items() if count}
-    column = max(map(len, found), default=0)
-    lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
-    return "\n".join(lines if found else [*lines, "no issues found"])
-
-
-def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
-    """What to do after the audit: (why, command)."""
-    shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
-    curate = any(summary.issues[kind] for kind in default_kinds())
-    issues = shlex.quote(str(out / "issues.csv"))
-    steps = []
-    curation = ""
-    if curate:
-        steps.append(
-            (
-                "Set unreadable files, exact duplicates and conflicts aside (a list; no image is touched).",
-                f"dessin curate {shown} --issues {issues} --out curation.csv",
-            )
-        )
-        curation = " --curation curation.csv"
-    if summary.issues[SuspectLabels.name]:
-        steps.append(
-            (
-                "Look at the labels that may be wrong, below. This sets them aside with the rest: from its "
-                "list remove the rows of drawings that are right, or make a drop a relabel with the new "
-                "label; then split with --curation reviewed.csv.",
-                f"dessin curate {shown} --issues {issues} "
-                f"--kinds {','.join((*default_kinds(), SuspectLabels.name))} --out reviewed.csv",
-            )
-        )
-    steps.append(
-        (
-            "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side.",
-            f"dessin split {shown}{grouping}{curation} --out split.csv",
-        )
+def summarise(
+    collection: Collection,
+    manifest: Manifest,
+    scan: Scan,
+    pairs: Sequence[Pair],
+    issues: Sequence[Issue],
+    labels: LabelNumbers | None = None,
+) -> Summary:
+    """Every number of the audit, from what it found."""
+    measured = [m for m in scan.measurements if m.readable]
+    counts = Counter(row.label for row in manifest.rows)
+    found = Counter(issue.issue for issue in issues)
+    colours = np.array([m.brightness for m in measured]).reshape(-1, 3)
+    families_by, families = _families(counts)
+    return Summary(
+        layout=collection.layout,
+        manifest_digest=manifest.digest,
+        images=len(manifest.rows),
+        readable=len(measured),
+        classes=len(counts),
+        class_counts=dict(sorted(counts.items())),
+        modes=_counted(m.mode for m in measured),
+        formats=_counted(m.format for m in measured),
+        brightness={
+            name: Moments(mean=round(float(values.mean()), 2), sd=round(float(values.std()), 2))
+            for name, values in zip(("red", "green", "blue"), colours.T, strict=True)
+            if len(values)
+        },
+        width=_spread([m.width for m in measured]),
+        height=_spread([m.height for m in measured]),
+        aspect=_spread([m.width / m.height for m in measured]),
+        ink=_spread([m.ink for m in measured]),
+        contrast=_spread([m.contrast for m in measured]),
+        issues={kind: found[kind] for kind in CHECKS},
+        duplicates=_duplicates(manifest, pairs),
+        families_by=families_by,
+        families=families,
+        skipped={rule: len(paths) for rule, paths in sorted(collection.skipped.items())},
+        labels=labels,
     )
-    return tuple(steps)
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    counts = Counter(values)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    if not values:
+        return None
+    points = (round(float(value), 4) for value in np.percentile(values, [0, 25, 50, 75, 100]))
+    least, quarter, median, three_quarters, most = points
+    return Spread(least=least, quarter=quarter, median=median, three_quarters=three_quarters, most=most)
+
+
+def _duplicates(manifest: Manifest, pairs: Sequence[Pair]) -> DuplicateCounts:
+    labels = {row.image_id: row.label for row in manifest.rows}
+    kinds = Counter(pair.kind for pair in pairs)
+    within = sum(labels[pair.first] == labels[pair.second] for pair in pairs)
+    # The pairs form a forest: a tree of n images has n - 1 of them.
+    involved = {image_id for pair in pairs for image_id in (pair.first, pair.second)}
+    return DuplicateCounts(
+        bytes=kinds["bytes"],
+        pixels=kinds["pixels"],
+        near=kinds["near"],
+        within_class=within,
+        across_classes=len(pairs) - within,
+        sets=len(involved) - len(pairs),
+    )
+
+
+def _families(counts: Mapping[str, int]) -> tuple[str, tuple[FamilyShare, ...]]:
+    found = find_families(counts)
+    if found is None:
+        return "", ()
+    images = sum(counts.values())
+    shares = []
+    for family in found.families:
+        inside = sum(counts[label] for label in family.labels)
+        shares.append(
+            FamilyShare(
+                name=family.name,
+                parent=family.parent,
+                classes=len(family.labels),
+                images=inside,
+                share_of_classes=round(len(family.labels) / found.classes, 4),
+                share_of_images=round(inside / images, 4),
+            )
+        )
+    return found.by, tuple(shares)
+
+
+def review_labels(answers: LabelAnswers, judgement: Judgement) -> LabelReview:
+    """What the audit shows of a judgement."""
+    typical = _typical_drawings(answers, judgement)
+    count = int(judgement.suspects.sum())
+    suspects = [_suspect(answers, judgement, row, typical) for row in judgement.ranking[:count]]
+    right = answers.probabilities.argmax(axis=1) == answers.given
+    accuracy, noise = bootstrap_mean(right, [row.group for row in answers.rows]), judgement.noise
+    numbers = LabelNumbers(
+        judged=len(answers.rows),
+        models=answers.models,
+        accuracy=round(accuracy.value, 4),
+        accuracy_low=round(accuracy.low, 4),
+        accuracy_high=round(accuracy.high, 4),
+        suspects=count,
+        noise=round(noise.value, 4),
+        noise_low=round(noise.low, 4),
+        noise_high=round(noise.high, 4),
+        notes=_notes(answers),
+    )
+    return LabelReview(tuple(suspects), numbers)
+
+
+def _notes(answers: LabelAnswers) -> tuple[str, ...]:
+    if answers.fewest == answers.most:
+        return ()
+    return (f"An image has {answers.fewest} to {answers.most} answers; their mean counts.",)
+
+
+def _typical_drawings(answers: LabelAnswers, judgement: Judgement) -> dict[int, str]:
+    """Class number → the drawing of the class, among those beyond suspicion, that shows it best.
+
+    It is surely of the class and looks like other classes as drawings of it do (Bhattacharyya's coefficient
+    with the class's mean): in a class that models hardly know the surest alone can be a wrong label.
+    """
+    given, every = answers.given, np.arange(len(answers.rows))
+    trusted = np.flatnonzero(~judgement.suspects)
+    roots = np.sqrt(answers.probabilities)
+    usual = np.zeros((len(answers.classes), len(answers.classes)))
+    np.add.at(usual, given[trusted], roots[trusted])
+    # Drawings are compared within a class, so the class's number of drawings does not matter.
+    score = answers.probabilities[every, given] * (roots * usual[given]).sum(axis=1)
+    typical: dict[int, str] = {}
+    for row in trusted[np.argsort(-score[trusted], kind="stable")]:
+        typical.setdefault(int(given[row]), answers.rows[row].image_id)
+    return typical
+
+
+def _suspect(answers: LabelAnswers, judgement: Judgement, row: int, typical: dict[int, str]) -> SuspectLabel:
+    given, suggested = int(answers.given[row]), int(judgement.suggested[row])
+    return SuspectLabel(
+        image_id=answers.rows[row].image_id,
+        given=answers.classes[given],
+        suggested=answers.classes[suggested],
+        probability=float(answers.probabilities[row, suggested]),
+        score=float(1.0 - judgement.quality[row]),
+        like=typical.get(suggested, ""),
+        unlike=typical.get(given, ""),
+    )

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.audit.summary import Summary
+from dessin.audit.result import Summary
 from dessin.collection.checks.base import Context
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan

@@ -1,4 +1,4 @@
-"""The verb `audit` with models: what their out-of-fold answers say about the labels joins the report."""
+"""The verb `audit`: look at every image of a collection, and with models' answers at its labels."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
-from dessin.audit.measure import AuditResult
-from dessin.audit.measure import audit as look_at_every_image
-from dessin.collection.label_review import LabelNumbers, LabelReview, SuspectLabel
-from dessin.files import claim_folder, write_csv
-from dessin.progress import say
-from dessin.statistics.intervals import bootstrap_mean
+from dessin.audit.measure import review_labels, summarise
+from dessin.audit.result import AuditResult
+from dessin.audit.view import describe_audit, next_steps, render_report
+from dessin.collection.checks.base import Context, LabelReview
+from dessin.collection.duplicates import find_duplicates
+from dessin.collection.issues import run_checks, write_issues
+from dessin.collection.manifest import build_manifest, write_manifest
+from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.detect import read_collection
+from dessin.collection.scan import scan_images
+from dessin.files import claim_folder, write_csv, write_json, write_text
+from dessin.parallel.choose import choose_mapper
+from dessin.progress import say, say_once
 
 LABELS_FILE = "labels.csv"
 COLUMNS = ("image_id", "label", "quality", "suspect", "probability", "suggested", "its_probability", "fold")
@@ -49,85 +54,55 @@ def audit(
         DessinError: the collection cannot be read, `out` already holds something, no such cluster, or
             predictions that are not of this collection or not out of fold.
     """
-    out = Path(out)
+    data, out = Path(data), Path(out)
     if not predictions:
-        return look_at_every_image(data, out=out, group=group, executor=executor, address=address)
+        return audit_images(data, out, group, executor=executor, address=address)
     if out.exists():
         # One in use is refused before models answer, which can take minutes.
         claim_folder(out, what="an audit")
-    answers = read_label_answers([Path(folder) for folder in predictions], Path(data))
+    answers = read_label_answers([Path(folder) for folder in predictions], data)
     judgement = judge_labels(answers.probabilities, answers.given, [row.group for row in answers.rows])
-    result = look_at_every_image(
-        data,
-        out=out,
-        group=group,
-        executor=executor,
-        address=address,
-        labels=review_labels(answers, judgement),
-    )
+    labels = review_labels(answers, judgement)
+    result = audit_images(data, out, group, labels, executor=executor, address=address)
     _write_labels(answers, judgement, out / LABELS_FILE)
     say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")
     return result
 
 
-def review_labels(answers: LabelAnswers, judgement: Judgement) -> LabelReview:
-    """What the audit shows of a judgement."""
-    typical = _typical_drawings(answers, judgement)
-    count = int(judgement.suspects.sum())
-    suspects = [_suspect(answers, judgement, row, typical) for row in judgement.ranking[:count]]
-    right = answers.probabilities.argmax(axis=1) == answers.given
-    accuracy, noise = bootstrap_mean(right, [row.group for row in answers.rows]), judgement.noise
-    numbers = LabelNumbers(
-        judged=len(answers.rows),
-        models=answers.models,
-        accuracy=round(accuracy.value, 4),
-        accuracy_low=round(accuracy.low, 4),
-        accuracy_high=round(accuracy.high, 4),
-        suspects=count,
-        noise=round(noise.value, 4),
-        noise_low=round(noise.low, 4),
-        noise_high=round(noise.high, 4),
-        notes=_notes(answers),
-    )
-    return LabelReview(tuple(suspects), numbers)
+def audit_images(
+    data: Path,
+    out: Path,
+    group: str | None = None,
+    labels: LabelReview | None = None,
+    *,
+    executor: str = "local",
+    address: str | None = None,
+) -> AuditResult:
+    """Write the report and its tables; `labels`, what models say about the labels, is shown with the rest.
 
-
-def _notes(answers: LabelAnswers) -> tuple[str, ...]:
-    if answers.fewest == answers.most:
-        return ()
-    return (f"An image has {answers.fewest} to {answers.most} answers; their mean counts.",)
-
-
-def _typical_drawings(answers: LabelAnswers, judgement: Judgement) -> dict[int, str]:
-    """Class number → the drawing of the class, among those beyond suspicion, that shows it best.
-
-    It is surely of the class and looks like other classes as drawings of it do (Bhattacharyya's coefficient
-    with the class's mean): in a class that models hardly know the surest alone can be a wrong label.
+    Raises:
+        DessinError: what `audit` refuses, but for predictions.
     """
-    given, every = answers.given, np.arange(len(answers.rows))
-    trusted = np.flatnonzero(~judgement.suspects)
-    roots = np.sqrt(answers.probabilities)
-    usual = np.zeros((len(answers.classes), len(answers.classes)))
-    np.add.at(usual, given[trusted], roots[trusted])
-    # Drawings are compared within a class, so the class's number of drawings does not matter.
-    score = answers.probabilities[every, given] * (roots * usual[given]).sum(axis=1)
-    typical: dict[int, str] = {}
-    for row in trusted[np.argsort(-score[trusted], kind="stable")]:
-        typical.setdefault(int(given[row]), answers.rows[row].image_id)
-    return typical
-
-
-def _suspect(answers: LabelAnswers, judgement: Judgement, row: int, typical: dict[int, str]) -> SuspectLabel:
-    given, suggested = int(answers.given[row]), int(judgement.suggested[row])
-    return SuspectLabel(
-        image_id=answers.rows[row].image_id,
-        given=answers.classes[given],
-        suggested=answers.classes[suggested],
-        probability=float(answers.probabilities[row, suggested]),
-        score=float(1.0 - judgement.quality[row]),
-        like=typical.get(suggested, ""),
-        unlike=typical.get(given, ""),
-    )
+    mapper = choose_mapper(executor, address)
+    collection = read_collection(data, group=group)
+    claim_folder(out, what="an audit")
+    say_once(describe_collection(collection))
+    manifest = build_manifest(collection)
+    scan = scan_images(manifest, mapper)
+    pairs = find_duplicates(manifest, scan)
+    context = Context(manifest, scan, pairs, labels)
+    issues = run_checks(context)
+    numbers = labels.numbers if labels else None
+    summary = summarise(collection, manifest, scan, pairs, issues, numbers)
+    result = AuditResult(manifest, scan, pairs, issues, summary)
+    write_manifest(manifest, out / "manifest.csv")
+    write_issues(issues, out / "issues.csv")
+    write_json(out / "summary.json", summary.model_dump(mode="json"))
+    steps = next_steps(data, out, group, summary)
+    write_text(out / "report.html", render_report(context, issues, summary, steps))
+    say(describe_audit(summary))
+    say(f"report: {out / 'report.html'}")
+    return result
 
 
 def _write_labels(answers: LabelAnswers, judgement: Judgement, path: Path) -> None:

@@ -1,17 +1,18 @@
-"""What the report shows, gathered for its template."""
+"""What an audit says: in a few lines, what to do next, and the report for its template."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
-from dessin.audit.summary import Summary
-from dessin.collection.checks.base import Context, Issue
+from dessin.audit.result import Summary
+from dessin.collection.checks.base import Context, Issue, LabelReview, SuspectLabel
 from dessin.collection.checks.labels import SuspectLabels
 from dessin.collection.duplicates import Pair
-from dessin.collection.issues import CHECKS
-from dessin.collection.label_review import LabelReview, SuspectLabel
+from dessin.collection.issues import CHECKS, default_kinds
 from dessin.page.render import render_page
 
 _PAIRS_SHOWN = 60
@@ -153,3 +154,61 @@ def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
             )
         )
     return sorted(kinds, key=lambda kind: not kind.urgent)
+
+
+def describe_audit(summary: Summary) -> str:
+    """What was found, in a few lines."""
+    lines = [f"{summary.readable:,} of {summary.images:,} images are readable"]
+    modes = ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
+    if summary.width and summary.height and summary.ink:
+        width, height, ink = summary.width, summary.height, summary.ink
+        lines.append(
+            f"{width.least:.0f} to {width.most:.0f} px wide, {height.least:.0f} to {height.most:.0f} px high "
+            f"({modes}); median ink {ink.median:.1%}"
+        )
+    for family in summary.families:
+        if not family.parent:
+            branches = [b for b in summary.families if b.parent == family.name]
+            inside = "; ".join(f"{b.classes} {b.name}" for b in branches)
+            share = f"{family.classes} of {summary.classes} classes ({family.share_of_classes:.0%})"
+            lines.append(f"{family.name}: {share}" + (f", of these {inside}" if inside else ""))
+    if summary.labels:
+        lines.append(summary.labels.line(summary.images))
+    found = {kind: count for kind, count in summary.issues.items() if count}
+    column = max(map(len, found), default=0)
+    lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
+    return "\n".join(lines if found else [*lines, "no issues found"])
+
+
+def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
+    """What to do after the audit: (why, command)."""
+    shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
+    curate = any(summary.issues[kind] for kind in default_kinds())
+    issues = shlex.quote(str(out / "issues.csv"))
+    steps = []
+    curation = ""
+    if curate:
+        steps.append(
+            (
+                "Set unreadable files, exact duplicates and conflicts aside (a list; no image is touched).",
+                f"dessin curate {shown} --issues {issues} --out curation.csv",
+            )
+        )
+        curation = " --curation curation.csv"
+    if summary.issues[SuspectLabels.name]:
+        steps.append(
+            (
+                "Look at the labels that may be wrong, below. This sets them aside with the rest: from its "
+                "list remove the rows of drawings that are right, or make a drop a relabel with the new "
+                "label; then split with --curation reviewed.csv.",
+                f"dessin curate {shown} --issues {issues} "
+                f"--kinds {','.join((*default_kinds(), SuspectLabels.name))} --out reviewed.csv",
+            )
+        )
+    steps.append(
+        (
+            "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side.",
+            f"dessin split {shown}{grouping}{curation} --out split.csv",
+        )
+    )
+    return tuple(steps)

@@ -12,7 +12,8 @@ from typing import Annotated
 import torch
 import yaml
 
-from dessin.audit.measure import AuditResult, audit
+from dessin.audit.result import AuditResult
+from dessin.audit.verb import audit
 from dessin.auto.budget import (
     MIN_EPOCHS,
     SAFETY,

@@ -19,7 +19,7 @@ from dessin.doodles.check import (
 )
 from dessin.doodles.drawing import Doodle, draw_doodle
 from dessin.doodles.page import Pixels, encode_pixels
-from dessin.doodles.subjects.table import SUBJECTS
+from dessin.doodles.subjects import SUBJECTS
 from dessin.errors import DessinError
 from dessin.files import claim_folder
 from dessin.images.decode import decode

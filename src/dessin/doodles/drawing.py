@@ -8,7 +8,7 @@ from dessin.doodles.dice import Dice
 from dessin.doodles.hand import by_hand, draw_hand, slanted
 from dessin.doodles.page import encode, faint_page, place, plan_page, render
 from dessin.doodles.strokes import Shape
-from dessin.doodles.subjects.table import SUBJECTS
+from dessin.doodles.subjects import SUBJECTS
 
 Area = tuple[float, float, float, float]
 _WHOLE: Area = (0.03, 0.03, 0.97, 0.97)

@@ -18,11 +18,11 @@ from dessin.models.backbones import (
 from dessin.models.card import HeadKind
 from dessin.models.gray import fold_to_gray, gray_normalisation
 from dessin.models.heads import HEADS, CosineHead
-from dessin.models.memory import keep_freed_memory
 from dessin.models.network import Network
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
 from dessin.randomness import derive
+from dessin.system import keep_freed_memory
 
 _HEAD_STD = 0.01
 

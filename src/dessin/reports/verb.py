@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dessin.audit.summary import Summary
+from dessin.audit.result import Summary
 from dessin.errors import DessinError
 from dessin.files import read_json, write_text
 from dessin.progress import say
@@ -17,7 +17,7 @@ from dessin.runs.scout import ScoutRow, read_scout
 from dessin.schema import validated
 
 if TYPE_CHECKING:
-    from dessin.audit.measure import AuditResult
+    from dessin.audit.result import AuditResult
 
 
 def report(
@@ -64,7 +64,7 @@ def report(
 
 def _summary(audit: AuditResult | str | Path | None) -> Summary | None:
     if not isinstance(audit, (str, Path)):
-        return audit.summary if audit else None
+        return audit.result if audit else None
     path = Path(audit) / "summary.json"
     if not path.is_file():
         raise DessinError(

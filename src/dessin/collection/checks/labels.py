@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dessin.collection.checks.base import Check, Context, Issue
+from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.duplicates import Pair
-from dessin.collection.label_review import SuspectLabel
 
 
 @dataclass(frozen=True)

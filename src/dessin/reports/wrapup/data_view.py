@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.audit.summary import Summary
+from dessin.audit.result import Summary
 from dessin.collection.split.files import Split
 from dessin.reports.run.measure import SplitPart, split_part
 from dessin.reports.run.pictures import Picture, Thumbnails

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.audit.summary import Summary
+from dessin.audit.result import Summary
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.page.numbers import counted, listed
 from dessin.page.render import render_page

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 # A megabyte block is mapped and unmapped each time by default; each mapping faults in its pages anew.
 FAULTS = """
 import ctypes, resource, sys
-from dessin.models.memory import keep_freed_memory
+from dessin.system import keep_freed_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 if sys.argv[1] == "kept":
