@@ -52,7 +52,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise_high=0.2,
     )
     with quiet():
-        audit(folder / "data", out=folder / "out", labels=LabelReview(suspects, numbers))
+        audit_images(folder / "data", folder / "out", labels=LabelReview(suspects, numbers))
     assert len(read_csv(folder / "out" / "issues.csv", ["image_id"])[1]) >= len(suspects)
     return folder / "out" / "report.html"
 

@@ -64,7 +64,7 @@ def report(
 
 def _summary(audit: AuditResult | str | Path | None) -> Summary | None:
     if not isinstance(audit, (str, Path)):
-        return audit.result if audit else None
+        return audit.summary if audit else None
     path = Path(audit) / "summary.json"
     if not path.is_file():
         raise DessinError(
