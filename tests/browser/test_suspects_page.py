@@ -10,6 +10,7 @@ from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
+from dessin.audit.verb import audit_images
 from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
 from dessin.files import read_csv
 from dessin.progress import quiet
