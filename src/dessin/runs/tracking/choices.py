@@ -10,12 +10,8 @@ from urllib.parse import urlsplit
 from dessin.errors import DessinError, unknown
 from dessin.ops import Op, parse_op
 
-_SETTINGS = {
-    "tensorboard": (),
-    "wandb": ("mode", "project", "entity"),
-    "mlflow": ("address", "experiment"),
-}
-_DEFAULTS = {
+# In the order in which settings are given by place.
+_DEFAULTS: dict[str, dict[str, str]] = {
     "tensorboard": {},
     "wandb": {"mode": "offline", "project": "dessin", "entity": ""},
     "mlflow": {"address": "", "experiment": "dessin"},
@@ -56,8 +52,8 @@ def joined(texts: Iterable[str], added: Iterable[str]) -> tuple[str, ...]:
 
 def _read(text: str) -> Tracker:
     op = parse_op(text)
-    if op.name not in _SETTINGS:
-        raise unknown("tracker", op.name, _SETTINGS)
+    if op.name not in _DEFAULTS:
+        raise unknown("tracker", op.name, _DEFAULTS)
     settings = _DEFAULTS[op.name] | _given(op)
     if op.name == "wandb" and settings["mode"] not in _MODES:
         raise unknown("mode of wandb", settings["mode"], _MODES)
@@ -67,7 +63,7 @@ def _read(text: str) -> Tracker:
 
 
 def _given(op: Op) -> dict[str, str]:
-    names = _SETTINGS[op.name]
+    names = tuple(_DEFAULTS[op.name])
     if len(op.args) > len(names):
         what = f"at most {len(names)} settings: {', '.join(names)}" if names else "no settings"
         raise DessinError(f"The tracker {op} has {len(op.args)} settings.", allowed=f"It takes {what}.")

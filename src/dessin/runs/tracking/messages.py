@@ -1,8 +1,9 @@
-"""What a run tells a tracker's process, and what that answers; each is one line of JSON."""
+"""What a run tells a tracker's process and what that answers, a line of JSON each, and who deals with it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, TypeAdapter
 
@@ -59,3 +60,31 @@ def read_message(line: bytes) -> Message:
 
 def read_answer(line: bytes) -> Answer:
     return Answer.model_validate_json(line)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The tracker's own name of the run, where it is found, and whether earlier points are there already."""
+
+    identity: str
+    note: str
+    continues: bool
+
+
+class Adapter(Protocol):
+    """One tracker, in a process of its own, where it may fail as it likes.
+
+    Made from the run's `tracking` folder and the tracker's settings; only then is the library imported.
+    """
+
+    def begin(self, message: Begin, identity: str, points: int) -> Begun:
+        """Begin a run, or go on with the one called `identity`, if that is not empty, which had `points`."""
+
+    def point(self, message: Point) -> None:
+        """Put a point away."""
+
+    def end(self, message: End) -> None:
+        """Send what the run came to, and close it."""
+
+    def interrupted(self) -> None:
+        """The run stopped without an end; it may be resumed later."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import selectors
 import subprocess
 import sys
+import threading
 import time
-from collections import deque
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 from dessin.runs.tracking.choices import Tracker
-from dessin.runs.tracking.messages import Message, read_answer, to_line
+from dessin.runs.tracking.messages import Answer, Message, read_answer, to_line
 from dessin.system import APART, kill_all
 
 # The first answer takes in the import of the library; the libraries have shorter limits for each request.
@@ -42,15 +43,14 @@ class TrackerProcess:
                 bufsize=0,
                 **APART,
             )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._messages, self._answers = self._process.stdin, self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._answers, selectors.EVENT_READ)
-        self._waiting: deque[bytes] = deque()
-        self._received = b""
-        self._busy, self._deadline = False, 0.0
-        self._limit = FIRST_SECONDS
+        self._messages: SimpleQueue[bytes | None] = SimpleQueue()
+        self._ending = False
+        self._answered = threading.Condition()
+        self._waiting, self._failed = 0, ""
+        self._limit, self._deadline = FIRST_SECONDS, math.inf
+        # A thread of its own waits for the answers, for Windows cannot wait for a pipe with a limit.
+        self._thread = threading.Thread(target=self._talk, daemon=True)
+        self._thread.start()
 
     def send(self, message: Message) -> None:
         """Hand a message over as soon as the one before is answered.
@@ -58,10 +58,12 @@ class TrackerProcess:
         Raises:
             TrackerError: the tracker said so, died, or did not answer in time.
         """
-        self._waiting.append(to_line(message))
-        if not self._busy:
-            self._hand_over()
-        self._attend(0.0)
+        self._check()
+        with self._answered:
+            if not self._waiting:
+                self._deadline = time.monotonic() + self._limit
+            self._waiting += 1
+        self._messages.put(to_line(message))
 
     def settle(self, seconds: float = math.inf) -> None:
         """Wait until every message is answered, for so long at most.
@@ -70,45 +72,50 @@ class TrackerProcess:
             TrackerError: as in `send`.
         """
         until = time.monotonic() + seconds
-        while self._busy and (now := time.monotonic()) < until:
-            self._attend(min(until, self._deadline) - now)
+        with self._answered:
+            while self._waiting and not self._failed:
+                left = min(until, self._deadline) - time.monotonic()
+                if left <= 0:
+                    break
+                self._answered.wait(left)
+        self._check()
 
     def end(self) -> None:
         """Let the process go; one that does not go is killed, with what it started."""
-        self._selector.close()
-        self._messages.close()
+        self._ending = True
+        self._messages.put(None)
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             kill_all(self._process)
-        self._answers.close()
+        self._thread.join()
 
-    def _hand_over(self) -> None:
-        """The next message, if there is one; the process reads it at once, for it has nothing else to do."""
-        self._busy = bool(self._waiting)
-        if not self._busy:
-            return
-        self._deadline = time.monotonic() + self._limit
-        self._limit = SECONDS
-        try:
-            self._messages.write(self._waiting.popleft())
-        except BrokenPipeError:
-            # What it said before it died comes first.
-            self._attend(_END_SECONDS)
-
-    def _attend(self, seconds: float) -> None:
-        """Read the answers that are there, or come within that time."""
-        while self._selector.select(max(0.0, seconds)):
-            received = self._answers.read(65536)
-            if not received:
-                raise TrackerError(f"its process ended with status {self._process.wait(_END_SECONDS)}")
-            *lines, self._received = (self._received + received).split(b"\n")
-            for line in lines:
-                answer = read_answer(line)
-                if answer.failed:
-                    raise TrackerError(answer.failed)
-                self.note = answer.note or self.note
-                self._hand_over()
-            seconds = 0.0
-        if self._busy and time.monotonic() >= self._deadline:
+    def _check(self) -> None:
+        if self._failed:
+            raise TrackerError(self._failed)
+        if self._waiting and time.monotonic() >= self._deadline:
             raise TrackerError("it did not answer in time")
+
+    def _talk(self) -> None:
+        """Hand over message after message; the process ends with its input."""
+        with self._process:
+            while (line := self._messages.get()) is not None and not self._ending:
+                answer = self._ask(line)
+                with self._answered:
+                    self.note, self._failed = answer.note or self.note, answer.failed
+                    self._waiting -= 1
+                    self._limit, self._deadline = SECONDS, time.monotonic() + SECONDS
+                    self._answered.notify()
+                if answer.failed:
+                    return
+
+    def _ask(self, line: bytes) -> Answer:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # Where it has died, what it said before comes first.
+        with suppress(OSError):
+            self._process.stdin.write(line)
+        answer = self._process.stdout.readline()
+        if answer:
+            return read_answer(answer)
+        return Answer(failed=f"its process ended with status {self._process.wait()}")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dessin.files import cache_folder, locked
-from dessin.runs.tracking.adapter import Begun
-from dessin.runs.tracking.messages import Begin, End, Point
+from dessin.runs.tracking.messages import Begin, Begun, End, Point
 
 _SQLITE = "sqlite:///"
 _DATABASE = "mlflow.db"

@@ -8,8 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dessin.runs.tracking.adapter import Begun
-from dessin.runs.tracking.messages import Begin, End, Point, Scalar
+from dessin.runs.tracking.messages import Begin, Begun, End, Point, Scalar
 
 _FOLDER = "tensorboard"
 _TEXT_LIMIT = 500

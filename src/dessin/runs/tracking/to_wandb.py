@@ -10,8 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dessin.runs.tracking.adapter import Begun
-from dessin.runs.tracking.messages import Begin, End, Point
+from dessin.runs.tracking.messages import Begin, Begun, End, Point
 
 _FOLDER = "wandb"
 _SECONDS = 8.0

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dessin.files import locked, read_json, write_json
-from dessin.runs.tracking.adapter import Adapter
-from dessin.runs.tracking.messages import Answer, Begin, End, Message, read_message, to_line
+from dessin.runs.tracking.messages import Adapter, Answer, Begin, End, Message, read_message, to_line
 from dessin.schema import Section, validated
 
 _ADAPTERS = {
