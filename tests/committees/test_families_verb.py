@@ -9,7 +9,7 @@ import pytest
 from family_kit import CLASSES, FAMILIES, hand_run, hand_split, write_families_by_hand
 
 from dessin.committees.answers import out_of_fold
-from dessin.committees.families.family_map import read_families
+from dessin.committees.families.result import read_families
 from dessin.committees.families.verb import families
 from dessin.committees.members import find_members
 from dessin.errors import DessinError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dessin.committees.families.family_map import make_families, read_families, write_families
+from dessin.committees.families.result import make_families, read_families, write_families
 from dessin.errors import DessinError
 
 CLASSES = ("cat", "dog", "lion", "saw", "sword")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dessin.committees.families.family_map import make_families
 from dessin.committees.families.measure import family_sums, potential, right_in_family, worth_an_expert
+from dessin.committees.families.result import make_families
 
 CLASSES = ("a1", "a2", "b1", "b2")
 FAMILIES = make_families({"a1": "a", "a2": "a", "b1": "b", "b2": "b"}, CLASSES)

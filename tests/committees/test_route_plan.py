@@ -10,8 +10,8 @@ import pytest
 from family_kit import CLASSES, FAMILIES, hand_run, hand_split, kit_recipe
 
 from dessin.collection.split.files import read_split, write_split
-from dessin.committees.families.family_map import make_families
 from dessin.committees.families.measure import potential
+from dessin.committees.families.result import make_families
 from dessin.committees.route.parts import (
     PartRecipes,
     check_curation,

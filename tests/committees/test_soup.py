@@ -231,22 +231,22 @@ def test_the_ends_of_the_way_are_the_probe_and_the_run(pot: Pot) -> None:
     inputs = read_inputs(pot.data, pot.split, None)
     tuned = read_tuned(run)
     store = inputs.opener()(read_card(run / "bundle").image)
-    ends = read_ends(tuned, inputs, store, CPU)
-    mixer = make_mixer(ends.members, inputs, store, CPU)
+    members, _ = read_ends(tuned, inputs, store, CPU)
+    mixer = make_mixer(members, inputs, store, CPU)
     mixer.known.clear()
     own = read_predictions(run / "validation")
     row_of = {image_id: row for row, image_id in enumerate(own.image_ids)}
-    rows = [row_of[row.image_id] for row in ends.members.rows]
+    rows = [row_of[row.image_id] for row in members.rows]
     assert np.abs(mixer.answers(between(1.0)) - own.probabilities[rows]).max() < 1e-4
     probe = mixer.answers(between(0.0))
     stated = stated_accuracy(run)
     assert stated is not None
-    assert float((probe.argmax(axis=1) == ends.members.targets).mean()) == pytest.approx(stated)
+    assert float((probe.argmax(axis=1) == members.targets).mean()) == pytest.approx(stated)
     first = next(row for row in rows_of(run / "curve.csv") if row["epoch"] == "0")
-    loss = -np.log(probe[np.arange(len(probe)), ends.members.targets]).mean()
+    loss = -np.log(probe[np.arange(len(probe)), members.targets]).mean()
     assert float(loss) == pytest.approx(float(first["validation_loss"]), abs=1e-4)
-    body = [name for name in ends.members.states[0] if name.startswith("body.")]
-    assert any(not torch.equal(*(state[name] for state in ends.members.states)) for name in body)
+    body = [name for name in members.states[0] if name.startswith("body.")]
+    assert any(not torch.equal(*(state[name] for state in members.states)) for name in body)
 
 
 @pytest.mark.parametrize(
@@ -321,9 +321,8 @@ def test_a_bundle_on_the_way_is_the_mean_of_its_ends(pot: Pot, wise: SoupResults
     alpha = wise.chosen_way.shares.get("fine-tuned", 0.0)
     made, end = weights_of(pot.folder / "wise" / "bundle"), weights_of(run / "bundle")
     inputs = read_inputs(pot.data, pot.split, None)
-    start = read_ends(
-        read_tuned(run), inputs, inputs.opener()(read_card(run / "bundle").image), CPU
-    ).members.states[0]
+    store = inputs.opener()(read_card(run / "bundle").image)
+    start = read_ends(read_tuned(run), inputs, store, CPU)[0].states[0]
     for name, tensor in made.items():
         if tensor.is_floating_point():
             by_hand = (1 - alpha) * start[name].double() + alpha * end[name].double()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -95,9 +95,13 @@ def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
             images, a selected committee, another split, or no fold that all have.
     """
     found = [(run, group) for folder in folders for run, group in _runs_of(folder)]
-    _refuse_twice(run.folder for run, _ in found)
+    if not found:
+        raise DessinError("No run was given.", do="Name runs, or fold groups.")
+    twice = [path for path, count in Counter(run.folder.resolve() for run, _ in found).items() if count > 1]
+    if twice:
+        raise DessinError(f"The run {twice[0]} was named twice.", do="Name each run once.")
     split = _one_split([run for run, _ in found])
-    members = tuple(sorted(_named(_gathered(found)), key=lambda member: member.name))
+    members = tuple(sorted(_gathered(found), key=lambda member: member.name))
     if len(members) < least:
         raise DessinError(
             f"{counted(len(members), 'member was', 'members were')} given.",
@@ -161,16 +165,8 @@ def _run(folder: Path) -> MemberRun:
     return MemberRun(folder, record, fold)
 
 
-def _refuse_twice(folders: Iterable[Path]) -> None:
-    twice = [str(place) for place, count in Counter(f.resolve() for f in folders).items() if count > 1]
-    if twice:
-        raise DessinError(f"The run {twice[0]} was named twice.", do="Name each run once.")
-
-
 def _one_split(runs: Sequence[MemberRun]) -> Split:
     """The split of all runs; each run's own copy must be the one that it was made with."""
-    if not runs:
-        raise DessinError("No run was given.", do="Name runs, or fold groups.")
     first = runs[0]
     split = own_split(first.folder, first.record)
     file = sha256_file(first.folder / SPLIT_FILE)
@@ -188,23 +184,30 @@ def _one_split(runs: Sequence[MemberRun]) -> Split:
     return split
 
 
-def _gathered(found: Sequence[tuple[MemberRun, Path | None]]) -> list[tuple[Kind, list[MemberRun], Path]]:
-    """Runs by member, with the folder that names it: groups as they are, other runs by recipe and seed."""
+def _gathered(found: Sequence[tuple[MemberRun, Path | None]]) -> list[Member]:
+    """Groups as they are, other runs by recipe and seed; each by the name of its folder.
+
+    `lite0/fold-3` is named by `lite0`; where others are named by the same folder, by its first run's.
+    """
     by_group: dict[Path, list[MemberRun]] = {}
     by_recipe: dict[str, list[MemberRun]] = {}
     for run, group in sorted(found, key=lambda pair: pair[0].fold):
         if group is not None:
-            by_group.setdefault(group, []).append(run)
+            by_group.setdefault(group.resolve(), []).append(run)
         else:
             by_recipe.setdefault(_but_for_the_fold(run.record), []).append(run)
-    members: list[tuple[Kind, list[MemberRun], Path]] = [
-        ("fold group", runs, group) for group, runs in by_group.items()
+    of_recipes = [together for runs in by_recipe.values() for together in _with_each_fold_once(runs)]
+    firsts = [runs[0].folder.resolve() for runs in of_recipes]
+    named_by = [first.parent if is_fold_folder(first) else first for first in firsts]
+    counts = Counter([*by_group, *named_by])
+    paths = [
+        *by_group,
+        *(path if counts[path] == 1 else first for path, first in zip(named_by, firsts, strict=True)),
     ]
-    for runs in by_recipe.values():
-        for together in _with_each_fold_once(runs):
-            kind: Kind = "folds" if len(together) > 1 else "run"
-            members.append((kind, together, _named_by(together[0].folder)))
-    return members
+    kinds: list[Kind] = ["fold group"] * len(by_group)
+    kinds += ["folds" if len(runs) > 1 else "run" for runs in of_recipes]
+    everyone = zip(told_apart(paths), kinds, (*by_group.values(), *of_recipes), strict=True)
+    return [Member(name, kind, tuple(runs)) for name, kind, runs in everyone]
 
 
 def _but_for_the_fold(record: RunRecord) -> str:
@@ -231,33 +234,11 @@ def _folds_differ(runs: Sequence[MemberRun]) -> bool:
     return len({run.fold for run in runs}) == len(runs)
 
 
-def _named_by(folder: Path) -> Path:
-    """`lite0/fold-3` is named by `lite0`."""
-    whole = folder.resolve()
-    return whole.parent if is_fold_folder(whole) else whole
-
-
-def _named(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Member]:
-    """Each member by the name of its folder, with as many parents as it takes to tell them apart."""
-    names = told_apart(_paths_apart(gathered))
-    return [Member(name, kind, tuple(runs)) for name, (kind, runs, _) in zip(names, gathered, strict=True)]
-
-
 def told_apart(paths: Sequence[Path], *, depth: int = 1) -> tuple[str, ...]:
     """The last `depth` parts of each path, or as many more as it takes to tell all apart."""
     names = tuple("/".join(path.parts[-depth:]) for path in paths)
     enough = len(set(names)) == len(names) or depth >= max(len(path.parts) for path in paths)
     return names if enough else told_apart(paths, depth=depth + 1)
-
-
-def _paths_apart(gathered: Sequence[tuple[Kind, list[MemberRun], Path]]) -> list[Path]:
-    """A path for each member: its folder, or that of its first run where others are named by the same."""
-    paths = [path.resolve() for _, _, path in gathered]
-    counts = Counter(paths)
-    return [
-        path if counts[path] == 1 or kind == "fold group" else runs[0].folder.resolve()
-        for path, (kind, runs, _) in zip(paths, gathered, strict=True)
-    ]
 
 
 def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:

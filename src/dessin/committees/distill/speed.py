@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ BATCH = 32
 ROUNDS = 7
 # Single images are asked for one after the other, so many a round.
 _SINGLE = 8
-Answer = Callable[[Sequence[str]], None]
+Answer = Callable[[Sequence[str]], object]
 
 
 def measure_speed(subject: Subject, fold: int, student: Path) -> SpeedResults:
@@ -49,12 +48,17 @@ def measure_speed(subject: Subject, fold: int, student: Path) -> SpeedResults:
                 spent = _timed(answer, ids[:images], batch, device) / images
                 if number:
                     seconds.setdefault((name, batch), []).append(spent)
-    paces = tuple(_pace(name, batch, spent) for (name, batch), spent in seconds.items())
-    gains = tuple(
-        _gain(name, batch, spent, seconds[STUDENT, batch])
+    paces = tuple(
+        Pace(name=name, batch=batch, **_middle([1.0 / each for each in spent]))
+        for (name, batch), spent in seconds.items()
+    )
+    # Round by round, so that what else the machine did at the time touches both.
+    ratios = {
+        (name, batch): [their / own for their, own in zip(spent, seconds[STUDENT, batch], strict=True)]
         for (name, batch), spent in seconds.items()
         if name != STUDENT
-    )
+    }
+    gains = tuple(Gain(against=name, batch=batch, **_middle(of)) for (name, batch), of in ratios.items())
     hardware = describe_hardware(torch.get_num_threads())
     return SpeedResults(rounds=ROUNDS, device=device.type, hardware=hardware, paces=paces, gains=gains)
 
@@ -95,12 +99,8 @@ def _answerers(subject: Subject, fold: int, student: Bundle, device: torch.devic
     return {
         WHOLE: voted(loaded.committee.root),
         COMMITTEE: voted(part_of(subject, fold)),
-        STUDENT: partial(_ask, pixels, student),
+        STUDENT: lambda image_ids: pixels.look(student, image_ids, PLAIN),
     }
-
-
-def _ask(pixels: _Pixels, bundle: Bundle, image_ids: Sequence[str]) -> None:
-    pixels.look(bundle, image_ids, PLAIN)
 
 
 def _timed(answer: Answer, image_ids: Sequence[str], batch: int, device: torch.device) -> float:
@@ -111,16 +111,9 @@ def _timed(answer: Answer, image_ids: Sequence[str], batch: int, device: torch.d
     return seconds_of(work, device)
 
 
-def _pace(name: str, batch: int, seconds: Sequence[float]) -> Pace:
-    rates = [1.0 / spent for spent in seconds]
-    return Pace(name=name, batch=batch, value=statistics.median(rates), low=min(rates), high=max(rates))
-
-
-def _gain(against: str, batch: int, theirs: Sequence[float], own: Sequence[float]) -> Gain:
-    """Round by round, so that what else the machine did at the time touches both."""
-    ratios = [their / mine for their, mine in zip(theirs, own, strict=True)]
-    value = statistics.median(ratios)
-    return Gain(against=against, batch=batch, value=value, low=min(ratios), high=max(ratios))
+def _middle(rounds: Sequence[float]) -> dict[str, float]:
+    """The median of all rounds, the least and the most."""
+    return {"value": statistics.median(rounds), "low": min(rounds), "high": max(rounds)}
 
 
 def committee_size(subject: Subject, names: Sequence[str]) -> Size:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.committees.families.family_map import FamilyMap
+from dessin.committees.families.result import FamilyMap
 from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 

@@ -12,7 +12,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from dessin.collection.families import find_families
-from dessin.committees.families.family_map import FamilyMap, make_families
+from dessin.committees.families.result import FamilyMap, make_families
 from dessin.errors import DessinError
 from dessin.statistics.intervals import group_index
 

@@ -9,18 +9,16 @@ from typing import Annotated
 import numpy as np
 
 from dessin.committees.answers import OutOfFold, out_of_fold
-from dessin.committees.families.family_map import FamilyMap, read_families, write_families
 from dessin.committees.families.measure import potential
-from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet, stability
-from dessin.committees.families.view import FamiliesView, cautions, families_page, family_lines, verdict
+from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet
+from dessin.committees.families.result import FamilyMap, read_families, write_families
+from dessin.committees.families.view import cautions, families_page, family_lines, how_stable, verdict
 from dessin.committees.members import find_members
 from dessin.errors import DessinError, unknown
 from dessin.files import write_text
 from dessin.progress import say
 
 SOURCES = ("confusions", "wordnet")
-# Adjusted Rand indices, by convention.
-_HOLD, _HOLD_IN_PART = 0.65, 0.35
 
 
 def families(
@@ -50,13 +48,12 @@ def families(
     found = potential(
         answers.probabilities, answers.targets, answers.groups, proposal.families, answers.classes
     )
-    warnings = cautions(found, answers.classes, same_images=source == "confusions")
+    warnings = cautions(answers, found, same_images=source == "confusions")
     if source == "confusions":
-        warnings = (_stability(answers, len(proposal.families.names)), *warnings)
-    view = FamiliesView(answers.name, proposal, found, verdict(found), warnings, answers.names)
+        warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
     write_families(proposal.families, out)
     page = out.with_suffix(".html")
-    write_text(page, families_page(view, answers.probabilities, answers.targets, answers.classes))
+    write_text(page, families_page(answers, proposal, found, warnings))
     say(f"{answers.name}: {proposal.words}")
     for line in (*family_lines(found, answers.names), verdict(found), *warnings):
         say(line)
@@ -92,19 +89,3 @@ def _proposed(answers: OutOfFold, source: str, count: int | None) -> Proposal:
         raise unknown("source of families", source, SOURCES, do="A families file ends in .csv.")
     given = read_families(Path(source), answers.classes)
     return Proposal(given, f"{len(given.names)} families from {Path(source).name}", np.zeros(0))
-
-
-def _stability(answers: OutOfFold, count: int) -> str:
-    """Whether other images would have suggested the same families, in words."""
-    value = stability(answers.probabilities, answers.targets, answers.groups, count=count)
-    images = len(answers.targets) / len(answers.classes)
-    if value is None:
-        return (
-            f"With {images:.0f} images a class, most of them in one group, it cannot be said whether other "
-            "images would suggest the same families; runs of more folds can tell."
-        )
-    held = "hold" if value > _HOLD else "hold in part" if value > _HOLD_IN_PART else "depend on the images"
-    return (
-        f"The families {held}: from one half of the images and from the other they agree by {value:.2f} "
-        f"(adjusted Rand index: 1 the same, 0 chance), with {images:.0f} images a class in both together."
-    )

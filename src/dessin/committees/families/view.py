@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dessin.committees.families.family_map import FamilyMap
+from dessin.committees.answers import OutOfFold
 from dessin.committees.families.measure import Potential, worth_an_expert
-from dessin.committees.families.proposals import Proposal, soft_confusion
+from dessin.committees.families.proposals import Proposal, soft_confusion, stability
+from dessin.committees.families.result import FamilyMap
 from dessin.page.numbers import counted, listed, points
 from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.render import render_page
@@ -19,6 +18,8 @@ from dessin.page.render import render_page
 _SHOWN = 6
 # A family with more of the classes than this is a task nearly as hard as the whole.
 _LARGE = 0.5
+# Adjusted Rand indices, by convention.
+_HOLD, _HOLD_IN_PART = 0.65, 0.35
 
 
 def verdict(found: Potential) -> str:
@@ -40,7 +41,7 @@ def verdict(found: Potential) -> str:
     )
 
 
-def cautions(found: Potential, classes: Sequence[str], *, same_images: bool) -> tuple[str, ...]:
+def cautions(answers: OutOfFold, found: Potential, *, same_images: bool) -> tuple[str, ...]:
     """What the reader must know beside the bounds."""
     lines = [
         "A perfect expert gains more the larger its family is, and one family of everything would make it "
@@ -52,12 +53,28 @@ def cautions(found: Potential, classes: Sequence[str], *, same_images: bool) -> 
             "flatter them a little."
         )
     lines += [
-        f"{row.name} holds {len(row.labels):,} of the {len(classes):,} classes: an expert for it has nearly "
-        "the whole task."
+        f"{row.name} holds {len(row.labels):,} of the {len(answers.classes):,} classes: an expert for it has "
+        "nearly the whole task."
         for row in found.families
-        if len(row.labels) > _LARGE * len(classes)
+        if len(row.labels) > _LARGE * len(answers.classes)
     ]
     return tuple(lines)
+
+
+def how_stable(answers: OutOfFold, count: int) -> str:
+    """Whether other images would have suggested the same families, in words."""
+    value = stability(answers.probabilities, answers.targets, answers.groups, count=count)
+    images = len(answers.targets) / len(answers.classes)
+    if value is None:
+        return (
+            f"With {images:.0f} images a class, most of them in one group, it cannot be said whether other "
+            "images would suggest the same families; runs of more folds can tell."
+        )
+    held = "hold" if value > _HOLD else "hold in part" if value > _HOLD_IN_PART else "depend on the images"
+    return (
+        f"The families {held}: from one half of the images and from the other they agree by {value:.2f} "
+        f"(adjusted Rand index: 1 the same, 0 chance), with {images:.0f} images a class in both together."
+    )
 
 
 def family_lines(found: Potential, names: Mapping[str, str]) -> list[str]:
@@ -81,42 +98,30 @@ def family_lines(found: Potential, names: Mapping[str, str]) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, eq=False)
-class FamiliesView:
-    """What the page says, in words and numbers; `model` names the generalist."""
-
-    model: str
-    proposal: Proposal
-    potential: Potential
-    verdict: str
-    cautions: tuple[str, ...]
-    names: Mapping[str, str]
-
-
-def families_page(
-    view: FamiliesView, probabilities: NDArray[Any], targets: NDArray[np.int64], classes: Sequence[str]
-) -> str:
+def families_page(answers: OutOfFold, proposal: Proposal, found: Potential, cautions: Sequence[str]) -> str:
     """`families.html`, whole: nothing is loaded from outside and every name is escaped."""
-    errors = max(1, sum(row.errors for row in view.potential.families))
+    errors = max(1, sum(row.errors for row in found.families))
     return render_page(
         "dessin.committees.families",
         "families.html",
-        title=f"Families of {len(classes)} classes",
-        view=view,
-        potential=view.potential,
+        title=f"Families of {len(answers.classes)} classes",
+        answers=answers,
+        proposal=proposal,
+        potential=found,
+        verdict=verdict(found),
+        cautions=cautions,
         errors=errors,
-        classes=classes,
-        confusion=_confusion(soft_confusion(probabilities, targets), view.proposal.families, classes),
-        modularity=_modularity(view.proposal),
+        confusion=_confusion(answers, proposal.families),
+        modularity=_modularity(proposal),
     )
 
 
-def _confusion(mean: NDArray[np.float64], families: FamilyMap, classes: Sequence[str]) -> str:
+def _confusion(answers: OutOfFold, families: FamilyMap) -> str:
     """Classes by classes, family by family: how much probability images of a row give to a column."""
-    number = families.numbers(classes)
+    number = families.numbers(answers.classes)
     sizes = np.bincount(number)
-    order = np.lexsort((np.arange(len(classes)), number, -sizes[number]))
-    sorted_mean = mean[np.ix_(order, order)].copy()
+    order = np.lexsort((np.arange(len(number)), number, -sizes[number]))
+    sorted_mean = soft_confusion(answers.probabilities, answers.targets)[np.ix_(order, order)].copy()
     np.fill_diagonal(sorted_mean, 0.0)
     figure, axes = new_figure(5.6, 5.4)
     axes.grid(False)

@@ -20,7 +20,7 @@ from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode, combine
 from dessin.committees.answers import OutOfFold, ask_bundle
 from dessin.committees.committee_of import assembled
-from dessin.committees.families.family_map import FamilyMap
+from dessin.committees.families.result import FamilyMap
 from dessin.committees.members import Members
 from dessin.committees.route.parts import ROUTER, TrainedPart
 from dessin.decisions import Decision

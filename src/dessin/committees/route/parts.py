@@ -9,8 +9,8 @@ from pathlib import Path
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, write_split
 from dessin.committees.committee_of import plain_names
-from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.measure import Potential, worth_an_expert
+from dessin.committees.families.result import FamilyMap
 from dessin.committees.members import MemberRun
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
@@ -166,23 +166,18 @@ def check_curation(record: RunRecord) -> None:
         )
 
 
-def run_name(part: str, fold: int) -> str:
-    """The name of a part's run on a fold."""
-    return f"{part}-fold-{fold}"
-
-
-def part_recipes(
-    parts: Sequence[Part], runs: Sequence[MemberRun], recipes: PartRecipes
-) -> Mapping[tuple[str, int], Recipe]:
-    """The recipe of each part on each fold; a mistake in one is found before anything is trained."""
-    return {(part.name, run.fold): recipes.of(part, run.record.recipe) for part in parts for run in runs}
+def part_recipes(parts: Sequence[Part], runs: Sequence[MemberRun], recipes: PartRecipes) -> dict[str, Recipe]:
+    """The recipe of each run by its name; a mistake in one is found before anything is trained."""
+    return {
+        f"{part.name}-fold-{run.fold}": recipes.of(part, run.record.recipe) for part in parts for run in runs
+    }
 
 
 def train_parts(
     out: Path,
     parts: Sequence[Part],
     runs: Sequence[MemberRun],
-    recipes: Mapping[tuple[str, int], Recipe],
+    recipes: Mapping[str, Recipe],
     data: Path,
 ) -> tuple[TrainedPart, ...]:
     """Train every part on the fold of each of the generalist's runs, into `out/runs/<part>-fold-<k>`.
@@ -195,8 +190,8 @@ def train_parts(
         split = out / SPLITS / f"{part.name}.csv"
         write_split(part.split, split)
         for run in runs:
-            name = run_name(part.name, run.fold)
-            recipe = recipes[part.name, run.fold]
+            name = f"{part.name}-fold-{run.fold}"
+            recipe = recipes[name]
             say(f"{part.what}, fold {run.fold}: {len(part.split.classes):,} classes")
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
             recipe = recipe.model_copy(update={"data": located})

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from dessin.answers.committee import Committee, read_committee, save_committee
 from dessin.committees.answers import out_of_fold
-from dessin.committees.families.family_map import FamilyMap, read_families, write_families
 from dessin.committees.families.measure import potential
+from dessin.committees.families.result import FamilyMap, read_families, write_families
 from dessin.committees.members import Members, find_members
 from dessin.committees.part_runs import begin
 from dessin.committees.route.answers import collect_answers, make_routed, scale_parts
@@ -21,7 +21,6 @@ from dessin.committees.route.parts import (
     choose_experts,
     part_recipes,
     plan_parts,
-    run_name,
     train_parts,
 )
 from dessin.committees.route.result import RouteResults
@@ -124,17 +123,15 @@ def _one_member(run: Path) -> Members:
     return members
 
 
-def _made_of(
-    members: Members, families: FamilyMap, recipes: Mapping[tuple[str, int], Recipe]
-) -> dict[str, Any]:
+def _made_of(members: Members, families: FamilyMap, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
     """What a folder of results is made of; recipes by the names of their runs."""
     return {
         "generalist": {str(own.fold): own.record.digests.model for own in members.members[0].runs},
         "split": members.split.digest,
         "families": families.digest,
         "recipes": {
-            run_name(part, fold): recipe.model_dump(mode="json", exclude={"data": {"path", "split"}})
-            for (part, fold), recipe in recipes.items()
+            name: recipe.model_dump(mode="json", exclude={"data": {"path", "split"}})
+            for name, recipe in recipes.items()
         },
     }
 

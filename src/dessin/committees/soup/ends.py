@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +39,6 @@ _SAME_ANSWERS = 1e-4
 _SAME_SHARE = 0.002
 
 
-@dataclass(frozen=True, eq=False)
-class Ends:
-    """The members "probe" and "fine-tuned", in this order, and how they were found to be right."""
-
-    members: SoupMembers
-    notes: tuple[str, ...]
-
-
 def read_tuned(folder: Path) -> Measured:
     """The run, if it has two ends to go between.
 
@@ -83,8 +74,10 @@ def read_tuned(folder: Path) -> Measured:
 _BEGAN = {"new": "anew", "imagenet": "at ImageNet's rows"}
 
 
-def read_ends(run: Measured, inputs: Inputs, store: PixelStore, device: torch.device) -> Ends:
-    """Both ends with their answers on the run's validation images.
+def read_ends(
+    run: Measured, inputs: Inputs, store: PixelStore, device: torch.device
+) -> tuple[SoupMembers, tuple[str, ...]]:
+    """The members "probe" and "fine-tuned", in this order, and notes of how they were found to be right.
 
     Raises:
         DessinError: an end that is not the run's: other answers than it has kept, or another accuracy than
@@ -97,7 +90,7 @@ def read_ends(run: Measured, inputs: Inputs, store: PixelStore, device: torch.de
     where = store.rows([row.image_id for row in rows])
     tuned, known = classifier.plain_state(), answers_of(run, rows, bundle.card.classes)
     again = predict_rows(classifier, store, where, device=device, label="the fine-tuned end")
-    difference = _check_tuned(run, again, known)
+    same = _check_tuned(run, again, known)
     start = _start_state(run, bundle, inputs, store, device)
     if all(torch.equal(start[name], tuned[name]) for name in tuned):
         raise DessinError(f"{run.name} has the very weights of its probe.", do="Fine-tune it longer.")
@@ -116,10 +109,11 @@ def read_ends(run: Measured, inputs: Inputs, store: PixelStore, device: torch.de
         targets=targets,
         groups=group_index([row.group for row in rows]),
     )
-    return Ends(members, (_tuned_note(difference), _check_probe(run, accuracy, len(rows))))
+    return members, (same, _check_probe(run, accuracy, len(rows)))
 
 
-def _check_tuned(run: Measured, again: Floats, known: Floats) -> float:
+def _check_tuned(run: Measured, again: Floats, known: Floats) -> str:
+    """The bundle must give the run's own answers; how nearly it does."""
     difference = float(np.abs(again - known).max())
     if difference > _SAME_ANSWERS:
         raise DessinError(
@@ -128,10 +122,6 @@ def _check_tuned(run: Measured, again: Floats, known: Floats) -> float:
             allowed=f"Up to {_SAME_ANSWERS:g} is the order of sums.",
             do="Use the versions and the hardware that it was trained with, or train it again here.",
         )
-    return difference
-
-
-def _tuned_note(difference: float) -> str:
     same = "to the last digit" if difference == 0.0 else f"to {difference:.1g}"
     return f"The fine-tuned end gives the run's own probabilities again, {same}."
 

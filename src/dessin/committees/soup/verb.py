@@ -164,11 +164,10 @@ def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int
     """The way from a run's probe to its end."""
     say(f"from the probe of {tuned.name} to its fine-tuned weights, {len(STEPS)} steps")
     store = inputs.opener()(read_card(tuned.folder / BUNDLE).image)
-    ends = read_ends(tuned, inputs, store, device)
-    mixer = make_mixer(ends.members, inputs, store, device)
-    ways = ways_between(ends.members, mixer.answers, seed)
-    curve = curve_between(ends.members, mixer.answers)
-    return Mixed(ends.members, mixer, ways, curve, (*ends.notes, *_statistics(mixer, ends.members)))
+    members, notes = read_ends(tuned, inputs, store, device)
+    mixer = make_mixer(members, inputs, store, device)
+    ways, curve = ways_between(members, mixer.answers, seed), curve_between(members, mixer.answers)
+    return Mixed(members, mixer, ways, curve, (*notes, *_statistics(mixer, members)))
 
 
 def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.committees.families.family_map import FamilyMap
 from dessin.committees.families.proposals import (
     cluster,
     from_confusions,
@@ -19,6 +18,7 @@ from dessin.committees.families.proposals import (
     soft_confusion,
     stability,
 )
+from dessin.committees.families.result import FamilyMap
 from dessin.page.numbers import ALPHA
 from dessin.progress import track
 from dessin.randomness import derive
