@@ -116,12 +116,13 @@ def _serve(command: list[str], environment: Mapping[str, str]) -> int:
     # From its own folder: a .streamlit/config.toml in somebody's workspace is not to configure it.
     server = subprocess.Popen(command, env=environment, cwd=APP.parent)
     with _handed_on(server):
-        while True:
-            try:
-                return server.wait()
-            except KeyboardInterrupt:
-                # A terminal sends Ctrl-C to both; a program may have sent it to this process alone.
-                end(server)
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            # A terminal sends Ctrl-C to both; a program may have sent it to this process alone. Its code then
+            # says nothing: on Windows it is that of a failure.
+            end(server)
+            return 0
 
 
 @contextmanager
