@@ -47,8 +47,8 @@ def evaluate(
         holdout: Open the locked holdout; this is counted.
         views: Further looks at an image, such as hflip,rotate_left,smaller: the mean over these and the plain
             one is measured, and what that gains.
-        robustness: Also ask about the same drawings worn, moved, faded, blurred ..: 16 corruptions of five
-            strengths.
+        robustness: Also ask about the same drawings worn, moved, faded, blurred ..: the suite of
+            corruptions, each in five strengths.
 
     Raises:
         DessinError: an unfinished run, a set without images, changed data, a split that the model was not
