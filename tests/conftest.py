@@ -16,8 +16,10 @@ import pytest
 
 from dessin.progress import quiet
 
-HEAVY = re.compile(r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix)\b", re.MULTILINE)
-MOST_S = 1.0
+HEAVY = re.compile(
+    r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix|wheel)\b", re.MULTILINE
+)
+MOST_S = 2.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,6 +14,8 @@ import pytest
 import dessin
 from dessin.verbs import VERBS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from dessin import system
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).parents[1] / "src"
 SEAM = SOURCE / "dessin" / "system.py"
 MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix", "msvcrt", "winreg"}

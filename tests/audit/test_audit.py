@@ -17,6 +17,8 @@ from dessin.collection.manifest import read_manifest
 from dessin.errors import DessinError
 from dessin.progress import quiet
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<script>alert(1)<"  # a folder's name may hold anything but a slash
 
 

@@ -29,6 +29,8 @@ from dessin.errors import DessinError
 from dessin.fetch.client import NotThereError, may_follow
 from dessin.fetch.download import Origin, Part, download
 
+pytestmark = pytest.mark.slow
+
 DATA = np.random.default_rng(0).bytes(200_000)
 
 

@@ -18,6 +18,8 @@ from dessin.runs.tracking.contents import ending
 from dessin.statistics.headline import METRICS, Floats, Integers, Metric, metric_lines
 from dessin.studio.views.run_table import run_table
 
+pytestmark = pytest.mark.slow
+
 SPLIT = made_split()
 TITLE = "Certainty of the truth"
 

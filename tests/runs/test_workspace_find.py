@@ -18,6 +18,8 @@ from dessin.runs.listing.find import Workspace, read_workspace
 from dessin.runs.record import FILE as RECORD
 from dessin.runs.record import write_record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:

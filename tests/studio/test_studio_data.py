@@ -13,6 +13,8 @@ from dessin.collection.curation import Change, Curation, read_curation, write_cu
 from dessin.collection.issues import read_issues, write_issues
 from dessin.studio.texts import texts_of
 
+pytestmark = pytest.mark.slow
+
 KOREAN = texts_of("ko")
 
 

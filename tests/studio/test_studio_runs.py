@@ -20,6 +20,8 @@ from dessin.training.curve import CurveRow
 from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.verb import mistakes
 
+pytestmark = pytest.mark.slow
+
 KOREAN = texts_of("ko")
 
 

@@ -16,6 +16,8 @@ from dessin.training.checkpoint import Best, Checkpoints, TrainingState
 from dessin.training.curve import CurveRow
 from dessin.training.optimise import make_optimizer, set_learning_rate
 
+pytestmark = pytest.mark.slow
+
 
 def trained(steps: int, name: Any = "adamw") -> tuple[nn.Module, torch.optim.Optimizer, Averages]:
     model = TinyNet().eval()
