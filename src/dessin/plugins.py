@@ -1,4 +1,4 @@
-"""What other packages add: ops, losses, checks, readers, corruptions and trackers, by entry points.
+"""What other packages add: ops, losses, checks, readers and corruptions, by entry points.
 
 A package names each of them in its pyproject.toml, by its kind and its name:
 
@@ -19,7 +19,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 from dessin.errors import DessinError, unknown
 
 GROUP = "dessin.plugins"
-Kind = Literal["op", "loss", "check", "reader", "corruption", "tracker"]
+Kind = Literal["op", "loss", "check", "reader", "corruption"]
 
 
 class Named(Protocol):
