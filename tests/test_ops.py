@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import keyword
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dessin.errors import DessinError
@@ -54,9 +56,8 @@ def test_refuses_what_is_not_a_plain_op(text: str) -> None:
 
 
 @given(words, st.lists(values, max_size=3))
+@example("a", ["else"])
 def test_writing_and_reading_are_inverse(name: str, args: list[object]) -> None:
-    import keyword
-
     if keyword.iskeyword(name):
         return
     op = Op(name, tuple(args))  # type: ignore[arg-type]

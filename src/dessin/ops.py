@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,10 +40,10 @@ def parse_op(text: str) -> Op:
         return Op(node.id)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise _malformed(text)
-    if any(keyword.arg is None for keyword in node.keywords):
+    if any(named.arg is None for named in node.keywords):
         raise _malformed(text)
     args = tuple(_literal(arg, text) for arg in node.args)
-    kwargs = tuple((str(keyword.arg), _literal(keyword.value, text)) for keyword in node.keywords)
+    kwargs = tuple((str(named.arg), _literal(named.value, text)) for named in node.keywords)
     return Op(node.func.id, args, kwargs)
 
 
@@ -65,7 +66,8 @@ def _literal(node: ast.expr, text: str) -> Value:
 
 
 def _written(value: Value) -> str:
-    return value if isinstance(value, str) and value.isidentifier() else repr(value)
+    bare = isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+    return str(value) if bare else repr(value)
 
 
 def _malformed(text: str) -> DessinError:
