@@ -79,4 +79,5 @@ def _siblings(model: type[Section], path: list[str]) -> list[str]:
             break
         current = kind
     prefix = ".".join(path)
-    return [f"{prefix}.{name}" if prefix else name for name in current.model_fields]
+    names = (field.alias or name for name, field in current.model_fields.items())
+    return [f"{prefix}.{name}" if prefix else name for name in names]

@@ -11,7 +11,7 @@ from scribbles import encode, scribble, write_drawings
 
 from dessin.audit.verb import audit_images
 from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
-from dessin.collection.checks.labels import suspect_issue
+from dessin.collection.checks.pairs import suspect_issue
 from dessin.collection.curation import curate, read_curation
 from dessin.collection.issues import read_issues, write_issues
 from dessin.files import sha256_file

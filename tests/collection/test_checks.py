@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scribbles import encode, scribble, write_drawings
 
-from dessin.collection.checks import ink
+from dessin.collection.checks import images
 from dessin.collection.checks.base import Context, Issue
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import CHECKS, default_kinds, run_checks
@@ -118,7 +118,7 @@ def test_two_drawings_on_a_page(tmp_path):
     context = context_of(tmp_path / "d", usual() | pages)
     (issue,) = CHECKS["several_objects"].run(context)
     assert issue.image_id == "a/two.png"
-    assert ink.SeveralObjects(least=1.01).run(context) == []
+    assert images.SeveralObjects(least=1.01).run(context) == []
 
 
 @pytest.mark.parametrize("scale", [0.2, 6.0])

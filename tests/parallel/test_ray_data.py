@@ -22,7 +22,7 @@ from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
-from dessin.parallel import ray_nodes
+from dessin.parallel import ray_data
 from dessin.parallel.ray_data import RayMapper
 from dessin.training.features import extract_features
 
@@ -65,8 +65,8 @@ def test_a_function_that_no_node_has_is_an_error_and_not_tried_for_ever(
 
 
 def test_a_node_with_other_versions_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = ray_nodes.package_versions()["Pillow"]
-    monkeypatch.setattr(ray_nodes, "version", lambda package: "0.1")
+    theirs = ray_data.package_versions()["Pillow"]
+    monkeypatch.setattr(ray_data, "version", lambda package: "0.1")
     with pytest.raises(DessinError, match=f"Pillow {re.escape(theirs)} \\(here 0.1\\)"):
         list(RayMapper().map(abs, [1]))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
 from dessin.audit.result import Summary
 from dessin.collection.checks.base import Context, Issue, LabelReview, SuspectLabel
-from dessin.collection.checks.labels import SuspectLabels
+from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
 from dessin.page.render import render_page

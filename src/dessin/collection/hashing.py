@@ -19,12 +19,11 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 Symmetry = Literal["identity", "hflip", "vflip", "rot180", "transpose", "rot90", "rot270", "transverse"]
 SYMMETRIES: tuple[Symmetry, ...] = get_args(Symmetry)
 # Each symmetry is a transposition (or not), then flips. Rotations turn counterclockwise, as numpy.rot90.
-_TRANSPOSED = (False, False, False, False, True, True, True, True)
+TRANSPOSED = (False, False, False, False, True, True, True, True)
 _FLIPPED_DOWN = (False, False, True, True, False, True, False, True)
 _FLIPPED_ACROSS = (False, True, False, True, False, False, True, True)
 INVERSE = (0, 1, 2, 3, 4, 6, 5, 7)
 
-_SIDE = 8
 _ODD_ACROSS = np.uint64(sum(1 << (8 * u + v) for u in range(8) for v in range(1, 8, 2)))
 _ODD_DOWN = np.uint64(sum(1 << (8 * u + v) for u in range(1, 8, 2) for v in range(8)))
 
@@ -44,7 +43,8 @@ def folded(signatures: NDArray[np.uint8]) -> NDArray[np.uint16]:
 def perceptual_hashes(signatures: NDArray[np.integer]) -> Hashes:
     """Hashes (N,) uint64 of square signatures (N, S, S); the mean (bit 0) is left out."""
     side = signatures.shape[-1]
-    waves = _cosines(side)
+    angles = np.outer(np.arange(8), 2 * np.arange(side) + 1) * (np.pi / (2 * side))
+    waves = np.cos(angles).astype(np.float32)
     hashes = np.empty(len(signatures), dtype=np.uint64)
     weights = np.uint64(1) << np.arange(64, dtype=np.uint64)
     for start in range(0, len(signatures), 4096):
@@ -56,21 +56,12 @@ def perceptual_hashes(signatures: NDArray[np.integer]) -> Hashes:
     return hashes
 
 
-def _cosines(side: int) -> NDArray[np.float32]:
-    angles = np.outer(np.arange(_SIDE), 2 * np.arange(side) + 1) * (np.pi / (2 * side))
-    return np.asarray(np.cos(angles), dtype=np.float32)
-
-
 def transpose_hashes(hashes: Hashes) -> Hashes:
     """The hashes of the transposed drawings: an 8 × 8 bit transposition (Warren, "Hacker's Delight", 7-3)."""
     for shift, mask in ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0)):
         swap = (hashes ^ (hashes >> np.uint64(shift))) & np.uint64(mask)
         hashes = hashes ^ swap ^ (swap << np.uint64(shift))
     return hashes
-
-
-def is_transposed(symmetry: int) -> bool:
-    return _TRANSPOSED[symmetry]
 
 
 def flip_mask(symmetry: int) -> np.uint64:
@@ -85,12 +76,12 @@ def flip_mask(symmetry: int) -> np.uint64:
 
 def transform_hashes(hashes: Hashes, symmetry: int) -> Hashes:
     """The hashes that the drawings would have after a symmetry (by number)."""
-    return (transpose_hashes(hashes) if _TRANSPOSED[symmetry] else hashes) ^ flip_mask(symmetry)
+    return (transpose_hashes(hashes) if TRANSPOSED[symmetry] else hashes) ^ flip_mask(symmetry)
 
 
 def transform_pixels(images: NDArray[Pixel], symmetry: int) -> NDArray[Pixel]:
     """Square images (..., S, S) after a symmetry (by number), as a view."""
-    if _TRANSPOSED[symmetry]:
+    if TRANSPOSED[symmetry]:
         images = np.swapaxes(images, -1, -2)
     if _FLIPPED_DOWN[symmetry]:
         images = images[..., ::-1, :]

@@ -7,10 +7,16 @@ from dataclasses import astuple
 from pathlib import Path
 
 from dessin.collection.checks.base import Check, Context, Issue
-from dessin.collection.checks.copies import ExactDuplicates, NearDuplicates
-from dessin.collection.checks.files import ModeDiffers, OddAspect, OddSize, UnreadableFiles
-from dessin.collection.checks.ink import BlankPages, LowContrast, SeveralObjects
-from dessin.collection.checks.labels import LabelConflicts, SuspectLabels
+from dessin.collection.checks.images import (
+    BlankPages,
+    LowContrast,
+    ModeDiffers,
+    OddAspect,
+    OddSize,
+    SeveralObjects,
+    UnreadableFiles,
+)
+from dessin.collection.checks.pairs import ExactDuplicates, LabelConflicts, NearDuplicates, SuspectLabels
 from dessin.errors import DessinError, unknown
 from dessin.files import read_csv, write_csv
 from dessin.plugins import Table

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import astuple, dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from dessin.collection.names import class_names
@@ -69,16 +71,17 @@ def build_manifest(collection: Collection) -> Manifest:
 
 
 def _row(item: Item, path: Path) -> Row:
+    width, height, mode = 0, 0, UNREADABLE
     try:
         data = read_image_bytes(path)
     except (Unreadable, OSError):
-        return Row(item.image_id, item.label, item.group, 0, 0, UNREADABLE, _digest_if_any(path))
-    sha256 = sha256_bytes(data)
-    try:
-        header = read_header(data)
-    except Unreadable:
-        return Row(item.image_id, item.label, item.group, 0, 0, UNREADABLE, sha256)
-    return Row(item.image_id, item.label, item.group, header.width, header.height, header.mode, sha256)
+        sha256 = _digest_if_any(path)
+    else:
+        sha256 = sha256_bytes(data)
+        with suppress(Unreadable):
+            header = read_header(data)
+            width, height, mode = header.width, header.height, header.mode
+    return Row(item.image_id, item.label, item.group, width, height, mode, sha256)
 
 
 def _digest_if_any(path: Path) -> str:
@@ -101,16 +104,8 @@ def read_manifest(path: Path, root: Path) -> Manifest:
     comment, table = read_csv(path, COLUMNS)
     try:
         rows = tuple(
-            Row(
-                row["image_id"],
-                row["label"],
-                row["group"],
-                int(row["width"]),
-                int(row["height"]),
-                row["mode"],
-                row["sha256"],
-            )
-            for row in table
+            Row(image_id, label, group, int(width), int(height), mode, sha256)
+            for image_id, label, group, width, height, mode, sha256 in map(itemgetter(*COLUMNS), table)
         )
     except ValueError:
         raise DessinError(

@@ -9,10 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.images.decode import Decoded, Unreadable, decode
+from dessin.images.decode import Unreadable, decode
 from dessin.images.ink import background, ink_mask
 
 SIGNATURE_SIDE = 64
+SIGNATURE_SHAPE = (SIGNATURE_SIDE, SIGNATURE_SIDE)
+THUMBNAIL_SIDE = 128
+_WORKING_SIDE = 640
+_OBJECT_SIDE = 128
+_BLANK_INK = 0.0002
+_BLANK_CONTRAST = 12.0
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -25,16 +31,14 @@ def draw_signature(strength: Pixels, mask: Mask) -> Pixels:
         strength: how far each pixel is from the paper, (H, W) uint8.
         mask: which pixels are ink, (H, W) bool; without ink the signature is empty.
     """
-    signature = np.zeros((SIGNATURE_SIDE, SIGNATURE_SIDE), dtype=np.uint8)
+    signature = np.zeros(SIGNATURE_SHAPE, dtype=np.uint8)
     if not mask.any():
         return signature
     (top, bottom), (left, right) = _extent(mask.sum(axis=1)), _extent(mask.sum(axis=0))
     strokes = strength[top:bottom, left:right]
     height, width = _signature_size(strokes.shape[0], strokes.shape[1])
-    shrinks = height * width < strokes.size
-    strokes = cv2.resize(
-        strokes, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    method = cv2.INTER_AREA if height * width < strokes.size else cv2.INTER_LINEAR
+    strokes = cv2.resize(strokes, (width, height), interpolation=method)
     y, x = (SIGNATURE_SIDE - height) // 2, (SIGNATURE_SIDE - width) // 2
     cv2.normalize(strokes, signature[y : y + height, x : x + width], 0, 255, cv2.NORM_MINMAX)
     return signature
@@ -55,16 +59,8 @@ def _extent(profile: NDArray[np.int64]) -> tuple[int, int]:
     """Where the ink begins and ends along one axis, leaving out 0.1% on either side (specks)."""
     reached = np.cumsum(profile)
     outside = reached[-1] // 1000
-    return int(np.searchsorted(reached, outside, side="right")), int(
-        np.searchsorted(reached, reached[-1] - outside) + 1
-    )
-
-
-THUMBNAIL_SIDE = 128
-_WORKING_SIDE = 640
-_OBJECT_SIDE = 128
-_BLANK_INK = 0.0002
-_BLANK_CONTRAST = 12.0
+    begin = np.searchsorted(reached, outside, side="right")
+    return int(begin), int(np.searchsorted(reached, reached[-1] - outside)) + 1
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,10 @@ def measure(data: bytes) -> Measured:
     working = _reduced(decoded.pixels)
     mask = ink_mask(working)
     luma = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
-    strength = cv2.absdiff(luma, np.full_like(luma, _luma(background(working))))
+    paper = cv2.cvtColor(np.array([[background(working)]], dtype=np.uint8), cv2.COLOR_RGB2GRAY)
+    strength = cv2.absdiff(luma, np.full_like(luma, paper[0, 0]))
     ink = int(np.count_nonzero(mask))
+    red, green, blue = (round(float(value), 2) for value in cv2.mean(decoded.pixels)[:3])
     objects, second_size, second_gap = _objects(mask)
     measurement = Measurement(
         readable=True,
@@ -128,7 +126,7 @@ def measure(data: bytes) -> Measured:
         height=decoded.height,
         mode=decoded.mode,
         format=decoded.format,
-        brightness=_brightness(decoded),
+        brightness=(red, green, blue),
         ink=round(ink / mask.size, 6),
         contrast=_contrast(strength, ink),
         objects=objects,
@@ -140,8 +138,7 @@ def measure(data: bytes) -> Measured:
 
 
 def unreadable(reason: str) -> Measured:
-    side = SIGNATURE_SIDE
-    return Measured(Measurement(readable=False, reason=reason), np.zeros((side, side), np.uint8), b"")
+    return Measured(Measurement(readable=False, reason=reason), np.zeros(SIGNATURE_SHAPE, np.uint8), b"")
 
 
 def _reduced(pixels: Pixels) -> Pixels:
@@ -163,15 +160,6 @@ def _shrunk(pixels: Pixels, side: int) -> Pixels:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _luma(colour: tuple[int, int, int]) -> int:
-    return int(cv2.cvtColor(np.array([[colour]], dtype=np.uint8), cv2.COLOR_RGB2GRAY)[0, 0])
-
-
-def _brightness(decoded: Decoded) -> tuple[float, float, float]:
-    red, green, blue = (round(float(value), 2) for value in cv2.mean(decoded.pixels)[:3])
-    return red, green, blue
 
 
 def _contrast(strength: Pixels, ink: int) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.hashing import INVERSE, Hashes, flip_mask, is_transposed, transpose_hashes
+from dessin.collection.hashing import INVERSE, TRANSPOSED, Hashes, flip_mask, transpose_hashes
 from dessin.randomness import permutation
 
 RADIUS = 12
@@ -25,12 +25,11 @@ _CHUNK = 1 << 17
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Candidate pairs: `first` < `second` (n,) int64, the symmetry from first to second, the distance."""
+    """Candidate pairs: `first` < `second` (n,) int64, and the symmetry (by number) from first to second."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     symmetry: NDArray[np.int64]
-    distance: NDArray[np.int64]
 
 
 def near_hashes(
@@ -52,13 +51,7 @@ def near_hashes(
     packed = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
     pair, symmetry = np.divmod(packed, 8)
     first, second = np.divmod(pair, max(count, 1))
-    distance = np.empty(len(packed), dtype=np.int64)
-    transposed = transpose_hashes(hashes)
-    for number in symmetries:
-        rows = np.flatnonzero(symmetry == number)
-        source = transposed if is_transposed(number) else hashes
-        distance[rows] = np.bitwise_count(source[first[rows]] ^ flip_mask(number) ^ hashes[second[rows]])
-    return Neighbours(first, second, symmetry, distance)
+    return Neighbours(first, second, symmetry)
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ def _bands(
         low = np.uint64((1 << width) - 1)
         queries = []
         for transposed, side in enumerate(sides):
-            numbers = tuple(s for s in symmetries if is_transposed(s) == bool(transposed))
+            numbers = tuple(s for s in symmetries if TRANSPOSED[s] == bool(transposed))
             keys = ((_shuffled(side, shuffle) >> shift) & low).astype(np.uint32)
             masks = tuple(
                 int((_shuffled(np.array([flip_mask(s)]), shuffle)[0] >> shift) & low) for s in numbers

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dessin.collection.hashing import Hashes, perceptual_hashes
 from dessin.collection.manifest import Manifest, Row
-from dessin.collection.measure import SIGNATURE_SIDE, Measured, Measurement, measure, unreadable
+from dessin.collection.measure import SIGNATURE_SHAPE, Measured, Measurement, measure, unreadable
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
 from dessin.images.colour import one_opencv_thread
@@ -75,18 +75,13 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
                 return scan
             warn(f"The cached scan {folder} is damaged; the images are measured again.")
             shutil.rmtree(folder)
-        scan = _measure_all(manifest, mapper or ThreadMapper())
+        measure_row = partial(_measure_row, root=manifest.root.absolute())
+        with one_opencv_thread():
+            results = (mapper or ThreadMapper()).map(measure_row, manifest.rows)
+            scan = _gathered(list(track(results, len(manifest.rows), "reading images")))
         with atomic_path(folder) as temporary:
             _save(scan, temporary)
     return scan
-
-
-def _measure_all(manifest: Manifest, mapper: Mapper) -> Scan:
-    rows = manifest.rows
-    with one_opencv_thread():
-        results = mapper.map(partial(_measure_row, root=manifest.root.absolute()), rows)
-        measured = list(track(results, len(rows), "reading images"))
-    return _gathered(measured)
 
 
 def _measure_row(row: Row, *, root: Path) -> Measured:
@@ -112,17 +107,14 @@ def _measure_row(row: Row, *, root: Path) -> Measured:
 
 
 def _gathered(measured: Sequence[Measured]) -> Scan:
-    side = SIGNATURE_SIDE
-    signatures = (
-        np.stack([m.signature for m in measured]) if measured else np.empty((0, side, side), np.uint8)
-    )
+    signatures = np.array([m.signature for m in measured], np.uint8).reshape(-1, *SIGNATURE_SHAPE)
     lengths = [len(m.thumbnail) for m in measured]
     return Scan(
         measurements=tuple(m.measurement for m in measured),
         hashes=perceptual_hashes(signatures),
         signatures=signatures,
         thumbnails=np.frombuffer(b"".join(m.thumbnail for m in measured), dtype=np.uint8),
-        offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
+        offsets=np.cumsum([0, *lengths], dtype=np.int64),
     )
 
 

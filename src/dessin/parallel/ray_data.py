@@ -1,4 +1,5 @@
-"""Maps on Ray Data: workers, one a core or a GPU, that keep the function and get pieces of the items."""
+"""Maps on Ray Data: workers, one a core or a GPU, on nodes whose packages are ours, that keep the function
+and get pieces of the items."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
 
@@ -18,13 +20,14 @@ import numpy as np
 from dessin.errors import DessinError
 from dessin.parallel.mapper import TOGETHER, Item, Made
 from dessin.parallel.ray_connection import connected
-from dessin.parallel.ray_nodes import check_nodes, unfit
 from dessin.system import processors
 
 _STORE_BYTES = 256 * 2**20
 # Small enough pieces that all workers have some.
 _PIECES_A_WORKER = 4
 _BLOCKS_A_WORKER = 16
+# What can change what a map gives, asked of every node before it gets work.
+_PACKAGES = ("dessin", "numpy", "Pillow", "opencv-python-headless", "torch", "timm")
 
 
 class RayMapper:
@@ -49,7 +52,7 @@ class RayMapper:
         if not items:
             return
         with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
-            check_nodes(ray)
+            _check_nodes(ray)
             workers, resources = _room(ray, self.gpu)
             size = max(1, min(together, len(items) // (workers * _PIECES_A_WORKER)))
             pieces = [
@@ -59,6 +62,60 @@ class RayMapper:
             # Left early, Ray Data must end before Ray does.
             with closing(_results(ray, function, pieces, workers, resources)) as results:
                 yield from _in_order(results)
+
+
+def _check_nodes(ray: ModuleType) -> None:
+    """Ask every node that has a core for its versions.
+
+    Ray Data itself would try for ever on a node that lacks a package, and another version of one may give
+    other numbers.
+
+    Raises:
+        DessinError: a node lacks dessin, or has another version of a package that can change a number.
+    """
+    affinity = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+    asked = {
+        node["NodeManagerHostname"]: ray.remote(package_versions)
+        .options(num_cpus=0, max_retries=0, scheduling_strategy=affinity(node["NodeID"], soft=False))
+        .remote()
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+    }
+    if not asked:
+        raise DessinError("No node of the Ray cluster has a core to give.", do="Add a node to it.")
+    ours = package_versions()
+    for host, answer in asked.items():
+        try:
+            theirs: dict[str, str] = ray.get(answer)
+        except ray.exceptions.RayError as error:
+            raise _unfit(host, error) from None
+        others = [f"{name} {theirs[name]} (here {ours[name]})" for name in ours if theirs[name] != ours[name]]
+        if others:
+            raise DessinError(
+                f"The node {host} has other versions than this machine: {', '.join(others)}.",
+                do="Install the same packages on every node.",
+            )
+
+
+def package_versions() -> dict[str, str]:
+    """The packages that can change what a map gives, as this process has them."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "none"
+    return versions
+
+
+def _unfit(host: str, error: Exception) -> DessinError:
+    """The error for a node that could not even begin."""
+    said = str(error).strip().splitlines()
+    reason = said[-1] if said else type(error).__name__
+    return DessinError(
+        f"The node {host} cannot take the work: {reason.rstrip('.')}.",
+        do="Install the same packages on every node.",
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +140,7 @@ def _apply(batch: dict[str, Any], name: str, reference: Sequence[Any]) -> dict[s
             _fetched[name] = importlib.import_module("ray").get(reference[0])
     except Exception as error:
         # Raised here, Ray Data would take it for its own and try again for ever.
-        problem = unfit(socket.gethostname(), error)
+        problem = _unfit(socket.gethostname(), error)
         made[:] = [_Piece(piece.number, (), problem) for piece in batch["item"]]
     else:
         made[:] = [_applied(_fetched[name], piece) for piece in batch["item"]]

@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
-from scipy import sparse
-from scipy.stats import norm, t
 
 from dessin.randomness import derive
 
@@ -152,6 +150,9 @@ def resample_counts(groups: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def _expanded_tail(groups: int) -> float:
+    # Loading scipy.stats takes a second, which who only reads results need not spend.
+    from scipy.stats import norm, t
+
     tail = (1 - LEVEL) / 2
     if groups < 2:
         return tail
@@ -163,6 +164,8 @@ def wilson(value: float, effective_n: int, *, n: int, bounds: Bounds = (0.0, 1.0
 
     Conservative for values that are not 0 or 1: none within the bounds varies more than a coin of that mean.
     """
+    from scipy.stats import norm
+
     low_bound, high_bound = bounds
     share = min(1.0, max(0.0, (value - low_bound) / (high_bound - low_bound)))
     z2 = float(norm.ppf((1 + LEVEL) / 2)) ** 2
@@ -191,6 +194,8 @@ def bootstrap_weighted(
 
     `statistic`: weights (R, N), how often each of R resamples holds each image, to values (R, M).
     """
+    from scipy import sparse
+
     index = group_index(groups)
     one_each = sparse.identity(int(index.max()) + 1, format="csr")
     return bootstrap(one_each, lambda counts: statistic(counts[:, index]), bounds, n=n, seed=seed)

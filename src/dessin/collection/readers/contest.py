@@ -45,40 +45,37 @@ class ContestFolder(Reader):
     def read(self, path: Path, group_column: str | None) -> Collection:
         """Refuses what `read_labels` does, targets that are not the rank of the sorted class names, missing
         test images, and a sample submission in another order."""
-        return _read_contest(contest_root(path) or path, group_column)
-
-
-def _read_contest(root: Path, group_column: str | None) -> Collection:
-    csv = root / "train.csv"
-    table = read_labels(csv, prefix="train/", group_column=group_column)
-    classes = tuple(sorted(set(table.labels.values())))
-    wrong = [name for rank, name in enumerate(classes) if table.targets.get(name, rank) != rank]
-    if wrong:
-        raise DessinError(
-            f"{csv}: the targets of {len(wrong):,} classes are not their sorted rank: {listing(wrong)}.",
-            allowed="A contest numbers its classes 0..C-1 in the order of their sorted names.",
-            do="Correct the targets, or give the data as a CSV with image_path,label.",
+        root = contest_root(path) or path
+        csv = root / "train.csv"
+        table = read_labels(csv, prefix="train/", group_column=group_column)
+        classes = tuple(sorted(set(table.labels.values())))
+        wrong = [name for rank, name in enumerate(classes) if table.targets.get(name, rank) != rank]
+        if wrong:
+            raise DessinError(
+                f"{csv}: the targets of {len(wrong):,} classes are not their sorted rank: {listing(wrong)}.",
+                allowed="A contest numbers its classes 0..C-1 in the order of their sorted names.",
+                do="Correct the targets, or give the data as a CSV with image_path,label.",
+            )
+        test_ids = _read_test(root)
+        check_files(csv, root, list(table.labels))
+        check_files(root / "test.csv", root, test_ids)
+        walk = walk_images(root, "train")
+        skipped = {rule: list(paths) for rule, paths in table.skipped.items()}
+        for rule, paths in walk.skipped.items():
+            skipped[rule] = sorted({*skipped.get(rule, []), *paths})
+        unlisted = [image_id for image_id in walk.images if image_id not in table.labels]
+        if unlisted:
+            skipped["not listed in train.csv"] = unlisted
+        return Collection(
+            root=root,
+            layout=ContestFolder.name,
+            items=items_of(table),
+            classes=classes,
+            names=class_names(classes),
+            test_ids=tuple(test_ids),
+            skipped={rule: tuple(paths) for rule, paths in skipped.items()},
+            notes=() if test_ids else ("no test.csv: there is nothing to submit",),
         )
-    test_ids = _read_test(root)
-    check_files(csv, root, list(table.labels))
-    check_files(root / "test.csv", root, test_ids)
-    walk = walk_images(root, "train")
-    skipped = {rule: list(paths) for rule, paths in table.skipped.items()}
-    for rule, paths in walk.skipped.items():
-        skipped[rule] = sorted({*skipped.get(rule, []), *paths})
-    unlisted = [image_id for image_id in walk.images if image_id not in table.labels]
-    if unlisted:
-        skipped["not listed in train.csv"] = unlisted
-    return Collection(
-        root=root,
-        layout=ContestFolder.name,
-        items=items_of(table),
-        classes=classes,
-        names=class_names(classes),
-        test_ids=tuple(test_ids),
-        skipped={rule: tuple(paths) for rule, paths in skipped.items()},
-        notes=() if test_ids else ("no test.csv: there is nothing to submit",),
-    )
 
 
 def _read_test(root: Path) -> list[str]:

@@ -121,7 +121,26 @@ class LabelCsv(Reader):
     def read(self, path: Path, group_column: str | None) -> Collection:
         """Refuses missing columns or files, duplicate rows, an empty label, conflicting targets, an unsafe
         path, and no rows."""
-        return _read_csv_file(_csv_in(path) or path, group_column)
+        path = _csv_in(path) or path
+        root = path.parent
+        table = read_labels(path, group_column=group_column)
+        check_files(path, root, list(table.labels))
+        classes = tuple(sorted(set(table.labels.values())))
+        ranked = {label: rank for rank, label in enumerate(classes)}
+        notes: tuple[str, ...] = ()
+        if table.targets and table.targets != ranked:
+            notes = (
+                "the targets of the CSV are not in the order of the labels; dessin numbers classes by label",
+            )
+        return Collection(
+            root=root,
+            layout=LabelCsv.name,
+            items=items_of(table),
+            classes=classes,
+            names=class_names(classes),
+            skipped=table.skipped,
+            notes=notes,
+        )
 
 
 def _csv_in(path: Path) -> Path | None:
@@ -136,28 +155,6 @@ def _csv_in(path: Path) -> Path | None:
             do=f"Name one of them, such as {found[0]}.",
         )
     return found[0] if found else None
-
-
-def _read_csv_file(path: Path, group_column: str | None) -> Collection:
-    root = path.parent
-    table = read_labels(path, group_column=group_column)
-    check_files(path, root, list(table.labels))
-    classes = tuple(sorted(set(table.labels.values())))
-    ranked = {label: rank for rank, label in enumerate(classes)}
-    notes: tuple[str, ...] = ()
-    if table.targets and table.targets != ranked:
-        notes = (
-            "the targets of the CSV are not in the order of the labels; dessin numbers classes by label",
-        )
-    return Collection(
-        root=root,
-        layout=LabelCsv.name,
-        items=items_of(table),
-        classes=classes,
-        names=class_names(classes),
-        skipped=table.skipped,
-        notes=notes,
-    )
 
 
 def items_of(table: LabelTable) -> tuple[Item, ...]:

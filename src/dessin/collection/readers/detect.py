@@ -37,7 +37,11 @@ def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
         raise DessinError(
             f'The --group pattern "{pattern}" is not a regular expression: {error}.', do="Correct it."
         ) from None
-    grouped = tuple(replace(item, group=_first(compiled.search(item.image_id))) for item in items)
+    which = min(compiled.groups, 1)
+    found = (compiled.search(item.image_id) for item in items)
+    grouped = tuple(
+        replace(item, group=(match and match[which]) or "") for item, match in zip(items, found, strict=True)
+    )
     if not any(item.group for item in grouped):
         raise DessinError(
             f'The --group pattern "{pattern}" matches none of the {len(items):,} images, such as '
@@ -48,25 +52,10 @@ def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
     return grouped
 
 
-def _first(match: re.Match[str] | None) -> str:
-    if match is None:
-        return ""
-    return (match[1] if match.re.groups else match[0]) or ""
-
-
-def describe_groups(items: Sequence[Item], group_by: str) -> str:
-    """How many groups there are and how many images have none."""
-    groups = {item.group for item in items if item.group}
-    alone = sum(not item.group for item in items)
-    rest = f"images without one: {alone:,}" if alone else "every image has one"
-    return f"groups by {group_by}: {len(groups):,}; {rest}"
-
-
 # In the order in which they are asked; readers of other packages come after these.
 READERS: Table[Reader] = Table("reader", Reader, (ContestFolder(), LabelCsv()))  # type: ignore[type-abstract]
 # Any folder may be one of class folders, so it is what is left.
 _OTHERWISE = ClassFolders()
-_NO_GROUP_COLUMNS = ("image_path",)
 
 
 def reader_of(path: Path) -> Reader:
@@ -96,7 +85,7 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
     path = Path(data).absolute()
     reader = reader_of(path)
     column = group if group in reader.columns(path) else None
-    if column in _NO_GROUP_COLUMNS:
+    if column == "image_path":
         raise DessinError(
             f"--group {column} would make every image its own group.", do="Name another column."
         )
@@ -111,5 +100,8 @@ def _grouped(collection: Collection, group: str, column: str | None) -> Collecti
             raise DessinError(f"The column {column} is empty in every row.", do="Name another column.")
     else:
         group_by, items = f"pattern {group}", group_by_pattern(collection.items, group)
-    notes = (describe_groups(items, group_by), *collection.notes)
+    groups = {item.group for item in items if item.group}
+    alone = sum(not item.group for item in items)
+    rest = f"images without one: {alone:,}" if alone else "every image has one"
+    notes = (f"groups by {group_by}: {len(groups):,}; {rest}", *collection.notes)
     return replace(collection, items=items, group_by=group_by, notes=notes)

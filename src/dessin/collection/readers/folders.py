@@ -22,38 +22,34 @@ class ClassFolders(Reader):
 
     def read(self, path: Path, group_column: str | None) -> Collection:  # noqa: ARG002
         """Refuses nothing in it, images but no class folders, and parts (train, val) instead of classes."""
-        return _read_folders(path)
-
-
-def _read_folders(root: Path) -> Collection:
-    walk = walk_images(root)
-    folders = [folder for folder in walk.folders if "/" not in folder]
-    loose = [image_id for image_id in walk.images if "/" not in image_id]
-    items = tuple(
-        Item(image_id, image_id.split("/", 1)[0]) for image_id in sorted(walk.images) if "/" in image_id
-    )
-    classes = tuple(sorted({item.label for item in items}))
-    if not items:
-        raise _nothing_found(root, walk, loose)
-    if set(map(str.lower, classes)) <= _PART_NAMES:
-        raise DessinError(
-            f"The folders in {root} are named {listing(classes)}: parts of a data set, not classes.",
-            allowed="The folders directly inside DATA are taken for the classes.",
-            do=f"Name one part ({root / classes[0]}), or put the classes of all parts into one folder.",
+        walk = walk_images(path)
+        folders = [folder for folder in walk.folders if "/" not in folder]
+        loose = [image_id for image_id in walk.images if "/" not in image_id]
+        items = tuple(
+            Item(image_id, image_id.split("/", 1)[0]) for image_id in sorted(walk.images) if "/" in image_id
         )
-    for image_id in loose:
-        walk.skip("image outside every class folder", image_id)
-    empty = [folder for folder in folders if folder not in classes]
-    notes = (f"class folders without any image: {listing(empty)}",) if empty else ()
-    return Collection(
-        root=root,
-        layout=ClassFolders.name,
-        items=items,
-        classes=classes,
-        names=class_names(classes),
-        skipped={rule: tuple(paths) for rule, paths in walk.skipped.items()},
-        notes=notes,
-    )
+        classes = tuple(sorted({item.label for item in items}))
+        if not items:
+            raise _nothing_found(path, walk, loose)
+        if set(map(str.lower, classes)) <= _PART_NAMES:
+            raise DessinError(
+                f"The folders in {path} are named {listing(classes)}: parts of a data set, not classes.",
+                allowed="The folders directly inside DATA are taken for the classes.",
+                do=f"Name one part ({path / classes[0]}), or put the classes of all parts into one folder.",
+            )
+        for image_id in loose:
+            walk.skip("image outside every class folder", image_id)
+        empty = [folder for folder in folders if folder not in classes]
+        notes = (f"class folders without any image: {listing(empty)}",) if empty else ()
+        return Collection(
+            root=path,
+            layout=ClassFolders.name,
+            items=items,
+            classes=classes,
+            names=class_names(classes),
+            skipped={rule: tuple(paths) for rule, paths in walk.skipped.items()},
+            notes=notes,
+        )
 
 
 def _nothing_found(root: Path, walk: Walk, loose: list[str]) -> DessinError:

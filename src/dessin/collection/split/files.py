@@ -73,31 +73,22 @@ _START = "dessin split 1 "
 
 
 class Stamp(Section):
-    """The first line of split.csv."""
+    """The first line of split.csv: what is not in the rows, by the names of `Split`."""
 
     seed: int = Field(ge=0)
     folds: int = Field(ge=2)
     holdout: float = Field(ge=0.0, lt=1.0)
     rule: str
-    group: str
-    manifest: str
-    curation: str
+    group_by: str = Field(alias="group")
+    manifest_digest: str = Field(alias="manifest")
+    curation_digest: str = Field(alias="curation")
     images: int = Field(ge=0)
 
 
 def write_split(split: Split, path: Path) -> None:
     """Write split.csv; its first line holds the version, and what the split was made from as JSON."""
-    stamp = Stamp(
-        seed=split.seed,
-        folds=split.folds,
-        holdout=split.holdout,
-        rule=split.rule,
-        group=split.group_by,
-        manifest=split.manifest_digest,
-        curation=split.curation_digest,
-        images=split.images,
-    )
-    comment = _START + json.dumps(stamp.model_dump(), ensure_ascii=True)
+    stamp = {field.alias or name: getattr(split, name) for name, field in Stamp.model_fields.items()}
+    comment = _START + json.dumps(stamp, ensure_ascii=True)
     rows = ((r.image_id, r.label, r.group, HOLDOUT if r.fold is None else r.fold) for r in split.rows)
     write_csv(path, COLUMNS, rows, comment=comment)
 
@@ -124,18 +115,8 @@ def read_split(path: Path) -> Split:
                 do="Make the split anew; it is not meant to be edited.",
             )
     rows = tuple(sorted(rows, key=lambda row: row.image_id))
-    return Split(
-        seed=stamp.seed,
-        folds=stamp.folds,
-        holdout=stamp.holdout,
-        rule=stamp.rule,
-        manifest_digest=stamp.manifest,
-        curation_digest=stamp.curation,
-        classes=tuple(sorted({row.label for row in rows})),
-        rows=rows,
-        group_by=stamp.group,
-        images=stamp.images,
-    )
+    classes = tuple(sorted({row.label for row in rows}))
+    return Split(**stamp.model_dump(), classes=classes, rows=rows)
 
 
 def _read_stamp(path: Path, comment: str) -> Stamp:
