@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from dessin.errors import DessinError
-from dessin.parallel.mapper import ThreadMapper, choose_mapper
+from dessin.parallel.choose import choose_mapper
+from dessin.parallel.mapper import ThreadMapper
 from dessin.parallel.ray_data import RayMapper, _in_order, _Piece
 
 

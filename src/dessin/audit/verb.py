@@ -19,7 +19,7 @@ from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.files import claim_folder, write_csv, write_json, write_text
-from dessin.parallel.mapper import choose_mapper
+from dessin.parallel.choose import choose_mapper
 from dessin.progress import say, say_once
 
 LABELS_FILE = "labels.csv"

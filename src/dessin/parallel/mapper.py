@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from dessin.errors import DessinError, unknown
 from dessin.system import processors
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 TOGETHER = 64
-EXECUTORS = ("local", "ray")
 
 
 class Mapper(Protocol):
@@ -45,22 +43,3 @@ class ThreadMapper:
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-
-
-def choose_mapper(executor: str, address: str | None, *, gpu: bool = False) -> Mapper | None:
-    """The mapper for `ray` (`gpu`: its workers want one each); None, the room's own way, for `local`.
-
-    Raises:
-        DessinError: an unknown executor, or an address without Ray.
-    """
-    if executor not in EXECUTORS:
-        raise unknown("executor", executor, EXECUTORS)
-    if executor == "ray":
-        from dessin.parallel.ray_data import RayMapper
-
-        return RayMapper(address, gpu=gpu)
-    if address is not None:
-        raise DessinError(
-            f"The address {address} was given, and the executor is local.", do="Add --executor ray."
-        )
-    return None

@@ -18,7 +18,8 @@ from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
-from dessin.parallel.mapper import Mapper, choose_mapper
+from dessin.parallel.choose import choose_mapper
+from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean

@@ -12,7 +12,7 @@ from dessin.images.paths import image_path
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif"})
 OTHER_IMAGE_SUFFIXES = frozenset({
-    ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".eps", ".ico", ".tga", ".pdf",
+    ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".eps", ".ico", ".tga", ".pdf"
 })  # fmt: skip
 
 

@@ -1,0 +1,27 @@
+"""Where a map runs: in threads here, or on a Ray cluster."""
+
+from __future__ import annotations
+
+from dessin.errors import DessinError, unknown
+from dessin.parallel.mapper import Mapper
+
+EXECUTORS = ("local", "ray")
+
+
+def choose_mapper(executor: str, address: str | None, *, gpu: bool = False) -> Mapper | None:
+    """The mapper for `ray` (`gpu`: its workers want one each); None, the room's own way, for `local`.
+
+    Raises:
+        DessinError: an unknown executor, or an address without Ray.
+    """
+    if executor not in EXECUTORS:
+        raise unknown("executor", executor, EXECUTORS)
+    if executor == "ray":
+        from dessin.parallel.ray_data import RayMapper
+
+        return RayMapper(address, gpu=gpu)
+    if address is not None:
+        raise DessinError(
+            f"The address {address} was given, and the executor is local.", do="Add --executor ray."
+        )
+    return None
