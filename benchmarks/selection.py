@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, create_table, open_table
-from dessin.committees.rules.choice import Choice, apply_choice
-from dessin.committees.rules.greedy import select_greedily
+from dessin.committees.rules.choice import Choice, apply_choice, choose_greedily
 from dessin.committees.rules.nested import compare_rules
+from dessin.committees.rules.rivals import find_rivals
 
 MOST_SECONDS = 60.0
 MOST_BYTES = 8e9
@@ -112,7 +112,7 @@ def main() -> None:
         print(f"{len(accuracies)} of them alone have {min(accuracies):.3f} to {max(accuracies):.3f} right")
         before = memory()[0]
         with Watch("greedy, bagged, on all images") as watch:
-            weights = select_greedily(table, table.every_row)
+            weights = choose_greedily(find_rivals(table, table.every_row))
         vote = apply_choice(table, table.every_row, Choice("soft", weights, ""))
         right = float((vote.argmax(axis=1) == table.targets).mean())
         print(f"  {np.count_nonzero(weights)} members have a weight; their vote has {right:.4f} right")

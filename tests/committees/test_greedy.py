@@ -6,8 +6,12 @@ from member_tables import make_table, plausible, with_images, with_members
 from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable
-from dessin.committees.rules.greedy import climb, deal_bags, select_greedily
+from dessin.committees.rules.choice import choose_greedily, climb, deal_bags
 from dessin.committees.rules.rivals import find_rivals
+
+
+def select_greedily(table: MemberTable, rows: NDArray[np.int64], **options: int) -> NDArray[np.float64]:
+    return choose_greedily(find_rivals(table, rows), **options)
 
 
 def dense_climb(table: MemberTable, bag: list[int], steps: int) -> NDArray[np.int64]:
@@ -98,16 +102,3 @@ def test_permuted_images_change_nothing() -> None:
 def test_of_equal_members_the_earlier_name_is_taken() -> None:
     table = with_members(plausible(1, 40, 4), [0, 0, 0], ["c", "a", "b"])
     assert select_greedily(table, table.every_row, bags=1).tolist() == [0.0, 1.0, 0.0]
-
-
-def test_climbing_the_loss_lowers_it() -> None:
-    table = plausible(8, 300, 6)
-    images = np.arange(300)
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        vote = np.tensordot(weights, table.probabilities, axes=1)
-        return float(-np.log(vote[images, table.targets]).mean())
-
-    climbed = loss(select_greedily(table, table.every_row, metric="loss", bags=1))
-    assert climbed < min(loss(single) for single in np.eye(8))
-    assert climbed < loss(select_greedily(table, table.every_row, bags=1))

@@ -20,9 +20,15 @@ from dessin.answers.inference import answer_rows, predict_rows
 from dessin.answers.predictions import read_predictions, to_predictions, write_predictions
 from dessin.collection.split.files import read_split, write_split
 from dessin.collection.split.plan import make_split
-from dessin.committees.soup.ends import read_ends, read_tuned, stated_accuracy
 from dessin.committees.soup.measure import between
-from dessin.committees.soup.members import make_mixer, names_apart, read_members
+from dessin.committees.soup.members import (
+    make_mixer,
+    names_apart,
+    read_ends,
+    read_members,
+    read_tuned,
+    stated_accuracy,
+)
 from dessin.committees.soup.result import SoupResults
 from dessin.committees.soup.verb import soup
 from dessin.committees.soup.view import soup_page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dessin.errors import DessinError
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import p_value, points, share, size, written_p
-from dessin.page.tables import printable, spread
+from dessin.page.tables import aligned, printable, spread
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.contrasts import Contrast, Outcomes, contrast
 from dessin.statistics.intervals import Estimate
@@ -76,35 +76,45 @@ def gain_row(gain: Comparison | None) -> dict[str, object]:
     return {**found, "p_holm": gain.p_holm, "verdict": gain.verdict}
 
 
-GAIN_TITLES = ("gain, points", "p (Holm)", "verdict")
+class Way(NamedTuple):
+    """A way to choose: `accuracy` where it did not choose, `naive` where it did, `gain` over the base."""
+
+    name: str
+    members: int
+    accuracy: Estimate
+    naive: Estimate
+    gain: Comparison | None
 
 
-def gain_cells(gain: Comparison | None) -> list[str]:
-    """A gain as cells of a table in a terminal."""
-    if gain is None:
-        return ["–", "–", "base"]
-    return [points(gain.difference), written_p(gain.p_holm), gain.verdict]
+def way_lines(ways: Sequence[Way], first: str, what: str, chosen: str, width: int | None) -> list[str]:
+    """Ways as a table for a terminal, the `chosen` one with a star; `what` the accuracy is in words."""
+    titles = [first, "members", f"{what} accuracy", "naive", "gain, points", "p (Holm)", "verdict"]
+    rows = []
+    for way in ways:
+        gain = ["–", "–", "base"]
+        if way.gain is not None:
+            gain = [points(way.gain.difference), written_p(way.gain.p_holm), way.gain.verdict]
+        name = f"{way.name} *" if way.name == chosen else way.name
+        rows.append([name, str(way.members), share(way.accuracy), f"{way.naive.value:.1%}", *gain])
+    return aligned(titles, rows, width, whole=titles[1:])
 
 
-def accuracy_dot(name: str, found: Estimate, what: str, naive: Estimate, chosen: str) -> Dot:
-    """An accuracy, `what` it is in words, with the naive one as a ring; `chosen` notes what is in use."""
-    words = share(found)
-    return Dot(
-        name=name,
-        words=words,
-        label=f"{name}: {what} accuracy {words}, naive {naive.value:.1%}",
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        tone="" if chosen else "cannot-tell",
-        note=chosen,
-        hollow=naive.value,
-    )
-
-
-def accuracy_plot(dots: Sequence[Dot], base: Estimate) -> DotPlot:
-    """Accuracies on one scale; the line is the base's."""
-    return dot_plot(dots, lambda value: f"{100 * value:g}%", line=base.value)
+def way_plot(ways: Sequence[Way], what: str, chosen: str, note: str) -> DotPlot:
+    """Accuracies on one scale, the naive ones as rings; the line is the base's, `note` marks the `chosen`."""
+    dots = [
+        Dot.of(
+            way.name,
+            way.accuracy,
+            share(way.accuracy),
+            label=f"{way.name}: {what} accuracy {share(way.accuracy)}, naive {way.naive.value:.1%}",
+            tone="" if way.name == chosen else "cannot-tell",
+            note=note if way.name == chosen else "",
+            hollow=way.naive.value,
+        )
+        for way in ways
+    ]
+    base = next(way.accuracy.value for way in ways if way.gain is None)
+    return dot_plot(dots, lambda value: f"{100 * value:g}%", line=base)
 
 
 def for_terminal(sentences: Iterable[str]) -> list[str]:

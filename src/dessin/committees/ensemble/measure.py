@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from dessin.committees.members import Members
 from dessin.committees.rules.choice import RULES, Choice, Diversity, Rule, pairwise
 from dessin.committees.rules.nested import RuleResult, compare_rules, outer_parts
 from dessin.errors import DessinError, unknown
-from dessin.statistics.comparison import Comparison, compare
+from dessin.statistics.comparison import compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.studies.measure import SMALLEST_PROBABILITY
@@ -57,30 +58,22 @@ def chosen_rule(select: str, vote: str) -> tuple[str, dict[str, Rule]]:
         )
     if select == "all":
         return "all hard", dict(RULES)
-    hard = f"{name.removesuffix(' soft')}, hard vote"
-    return hard, {**RULES, hard: voted_hard(RULES[name])}
+    hard, soft = f"{name.removesuffix(' soft')}, hard vote", RULES[name]
 
+    def voted_hard(table: MemberTable, rows: Rows, seed: int) -> Choice:
+        return replace(soft(table, rows, seed), rule="hard")
 
-def voted_hard(rule: Rule) -> Rule:
-    """The rule's members and weights, with votes in place of probabilities."""
-
-    def choose(table: MemberTable, rows: Rows, seed: int) -> Choice:
-        return replace(rule(table, rows, seed), rule="hard")
-
-    return choose
+    return hard, {**RULES, hard: voted_hard}
 
 
 @dataclass(frozen=True)
 class Settings:
     """What was asked for; `chosen` is the name of the rule whose members make the committee."""
 
-    name: str
     chosen: str
-    select: str
-    vote: str
     scale: bool
     views: tuple[str, ...]
-    data: str | None
+    data: str | Path | None
     seed: int
     matters: float
 
@@ -123,15 +116,15 @@ class Measured:
 def measure_rules(members: Members, settings: Settings, rules: Mapping[str, Rule], folder: Path) -> Measured:
     """Read or compute what all members answer, and compare the rules on it; tables lie in `folder`."""
     notes: list[str] = []
-    if not settings.looks_again:
-        own = make_table(members, folder / "own.npy", own_answers(members, notes), label="reading members")
-        return Measured(_compared(own, settings, rules, folder / "of own"), None, tuple(notes))
-    answer = answers_in_views(members, settings.views, settings.data)
-    seen = make_table(members, folder / "views.npy", answer, label="looking again")
-    compared = _compared(seen, settings, rules, folder / "of views")
+    compared = None
+    if settings.looks_again:
+        answer = answers_in_views(members, settings.views, settings.data)
+        seen = make_table(members, folder / "views.npy", answer, label="looking again")
+        compared = _compared(seen, settings, rules, folder / "of views")
+        rules = {name: rule for name, rule in rules.items() if name in (BASE_RULE, settings.chosen)}
     own = make_table(members, folder / "own.npy", own_answers(members, notes), label="reading members")
-    needed = {name: rule for name, rule in rules.items() if name in (BASE_RULE, settings.chosen)}
-    return Measured(compared, _compared(own, settings, needed, folder / "of own"), tuple(notes))
+    plain = _compared(own, settings, rules, folder / "of own")
+    return Measured(compared or plain, plain if compared else None, tuple(notes))
 
 
 def _compared(table: MemberTable, settings: Settings, rules: Mapping[str, Rule], folder: Path) -> Compared:
@@ -171,33 +164,31 @@ def rule_rows(members: Members, compared: Compared, matters: float) -> tuple[Rul
     names = [member.name for member in members.members]
     gains = [(row.name, BASE_RULE, row.gain) for row in compared.results if row.name != BASE_RULE]
     by_name = {gain.name: gain for gain in compare(gains, matters, luck=False)}
-    return tuple(_rule_row(names, result, by_name.get(result.name)) for result in compared.results)
-
-
-def _rule_row(names: Sequence[str], result: RuleResult, gain: Comparison | None) -> RuleRow:
-    weights = chosen_weights(names, result.choice)
-    return RuleRow(
-        name=result.name,
-        vote=result.choice.rule,
-        members=tuple(weights),
-        note=result.choice.note,
-        naive=result.naive,
-        nested=result.nested,
-        optimism=result.optimism,
-        gain=gain,
-        part_weights=tuple(chosen_weights(names, choice) for choice in result.fold_choices),
+    return tuple(
+        RuleRow(
+            name=result.name,
+            vote=result.choice.rule,
+            members=tuple(_chosen_weights(names, result.choice)),
+            note=result.choice.note,
+            naive=result.naive,
+            nested=result.nested,
+            optimism=result.optimism,
+            gain=by_name.get(result.name),
+            part_weights=tuple(_chosen_weights(names, choice) for choice in result.fold_choices),
+        )
+        for result in compared.results
     )
 
 
-def chosen_weights(names: Sequence[str], choice: Choice) -> dict[str, float]:
+def _chosen_weights(names: Sequence[str], choice: Choice) -> dict[str, float]:
     """The weights above 0 by member."""
     return {name: float(w) for name, w in zip(names, choice.weights, strict=True) if w > 0}
 
 
-def member_rows(members: Members, compared: Compared, rules: Sequence[RuleRow]) -> tuple[MemberRow, ...]:
+def member_rows(members: Members, compared: Compared) -> tuple[MemberRow, ...]:
     """Every member alone, and its weight in each rule's choice."""
     names = [member.name for member in members.members]
-    weights = {result.name: chosen_weights(names, result.choice) for result in compared.results}
+    weights = {result.name: _chosen_weights(names, result.choice) for result in compared.results}
     return tuple(
         MemberRow(
             name=member.name,
@@ -207,7 +198,7 @@ def member_rows(members: Members, compared: Compared, rules: Sequence[RuleRow]) 
             accuracy=bootstrap_mean(compared.correct[number], members.groups, bounds=(0.0, 1.0)),
             loss=bootstrap_mean(compared.losses[number], members.groups, bounds=_LOSS),
             temperature=compared.temperatures[number],
-            weights={rule.name: weights[rule.name].get(member.name, 0.0) for rule in rules},
+            weights={rule: of_rule.get(member.name, 0.0) for rule, of_rule in weights.items()},
         )
         for number, member in enumerate(members.members)
     )
@@ -215,17 +206,16 @@ def member_rows(members: Members, compared: Compared, rules: Sequence[RuleRow]) 
 
 def pair_rows(members: Members, compared: Compared) -> tuple[PairRow, ...]:
     """Every two members once, in their order."""
-    names, found = [member.name for member in members.members], compared.diversity
+    found = compared.diversity
     return tuple(
         PairRow(
-            first=names[i],
-            second=names[j],
+            first=members.members[i].name,
+            second=members.members[j].name,
             disagreement=float(found.disagreement[i, j]),
             double_fault=float(found.double_fault[i, j]),
             q=float(found.q_statistic[i, j]),
         )
-        for i in range(len(names))
-        for j in range(i + 1, len(names))
+        for i, j in combinations(range(len(members.members)), 2)
     )
 
 

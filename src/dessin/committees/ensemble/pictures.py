@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.committees.ensemble.result import EnsembleResults, PairRow
+from dessin.committees.ensemble.result import EnsembleResults
 from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
 
 # Above so many members a cell is too small for a figure, and a drawn picture takes the table's place.
@@ -39,14 +39,6 @@ class HeatMap:
     high: str
 
 
-@dataclass(frozen=True)
-class _Measure:
-    title: str
-    meaning: str
-    of: Callable[[PairRow], float]
-    text: Callable[[float], str]
-
-
 def _tenths(value: float) -> str:
     return f"{value:.1f}"
 
@@ -56,67 +48,56 @@ def _plain(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")
 
 
-MEASURES = (
-    _Measure(
-        "Disagreement, %",
-        "The share of drawings that one of the two names right and the other wrong. Members that never "
-        "disagree cannot help one another.",
-        lambda pair: 100 * pair.disagreement,
-        _tenths,
-    ),
-    _Measure(
-        "Double fault, %",
-        "The share of drawings that both name wrong, where no vote of the two can be right. Low is good.",
-        lambda pair: 100 * pair.double_fault,
-        _tenths,
-    ),
-    _Measure(
-        "Yule’s Q",
-        "1: always right and wrong together; 0: as if they knew nothing of one another; below 0: each is "
-        "right where the other is wrong.",
-        lambda pair: pair.q,
-        _plain,
-    ),
-)
-
-
 def heat_maps(results: EnsembleResults) -> tuple[HeatMap, ...]:
     """Disagreement, double fault and Q over all pairs of members."""
-    names = [member.name for member in results.members]
-    return tuple(_heat_map(measure, names, results.pairs) for measure in MEASURES)
-
-
-def _heat_map(measure: _Measure, names: Sequence[str], pairs: Sequence[PairRow]) -> HeatMap:
-    values = [measure.of(pair) for pair in pairs]
-    low, high = min(values), max(values)
-    place = {name: number for number, name in enumerate(names)}
-    table = np.full((len(names), len(names)), np.nan)
-    for pair, value in zip(pairs, values, strict=True):
-        i, j = place[pair.first], place[pair.second]
-        table[i, j] = table[j, i] = value
-    small = len(names) <= MOST_CELLS
-    return HeatMap(
-        title=measure.title,
-        meaning=measure.meaning,
-        cells=_cells(measure, names, table, low, high) if small else (),
-        picture="" if small else _drawn(table),
-        low=measure.text(low),
-        high=measure.text(high),
+    return (
+        _heat_map(
+            results,
+            "Disagreement, %",
+            "The share of drawings that one of the two names right and the other wrong. Members that never "
+            "disagree cannot help one another.",
+            [100 * pair.disagreement for pair in results.pairs],
+            _tenths,
+        ),
+        _heat_map(
+            results,
+            "Double fault, %",
+            "The share of drawings that both name wrong, where no vote of the two can be right. Low is good.",
+            [100 * pair.double_fault for pair in results.pairs],
+            _tenths,
+        ),
+        _heat_map(
+            results,
+            "Yule’s Q",
+            "1: always right and wrong together; 0: as if they knew nothing of one another; below 0: each is "
+            "right where the other is wrong.",
+            [pair.q for pair in results.pairs],
+            _plain,
+        ),
     )
 
 
-def _cells(
-    measure: _Measure, names: Sequence[str], table: NDArray[np.float64], low: float, high: float
-) -> tuple[tuple[Cell | None, ...], ...]:
-    span = high - low or 1.0
+def _heat_map(
+    results: EnsembleResults, title: str, meaning: str, values: list[float], text: Callable[[float], str]
+) -> HeatMap:
+    names = [member.name for member in results.members]
+    low, high = min(values), max(values)
+    table = np.full((len(names), len(names)), np.nan)
+    for pair, value in zip(results.pairs, values, strict=True):
+        i, j = names.index(pair.first), names.index(pair.second)
+        table[i, j] = table[j, i] = value
 
     def cell(i: int, j: int) -> Cell | None:
         if i == j:
             return None
-        text = measure.text(float(table[i, j]))
-        return Cell(text, round((float(table[i, j]) - low) / span, 3), f"{names[i]} and {names[j]}: {text}")
+        value = float(table[i, j])
+        shade = round((value - low) / (high - low or 1.0), 3)
+        return Cell(text(value), shade, f"{names[i]} and {names[j]}: {text(value)}")
 
-    return tuple(tuple(cell(i, j) for j in range(len(names))) for i in range(len(names)))
+    every = range(len(names))
+    small = len(names) <= MOST_CELLS
+    cells = tuple(tuple(cell(i, j) for j in every) for i in every) if small else ()
+    return HeatMap(title, meaning, cells, "" if small else _drawn(table), text(low), text(high))
 
 
 def _drawn(table: NDArray[np.float64]) -> str:

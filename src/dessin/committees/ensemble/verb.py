@@ -13,7 +13,6 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.committees.answers import scratch
 from dessin.committees.committee_of import check_bundles, make_committee
 from dessin.committees.ensemble.measure import (
-    Measured,
     Settings,
     chosen_rule,
     measure_rules,
@@ -26,6 +25,7 @@ from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, find_members
+from dessin.committees.rules.nested import RuleResult
 from dessin.files import claim_folder, write_text
 from dessin.ops import names
 from dessin.page.tables import terminal_width
@@ -72,84 +72,60 @@ def ensemble(
     """
     began, out = time.monotonic(), Path(out)
     chosen, rules = chosen_rule(select, rule)
-    settings = Settings(
-        name=name or out.resolve().name,
-        chosen=chosen,
-        select=select,
-        vote=rule,
-        scale=scale,
-        views=check_views(tuple(dict.fromkeys((*PLAIN, *names(views))))),
-        data=None if data is None else str(data),
-        seed=seed,
-        matters=matters,
-    )
+    seen_in = check_views(tuple(dict.fromkeys((*PLAIN, *names(views)))))
+    settings = Settings(chosen, scale, seen_in, data, seed, matters)
     check_matters(matters)
     members = find_members([Path(run) for run in runs], least=2)
     check_bundles(members)
     claim_folder(out, what="an ensemble")
-    for line in _plan(members, settings):
+    say(
+        f"{len(members.members)} members{', each with a temperature of its own' if scale else ''}"
+        f"{f', in {len(seen_in)} views' if settings.looks_again else ''}; {len(members.rows):,} images that "
+        f"all answered out of fold (fold {', '.join(map(str, members.folds))})"
+    )
+    for line in (*members.notes, f"the committee will be chosen by: {chosen}"):
         say(line)
+    first = members.members[0].runs[0].record
     with scratch(out) as folder:
         measured = measure_rules(members, settings, rules, folder)
-        results = _results(members, settings, measured, time.monotonic() - began)
-        _write(members, settings, measured, results, out)
+        compared = measured.compared
+        results = EnsembleResults(
+            name=name or out.resolve().name,
+            chosen=chosen,
+            select=select,
+            rule=compared.named(chosen).choice.rule,
+            scaled=scale,
+            seed=seed,
+            images=len(members.rows),
+            groups=len({row.group for row in members.rows}),
+            classes=len(members.classes),
+            folds=members.folds,
+            parts=compared.parts,
+            matters=matters,
+            split=members.split.digest,
+            manifest=first.digests.manifest,
+            data=str(data or first.recipe.data.path or ""),
+            members=member_rows(members, compared),
+            rules=rule_rows(members, compared, matters),
+            pairs=pair_rows(members, compared),
+            views=views_gain(members, measured, settings),
+            notes=(*members.notes, *measured.notes),
+            seconds=round(time.monotonic() - began, 1),
+        )
+        results = told(results)
+        _write(members, settings, compared.named(chosen), results, out)
     for line in ensemble_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
     return results
 
 
-def _plan(members: Members, settings: Settings) -> list[str]:
-    """What will be done, before it is."""
-    folds = ", ".join(map(str, members.folds))
-    scaled = ", each with a temperature of its own" if settings.scale else ""
-    views = f", in {len(settings.views)} views" if settings.looks_again else ""
-    return [
-        f"{len(members.members)} members{scaled}{views}; {len(members.rows):,} images that all answered out "
-        f"of fold (fold {folds})",
-        *members.notes,
-        f"the committee will be chosen by: {settings.chosen}",
-    ]
-
-
-def _results(members: Members, settings: Settings, measured: Measured, seconds: float) -> EnsembleResults:
-    compared = measured.compared
-    rules = rule_rows(members, compared, settings.matters)
-    chosen = next(row for row in rules if row.name == settings.chosen)
-    first = members.members[0].runs[0].record
-    results = EnsembleResults(
-        name=settings.name,
-        chosen=settings.chosen,
-        select=settings.select,
-        rule=chosen.vote,
-        scaled=settings.scale,
-        seed=settings.seed,
-        images=len(members.rows),
-        groups=len({row.group for row in members.rows}),
-        classes=len(members.classes),
-        folds=members.folds,
-        parts=compared.parts,
-        matters=settings.matters,
-        split=members.split.digest,
-        manifest=first.digests.manifest,
-        data=settings.data or first.recipe.data.path or "",
-        members=member_rows(members, compared, rules),
-        rules=rules,
-        pairs=pair_rows(members, compared),
-        views=views_gain(members, measured, settings),
-        notes=(*members.notes, *measured.notes),
-        seconds=round(seconds, 1),
-    )
-    return told(results)
-
-
 def _write(
-    members: Members, settings: Settings, measured: Measured, results: EnsembleResults, out: Path
+    members: Members, settings: Settings, chosen: RuleResult, results: EnsembleResults, out: Path
 ) -> None:
     """The folder's files; the page comes last, so where it is, everything is."""
-    chosen = measured.compared.named(settings.chosen)
     committee, bundles = make_committee(
-        settings.name,
+        results.name,
         members,
         vote=results.rule,
         weights={row.name: row.weights[settings.chosen] for row in results.members},
@@ -157,9 +133,9 @@ def _write(
         views=settings.views,
         provenance={
             "made_by": results.kind,
-            "select": settings.select,
+            "select": results.select,
             "rule": results.rule,
-            "seed": str(settings.seed),
+            "seed": str(results.seed),
             "folds": ",".join(map(str, members.folds)),
             "data": results.data,
             "nested_accuracy": str(chosen.nested),

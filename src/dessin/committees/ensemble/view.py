@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dessin.committees.ensemble.pictures import heat_maps, scatter
 from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow, RuleRow, ViewsGain
-from dessin.committees.gains import (
-    GAIN_TITLES,
-    TONES,
-    accuracy_dot,
-    accuracy_plot,
-    for_terminal,
-    gain_cells,
-    gain_in_words,
-)
+from dessin.committees.gains import TONES, Way, for_terminal, gain_in_words, way_lines, way_plot
 from dessin.page.dots import DotPlot
-from dessin.page.numbers import (
-    capital,
-    counted,
-    listed,
-    p_value,
-    points,
-    share,
-    size,
-)
+from dessin.page.numbers import capital, counted, listed, p_value, points, share, size
 from dessin.page.render import render_page
-from dessin.page.tables import aligned
 
 _HARD = ", hard vote"
 # What a rule gives, as part of a sentence, and how it chooses.
@@ -163,19 +147,13 @@ def _cautions(results: EnsembleResults) -> tuple[str, ...]:
 
 def ensemble_lines(results: EnsembleResults, width: int | None) -> list[str]:
     """The table of rules and the sentences, as lines for a terminal."""
-    titles = ["rule", "members", "nested accuracy", "naive", *GAIN_TITLES]
-    rows = [
-        [
-            row.name + (" *" if row.name == results.chosen else ""),
-            str(len(row.members)),
-            share(row.nested),
-            f"{row.naive.value:.1%}",
-            *gain_cells(row.gain),
-        ]
-        for row in results.rules
-    ]
+    table = way_lines(_ways(results), "rule", "nested", results.chosen, width)
     notes = [f"Note: {caution}" for caution in results.cautions]
-    return [*aligned(titles, rows, width, whole=titles[1:]), "", *for_terminal((*results.summary, *notes))]
+    return [*table, "", *for_terminal((*results.summary, *notes))]
+
+
+def _ways(results: EnsembleResults) -> list[Way]:
+    return [Way(row.name, len(row.members), row.nested, row.naive, row.gain) for row in results.rules]
 
 
 @dataclass(frozen=True)
@@ -226,18 +204,12 @@ def chosen_members(results: EnsembleResults) -> list[ChosenMember]:
 
 def rules_plot(results: EnsembleResults) -> DotPlot:
     """Nested accuracies with the naive ones as rings; the line is the best single member's."""
-    chosen = {results.chosen: "the committee"}
-    dots = [
-        accuracy_dot(row.name, row.nested, "nested", row.naive, chosen.get(row.name, ""))
-        for row in results.rules
-    ]
-    return accuracy_plot(dots, results.rule_named(BASE_RULE).nested)
+    return way_plot(_ways(results), "nested", results.chosen, "the committee")
 
 
 def times_chosen(rule: RuleRow) -> Mapping[str, int]:
     """For each member that was chosen in some outer part: in how many of them."""
-    names = [name for weights in rule.part_weights for name in weights]
-    return {name: names.count(name) for name in dict.fromkeys(names)}
+    return Counter(name for weights in rule.part_weights for name in weights)
 
 
 def part_names(results: EnsembleResults) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 
 from dessin.answers.table import MemberTable, Rows, places
 from dessin.answers.tree import vote
-from dessin.committees.rules.greedy import choose_greedily
 from dessin.committees.rules.rivals import DECIMALS, SMALLEST, Counts, Floats, Rivals, Tally, find_rivals
+from dessin.parallel.mapper import ThreadMapper
+from dessin.randomness import image_keys, uniform
 
 Vote = Literal["soft", "hard"]
 TOLERANCE = 1e-8
+BAGS = 20
+STEPS = 50
 _ROUNDS = 20_000
 # A member of less weight costs a whole model and moves no probability by more than a hundredth of a percent.
 _LEAST_WEIGHT = 1e-4
@@ -169,6 +173,50 @@ def fit_weights(own: NDArray[Any]) -> NDArray[np.float64]:
             break
         weights *= gradient
     return np.asarray(weights / weights.sum())
+
+
+def choose_greedily(
+    rivals: Rivals, *, seed: int = 0, bags: int = BAGS, steps: int = STEPS
+) -> NDArray[np.float64]:
+    """The weight of each member, (M,) float64 with a sum of 1: climbed with replacement, from random bags.
+
+    The accuracy that is climbed is exactly that of the averaged probabilities. Ties go to the higher mean
+    log-probability of the true class, then to the earlier name.
+    """
+    dealt = deal_bags(rivals.table.names, bags, seed)
+    climbed = ThreadMapper().map(partial(climb, rivals, steps=steps), dealt)
+    return np.asarray(np.mean([counts / counts.sum() for counts in climbed], axis=0))
+
+
+def deal_bags(names: tuple[str, ...], bags: int, seed: int) -> list[NDArray[np.int64]]:
+    """The members of each bag, half of all (rounded up), in the order of their names; one bag has them all.
+
+    Which they are depends on the seed and on the names, not on the order of members.
+    """
+    by_name = np.argsort(places(names))
+    if bags == 1:
+        return [by_name]
+    size = -(-len(names) // 2)
+    draws = uniform(seed, "greedy bags", 0, image_keys([names[member] for member in by_name]), bags)
+    return [by_name[np.sort(np.argsort(draws[:, bag], kind="stable")[:size])] for bag in range(bags)]
+
+
+def climb(rivals: Rivals, bag: Counts, *, steps: int = STEPS) -> Counts:
+    """How often each member is in the best vote that was come across, (M,); only those of `bag` may be."""
+    tally = Tally(rivals)
+    best: tuple[tuple[int, float], Counts] | None = None
+    for _ in range(steps):
+        right = tally.right_with(bag)
+        tied = bag[right == right.max()]
+        likelihood = tally.log_likelihood_with(tied).round(DECIMALS)
+        place = int(likelihood.argmax())
+        tally.add(int(tied[place]))
+        score = (int(right.max()), float(likelihood[place]))
+        if best is None or score > best[0]:
+            best = (score, tally.counts.copy())
+    rivals.table.release()
+    assert best is not None
+    return best[1]
 
 
 @dataclass(frozen=True, eq=False)

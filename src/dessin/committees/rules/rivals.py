@@ -12,6 +12,7 @@ Leads are float64 differences of float32 probabilities, so sums are exact down t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,19 +61,6 @@ class Rivals:
     lost: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The rivals of one block of images; `image` counts within the block."""
-
-    own: NDArray[np.float32]
-    right: Flags
-    lead: Floats
-    image: NDArray[np.int64]
-    first: Flags
-    bound: Flags
-    lost: int
-
-
 def find_rivals(table: MemberTable, rows: Rows, *, most: int | None = None) -> Rivals:
     """Read the given rows (n,) once, in blocks, and keep at most `most` rivals an image.
 
@@ -84,25 +72,26 @@ def find_rivals(table: MemberTable, rows: Rows, *, most: int | None = None) -> R
         most = min(_MOST_RIVALS, max(4, _LEAD_BYTES // (8 * table.members * len(rows))))
     limit = most
     parts = list(table.over_blocks(rows, lambda block: _reduce(table, block, limit)))
-    sizes = [part.own.shape[1] for part in parts]
+    sizes = [len(part.rows) for part in parts]
     starts = np.repeat(np.cumsum([0, *sizes[:-1]]), [len(part.image) for part in parts])
-    lead = np.concatenate([part.lead for part in parts])
+
+    def joined(name: str, axis: int = 0) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts], axis=axis)
+
+    by_pair = {name: joined(name) for name in ("lead", "first", "bound", "low", "high")}
     return Rivals(
         table=table,
         rows=rows,
-        own=np.concatenate([part.own for part in parts], axis=1),
-        right=np.concatenate([part.right for part in parts], axis=1),
-        lead=lead,
-        image=np.concatenate([part.image for part in parts]) + starts,
-        first=np.concatenate([part.first for part in parts]),
-        bound=np.concatenate([part.bound for part in parts]),
-        low=lead.min(axis=1),
-        high=lead.max(axis=1),
+        own=joined("own", 1),
+        right=joined("right", 1),
+        image=joined("image") + starts,
         lost=sum(part.lost for part in parts),
+        **by_pair,
     )
 
 
-def _reduce(table: MemberTable, rows: Rows, most: int) -> _Part:
+def _reduce(table: MemberTable, rows: Rows, most: int) -> Rivals:
+    """The rivals of one block of images."""
     block = table.read(rows)
     target = table.targets[rows]
     images = np.arange(len(rows))
@@ -111,13 +100,13 @@ def _reduce(table: MemberTable, rows: Rows, most: int) -> _Part:
     # The sign of a float32 difference is exact, and only signs and an order of rivals are taken from these.
     gap = block - own[:, :, None]
     before = np.arange(block.shape[2]) < target[:, None]
-    low, high = gap.min(axis=0), gap.max(axis=0)
-    rival = (high > 0) | ((high == 0) & before)
-    ahead = (low > 0) | ((low == 0) & before)
+    least, most_ahead = gap.min(axis=0), gap.max(axis=0)
+    rival = (most_ahead > 0) | ((most_ahead == 0) & before)
+    ahead = (least > 0) | ((least == 0) & before)
     rival[images, target] = ahead[images, target] = False
     lost = ahead.any(axis=1)
     rival[lost] = False
-    kept = _nearest(rival, high, most)
+    kept = _nearest(rival, most_ahead, most)
     image, label = np.nonzero(kept)
     lead = block[:, image, label].astype(np.float64) - own[:, image]
     first = before[image, label]
@@ -126,13 +115,18 @@ def _reduce(table: MemberTable, rows: Rows, most: int) -> _Part:
     highest = np.where(left[more], block[:, more], -np.inf).max(axis=2)
     rest = highest.astype(np.float64) - own[:, more]
     order = np.argsort(np.concatenate([image, more]), kind="stable")
-    return _Part(
+    leads = np.concatenate([lead, rest], axis=1).T[order]
+    return Rivals(
+        table=table,
+        rows=rows,
         own=own,
         right=right,
-        lead=np.concatenate([lead, rest], axis=1).T[order],
+        lead=leads,
         image=np.concatenate([image, more])[order],
         first=np.concatenate([first, np.ones(len(more), dtype=bool)])[order],
         bound=np.concatenate([np.zeros(len(image), dtype=bool), np.ones(len(more), dtype=bool)])[order],
+        low=leads.min(axis=1),
+        high=leads.max(axis=1),
         lost=int(lost.sum()),
     )
 

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from dessin.committees.soup.result import (
     BEST,
     BETWEEN,
     GREEDY,
+    LEARNING,
     PROBE,
     TUNED,
     UNIFORM,
@@ -28,7 +28,7 @@ from dessin.committees.soup.result import (
     SoupRow,
 )
 from dessin.committees.soup.weights import Floats, Shares, alone
-from dessin.statistics.comparison import Comparison, compare
+from dessin.statistics.comparison import compare
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.metrics import measure
@@ -120,86 +120,55 @@ def _score(
     return int((part.argmax(axis=1) == truth).sum()), loss
 
 
-@dataclass(frozen=True, eq=False)
-class Way:
-    """A way to mix: chosen on all images, and for each part on the others; `learns` if images have a say."""
+def measure_ways(members: SoupMembers, answers: Answers, *, seed: int, matters: float) -> tuple[SoupRow, ...]:
+    """Every way to mix; gains are over the first one, with Holm's correction over the others.
 
-    name: str
-    shares: Shares
-    apart: CrossFitted
-    learns: bool
-
-
-def ways_of_soups(members: SoupMembers, answers: Answers, seed: int) -> tuple[Way, ...]:
-    """The best single run, the uniform and the greedy soup."""
+    Of runs: the best one, the uniform and the greedy soup. Of two ends: both, and the best step of the way.
+    """
     count, targets = len(members.states), members.targets
-    everyone = together(range(count), count)
     rules: dict[str, Choose] = {
         BEST: lambda rows: best_alone(answers, targets, rows, count),
-        UNIFORM: lambda _: everyone,
+        UNIFORM: lambda _: together(range(count), count),
         GREEDY: lambda rows: choose_greedily(answers, targets, rows, count),
     }
-    return _ways(members, answers, rules, seed)
-
-
-def ways_between(members: SoupMembers, answers: Answers, seed: int) -> tuple[Way, ...]:
-    """The fine-tuned end, the probe's end, and the best step of the way."""
-    rules: dict[str, Choose] = {
-        TUNED: lambda _: between(1.0),
-        PROBE: lambda _: between(0.0),
-        BETWEEN: partial(choose_between, answers, members.targets),
-    }
-    return _ways(members, answers, rules, seed)
-
-
-def _ways(members: SoupMembers, answers: Answers, rules: Mapping[str, Choose], seed: int) -> tuple[Way, ...]:
+    if members.ends:
+        rules = {
+            TUNED: lambda _: between(1.0),
+            PROBE: lambda _: between(0.0),
+            BETWEEN: lambda rows: choose_between(answers, targets, rows),
+        }
     parts = deal_groups(members.groups, [row.image_id for row in members.rows], seed=seed)
-    everything = np.arange(len(members.rows), dtype=np.int64)
-    return tuple(
-        Way(
-            name,
-            choose(everything),
-            cross_fit(choose, answers, parts),
-            learns=name in (BEST, GREEDY, BETWEEN),
-        )
-        for name, choose in rules.items()
-    )
-
-
-def way_rows(
-    members: SoupMembers, ways: Sequence[Way], answers: Answers, matters: float
-) -> tuple[SoupRow, ...]:
-    """All ways; the first is what the others' gains are held against, with Holm's correction over them."""
-    right = {way.name: _right(members, way.apart.answers) for way in ways}
-    base, *others = (way.name for way in ways)
+    apart = {name: cross_fit(choose, answers, parts) for name, choose in rules.items()}
+    right = {name: found.answers.argmax(axis=1) == targets for name, found in apart.items()}
+    base, *others = rules
     gains = [(name, base, two_models(right[name], right[base], members.groups)) for name in others]
-    by_name = {gain.name: gain for gain in compare(gains, matters, luck=False)}
-    return tuple(_row(members, way, answers(way.shares), right[base], by_name.get(way.name)) for way in ways)
+    gain_of = {gain.name: gain for gain in compare(gains, matters, luck=False)}
+    rows = []
+    for name, choose in rules.items():
+        shares = choose(np.arange(len(targets)))
+        naive = answers(shares).argmax(axis=1) == targets
+        optimism = no_optimism(len(targets))
+        if name in LEARNING:
+            optimism = two_models(naive, right[name], members.groups).by_image
+        accuracy, loss = _measured(members, apart[name].answers)
+        rows.append(
+            SoupRow(
+                name=name,
+                shares=_named(members, shares),
+                naive=bootstrap_mean(naive, members.groups, bounds=(0.0, 1.0)),
+                accuracy=accuracy,
+                loss=loss,
+                optimism=optimism,
+                gain=gain_of.get(name),
+                won=int((right[name] & ~right[base]).sum()),
+                lost=int((right[base] & ~right[name]).sum()),
+                part_shares=tuple(_named(members, choice) for choice in apart[name].choices),
+            )
+        )
+    return tuple(rows)
 
 
-def _row(
-    members: SoupMembers, way: Way, naive: Floats, base: NDArray[np.bool_], gain: Comparison | None
-) -> SoupRow:
-    there, apart = _right(members, naive), _right(members, way.apart.answers)
-    optimism = no_optimism(len(members.rows))
-    if way.learns:
-        optimism = two_models(there, apart, members.groups).by_image
-    accuracy, loss = _measured(members, way.apart.answers)
-    return SoupRow(
-        name=way.name,
-        shares=_named(members, way.shares),
-        naive=bootstrap_mean(there, members.groups, bounds=(0.0, 1.0)),
-        accuracy=accuracy,
-        loss=loss,
-        optimism=optimism,
-        gain=gain,
-        won=int((apart & ~base).sum()),
-        lost=int((base & ~apart).sum()),
-        part_shares=tuple(_named(members, shares) for shares in way.apart.choices),
-    )
-
-
-def member_rows(members: SoupMembers, chosen: Shares) -> tuple[SoupMember, ...]:
+def member_rows(members: SoupMembers, chosen: SoupRow) -> tuple[SoupMember, ...]:
     """Every member alone, with its share of what was chosen."""
     rows = []
     for number, (name, answers) in enumerate(zip(members.names, members.answers, strict=True)):
@@ -210,7 +179,7 @@ def member_rows(members: SoupMembers, chosen: Shares) -> tuple[SoupMember, ...]:
                 name=name,
                 run=run.folder.as_posix(),
                 weights="" if name == PROBE else run.record.digests.model,
-                share=chosen[number],
+                share=chosen.shares.get(name, 0.0),
                 accuracy=accuracy,
                 loss=loss,
             )
@@ -230,10 +199,6 @@ def curve_between(members: SoupMembers, answers: Answers) -> tuple[CurvePoint, .
 def _measured(members: SoupMembers, answers: Floats) -> tuple[Estimate, Estimate]:
     metrics = measure(answers, members.targets, members.groups, members.card.classes)
     return metrics.accuracy, metrics.loss
-
-
-def _right(members: SoupMembers, answers: Floats) -> NDArray[np.bool_]:
-    return np.asarray(answers.argmax(axis=1) == members.targets, dtype=np.bool_)
 
 
 def _named(members: SoupMembers, shares: Shares) -> dict[str, float]:

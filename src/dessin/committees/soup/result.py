@@ -18,6 +18,8 @@ SoupKind = Literal["greedy", "uniform", "wise"]
 BEST, UNIFORM, GREEDY = "best single run", "uniform soup", "greedy soup"
 TUNED, PROBE, BETWEEN = "fine-tuned", "probe", "in between"
 CHOSEN_WAY: dict[SoupKind, str] = {"greedy": GREEDY, "uniform": UNIFORM, "wise": BETWEEN}
+# Ways in which the images have a say.
+LEARNING = (BEST, GREEDY, BETWEEN)
 
 
 class SoupMember(Section):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -17,18 +15,16 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import write_split
 from dessin.committees.gains import check_matters
 from dessin.committees.members import clones
-from dessin.committees.soup.ends import read_ends, read_tuned
-from dessin.committees.soup.measure import (
-    STEPS,
-    Way,
-    curve_between,
-    member_rows,
-    way_rows,
-    ways_between,
-    ways_of_soups,
+from dessin.committees.soup.measure import STEPS, curve_between, measure_ways, member_rows
+from dessin.committees.soup.members import (
+    SoupMembers,
+    guide_of,
+    make_mixer,
+    read_ends,
+    read_members,
+    read_tuned,
 )
-from dessin.committees.soup.members import SoupMembers, guide_of, make_mixer, read_members
-from dessin.committees.soup.result import CHOSEN_WAY, CurvePoint, SoupKind, SoupResults
+from dessin.committees.soup.result import CHOSEN_WAY, LEARNING, SoupKind, SoupResults
 from dessin.committees.soup.view import soup_lines, soup_page, told
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError, unknown
@@ -39,37 +35,11 @@ from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
 from dessin.runs.inputs import Inputs, read_inputs
-from dessin.runs.joined import Measured
 from dessin.runs.record import SPLIT_FILE
 from dessin.training.device import choose_device
 from dessin.training.seeding import reproducible
 
 BUNDLE, VALIDATION, PAGE = "bundle", "validation", "report.html"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was asked for."""
-
-    name: str
-    kind: SoupKind
-    data: str
-    seed: int
-    matters: float
-
-
-@dataclass(frozen=True, eq=False)
-class Mixed:
-    """What was mixed and how it did; `notes` say how."""
-
-    members: SoupMembers
-    mixer: Mixer
-    ways: tuple[Way, ...]
-    curve: tuple[CurvePoint, ...]
-    notes: tuple[str, ...]
-
-    def way(self, name: str) -> Way:
-        return next(way for way in self.ways if way.name == name)
 
 
 def soup(
@@ -106,22 +76,57 @@ def soup(
     asked = _kind(kind, len(folders))
     check_matters(matters)
     device = torch.device(str(choose_device().value))
-    mix: Callable[[Inputs, torch.device, int], Mixed]
+    members, threads = None, torch.get_num_threads()
     if asked == "wise":
         first = read_tuned(folders[0])
         # The probe's bytes depend on the number of threads that it was fitted with.
-        mix, threads = partial(_go_between, first), first.record.hardware.threads
+        threads = first.record.hardware.threads
     else:
         members = read_members(folders)
-        first, mix, threads = members.runs[0], partial(_average, members), torch.get_num_threads()
+        first = members.runs[0]
     where = data or first.record.recipe.data.path
     inputs = read_inputs(where, first.folder / SPLIT_FILE, None)
-    settings = Settings(name or out.resolve().name, asked, str(where), seed, matters)
     claim_folder(out, what="a soup")
     with reproducible(device, threads):
-        mixed = mix(inputs, device, seed)
-        results = _results(mixed, settings, inputs, began)
-        _write(mixed, results, inputs, out)
+        store = inputs.opener()(read_card(first.folder / BUNDLE).image)
+        if members is None:
+            say(f"from the probe of {first.name} to its fine-tuned weights, {len(STEPS)} steps")
+            members, notes = read_ends(first, inputs, store, device)
+        else:
+            say(
+                f"{len(members.runs)} runs of {members.card.backbone} that share a start; "
+                f"{len(members.rows):,} validation images of fold {members.fold}"
+            )
+            notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
+        mixer = make_mixer(members, inputs, store, device)
+        ways = measure_ways(members, mixer.answers, seed=seed, matters=matters)
+        chosen = next(way for way in ways if way.name == CHOSEN_WAY[asked])
+        results = SoupResults(
+            name=name or out.resolve().name,
+            soup=asked,
+            chosen=chosen.name,
+            base=ways[0].name,
+            backbone=members.card.backbone,
+            seed=seed,
+            images=len(members.rows),
+            groups=len(np.unique(members.groups)),
+            classes=len(members.card.classes),
+            fold=members.fold,
+            parts=len(chosen.part_shares),
+            matters=matters,
+            split=inputs.split.digest,
+            manifest=inputs.manifest.digest,
+            data=str(where),
+            statistics=len(mixer.moved),
+            runs=tuple(run.name for run in members.runs),
+            members=member_rows(members, chosen),
+            ways=ways,
+            curve=curve_between(members, mixer.answers) if members.ends else (),
+            notes=(*notes, *_statistics(mixer, members)),
+            seconds=round(time.monotonic() - began, 1),
+        )
+        results = told(results)
+        _write(members, mixer, results, inputs, out)
     for line in soup_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
@@ -148,28 +153,6 @@ def _kind(kind: str, runs: int) -> SoupKind:
     return asked
 
 
-def _average(members: SoupMembers, inputs: Inputs, device: torch.device, seed: int) -> Mixed:
-    """Soups of runs."""
-    say(
-        f"{len(members.runs)} runs of {members.card.backbone} that share a start; {len(members.rows):,} "
-        f"validation images of fold {members.fold}"
-    )
-    mixer = make_mixer(members, inputs, inputs.opener()(members.card.image), device)
-    ways = ways_of_soups(members, mixer.answers, seed)
-    same = clones({run.name: run.record.digests.model for run in members.runs})
-    return Mixed(members, mixer, ways, (), (*same, *_statistics(mixer, members)))
-
-
-def _go_between(tuned: Measured, inputs: Inputs, device: torch.device, seed: int) -> Mixed:
-    """The way from a run's probe to its end."""
-    say(f"from the probe of {tuned.name} to its fine-tuned weights, {len(STEPS)} steps")
-    store = inputs.opener()(read_card(tuned.folder / BUNDLE).image)
-    members, notes = read_ends(tuned, inputs, store, device)
-    mixer = make_mixer(members, inputs, store, device)
-    ways, curve = ways_between(members, mixer.answers, seed), curve_between(members, mixer.answers)
-    return Mixed(members, mixer, ways, curve, (*notes, *_statistics(mixer, members)))
-
-
 def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
     """What was done about batch statistics, where there was something to do."""
     if not mixer.moved:
@@ -182,42 +165,11 @@ def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
     ]
 
 
-def _results(mixed: Mixed, settings: Settings, inputs: Inputs, began: float) -> SoupResults:
-    members, mixer = mixed.members, mixed.mixer
-    chosen = mixed.way(CHOSEN_WAY[settings.kind])
-    results = SoupResults(
-        name=settings.name,
-        soup=settings.kind,
-        chosen=chosen.name,
-        base=mixed.ways[0].name,
-        backbone=members.card.backbone,
-        seed=settings.seed,
-        images=len(members.rows),
-        groups=len(np.unique(members.groups)),
-        classes=len(members.card.classes),
-        fold=members.fold,
-        parts=len(chosen.apart.choices),
-        matters=settings.matters,
-        split=inputs.split.digest,
-        manifest=inputs.manifest.digest,
-        data=settings.data,
-        statistics=len(mixer.moved),
-        runs=tuple(run.name for run in members.runs),
-        members=member_rows(members, chosen.shares),
-        ways=way_rows(members, mixed.ways, mixer.answers, settings.matters),
-        curve=mixed.curve,
-        notes=mixed.notes,
-        seconds=round(time.monotonic() - began, 1),
-    )
-    return told(results)
-
-
-def _write(mixed: Mixed, results: SoupResults, inputs: Inputs, out: Path) -> None:
+def _write(members: SoupMembers, mixer: Mixer, results: SoupResults, inputs: Inputs, out: Path) -> None:
     """The folder's files; the page comes last, so where it is, everything is."""
-    members, mixer = mixed.members, mixed.mixer
-    shares = mixed.way(results.chosen).shares
+    shares = tuple(results.chosen_way.shares.get(name, 0.0) for name in members.names)
     mixer.load(shares)
-    save_bundle(out / BUNDLE, mixer.classifier, _card(members, results, mixed.way(results.chosen)))
+    save_bundle(out / BUNDLE, mixer.classifier, _card(members.card, results))
     answers = to_predictions(mixer.answers(shares), members.rows, members.card.classes)
     write_predictions(answers, out / VALIDATION)
     write_split(inputs.split, out / SPLIT_FILE)
@@ -226,9 +178,8 @@ def _write(mixed: Mixed, results: SoupResults, inputs: Inputs, out: Path) -> Non
     write_text(out / PAGE, soup_page(results))
 
 
-def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard:
+def _card(card: BundleCard, results: SoupResults) -> BundleCard:
     """The members' card, with what the weights are now."""
-    card = members.card
     weighed = {member.name: f"{member.share:.6g}" for member in results.members}
     provenance = {
         "made_by": results.kind,
@@ -240,7 +191,7 @@ def _card(members: SoupMembers, results: SoupResults, chosen: Way) -> BundleCard
         "backbone_weights": card.provenance.get("backbone_weights", ""),
         "dessin": version("dessin"),
     }
-    if chosen.learns:
+    if results.chosen in LEARNING:
         # What dessin evaluate says beside a figure from the images that were chosen by.
         provenance["nested_accuracy"] = str(results.chosen_way.accuracy)
     # What was fitted to one member's answers does not hold for others.

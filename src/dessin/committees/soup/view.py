@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from dessin.committees.gains import (
-    GAIN_TITLES,
-    TONES,
-    accuracy_dot,
-    accuracy_plot,
-    for_terminal,
-    gain_cells,
-    gain_in_words,
-)
+from dessin.committees.gains import TONES, Way, for_terminal, gain_in_words, way_lines, way_plot
 from dessin.committees.soup.result import (
     BEST,
     BETWEEN,
@@ -25,11 +17,11 @@ from dessin.committees.soup.result import (
     SoupResults,
     SoupRow,
 )
-from dessin.page.dots import DotPlot
 from dessin.page.numbers import capital, counted, listed, plain, points, share, size
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.page.tables import aligned
+from dessin.statistics.intervals import Estimate
 
 # What a way gives, as part of a sentence, and how it chooses.
 _WAYS = {
@@ -162,28 +154,18 @@ def soup_lines(results: SoupResults, width: int | None) -> list[str]:
         titles = ["alpha", "accuracy", "log loss"]
         rows = [[f"{p.alpha:.1f}", share(p.accuracy), plain(p.loss)] for p in results.curve]
         lines += [*aligned(titles, rows, width, whole=titles), ""]
-    titles = ["way", "members", "cross-fitted accuracy", "naive", *GAIN_TITLES]
-    rows = [
-        [
-            row.name + (" *" if row.name == results.chosen else ""),
-            str(len(row.shares)),
-            share(row.accuracy),
-            f"{row.naive.value:.1%}",
-            *gain_cells(row.gain),
-        ]
-        for row in results.ways
-    ]
+    table = way_lines(_ways(results), "way", "cross-fitted", results.chosen, width)
     notes = [f"Note: {text}" for text in (*results.notes, *results.cautions)]
-    return [
-        *lines,
-        *aligned(titles, rows, width, whole=titles[1:]),
-        "",
-        *for_terminal((*results.summary, *notes)),
-    ]
+    return [*lines, *table, "", *for_terminal((*results.summary, *notes))]
+
+
+def _ways(results: SoupResults) -> list[Way]:
+    return [Way(row.name, len(row.shares), row.accuracy, row.naive, row.gain) for row in results.ways]
 
 
 def soup_page(results: SoupResults) -> str:
     """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
+    parts = results.chosen_way.part_shares
     return render_page(
         "dessin.committees.soup",
         "soup.html",
@@ -192,47 +174,35 @@ def soup_page(results: SoupResults) -> str:
         chosen=results.chosen_way,
         base=results.way(results.base),
         between=results.soup == "wise",
-        curves=curve_charts(results),
+        curves=_curve_charts(results),
         meanings={name: meaning for name, (_, meaning) in _WAYS.items()},
-        plot=ways_plot(results),
-        made_of={row.name: made_of(results, row) for row in results.ways},
-        picks={row.name: part_picks(results, row) for row in results.ways},
-        in_parts=in_parts(results),
+        plot=way_plot(_ways(results), "cross-fitted", results.chosen, "the bundle"),
+        made_of={row.name: _made_of_runs(results, row) for row in results.ways},
+        picks=", ".join(f"{step_of(each):g}" if results.curve else str(len(each)) for each in parts),
+        in_parts={member.name: sum(member.name in each for each in parts) for member in results.members},
         tones=TONES,
         base_words=way_in_words(results.base),
         step=step_of(results.chosen_way.shares) if results.curve else None,
     )
 
 
-def ways_plot(results: SoupResults) -> DotPlot:
-    """Cross-fitted accuracies with the naive ones as rings; the line is the base's."""
-    chosen = {results.chosen: "the bundle"}
-    dots = [
-        accuracy_dot(row.name, row.accuracy, "cross-fitted", row.naive, chosen.get(row.name, ""))
-        for row in results.ways
-    ]
-    return accuracy_plot(dots, results.way(results.base).accuracy)
-
-
-def curve_charts(results: SoupResults) -> tuple[str, ...]:
+def _curve_charts(results: SoupResults) -> tuple[str, ...]:
     """Accuracy with its band, and the loss, over the way from the probe to the fine-tuned weights."""
     if not results.curve:
         return ()
     steps = [point.alpha for point in results.curve]
     chosen = step_of(results.chosen_way.shares)
-    accuracy = [
-        [100 * value for value in (point.accuracy.value, point.accuracy.low, point.accuracy.high)]
-        for point in results.curve
-    ]
-    loss = [[point.loss.value, point.loss.low, point.loss.high] for point in results.curve]
+    accuracies, losses = [p.accuracy for p in results.curve], [p.loss for p in results.curve]
     return (
-        _chart("Accuracy, %", steps, accuracy, chosen, ACCENT),
-        _chart("Log loss", steps, loss, chosen, SECOND),
+        _chart("Accuracy, %", steps, accuracies, 100, chosen, ACCENT),
+        _chart("Log loss", steps, losses, 1, chosen, SECOND),
     )
 
 
-def _chart(title: str, steps: list[float], values: list[list[float]], chosen: float, colour: str) -> str:
-    middle, low, high = zip(*values, strict=True)
+def _chart(
+    title: str, steps: list[float], found: list[Estimate], times: int, chosen: float, colour: str
+) -> str:
+    middle, low, high = ([times * getattr(each, part) for each in found] for part in ("value", "low", "high"))
     figure, axes = new_figure(5.4, 3.2)
     axes.fill_between(steps, low, high, color=colour, alpha=0.13, linewidth=0)
     axes.axvline(chosen, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=f"chosen: {chosen:g}")
@@ -245,21 +215,8 @@ def _chart(title: str, steps: list[float], values: list[list[float]], chosen: fl
     return figure_data_uri(figure)
 
 
-def made_of(results: SoupResults, row: SoupRow) -> str:
+def _made_of_runs(results: SoupResults, row: SoupRow) -> str:
     """What a way chose on all drawings: `2 of 3 runs`, or a step."""
     if results.curve:
         return f"step {step_of(row.shares):g}"
     return f"{len(row.shares)} of {counted(len(results.members), 'run')}"
-
-
-def part_picks(results: SoupResults, row: SoupRow) -> str:
-    """What a way chose without each part, shortly: `0.7, 0.7, 1, 0.6, 0.7`, or how many runs."""
-    if results.curve:
-        return ", ".join(f"{step_of(shares):g}" for shares in row.part_shares)
-    return ", ".join(str(len(shares)) for shares in row.part_shares)
-
-
-def in_parts(results: SoupResults) -> Mapping[str, int]:
-    """For each member: without how many of the parts it was chosen."""
-    chosen = results.chosen_way.part_shares
-    return {member.name: sum(member.name in shares for shares in chosen) for member in results.members}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -97,12 +98,8 @@ def _folder(ids: Sequence[str]) -> str:
     """The longest folder that all ids lie in, with its slash; empty where there is none."""
     # What the first and the last in order have in common, all between them have.
     first, last = min(ids).split("/")[:-1], max(ids).split("/")[:-1]
-    shared = []
-    for a, b in zip(first, last, strict=False):
-        if a != b:
-            break
-        shared.append(a)
-    return "".join(f"{part}/" for part in shared)
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(f"{part}/" for part, _ in shared)
 
 
 def _same(ids: Sequence[tuple[str, ...]]) -> bool:

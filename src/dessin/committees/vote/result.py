@@ -1,4 +1,4 @@
-"""What a vote came to, and what it writes: a submission, a CSV of answers, or a folder of predictions."""
+"""What a vote came to: in words, and as a submission, a CSV of answers, or a folder of predictions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dessin.answers.soft_labels import SoftLabels, write_named
 from dessin.committees.vote.join import Ballots
-from dessin.committees.vote.measure import Count
+from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreement
 from dessin.committees.vote.sources import SUBMISSION, Source
 from dessin.errors import DessinError
 from dessin.files import atomic_path, write_csv
-from dessin.progress import warn
+from dessin.progress import say, warn
 
 ANSWER_COLUMNS = ("image_id", "predicted", "share")
 _TOP = 5
@@ -69,7 +70,25 @@ def write_folder(folder: Path, voted: Voted, truth: Sequence[str] | None) -> Non
         rows.append([image_id, *label, best, f"{table[i, order[i, 0]]:.6f}", *others])
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        np.save(temporary / "probabilities.npy", table, allow_pickle=False)
-        write_csv(temporary / "image_ids.csv", ["image_id"], ([image_id] for image_id in voted.image_ids))
-        write_csv(temporary / "classes.csv", ["label"], ([label] for label in voted.classes))
+        write_named(SoftLabels(voted.image_ids, voted.classes, table), temporary)
         write_csv(temporary / "predictions.csv", columns, rows)
+
+
+def say_outcome(ballots: Ballots, voted: Voted) -> None:
+    """Who agreed, how ties were decided, and where nobody answered."""
+    count, total = voted.count, len(voted.image_ids)
+    if len(ballots.voters) > 1:
+        first, *others = (voter.votes for voter in ballots.voters)
+        same = int(np.logical_and.reduce([votes == first for votes in others]).sum())
+        say(f"all {len(ballots.voters)} agree on {same:,} of {total:,} images ({same / total:.1%})")
+        for voter in ballots.voters:
+            say(f"  {voter.name} agrees with the vote on {agreement(voter, count):.1%}")
+    ties = int(count.tied.sum())
+    if ties:
+        how = "; ".join(f"{number:,} by {rule}" for rule, number in count.decided.items())
+        say(f"{ties:,} ties, decided: {how}")
+    if len(ballots.voters) == 2 and {BY_AGREEMENT, BY_ORDER} & count.decided.keys():
+        warn("Two files of labels cannot outvote each other: where they differ, no vote decides.")
+    silent = voted.predicted.count("")
+    if silent:
+        warn(f"Nobody named a class for {silent:,} images; their rows have no answer.")

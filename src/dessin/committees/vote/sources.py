@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError
 from dessin.files import read_csv, read_text
@@ -94,7 +94,10 @@ def read_sources(files: Sequence[Path]) -> tuple[Source, ...]:
             f"The runs have no set of predictions in common: {has}.",
             do="Name the folders of predictions themselves, such as RUN/validation.",
         )
-    return tuple(_read(file, common[0] if file in of_runs else "") for file in files)
+    return tuple(
+        _of_folder(file, common[0] if file in of_runs else "") if file.is_dir() else _of_csv(file)
+        for file in files
+    )
 
 
 def _sets(folder: Path) -> tuple[str, ...]:
@@ -113,29 +116,22 @@ def _is_predictions(folder: Path) -> bool:
     return (folder / "probabilities.npy").is_file()
 
 
-def _read(file: Path, set_name: str) -> Source:
-    if file.is_dir():
-        return _of_folder(file / set_name if set_name else file, file.as_posix(), set_name)
-    return read_csv_source(file)
-
-
-def _of_folder(folder: Path, name: str, set_name: str) -> Source:
-    image_ids = tuple(row["image_id"] for row in read_csv(folder / "image_ids.csv", ["image_id"])[1])
-    classes = tuple(row["label"] for row in read_csv(folder / "classes.csv", ["label"])[1])
-    table = _array(folder / "probabilities.npy")
-    if table.shape != (len(image_ids), len(classes)):
+def _of_folder(given: Path, set_name: str) -> Source:
+    folder = given / set_name
+    named = read_named(folder, do="Write them again.")
+    table = named.probabilities
+    if not table.size:
         raise DessinError(
-            f"The predictions in {folder} do not belong together: probabilities.npy is {table.shape}, for "
-            f"{len(image_ids):,} ids and {len(classes):,} classes.",
-            do="Write them again.",
+            f"{folder / 'probabilities.npy'} holds {table.dtype} of shape {table.shape}.",
+            allowed="Probabilities are floating-point numbers, a row an image and a column a class.",
         )
     return _of_probabilities(
-        name,
+        given.as_posix(),
         f"probabilities{f' of the {set_name} images' if set_name else ''}",
-        image_ids,
-        classes,
-        _as_distribution(table, str(folder / "probabilities.npy")),
-        _truth(folder, image_ids),
+        named.image_ids,
+        named.classes,
+        _as_distribution(table.astype(np.float64), str(folder / "probabilities.npy")),
+        _truth(folder, named.image_ids),
     )
 
 
@@ -147,21 +143,11 @@ def _of_probabilities(
     table: Floats,
     truth: tuple[str, ...] | None,
 ) -> Source:
+    if len(set(classes)) < len(classes):
+        twice = [label for label, count in Counter(classes).items() if count > 1]
+        raise DessinError(f"{name} has the class {listing(twice)} more than once.", do="Correct its classes.")
     votes = table.argmax(axis=1).astype(np.int64)
-    return Source(name, kind, _spelt(name, written), written, _once(name, classes), votes, table, truth)
-
-
-def _array(path: Path) -> Floats:
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        raise DessinError(f"{path} is not a plain array of numbers.", do="Write it again.") from None
-    if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
-        raise DessinError(
-            f"{path} holds {array.dtype} of shape {array.shape}.",
-            allowed="Probabilities are floating-point numbers, a row an image and a column a class.",
-        )
-    return array.astype(np.float64)
+    return Source(name, kind, _spelt(name, written), written, classes, votes, table, truth)
 
 
 def _truth(folder: Path, image_ids: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -175,7 +161,7 @@ def _truth(folder: Path, image_ids: tuple[str, ...]) -> tuple[str, ...] | None:
     return known if all(known) else None
 
 
-def read_csv_source(path: Path) -> Source:
+def _of_csv(path: Path) -> Source:
     """Read a CSV of labels, or one with a column of probabilities for each class.
 
     The image's column is the one among `IMAGE_COLUMNS` (`id` where there is none of them). The answer is the
@@ -206,7 +192,13 @@ def read_csv_source(path: Path) -> Source:
     truth = tuple(_label(row[plain]) for row in rows) if plain is not None else None
     name = path.as_posix()
     if wide:
-        table = _probabilities(path, rows, rest)
+        try:
+            numbers = np.array([[row[i] for i in rest] for row in rows], dtype=np.str_).astype(np.float64)
+        except ValueError as error:
+            raise DessinError(
+                f"{path}: a probability is not a number: {error}.", do="Correct the field."
+            ) from None
+        table = _as_distribution(numbers, name)
         kind = f"probabilities, {len(rest):,} columns (images by {columns[image]})"
         return _of_probabilities(name, kind, written, tuple(_label(columns[i]) for i in rest), table, truth)
     assert answer is not None, "a CSV that is not wide has a column of answers"
@@ -302,16 +294,6 @@ def _looks_wide(rows: list[list[str]], rest: list[int], *, sure: bool) -> bool:
     return len(rest) > 1 and (sure or abs(sum(first) - 1.0) <= _ROUNDING)
 
 
-def _probabilities(path: Path, rows: list[list[str]], rest: list[int]) -> Floats:
-    try:
-        table = np.array([[row[i] for i in rest] for row in rows], dtype=np.str_).astype(np.float64)
-    except ValueError as error:
-        raise DessinError(
-            f"{path}: a probability is not a number: {error}.", do="Correct the field."
-        ) from None
-    return _as_distribution(table, str(path))
-
-
 def _as_distribution(table: NDArray[np.float64], where: str) -> Floats:
     """Rows that add up to 1 but for rounding, made to add up to 1.
 
@@ -375,10 +357,3 @@ def one_spelling(image_id: str) -> str:
     text = text.replace("\\", "/")
     parts = [part for part in text.split("/") if part not in ("", ".")]
     return ("/" if text.startswith("/") else "") + "/".join(parts)
-
-
-def _once(name: str, classes: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(classes)) < len(classes):
-        twice = [label for label, count in Counter(classes).items() if count > 1]
-        raise DessinError(f"{name} has the class {listing(twice)} more than once.", do="Correct its classes.")
-    return classes

@@ -11,9 +11,8 @@ from typing import Annotated, Literal, get_args
 from dessin.collection.readers.collection import listing
 from dessin.committees.vote.join import Align, Ballots, Voter, join
 from dessin.committees.vote.measure import Rule, count_hard, count_soft
-from dessin.committees.vote.result import Voted, write_answers, write_folder, write_submission
+from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
-from dessin.committees.vote.view import say_outcome
 from dessin.errors import DessinError, unknown
 from dessin.progress import say, warn
 
