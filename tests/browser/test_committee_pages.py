@@ -31,7 +31,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("committees")
     with quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        patch.setattr("dessin.committees.distill.speed.ROUNDS", 1)
+        patch.setattr("dessin.committees.distill.measure.ROUNDS", 1)
         generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
         drawings, dealt = folder / "doodles" / "drawings", folder / "split.csv"
         split(drawings, out=dealt, folds=2)

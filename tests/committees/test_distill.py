@@ -106,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         results = world.distilled(world.out)
         with pytest.MonkeyPatch.context() as patch:
             # Once is enough to see that speed is measured right.
-            patch.setattr("dessin.committees.distill.speed.ROUNDS", 1)
+            patch.setattr("dessin.committees.distill.measure.ROUNDS", 1)
             yield World(folder, data, split, bundles, committee, world.out, results)
 
 

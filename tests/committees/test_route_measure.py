@@ -11,8 +11,7 @@ from family_kit import CLASSES, FAMILIES
 from dessin.committees.answers import OutOfFold
 from dessin.committees.families.measure import family_sums
 from dessin.committees.families.result import make_families
-from dessin.committees.route.answers import GENERALIST, RouteAnswers, expert_key, scale_parts
-from dessin.committees.route.measure import measure_route
+from dessin.committees.route.measure import GENERALIST, RouteAnswers, expert_key, measure_route, scale_parts
 from dessin.committees.route.result import BOTH, OWN_FAMILIES, ROUTER_ALONE, RouteResults
 from dessin.committees.route.view import result_lines, told
 from dessin.decisions import Decision

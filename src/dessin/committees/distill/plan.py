@@ -13,7 +13,6 @@ from dessin.committees.gains import check_matters
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
-from dessin.images.spec import ImageSpec
 from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
 from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
@@ -172,7 +171,9 @@ def student_recipe(
         DessinError: what `read_recipe` refuses, or a recipe with a teacher of its own.
     """
     if file is None:
-        image = _usual_image(subject)
+        # How most models of the committee look at a picture.
+        specs = Counter(bundle.card.image.spec for bundle in subject.loaded.bundles.values())
+        image = specs.most_common(1)[0][0]
         values: dict[str, Any] = {**_USUAL, "image": image.model_dump(mode="json")}
         reason = f"built in; the picture of {image.size} px is the one that most of the models look at"
     else:
@@ -187,12 +188,6 @@ def student_recipe(
         )
     recipe = make_recipe({**values, "track": []}, where=str(file or "the student's recipe"))
     return recipe, Decision("recipe", f"{student}, {recipe.train.epochs} epochs", reason)
-
-
-def _usual_image(subject: Subject) -> ImageSpec:
-    """How most models of the committee look at a picture."""
-    specs = Counter(bundle.card.image.spec for bundle in subject.loaded.bundles.values())
-    return specs.most_common(1)[0][0]
 
 
 def run_recipe(plan: DistillPlan, run: Planned, *, labels: Path, split: Path) -> Recipe:

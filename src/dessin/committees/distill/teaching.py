@@ -13,7 +13,7 @@ from dessin.answers.predictions import Predictions, read_predictions, write_pred
 from dessin.answers.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from dessin.answers.tree import Node, leaves
 from dessin.collection.split.files import write_split
-from dessin.committees.distill.plan import NONE, DistillPlan, Fold, Planned, run_recipe
+from dessin.committees.distill.plan import NONE, DistillPlan, Fold, run_recipe
 from dessin.committees.distill.result import LabelsRow
 from dessin.committees.part_runs import train_part
 from dessin.errors import DessinError
@@ -33,20 +33,17 @@ def labels_folder(out: Path, fold: Fold) -> Path:
 
 def part_of(subject: Subject, fold: Fold) -> Node:
     """What of the tree answers for a fold: the models that did not see it; for none, all of it."""
-    loaded = subject.loaded
-    if fold == NONE:
-        return loaded.committee.root
-    return tree_of_fold(loaded, int(fold))
+    return subject.loaded.committee.root if fold == NONE else tree_of_fold(subject.loaded, int(fold))
 
 
 def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
-    """The labels for a fold's student, computed once: of its training images, by models without that fold."""
+    """The labels for a fold's student: of its training images, by models without that fold; computed once."""
     folder, subject = labels_folder(out, fold), plan.subject
     number = None if fold == NONE else int(fold)
-    rows = subject.inputs.split.training(number)
+    rows, models = subject.inputs.split.training(number), len(leaves(part_of(subject, fold)))
     if not folder.is_dir():
-        count, views = len(leaves(part_of(subject, fold))), len(plan.settings.views)
-        say(f"soft labels for fold {fold}: {len(rows):,} images, {count} models, {views} views")
+        views = len(plan.settings.views)
+        say(f"soft labels for fold {fold}: {len(rows):,} images, {models} models, {views} views")
         image_ids = tuple(row.image_id for row in rows)
         table = answer_rows(
             subject.loaded,
@@ -57,18 +54,14 @@ def make_labels(plan: DistillPlan, out: Path, fold: Fold) -> LabelsRow:
             views=plan.settings.views,
         )
         write_soft_labels(SoftLabels(image_ids, subject.loaded.committee.classes, table), folder)
-    return _described(plan, read_soft_labels(folder), fold)
-
-
-def _described(plan: DistillPlan, labels: SoftLabels, fold: Fold) -> LabelsRow:
-    """How right and how sharp labels are."""
-    label_of = {row.image_id: row.label for row in plan.subject.inputs.split.rows}
+    labels = read_soft_labels(folder)
+    label_of = {row.image_id: row.label for row in subject.inputs.split.rows}
     said = [labels.classes[column] for column in labels.probabilities.argmax(axis=1)]
     right = [name == label_of[image_id] for name, image_id in zip(said, labels.image_ids, strict=True)]
     soft = tempered(labels.probabilities, plan.settings.temperature)
     return LabelsRow(
         fold=str(fold),
-        models=len(leaves(part_of(plan.subject, fold))),
+        models=models,
         images=len(labels.image_ids),
         right=float(np.mean(right)),
         largest=float(labels.probabilities.max(axis=1).mean()),
@@ -95,7 +88,12 @@ def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) ->
     """
     split = out / SPLIT_FILE
     write_split(plan.subject.inputs.split, split)
-    trained = {run.name: _trained(plan, run, out, split) for run in plan.runs()}
+    trained = {}
+    for run in plan.runs():
+        say(run.what)
+        recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
+        level = run.name.partition("-")[0]
+        trained[run.name] = train_part(out, run.name, recipe, level=level, what=f"run {run.name}")
     digests = {row.fold: row.digest for row in labels}
     for run in plan.runs():
         taught_by = read_record(trained[run.name]).digests.teacher
@@ -106,10 +104,3 @@ def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) ->
                 do="Remove both, and begin again.",
             )
     return trained
-
-
-def _trained(plan: DistillPlan, run: Planned, out: Path, split: Path) -> Path:
-    say(run.what)
-    recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
-    level = run.name.partition("-")[0]
-    return train_part(out, run.name, recipe, level=level, what=f"run {run.name}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from dessin.committees.distill.measure import gather_answers, measure_distillation, untaught
+from dessin.committees.distill.measure import measure_distillation, measure_speed, untaught
 from dessin.committees.distill.plan import (
     FINAL,
     STUDENT,
@@ -19,7 +19,6 @@ from dessin.committees.distill.plan import (
     student_recipe,
 )
 from dessin.committees.distill.result import DistillResults, SpeedResults
-from dessin.committees.distill.speed import measure_speed
 from dessin.committees.distill.teaching import make_labels, train_students
 from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
@@ -29,7 +28,7 @@ from dessin.files import atomic_path, hold, read_json, write_json, write_text
 from dessin.models.card import read_card
 from dessin.ops import names
 from dessin.progress import say
-from dessin.runs.subject import Subject, read_subject
+from dessin.runs.subject import read_subject
 from dessin.schema import validated
 
 DISTILL_FILE, SPEED_FILE, PAGE = "distill.json", "speed.json", "report.html"
@@ -87,7 +86,10 @@ def distill(
     measured, why = choose_folds(subject, folds)
     file = None if recipe is None else Path(recipe)
     own, source = student_recipe(subject, student, file, overrides, seed=seed)
-    place = data or _place(subject)
+    # Where the images are, as whatever made the committee noted it.
+    record = subject.record
+    noted = record.recipe.data.path if record else subject.loaded.committee.provenance["data"]
+    place = data or noted
     plan = DistillPlan(subject, str(place), settings, measured, own, (why, source, _labels(settings)))
     check_runs(plan)
     made_of = plan.made_of()
@@ -101,9 +103,8 @@ def distill(
     with hold(out, wait=False):
         labels = [make_labels(plan, out, fold) for fold in plan.labelled]
         runs = train_students(plan, out, labels)
-        answered = gather_answers(plan, runs, out)
         speed = _speed(plan, runs[f"{STUDENT}-fold-{measured[0]}"], out)
-        results = measure_distillation(plan, answered, runs, labels, speed)
+        results = measure_distillation(plan, runs, out, labels, speed)
         results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
         if final:
             _copy_bundle(runs[FINAL] / "bundle", out / BUNDLE)
@@ -114,13 +115,6 @@ def distill(
         say(line)
     say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE}")
     return results
-
-
-def _place(subject: Subject) -> str:
-    """Where the images are, as whatever made the committee noted it."""
-    if subject.record is not None:
-        return str(subject.record.recipe.data.path)
-    return subject.loaded.committee.provenance["data"]
 
 
 def _labels(settings: Settings) -> Decision[str]:

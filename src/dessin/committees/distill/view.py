@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dessin.committees.distill.measure import BATCH
 from dessin.committees.distill.result import COMMITTEE, STUDENT, WHOLE, DistillResults
-from dessin.committees.distill.speed import BATCH
 from dessin.committees.gains import verdict_text
 from dessin.committees.part_runs import part_row
 from dessin.page.numbers import counted, listed, points

@@ -12,8 +12,7 @@ from dessin.committees.families.measure import potential
 from dessin.committees.families.result import FamilyMap, read_families, write_families
 from dessin.committees.members import Members, find_members
 from dessin.committees.part_runs import begin
-from dessin.committees.route.answers import collect_answers, make_routed, scale_parts
-from dessin.committees.route.measure import measure_route
+from dessin.committees.route.measure import collect_answers, make_routed, measure_route, scale_parts
 from dessin.committees.route.parts import (
     NONE,
     PartRecipes,

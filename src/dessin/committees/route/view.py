@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dessin.committees.gains import verdict_text
 from dessin.committees.part_runs import part_row
-from dessin.committees.route.answers import GENERALIST
-from dessin.committees.route.measure import MATTERS
+from dessin.committees.route.measure import GENERALIST, MATTERS
 from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import RouteResults
 from dessin.page.numbers import counted, listed, points
