@@ -119,11 +119,7 @@ def own_answers(members: Members, notes: list[str]) -> Callable[[Member], Answer
 def answers_in_views(
     members: Members, views: Sequence[str], data: str | Path | None
 ) -> Callable[[Member], Answers]:
-    """What members say when each looks in all `views`: computed anew, every fold by its own model.
-
-    Raises:
-        DessinError: data that changed, or are not where the runs found them.
-    """
+    """What members say when each looks in all `views`: computed anew, every fold by its own model."""
     first = members.members[0].runs[0]
     inputs = read_inputs(data or first.record.recipe.data.path, first.folder / SPLIT_FILE, None)
 
@@ -178,9 +174,10 @@ class Scaler:
         """All images, every member scaled by its temperature on `rows` (n,), and these temperatures (M)."""
         key = sha256_bytes(np.sort(rows).tobytes())
         if key not in self._made:
-            temperatures = tuple(self._temperature(member, rows) for member in range(self._table.members))
+            table, targets = self._table, self._table.targets[rows]
+            temperatures = tuple(fit_temperature(own[rows], targets) for own in table.probabilities)
             path = self._folder / f"scaled-{len(self._made)}.npy"
-            self._made[key] = (_scaled(self._table, temperatures, path), temperatures)
+            self._made[key] = (_scaled(table, temperatures, path), temperatures)
         return self._made[key]
 
     def without_own_part(self, parts: Sequence[Rows]) -> MemberTable:
@@ -193,9 +190,6 @@ class Scaler:
             for block in scaled.blocks(part):
                 mixed[:, part[block]] = scaled.read(part[block])
         return replace(self._table, probabilities=_closed(mixed, path))
-
-    def _temperature(self, member: int, rows: Rows) -> float:
-        return fit_temperature(self._table.probabilities[member][rows], self._table.targets[rows])
 
 
 def scaled_rules(rules: Mapping[str, Rule], scaler: Scaler) -> dict[str, Rule]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from dessin.answers.committee import Committee
 from dessin.answers.tree import Ballot, ModelNode, Node, VoteNode
-from dessin.committees.members import Member, MemberRun, Members
+from dessin.committees.members import Members
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.card import read_card
@@ -19,29 +19,20 @@ _STRANGE = re.compile(r"[^\w.-]+")
 
 
 def check_bundles(members: Members) -> None:
-    """Refuse members that no committee could be made of, before anything is computed.
-
-    Raises:
-        DessinError: a bundle that is missing or damaged, or not the one its run's predictions came from.
-    """
-    for member in members.members:
-        for run in member.runs:
-            _check_bundle(run)
-
-
-def _check_bundle(run: MemberRun) -> None:
-    card = read_card(run.bundle)
-    said, weights = card.digests.get("weights", ""), run.bundle / card.file
-    if not weights.is_file() or sha256_file(weights) != said:
-        raise DessinError(
-            f"{weights} is missing or damaged: it is not what the bundle's card says.",
-            do="Restore it, or leave the run out.",
-        )
-    if run.record.digests.model not in ("", said):
-        raise DessinError(
-            f"{run.bundle} is not the model that gave the predictions of {run.folder}.",
-            do="Restore it, or leave the run out.",
-        )
+    """Refuse members that no committee could be made of, before anything is computed."""
+    for run in (run for member in members.members for run in member.runs):
+        card = read_card(run.bundle)
+        said, weights = card.digests.get("weights", ""), run.bundle / card.file
+        if not weights.is_file() or sha256_file(weights) != said:
+            raise DessinError(
+                f"{weights} is missing or damaged: it is not what the bundle's card says.",
+                do="Restore it, or leave the run out.",
+            )
+        if run.record.digests.model not in ("", said):
+            raise DessinError(
+                f"{run.bundle} is not the model that gave the predictions of {run.folder}.",
+                do="Restore it, or leave the run out.",
+            )
 
 
 def make_committee(
@@ -64,9 +55,13 @@ def make_committee(
     ballots: list[Ballot] = []
     bundles: dict[str, Path] = {}
     for member in chosen:
-        own = _bundles(member, f"models/{places[member.name]}")
+        place, one = f"models/{places[member.name]}", len(member.runs) == 1
+        own = {place if one else f"{place}/fold-{run.fold}": run.bundle for run in member.runs}
         bundles |= own
-        ballots.append(_ballot(own, weights[member.name], temperatures.get(member.name, 1.0)))
+        temperature = temperatures.get(member.name, 1.0)
+        models = tuple(Ballot(node=ModelNode(bundle=path), temperature=temperature) for path in own)
+        whole = models[0] if one else Ballot(node=VoteNode(ballots=models))
+        ballots.append(whole.model_copy(update={"weight": weights[member.name]}))
     names = {label: text for bundle in bundles.values() for label, text in read_card(bundle).names.items()}
     root = VoteNode(rule=vote, ballots=tuple(ballots))
     return assembled(name, members, names, root, bundles, provenance, views=views), bundles
@@ -95,21 +90,6 @@ def assembled(
         provenance=dict(provenance),
         licence="; ".join(licences),
     )
-
-
-def _bundles(member: Member, place: str) -> dict[str, Path]:
-    """A member's bundles by their places in the committee."""
-    if len(member.runs) == 1:
-        return {place: member.runs[0].bundle}
-    return {f"{place}/fold-{run.fold}": run.bundle for run in member.runs}
-
-
-def _ballot(bundles: Mapping[str, Path], weight: float, temperature: float) -> Ballot:
-    models = [ModelNode(bundle=path) for path in bundles]
-    if len(models) == 1:
-        return Ballot(node=models[0], weight=weight, temperature=temperature)
-    of_folds = tuple(Ballot(node=model, temperature=temperature) for model in models)
-    return Ballot(node=VoteNode(ballots=of_folds), weight=weight)
 
 
 def plain_names(names: Sequence[str], nameless: str, *, most: int = 200) -> dict[str, str]:

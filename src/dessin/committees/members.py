@@ -114,11 +114,7 @@ def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
 
 
 def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32], bool]:
-    """A member's out-of-fold probabilities (N, C), and whether its columns had another order of classes.
-
-    Raises:
-        DessinError: files that contradict the run's record or its split, or other classes.
-    """
+    """A member's out-of-fold probabilities (N, C), and whether its columns had another order of classes."""
     kept = [
         at_present(own_predictions(run.folder, run.record, members.split, "validation"), run.folder)
         for run in member.runs

@@ -62,8 +62,7 @@ def begin(
 def train_part(out: Path, name: str, recipe: Recipe, *, level: str, what: str) -> Path:
     """Carry out a recipe that says where its data and its split lie, into `out/runs/NAME`; the folder.
 
-    Raises:
-        DessinError: the run failed or collapsed; `what` says in words what it was to be.
+    A run that failed or collapsed is refused; `what` says in words what it was to be.
     """
     data, fold = recipe.data, recipe.data.fold
     spec = JobSpec(

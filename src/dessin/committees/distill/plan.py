@@ -113,11 +113,7 @@ class DistillPlan:
 
 
 def check_settings(settings: Settings) -> None:
-    """Refuse settings with which nothing would be learnt or told.
-
-    Raises:
-        DessinError: a weight of nothing, an unknown view, or a difference that cannot be one.
-    """
+    """Refuse settings with which nothing would be learnt or told."""
     check_views(settings.views)
     if not 0.0 < settings.weight <= 1.0:
         raise DessinError(
@@ -134,11 +130,7 @@ def check_settings(settings: Settings) -> None:
 def choose_folds(
     subject: Subject, asked: str | Sequence[int] | None
 ) -> tuple[tuple[int, ...], Decision[str]]:
-    """The folds to measure on, among those that every member of the committee has, and why.
-
-    Raises:
-        DessinError: the committee has no model that did not see such a fold.
-    """
+    """The folds to measure on, among those that every member of the committee has, and why."""
     own = folds_of(subject.loaded)
     known = ", ".join(map(str, own)) or "none"
     if not own:
@@ -165,11 +157,7 @@ def choose_folds(
 def student_recipe(
     subject: Subject, student: str, file: Path | None, overrides: Sequence[str], *, seed: int
 ) -> tuple[Recipe, Decision[str]]:
-    """The recipe of every run but for its fold and its teacher, and where it comes from.
-
-    Raises:
-        DessinError: what `read_recipe` refuses, or a recipe with a teacher of its own.
-    """
+    """The recipe of every run but for its fold and its teacher, and where it comes from."""
     if file is None:
         # How most models of the committee look at a picture.
         specs = Counter(bundle.card.image.spec for bundle in subject.loaded.bundles.values())

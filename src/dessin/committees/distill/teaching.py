@@ -80,12 +80,7 @@ def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
 
 
 def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, Path]:
-    """Train every run of the plan into `out/runs/<name>`; their folders by name.
-
-    Raises:
-        DessinError: a run that failed or collapsed (begun again, the finished ones are kept), or one that
-            was taught by other labels than these.
-    """
+    """Train every run of the plan into `out/runs/<name>`; their folders by name."""
     split = out / SPLIT_FILE
     write_split(plan.subject.inputs.split, split)
     trained = {}

@@ -40,9 +40,6 @@ def chosen_rule(select: str, vote: str) -> tuple[str, dict[str, Rule]]:
     """The name of the rule that is meant, and all rules to compare, it among them.
 
     With a hard vote the members and weights are those that the soft rule finds.
-
-    Raises:
-        DessinError: an unknown name, or a hard vote of a single member.
     """
     if select not in SELECT:
         raise unknown("way of selecting", select, SELECT)

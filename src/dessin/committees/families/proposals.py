@@ -54,7 +54,9 @@ def cluster(shared: Floats, count: int | None = None) -> tuple[list[list[int]], 
     `shared` is what `shared_confusion` gives, not all zeros. Without `count` there are as many families as
     the best cut has; of equally good ones, the fewest.
     """
-    excess = _excess(shared)
+    # Each pair's share of all confusion, less what it would be if all classes were alike.
+    even = (1.0 - np.eye(len(shared))) / (len(shared) * (len(shared) - 1))
+    excess = shared / shared.sum() - even
     distance = 1.0 - shared / shared.max()
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(np.round(distance, _DECIMALS), checks=False), "average")
@@ -80,13 +82,6 @@ def modularity_by_count(excess: Floats, tree: Floats) -> Floats:
         row[classes + step] = kept
         quality[classes - step - 2] = value
     return quality
-
-
-def _excess(shared: Floats) -> Floats:
-    """Each pair's share of all confusion, less what it would be if all classes were alike, (C, C)."""
-    classes = len(shared)
-    even = (1.0 - np.eye(classes)) / (classes * (classes - 1))
-    return np.asarray(shared / shared.sum() - even)
 
 
 def _cut(tree: Floats, classes: int, count: int) -> list[list[int]]:
@@ -143,11 +138,16 @@ def from_confusions(
     """Families of classes that out-of-fold probabilities (N, C) confuse; `count` of them, or as many as fit.
 
     The order of images and of classes changes nothing. `names` are the classes' names for people.
-
-    Raises:
-        DessinError: fewer than three classes, an impossible `count`, or no confusion at all.
     """
-    _check(len(classes), count)
+    if len(classes) < _FEWEST_CLASSES:
+        raise DessinError(
+            f"There are {len(classes)} classes, too few to part into families.", allowed="3 or more."
+        )
+    if count is not None and not 2 <= count < len(classes):
+        raise DessinError(
+            f"{count} families of {len(classes):,} classes were asked for.",
+            allowed=f"From 2 to {len(classes) - 1:,}.",
+        )
     order = np.argsort(np.asarray(classes))
     labels = [classes[i] for i in order]
     mean = soft_confusion(probabilities, targets)[np.ix_(order, order)]
@@ -158,12 +158,15 @@ def from_confusions(
             do="Give a families.csv of your own, or use --from wordnet.",
         )
     members, quality = cluster(shared, count)
+    called = [names[label] for label in labels]
     family_of, reasons = {}, {}
     for columns in members:
-        name = _family_name(columns, shared, labels, names)
+        # A family is named by the class in the middle of its confusions; a class alone has its own name.
+        middle = columns[int(shared[np.ix_(columns, columns)].sum(axis=1).argmax())]
+        name = called[middle] if len(columns) == 1 else f"{called[middle]}-like"
         for column in columns:
             family_of[labels[column]] = name
-            reasons[labels[column]] = _reason(column, columns, shared, labels, names)
+            reasons[labels[column]] = _reason(column, columns, shared, called)
     how = "as many as were asked for" if count else "the cut of the tree with the largest modularity"
     words = (
         f"{len(members)} families from the confusions of {len(targets):,} images of {len(labels):,} "
@@ -176,9 +179,6 @@ def from_wordnet(classes: Sequence[str]) -> Proposal:
     """Families of labels that are WordNet ids or nouns: branches such as dogs and birds, then the rest.
 
     The tree itself does not ship with timm, so families are those that ranges of noun ids tell apart.
-
-    Raises:
-        DessinError: fewer than half of the labels are WordNet's, or all are of one family.
     """
     found = find_families(classes)
     if found is None:
@@ -192,10 +192,10 @@ def from_wordnet(classes: Sequence[str]) -> Proposal:
     family_of = dict.fromkeys(classes, "other")
     reasons = dict.fromkeys(classes, f"WordNet has no noun of this {by}")
     for family in found.families:
-        rest = family.name in branched
-        for label in family.labels:
-            family_of[label] = f"other {family.name}" if rest else family.name
-            reasons[label] = f"WordNet, by its {by}: {_lineage(family.name, family.parent)}"
+        name = f"other {family.name}" if family.name in branched else family.name
+        lineage = f"{family.name}, of the {family.parent}" if family.parent else family.name
+        family_of |= dict.fromkeys(family.labels, name)
+        reasons |= dict.fromkeys(family.labels, f"WordNet, by its {by}: {lineage}")
     families = make_families(family_of, classes, reasons)
     words = (
         f"{len(families.names)} families from WordNet's numbering, which knows {found.known:,} of "
@@ -252,38 +252,9 @@ def agreement(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
     return 1.0 if most == expected else (both - expected) / (most - expected)
 
 
-def _check(classes: int, count: int | None) -> None:
-    if classes < _FEWEST_CLASSES:
-        raise DessinError(
-            f"There are {classes} classes, too few to part into families.", allowed="3 or more."
-        )
-    if count is not None and not 2 <= count < classes:
-        raise DessinError(
-            f"{count} families of {classes:,} classes were asked for.",
-            allowed=f"From 2 to {classes - 1:,}.",
-        )
-
-
-def _family_name(
-    columns: Sequence[int], shared: Floats, labels: Sequence[str], names: Mapping[str, str]
-) -> str:
-    """A family is named by the class in the middle of its confusions; a class alone has its own name."""
-    inside = shared[np.ix_(columns, columns)].sum(axis=1)
-    name = names[labels[columns[int(inside.argmax())]]]
-    return f"{name}-like" if len(columns) > 1 else name
-
-
-def _reason(
-    column: int, columns: Sequence[int], shared: Floats, labels: Sequence[str], names: Mapping[str, str]
-) -> str:
-    other = int(shared[column].argmax())
+def _reason(column: int, columns: Sequence[int], shared: Floats, called: Sequence[str]) -> str:
     if len(columns) == 1:
-        return (
-            f"alone: shares {shared[column, other]:.1%} of its confusion with {names[labels[other]]}, no more"
-        )
+        other = int(shared[column].argmax())
+        return f"alone: shares {shared[column, other]:.1%} of its confusion with {called[other]}, no more"
     nearest = max((c for c in columns if c != column), key=lambda c: (shared[column, c], -c))
-    return f"shares {shared[column, nearest]:.1%} of its confusion with {names[labels[nearest]]}"
-
-
-def _lineage(name: str, parent: str) -> str:
-    return f"{name}, of the {parent}" if parent else name
+    return f"shares {shared[column, nearest]:.1%} of its confusion with {called[nearest]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -123,10 +122,13 @@ def _confusion(answers: OutOfFold, families: FamilyMap) -> str:
     order = np.lexsort((np.arange(len(number)), number, -sizes[number]))
     sorted_mean = soft_confusion(answers.probabilities, answers.targets)[np.ix_(order, order)].copy()
     np.fill_diagonal(sorted_mean, 0.0)
+    from matplotlib.colors import LinearSegmentedColormap
+
     figure, axes = new_figure(5.6, 5.4)
     axes.grid(False)
+    ramp = LinearSegmentedColormap.from_list("house", ["#ffffff", ACCENT, INK])
     # Square roots, or a few pairs of classes would be all that is seen.
-    axes.imshow(np.sqrt(sorted_mean), cmap=_ramp(), interpolation="nearest", aspect="equal")
+    axes.imshow(np.sqrt(sorted_mean), cmap=ramp, interpolation="nearest", aspect="equal")
     for edge in np.flatnonzero(np.diff(number[order])) + 0.5:
         axes.axhline(edge, color=MUTED, linewidth=0.5)
         axes.axvline(edge, color=MUTED, linewidth=0.5)
@@ -135,12 +137,6 @@ def _confusion(answers: OutOfFold, families: FamilyMap) -> str:
     axes.set_xlabel("named as", fontsize=7)
     axes.set_ylabel("images of", fontsize=7)
     return figure_data_uri(figure)
-
-
-def _ramp() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("house", ["#ffffff", ACCENT, INK])
 
 
 def _modularity(proposal: Proposal) -> str:

@@ -82,11 +82,7 @@ class PartRecipes:
 def choose_experts(
     asked: str | Sequence[str], found: Potential, families: FamilyMap
 ) -> tuple[tuple[str, ...], Decision[str]]:
-    """The families that get an expert, and why.
-
-    Raises:
-        DessinError: an unknown family, or one of a single class, which has nothing to tell apart.
-    """
+    """The families that get an expert, and why."""
     if asked == NONE:
         return (), Decision("experts", NONE, "asked for")
     if asked == AUTO:
@@ -117,11 +113,7 @@ def choose_experts(
 def plan_parts(
     split: Split, families: FamilyMap, experts: Sequence[str], *, router: bool, folds: Sequence[int]
 ) -> tuple[Part, ...]:
-    """The parts in the order in which they are trained.
-
-    Raises:
-        DessinError: no part at all, or a family without an image in one of the `folds`.
-    """
+    """The parts in the order in which they are trained."""
     parts = [Part(ROUTER, "", router_split(split, families))] if router else []
     slugs = plain_names(families.names, "family", most=_SLUG)
     for family in experts:
@@ -180,11 +172,7 @@ def train_parts(
     recipes: Mapping[str, Recipe],
     data: Path,
 ) -> tuple[TrainedPart, ...]:
-    """Train every part on the fold of each of the generalist's runs, into `out/runs/<part>-fold-<k>`.
-
-    Raises:
-        DessinError: a part that failed or collapsed; begun again, the finished ones are kept.
-    """
+    """Train every part on the fold of each of the generalist's runs, into `out/runs/<part>-fold-<k>`."""
     trained = []
     for part in parts:
         split = out / SPLITS / f"{part.name}.csv"

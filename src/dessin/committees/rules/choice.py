@@ -159,9 +159,6 @@ def fit_weights(own: NDArray[Any]) -> NDArray[np.float64]:
 
     `own` are the members' probabilities of the true classes, taken as 1e-7 at least. From equal weights on,
     until no others can be better by more than 1e-8 (or 20,000 rounds). Members that are alike weigh alike.
-
-    Raises:
-        ValueError: no member or no image.
     """
     if own.ndim != 2 or not own.size:
         raise ValueError(f"the table of own probabilities is {own.shape}; (members, images) is needed")
@@ -237,11 +234,7 @@ class Diversity:
 
 
 def pairwise(correct: NDArray[np.bool_]) -> Diversity:
-    """The diversity of all pairs of M members from what they have right, (M, N) bool.
-
-    Raises:
-        ValueError: no image.
-    """
+    """The diversity of all pairs of M members from what they have right, (M, N) bool."""
     if correct.ndim != 2 or not correct.shape[1]:
         raise ValueError(f"the table of right and wrong is {correct.shape}; (members, images) is needed")
     right = np.asarray(correct, dtype=np.float64)

@@ -103,9 +103,6 @@ def outer_parts(table: MemberTable, seed: int = 0) -> tuple[Rows, ...]:
     """The rows of each part: of a fold, or of one of five parts of whole groups where folds are too few.
 
     Parts are dealt by the names of images and the seed; which images come first does not matter.
-
-    Raises:
-        DessinError: all images are in one group.
     """
     part_of = table.folds
     if len(np.unique(table.folds)) < _FEWEST_FOLDS:

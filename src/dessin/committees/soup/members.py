@@ -79,11 +79,7 @@ class SoupMembers:
 
 
 def read_members(folders: Sequence[Path]) -> SoupMembers:
-    """Read the runs, in the order given.
-
-    Raises:
-        DessinError: runs that were not measured on the same images, or that do not share a start.
-    """
+    """Read the runs, in the order given."""
     joined = join_runs(folders, "validation")
     names = names_apart(folders)
     runs = tuple(replace(run, name=name) for run, name in zip(joined.runs, names, strict=True))
@@ -204,11 +200,7 @@ def guide_of(runs: tuple[Measured, ...]) -> Measured:
 
 
 def training_rows(run: Measured, inputs: Inputs) -> tuple[Assignment, ...]:
-    """The images that a run was trained on, after its training curation.
-
-    Raises:
-        DessinError: the curation is not the one that the run had.
-    """
+    """The images that a run was trained on, after its training curation."""
     curation = training_curation(run.record.recipe.data.training_curation, inputs.manifest)
     if (curation.digest if curation else "") != run.record.digests.training_curation:
         raise DessinError(
@@ -225,12 +217,7 @@ def training_data(rows: tuple[Assignment, ...], classes: tuple[str, ...], store:
 
 
 def read_tuned(folder: Path) -> Measured:
-    """The run, if it has two ends to go between.
-
-    Raises:
-        DessinError: an unfinished run, one without validation images, that began at no probe, or that ended
-            with it.
-    """
+    """The run, if it has two ends to go between."""
     record = finished_record(folder)
     name, finetune = names_apart([folder])[0], record.recipe.finetune
     if finetune.start != "probe" or finetune.mode == "probe":
@@ -259,12 +246,7 @@ def read_tuned(folder: Path) -> Measured:
 def read_ends(
     run: Measured, inputs: Inputs, store: PixelStore, device: torch.device
 ) -> tuple[SoupMembers, tuple[str, ...]]:
-    """The members "probe" and "fine-tuned", in this order, and notes of how they were found to be right.
-
-    Raises:
-        DessinError: an end that is not the run's: other answers than it has kept, or another accuracy than
-            its curve states for the probe.
-    """
+    """The members "probe" and "fine-tuned", in this order, and notes of how they were found to be right."""
     bundle = own_bundle(run)
     classifier = bundle.with_weights("a soup")
     row_of = {row.image_id: row for row in run.split.rows}

@@ -73,11 +73,11 @@ def soup(
     """
     began, out = time.monotonic(), Path(out)
     folders = [Path(run) for run in runs]
-    asked = _kind(kind, len(folders))
+    _check_kind(kind, len(folders))
     check_matters(matters)
     device = torch.device(str(choose_device().value))
     members, threads = None, torch.get_num_threads()
-    if asked == "wise":
+    if kind == "wise":
         first = read_tuned(folders[0])
         # The probe's bytes depend on the number of threads that it was fitted with.
         threads = first.record.hardware.threads
@@ -100,10 +100,10 @@ def soup(
             notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
         mixer = make_mixer(members, inputs, store, device)
         ways = measure_ways(members, mixer.answers, seed=seed, matters=matters)
-        chosen = next(way for way in ways if way.name == CHOSEN_WAY[asked])
+        chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
         results = SoupResults(
             name=name or out.resolve().name,
-            soup=asked,
+            soup=kind,
             chosen=chosen.name,
             base=ways[0].name,
             backbone=members.card.backbone,
@@ -133,24 +133,21 @@ def soup(
     return results
 
 
-def _kind(kind: str, runs: int) -> SoupKind:
-    kinds: tuple[SoupKind, ...] = get_args(SoupKind)
-    asked = next((known for known in kinds if known == kind), None)
-    if asked is None:
-        raise unknown("kind of soup", kind, kinds)
-    if asked == "wise" and runs != 1:
+def _check_kind(kind: str, runs: int) -> None:
+    if kind not in get_args(SoupKind):
+        raise unknown("kind of soup", kind, get_args(SoupKind))
+    if kind == "wise" and runs != 1:
         raise DessinError(
             f"{runs} runs were given.",
             allowed="The kind wise goes between the probe and the end of one run.",
             do="Name one run, or use kind greedy or uniform.",
         )
-    if asked != "wise" and runs < 2:
+    if kind != "wise" and runs < 2:
         raise DessinError(
             f"{counted(runs, 'run was', 'runs were')} given.",
             allowed="A soup is the mean of two runs or more.",
             do="Name more runs; or, to go between one run's probe and its end, use kind wise.",
         )
-    return asked
 
 
 def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:

@@ -63,9 +63,6 @@ def join(sources: Sequence[Source], align: Align = "refuse") -> Ballots:
 
     Where the ids of two files differ by a folder that all ids of a file begin with (`test/1.png`, `1.png`),
     it is left out, and that is said. `align="common"` keeps the images that all have.
-
-    Raises:
-        DessinError: images that some source lacks, no common image, or classes that do not fit.
     """
     ids, notes = _without_folders(sources)
     kept, left_out = _common(sources, ids, align)

@@ -78,11 +78,7 @@ class Source:
 
 
 def read_sources(files: Sequence[Path]) -> tuple[Source, ...]:
-    """Read each; of runs the validation images, or the holdout where that is all that every run has.
-
-    Raises:
-        DessinError: a path that holds no answers, runs without a common set, an image twice in one file.
-    """
+    """Read each; of runs the validation images, or the holdout where that is all that every run has."""
     missing = [file.as_posix() for file in files if not file.exists()]
     if missing:
         raise DessinError(f"There is no file or folder {listing(missing)}.", do="Check the path.")
@@ -167,10 +163,6 @@ def _of_csv(path: Path) -> Source:
     The image's column is the one among `IMAGE_COLUMNS` (`id` where there is none of them). The answer is the
     one among `PREDICTED_COLUMNS`, else among `LABEL_COLUMNS`; or all columns that are none of these, where
     they are numbers that add up to 1. Capitals do not matter.
-
-    Raises:
-        DessinError: columns that are missing or could be meant in two ways, an empty answer without a
-            `reason` beside it, or numbers that are no probabilities.
     """
     columns, rows = _read_rows(path)
     spelt = [column.lower() for column in columns]
@@ -295,11 +287,7 @@ def _looks_wide(rows: list[list[str]], rest: list[int], *, sure: bool) -> bool:
 
 
 def _as_distribution(table: NDArray[np.float64], where: str) -> Floats:
-    """Rows that add up to 1 but for rounding, made to add up to 1.
-
-    Raises:
-        DessinError: a row that is negative, not finite, or adds up to something else.
-    """
+    """Rows that add up to 1 but for rounding, made to add up to 1."""
     with np.errstate(invalid="ignore", over="ignore"):
         total = table.sum(axis=1)
         wrong = ~((table >= 0).all(axis=1) & (np.abs(total - 1.0) <= _ROUNDING))

@@ -55,7 +55,7 @@ def vote(
     for source in sources:
         say(source.line())
     _check_probabilities(sources, rule, warm)
-    ballots = join(sources, "common" if align == "common" else "refuse")
+    ballots = join(sources, align)
     for note in ballots.notes:
         say(note)
     fitted = tuple(map(_fitted, ballots.voters)) if warm == "fit" else warmth
