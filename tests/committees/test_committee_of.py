@@ -10,8 +10,7 @@ from ensemble_kit import cast_members, cast_split, guesses
 from dessin.answers.committee import load_committee, read_committee, save_committee
 from dessin.answers.tree import ModelNode, VoteNode
 from dessin.collection.split.files import Split
-from dessin.committees.committee_of import check_bundles, make_committee
-from dessin.committees.members import Members, find_members
+from dessin.committees.members import Members, check_bundles, find_members, make_committee
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE
 

@@ -248,7 +248,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
         refused("something was done anew")
 
     with monkeypatch.context() as patch:
-        for name in ("teaching.answer_rows", "verb.measure_speed"):
+        for name in ("plan.answer_rows", "verb.measure_speed"):
             patch.setattr(f"dessin.committees.distill.{name}", never)
         patch.setattr(import_module("dessin.runs.subject"), "answer_rows", never)
         for name in ("begin_run", "resume_run"):

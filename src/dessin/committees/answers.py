@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -72,17 +70,6 @@ def out_of_fold(members: Members) -> OutOfFold:
         folds=members.fold_of,
         names=class_names(members.classes) | known,
     )
-
-
-@contextmanager
-def scratch(out: Path) -> Iterator[Path]:
-    """A hidden folder inside `out` that is gone afterwards: a table of many members does not fit memory."""
-    folder = out / ".tables"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        rmtree(folder, ignore_errors=True)
 
 
 def make_table(

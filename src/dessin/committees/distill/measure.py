@@ -17,7 +17,7 @@ from dessin.answers.predictions import join_out_of_fold
 from dessin.answers.tree import Node, leaves
 from dessin.committees.distill.plan import ALONE as ALONE_RUN
 from dessin.committees.distill.plan import STUDENT as STUDENT_RUN
-from dessin.committees.distill.plan import DistillPlan
+from dessin.committees.distill.plan import DistillPlan, committee_answers, part_of
 from dessin.committees.distill.result import (
     ALONE,
     COMMITTEE,
@@ -31,7 +31,6 @@ from dessin.committees.distill.result import (
     Size,
     SpeedResults,
 )
-from dessin.committees.distill.teaching import committee_answers, part_of
 from dessin.committees.gains import over_folds
 from dessin.images.paths import image_path
 from dessin.models.bundle import Bundle, load_bundle

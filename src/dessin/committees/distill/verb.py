@@ -16,10 +16,11 @@ from dessin.committees.distill.plan import (
     check_runs,
     check_settings,
     choose_folds,
+    make_labels,
     student_recipe,
+    train_students,
 )
 from dessin.committees.distill.result import DistillResults, SpeedResults
-from dessin.committees.distill.teaching import make_labels, train_students
 from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
 from dessin.decisions import Decision

@@ -74,10 +74,6 @@ class Settings:
     seed: int
     matters: float
 
-    @property
-    def looks_again(self) -> bool:
-        return self.views != PLAIN
-
 
 @dataclass(frozen=True, eq=False)
 class Compared:
@@ -101,27 +97,23 @@ class Compared:
         return next(result for result in self.results if result.name == name)
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """The comparison that counts; `plain` is that of the single view where there are more."""
+def measure_rules(
+    members: Members, settings: Settings, rules: Mapping[str, Rule], folder: Path
+) -> tuple[Compared, Compared | None, list[str]]:
+    """Read or compute what all members answer, and compare the rules on it; tables lie in `folder`.
 
-    compared: Compared
-    plain: Compared | None
-    notes: tuple[str, ...]
-
-
-def measure_rules(members: Members, settings: Settings, rules: Mapping[str, Rule], folder: Path) -> Measured:
-    """Read or compute what all members answer, and compare the rules on it; tables lie in `folder`."""
+    The comparison that counts, that of the single view where there are more, and notes.
+    """
     notes: list[str] = []
     compared = None
-    if settings.looks_again:
+    if settings.views != PLAIN:
         answer = answers_in_views(members, settings.views, settings.data)
         seen = make_table(members, folder / "views.npy", answer, label="looking again")
         compared = _compared(seen, settings, rules, folder / "of views")
         rules = {name: rule for name, rule in rules.items() if name in (BASE_RULE, settings.chosen)}
     own = make_table(members, folder / "own.npy", own_answers(members, notes), label="reading members")
     plain = _compared(own, settings, rules, folder / "of own")
-    return Measured(compared or plain, plain if compared else None, tuple(notes))
+    return compared or plain, plain if compared else None, notes
 
 
 def _compared(table: MemberTable, settings: Settings, rules: Mapping[str, Rule], folder: Path) -> Compared:
@@ -216,12 +208,14 @@ def pair_rows(members: Members, compared: Compared) -> tuple[PairRow, ...]:
     )
 
 
-def views_gain(members: Members, measured: Measured, settings: Settings) -> ViewsGain | None:
+def views_gain(
+    members: Members, compared: Compared, plain: Compared | None, settings: Settings
+) -> ViewsGain | None:
     """The chosen rule in several views minus the same rule in the plain one, both nested."""
-    if measured.plain is None:
+    if plain is None:
         return None
-    seen, plain = (compared.named(settings.chosen) for compared in (measured.compared, measured.plain))
-    right = [result.nested_probabilities.argmax(axis=1) == members.targets for result in (seen, plain)]
+    both = [each.named(settings.chosen) for each in (compared, plain)]
+    right = [result.nested_probabilities.argmax(axis=1) == members.targets for result in both]
     found = two_models(right[0], right[1], members.groups)
     (gain,) = compare([(", ".join(settings.views), "one view", found)], settings.matters, luck=False)
-    return ViewsGain(views=settings.views, plain=plain.nested, gain=gain)
+    return ViewsGain(views=settings.views, plain=both[1].nested, gain=gain)

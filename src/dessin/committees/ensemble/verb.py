@@ -6,12 +6,11 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
-from dessin.committees.answers import scratch
-from dessin.committees.committee_of import check_bundles, make_committee
 from dessin.committees.ensemble.measure import (
     Settings,
     chosen_rule,
@@ -24,7 +23,7 @@ from dessin.committees.ensemble.measure import (
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.gains import check_matters
-from dessin.committees.members import Members, find_members
+from dessin.committees.members import Members, check_bundles, find_members, make_committee
 from dessin.committees.rules.nested import RuleResult
 from dessin.files import claim_folder, write_text
 from dessin.ops import names
@@ -80,15 +79,15 @@ def ensemble(
     claim_folder(out, what="an ensemble")
     say(
         f"{len(members.members)} members{', each with a temperature of its own' if scale else ''}"
-        f"{f', in {len(seen_in)} views' if settings.looks_again else ''}; {len(members.rows):,} images that "
+        f"{f', in {len(seen_in)} views' if seen_in != PLAIN else ''}; {len(members.rows):,} images that "
         f"all answered out of fold (fold {', '.join(map(str, members.folds))})"
     )
     for line in (*members.notes, f"the committee will be chosen by: {chosen}"):
         say(line)
     first = members.members[0].runs[0].record
-    with scratch(out) as folder:
-        measured = measure_rules(members, settings, rules, folder)
-        compared = measured.compared
+    # The tables of many members do not fit memory.
+    with TemporaryDirectory(prefix=".tables", dir=out, ignore_cleanup_errors=True) as folder:
+        compared, plain, notes = measure_rules(members, settings, rules, Path(folder))
         results = EnsembleResults(
             name=name or out.resolve().name,
             chosen=chosen,
@@ -108,8 +107,8 @@ def ensemble(
             members=member_rows(members, compared),
             rules=rule_rows(members, compared, matters),
             pairs=pair_rows(members, compared),
-            views=views_gain(members, measured, settings),
-            notes=(*members.notes, *measured.notes),
+            views=views_gain(members, compared, plain, settings),
+            notes=(*members.notes, *notes),
             seconds=round(time.monotonic() - began, 1),
         )
         results = told(results)

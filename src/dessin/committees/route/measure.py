@@ -20,11 +20,10 @@ from dessin.answers.committee import Committee
 from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode, combine
 from dessin.committees.answers import OutOfFold, ask_bundle
-from dessin.committees.committee_of import assembled
 from dessin.committees.families.measure import family_sums, right_in_family, right_with_experts
 from dessin.committees.families.result import FamilyMap
 from dessin.committees.gains import over_folds
-from dessin.committees.members import Members
+from dessin.committees.members import Members, assembled
 from dessin.committees.route.parts import ROUTER, TrainedPart
 from dessin.committees.route.result import (
     BOTH,

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, write_split
-from dessin.committees.committee_of import plain_names
 from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.families.result import FamilyMap
-from dessin.committees.members import MemberRun
+from dessin.committees.members import MemberRun, plain_names
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown

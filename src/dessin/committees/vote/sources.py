@@ -24,16 +24,8 @@ ABSTAINS = -1
 SETS = ("validation", "holdout")
 
 IMAGE_COLUMNS = (
-    "image_id",
-    "image_path",
-    "path",
-    "file_path",
-    "filepath",
-    "file",
-    "file_name",
-    "filename",
-    "image",
-    "image_name",
+    *("image_id", "image_path", "path", "file_path", "filepath", "file"),
+    *("file_name", "filename", "image", "image_name"),
 )
 # A row number beside one of those above, as in a contest's submission; a name only where there is none.
 NUMBER_COLUMNS = ("id", "index")
