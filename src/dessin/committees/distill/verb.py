@@ -104,7 +104,12 @@ def distill(
     with hold(out, wait=False):
         labels = [make_labels(plan, out, fold) for fold in plan.labelled]
         runs = train_students(plan, out, labels)
-        speed = _speed(plan, runs[f"{STUDENT}-fold-{measured[0]}"], out)
+        # Speed is measured once: begun again, the same figures stand.
+        path = out / SPEED_FILE
+        if not path.is_file():
+            first = runs[f"{STUDENT}-fold-{measured[0]}"] / "bundle"
+            write_json(path, measure_speed(subject, measured[0], first).model_dump(mode="json"))
+        speed = validated(SpeedResults, read_json(path), str(path))
         results = measure_distillation(plan, runs, out, labels, speed)
         results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
         if final:
@@ -123,15 +128,6 @@ def _labels(settings: Settings) -> Decision[str]:
     seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
     value = f"{settings.weight:g} of each target, {seen}, temperature {settings.temperature:g}"
     return Decision("soft labels", value, reason)
-
-
-def _speed(plan: DistillPlan, student: Path, out: Path) -> SpeedResults:
-    """Measured once: begun again, the same figures stand."""
-    path = out / SPEED_FILE
-    if not path.is_file():
-        speed = measure_speed(plan.subject, plan.folds[0], student / "bundle")
-        write_json(path, speed.model_dump(mode="json"))
-    return validated(SpeedResults, read_json(path), str(path))
 
 
 def _copy_bundle(source: Path, target: Path) -> None:

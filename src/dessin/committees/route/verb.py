@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from dessin.answers.committee import Committee, read_committee, save_committee
 from dessin.committees.answers import out_of_fold
 from dessin.committees.families.measure import potential
-from dessin.committees.families.result import FamilyMap, read_families, write_families
-from dessin.committees.members import Members, find_members
+from dessin.committees.families.result import read_families, write_families
+from dessin.committees.members import find_members
 from dessin.committees.part_runs import begin
 from dessin.committees.route.measure import collect_answers, make_routed, measure_route, scale_parts
 from dessin.committees.route.parts import (
@@ -28,7 +28,6 @@ from dessin.errors import DessinError
 from dessin.files import hold, write_text
 from dessin.models.card import read_card
 from dessin.progress import say
-from dessin.recipe import Recipe
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE
 
@@ -69,7 +68,12 @@ def route(
         DessinError: runs, families or recipes that do not fit, a part that failed, or an `out` that holds
             something else.
     """
-    out, members = Path(out), _one_member(Path(run))
+    out, members = Path(out), find_members([Path(run)])
+    if len(members.members) != 1:
+        raise DessinError(
+            f"{run} holds {len(members.members)} models.",
+            allowed="A generalist is one run, or one fold group.",
+        )
     runs = members.members[0].runs
     for own in runs:
         check_curation(own.record)
@@ -87,10 +91,18 @@ def route(
     recipes = part_recipes(parts, runs, asked)
     place = data or runs[0].record.recipe.data.path
     inputs = read_inputs(place, runs[0].folder / SPLIT_FILE, None)
-    made_of = _made_of(members, given, recipes)
+    now = {
+        name: recipe.model_dump(mode="json", exclude={"data": {"path", "split"}})
+        for name, recipe in recipes.items()
+    }
+    made_of = {
+        "generalist": {str(own.fold): own.record.digests.model for own in runs},
+        "split": members.split.digest,
+        "families": given.digest,
+        "recipes": now,
+    }
 
     def made_otherwise(before: Any) -> list[str]:
-        now = made_of["recipes"]
         return [name for name in (before or {}).keys() & now.keys() if before[name] != now[name]]
 
     done = (out / COMMITTEE).exists()
@@ -110,29 +122,6 @@ def route(
         say(line)
     say(f"committee: {out / COMMITTEE}; page: {out / 'report.html'}")
     return results
-
-
-def _one_member(run: Path) -> Members:
-    members = find_members([run])
-    if len(members.members) != 1:
-        raise DessinError(
-            f"{run} holds {len(members.members)} models.",
-            allowed="A generalist is one run, or one fold group.",
-        )
-    return members
-
-
-def _made_of(members: Members, families: FamilyMap, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
-    """What a folder of results is made of; recipes by the names of their runs."""
-    return {
-        "generalist": {str(own.fold): own.record.digests.model for own in members.members[0].runs},
-        "split": members.split.digest,
-        "families": families.digest,
-        "recipes": {
-            name: recipe.model_dump(mode="json", exclude={"data": {"path", "split"}})
-            for name, recipe in recipes.items()
-        },
-    }
 
 
 def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:

@@ -61,31 +61,42 @@ def between(step: float) -> Shares:
 
 def best_alone(answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int) -> Shares:
     """The member that names most of `rows` right; of equals the one with the smaller log loss."""
-    return alone(_by_accuracy(answers, targets, rows, members)[0], members)
+    return _best_first(answers, targets, rows, _each_alone(members))[0]
 
 
 def choose_greedily(
     answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int
 ) -> Shares:
     """The greedy soup: members by accuracy, each joins if the soup does not get fewer of `rows` right."""
-    first, *others = _by_accuracy(answers, targets, rows, members)
-    chosen = [first]
-    best = _score(answers(alone(first, members)), targets, rows)[0]
-    for member in others:
-        right = _score(answers(together([*chosen, member], members)), targets, rows)[0]
+    chosen: list[int] = []
+    best = 0
+    for member in _best_first(answers, targets, rows, _each_alone(members)):
+        with_it = [*chosen, member.index(1.0)]
+        right = _score(answers(together(with_it, members)), targets, rows)[0]
         if right >= best:
-            chosen, best = [*chosen, member], right
+            chosen, best = with_it, right
     return together(chosen, members)
 
 
 def choose_between(answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Shares:
     """The step of the way with most of `rows` right; of equals the smaller log loss, then the earlier."""
+    return _best_first(answers, targets, rows, [between(step) for step in STEPS])[0]
 
-    def rank(step: float) -> tuple[int, float, float]:
-        right, loss = _score(answers(between(step)), targets, rows)
-        return (-right, loss, step)
 
-    return between(min(STEPS, key=rank))
+def _each_alone(members: int) -> list[Shares]:
+    return [alone(number, members) for number in range(members)]
+
+
+def _best_first(
+    answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], mixtures: Sequence[Shares]
+) -> list[Shares]:
+    """Mixtures by how many of `rows` they name right, then by log loss, then in their order."""
+
+    def rank(shares: Shares) -> tuple[int, float]:
+        right, loss = _score(answers(shares), targets, rows)
+        return (-right, loss)
+
+    return sorted(mixtures, key=rank)
 
 
 def cross_fit(choose: Choose, answers: Answers, parts: NDArray[np.int64]) -> CrossFitted:
@@ -97,16 +108,6 @@ def cross_fit(choose: Choose, answers: Answers, parts: NDArray[np.int64]) -> Cro
         rows = parts == number
         joined[rows] = answers(choice)[rows]
     return CrossFitted(choices, joined)
-
-
-def _by_accuracy(
-    answers: Answers, targets: NDArray[np.int64], rows: NDArray[np.int64], members: int
-) -> list[int]:
-    def rank(member: int) -> tuple[int, float, int]:
-        right, loss = _score(answers(alone(member, members)), targets, rows)
-        return (-right, loss, member)
-
-    return sorted(range(members), key=rank)
 
 
 def _score(

@@ -33,7 +33,11 @@ PREDICTED_COLUMNS = ("predicted", "prediction", "pred", "predicted_label", "pred
 LABEL_COLUMNS = ("target", "label", "class", "class_name", "class_id", "category")
 SUBMISSION = ("ID", "image_path", "target")
 
-_BESIDE = ("", "unnamed: 0", "fold", "correct", "name", "probability", "confidence", "score", "share")
+# A column of such a name is never a class of its own.
+_BESIDE = {
+    *("", "unnamed: 0", "fold", "correct", "name", "probability", "confidence", "score", "share", "reason"),
+    *(*IMAGE_COLUMNS, *NUMBER_COLUMNS, *PREDICTED_COLUMNS, *LABEL_COLUMNS),
+}
 _RANKED = re.compile(r"top\d+(_probability)?")
 _SEPARATORS = ",;\t"
 # What rounding to four decimals may add up to over 500 classes, and more.
@@ -158,11 +162,32 @@ def _of_csv(path: Path) -> Source:
     """
     columns, rows = _read_rows(path)
     spelt = [column.lower() for column in columns]
-    image = _image_column(path, columns, spelt)
-    rest = [i for i, name in enumerate(spelt) if i != image and not _is_beside(name)]
-    predicted = _one_of(path, columns, spelt, PREDICTED_COLUMNS, "the class that was predicted")
+
+    def one_of(names: Sequence[str], what: str) -> int | None:
+        """Where the one column among `names` is; None where there is none."""
+        found = [i for i, name in enumerate(spelt) if name in names]
+        if len(found) > 1:
+            both = " and ".join(columns[i] for i in found)
+            raise DessinError(
+                f"{path}: the columns {both} could each name {what}; its columns are {', '.join(columns)}.",
+                do="Leave one of them out, or rename it.",
+            )
+        return found[0] if found else None
+
+    image = one_of(IMAGE_COLUMNS, "the image")
+    if image is None:
+        image = one_of(NUMBER_COLUMNS, "the image")
+    if image is None:
+        raise DessinError(
+            f"{path} has no column that names the image; its columns are {', '.join(columns)}.",
+            allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
+            do="Rename the column.",
+        )
+    no_class = [i for i, name in enumerate(spelt) if name in _BESIDE or _RANKED.fullmatch(name)]
+    rest = sorted(set(range(len(columns))) - {image, *no_class})
+    predicted = one_of(PREDICTED_COLUMNS, "the class that was predicted")
     # Beside a predicted class, a label is the true one.
-    plain = _one_of(path, columns, spelt, LABEL_COLUMNS, "the class")
+    plain = one_of(LABEL_COLUMNS, "the class")
     answer = plain if predicted is None else predicted
     written = tuple(row[image].strip() for row in rows)
     wide = _looks_wide(rows, rest, sure=answer is None)
@@ -234,39 +259,6 @@ def _read_rows(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
             do="Correct the row (a separator inside a value needs quotes).",
         )
     return columns, rows[1:]
-
-
-def _image_column(path: Path, columns: tuple[str, ...], spelt: list[str]) -> int:
-    found = _one_of(path, columns, spelt, IMAGE_COLUMNS, "the image")
-    if found is None:
-        found = _one_of(path, columns, spelt, NUMBER_COLUMNS, "the image")
-    if found is None:
-        raise DessinError(
-            f"{path} has no column that names the image; its columns are {', '.join(columns)}.",
-            allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
-            do="Rename the column.",
-        )
-    return found
-
-
-def _one_of(
-    path: Path, columns: tuple[str, ...], spelt: list[str], names: Sequence[str], what: str
-) -> int | None:
-    """Where the one column among `names` is; None where there is none."""
-    found = [i for i, name in enumerate(spelt) if name in names]
-    if len(found) > 1:
-        both = " and ".join(columns[i] for i in found)
-        raise DessinError(
-            f"{path}: the columns {both} could each name {what}; its columns are {', '.join(columns)}.",
-            do="Leave one of them out, or rename it.",
-        )
-    return found[0] if found else None
-
-
-def _is_beside(name: str) -> bool:
-    """Whether a column of this name is never a class of its own."""
-    known = (*_BESIDE, "reason", *IMAGE_COLUMNS, *NUMBER_COLUMNS, *PREDICTED_COLUMNS, *LABEL_COLUMNS)
-    return name in known or _RANKED.fullmatch(name) is not None
 
 
 def _looks_wide(rows: list[list[str]], rest: list[int], *, sure: bool) -> bool:
