@@ -27,12 +27,12 @@ from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import VoteNode
 from dessin.collection.split.files import Split
 from dessin.committees.ensemble.measure import SELECT, chosen_rule
-from dessin.committees.ensemble.pictures import heat_maps
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.verb import COMMITTEE, NESTED, PAGE, ensemble
 from dessin.committees.ensemble.view import (
     chosen_members,
     ensemble_page,
+    heat_maps,
     part_names,
     rule_meaning,
     rules_plot,

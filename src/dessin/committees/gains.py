@@ -13,7 +13,7 @@ from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import p_value, points, share, size, written_p
 from dessin.page.tables import aligned, printable, spread
 from dessin.statistics.comparison import Comparison
-from dessin.statistics.contrasts import Contrast, Outcomes, contrast
+from dessin.statistics.contrasts import Contrast, two_models
 from dessin.statistics.intervals import Estimate
 
 Bools = NDArray[np.bool_]
@@ -37,17 +37,7 @@ def over_folds(
     """
     if len(np.unique(folds)) < _FOLDS_TOLD_APART:
         folds = np.zeros_like(folds)
-    outcomes = Outcomes(
-        levels=("first", "second"),
-        seeds=(0,),
-        folds=tuple(np.unique(folds).tolist()),
-        correct=np.stack([first, second]).astype(np.float64)[:, None],
-        fold_of=folds,
-        groups=groups,
-        image_ids=(),
-        split_folds=split_folds,
-    )
-    return contrast(outcomes, {"first": 1.0, "second": -1.0})
+    return two_models(first, second, groups, folds=folds, split_folds=split_folds)
 
 
 def gain_in_words(gain: Comparison, also: str = "") -> str:

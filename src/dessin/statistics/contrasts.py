@@ -123,20 +123,30 @@ def contrast(outcomes: Outcomes, weights: Mapping[str, float], *, seed: int = 0)
 
 
 def two_models(
-    first: NDArray[Any], second: NDArray[Any], groups: Sequence[str] | NDArray[Any], *, seed: int = 0
+    first: NDArray[Any],
+    second: NDArray[Any],
+    groups: Sequence[str] | NDArray[Any],
+    *,
+    folds: NDArray[np.int64] | None = None,
+    split_folds: int = 1,
+    seed: int = 0,
 ) -> Contrast:
-    """`first` minus `second`: right (1) or wrong (0), (N,), of two trained models on the same images."""
+    """`first` minus `second`: right (1) or wrong (0), (N,), of two trained models on the same images.
+
+    With `folds` (N,), of the `split_folds` that the split has, each fold is a pair of trainings of its own.
+    """
     correct = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)])[:, None]
     count = correct.shape[2]
+    fold_of = np.zeros(count, dtype=np.int64) if folds is None else folds
     outcomes = Outcomes(
         levels=("first", "second"),
         seeds=(0,),
-        folds=(0,),
+        folds=tuple(np.unique(fold_of).tolist()),
         correct=correct,
-        fold_of=np.zeros(count, dtype=np.int64),
+        fold_of=fold_of,
         groups=np.asarray(groups),
         image_ids=tuple(map(str, range(count))),
-        split_folds=1,
+        split_folds=split_folds,
     )
     return contrast(outcomes, {"first": 1.0, "second": -1.0}, seed=seed)
 

@@ -159,43 +159,34 @@ def measure_speed(subject: Subject, fold: int, student: Path) -> SpeedResults:
     return SpeedResults(rounds=ROUNDS, device=device.type, hardware=hardware, paces=paces, gains=gains)
 
 
-class _Pixels:
-    """Models on one device, each with the pixels that it looks at."""
+def _answerers(subject: Subject, fold: int, student: Bundle, device: torch.device) -> Mapping[str, Answer]:
+    """What is timed, by name: each answers images as one batch, from pixels on the device."""
+    loaded, opener = subject.loaded, subject.inputs.opener()
+    sources: dict[str, PixelSource] = {}
+    for bundle in (*loaded.bundles.values(), student):
+        bundle.classifier.to(device).eval()
 
-    def __init__(self, subject: Subject, device: torch.device) -> None:
-        self._open, self._device = subject.inputs.opener(), device
-        self._sources: dict[str, PixelSource] = {}
-
-    def look(self, bundle: Bundle, image_ids: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
-        """The probabilities (n, C) of a model for images."""
-        store = self._open(bundle.card.image)
-        if store.digest not in self._sources:
-            self._sources[store.digest] = PixelSource(store, self._device)
-        images, background = self._sources[store.digest].gather(store.rows(image_ids))
+    def seen(bundle: Bundle, image_ids: Sequence[str], views: Sequence[str]) -> NDArray[np.float32]:
+        store = opener(bundle.card.image)
+        if store.digest not in sources:
+            sources[store.digest] = PixelSource(store, device)
+        images, background = sources[store.digest].gather(store.rows(image_ids))
         temperature = bundle.card.temperature
         answer = look(bundle.classifier, images, background, temperature=temperature, views=views)
         return np.asarray(answer.cpu().numpy())
 
-
-def _answerers(subject: Subject, fold: int, student: Bundle, device: torch.device) -> Mapping[str, Answer]:
-    """What is timed, by name: each answers images as one batch."""
-    loaded, pixels = subject.loaded, _Pixels(subject, device)
-    views = loaded.committee.views
-    for bundle in (*loaded.bundles.values(), student):
-        bundle.classifier.to(device).eval()
-
     def voted(root: Node) -> Answer:
-        names = leaves(root)
+        names, views = leaves(root), loaded.committee.views
 
         def answer(image_ids: Sequence[str]) -> None:
-            join(loaded, {name: pixels.look(loaded.bundles[name], image_ids, views) for name in names}, root)
+            join(loaded, {name: seen(loaded.bundles[name], image_ids, views) for name in names}, root)
 
         return answer
 
     return {
         WHOLE: voted(loaded.committee.root),
         COMMITTEE: voted(part_of(subject, fold)),
-        STUDENT: lambda image_ids: pixels.look(student, image_ids, PLAIN),
+        STUDENT: lambda image_ids: seen(student, image_ids, PLAIN),
     }
 
 

@@ -58,9 +58,6 @@ class Settings:
     final: bool
     matters: float
 
-    def teacher(self, labels: Path) -> TeacherSpec:
-        return TeacherSpec(labels=labels.as_posix(), weight=self.weight, temperature=self.temperature)
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -197,7 +194,9 @@ def run_recipe(plan: DistillPlan, run: Planned, *, labels: Path, split: Path) ->
     data = plan.recipe.data.model_copy(
         update={"path": plan.data, "split": split.as_posix(), "curation": None, "fold": run.fold}
     )
-    teacher = plan.settings.teacher(labels) if run.taught else TeacherSpec()
+    asked, teacher = plan.settings, TeacherSpec()
+    if run.taught:
+        teacher = TeacherSpec(labels=labels.as_posix(), weight=asked.weight, temperature=asked.temperature)
     # Validated anew: not every recipe can have a teacher.
     parts = {"data": data.model_dump(mode="json"), "teacher": teacher.model_dump(mode="json")}
     return make_recipe(plan.recipe.model_dump(mode="json") | parts, where=f"the recipe of {run.name}")

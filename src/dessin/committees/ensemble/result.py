@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -110,31 +109,30 @@ class EnsembleResults(Result):
 
     def write_tables(self, out: Path) -> None:
         """Write `rules.csv`, `members.csv` and `pairs.csv`."""
-        write_table(out / "rules.csv", map(_rule_cells, self.rules))
-        rules = [row.name for row in self.rules]
-        write_table(out / "members.csv", (_member_cells(row, rules) for row in self.members))
+        rules = (
+            {
+                "rule": row.name,
+                "members": len(row.members),
+                **spread("naive", row.naive, ends="naive_"),
+                **spread("nested", row.nested),
+                **spread("optimism", row.optimism, ends="optimism_"),
+                **gain_row(row.gain),
+                "n": row.nested.n,
+            }
+            for row in self.rules
+        )
+        members = (
+            {
+                "member": row.name,
+                "kind": row.kind,
+                **spread("accuracy", row.accuracy),
+                **spread("log_loss", row.loss, ends="log_loss_"),
+                "temperature": row.temperature,
+                "n": row.accuracy.n,
+                **{f"weight in {rule.name}": row.weights.get(rule.name, 0.0) for rule in self.rules},
+            }
+            for row in self.members
+        )
+        write_table(out / "rules.csv", rules)
+        write_table(out / "members.csv", members)
         write_table(out / "pairs.csv", (pair.model_dump() for pair in self.pairs))
-
-
-def _rule_cells(row: RuleRow) -> dict[str, object]:
-    return {
-        "rule": row.name,
-        "members": len(row.members),
-        **spread("naive", row.naive, ends="naive_"),
-        **spread("nested", row.nested),
-        **spread("optimism", row.optimism, ends="optimism_"),
-        **gain_row(row.gain),
-        "n": row.nested.n,
-    }
-
-
-def _member_cells(row: MemberRow, rules: Sequence[str]) -> dict[str, object]:
-    return {
-        "member": row.name,
-        "kind": row.kind,
-        **spread("accuracy", row.accuracy),
-        **spread("log_loss", row.loss, ends="log_loss_"),
-        "temperature": row.temperature,
-        "n": row.accuracy.n,
-        **{f"weight in {rule}": row.weights.get(rule, 0.0) for rule in rules},
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -106,26 +105,29 @@ class SoupResults(Result):
 
     def write_tables(self, out: Path) -> None:
         """Write `soup.csv`, and for a way between two ends `curve.csv`."""
-        names = [member.name for member in self.members]
-        write_table(out / "soup.csv", (_cells(row, names) for row in self.ways))
+        ways = (
+            {
+                "way": row.name,
+                **spread("naive", row.naive, ends="naive_"),
+                **spread("accuracy", row.accuracy),
+                "log_loss": row.loss.value,
+                **gain_row(row.gain),
+                "won": row.won,
+                "lost": row.lost,
+                "n": row.accuracy.n,
+                **{f"share of {member.name}": row.shares.get(member.name, 0.0) for member in self.members},
+            }
+            for row in self.ways
+        )
+        write_table(out / "soup.csv", ways)
+        points = (
+            {
+                "alpha": point.alpha,
+                **spread("accuracy", point.accuracy),
+                **spread("log_loss", point.loss, ends="log_loss_"),
+                "n": point.accuracy.n,
+            }
+            for point in self.curve
+        )
         if self.curve:
-            write_table(out / "curve.csv", map(_point_cells, self.curve))
-
-
-def _cells(row: SoupRow, names: Sequence[str]) -> dict[str, object]:
-    return {
-        "way": row.name,
-        **spread("naive", row.naive, ends="naive_"),
-        **spread("accuracy", row.accuracy),
-        "log_loss": row.loss.value,
-        **gain_row(row.gain),
-        "won": row.won,
-        "lost": row.lost,
-        "n": row.accuracy.n,
-        **{f"share of {name}": row.shares.get(name, 0.0) for name in names},
-    }
-
-
-def _point_cells(point: CurvePoint) -> dict[str, object]:
-    loss = spread("log_loss", point.loss, ends="log_loss_")
-    return {"alpha": point.alpha, **spread("accuracy", point.accuracy), **loss, "n": point.accuracy.n}
+            write_table(out / "curve.csv", points)

@@ -107,9 +107,10 @@ def _naive(chosen: SoupRow, base: SoupRow) -> str:
     against = f"against {base.naive.value:.1%}"
     if chosen.optimism.low == chosen.optimism.high == 0.0:
         return "It chooses nothing by these drawings, so a naive look claims the same of it."
+    gained = f"a {'gain' if claim > 0 else 'loss'} of {size(claim)} points"
     figure = (
         f"A naive look, at the very drawings that were chosen by, claims {share(chosen.naive)} {against}, "
-        f"{_claimed(claim)}"
+        f"{gained if abs(claim) >= 5e-4 else 'a gain of nothing'}"
     )
     optimism = chosen.optimism
     if optimism.low > 0:
@@ -117,12 +118,6 @@ def _naive(chosen: SoupRow, base: SoupRow) -> str:
     if optimism.value == 0.0:
         return f"{figure}. Chosen without a part it did as well on it, so here that figure is not too high."
     return f"{figure}; that its figure is too high cannot be told here ({points(optimism)} points)."
-
-
-def _claimed(claim: float) -> str:
-    if abs(claim) < 5e-4:
-        return "a gain of nothing"
-    return f"a {'gain' if claim > 0 else 'loss'} of {size(claim)} points"
 
 
 def _cautions(results: SoupResults) -> tuple[str, ...]:
