@@ -113,7 +113,15 @@ def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
             allowed=f"At least {least} are needed.",
             do="Name more runs, or fold groups.",
         )
-    folds = _common_folds(members)
+    folds = tuple(sorted(set.intersection(*(set(member.folds) for member in members))))
+    if not folds:
+        has = [f"{member.name} has {', '.join(map(str, member.folds))}" for member in members[:_NAMED]]
+        raise DessinError(
+            f"No fold was validated by all {len(members)} members: {'; '.join(has)}"
+            f"{' …' if len(members) > _NAMED else ''}.",
+            allowed="Members are chosen on images that each of them answered and none was trained on.",
+            do="Train the missing folds with --folds all, or leave out the members without them.",
+        )
     rows = tuple(row for row in split.rows if row.fold in folds)
     return Members(members, split, folds, rows, tuple(_notes(members, split, folds)))
 
@@ -240,19 +248,6 @@ def told_apart(paths: Sequence[Path], *, depth: int = 1) -> tuple[str, ...]:
     names = tuple("/".join(path.parts[-depth:]) for path in paths)
     enough = len(set(names)) == len(names) or depth >= max(len(path.parts) for path in paths)
     return names if enough else told_apart(paths, depth=depth + 1)
-
-
-def _common_folds(members: Sequence[Member]) -> tuple[int, ...]:
-    folds = set.intersection(*(set(member.folds) for member in members))
-    if not folds:
-        has = [f"{member.name} has {', '.join(map(str, member.folds))}" for member in members[:_NAMED]]
-        raise DessinError(
-            f"No fold was validated by all {len(members)} members: {'; '.join(has)}"
-            f"{' …' if len(members) > _NAMED else ''}.",
-            allowed="Members are chosen on images that each of them answered and none was trained on.",
-            do="Train the missing folds with --folds all, or leave out the members without them.",
-        )
-    return tuple(sorted(folds))
 
 
 def _notes(members: Sequence[Member], split: Split, folds: Sequence[int]) -> list[str]:

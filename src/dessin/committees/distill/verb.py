@@ -91,7 +91,13 @@ def distill(
     record = subject.record
     noted = record.recipe.data.path if record else subject.loaded.committee.provenance["data"]
     place = data or noted
-    plan = DistillPlan(subject, str(place), settings, measured, own, (why, source, _labels(settings)))
+    seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
+    labelled = Decision(
+        "soft labels",
+        f"{weight:g} of each target, {seen}, temperature {temperature:g}",
+        "models that learnt a drawing are too sure of it; further views soften that",
+    )
+    plan = DistillPlan(subject, str(place), settings, measured, own, (why, source, labelled))
     check_runs(plan)
     made_of = plan.made_of()
 
@@ -121,13 +127,6 @@ def distill(
         say(line)
     say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE}")
     return results
-
-
-def _labels(settings: Settings) -> Decision[str]:
-    reason = "models that learnt a drawing are too sure of it; further views soften that"
-    seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
-    value = f"{settings.weight:g} of each target, {seen}, temperature {settings.temperature:g}"
-    return Decision("soft labels", value, reason)
 
 
 def _copy_bundle(source: Path, target: Path) -> None:

@@ -124,7 +124,12 @@ def _compared(table: MemberTable, settings: Settings, rules: Mapping[str, Rule],
         scaler = Scaler(table, folder)
         rules, temperatures = scaled_rules(rules, scaler), scaler.fitted_on(table.every_row)[1]
         table = scaler.without_own_part(parts)
-    correct, losses = _alone(table)
+    correct = np.empty((table.members, len(table.targets)), dtype=np.bool_)
+    losses = np.empty(correct.shape)
+    for member, answers in enumerate(table.probabilities):
+        correct[member] = answers.argmax(axis=1) == table.targets
+        own = answers[table.every_row, table.targets].astype(np.float64)
+        losses[member] = -np.log(np.clip(own, SMALLEST_PROBABILITY, 1.0))
     return Compared(
         results=compare_rules(table, rules=rules, seed=settings.seed),
         correct=correct,
@@ -133,19 +138,6 @@ def _compared(table: MemberTable, settings: Settings, rules: Mapping[str, Rule],
         temperatures=temperatures,
         parts=len(parts),
     )
-
-
-def _alone(table: MemberTable) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """What each member names right, and its log loss, image by image (M, N)."""
-    rows = np.arange(len(table.targets))
-    correct = np.empty((table.members, len(rows)), dtype=np.bool_)
-    losses = np.empty((table.members, len(rows)), dtype=np.float64)
-    for member in range(table.members):
-        answers = table.probabilities[member]
-        correct[member] = answers.argmax(axis=1) == table.targets
-        own = answers[rows, table.targets].astype(np.float64)
-        losses[member] = -np.log(np.clip(own, SMALLEST_PROBABILITY, 1.0))
-    return correct, losses
 
 
 def rule_rows(members: Members, compared: Compared, matters: float) -> tuple[RuleRow, ...]:

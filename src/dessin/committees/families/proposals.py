@@ -62,7 +62,11 @@ def cluster(shared: Floats, count: int | None = None) -> tuple[list[list[int]], 
     tree = linkage(squareform(np.round(distance, _DECIMALS), checks=False), "average")
     quality = modularity_by_count(excess, tree)
     chosen = count or 2 + int(np.argmax(np.round(quality[1:-1], _DECIMALS)))
-    return _moved(_cut(tree, len(shared), chosen), excess), quality
+    # The tree's first merges join the members of each of the families.
+    parts = {i: [i] for i in range(len(shared))}
+    for step, (first, second) in enumerate(tree[: len(shared) - chosen, :2].astype(int)):
+        parts[len(shared) + step] = sorted(parts.pop(first) + parts.pop(second))
+    return _moved(list(parts.values()), excess), quality
 
 
 def modularity_by_count(excess: Floats, tree: Floats) -> Floats:
@@ -82,14 +86,6 @@ def modularity_by_count(excess: Floats, tree: Floats) -> Floats:
         row[classes + step] = kept
         quality[classes - step - 2] = value
     return quality
-
-
-def _cut(tree: Floats, classes: int, count: int) -> list[list[int]]:
-    """The members of each of `count` families: what the tree's first merges join."""
-    parts = {i: [i] for i in range(classes)}
-    for step, (first, second) in enumerate(tree[: classes - count, :2].astype(int)):
-        parts[classes + step] = sorted(parts.pop(first) + parts.pop(second))
-    return list(parts.values())
 
 
 def _moved(members: list[list[int]], excess: Floats) -> list[list[int]]:

@@ -42,7 +42,15 @@ def families(
         DessinError: runs that do not belong together, an `out` that exists, or what a proposal refuses.
     """
     out = Path(out)
-    _check_out(out)
+    if out.suffix.lower() != ".csv":
+        raise DessinError(f"The families were to be written to {out}.", allowed="It ends in .csv.")
+    page = out.with_suffix(".html")
+    for path in (out, page):
+        if path.exists():
+            raise DessinError(
+                f"{path} already exists, and it may hold changes made by hand.",
+                do="Choose another --out, or move the file away.",
+            )
     answers = out_of_fold(find_members([Path(run) for run in runs]))
     proposal = _proposed(answers, source, count)
     found = potential(
@@ -52,24 +60,12 @@ def families(
     if source == "confusions":
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
     write_families(proposal.families, out)
-    page = out.with_suffix(".html")
     write_text(page, families_page(answers, proposal, found, warnings))
     say(f"{answers.name}: {proposal.words}")
     for line in (*family_lines(found, answers.names), verdict(found), *warnings):
         say(line)
     say(f"written to {out}; page: {page}")
     return proposal.families
-
-
-def _check_out(out: Path) -> None:
-    if out.suffix.lower() != ".csv":
-        raise DessinError(f"The families were to be written to {out}.", allowed="It ends in .csv.")
-    for path in (out, out.with_suffix(".html")):
-        if path.exists():
-            raise DessinError(
-                f"{path} already exists, and it may hold changes made by hand.",
-                do="Choose another --out, or move the file away.",
-            )
 
 
 def _proposed(answers: OutOfFold, source: str, count: int | None) -> Proposal:

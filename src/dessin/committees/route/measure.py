@@ -201,13 +201,18 @@ def measure_route(
     correct = {name: table.argmax(axis=1) == plain.targets for name, table in tables.items()}
     difference = partial(over_folds, folds=plain.folds, groups=plain.groups, split_folds=split_folds)
     own = correct[GENERALIST]
+    variants = []
+    for name, table in tables.items():
+        found = measure(table, plain.targets, plain.groups, plain.classes)
+        family = bootstrap_mean(answers.found_by_sums(table), plain.groups)
+        variants.append(Variant(name=name, accuracy=found.accuracy, family=family, loss=found.loss))
     routed = [name for name in tables if name != GENERALIST]
     gains = [(name, GENERALIST, difference(correct[name], own)) for name in routed]
     router = None
     known = answers.found_by_router
     if known is not None:
-        found = difference(known, answers.found_by_sums(plain.probabilities))
-        (router,) = compare([("router", "the generalist's sums", found)], MATTERS, luck=False)
+        better = difference(known, answers.found_by_sums(plain.probabilities))
+        (router,) = compare([("router", "the generalist's sums", better)], MATTERS, luck=False)
     return RouteResults(
         generalist=plain.name,
         images=len(plain.targets),
@@ -217,7 +222,7 @@ def measure_route(
         # The committee answers by everything that was trained.
         committee=BOTH if BOTH in tables else routed[-1],
         asked=1 + (answers.router is not None) + len(answers.experts),
-        variants=tuple(_variant(name, table, answers) for name, table in tables.items()),
+        variants=tuple(variants),
         comparisons=compare(gains, MATTERS, luck=False),
         router=router,
         experts=tuple(_expert(family, answers, split_folds) for family in answers.experts),
@@ -231,13 +236,6 @@ def measure_route(
         ),
         decisions=tuple(decisions),
     )
-
-
-def _variant(name: str, table: Floats, answers: RouteAnswers) -> Variant:
-    own = answers.generalist
-    metrics = measure(table, own.targets, own.groups, own.classes)
-    family = bootstrap_mean(answers.found_by_sums(table), own.groups)
-    return Variant(name=name, accuracy=metrics.accuracy, family=family, loss=metrics.loss)
 
 
 def _expert(family: str, answers: RouteAnswers, split_folds: int) -> ExpertRow:

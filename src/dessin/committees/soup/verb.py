@@ -99,6 +99,14 @@ def soup(
             )
             notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
         mixer = make_mixer(members, inputs, store, device)
+        if mixer.moved:
+            have = "has" if len(mixer.moved) == 1 else "have"
+            again = (
+                f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the "
+                "members; for every mixture they were estimated anew on the training images, augmented as "
+                f"in {guide_of(members.runs).name}."
+            )
+            notes = (*notes, again)
         ways = measure_ways(members, mixer.answers, seed=seed, matters=matters)
         chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
         results = SoupResults(
@@ -122,7 +130,7 @@ def soup(
             members=member_rows(members, chosen),
             ways=ways,
             curve=curve_between(members, mixer.answers) if members.ends else (),
-            notes=(*notes, *_statistics(mixer, members)),
+            notes=notes,
             seconds=round(time.monotonic() - began, 1),
         )
         results = told(results)
@@ -148,18 +156,6 @@ def _check_kind(kind: str, runs: int) -> None:
             allowed="A soup is the mean of two runs or more.",
             do="Name more runs; or, to go between one run's probe and its end, use kind wise.",
         )
-
-
-def _statistics(mixer: Mixer, members: SoupMembers) -> list[str]:
-    """What was done about batch statistics, where there was something to do."""
-    if not mixer.moved:
-        return []
-    have = "has" if len(mixer.moved) == 1 else "have"
-    return [
-        f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the members; "
-        "for every mixture they were estimated anew on the training images, augmented as in "
-        f"{guide_of(members.runs).name}."
-    ]
 
 
 def _write(members: SoupMembers, mixer: Mixer, results: SoupResults, inputs: Inputs, out: Path) -> None:

@@ -160,7 +160,7 @@ def _ways(results: SoupResults) -> list[Way]:
 
 def soup_page(results: SoupResults) -> str:
     """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
-    parts = results.chosen_way.part_shares
+    parts, runs = results.chosen_way.part_shares, counted(len(results.members), "run")
     return render_page(
         "dessin.committees.soup",
         "soup.html",
@@ -172,7 +172,10 @@ def soup_page(results: SoupResults) -> str:
         curves=_curve_charts(results),
         meanings={name: meaning for name, (_, meaning) in _WAYS.items()},
         plot=way_plot(_ways(results), "cross-fitted", results.chosen, "the bundle"),
-        made_of={row.name: _made_of_runs(results, row) for row in results.ways},
+        made_of={
+            row.name: f"step {step_of(row.shares):g}" if results.curve else f"{len(row.shares)} of {runs}"
+            for row in results.ways
+        },
         picks=", ".join(f"{step_of(each):g}" if results.curve else str(len(each)) for each in parts),
         in_parts={member.name: sum(member.name in each for each in parts) for member in results.members},
         tones=TONES,
@@ -208,10 +211,3 @@ def _chart(
     axes.margins(x=0.03)
     axes.legend(loc="best", fontsize=10, frameon=False)
     return figure_data_uri(figure)
-
-
-def _made_of_runs(results: SoupResults, row: SoupRow) -> str:
-    """What a way chose on all drawings: `2 of 3 runs`, or a step."""
-    if results.curve:
-        return f"step {step_of(row.shares):g}"
-    return f"{len(row.shares)} of {counted(len(results.members), 'run')}"
