@@ -16,8 +16,6 @@ from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
 from dessin.errors import DessinError, unknown
 from dessin.progress import say, warn
 
-Temperatures = Sequence[float] | Literal["fit"] | None
-
 
 def vote(
     files: Sequence[str | Path],
@@ -46,19 +44,26 @@ def vote(
         DessinError: a file that cannot be read for certain, other images or classes, or options that do not
             fit the files.
     """
-    warm: Temperatures = "fit" if temperatures == "fit" else _numbers("temperatures", temperatures)
-    paths, weight, warmth = _options(files, rule, _numbers("weights", weights), warm, align)
+    paths, weight, warmth = _options(files, rule, weights, temperatures, align)
     target = Path(out)
     if any(target.resolve() == path.resolve() for path in paths):
         raise DessinError(f"{target} is one of the files that vote.", do="Choose another --out.")
     sources = read_sources(paths)
     for source in sources:
         say(source.line())
-    _check_probabilities(sources, rule, warm)
+    without = [source.name for source in sources if source.probabilities is None]
+    if without and (rule == "soft" or temperatures is not None):
+        what = "A soft vote needs" if rule == "soft" else "Temperatures need"
+        raise DessinError(
+            f"{what} probabilities, and {listing(without)} has labels alone.",
+            allowed="Probabilities are in a run, a folder with probabilities.npy, or a CSV with a column for "
+            "each class.",
+            do="Use --rule hard without temperatures, or files with probabilities.",
+        )
     ballots = join(sources, align)
     for note in ballots.notes:
         say(note)
-    fitted = tuple(map(_fitted, ballots.voters)) if warm == "fit" else warmth
+    fitted = tuple(map(_fitted, ballots.voters)) if temperatures == "fit" else warmth
     voters = (
         replace(voter, weight=own, temperature=temperature)
         for voter, own, temperature in zip(ballots.voters, weight, fitted, strict=True)
@@ -75,8 +80,8 @@ def vote(
 def _options(
     files: Sequence[str | Path],
     rule: str,
-    weights: Sequence[float] | None,
-    temperatures: Temperatures,
+    weights: str | Sequence[float] | None,
+    temperatures: str | Sequence[float] | None,
     align: str,
 ) -> tuple[list[Path], list[float], tuple[float, ...]]:
     """The files that count, with their weights and temperatures."""
@@ -100,22 +105,18 @@ def _options(
     return paths, [given[i] for i in counted], tuple(warmth[i] for i in counted)
 
 
-def _numbers(what: str, given: str | Sequence[float] | None) -> Sequence[float] | None:
-    if not isinstance(given, str):
-        return given
-    try:
-        return [float(number) for number in given.split(",")]
-    except ValueError:
-        other = ", or fit" if what == "temperatures" else ""
-        raise DessinError(
-            f'The {what} are "{given}".', allowed=f"They are a number for each file{other}, such as 1,1,0.5."
-        ) from None
-
-
 def _one_each(
-    what: str, files: Sequence[str | Path], values: Sequence[float] | None, *, smallest: float
+    what: str, files: Sequence[str | Path], given: str | Sequence[float] | None, *, smallest: float
 ) -> list[float]:
-    numbers = [1.0] * len(files) if values is None else [float(value) for value in values]
+    if given is None:
+        return [1.0] * len(files)
+    try:
+        numbers = [float(number) for number in (given.split(",") if isinstance(given, str) else given)]
+    except ValueError:
+        other = ", or fit" if what == "temperature" else ""
+        raise DessinError(
+            f'The {what}s are "{given}".', allowed=f"They are a number for each file{other}, such as 1,1,0.5."
+        ) from None
     if len(numbers) != len(files):
         raise DessinError(f"There are {len(files)} files and {len(numbers)} {what}s.", do="Give one a file.")
     wrong = [number for number in numbers if not (math.isfinite(number) and number >= smallest)]
@@ -123,18 +124,6 @@ def _one_each(
         above = "0 or more" if smallest == 0.0 else "above 0"
         raise DessinError(f"A {what} is {wrong[0]:g}.", allowed=f"It is a number, {above}.")
     return numbers
-
-
-def _check_probabilities(sources: Sequence[Source], rule: str, temperatures: Temperatures) -> None:
-    without = [source.name for source in sources if source.probabilities is None]
-    if without and (rule == "soft" or temperatures is not None):
-        what = "A soft vote needs" if rule == "soft" else "Temperatures need"
-        raise DessinError(
-            f"{what} probabilities, and {listing(without)} has labels alone.",
-            allowed="Probabilities are in a run, a folder with probabilities.npy, or a CSV with a column for "
-            "each class.",
-            do="Use --rule hard without temperatures, or files with probabilities.",
-        )
 
 
 def _fitted(voter: Voter) -> float:
