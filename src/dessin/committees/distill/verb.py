@@ -89,8 +89,7 @@ def distill(
     own, source = student_recipe(subject, student, file, overrides, seed=seed)
     # Where the images are, as whatever made the committee noted it.
     record = subject.record
-    noted = record.recipe.data.path if record else subject.loaded.committee.provenance["data"]
-    place = data or noted
+    place = data or (record.recipe.data.path if record else subject.loaded.committee.provenance["data"])
     seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
     labelled = Decision(
         "soft labels",
