@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dessin import ops
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, write_split
 from dessin.committees.families.measure import Potential, worth_an_expert
@@ -95,8 +96,7 @@ def choose_experts(
         names = tuple(row.name for row in worth)
         return names, Decision("experts", ", ".join(names) or NONE, f"{why}; at most {MOST_EXPERTS}")
     whole = isinstance(asked, str) and asked in families.names
-    given = [asked] if whole else asked.split(",") if isinstance(asked, str) else asked
-    names = tuple(dict.fromkeys(str(name).strip() for name in given if str(name).strip()))
+    names = tuple(dict.fromkeys(ops.names([str(asked)] if whole else asked)))
     for name in names:
         if name not in families.names:
             raise unknown("family", name, families.names)
