@@ -28,14 +28,16 @@ _NEAR, _PACE, _LAST = 1.02, 0.001, 3
 _EXPLODED = 1.5
 # So many steps at the full rate before a run is judged.
 _PATIENCE_STEPS = 20
+_UNKNOWN: dict[str, object] = dict.fromkeys(
+    ("epoch", "step", "lr", "loss_first", "loss_now", "loss_constant", "accuracy", "interval")
+)
 
 
 class Collapsed(DessinError):  # noqa: N818 (a state of a run, as its record calls it)
     """A run that came to nothing, with its curve until then (empty for a range test).
 
-    `evidence` says where it stood: plain values, ready for the record.
-    The keys: `reason` (`not finite` or `at chance`), `epoch`, `step`, `lr`, `loss_first`, `loss_now`,
-    `loss_constant`, `accuracy`, `interval` (two accuracies); None where a value is not known.
+    `evidence` says where it stood, for the record: `reason` (`not finite` or `at chance`) and the keys of
+    `_UNKNOWN`; `interval` is two accuracies.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ def check_finite(
             f"{rate:.3g}.",
             do="Lower optimizer.lr (a third is a good next try), lengthen optimizer.warmup_epochs, or use "
             "train.precision: float32; then start a new run.",
-            evidence=_evidence("not finite", epoch=epoch, step=step, lr=rate),
+            evidence={**_UNKNOWN, "reason": "not finite", "epoch": epoch, "step": step, "lr": rate},
             curve=curve,
         )
 
@@ -135,7 +137,8 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
     trained = [row for row in curve if row.epoch > 0 and not row.averaged]
     ripe = [row for row in trained if row.step >= rise_steps + _PATIENCE_STEPS]
     needed = 1 if trained and trained[-1].epoch == epochs else 2
-    if not chance.telling or len(ripe) < needed or not all(_at_chance(row, chance) for row in ripe[-needed:]):
+    found = [row.validation_accuracy for row in ripe[-needed:] if row.validation_accuracy is not None]
+    if not chance.telling or len(found) < needed or not all(map(chance.covers, found)):
         return
     losses = [row.train_loss for row in trained if row.train_loss is not None]
     validation = [row.validation_loss for row in trained if row.validation_loss is not None]
@@ -149,23 +152,19 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
         f"is {losses[-1]:.4g}, where always giving the same answer has {chance.loss:.4g}.",
         do=f"Lower optimizer.lr, which was {last.lr:.3g} (a tenth is a good next try; if that is "
         "far below 1e-5, raise it instead), and check that the labels are right.",
-        evidence=_evidence(
-            "at chance",
-            epoch=last.epoch,
-            step=last.step,
-            lr=last.lr,
-            loss_first=losses[0],
-            loss_now=losses[-1],
-            loss_constant=chance.loss,
-            accuracy=last.validation_accuracy,
-            interval=[low, high],
-        ),
+        evidence={
+            "reason": "at chance",
+            "epoch": last.epoch,
+            "step": last.step,
+            "lr": last.lr,
+            "loss_first": losses[0],
+            "loss_now": losses[-1],
+            "loss_constant": chance.loss,
+            "accuracy": last.validation_accuracy,
+            "interval": [low, high],
+        },
         curve=curve,
     )
-
-
-def _at_chance(row: CurveRow, chance: Chance) -> bool:
-    return row.validation_accuracy is not None and chance.covers(row.validation_accuracy)
 
 
 def _falls(losses: Sequence[float], constant: float) -> bool:
@@ -176,25 +175,14 @@ def _falls(losses: Sequence[float], constant: float) -> bool:
     return slow and max(losses) < _EXPLODED * constant
 
 
-def _evidence(reason: str, **known: object) -> dict[str, object]:
-    keys = ("epoch", "step", "lr", "loss_first", "loss_now", "loss_constant", "accuracy", "interval")
-    return {"reason": reason} | {key: known.get(key) for key in keys}
-
-
 def check_measured(recipe: Recipe, data: TrainingData) -> None:
     """Refuse what acts on the validation results where there are none.
 
     Raises:
         DessinError: `early_stop` or the schedule `plateau` without validation images.
     """
-    waiting = [
-        name
-        for name, used in (
-            ("train.early_stop", recipe.train.early_stop is not None),
-            ("optimizer.schedule: plateau", recipe.optimizer.schedule == "plateau"),
-        )
-        if used
-    ]
+    waiting = ["train.early_stop"] if recipe.train.early_stop is not None else []
+    waiting += ["optimizer.schedule: plateau"] if recipe.optimizer.schedule == "plateau" else []
     if waiting and not len(data.validation_rows):
         raise DessinError(
             f"There are no validation images, and {' and '.join(waiting)} would wait for their results.",
@@ -219,15 +207,3 @@ def warn_of_chance(accuracy: float, data: TrainingData) -> None:
             f"The best validation accuracy is {accuracy:.1%}, which is chance level: always answering the "
             f"commonest class gives {chance:.1%}. Check the labels and the learning rate first."
         )
-
-
-def warn_of_no_gain(start: str) -> None:
-    """Say when no epoch was better than what training began from."""
-    warn(
-        f"Training did not improve on {start}, so the weights it began from are kept. A smaller lr may help."
-    )
-
-
-def warn_of_time(done: int, planned: int) -> None:
-    """Say when the time allowed ended a run before its last epoch."""
-    warn(f"Training stops after epoch {done} of {planned}: another would take longer than the time allowed.")

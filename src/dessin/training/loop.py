@@ -25,23 +25,9 @@ from dessin.training.seeding import reproducible
 from dessin.training.step import LossesSeen
 
 
-class EpochClock:
-    """Whether another epoch fits into the time allowed, if it takes as long as those so far."""
-
-    def __init__(self, seconds_allowed: float | None, epochs_before: int) -> None:
-        self._allowed, self._before, self._started = seconds_allowed, epochs_before, time.monotonic()
-
-    def allows_another(self, epochs_done: int) -> bool:
-        """The first epoch is always allowed: nothing is known of its length."""
-        if self._allowed is None or epochs_done == self._before:
-            return True
-        used = time.monotonic() - self._started
-        return used + used / (epochs_done - self._before) <= self._allowed
-
-
 @dataclass(frozen=True)
 class _Run:
-    """Everything that stays the same from step to step."""
+    """Everything that stays the same from step to step; `chance` is None where nothing is validated."""
 
     engine: Engine
     schedule: Schedule
@@ -56,8 +42,7 @@ class _Run:
         return self.engine.recipe
 
     def save(self, state: TrainingState) -> None:
-        engine = self.engine
-        kept = self.candidates
+        engine, kept = self.engine, self.candidates
         kept.checkpoints.save(state, engine.classifier, engine.stepper.optimizer, kept.averages)
 
     def publish(self, state: TrainingState) -> None:
@@ -94,49 +79,43 @@ def fit(
         DessinError: the recipe asks for what this data cannot give, or the run cannot be resumed as begun.
     """
     recipe, data, train = training.recipe, training.data, training.recipe.train
-    peak = _peak(recipe, lr)
+    peak = recipe.optimizer.lr if lr is None else lr
+    if peak is None or isinstance(peak, str):
+        raise DessinError(
+            "The recipe leaves the learning rate open, and none was found for it.",
+            do="Give fit the rate that find_lr decides, or put a number into optimizer.lr.",
+        )
     check_measured(recipe, data)
     checkpoints = Checkpoints(folder / "checkpoint")
     state = _resume_or_start(checkpoints, fingerprint(training, peak), resume=resume)
     warn_before(recipe, data)
     with reproducible(training.computing.device, state.threads):
         engine = make_engine(training)
+        labels, stepper = data.validation_labels, engine.stepper
+        chance = None
+        if len(labels):
+            chance = chance_of(labels, data.train_labels, stepper.classes, stepper.loss, stepper.weights)
         averages = Averages(training.classifier, ema=train.ema > 0, mean=train.average_last > 0)
         run = _Run(
             engine=engine,
             schedule=make_schedule(recipe.optimizer, peak, engine.steps_per_epoch, train.epochs),
             candidates=Candidates(engine, averages, checkpoints),
-            chance=_chance(engine),
+            chance=chance,
             checkpoint_seconds=checkpoint_seconds,
             curve=folder / "curve.csv",
             on_epoch=on_epoch,
         )
         state = _restore_or_begin(run, state)
-        clock = EpochClock(seconds_allowed, state.epochs_done)
-        while not _is_done(recipe, state) and clock.allows_another(state.epochs_done):
+        started, before = time.monotonic(), state.epochs_done
+        while not _is_done(recipe, state):
+            # Another epoch is taken to last as long as those so far; of the first one nothing is known.
+            used, epochs = time.monotonic() - started, state.epochs_done - before
+            if seconds_allowed is not None and epochs and used + used / epochs > seconds_allowed:
+                break
             state = _one_epoch(run, state)
         write_curve(run.curve, state.curve)
         run.candidates.keep_what_counts(state)
     return make_outcome(recipe, data, state)
-
-
-def _peak(recipe: Recipe, lr: float | None) -> float:
-    rate = recipe.optimizer.lr if lr is None else lr
-    if rate is None or isinstance(rate, str):
-        raise DessinError(
-            "The recipe leaves the learning rate open, and none was found for it.",
-            do="Give fit the rate that find_lr decides, or put a number into optimizer.lr.",
-        )
-    return rate
-
-
-def _chance(engine: Engine) -> Chance | None:
-    data, stepper = engine.data, engine.stepper
-    if not len(data.validation_labels):
-        return None
-    return chance_of(
-        data.validation_labels, data.train_labels, stepper.classes, stepper.loss, stepper.weights
-    )
 
 
 def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, resume: bool) -> TrainingState:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dessin.decisions import Decision
-from dessin.progress import duration
+from dessin.progress import duration, warn
 from dessin.recipe import Recipe
 from dessin.training.checkpoint import TrainingState
 from dessin.training.curve import CurveRow
 from dessin.training.data import TrainingData
 from dessin.training.engine import decide_batch_norm
-from dessin.training.guard import warn_of_chance, warn_of_no_gain, warn_of_time
+from dessin.training.guard import warn_of_chance
 
 
 @dataclass(frozen=True)
@@ -32,37 +32,41 @@ class Outcome:
 
 def make_outcome(recipe: Recipe, data: TrainingData, state: TrainingState) -> Outcome:
     """Sum a run up; says loudly where it gained nothing, is at chance or was cut short."""
-    best_epoch, averaged = state.epochs_done, state.curve[-1].averaged
-    if state.best is not None:
-        best_epoch, averaged = state.best.epoch, state.best.averaged
+    train, best, done = recipe.train, state.best, state.epochs_done
+    best_epoch, averaged = (best.epoch, best.averaged) if best else (done, state.curve[-1].averaged)
+    if best is None:
+        why = "there were no validation images, so the last epoch counts"
+    else:
+        why = f"the best validation {train.select_by} of {done} epochs"
         if best_epoch == 0:
-            warn_of_no_gain(_start(recipe))
-        warn_of_chance(state.best.accuracy, data)
+            start = _start(recipe)
+            why = f"no epoch of {done} was better than {start}, whose weights are kept"
+            kept = f"Training did not improve on {start}, so the weights it began from are kept."
+            warn(f"{kept} A smaller lr may help.")
+        warn_of_chance(best.accuracy, data)
     decisions: list[Decision[object]] = [decide_batch_norm(recipe)]
     if recipe.optimizer.schedule == "one_cycle":
         reason = "the rate rises over the first 30% of all steps; optimizer.warmup_epochs is not used"
         decisions.append(Decision("schedule", "one_cycle", reason))
-    decisions.append(Decision("best_epoch", best_epoch, _why_best(recipe, state)))
-    if averaged:
-        reason = f"the mean of the weights after each of the last {averaged} epochs"
+    decisions.append(Decision("best_epoch", best_epoch, why))
+    if averaged or train.ema:
+        reason = f"the moving average of the weights, with a decay of {train.ema:g} a step"
+        if averaged:
+            reason = f"the mean of the weights after each of the last {averaged} epochs"
         decisions.append(Decision("weights kept", "averaged", reason))
-    elif recipe.train.ema:
-        reason = f"the moving average of the weights, with a decay of {recipe.train.ema:g} a step"
-        decisions.append(Decision("weights kept", "averaged", reason))
-    if state.epochs_done < recipe.train.epochs:
-        decisions.append(_why_stopped(recipe, state))
-    if recipe.train.average_last and not state.curve[-1].averaged:
+    if done < train.epochs:
+        reason = f"the time allowed was used; {train.epochs} were planned, on a faster machine"
+        if train.early_stop is not None and best and done - best.epoch >= train.early_stop:
+            waited = f"{train.early_stop} epochs in a row were no better than the best"
+            reason = f"{waited}, of {train.epochs} planned"
+        else:
+            early = f"Training stops after epoch {done} of {train.epochs}"
+            warn(f"{early}: another would take longer than the time allowed.")
+        decisions.append(Decision("stopped_after_epoch", done, reason))
+    if train.average_last and not state.curve[-1].averaged:
         reason = "training stopped before two of the epochs that were to be averaged"
         decisions.append(Decision("average_last", "none", reason))
-    return Outcome(
-        best_epoch=best_epoch,
-        averaged=averaged,
-        epochs=state.epochs_done,
-        steps=state.step,
-        curve=state.curve,
-        seconds=state.seconds,
-        decisions=tuple(decisions),
-    )
+    return Outcome(best_epoch, averaged, done, state.step, state.curve, state.seconds, tuple(decisions))
 
 
 def describe(row: CurveRow, recipe: Recipe) -> str:
@@ -82,21 +86,3 @@ def describe(row: CurveRow, recipe: Recipe) -> str:
 
 def _start(recipe: Recipe) -> str:
     return "the probe" if recipe.finetune.start == "probe" else "the head of ImageNet classes"
-
-
-def _why_best(recipe: Recipe, state: TrainingState) -> str:
-    if state.best is None:
-        return "there were no validation images, so the last epoch counts"
-    if state.best.epoch == 0:
-        return f"no epoch of {state.epochs_done} was better than {_start(recipe)}, whose weights are kept"
-    return f"the best validation {recipe.train.select_by} of {state.epochs_done} epochs"
-
-
-def _why_stopped(recipe: Recipe, state: TrainingState) -> Decision[int]:
-    patience, planned = recipe.train.early_stop, recipe.train.epochs
-    if patience is not None and state.best and state.epochs_done - state.best.epoch >= patience:
-        reason = f"{patience} epochs in a row were no better than the best, of {planned} planned"
-    else:
-        reason = f"the time allowed was used; {planned} were planned, on a faster machine"
-        warn_of_time(state.epochs_done, planned)
-    return Decision("stopped_after_epoch", state.epochs_done, reason)
