@@ -33,6 +33,16 @@ def changed(section: Model, values: Mapping[str, object], where: str) -> Model:
     return validated(type(section), own | dict(values), where)
 
 
+def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Mappings within mappings as one, under dotted names."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= (
+            flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        )
+    return flat
+
+
 class NewerFormat(DessinError):  # noqa: N818 (a state of a file, not a fault of it)
     """A file of a newer dessin, which this one leaves as it is."""
 

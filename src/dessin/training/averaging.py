@@ -5,7 +5,7 @@ Both are kept beside the weights that are trained, and exchanged with them to be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +24,7 @@ class WeightAverage:
         self._live = dict(model.state_dict())
         self.tensors = {name: tensor.clone() for name, tensor in self._live.items()}
         real = [name for name, tensor in self._live.items() if tensor.is_floating_point()]
-        self._averages, self._sources = _pick(self.tensors, real), _pick(self._live, real)
+        self._averages, self._sources = ([kept[name] for name in real] for kept in (self.tensors, self._live))
         self._counters = [name for name in self._live if name not in set(real)]
 
     @torch.no_grad()
@@ -60,9 +60,11 @@ class Averages:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything for a checkpoint."""
+        present = {"ema": self.ema, "mean": self.mean}
         return {
             f"{kind}.{name}": tensor
-            for kind, average in self._present()
+            for kind, average in present.items()
+            if average is not None
             for name, tensor in average.tensors.items()
         }
 
@@ -81,9 +83,6 @@ class Averages:
         for name, tensor in own.items():
             tensor.copy_(tensors[name])
 
-    def _present(self) -> Iterable[tuple[str, WeightAverage]]:
-        return [(k, a) for k, a in (("ema", self.ema), ("mean", self.mean)) if a is not None]
-
 
 def ema_share(decay: float, step: int) -> float:
     """How far an exponential moving average moves at a step, counted from 0.
@@ -91,7 +90,3 @@ def ema_share(decay: float, step: int) -> float:
     The decay is warmed up, min(decay, (1 + t) / (10 + t)): otherwise the first weights would count for long.
     """
     return 1.0 - min(decay, (1 + step) / (10 + step))
-
-
-def _pick(tensors: Mapping[str, Tensor], names: Iterable[str]) -> list[Tensor]:
-    return [tensors[name] for name in names]

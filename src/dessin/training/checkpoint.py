@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from dessin.progress import warn
-from dessin.recipe import Recipe
-from dessin.schema import Section, validated
+from dessin.schema import Section, flattened, validated
 from dessin.training.averaging import Averages
 from dessin.training.curve import CurveRow
 from dessin.training.data import Training
@@ -33,15 +32,16 @@ def fingerprint(training: Training, lr: float) -> dict[str, str]:
     is who is told of the run.
     """
     recipe, computing = training.recipe, training.computing
-    if computing.device.type == "cuda":
-        processor = torch.cuda.get_device_name(computing.device)
-    else:
-        processor = torch.backends.cpu.get_cpu_capability()
+    on_gpu = computing.device.type == "cuda"
+    processor = torch.backends.cpu.get_cpu_capability()
+    # A teacher that is off is left out whole.
+    apart = {"data": True, "track": True, "teacher": recipe.teacher.labels is None or {"labels"}}
+    compared = flattened(recipe.model_dump(mode="json", exclude=apart), "recipe.")
     return {
-        **_flat("recipe", recipe.model_dump(mode="json", exclude=_paths(recipe))),
+        **{key: str(value) for key, value in compared.items()},
         "data": training.data.digest,
         "device": computing.device.type,
-        "processor": processor,
+        "processor": torch.cuda.get_device_name(computing.device) if on_gpu else processor,
         "precision": computing.precision,
         "batch size": str(computing.batch_size),
         "learning rate": repr(lr),
@@ -55,38 +55,18 @@ def check_fingerprint(before: Mapping[str, str], now: Mapping[str, str]) -> None
     Raises:
         DessinError: names every difference.
     """
-    names = sorted(set(before) | set(now))
-    differences = [
-        f"{name} was {_short(before.get(name))} and is {_short(now.get(name))}"
-        for name in names
-        if before.get(name) != now.get(name)
-    ]
+    differences = []
+    for name in sorted(set(before) | set(now)):
+        was, is_ = (side.get(name, "absent") for side in (before, now))
+        if was != is_:
+            short = [text if len(text) <= 40 else f"{text[:12]}…" for text in (was, is_)]
+            differences.append(f"{name} was {short[0]} and is {short[1]}")
     if differences:
         raise DessinError(
             f"This run cannot be resumed as it was begun: {'; '.join(differences)}.",
             allowed="A resumed run needs the same recipe, data, machine and versions, to end the same.",
             do="Restore what differs, or start a new run with another --out.",
         )
-
-
-def _paths(recipe: Recipe) -> Mapping[str, bool | set[str]]:
-    """What of the recipe is not compared; a teacher that is off is left out whole."""
-    return {"data": True, "track": True, "teacher": recipe.teacher.labels is None or {"labels"}}
-
-
-def _flat(prefix: str, value: object) -> dict[str, str]:
-    if isinstance(value, dict):
-        flat: dict[str, str] = {}
-        for key, inner in value.items():
-            flat |= _flat(f"{prefix}.{key}", inner)
-        return flat
-    return {prefix: str(value)}
-
-
-def _short(value: str | None) -> str:
-    if value is None:
-        return "absent"
-    return value if len(value) <= 40 else f"{value[:12]}…"
 
 
 _MODEL, _OPTIMIZER, _AVERAGES = "model.safetensors", "optimizer.safetensors", "averages.safetensors"
@@ -154,40 +134,37 @@ class Checkpoints:
         return None
 
     def save(
-        self,
-        state: TrainingState,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        averages: Averages,
+        self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer, averages: Averages
     ) -> None:
         """Write a whole checkpoint, then remove what it makes superfluous."""
+        kept = {
+            f"{index}.{name}": tensor
+            for index, parameter in enumerate(trained_parameters(optimizer))
+            for name, tensor in optimizer.state.get(parameter, {}).items()
+            if tensor is not None
+        }
         contents = {
-            _MODEL: save_tensors(_plain(model.state_dict())),
-            _OPTIMIZER: save_tensors(_plain(_optimizer_tensors(optimizer))),
-            _AVERAGES: save_tensors(_plain(averages.tensors())),
+            _MODEL: _packed(model.state_dict()),
+            _OPTIMIZER: _packed(kept),
+            _AVERAGES: _packed(averages.tensors()),
         }
         digests = {name: sha256_bytes(content) for name, content in contents.items()}
+        whole = state.model_copy(update={"digests": digests})
         with atomic_path(self._step_folder(state)) as temporary:
             temporary.mkdir()
             for name, content in contents.items():
                 (temporary / name).write_bytes(content)
-            write_json(
-                temporary / _STATE, state.model_copy(update={"digests": digests}).model_dump(mode="json")
-            )
+            write_json(temporary / _STATE, whole.model_dump(mode="json"))
         self.prune(state)
 
     def save_best(self, step: int, model: nn.Module) -> tuple[str, str]:
         """Write the best weights; returns the file's name and sha256. The former best stays until `save`."""
-        name, content = f"best-{step:08d}.safetensors", save_tensors(_plain(model.state_dict()))
+        name, content = f"best-{step:08d}.safetensors", _packed(model.state_dict())
         write_bytes(self.folder / name, content)
         return name, sha256_bytes(content)
 
     def restore(
-        self,
-        state: TrainingState,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        averages: Averages,
+        self, state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer, averages: Averages
     ) -> None:
         """Put the tensors of `state` where they were, and drop what was left half-way."""
         folder = self._step_folder(state)
@@ -208,12 +185,8 @@ class Checkpoints:
         """Remove everything but the checkpoint `state` and the best weights that it names."""
         keep = {self._step_folder(state).name, state.best.file if state.best else ""}
         for path in self.folder.iterdir():
-            if path.name in keep:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            if path.name not in keep:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _step_folder(self, state: TrainingState) -> Path:
         return self.folder / f"step-{state.step:08d}"
@@ -241,9 +214,9 @@ def _read_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _packed(tensors: Mapping[str, Tensor]) -> bytes:
     # safetensors stores values in row order, whatever the memory format in training.
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -253,15 +226,6 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         raise DessinError(
             f"The checkpoint is of another model: {error}.", do="Start a new run with another --out."
         ) from None
-
-
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"{index}.{name}": tensor
-        for index, parameter in enumerate(trained_parameters(optimizer))
-        for name, tensor in optimizer.state.get(parameter, {}).items()
-        if tensor is not None
-    }
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

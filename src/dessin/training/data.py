@@ -38,10 +38,7 @@ class TrainingData:
     train_targets: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        for part, rows, labels in (
-            ("training", self.train_rows, self.train_labels),
-            ("validation", self.validation_rows, self.validation_labels),
-        ):
+        for part, (rows, labels) in zip(("training", "validation"), self._sides, strict=True):
             if len(rows) != len(labels):
                 raise DessinError(f"There are {len(rows)} {part} images and {len(labels)} labels for them.")
         if self.train_targets is not None and len(self.train_targets) != len(self.train_rows):
@@ -63,20 +60,19 @@ class TrainingData:
     @cached_property
     def digest(self) -> str:
         """The sha256 of the pixels' digest and of all (image id, label, soft target), in no order."""
-        parts = (
-            sorted((self.store.image_ids[row], int(label)) for row, label in zip(rows, labels, strict=True))
-            for rows, labels in (
-                (self.train_rows, self.train_labels),
-                (self.validation_rows, self.validation_labels),
-            )
-        )
-        soft = [] if self.train_targets is None else [self._digest_of_targets(self.train_targets)]
-        return digest_of([self.store.digest, *parts, *soft])
+        ids = self.store.image_ids
+        parts: list[object] = [self.store.digest]
+        for rows, labels in self._sides:
+            parts.append(sorted((ids[row], int(label)) for row, label in zip(rows, labels, strict=True)))
+        if self.train_targets is not None:
+            order = sorted(range(len(self.train_rows)), key=lambda i: ids[self.train_rows[i]])
+            ordered = np.ascontiguousarray(self.train_targets[order], dtype="<f4")
+            parts.append(sha256_bytes(ordered.tobytes()))
+        return digest_of(parts)
 
-    def _digest_of_targets(self, targets: NDArray[np.float32]) -> str:
-        """That of the targets in the order of image ids."""
-        order = sorted(range(len(targets)), key=lambda i: self.store.image_ids[self.train_rows[i]])
-        return sha256_bytes(np.ascontiguousarray(targets[order], dtype="<f4").tobytes())
+    @property
+    def _sides(self) -> tuple[tuple[Rows, Rows], ...]:
+        return (self.train_rows, self.train_labels), (self.validation_rows, self.validation_labels)
 
 
 @dataclass(frozen=True)
@@ -119,8 +115,7 @@ class PixelSource:
             index = torch.from_numpy(rows).to(self.device, non_blocking=True)
             pixels, background = self._resident
             return pixels[index], background[index]
-        batch = torch.from_numpy(self._pixels[rows]), torch.from_numpy(self._background[rows])
-        if self.device.type == "cuda":
-            pinned, background = batch[0].pin_memory(), batch[1]
-            return pinned.to(self.device, non_blocking=True), background.to(self.device)
-        return batch[0].to(self.device), batch[1].to(self.device)
+        pixels, background = torch.from_numpy(self._pixels[rows]), torch.from_numpy(self._background[rows])
+        on_gpu = self.device.type == "cuda"
+        pixels = (pixels.pin_memory() if on_gpu else pixels).to(self.device, non_blocking=on_gpu)
+        return pixels, background.to(self.device)

@@ -22,12 +22,10 @@ from dessin.training.seeding import reproducible
 # Tensors as large as the weights, per trained weight: the gradient and what the optimiser keeps.
 _STATES = {"adamw": 3, "adam": 3, "sgd": 2}
 # Where Linux says what this process's group may use, and uses now (control groups, version 2 and 1).
+_GROUPS = Path("/sys/fs/cgroup")
 _LIMITS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
 )
 
 
@@ -70,8 +68,12 @@ def measure_footprint(
     """
     two, three = (_saved_bytes(classifier, recipe, n, device, precision) for n in (2, 3))
     per_image = max(1, three - two)
-    pixels = 4 * recipe.image.size**2 * (1 if recipe.image.colour == "gray" else 3)
-    fixed = _fixed(classifier, recipe) + max(0, two - 2 * per_image)
+    every: int = sum(tensor.nbytes for tensor in classifier.state_dict().values())
+    trained: int = sum(p.nbytes for p in classifier.parameters() if p.requires_grad)
+    averages = (recipe.train.ema > 0) + (recipe.train.average_last > 0)
+    states = _STATES[recipe.optimizer.name] + (2 if recipe.optimizer.sam else 0)
+    fixed = every * (1 + averages) + trained * states + max(0, two - 2 * per_image)
+    pixels = 4 * recipe.image.size**2 * recipe.image.channels
     return Footprint(fixed, per_image * 5 // 4 + 4 * pixels)
 
 
@@ -115,8 +117,8 @@ def _saved_bytes(
 def _logits(
     classifier: Classifier, recipe: Recipe, images: int, device: torch.device, precision: str
 ) -> Tensor:
-    size, channels = recipe.image.size, 1 if recipe.image.colour == "gray" else 3
-    pixels = torch.full((images, channels, size, size), 255.0, device=device)
+    size = recipe.image.size
+    pixels = torch.full((images, recipe.image.channels, size, size), 255.0, device=device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
         logits: Tensor = classifier(pixels)
     return logits
@@ -137,14 +139,6 @@ def _left_as_it_was(classifier: Classifier, device: torch.device) -> Iterator[No
         classifier.train(was_training)
 
 
-def _fixed(classifier: Classifier, recipe: Recipe) -> int:
-    every: int = sum(tensor.nbytes for tensor in classifier.state_dict().values())
-    trained: int = sum(p.nbytes for p in classifier.parameters() if p.requires_grad)
-    averages = (recipe.train.ema > 0) + (recipe.train.average_last > 0)
-    kept = _STATES[recipe.optimizer.name] + (2 if recipe.optimizer.sam else 0)
-    return every * (1 + averages) + trained * kept
-
-
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
     """How long something takes on a device, until its last result is there."""
     start = time.perf_counter()
@@ -162,7 +156,7 @@ def free_memory(device: torch.device) -> int:
     available = int(psutil.virtual_memory().available)
     for limit, used in _LIMITS:
         try:
-            available = min(available, int(limit.read_text()) - int(used.read_text()))
+            available = min(available, int((_GROUPS / limit).read_text()) - int((_GROUPS / used).read_text()))
         except (OSError, ValueError):
             # No such group, or no limit ("max").
             continue
@@ -221,9 +215,8 @@ def choose_batch_size(
     if isinstance(train.batch_size, int):
         return Decision("batch_size", train.batch_size, "asked for in the recipe")
     footprint = measure_footprint(classifier, recipe, device=where, precision=precision)
-    decision = bound_batch_size(
-        device, images * recipe.pipeline.factor, footprint, accumulate=train.accumulate
-    )
+    samples = images * recipe.pipeline.factor
+    decision = bound_batch_size(device, samples, footprint, accumulate=train.accumulate)
     chosen = tried = decision.value
     if device == "cuda":
         while not fits(classifier, recipe, chosen, device=where, precision=precision):
@@ -236,27 +229,19 @@ def choose_batch_size(
 
 
 def bound_batch_size(
-    device: str,
-    samples: int,
-    footprint: Footprint,
-    *,
-    accumulate: int = 1,
-    free_bytes: int | None = None,
+    device: str, samples: int, footprint: Footprint, *, accumulate: int = 1, free_bytes: int | None = None
 ) -> Decision[int]:
     """The largest power of two that fits, if that many help; the reason says what set the bound.
 
-    Args:
-        device: as `choose_device` names it.
-        samples: images an epoch, copies included.
-        footprint: what `measure_footprint` found.
-        accumulate: the recipe's `train.accumulate`: a step has as many batches.
-        free_bytes: memory that may be used; read from the machine when not given.
+    `samples` are the images of an epoch, copies included; a step has `accumulate` batches. `free_bytes` is the
+    memory that may be used; read from the machine when not given.
 
     Raises:
         DessinError: not even 2 images fit.
     """
     free = free_memory(torch.device(device)) if free_bytes is None else free_bytes
-    fitting = _largest_fitting(footprint, int(_USABLE_SHARE * free))
+    images = (int(_USABLE_SHARE * free) - footprint.fixed) // max(1, footprint.per_image)
+    fitting = 0 if images < 1 else 2 ** (images.bit_length() - 1)
     where = f"{free / 2**30:.1f} GiB of free {'GPU ' if device == 'cuda' else ''}memory"
     needed = f"{footprint.fixed / 2**20:.0f} MiB and {footprint.per_image / 2**20:.1f} MiB an image"
     if fitting < _SMALLEST:
@@ -264,7 +249,7 @@ def bound_batch_size(
     useful = _GPU_BATCH if device == "cuda" else _CPU_BATCH
     helps = "which keeps the GPU busy" if device == "cuda" else f"a {device} gains nothing from more"
     enough = useful
-    while enough > 4 and samples / (enough * accumulate) < _MINIMUM_STEPS:
+    while enough > 4 and samples < _MINIMUM_STEPS * enough * accumulate:
         enough //= 2
     chosen = min(fitting, enough)
     if chosen < enough:
@@ -282,9 +267,3 @@ def _no_room(detail: str) -> DessinError:
         f"Not even {_SMALLEST} images at a time fit into memory: {detail}.",
         do="Use a smaller image.size, a smaller backbone, or a machine with more memory.",
     )
-
-
-def _largest_fitting(footprint: Footprint, free: int) -> int:
-    """The largest power of two of images that fit, 0 if not even one does."""
-    images = (free - footprint.fixed) // max(1, footprint.per_image)
-    return 0 if images < 1 else 2 ** (int(images).bit_length() - 1)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked
-from dessin.images.shards import StoredPixels
 from dessin.images.store import PixelStore, StoreOnDisk
 from dessin.models.classifier import Classifier
 from dessin.models.torchvision_ops import import_timm
@@ -32,19 +30,6 @@ BATCH_SIZE = 32
 _SAMPLE = 2
 
 
-class FeatureStore(Protocol):
-    """What extraction needs of a pixel store; `PixelStore` and `StoreOnDisk` are such."""
-
-    @property
-    def pixels(self) -> StoredPixels: ...
-
-    @property
-    def background(self) -> NDArray[np.uint8]: ...
-
-    @property
-    def digest(self) -> str: ...
-
-
 class Extractor:
     """Features (n, D) of the rows from start to stop, in evaluation mode, in batches of `batch_size`.
 
@@ -55,7 +40,7 @@ class Extractor:
     def __init__(
         self,
         classifier: Classifier,
-        store: FeatureStore,
+        store: PixelStore | StoreOnDisk,
         view: str,
         *,
         device: torch.device | None = None,
@@ -99,7 +84,7 @@ _BATCHES_A_RANGE = 16
 def extract_features(
     classifier: Classifier,
     weights_digest: str,
-    store: FeatureStore,
+    store: PixelStore | StoreOnDisk,
     rows: NDArray[np.int64],
     views: Sequence[str] = ("identity",),
     *,
@@ -118,7 +103,13 @@ def extract_features(
         DessinError: an unknown view, or a worker that does not see the store's folder.
     """
     check_views(views)
-    weights = weights_digest or _body_digest(classifier)
+    weights = weights_digest
+    if not weights:
+        hashed = hashlib.sha256()
+        for name, tensor in classifier.body.state_dict().items():
+            hashed.update(name.encode())
+            hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        weights = hashed.hexdigest()
     normalisation = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
     key = digest_of([_VERSION, weights, classifier.backbone, normalisation, store.digest])
     folder = cache_folder() / "features" / key
@@ -129,9 +120,8 @@ def extract_features(
         with locked(folder / f"{view}.lock"):
             cached = _open_cached(path, shape)
             if cached is None:
-                extractor = Extractor(
-                    classifier, store, view, device=torch.device(device), batch_size=batch_size
-                )
+                where = torch.device(device)
+                extractor = Extractor(classifier, store, view, device=where, batch_size=batch_size)
                 _compute(path, shape, extractor, mapper)
                 cached = _open_cached(path, shape)
         assert cached is not None, f"{path} was just written whole"
@@ -142,11 +132,10 @@ def extract_features(
 def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: Mapper | None) -> None:
     """Write the features of all rows, computed here or by the mapper's workers, as one array."""
     label = f"Features ({extractor.view}), {shape[0]:,} images"
-    if mapper is None:
-        ranges = _ranges(shape[0], extractor.batch_size)
-        blocks: Iterable[Floats] = map(extractor, ranges)
-    else:
-        ranges = _ranges(shape[0], extractor.batch_size * _BATCHES_A_RANGE)
+    length = extractor.batch_size * (1 if mapper is None else _BATCHES_A_RANGE)
+    ranges = [(start, min(start + length, shape[0])) for start in range(0, shape[0], length)]
+    blocks: Iterable[Floats] = map(extractor, ranges)
+    if mapper is not None:
         blocks = mapper.map(_to_be_sent(extractor), ranges, together=1)
     was_training = extractor.classifier.training
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -168,10 +157,6 @@ def _to_be_sent(extractor: Extractor) -> Extractor:
     return Extractor(extractor.classifier, on_disk, extractor.view, batch_size=extractor.batch_size)
 
 
-def _ranges(rows: int, length: int) -> list[tuple[int, int]]:
-    return [(start, min(start + length, rows)) for start in range(0, rows, length)]
-
-
 def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:
     """The cached features as a memory map; None if there are none, or not of this shape (a damaged file)."""
     try:
@@ -179,11 +164,3 @@ def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:
     except (OSError, ValueError, EOFError):
         return None
     return features if features.shape == shape and features.dtype == np.float32 else None
-
-
-def _body_digest(classifier: Classifier) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in classifier.body.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dessin.schema import flattened
+
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[str, ...]
 Flat = Mapping[str, Value]
@@ -21,8 +23,8 @@ def flatten(record: Mapping[str, Any]) -> dict[str, Value]:
     `started` (the first beginning), `beginnings`, `attempts` and `opened` (how many of each) and `seconds`
     (all stages together).
     """
-    flat: dict[str, Value] = {}
-    _descend("", {key: value for key, value in record.items() if key not in _APART}, flat)
+    kept = {key: value for key, value in record.items() if key not in _APART}
+    flat = {key: _leaf(value) for key, value in flattened(kept).items()}
     flat |= {f"decisions.{row['name']}": _leaf(row["value"]) for row in record["decisions"]}
     flat["started"] = next(iter(record["started"]), None)
     flat["beginnings"] = len(record["started"])
@@ -51,14 +53,6 @@ def machine_text(value: Value) -> str:
     if isinstance(value, tuple):
         return json.dumps(value, ensure_ascii=False)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _descend(prefix: str, values: Mapping[str, object], flat: dict[str, Value]) -> None:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            _descend(f"{prefix}{key}.", value, flat)
-        else:
-            flat[prefix + key] = _leaf(value)
 
 
 def _leaf(value: object) -> Value:

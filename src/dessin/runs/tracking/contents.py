@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from dessin.runs.record import RunRecord
 from dessin.runs.tracking.messages import Begin, End, Point, Scalar
+from dessin.schema import flattened
 from dessin.training.curve import CurveRow
 
 _PATHS = ("data.path", "data.split", "data.curation", "data.training_curation", "model.weights")
@@ -64,17 +66,11 @@ def ending(record: RunRecord) -> End:
     return End(status=record.status, values=values, tags=_texts(tags))
 
 
-def _flat(value: object, prefix: str = "") -> dict[str, Scalar]:
+def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, Scalar]:
     """Nested values under dotted names; a list is its JSON."""
-    flat: dict[str, Scalar] = {}
-    for key, inner in value.items() if isinstance(value, dict) else ():
-        if isinstance(inner, dict):
-            flat |= _flat(inner, f"{prefix}{key}.")
-        elif inner is None or isinstance(inner, (bool, int, float, str)):
-            flat[f"{prefix}{key}"] = inner
-        else:
-            flat[f"{prefix}{key}"] = json.dumps(inner)
-    return flat
+    plain = (bool, int, float, str, type(None))
+    flat = flattened(value, prefix)
+    return {key: inner if isinstance(inner, plain) else json.dumps(inner) for key, inner in flat.items()}
 
 
 def _without_folders(value: Scalar) -> Scalar:
