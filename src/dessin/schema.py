@@ -37,9 +37,8 @@ def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, objec
     """Mappings within mappings as one, under dotted names."""
     flat: dict[str, object] = {}
     for key, value in values.items():
-        flat |= (
-            flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        )
+        name = f"{prefix}{key}"
+        flat |= flattened(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat
 
 

@@ -216,7 +216,9 @@ def _read_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
 
 def _packed(tensors: Mapping[str, Tensor]) -> bytes:
     # safetensors stores values in row order, whatever the memory format in training.
-    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    packed: bytes = save_tensors(plain)
+    return packed
 
 
 def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
