@@ -81,23 +81,21 @@ class Candidates:
             check_finite(loss, "validation", epoch=epoch, step=state.step, rate=rate, curve=state.curve)
             if best is None or _is_better(engine.recipe.train.select_by, accuracy, loss, best):
                 file, sha256 = self.checkpoints.save_best(state.step, engine.classifier)
-                best = Best(
-                    epoch=epoch, averaged=averaged, accuracy=accuracy, loss=loss, file=file, sha256=sha256
-                )
+                found = {"epoch": epoch, "averaged": averaged, "accuracy": accuracy, "loss": loss}
+                best = Best(**found, file=file, sha256=sha256)
         seconds = state.seconds + time.monotonic() - started
         row = CurveRow(
             epoch=epoch,
             step=state.step,
+            lr=rate,
+            seconds=round(seconds, 3),
             train_loss=train_loss,
             validation_loss=loss,
             validation_accuracy=accuracy,
-            lr=rate,
-            seconds=round(seconds, 3),
             averaged=averaged,
         )
-        return state.model_copy(
-            update={"loss_sum": 0.0, "seconds": seconds, "curve": (*state.curve, row), "best": best}
-        )
+        update = {"loss_sum": 0.0, "seconds": seconds, "curve": (*state.curve, row), "best": best}
+        return state.model_copy(update=update)
 
 
 def averaged_at(recipe: Recipe, epoch: int) -> int:

@@ -233,8 +233,8 @@ def bound_batch_size(
 ) -> Decision[int]:
     """The largest power of two that fits, if that many help; the reason says what set the bound.
 
-    `samples` are the images of an epoch, copies included; a step has `accumulate` batches. `free_bytes` may be
-    used: read from the machine when not given.
+    `samples` are the images of an epoch, copies included; a step has `accumulate` batches. `free_bytes` may
+    be used: read from the machine when not given.
 
     Raises:
         DessinError: not even 2 images fit.

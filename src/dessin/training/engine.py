@@ -88,10 +88,9 @@ def make_engine(training: Training) -> Engine:
     """Move the classifier to the device and put everything around it."""
     recipe, computing = training.recipe, training.computing
     classifier = training.classifier.to(computing.device)
-    weights = None
-    if recipe.train.class_weights != "none":
-        weights = class_weights(training.data.train_labels, classifier.classes, recipe.train.class_weights)
-        weights = weights.to(computing.device)
+    weights, weighing = None, recipe.train.class_weights
+    if weighing != "none":
+        weights = class_weights(training.data.train_labels, classifier.classes, weighing).to(computing.device)
     stepper = Stepper(
         classifier=classifier,
         forward=make_forward(classifier, compiled=recipe.train.compile),

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,12 +40,8 @@ def make_optimizer(
     if decay is None:
         decay = float(str(default_weight_decay(spec.name).value))
     groups = [
-        {
-            "params": list(group.parameters),
-            "lr_scale": group.lr_scale,
-            "weight_decay": decay if group.decays else 0.0,
-        }
-        for group in layer_groups(classifier, layer_decay)
+        {"params": list(g.parameters), "lr_scale": g.lr_scale, "weight_decay": decay if g.decays else 0.0}
+        for g in layer_groups(classifier, layer_decay)
     ]
     if spec.name == "sgd":
         return torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True, fused=True)
@@ -64,8 +59,6 @@ def trained_parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-Name = Literal["cosine", "step", "plateau", "constant", "one_cycle"]
-
 # One cycle (Smith and Topin 2018): where it begins, how long it rises, where it ends.
 _CYCLE_START, _CYCLE_RISE, _CYCLE_END = 1 / 25, 0.3, 1e-4
 _PATIENCE, _PLATEAU_FACTOR = 2, 1 / 3
@@ -81,7 +74,7 @@ class Schedule:
     `one_cycle` has a rise of its own, over its first 30%, then falls to a ten-thousandth of the peak.
     """
 
-    name: Name
+    name: str
     peak: float
     warmup_steps: int
     total_steps: int
@@ -89,16 +82,18 @@ class Schedule:
     def rate(self, step: int, curve: Sequence[CurveRow] = ()) -> float:
         """The rate of a step, counted from 0; `curve` holds the epochs that ended before it."""
         if self.name == "one_cycle":
-            return self.peak * _one_cycle(step / max(1, self.total_steps - 1))
+            done = step / max(1, self.total_steps - 1)
+            if done < _CYCLE_RISE:
+                return self.peak * _between(_CYCLE_START, 1.0, done / _CYCLE_RISE)
+            return self.peak * _between(1.0, _CYCLE_END, (done - _CYCLE_RISE) / (1.0 - _CYCLE_RISE))
         if step < self.warmup_steps:
             return self.peak * (step + 1) / (self.warmup_steps + 1)
         if self.name == "cosine":
             done = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
             return self.peak * 0.5 * (1.0 + math.cos(math.pi * done))
         if self.name == "step":
-            return self.peak * 0.1 ** (
-                (4 * step >= 2 * self.total_steps) + (4 * step >= 3 * self.total_steps)
-            )
+            quarters = 4 * step / self.total_steps
+            return self.peak * 0.1 ** ((quarters >= 2) + (quarters >= 3))
         if self.name == "plateau":
             return self.peak * _PLATEAU_FACTOR ** _plateaus(curve)
         return self.peak
@@ -131,13 +126,6 @@ def warmup_steps_of(spec: OptimizerSpec, steps_per_epoch: int, epochs: int) -> i
             do="Shorten the warm-up or train longer.",
         )
     return steps
-
-
-def _one_cycle(done: float) -> float:
-    """The share of the peak when a share `done` of the steps is behind."""
-    if done < _CYCLE_RISE:
-        return _between(_CYCLE_START, 1.0, done / _CYCLE_RISE)
-    return _between(1.0, _CYCLE_END, (done - _CYCLE_RISE) / (1.0 - _CYCLE_RISE))
 
 
 def _between(start: float, end: float, done: float) -> float:
@@ -182,13 +170,8 @@ def perturbed(parameters: Sequence[Tensor], radius: float) -> Iterator[None]:
 @contextmanager
 def statistics_kept(model: nn.Module) -> Iterator[None]:
     """Within the block batch normalisation normalises as it did, and does not update its statistics."""
-    updating = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-        and module.training
-        and module.track_running_stats
-    ]
+    norms = (module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    updating = [norm for norm in norms if norm.training and norm.track_running_stats]
     for module in updating:
         module.track_running_stats = False
     try:

@@ -3,7 +3,6 @@ and kept."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import cache_folder, digest_of, locked, read_json, write_bytes, write_json
+from dessin.files import cache_folder, digest_of, locked, read_json, sha256_bytes, write_bytes, write_json
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 
@@ -59,16 +58,12 @@ def principal_axes(features: Tensor) -> Axes:
     scale = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
     standard = (features - mean) / scale
     count, width = standard.shape
-    if count < width:
-        values, vectors = torch.linalg.eigh((standard @ standard.T).double())
-        kept = values > values[-1] * 1e-7
-        turn = standard.T.double() @ (vectors[:, kept] / values[kept].sqrt())
-    else:
-        values, vectors = torch.linalg.eigh((standard.T @ standard).double())
-        kept = values > values[-1] * 1e-7
-        turn = vectors[:, kept]
-    turned = turn.float()
-    return Axes(standard @ turned, values[kept] / count, turned, mean, scale)
+    few = count < width
+    values, vectors = torch.linalg.eigh((standard @ standard.T if few else standard.T @ standard).double())
+    kept = values > values[-1] * 1e-7
+    values, turn = values[kept], vectors[:, kept]
+    turned = (standard.T.double() @ (turn / values.sqrt()) if few else turn).float()
+    return Axes(standard @ turned, values / count, turned, mean, scale)
 
 
 def fit_ridge(axes: Axes, labels: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
@@ -80,11 +75,7 @@ def fit_ridge(axes: Axes, labels: Tensor, classes: int, penalty: float) -> tuple
 
 
 def fit_logistic(
-    axes: Axes,
-    labels: Tensor,
-    classes: int,
-    penalty: float,
-    start: tuple[Tensor, Tensor] | None = None,
+    axes: Axes, labels: Tensor, classes: int, penalty: float, start: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
     """Multinomial logistic regression by L-BFGS, (r, C) and (C,): mean cross-entropy + penalty / 2 · |W|².
 
@@ -188,24 +179,13 @@ def fit_probe(
     axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
     fits = _fit_path(axes, targets, classes, kind, [p for p in PENALTIES[kind] if p >= penalty])
     weight, bias = axes.fold_back(*fits[-1])
-    return Probe(
-        kind=kind,
-        weight=(weight / temperature).float().numpy(),
-        bias=(bias / temperature).float().numpy(),
-        penalty=penalty,
-        temperature=temperature,
-        path=path,
-        decision=Decision("probe penalty", penalty, reason),
-    )
+    weight, bias = ((part / temperature).float().numpy() for part in (weight, bias))
+    decision = Decision("probe penalty", penalty, reason)
+    return Probe(kind, weight, bias, penalty, temperature, path, decision)
 
 
 def _choose(
-    features: Floats,
-    labels: NDArray[np.int64],
-    groups: Sequence[str],
-    classes: int,
-    kind: Kind,
-    seed: int,
+    features: Floats, labels: NDArray[np.int64], groups: Sequence[str], classes: int, kind: Kind, seed: int
 ) -> tuple[float, float, tuple[tuple[float, float, float], ...], str]:
     """The penalty, its temperature, the path and the reason."""
     folds = inner_folds(labels, groups, seed)
@@ -217,9 +197,8 @@ def _choose(
     for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty"):
         axes, targets = _axes(features, labels, folds != fold)
         unseen = axes.place(torch.from_numpy(features[0, folds == fold])).double()
-        for logits, (weight, bias) in zip(
-            held, _fit_path(axes, targets, classes, kind, penalties), strict=True
-        ):
+        fits = _fit_path(axes, targets, classes, kind, penalties)
+        for logits, (weight, bias) in zip(held, fits, strict=True):
             logits.append(unseen @ weight + bias)
     truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
     results = [_calibrated(torch.cat(logits), truth) for logits in held]
@@ -294,14 +273,9 @@ def shared_probe(
     The first call computes them; the key has all that the bytes depend on, the number of threads and torch's
     version among it. Two processes that ask at once compute them once.
     """
-    key = digest_of(
-        [
-            _VERSION,
-            hashlib.sha256(features.tobytes()).hexdigest(),
-            [list(features.shape), labels.tolist(), list(groups), classes, seed],
-            [torch.__version__, torch.get_num_threads()],
-        ]
-    )
+    asked = [list(features.shape), labels.tolist(), list(groups), classes, seed]
+    computed = [torch.__version__, torch.get_num_threads()]
+    key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
     reason = weights.with_suffix(".json")
     with locked(weights.with_suffix(".lock")):

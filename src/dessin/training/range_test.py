@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -79,9 +79,9 @@ def _measure(engine: Engine) -> tuple[RangeRow, ...]:
     seen: list[tuple[float, float, float]] = []
     befores: list[float] = []
     moved = lowest = 0.0
-    for number, (rate, parts) in enumerate(
-        track(zip(rates, _endless(engine), strict=False), _STEPS, "learning rate")
-    ):
+    steps = itertools.chain.from_iterable(map(engine.steps, itertools.count()))
+    pairs = track(zip(rates, steps, strict=False), _STEPS, "learning rate")
+    for number, (rate, parts) in enumerate(pairs):
         before = _loss_of(engine, start, number, parts)
         loss = float(engine.stepper.take(number, rate, parts))
         if not math.isfinite(loss):
@@ -94,10 +94,6 @@ def _measure(engine: Engine) -> tuple[RangeRow, ...]:
         if start_loss + change > _STOP_AT * (start_loss + lowest):
             break
     return tuple(RangeRow(rate, loss, start_loss + change) for rate, loss, change in seen)
-
-
-def _endless(engine: Engine) -> Iterator[Step]:
-    return itertools.chain.from_iterable(engine.steps(epoch) for epoch in itertools.count())
 
 
 def _loss_of(engine: Engine, start: Classifier, number: int, parts: Step) -> float:
@@ -121,28 +117,23 @@ def choose_lr(rows: Sequence[RangeRow], *, fitted: bool = False) -> Decision[flo
         Collapsed: the loss was no number at the first step already.
     """
     check_finite(rows[0].loss if rows else math.nan, "training", epoch=1, step=1, rate=_LOWEST)
-    rates = np.array([row.lr for row in rows])
-    losses = np.array([row.smoothed for row in rows])
-    lowest = int(losses.argmin())
-    start = losses[0]
+    rates, _, losses = np.array(rows).T
+    lowest, start = int(losses.argmin()), losses[0]
     if losses[lowest] > (1.0 - _MOVED) * start:
         risen = losses > (1.0 + _MOVED) * start
-        edge = int(risen.argmax()) - 1 if risen.any() else len(rows) - 1
+        harmless = rates[max(0, int(risen.argmax()) - 1) if risen.any() else -1]
         reason = (
-            f"a tenth of {rates[max(0, edge)]:.2g}, the highest rate of the range test that did the loss no "
-            f"harm; none lowered it by {_MOVED:.0%} in {len(rows)} steps"
+            f"a tenth of {harmless:.2g}, the highest rate of the range test that did the loss no harm; none "
+            f"lowered it by {_MOVED:.0%} in {len(rows)} steps"
         )
-        return Decision("lr", _rounded(rates[max(0, edge)] / 10.0), reason)
+        return Decision("lr", _rounded(harmless / 10.0), reason)
     slopes = np.gradient(losses, np.log(rates))
     steepest = rates[int(slopes[: lowest + 1].argmin())]
-    tenth = rates[lowest] / 10.0
-    chosen = rates[lowest] if fitted else min(steepest, tenth)
+    chosen, reason = rates[lowest] / 10.0, "a tenth of the rate with the lowest loss in the range test"
     if fitted:
-        reason = "the lowest loss in the range test, from weights that were fitted"
-    elif steepest <= tenth:
-        reason = "where the loss fell most steeply in the range test"
-    else:
-        reason = "a tenth of the rate with the lowest loss in the range test"
+        chosen, reason = rates[lowest], "the lowest loss in the range test, from weights that were fitted"
+    elif steepest <= chosen:
+        chosen, reason = steepest, "where the loss fell most steeply in the range test"
     reason += (
         f" ({len(rows)} steps from {rates[0]:.0e} to {rates[-1]:.2g}; loss {start:.3f}, at the lowest "
         f"{losses[lowest]:.3f} at {rates[lowest]:.2g})"

@@ -98,13 +98,11 @@ class Stepper:
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Augmented and mixed pixels (n, channels, S, S), and soft targets (n, C)."""
         pixels = apply_plan(batch.plan, batch.pixels, batch.background)
-        return mix(batch.plan.mixing, pixels, self._targets(batch, pixels.device))
-
-    def _targets(self, batch: Batch, device: torch.device) -> Tensor:
-        if batch.targets is not None:
-            return torch.from_numpy(batch.targets).to(device, non_blocking=True)
-        labels = torch.from_numpy(batch.labels).to(device, non_blocking=True)
-        return functional.one_hot(labels, self.classes).float()
+        given = torch.from_numpy(batch.labels if batch.targets is None else batch.targets)
+        targets = given.to(pixels.device, non_blocking=True)
+        if batch.targets is None:
+            targets = functional.one_hot(targets, self.classes).float()
+        return mix(batch.plan.mixing, pixels, targets)
 
     def mean_loss(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """The weighted mean over the images."""
@@ -119,7 +117,11 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         losses, masses = [], []
         for pixels, targets in inputs:
-            loss, mass = self.mean_loss(pixels, targets), self._mass(targets)
+            loss = self.mean_loss(pixels, targets)
+            # How much the images of a part count together: their number, or their classes' weights.
+            mass = targets.new_full((), float(len(targets)))
+            if self.weights is not None:
+                mass = (targets @ self.weights).sum()
             # With several parts how much they count together is known only at the end.
             (loss * mass if parts > 1 else loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
@@ -130,12 +132,6 @@ class Stepper:
         gradients = [p.grad for p in trained_parameters(self.optimizer) if p.grad is not None]
         torch._foreach_div_(gradients, torch.stack(masses).sum())
         return (torch.stack(losses) * shares).sum()
-
-    def _mass(self, targets: Tensor) -> Tensor:
-        """How much the images of a part count together: their number, or their classes' weights."""
-        if self.weights is None:
-            return targets.new_full((), float(len(targets)))
-        return (targets @ self.weights).sum()
 
 
 def make_forward(classifier: Classifier, *, compiled: bool) -> Forward:
