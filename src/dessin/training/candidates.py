@@ -81,8 +81,9 @@ class Candidates:
             check_finite(loss, "validation", epoch=epoch, step=state.step, rate=rate, curve=state.curve)
             if best is None or _is_better(engine.recipe.train.select_by, accuracy, loss, best):
                 file, sha256 = self.checkpoints.save_best(state.step, engine.classifier)
-                found = {"epoch": epoch, "averaged": averaged, "accuracy": accuracy, "loss": loss}
-                best = Best(**found, file=file, sha256=sha256)
+                best = Best(
+                    epoch=epoch, averaged=averaged, accuracy=accuracy, loss=loss, file=file, sha256=sha256
+                )
         seconds = state.seconds + time.monotonic() - started
         row = CurveRow(
             epoch=epoch,

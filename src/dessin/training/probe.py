@@ -178,8 +178,7 @@ def fit_probe(
     penalty, temperature, path, reason = _choose(features, labels, groups, classes, kind, seed)
     axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
     fits = _fit_path(axes, targets, classes, kind, [p for p in PENALTIES[kind] if p >= penalty])
-    weight, bias = axes.fold_back(*fits[-1])
-    weight, bias = ((part / temperature).float().numpy() for part in (weight, bias))
+    weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fits[-1]))
     decision = Decision("probe penalty", penalty, reason)
     return Probe(kind, weight, bias, penalty, temperature, path, decision)
 
