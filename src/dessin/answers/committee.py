@@ -149,8 +149,6 @@ def _with_weights(committee: Committee, bundles: Mapping[str, Path]) -> Committe
 
 
 _ALONE = "bundle"
-# Where runs and ensembles keep what can answer.
-_INSIDE = ("bundle", "committee")
 
 
 def find_model(path: Path) -> Path:
@@ -159,7 +157,8 @@ def find_model(path: Path) -> Path:
     Raises:
         DessinError: no such folder, or nothing in it that can answer.
     """
-    for folder in (path, *(path / name for name in _INSIDE)):
+    # Where runs and ensembles keep what can answer.
+    for folder in (path, path / _ALONE, path / "committee"):
         if any((folder / file).is_file() for file in (CARD_FILE, COMMITTEE_FILE)):
             return folder
     if not path.is_dir():

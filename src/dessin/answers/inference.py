@@ -23,7 +23,6 @@ from dessin.training.data import PixelSource
 from dessin.training.views import PLAIN, VIEWS
 
 if TYPE_CHECKING:
-    from dessin.images.store import PixelStore
     from dessin.models.network import Network
 
 
@@ -49,9 +48,8 @@ def predict_rows(
         pixels, background = source.gather(rows[start : start + BATCH])
         answer = look(classifier, pixels, background, temperature=temperature, views=views)
         parts.append(answer.cpu().numpy())
-    if not parts:
-        return np.zeros((0, classifier.classes), dtype=np.float32)
-    return np.concatenate(parts).astype(np.float32)
+    nothing = np.zeros((0, classifier.classes), dtype=np.float32)
+    return np.concatenate([nothing, *parts])
 
 
 def look(
@@ -163,10 +161,8 @@ def join(
 
 def tree_of_fold(loaded: LoadedCommittee, fold: int) -> Node:
     """The part of the tree whose models were validated on the fold."""
-    root = restricted(
-        loaded.committee.root,
-        lambda name: loaded.bundles[name].card.provenance.get("fold") == str(fold),
-    )
+    provenance = {name: bundle.card.provenance for name, bundle in loaded.bundles.items()}
+    root = restricted(loaded.committee.root, lambda name: provenance[name].get("fold") == str(fold))
     if root is None:
         raise DessinError(
             f"No model of the committee {loaded.committee.name} was validated on fold {fold}.",

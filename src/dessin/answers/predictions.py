@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.answers.soft_labels import SoftLabels, read_named, write_named
+from dessin.answers.soft_labels import SoftLabels, places_of, read_named, write_named
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
@@ -48,7 +48,7 @@ class Predictions(SoftLabels):
 
     def of(self, image_ids: Sequence[str]) -> Predictions:
         """Those of some images, in the order given; raises like `table`."""
-        rows = self.rows_of(image_ids)
+        rows = places_of(self.image_ids, image_ids, "image")
         labels, folds = (tuple(names[row] for row in rows) for names in (self.labels, self.folds))
         return Predictions(tuple(image_ids), self.classes, self.probabilities[rows], labels, folds)
 
@@ -91,19 +91,13 @@ def write_predictions(predictions: Predictions, folder: Path) -> None:
     write_named(predictions, folder)
     top = min(TOP, len(predictions.classes))
     columns = [*COLUMNS, *(f"top{place}" for place in range(2, top + 1))]
-    write_csv(folder / "predictions.csv", columns, _rows(predictions, top))
-
-
-def _rows(predictions: Predictions, top: int) -> list[list[object]]:
     rows: list[list[object]] = []
-    order = predictions.order
-    for i, image_id in enumerate(predictions.image_ids):
-        named = [predictions.classes[c] for c in order[i, :top]]
-        label = predictions.labels[i]
-        probability = f"{predictions.probabilities[i, order[i, 0]]:.6f}"
+    for i, (image_id, order) in enumerate(zip(predictions.image_ids, predictions.order, strict=True)):
+        named = [predictions.classes[c] for c in order[:top]]
+        label, probability = predictions.labels[i], f"{predictions.probabilities[i, order[0]]:.6f}"
         correct = int(named[0] == label)
         rows.append([image_id, label, predictions.folds[i], named[0], probability, correct, *named[1:]])
-    return rows
+    write_csv(folder / "predictions.csv", columns, rows)
 
 
 def read_predictions(folder: Path) -> Predictions:
@@ -119,18 +113,12 @@ def read_predictions(folder: Path) -> Predictions:
         dtype = named.probabilities.dtype
         raise DessinError(f"The probabilities in {folder} are {dtype}.", allowed="float32.", do=again)
     if set(named.image_ids) != set(rows):
-        raise DessinError(
-            f"The predictions in {folder} do not belong together: image_ids.csv and predictions.csv do not "
-            "name the same images.",
-            do=again,
-        )
+        apart = "image_ids.csv and predictions.csv do not name the same images"
+        raise DessinError(f"The predictions in {folder} do not belong together: {apart}.", do=again)
     strange = sorted({row["label"] for row in rows.values()} - set(named.classes))
     if strange:
-        raise DessinError(
-            f"The predictions in {folder} do not belong together: predictions.csv has the label "
-            f'"{strange[0]}", which classes.csv has not.',
-            do=again,
-        )
+        apart = f'predictions.csv has the label "{strange[0]}", which classes.csv has not'
+        raise DessinError(f"The predictions in {folder} do not belong together: {apart}.", do=again)
     labels, folds = (tuple(rows[name][key] for name in named.image_ids) for key in ("label", "fold"))
     return Predictions(named.image_ids, named.classes, named.probabilities, labels, folds)
 

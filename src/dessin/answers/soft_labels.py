@@ -46,16 +46,15 @@ class SoftLabels:
         Raises:
             DessinError: an image or a class that they say nothing of.
         """
-        rows = _places(self.image_ids, image_ids, "image")
-        columns = _places(self.classes, classes, "class")
+        rows, columns = (
+            places_of(self.image_ids, image_ids, "image"),
+            places_of(self.classes, classes, "class"),
+        )
         return self.probabilities[np.ix_(rows, columns)]
 
-    def rows_of(self, image_ids: Sequence[str]) -> list[int]:
-        """Where some images are; raises like `table`."""
-        return _places(self.image_ids, image_ids, "image")
 
-
-def _places(names: Sequence[str], wanted: Sequence[str], what: str) -> list[int]:
+def places_of(names: Sequence[str], wanted: Sequence[str], what: str) -> list[int]:
+    """Where those wanted are among `names`, images or classes that something is said of."""
     place = {name: number for number, name in enumerate(names)}
     missing = [name for name in wanted if name not in place]
     if missing:

@@ -176,10 +176,9 @@ def _route(node: RoutedNode, generalist: Answer, router: Answer | None, experts:
         strange = sorted(set(node.families) ^ set(classes))
         raise DessinError(f"The families and the generalist do not have the same classes: {strange[0]}.")
     names = tuple(sorted(set(node.families.values())))
-    members = {
-        name: [column for column, label in enumerate(classes) if node.families[label] == name]
-        for name in names
-    }
+    members: dict[str, list[int]] = {name: [] for name in names}
+    for column, label in enumerate(classes):
+        members[node.families[label]].append(column)
     own = np.stack([table[:, members[name]].sum(axis=1) for name in names], axis=1)
     family = own if router is None else by_name(router, names, what="The router")
     joined = np.empty_like(table)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 
 import psutil
 
@@ -13,17 +12,12 @@ from dessin.errors import DessinError
 from dessin.files import cache_folder
 from dessin.models.weights import PACKAGED, resolve_weights
 from dessin.progress import say
+from dessin.runs.machine import versions_of
 from dessin.training.device import choose_device, choose_precision
 
 PACKAGES = (
-    "dessin",
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "scikit-learn",
-    "Pillow",
-    "opencv-python-headless",
+    *("dessin", "torch", "torchvision", "timm", "numpy", "scikit-learn"),
+    *("Pillow", "opencv-python-headless"),
 )
 
 
@@ -42,8 +36,14 @@ def doctor() -> dict[str, str]:
         "Precision": f"{precision.value}: {precision.reason}",
         "Cache": _cache(),
     }
-    findings |= {f"Package {name}": _version(name) for name in PACKAGES}
-    findings |= {f"Weights {name}": _weights(name) for name in PACKAGED}
+    findings |= {f"Package {name}": found for name, found in versions_of(PACKAGES).items()}
+    for name in PACKAGED:
+        try:
+            weights = resolve_weights(name, "auto")
+            finding = f"{weights.source}, sha256 {weights.sha256[:12]}, {weights.licence}"
+        except DessinError as error:
+            finding = f"none: {error.seen}"
+        findings[f"Weights {name}"] = finding
     width = max(map(len, findings))
     for name, finding in findings.items():
         say(f"{name:<{width}}  {finding}")
@@ -55,18 +55,3 @@ def _cache() -> str:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / 2**30
     return f"{folder} ({free:.1f} GiB free); safe to delete, set DESSIN_CACHE to move it"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _weights(backbone: str) -> str:
-    try:
-        weights = resolve_weights(backbone, "auto")
-    except DessinError as error:
-        return f"none: {error.seen}"
-    return f"{weights.source}, sha256 {weights.sha256[:12]}, {weights.licence}"

@@ -42,7 +42,7 @@ from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
 from dessin.progress import duration, say, say_once
-from dessin.recipe import Recipe, read_recipe
+from dessin.recipe import read_recipe
 from dessin.reports.verb import report
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run
@@ -111,29 +111,37 @@ def auto(
     device = choose_device().value
     plan, work = _plan(collection, names(models or auto_candidates(device)), torch.device(device), clock)
 
-    _heading("1/5 audit")
+    say("\n== 1/5 audit")
     audited = audit(data, out=folder / "audit", group=group)
-    curation = _curate(audited, folder)
+    # Only safe drops are proposed, and each is in the file with its reason.
+    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
+    write_curation(curation, folder / "curation.csv")
+    say(describe_curation(curation, audited.manifest))
     split = _split(audited, curation, collection, folder, seed)
 
-    _heading("2/5 scout")
+    say("\n== 2/5 scout")
     scouted = scout(
         data, split=folder / "split.csv", models=plan.models, out=folder / "scout", size=plan.size, seed=seed
     )
 
-    _heading("3/5 train")
+    say("\n== 3/5 train")
     allowed = clock.budget_s - clock.used - plan.stages[-1].seconds
     epoch_s = replace(work, images=len(split.rows)).epoch(scouted.chosen, plan.size)
-    epochs = _epochs(SAFETY * allowed, epoch_s)
+    planned = max(0.0, SAFETY * allowed)
+    reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
+    epochs = Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
     say(epochs.line())
     values = _recipe_values(epochs.value, scouted.chosen, plan.size, data=data, folder=folder, seed=seed)
-    recipe = _write_recipe(values, epochs, folder)
-    run = begin_run(Order(recipe, out=folder / "run", seconds_allowed=max(allowed, 0.0)))
+    # Written down, so that it can be repeated without a clock.
+    file = folder / "recipe.yaml"
+    heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {file}\n"
+    write_text(file, heading + yaml.safe_dump(values, sort_keys=False))
+    run = begin_run(Order(read_recipe(file), out=folder / "run", seconds_allowed=max(allowed, 0.0)))
 
-    _heading("4/5 evaluate on the holdout")
+    say("\n== 4/5 evaluate on the holdout")
     evaluate(run, out=folder / "holdout", holdout=True)
 
-    _heading("5/5 report")
+    say("\n== 5/5 report")
     path = folder / "report.html"
     report(run, out=path, audit=audited, scout=scouted.rows)
     record = read_record(run)
@@ -159,14 +167,6 @@ def _plan(
     return plan, work
 
 
-def _curate(audited: AuditResult, folder: Path) -> Curation:
-    """Only safe drops are proposed, and each is in the file with its reason."""
-    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
-    write_curation(curation, folder / "curation.csv")
-    say(describe_curation(curation, audited.manifest))
-    return curation
-
-
 def _split(
     audited: AuditResult, curation: Curation, collection: Collection, folder: Path, seed: int
 ) -> Split:
@@ -185,17 +185,9 @@ def _split(
     return split
 
 
-def _epochs(seconds: float, epoch_s: float) -> Decision[int]:
-    """How many epochs are trained, and why."""
-    planned = max(0.0, seconds)
-    reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
-    return Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
-
-
 def _recipe_values(
     epochs: int, backbone: str, size: int, *, data: Path, folder: Path, seed: int
 ) -> dict[str, object]:
-    """The recipe of the final run."""
     values: dict[str, object] = {
         "data": {
             "path": data.as_posix(),
@@ -214,18 +206,6 @@ def _recipe_values(
         values["train"] = {"epochs": epochs}
         values["optimizer"] = {"lr": 2e-4, "warmup_epochs": 0.5}
     return values
-
-
-def _write_recipe(values: dict[str, object], epochs: Decision[int], folder: Path) -> Recipe:
-    """Write the recipe down, so that it can be repeated without a clock."""
-    path = folder / "recipe.yaml"
-    heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {path}\n"
-    write_text(path, heading + yaml.safe_dump(values, sort_keys=False))
-    return read_recipe(path)
-
-
-def _heading(text: str) -> None:
-    say(f"\n== {text}")
 
 
 def _close(record: RunRecord, run: Path, path: Path, clock: _Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,22 +15,19 @@ import torch
 from dessin.runs.record import Hardware
 
 PACKAGES = (
-    "dessin",
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "scipy",
-    "Pillow",
-    "opencv-python-headless",
-    "safetensors",
+    *("dessin", "torch", "torchvision", "timm", "numpy", "scipy"),
+    *("Pillow", "opencv-python-headless", "safetensors"),
 )
 
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that can change a number."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+    return {"python": platform.python_version(), **versions_of(PACKAGES)}
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    versions = {}
+    for package in packages:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

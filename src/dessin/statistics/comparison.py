@@ -84,6 +84,13 @@ class Comparison(Section):
     verdict_text: str
 
 
+# What a comparison keeps as the contrast has it.
+_OF_THE_CONTRAST = (
+    *("cells", "images", "difference", "by_image", "by_seed", "by_fold", "seed_differences"),
+    *("sign_flip_p", "p", "scope"),
+)
+
+
 def compare(
     contrasts: Sequence[tuple[str, str, Contrast]], matters: float, *, luck: bool = True
 ) -> tuple[Comparison, ...]:
@@ -97,24 +104,7 @@ def compare(
     for (name, against, found), p_holm in zip(contrasts, adjusted, strict=True):
         told = found if luck else replace(found, scope="recipes")
         verdict, text = judge(told, p_holm, matters, comparisons=len(contrasts))
-        compared.append(
-            Comparison(
-                name=name,
-                against=against,
-                cells=found.cells,
-                images=found.images,
-                difference=found.difference,
-                by_image=found.by_image,
-                by_seed=found.by_seed,
-                by_fold=found.by_fold,
-                seed_differences=found.seed_differences,
-                sign_flip_p=found.sign_flip_p,
-                p=found.p,
-                p_holm=p_holm,
-                detectable=found.detectable(len(contrasts)),
-                scope=found.scope,
-                verdict=verdict,
-                verdict_text=text,
-            )
-        )
+        own = {field: getattr(found, field) for field in _OF_THE_CONTRAST}
+        own |= {"p_holm": p_holm, "detectable": found.detectable(len(contrasts))}
+        compared.append(Comparison(name=name, against=against, verdict=verdict, verdict_text=text, **own))
     return tuple(compared)

@@ -104,15 +104,21 @@ def contrast(outcomes: Outcomes, weights: Mapping[str, float], *, seed: int = 0)
         most = 1 - ((1 - LEVEL) / 2) ** (1 / variance.groups)
         by_image = Estimate(0.0, -most, most, n, f"no difference in {variance.groups} groups")
         error = most / float(student.ppf((1 + LEVEL) / 2, freedom))
-    by_seed = _seed_differences(difference)
+    # The mean of each seed that has runs on every image.
+    by_seed = [float(row.mean()) for row in difference if not np.isnan(row).any()]
+    by_fold = variance.fold_differences
+    # Nadeau and Bengio, "Inference for the generalization error" (2003): training sets overlap.
+    overlap = 1 / (outcomes.split_folds - 1) if len(by_fold) > 1 else 0.0
+    # An error of nothing means that every group differs by the same.
+    p = float(2 * student.sf(abs(value) / error, freedom)) if error else 0.0
     return Contrast(
         difference=_interval(value, error, freedom, n, variance.words()),
         by_image=by_image,
-        by_seed=_over_seeds(by_seed, n),
-        by_fold=_over_folds(variance, outcomes.split_folds, n),
+        by_seed=_student(by_seed, n, f"Student over {len(by_seed)} seeds"),
+        by_fold=_student(by_fold, n, f"Nadeau and Bengio over {len(by_fold)} folds", overlap),
         seed_differences=tuple(by_seed),
         sign_flip_p=sign_flip(by_seed) if 0 < len(by_seed) <= 20 else None,
-        p=1.0 if same else _p(value, error, freedom),
+        p=1.0 if same else p,
         standard_error=error,
         degrees_of_freedom=freedom,
         variance=variance,
@@ -162,35 +168,15 @@ def _differences(outcomes: Outcomes, weights: Mapping[str, float]) -> Floats:
     return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
 
 
-def _p(value: float, error: float, freedom: float) -> float:
-    """Two-sided; an error of nothing means that every group differs by the same."""
-    return float(2 * student.sf(abs(value) / error, freedom)) if error else 0.0
+def _student(values: Sequence[float], n: int, method: str, overlap: float = 0.0) -> Estimate | None:
+    """The mean of several differences; None where there is only one."""
+    count = len(values)
+    if count < 2:
+        return None
+    error = float(np.std(values, ddof=1)) * math.sqrt(1 / count + overlap)
+    return _interval(float(np.mean(values)), error, count - 1, n, method)
 
 
 def _interval(value: float, error: float, freedom: float, n: int, method: str) -> Estimate:
     half = error * float(student.ppf((1 + LEVEL) / 2, freedom))
     return Estimate(value, max(-1.0, value - half), min(1.0, value + half), n, method)
-
-
-def _seed_differences(difference: Floats) -> list[float]:
-    """The mean of each seed that has runs on every image."""
-    return [float(row.mean()) for row in difference if not np.isnan(row).any()]
-
-
-def _over_seeds(differences: Sequence[float], n: int) -> Estimate | None:
-    if len(differences) < 2:
-        return None
-    values = np.asarray(differences)
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return _interval(float(values.mean()), error, len(values) - 1, n, f"Student over {len(values)} seeds")
-
-
-def _over_folds(variance: Variance, split_folds: int, n: int) -> Estimate | None:
-    """Nadeau and Bengio, "Inference for the generalization error" (2003): training sets overlap."""
-    folds = variance.fold_differences
-    if len(folds) < 2:
-        return None
-    values = np.asarray(folds)
-    error = float(values.std(ddof=1)) * math.sqrt(1 / len(values) + 1 / (split_folds - 1))
-    method = f"Nadeau and Bengio over {len(values)} folds"
-    return _interval(float(values.mean()), error, len(values) - 1, n, method)

@@ -48,19 +48,6 @@ class Estimate:
         """A difference the other way round."""
         return replace(self, value=-self.value, low=-self.high, high=-self.low)
 
-    def plain(self) -> str:
-        """The same for a value that is no share, such as a loss."""
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n:,}"
-
-    def record(self) -> dict[str, object]:
-        return {
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "n": self.n,
-            "method": self.method,
-        }
-
 
 def bootstrap_mean(
     values: ArrayLike,
@@ -121,18 +108,14 @@ def bootstrap(
     )
     tail = _expanded_tail(groups)
     lows, highs = np.quantile(draws, [tail, 1 - tail], axis=0)
-    return [
-        wilson(float(value), groups, n=n, bounds=bound)
-        if groups == 1 or high - low < 1e-9
-        else Estimate(
-            float(value),
-            min(float(low), float(value)),
-            max(float(high), float(value)),
-            n,
-            f"bootstrap over {groups} groups",
-        )
-        for value, low, high, bound in zip(values, lows, highs, bounds, strict=True)
-    ]
+    found = []
+    for value, low, high, bound in zip(values.tolist(), lows.tolist(), highs.tolist(), bounds, strict=True):
+        if groups == 1 or high - low < 1e-9:
+            found.append(wilson(value, groups, n=n, bounds=bound))
+        else:
+            method = f"bootstrap over {groups} groups"
+            found.append(Estimate(value, min(low, value), max(high, value), n, method))
+    return found
 
 
 def resample_counts(groups: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -173,13 +156,8 @@ def wilson(value: float, effective_n: int, *, n: int, bounds: Bounds = (0.0, 1.0
     spread = math.sqrt(z2 * share * (1 - share) / effective_n + z2**2 / (4 * effective_n**2))
     half = spread / (1 + z2 / effective_n)
     low, high = (low_bound + (high_bound - low_bound) * edge for edge in (centre - half, centre + half))
-    return Estimate(
-        value,
-        min(value, max(low_bound, low)),
-        max(value, min(high_bound, high)),
-        n,
-        f"Wilson on {effective_n} group{'s' if effective_n != 1 else ''}",
-    )
+    method = f"Wilson on {effective_n} group{'s' if effective_n != 1 else ''}"
+    return Estimate(value, min(value, max(low_bound, low)), max(value, min(high_bound, high)), n, method)
 
 
 def bootstrap_weighted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dessin.answers.predictions import Predictions, write_predictions
@@ -49,7 +49,7 @@ def write_evaluation(
         "set": set_name,
         "n": metrics.n,
         "absent": list(metrics.absent),
-        "results": {name: estimate.record() for name, estimate in metrics.results.items()},
+        "results": {name: asdict(estimate) for name, estimate in metrics.results.items()},
     }
     if set_name == "holdout":
         summary["holdout_opened"] = opened
