@@ -46,10 +46,8 @@ class SoftLabels:
         Raises:
             DessinError: an image or a class that they say nothing of.
         """
-        rows, columns = (
-            places_of(self.image_ids, image_ids, "image"),
-            places_of(self.classes, classes, "class"),
-        )
+        rows = places_of(self.image_ids, image_ids, "image")
+        columns = places_of(self.classes, classes, "class")
         return self.probabilities[np.ix_(rows, columns)]
 
 

@@ -107,15 +107,13 @@ def contrast(outcomes: Outcomes, weights: Mapping[str, float], *, seed: int = 0)
     # The mean of each seed that has runs on every image.
     by_seed = [float(row.mean()) for row in difference if not np.isnan(row).any()]
     by_fold = variance.fold_differences
-    # Nadeau and Bengio, "Inference for the generalization error" (2003): training sets overlap.
-    overlap = 1 / (outcomes.split_folds - 1) if len(by_fold) > 1 else 0.0
     # An error of nothing means that every group differs by the same.
     p = float(2 * student.sf(abs(value) / error, freedom)) if error else 0.0
     return Contrast(
         difference=_interval(value, error, freedom, n, variance.words()),
         by_image=by_image,
         by_seed=_student(by_seed, n, f"Student over {len(by_seed)} seeds"),
-        by_fold=_student(by_fold, n, f"Nadeau and Bengio over {len(by_fold)} folds", overlap),
+        by_fold=_student(by_fold, n, f"Nadeau and Bengio over {len(by_fold)} folds", outcomes.split_folds),
         seed_differences=tuple(by_seed),
         sign_flip_p=sign_flip(by_seed) if 0 < len(by_seed) <= 20 else None,
         p=1.0 if same else p,
@@ -168,12 +166,17 @@ def _differences(outcomes: Outcomes, weights: Mapping[str, float]) -> Floats:
     return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
 
 
-def _student(values: Sequence[float], n: int, method: str, overlap: float = 0.0) -> Estimate | None:
-    """The mean of several differences; None where there is only one."""
+def _student(values: Sequence[float], n: int, method: str, split_folds: int = 0) -> Estimate | None:
+    """The mean of several differences; None where there is only one.
+
+    Of folds training sets overlap: Nadeau and Bengio, "Inference for the generalization error" (2003).
+    """
     count = len(values)
     if count < 2:
         return None
-    error = float(np.std(values, ddof=1)) * math.sqrt(1 / count + overlap)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    if split_folds:
+        error = float(np.std(values, ddof=1)) * math.sqrt(1 / count + 1 / (split_folds - 1))
     return _interval(float(np.mean(values)), error, count - 1, n, method)
 
 
