@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.progress import warn
-from dessin.training import guard
+from dessin.training import guard, outcome
 from dessin.training.batches import EpochSteps, StepSize, batch_bounds
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.engine import decide_batch_norm
@@ -41,8 +41,9 @@ class Stopping(TinyNet):
 @pytest.fixture
 def warnings_said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr(guard, "warn", said.append)
-    assert guard.warn is not warn
+    for module in (guard, outcome):
+        monkeypatch.setattr(module, "warn", said.append)
+        assert module.warn is not warn
     return said
 
 

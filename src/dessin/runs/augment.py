@@ -13,7 +13,6 @@ from torch import Tensor
 from dessin.augmentation.contact_sheet import Cell, Column, Sheet, draw_sheet
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.preview import (
-    Drawings,
     OpEffect,
     check_pipeline,
     effect_lines,
@@ -144,15 +143,18 @@ def _sheet(
     drawings = read_drawings(store, store.rows(shown))
     columns = [Column("original", f"{recipe.image.size} px, as it is evaluated")]
     cells = [_cells(drawings.pixels, [labels[image_id] for image_id in shown])]
+
+    def add(title: str, note: str, pipeline: Pipeline, number: int, copy: int) -> None:
+        pictures, plan = rendered(pipeline, drawings, recipe.seed, number, copy)
+        columns.append(Column(title, note))
+        cells.append(_cells(pictures, list(map(plan.describe, range(len(pictures))))))
+
     for effect, (op, part, alone) in zip(effects, single_ops(recipe.pipeline), strict=False):
-        columns.append(Column(op, f"{part}: {_share(effect)}"))
-        cells.append(_rendered_cells(alone, drawings, recipe.seed, epoch, alone.factor - 1))
+        add(op, f"{part}: {_share(effect)}", alone, epoch, alone.factor - 1)
     for number in range(epoch, epoch + _EPOCHS):
-        columns.append(Column(f"all together, epoch {number + 1}", _share(effects[-1])))
-        cells.append(_rendered_cells(recipe.pipeline, drawings, recipe.seed, number, 0))
+        add(f"all together, epoch {number + 1}", _share(effects[-1]), recipe.pipeline, number, 0)
     for copy in range(1, recipe.pipeline.factor):
-        columns.append(Column(f"copy {copy}, epoch {epoch + 1}", "a sample of its own"))
-        cells.append(_rendered_cells(recipe.pipeline, drawings, recipe.seed, epoch, copy))
+        add(f"copy {copy}, epoch {epoch + 1}", "a sample of its own", recipe.pipeline, epoch, copy)
     measured = (
         f"{effects[0].images} drawings measured; a pixel counts as changed from more than 2 levels on; "
         f"seed {recipe.seed}"
@@ -163,11 +165,6 @@ def _sheet(
 
 def _share(effect: OpEffect) -> str:
     return f"{effect.pixels_changed:.1%} of pixels, {effect.images_changed}/{effect.images} images"
-
-
-def _rendered_cells(pipeline: Pipeline, drawings: Drawings, seed: int, epoch: int, copy: int) -> list[Cell]:
-    pictures, plan = rendered(pipeline, drawings, seed, epoch, copy)
-    return _cells(pictures, [plan.describe(image) for image in range(len(pictures))])
 
 
 def _cells(pictures: Tensor, captions: Sequence[str]) -> list[Cell]:

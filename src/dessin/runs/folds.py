@@ -33,7 +33,7 @@ from dessin.statistics.metrics import measure
 
 ALL = "all"
 MADE_BY = "folds"
-VALIDATION = "validation"
+VALIDATION: Literal["validation"] = "validation"
 
 
 class FoldGroup(Result):
@@ -132,15 +132,8 @@ def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[
             run = fold_folder(folder, fold)
             say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
             if not (run / FILE).is_file():
-                begin_run(
-                    Order(
-                        _on_fold(recipe, fold),
-                        out=run,
-                        track=tuple(track),
-                        threads=group.threads,
-                        workers=workers,
-                    )
-                )
+                own, told = _on_fold(recipe, fold), tuple(track)
+                begin_run(Order(own, out=run, track=told, threads=group.threads, workers=workers))
             elif read_record(run).status != "finished":
                 resume_run(run, data=recipe.data.path, workers=workers, track=track)
         return _join(folder, group)
@@ -153,16 +146,15 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     # Every image of the folds as its own fold's model answered it, in the split's order.
     rows = [row for row in split.rows if row.fold in records]
     parts = [
-        own_predictions(fold_folder(folder, fold), record, split, "validation")
-        for fold, record in records.items()
+        own_predictions(fold_folder(folder, n), record, split, VALIDATION) for n, record in records.items()
     ]
     joined = to_predictions(join_out_of_fold(parts, rows, split.classes), rows, split.classes)
     groups = [row.group for row in rows]
     metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
-    by_fold = {fold: record.results["validation"].accuracy for fold, record in records.items()}
-    results = SetResults(**metrics.results)
-    group.model_copy(update={"results": results, "by_fold": by_fold}).write(folder)
+    by_fold = {fold: record.results[VALIDATION].accuracy for fold, record in records.items()}
+    update = {"results": SetResults(**metrics.results), "by_fold": by_fold}
+    group.model_copy(update=update).write(folder)
     write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
     for fold, accuracy in by_fold.items():
         say(f"fold {fold}: accuracy {accuracy}")

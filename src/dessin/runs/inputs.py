@@ -12,12 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.checks.base import Context
-from dessin.collection.curation import (
-    Curation,
-    apply_curation,
-    propose_curation,
-    read_curation,
-)
+from dessin.collection.curation import Curation, apply_curation, propose_curation, read_curation
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import default_kinds, run_checks
 from dessin.collection.manifest import Manifest, build_manifest
@@ -134,8 +129,5 @@ def curation_decision(
     relabelled = sum(labels[row.image_id] != row.label for row in after)
     dropped = f"{len(before) - len(after):,} of {len(before):,} training images left out"
     source = f"what an audit proposes ({', '.join(default_kinds())})" if asked == AUTO else asked
-    return Decision(
-        "training_curation",
-        f"{dropped}, {relabelled:,} relabelled",
-        f"{source}; sha256 {curation.digest[:12]}…",
-    )
+    value, reason = f"{dropped}, {relabelled:,} relabelled", f"{source}; sha256 {curation.digest[:12]}…"
+    return Decision("training_curation", value, reason)

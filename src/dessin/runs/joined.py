@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from dessin.answers.predictions import Predictions, read_predictions
-from dessin.collection.split.files import Assignment, Split, read_split
+from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
 from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName, read_record
@@ -91,8 +91,17 @@ def _load(name: str, folder: Path, set_name: SetName) -> Measured:
             do=f"Use dessin report {folder} --out report.html, or name runs below {folder / 'runs'}.",
         )
     record = finished_record(folder)
+    if set_name not in record.results and set_name == "holdout":
+        raise DessinError(
+            f"The holdout of {folder} has not been opened, and a comparison does not open it.",
+            do="Compare on the validation images; or open it, which is counted, with "
+            f"dessin evaluate {folder} --holdout --out OUT.",
+        )
     if set_name not in record.results:
-        raise _unmeasured(folder, record, set_name)
+        raise DessinError(
+            f"{folder} has no validation results (its fold is {record.recipe.data.fold}).",
+            do="Compare runs that validated a fold, or use --holdout once each holdout was opened.",
+        )
     split = own_split(folder, record)
     predictions = own_predictions(folder, record, split, set_name)
     return Measured(name, folder, record, split, predictions)
@@ -125,7 +134,9 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
     predictions = read_predictions(folder / set_name)
     # A group is whole on one side of its split. So where runs measured the very same images, and each of them
     # all of its side, none trained on one of these or on a drawing that belongs with one.
-    labels = {row.image_id: row.label for row in _rows_of(split, record, set_name)}
+    fold = record.recipe.data.fold
+    rows = split.held_out() if set_name == "holdout" or fold == "none" else split.validation(fold)
+    labels = {row.image_id: row.label for row in rows}
     again = f"Evaluate the run again with dessin evaluate {folder} --out OUT."
     strange = sorted(set(predictions.classes) ^ set(split.classes))
     if strange:
@@ -135,23 +146,17 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
             do=again,
         )
     if set(predictions.image_ids) != labels.keys():
-        raise DessinError(
-            f"The predictions in {folder / set_name} are not of the images that the run's split says.",
-            do=again,
-        )
+        seen = f"The predictions in {folder / set_name} are not of the images that the run's split says."
+        raise DessinError(seen, do=again)
     named = zip(predictions.image_ids, predictions.labels, strict=True)
     wrong = [image_id for image_id, label in named if label != labels[image_id]]
     if wrong:
-        raise DessinError(
-            f"The predictions of {folder} have another label for {wrong[0]} than its split.", do=again
-        )
-    share = float(predictions.correct.mean())
-    said = record.results[set_name].accuracy.value
+        seen = f"The predictions of {folder} have another label for {wrong[0]} than its split."
+        raise DessinError(seen, do=again)
+    share, said = float(predictions.correct.mean()), record.results[set_name].accuracy.value
     if abs(share - said) > _ROUNDING:
-        raise DessinError(
-            f"The predictions in {folder / set_name} are right in {share:.2%}; the record says {said:.2%}.",
-            do=again,
-        )
+        seen = f"The predictions in {folder / set_name} are right in {share:.2%}; the record says {said:.2%}."
+        raise DessinError(seen, do=again)
     return predictions
 
 
@@ -165,24 +170,6 @@ def at_present(kept: Predictions, run: Path) -> Predictions:
     if temperature == 1.0:
         return kept
     return replace(kept, probabilities=tempered(kept.probabilities, temperature).astype(np.float32))
-
-
-def _rows_of(split: Split, record: RunRecord, set_name: SetName) -> tuple[Assignment, ...]:
-    fold = record.recipe.data.fold
-    return split.held_out() if set_name == "holdout" or fold == "none" else split.validation(fold)
-
-
-def _unmeasured(folder: Path, record: RunRecord, set_name: SetName) -> DessinError:
-    if set_name == "holdout":
-        return DessinError(
-            f"The holdout of {folder} has not been opened, and a comparison does not open it.",
-            do="Compare on the validation images; or open it, which is counted, with "
-            f"dessin evaluate {folder} --holdout --out OUT.",
-        )
-    return DessinError(
-        f"{folder} has no validation results (its fold is {record.recipe.data.fold}).",
-        do="Compare runs that validated a fold, or use --holdout once each holdout was opened.",
-    )
 
 
 def _check_images(base: Measured, other: Measured) -> None:

@@ -9,6 +9,7 @@ from dessin.collection.curation import Curation
 from dessin.collection.split.files import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.page.numbers import listed
 from dessin.recipe import Recipe
 from dessin.runs.inputs import curate_rows, curation_decision
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from dessin.models.backbones import BackboneInfo
     from dessin.models.weights import Weights
 
-_NAMED = 6
 _HEADS = {
     "new": "a new {} head",
     "probe": "a {} head that starts from a probe",
@@ -116,13 +116,14 @@ def rows_of(
     present = {row.label for row in train}
     missing = [label for label in split.classes if label not in present]
     if missing and set(missing) <= dealt:
+        left = f"leaves no image to train on in {len(missing)} classes: {listed(missing)}"
         raise DessinError(
-            f"The training curation leaves no image to train on in {len(missing)} classes: {_some(missing)}.",
+            f"The training curation {left}.",
             do="Keep some of their drawings, or set data.training_curation to null.",
         )
     if missing:
         raise DessinError(
-            f"{len(missing)} classes have no image to train on: {_some(missing)}.",
+            f"{len(missing)} classes have no image to train on: {listed(missing)}.",
             do="Add drawings of them, drop them by a curation, or choose another fold, and split again.",
         )
     return train, validation
@@ -182,7 +183,7 @@ def _data_line(plan: RunPlan) -> str:
 def _unvalidated_line(labels: tuple[str, ...]) -> str:
     if len(labels) == 1:
         return f"1 class has no validation image, so nothing is said of it: {labels[0]}"
-    return f"{len(labels)} classes have no validation image, so nothing is said of them: {_some(labels)}"
+    return f"{len(labels)} classes have no validation image, so nothing is said of them: {listed(labels)}"
 
 
 def _training_line(plan: RunPlan) -> str:
@@ -190,7 +191,10 @@ def _training_line(plan: RunPlan) -> str:
     finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
     if plan.tuning is None:
         return f"a linear probe on frozen features of {recipe.model.backbone}; no epoch of fine-tuning"
-    lr, decay = (_in_words(value) for value in (optimizer.lr, optimizer.weight_decay))
+    lr, decay = (
+        "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
+        for value in (optimizer.lr, optimizer.weight_decay)
+    )
     parts = [
         f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, {train.epochs} epochs of "
         f"{plan.tuning.steps_per_epoch} steps",
@@ -199,10 +203,6 @@ def _training_line(plan: RunPlan) -> str:
         *_extras(recipe),
     ]
     return "; ".join(parts)
-
-
-def _in_words(value: float | str | None) -> str:
-    return "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
 def _extras(recipe: Recipe) -> list[str]:
@@ -234,8 +234,3 @@ def _weights_reason(recipe: Recipe, weights: Weights) -> str:
 
 def _triple(values: tuple[float, float, float]) -> str:
     return f"{values[0]:g}" if len(set(values)) == 1 else "/".join(f"{value:.3g}" for value in values)
-
-
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -18,15 +18,7 @@ from dessin.recipe import Recipe, check_tracker, read_recipe
 from dessin.runs.inputs import read_inputs
 from dessin.runs.machine import describe_hardware, git_commit, package_versions
 from dessin.runs.prepare import Prepared, complete, prepare
-from dessin.runs.record import (
-    SPLIT_FILE,
-    Counts,
-    Digests,
-    RunRecord,
-    now,
-    read_record,
-    write_record,
-)
+from dessin.runs.record import SPLIT_FILE, Counts, Digests, RunRecord, now, read_record, write_record
 from dessin.runs.stages import Job, carry_out, remove_leftovers
 from dessin.runs.tracking.choices import joined, read_trackers
 from dessin.runs.tracking.sinks import tracked
@@ -134,7 +126,8 @@ def claim_name(name: str) -> Path:
 
 def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
     """Write the record, which makes the folder a run, and beside it the split."""
-    plan, split = prepared.plan, prepared.inputs.split
+    plan = prepared.plan
+    parts = {"train": len(plan.train), "validation": len(plan.validation), "holdout": plan.held_out}
     record = RunRecord(
         name=folder.resolve().name,
         status="running",
@@ -142,19 +135,14 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
         seed=plan.recipe.seed,
         recipe=plan.recipe,
         digests=_digests(prepared),
-        counts=Counts(
-            classes=len(plan.classes),
-            train=len(plan.train),
-            validation=len(plan.validation),
-            holdout=plan.held_out,
-        ),
+        counts=Counts(classes=len(plan.classes), **parts),
         git_commit=git_commit(),
         versions=package_versions(),
         hardware=describe_hardware(threads),
         decisions=plan.decisions,
     )
     write_record(folder, record)
-    write_split(split, folder / SPLIT_FILE)
+    write_split(prepared.inputs.split, folder / SPLIT_FILE)
 
 
 def _digests(prepared: Prepared) -> Digests:
@@ -200,12 +188,9 @@ def split_of(folder: Path, record: RunRecord) -> Path:
 
 def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     """Refuse to go on with other inputs or other libraries than the run began with."""
-    before = record.digests.model_dump(include=_INPUTS) | {
-        f"version of {name}": found for name, found in record.versions.items()
-    }
-    today = _digests(prepared).model_dump(include=_INPUTS) | {
-        f"version of {name}": found for name, found in package_versions().items()
-    }
+    before, today = record.digests.model_dump(include=_INPUTS), _digests(prepared).model_dump(include=_INPUTS)
+    for facts, versions in ((before, record.versions), (today, package_versions())):
+        facts |= {f"version of {name}": found for name, found in versions.items()}
     changed = [name for name, value in before.items() if today.get(name) != value]
     if changed:
         details = ", ".join(f"{name} (was {before[name][:12]}, is {today[name][:12]})" for name in changed)

@@ -15,7 +15,7 @@ from dessin.errors import DessinError
 from dessin.files import claim_folder, read_csv, write_csv
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
-from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
 from dessin.parallel.choose import choose_mapper
@@ -29,15 +29,7 @@ from dessin.training.probe import fit_probe
 
 SCOUT_FILE = "scout.csv"
 COLUMNS = (
-    "backbone",
-    "accuracy",
-    "low",
-    "high",
-    "n",
-    "images_per_second",
-    "parameters",
-    "chosen",
-    "reason",
+    *("backbone", "accuracy", "low", "high", "n", "images_per_second", "parameters", "chosen", "reason"),
 )
 VIEWS = ("identity", "hflip")
 # A smaller difference of speed is within what a busy machine makes of two runs of the same model.
@@ -104,7 +96,15 @@ def scout(
     out = Path(out)
     claim_folder(out, what="the result of scout")
     groups = [row.group for row in inputs.split.training(None)]
-    trials, failures = _try_all(inputs, backbones, size, seed, mapper)
+    trials: list[_Trial] = []
+    failures: list[ScoutRow] = []
+    for name in backbones:
+        info = describe_backbone(name)
+        try:
+            trials.append(_try(inputs, name, size or info.input_size, seed, mapper))
+        except DessinError as error:
+            warn(f"{name} is left out: {error}")
+            failures.append(ScoutRow(name, None, 0.0, info.parameters, False, f"left out: {error.seen}"))
     if not trials:
         raise DessinError(
             f"None of the {len(backbones)} backbones could be probed. {backbones[0]}: {failures[0].reason}",
@@ -118,21 +118,6 @@ def scout(
     for line in _table(result):
         say(line)
     return result
-
-
-def _try_all(
-    inputs: Inputs, names: Sequence[str], size: int | None, seed: int, mapper: Mapper | None
-) -> tuple[list[_Trial], list[ScoutRow]]:
-    trials: list[_Trial] = []
-    failures: list[ScoutRow] = []
-    for name in names:
-        try:
-            trials.append(_try(inputs, name, size or describe_backbone(name).input_size, seed, mapper))
-        except DessinError as error:
-            warn(f"{name} is left out: {error}")
-            parameters = describe_backbone(name).parameters
-            failures.append(ScoutRow(name, None, 0.0, parameters, False, f"left out: {error.seen}"))
-    return trials, failures
 
 
 def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:
@@ -153,27 +138,17 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None)
     correct = np.empty(len(rows))
     for fold in range(split.folds):
         seen = folds != fold
-        probe = fit_probe(
-            features[:, seen],
-            labels[seen],
-            groups[seen].tolist(),
-            len(split.classes),
-            kind="ridge",
-            seed=seed,
-        )
+        own, count = groups[seen].tolist(), len(split.classes)
+        probe = fit_probe(features[:, seen], labels[seen], own, count, kind="ridge", seed=seed)
         correct[~seen] = probe.logits(features[0, ~seen]).argmax(axis=1) == labels[~seen]
     accuracy = bootstrap_mean(correct, groups, seed=seed)
-    rate = _images_per_second(classifier, store.pixels[: min(_SPEED_BATCH, len(store.pixels))], device)
-    return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
-
-
-def _images_per_second(classifier: Classifier, images: NDArray[np.uint8], device: torch.device) -> float:
-    """The best of a few timed passes of one resident batch, after one to warm up."""
-    pixels = torch.from_numpy(np.array(images)).to(device)
+    # The best of a few timed passes of one resident batch, after one to warm up.
+    pixels = torch.from_numpy(np.array(store.pixels[:_SPEED_BATCH])).to(device)
     classifier.to(device).eval()
     with torch.inference_mode():
         seconds = [seconds_of(lambda: classifier.features(pixels), device) for _ in range(1 + _SPEED_REPEATS)]
-    return len(pixels) / min(seconds[1:])
+    rate = len(pixels) / min(seconds[1:])
+    return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
 
 
 def _pick(trials: Sequence[_Trial], groups: Sequence[str], seed: int) -> tuple[_Trial, str]:

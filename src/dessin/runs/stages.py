@@ -114,7 +114,11 @@ def carry_out(job: Job) -> RunRecord:
     plan, watch = job.plan, job.watch
     with watch.timed("pixels"):
         store = job.prepared.inputs.open_store(job.recipe.image, job.prepared.pretrained.info.interpolation)
-    data = _training_data(job, store)
+    train, validation = (_numbers(store, plan, rows) for rows in (plan.train, plan.validation))
+    targets, teacher = None, job.prepared.teacher
+    if teacher is not None:
+        targets = teacher_targets(teacher.probabilities, train[1], job.recipe.teacher)
+    data = TrainingData(store, *train, *validation, targets)
     _start_head(job, data)
     outcome = None if plan.tuning is None else _train(job, data)
     merge_lora(job.model.classifier)
@@ -131,15 +135,6 @@ def carry_out(job: Job) -> RunRecord:
         speeds["evaluation"] = round(len(plan.validation) / watch.seconds["evaluation"], 1)
     digests = record.digests.model_copy(update={"store": store.digest, "model": card.digests["weights"]})
     return finish(job.folder, record.changed(digests=digests, throughput=speeds).with_seconds(watch.seconds))
-
-
-def _training_data(job: Job, store: PixelStore) -> TrainingData:
-    """The plan's images with their labels, and what a teacher makes of these as targets."""
-    train, validation = (_numbers(store, job.plan, rows) for rows in (job.plan.train, job.plan.validation))
-    targets, teacher = None, job.prepared.teacher
-    if teacher is not None:
-        targets = teacher_targets(teacher.probabilities, train[1], job.recipe.teacher)
-    return TrainingData(store, *train, *validation, targets)
 
 
 def _numbers(store: PixelStore, plan: RunPlan, rows: Sequence[Assignment]) -> tuple[Rows, Rows]:
@@ -201,18 +196,23 @@ def _train(job: Job, data: TrainingData) -> Outcome:
     """Fine-tune in as many attempts as it takes; the record has each, and the effect of the pipeline."""
     _check_augmentation(job, data)
 
+    def first_lr() -> float:
+        """The recipe's; for `auto` what a range test finds, whose curve stays in the folder."""
+        asked = job.recipe.optimizer.lr
+        if isinstance(asked, float):
+            return asked
+        with job.watch.timed("learning rate range test"):
+            found = find_lr(job.training(data))
+        write_csv(job.folder / RANGE_FILE, ["lr", "loss", "smoothed"], found.rows)
+        job.decide(found.decision)
+        return found.decision.value
+
     def renew() -> None:
         job.model = job.prepared.build()
         _start_head(job, data)
 
-    attempts = Attempts(
-        folder=job.folder,
-        allowed=job.recipe.train.attempts,
-        first_lr=lambda: _first_lr(job, data),
-        train_at=lambda lr: _attempt(job, data, lr),
-        renew=renew,
-    )
-    return attempts.carry_out()
+    allowed, train_at = job.recipe.train.attempts, partial(_attempt, job, data)
+    return Attempts(job.folder, allowed, first_lr, train_at, renew).carry_out()
 
 
 def _check_augmentation(job: Job, data: TrainingData) -> None:
@@ -225,18 +225,6 @@ def _check_augmentation(job: Job, data: TrainingData) -> None:
     values = [f"{effect.name} {effect.pixels_changed:.1%}" for effect in effects]
     reason = f"share of the pixels that each changed, measured on {len(rows)} training images"
     job.decide(Decision("augmentation", "; ".join(values), reason))
-
-
-def _first_lr(job: Job, data: TrainingData) -> float:
-    """The recipe's learning rate; for `auto` what a range test finds, whose curve stays in the folder."""
-    asked = job.recipe.optimizer.lr
-    if isinstance(asked, float):
-        return asked
-    with job.watch.timed("learning rate range test"):
-        found = find_lr(job.training(data))
-    write_csv(job.folder / RANGE_FILE, ["lr", "loss", "smoothed"], found.rows)
-    job.decide(found.decision)
-    return found.decision.value
 
 
 def _attempt(job: Job, data: TrainingData, lr: float) -> Outcome:
@@ -263,13 +251,9 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
     plan = job.plan
     bundle = load_bundle(job.folder / "bundle")
     rows, targets = _numbers(store, plan, plan.validation)
+    device, temperature = job.prepared.device, bundle.card.temperature
     probabilities = predict_rows(
-        bundle.classifier,
-        store,
-        rows,
-        device=job.prepared.device,
-        temperature=bundle.card.temperature,
-        label="evaluating",
+        bundle.classifier, store, rows, device=device, temperature=temperature, label="evaluating"
     )
     write_predictions(to_predictions(probabilities, plan.validation, plan.classes), job.folder / "validation")
     groups = [row.group for row in plan.validation]
@@ -287,11 +271,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
             **recipe.image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation
         ),
         head=recipe.finetune.head,
-        digests={
-            "manifest": inputs.manifest.digest,
-            "split": inputs.split.digest,
-            "store": store.digest,
-        },
+        digests={"manifest": inputs.manifest.digest, "split": inputs.split.digest, "store": store.digest},
         provenance={
             "run": read_record(job.folder).name,
             "fold": str(recipe.data.fold),

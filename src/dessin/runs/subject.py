@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, count_opening, find_model, load_model
 from dessin.answers.inference import answer_rows, folds_of
@@ -80,16 +79,11 @@ class Subject:
         by_fold: dict[int | None, list[int]] = {}
         for place, row in enumerate(rows):
             by_fold.setdefault(row.fold, []).append(place)
+        device, opener = torch.device(str(choose_device().value)), self.inputs.opener()
         for fold, places in by_fold.items():
-            table[places] = self._answered([rows[place].image_id for place in places], fold, views)
+            image_ids = [rows[place].image_id for place in places]
+            table[places] = answer_rows(self.loaded, opener, image_ids, device=device, fold=fold, views=views)
         return to_predictions(table, rows, classes)
-
-    def _answered(
-        self, image_ids: list[str], fold: int | None, views: tuple[str, ...] | None
-    ) -> NDArray[np.float32]:
-        device = torch.device(str(choose_device().value))
-        opener = self.inputs.opener()
-        return answer_rows(self.loaded, opener, image_ids, device=device, fold=fold, views=views)
 
 
 def read_subject(given: Path, data: str | Path | None, split: str | Path | None) -> Subject:

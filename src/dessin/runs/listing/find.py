@@ -8,10 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from dessin.errors import DessinError
+from dessin.page.numbers import listed
 from dessin.runs import record as run_record
 from dessin.runs.listing.flat import Flat, flatten
 
-_NAMED = 3
+_NAMED = 4
+# Why something is left out.
+_HIDDEN = "run(s) in hidden folders, which a stopped program leaves"
+_OUTSIDE = "link(s) out of the workspace, not followed"
+_CLOSED = "folder(s) that may not be read"
+_UNNAMED = "run(s) with names that are not UTF-8"
 _REMEMBERED = 5000
 
 
@@ -82,17 +88,23 @@ def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
         raise DessinError(f"{root} cannot be read: {error.strerror}.") from None
     walk = _Walk(root)
     walk.go()
-    return sorted(walk.found, key=lambda found: found.path), walk.notes()
+    notes = tuple(
+        f"Left out: {len(paths)} {reason}: {listed(sorted(paths), most=_NAMED)}."
+        for reason, paths in walk.left_out.items()
+        if paths
+    )
+    return sorted(walk.found, key=lambda found: found.path), notes
 
 
 class _Walk:
+    """Goes through the folders below `root`; `left_out` are paths by the reason why."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self.found: list[Found] = []
-        self._hidden: list[str] = []
-        self._outside: list[str] = []
-        self._closed: list[str] = []
-        self._unnamed: list[str] = []
+        self.left_out: dict[str, list[str]] = {
+            reason: [] for reason in (_HIDDEN, _OUTSIDE, _CLOSED, _UNNAMED)
+        }
 
     def go(self) -> None:
         waiting = [""]
@@ -107,12 +119,14 @@ class _Walk:
                 else:
                     waiting += [inner for entry in entries if (inner := self._inner(path, entry))]
             except OSError:
-                self._closed.append(path)
+                self.left_out[_CLOSED].append(path)
 
     def _keep(self, path: str, record: os.DirEntry[str]) -> None:
         """A run whose name has no spelling in UTF-8 could not be printed."""
-        if not _is_text(path):
-            self._unnamed.append(path.encode("utf-8", "backslashreplace").decode())
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            self.left_out[_UNNAMED].append(path.encode("utf-8", "backslashreplace").decode())
             return
         status = record.stat(follow_symlinks=False)
         self.found.append(Found(path, f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"))
@@ -122,40 +136,14 @@ class _Walk:
         path = f"{parent}/{entry.name}" if parent else entry.name
         if entry.is_symlink():
             if entry.is_dir() and not Path(entry.path).resolve().is_relative_to(self._root):
-                self._outside.append(path)
-            return ""
-        if not entry.is_dir(follow_symlinks=False):
-            return ""
-        if entry.name.startswith("."):
+                self.left_out[_OUTSIDE].append(path)
+        elif entry.is_dir(follow_symlinks=False):
+            if not entry.name.startswith("."):
+                return path
             if (self._root / path / run_record.FILE).is_file():
-                self._hidden.append(path)
-            return ""
-        return path
-
-    def notes(self) -> tuple[str, ...]:
-        kinds = {
-            "run(s) in hidden folders, which a stopped program leaves": self._hidden,
-            "link(s) out of the workspace, not followed": self._outside,
-            "folder(s) that may not be read": self._closed,
-            "run(s) with names that are not UTF-8": self._unnamed,
-        }
-        return tuple(
-            f"Left out: {len(paths)} {what}: {_some(paths)}." for what, paths in kinds.items() if paths
-        )
+                self.left_out[_HIDDEN].append(path)
+        return ""
 
 
 def _is_record(entry: os.DirEntry[str]) -> bool:
     return entry.name == run_record.FILE and entry.is_file(follow_symlinks=False)
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _some(paths: list[str]) -> str:
-    more = len(paths) - _NAMED
-    return ", ".join(sorted(paths)[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -29,16 +29,7 @@ ALIASES: Mapping[str, str] = {
     "duration": "seconds",
 }
 DEFAULT = (
-    "name",
-    "status",
-    "backbone",
-    "mode",
-    "epochs",
-    "accuracy",
-    "holdout",
-    "opened",
-    "started",
-    "duration",
+    *("name", "status", "backbone", "mode", "epochs", "accuracy", "holdout", "opened", "started", "duration"),
 )
 _TIMES = ("started", "finished")
 _PREFIXES = ("", "recipe.", "results.")
@@ -65,24 +56,15 @@ class Condition:
     text: str
 
     def holds(self, values: Flat) -> bool:
-        value = values.get(self.key)
+        value, wanted = values.get(self.key), number_of(self.text)
         if self.sign == "~":
             return value is not None and self.text.lower() in text_of(value).lower()
+        numbers = is_number(value) and wanted is not None
         if self.sign in _ORDER:
-            return self._ordered(value)
-        return self._equal(value) == (self.sign == "=")
-
-    def _equal(self, value: Value) -> bool:
-        wanted = number_of(self.text)
-        if wanted is not None and is_number(value):
-            return value == wanted
-        return (text_of(value) or "none") == (self.text or "none")
-
-    def _ordered(self, value: Value) -> bool:
-        wanted = number_of(self.text)
-        if is_number(value) and wanted is not None:
-            return _ORDER[self.sign](value, wanted)
-        return isinstance(value, str) and _ORDER[self.sign](value, self.text)
+            order = _ORDER[self.sign]
+            return order(value, wanted) if numbers else isinstance(value, str) and order(value, self.text)
+        equal = value == wanted if numbers else (text_of(value) or "none") == (self.text or "none")
+        return equal == (self.sign == "=")
 
 
 def parse_conditions(where: Iterable[str], keys: Collection[str], rows: Iterable[Flat]) -> list[Condition]:
@@ -195,9 +177,8 @@ class Column:
 
     def _result(self, values: Flat) -> str:
         stem = self.key.removesuffix(".value")
-        value, low, high, n = (
-            _number(values.get(f"{stem}.{part}")) for part in ("value", "low", "high", "n")
-        )
+        parts = (values.get(f"{stem}.{part}") for part in ("value", "low", "high", "n"))
+        value, low, high, n = (float(p) if isinstance(p, (int, float)) else math.nan for p in parts)
         found = _Interval(value, low, high)
         named = (metric for metric in METRICS if metric.name == stem.rpartition(".")[2])
         text = next((metric.written(found) for metric in named), plain(found))
@@ -215,7 +196,3 @@ def make_columns(names: Sequence[str] | None, keys: Collection[str]) -> tuple[Co
     usual = (Column(name, resolve_key(name, {*keys, *DEFAULT})) for name in DEFAULT)
     opened = resolve_key("holdout", keys) in keys
     return tuple(c for c in usual if c.key in keys and (opened or c.title != "opened"))
-
-
-def _number(value: Value) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
