@@ -16,7 +16,7 @@ from dessin.files import read_text
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
-from dessin.studies.levels import expand_grid, level_recipes
+from dessin.studies.levels import expand_grid, level_recipes, recipe_alone
 from dessin.studies.result import Level, Topic
 
 
@@ -118,7 +118,14 @@ def read_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     path = recipe_file(path, "study")
     text = read_text(path)
     file = validated(StudyFile, _values(path, text), str(path))
-    recipe = _alone(_base_recipe(file, path, overrides))
+    if isinstance(file.recipe, str):
+        recipe = read_recipe(path.parent / file.recipe, overrides=overrides)
+    else:
+        values = copy.deepcopy(file.recipe)
+        for override in overrides:
+            apply_override(values, override)
+        recipe = make_recipe(values, where=f"{path}, recipe")
+    recipe = recipe_alone(recipe)
     if file.grid:
         levels = expand_grid(file.grid, str(path))
         factors, base = tuple(file.grid), levels[0].name
@@ -172,18 +179,3 @@ def _refuse_doubles(node: yaml.Node | None, path: Path) -> None:
                 )
             seen.add(name)
             _refuse_doubles(child, path)
-
-
-def _base_recipe(file: StudyFile, path: Path, overrides: Sequence[str]) -> Recipe:
-    if isinstance(file.recipe, str):
-        return read_recipe(path.parent / file.recipe, overrides=overrides)
-    values = copy.deepcopy(file.recipe)
-    for override in overrides:
-        apply_override(values, override)
-    return make_recipe(values, where=f"{path}, recipe")
-
-
-def _alone(recipe: Recipe) -> Recipe:
-    """The recipe without what a study gives to its runs."""
-    data = recipe.data.model_copy(update={"path": None, "split": None})
-    return recipe.model_copy(update={"data": data, "track": ()})

@@ -13,7 +13,6 @@ from dessin.errors import DessinError
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
 from dessin.progress import duration, quiet, track
-from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, class_numbers
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.stages import PROBE_VIEWS
@@ -57,13 +56,9 @@ class Pace:
             fmean(times) / (self.seconds.get(level) or fmean(times)) for level, times in self.ran.items()
         ]
         ratio = fmean(ratios) if ratios else 1.0
-        total = 0.0
-        for job in jobs:
-            if job.level in self.ran:
-                total += fmean(self.ran[job.level])
-            else:
-                total += ratio * (self.seconds.get(job.level) or 0.0)
-        return total / self.workers
+        guessed = {level: ratio * (seconds or 0.0) for level, seconds in self.seconds.items()}
+        known = guessed | {level: fmean(times) for level, times in self.ran.items()}
+        return sum(known.get(job.level, 0.0) for job in jobs) / self.workers
 
     def lines(self) -> list[str]:
         """The estimate for people, before anything runs."""
@@ -73,23 +68,17 @@ class Pace:
         known = sum(job.level in self.ran for job in self.jobs)
         how = "measured: a few training steps of each level, just now"
         if known:
-            how = f"measured: {known} of them from runs of this study" + (
-                "" if known == len(self.jobs) else ", the others from a few steps just now"
-            )
+            others = "" if known == len(self.jobs) else ", the others from a few steps just now"
+            how = f"measured: {known} of them from runs of this study{others}"
         at_once = f", {self.workers} at a time" if self.workers > 1 else ""
-        slow = [
-            f"{level} {duration(self._of(level))}"
-            for level in dict.fromkeys(job.level for job in self.jobs)
-            if self._of(level)
-        ]
+        each = dict(self.seconds) | {level: fmean(times) for level, times in self.ran.items()}
+        levels = dict.fromkeys(job.level for job in self.jobs)
+        slow = [f"{level} {duration(seconds)}" for level in levels if (seconds := each.get(level))]
         return [
             f"time: about {duration(total)} for {len(self.jobs)} runs{at_once} ({how})",
             f"  a run of {', '.join(slow)}",
             *(f"{level} cannot begin, so its runs will fail: {why}" for level, why in self.problems.items()),
         ]
-
-    def _of(self, level: str) -> float:
-        return fmean(self.ran[level]) if level in self.ran else self.seconds.get(level) or 0.0
 
 
 def expected_pace(
@@ -98,10 +87,10 @@ def expected_pace(
     """The pace of the jobs that are left."""
     left = [job for job in plan.jobs if job.name not in ended]
     pace = Pace(left, {}, 0.0, workers)
+    firsts: dict[str, Job] = {}
     for job in plan.jobs:
         if job.name in ended:
             pace.note(job, ended[job.name])
-    firsts: dict[str, Job] = {}
     for job in left:
         if job.level not in pace.ran:
             firsts.setdefault(job.level, job)
@@ -112,7 +101,9 @@ def expected_pace(
         recipe = plan.recipe_of(job)
         try:
             with quiet():
-                seconds[level], features = _measure(recipe, inputs, threads)
+                prepared = prepare(complete(recipe)[0], inputs)
+                with reproducible(prepared.device, threads):
+                    seconds[level], features = _time(prepared)
         except DessinError as error:
             seconds[level], problems[level] = None, str(error)
             continue
@@ -120,20 +111,11 @@ def expected_pace(
     return Pace(left, seconds, sum(shared.values()) / workers, workers, problems, pace.ran)
 
 
-def _measure(recipe: Recipe, inputs: Inputs, threads: int) -> tuple[float, float]:
-    """Seconds for one run of the recipe, and for the features that runs of one backbone share."""
-    recipe, _usual = complete(recipe)
-    prepared = prepare(recipe, inputs)
-    with reproducible(prepared.device, threads):
-        return _time(prepared)
-
-
 def _time(prepared: Prepared) -> tuple[float, float]:
+    """Seconds for one run, and for the features that runs of one backbone share."""
     plan, recipe, device = prepared.plan, prepared.recipe, prepared.device
-    data = _sample(prepared)
-    engine = make_engine(
-        Training(prepared.model.classifier, recipe, data, prepared.computing(), prepared.model.freezing)
-    )
+    data, model = _sample(prepared), prepared.model
+    engine = make_engine(Training(model.classifier, recipe, data, prepared.computing(), model.freezing))
     engine.validate()
     forward = seconds_of(engine.validate, device) / len(data.validation_rows)
     seconds = _AROUND_S + forward * len(plan.validation)
@@ -154,9 +136,8 @@ def _sample(prepared: Prepared) -> TrainingData:
     rows = plan.train[:: max(1, len(plan.train) // _SAMPLE)][:_SAMPLE]
     sha256 = {row.image_id: row.sha256 for row in inputs.manifest.rows}
     images = [StoredImage(row.image_id, sha256[row.image_id]) for row in rows]
-    store = open_store(
-        images, inputs.manifest.root, plan.recipe.image, prepared.pretrained.info.interpolation
-    )
+    interpolation = prepared.pretrained.info.interpolation
+    store = open_store(images, inputs.manifest.root, plan.recipe.image, interpolation)
     at, labels = store.rows([row.image_id for row in rows]), class_numbers(rows, plan.classes)
     return TrainingData(store, at, labels, at, labels)
 

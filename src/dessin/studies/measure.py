@@ -101,21 +101,40 @@ def analyse(folder: Path) -> StudyResults:
     jobs = {name: record for name, record in ended if record is not None}
     answers = read_answers(folder, study, jobs)
     simple, effects = questions(study.levels, study.factors, study.base)
-    outcomes = answers.outcomes
-    possible = [question for question in (*simple, *effects) if _answerable(question, outcomes)]
+    outcomes, levels = answers.outcomes, answers.outcomes.levels
+    there = ~np.isnan(outcomes.correct)
+    # A question needs runs of the same seed and fold of all its levels.
+    possible = [q for q in (*simple, *effects) if there[list(map(levels.index, q.weights))].all(axis=0).any()]
     found = compare([(q.name, q.against, contrast(outcomes, q.weights)) for q in possible], study.matters)
-    compared = {
-        question.name: _with_its_runs(comparison, question, outcomes, study)
-        for question, comparison in zip(possible, found, strict=True)
-    }
+    compared, planned = {}, len(study.seeds) * len(study.folds)
+    for question, comparison in zip(possible, found, strict=True):
+        text = comparison.verdict_text
+        if comparison.cells < planned:
+            text += f"; only {comparison.cells} of {planned} pairs of runs are there"
+        update = {"verdict_text": text, "mcnemar": _mcnemar(question, outcomes)}
+        compared[question.name] = comparison.model_copy(update=update)
     comparisons = tuple(compared[q.name] for q in simple if q.name in compared)
     unanswered = [q for q in (*simple, *effects) if q.name not in compared]
-    missing = tuple(
-        job.name for job in study.jobs if job.name not in jobs or jobs[job.name].status != "finished"
-    )
+    finished = {name for name, record in jobs.items() if record.status == "finished"}
+    missing = tuple(job.name for job in study.jobs if job.name not in finished)
+    results = []
+    for level, correct, losses in zip(levels, outcomes.correct, answers.losses, strict=True):
+        named = [job.name for job in study.jobs if job.level == level]
+        records = [jobs[name] for name in named if name in jobs]
+        ends = Counter(record.status for record in records)
+        results.append(
+            LevelResult(
+                level=level,
+                jobs=len(named),
+                **{status: ends[status] for status in ("finished", "collapsed", "failed")},
+                accuracy=_mean(correct, outcomes, _SHARE),
+                loss=_mean(losses, outcomes, _LOSS),
+                seconds=round(sum(record.seconds for record in records), 1),
+            )
+        )
     return StudyResults(
         name=study.name,
-        levels=tuple(_level_result(level.name, study, jobs, answers) for level in study.levels),
+        levels=tuple(results),
         comparisons=comparisons,
         main_effects=tuple(compared[q.name] for q in effects if q.name in compared),
         missing=missing,
@@ -123,23 +142,6 @@ def analyse(folder: Path) -> StudyResults:
         summary=_summary(study, list(compared.values()), unanswered, missing),
         finished=now(),
     )
-
-
-def _answerable(question: Question, outcomes: Outcomes) -> bool:
-    """Whether all its levels have a run of the same seed and fold."""
-    levels = [outcomes.levels.index(level) for level in question.weights]
-    return bool((~np.isnan(outcomes.correct[levels])).all(axis=0).any())
-
-
-def _with_its_runs(
-    comparison: Comparison, question: Question, outcomes: Outcomes, study: StudyRecord
-) -> Comparison:
-    """With the exact tests seed by seed, and said where pairs of runs are missing."""
-    text, planned = comparison.verdict_text, len(study.seeds) * len(study.folds)
-    if comparison.cells < planned:
-        text += f"; only {comparison.cells} of {planned} pairs of runs are there"
-    update = {"verdict_text": text, "mcnemar": _mcnemar(question, outcomes)}
-    return comparison.model_copy(update=update)
 
 
 def _mcnemar(question: Question, outcomes: Outcomes) -> tuple[McNemar, ...]:
@@ -156,25 +158,6 @@ def _mcnemar(question: Question, outcomes: Outcomes) -> tuple[McNemar, ...]:
             alone, other, p = mcnemar(ours[both], theirs[both])
             tests.append(McNemar(seed=seed, level_alone=alone, base_alone=other, p=p))
     return tuple(tests)
-
-
-def _level_result(
-    level: str, study: StudyRecord, jobs: Mapping[str, JobRecord], answers: Answers
-) -> LevelResult:
-    named = [job.name for job in study.jobs if job.level == level]
-    records = [jobs[name] for name in named if name in jobs]
-    ends = Counter(record.status for record in records)
-    row = answers.outcomes.levels.index(level)
-    return LevelResult(
-        level=level,
-        jobs=len(named),
-        finished=ends["finished"],
-        collapsed=ends["collapsed"],
-        failed=ends["failed"],
-        accuracy=_mean(answers.outcomes.correct[row], answers.outcomes, _SHARE),
-        loss=_mean(answers.losses[row], answers.outcomes, _LOSS),
-        seconds=round(sum(record.seconds for record in records), 1),
-    )
 
 
 def _mean(values: NDArray[np.float64], outcomes: Outcomes, bounds: tuple[float, float]) -> Estimate | None:

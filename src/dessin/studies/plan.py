@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dessin.collection.split.files import Split
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 from dessin.recipe import Recipe
 from dessin.statistics.power import expected_detectable
 from dessin.studies.definition import Study
@@ -49,22 +50,25 @@ class StudyPlan:
     def lines(self, ended: Collection[str]) -> list[str]:
         """The plan for people; `ended` names the jobs that need not run again."""
         study = self.study
-        others = [level.name for level in study.levels if level.name != study.base]
+        others = ", ".join(level.name for level in study.levels if level.name != study.base)
+        others = others if len(others) <= 200 else f"{len(study.levels) - 1} levels"
+        seeds, folds = (
+            f"{counted(len(numbers), what)} ({', '.join(map(str, numbers))})"
+            for numbers, what in ((study.seeds, "seed"), (self.folds, "fold"))
+        )
         done = f", of which {len(ended)} have ended before" if ended else ""
-        return [
+        lines = [
             f"Study {study.name}: {study.hypothesis}",
-            f"  {' × '.join(study.factors)}: {_some(others)}; each against {study.base}",
-            f"  runs: {len(study.levels)} levels × {_counted(study.seeds, 'seed')} × "
-            f"{_counted(self.folds, 'fold')} = {len(self.jobs)}{done}",
+            f"  {' × '.join(study.factors)}: {others}; each against {study.base}",
+            f"  runs: {len(study.levels)} levels × {seeds} × {folds} = {len(self.jobs)}{done}",
             f"  validated: {self.images:,} images in {self.groups:,} groups",
             f"  what this can see: {self.seen}",
-            *self._luck(),
         ]
-
-    def _luck(self) -> list[str]:
-        if len(self.study.seeds) * len(self.folds) > 1:
-            return []
-        return ["  one run a level: the verdicts will be about these trained models, not about the recipes"]
+        if len(study.seeds) * len(self.folds) == 1:
+            lines.append(
+                "  one run a level: the verdicts will be about these trained models, not about the recipes"
+            )
+        return lines
 
 
 def questions(
@@ -105,9 +109,8 @@ def plan_study(study: Study, split: Split) -> StudyPlan:
     rows = [row for fold in folds for row in split.validation(fold)]
     empty = [fold for fold in folds if not split.validation(fold)]
     if empty:
-        raise DessinError(
-            f"Fold {empty[0]} of the split holds no image.", do="Make a split with fewer folds."
-        )
+        seen = f"Fold {empty[0]} of the split holds no image."
+        raise DessinError(seen, do="Make a split with fewer folds.")
     jobs = tuple(
         Job(name=f"{slug(level.name)}-seed{seed}-fold{fold}", level=level.name, seed=seed, fold=fold)
         for seed, fold, level in itertools.product(study.seeds, folds, study.levels)
@@ -126,12 +129,3 @@ def plan_study(study: Study, split: Split) -> StudyPlan:
         detectable=detectable,
         seen=seen,
     )
-
-
-def _counted(numbers: Sequence[int], what: str) -> str:
-    return f"{len(numbers)} {what}{'s' if len(numbers) > 1 else ''} ({', '.join(map(str, numbers))})"
-
-
-def _some(names: Sequence[str]) -> str:
-    text = ", ".join(names)
-    return text if len(text) <= 200 else f"{len(names)} levels"

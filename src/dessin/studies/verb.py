@@ -20,10 +20,12 @@ from dessin.studies.executors.job import Executor, JobSpec
 from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, plan_study
-from dessin.studies.result import RUNS, JobRecord, StudyRecord, StudyResults, begin, ended_job, read_begun
+from dessin.studies.result import RUNS, StudyRecord, StudyResults, begin, ended_job, read_begun
 from dessin.studies.view import lines, write_tables
 
 EXECUTORS = ("local", "ray")
+# What a record has as the study file says it.
+_AS_DEFINED = ("name", "hypothesis", "topic", "factors", "base", "levels", "seeds", "matters")
 
 
 def study(
@@ -66,17 +68,35 @@ def study(
     folder = Path(out) if out is not None else Path("studies") / definition.name
     record = _record(plan, inputs, data, split)
     begun = read_begun(folder, record)
-    ended = _ended(plan, folder)
+    # Those that failed are tried once more.
+    found = {job.name: ended_job(folder, job.name) for job in plan.jobs}
+    ended = {name: end for name, end in found.items() if end is not None and end.status != "failed"}
     record = begun or record
     for line in plan.lines(ended):
         say(line)
-    pace = expected_pace(plan, inputs, ended, threads=record.threads, workers=_workers(executor))
+    # How many jobs run at a time, as far as that is known here.
+    workers = len(local_devices()) if executor == "local" else 1
+    pace = expected_pace(plan, inputs, ended, threads=record.threads, workers=workers)
     for line in pace.lines():
         say(f"  {line}")
     if dry_run:
         return None
     record = begin(folder, record, definition.text, inputs.split)
-    specs = _specs(plan, record, folder, Path(data), track, ended)
+    # Absolute paths, since a worker may stand elsewhere.
+    home, images = folder.resolve(), Path(data).resolve()
+    specs = [
+        JobSpec(
+            job=job,
+            recipe=plan.recipe_of(job).model_dump(mode="json"),
+            data=images,
+            split=home / SPLIT_FILE,
+            study=home,
+            threads=record.threads,
+            track=track,
+        )
+        for job in plan.jobs
+        if job.name not in ended
+    ]
     _carry_out(runner, specs, plan, pace)
     return _conclude(folder, record)
 
@@ -89,78 +109,31 @@ def _executor(name: str, address: str | None) -> Executor:
     if name != "local":
         raise unknown("executor", name, EXECUTORS)
     if address is not None:
-        raise DessinError(
-            "An address was given, and the executor local has none.",
-            do="Use --executor ray, or leave it out.",
-        )
+        seen = "An address was given, and the executor local has none."
+        raise DessinError(seen, do="Use --executor ray, or leave it out.")
     return LocalExecutor()
 
 
-def _workers(executor: str) -> int:
-    """How many jobs run at a time, as far as that is known here."""
-    return len(local_devices()) if executor == "local" else 1
-
-
 def _record(plan: StudyPlan, inputs: Inputs, data: str | Path, split: str | Path) -> StudyRecord:
-    study = plan.study
+    study, parts = plan.study, inputs.split
+    digests = Digests(
+        manifest=inputs.manifest.digest, split=parts.digest, weights="", curation=parts.curation_digest
+    )
     return StudyRecord(
-        name=study.name,
-        hypothesis=study.hypothesis,
-        topic=study.topic,
-        factors=study.factors,
-        base=study.base,
-        levels=study.levels,
-        seeds=study.seeds,
+        **{name: getattr(study, name) for name in _AS_DEFINED},
         folds=plan.folds,
-        matters=study.matters,
         recipe=study.recipe.model_dump(mode="json"),
         data=Path(data).as_posix(),
         split=Path(split).as_posix(),
         # Workers of several devices share the cores.
         threads=max(1, torch.get_num_threads() // len(local_devices())),
-        digests=Digests(
-            manifest=inputs.manifest.digest,
-            split=inputs.split.digest,
-            weights="",
-            curation=inputs.split.curation_digest,
-        ),
+        digests=digests,
         jobs=plan.jobs,
         detectable_before=plan.detectable,
         seen_before=plan.seen,
         created=now(),
         versions=package_versions(),
     )
-
-
-def _ended(plan: StudyPlan, folder: Path) -> dict[str, JobRecord]:
-    """The jobs that need not run again: those that failed are tried once more."""
-    records = ((job.name, ended_job(folder, job.name)) for job in plan.jobs)
-    return {name: record for name, record in records if record is not None and record.status != "failed"}
-
-
-def _specs(
-    plan: StudyPlan,
-    record: StudyRecord,
-    folder: Path,
-    data: Path,
-    track: tuple[str, ...],
-    ended: dict[str, JobRecord],
-) -> list[JobSpec]:
-    """The jobs that are left; paths are absolute, since a worker may stand elsewhere."""
-    home = folder.resolve()
-    return [
-        JobSpec(
-            job=job,
-            recipe=plan.recipe_of(job).model_dump(mode="json"),
-            data=data.resolve(),
-            split=home / SPLIT_FILE,
-            study=home,
-            threads=record.threads,
-            track=track,
-        )
-        for job in plan.jobs
-        if job.name not in ended
-    ]
 
 
 def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace: Pace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.files import write_csv
-from dessin.page.numbers import points
+from dessin.page.numbers import listed, points, share
 from dessin.statistics.comparison import Comparison, what_is_seen
 from dessin.statistics.intervals import Estimate
 from dessin.studies.result import LevelResult, StudyRecord, StudyResults, ended_job
@@ -26,55 +26,51 @@ RUN_COLUMNS = (
 def write_tables(folder: Path, study: StudyRecord, results: StudyResults) -> None:
     """Write both files; what there is not is an empty field."""
     compared = {comparison.name: comparison for comparison in results.comparisons}
-    write_csv(
-        folder / LEVELS_FILE,
-        LEVEL_COLUMNS,
-        (_level_row(level, compared.get(level.level)) for level in results.levels),
-    )
-    write_csv(folder / RUNS_FILE, RUN_COLUMNS, _run_rows(folder, study))
+    levels = (_level_row(level, compared.get(level.level)) for level in results.levels)
+    write_csv(folder / LEVELS_FILE, LEVEL_COLUMNS, levels)
+    rows: list[list[object]] = []
+    for job in study.jobs:
+        start, record = [job.name, job.level, job.seed, job.fold], ended_job(folder, job.name)
+        if record is None:
+            rows.append([*start, "missing", *[""] * 9])
+            continue
+        accuracy, loss = record.accuracy, f"{record.loss.value:.4f}" if record.loss else ""
+        numbers = [*_numbers(accuracy), accuracy.n if accuracy else "", loss]
+        rows.append(
+            [*start, record.status, *numbers, record.seconds, record.executor, record.host, record.reason]
+        )
+    write_csv(folder / RUNS_FILE, RUN_COLUMNS, rows)
 
 
 def lines(study: StudyRecord, results: StudyResults) -> list[str]:
     """The results for people."""
     compared = {comparison.name: comparison for comparison in results.comparisons}
+    differences = {name: points(comparison.difference) for name, comparison in compared.items()}
     width = max(len(level.level) for level in results.levels)
-    column = max([22, *(len(points_of(c)) for c in results.comparisons)])
+    column = max([22, *map(len, differences.values())])
     rows = [f"  {'level':<{width}}  {'accuracy':>20}  {'loss':>6}  {'difference':>{column}}  verdict"]
     for level in results.levels:
-        accuracy = _interval(level.accuracy)
+        accuracy = share(level.accuracy) if level.accuracy else "-"
         loss = f"{level.loss.value:.3f}" if level.loss else "-"
-        there = compared.get(level.level)
-        difference = points_of(there) if there else ""
+        there, difference = compared.get(level.level), differences.get(level.level, "")
         said = there.verdict if there else "(base)" if level.level == study.base else "no runs to compare"
         rows.append(f"  {level.level:<{width}}  {accuracy:>20}  {loss:>6}  {difference:>{column}}  {said}")
-    effects = [f"  {c.name} against {c.against}: {c.verdict_text}" for c in results.main_effects]
+    effects, words = (
+        [f"  {c.name} against {c.against}: {c.verdict_text}" for c in some]
+        for some in (results.main_effects, results.comparisons)
+    )
+    seen = []
+    if results.detectable_after is not None:
+        expected = f"{100 * study.detectable_before:.1f} expected before"
+        seen = [f"  {what_is_seen(results.detectable_after)} ({expected})"]
     return [
         f"Results of {study.name}: {study.hypothesis}",
         *rows,
         *(["Each factor, over the levels of the other", *effects] if effects else []),
-        *(["In words"] if results.comparisons else []),
-        *(f"  {c.name} against {c.against}: {c.verdict_text}" for c in results.comparisons),
-        *_seen(study, results),
-        *([f"  without a result: {_some(results.missing)}"] if results.missing else []),
+        *(["In words", *words] if words else []),
+        *seen,
+        *([f"  without a result: {listed(results.missing)}"] if results.missing else []),
     ]
-
-
-def points_of(comparison: Comparison) -> str:
-    """`+2.3 [+0.2, +4.4]` points."""
-    return points(comparison.difference)
-
-
-def _seen(study: StudyRecord, results: StudyResults) -> list[str]:
-    if results.detectable_after is None:
-        return []
-    expected = f"{100 * study.detectable_before:.1f} expected before"
-    return [f"  {what_is_seen(results.detectable_after)} ({expected})"]
-
-
-def _interval(result: Estimate | None) -> str:
-    if result is None:
-        return "-"
-    return f"{result.value:.1%} [{100 * result.low:.1f}, {100 * result.high:.1f}]"
 
 
 def _level_row(level: LevelResult, comparison: Comparison | None) -> list[object]:
@@ -89,25 +85,5 @@ def _level_row(level: LevelResult, comparison: Comparison | None) -> list[object
     return [*row, *_numbers(comparison.difference), p, detectable, *words, level.seconds]
 
 
-def _run_rows(folder: Path, study: StudyRecord) -> list[list[object]]:
-    rows: list[list[object]] = []
-    for job in study.jobs:
-        record = ended_job(folder, job.name)
-        start = [job.name, job.level, job.seed, job.fold]
-        if record is None:
-            rows.append([*start, "missing", *[""] * 9])
-            continue
-        accuracy, loss = record.accuracy, f"{record.loss.value:.4f}" if record.loss else ""
-        numbers = [*_numbers(accuracy), accuracy.n if accuracy else "", loss]
-        rows.append(
-            [*start, record.status, *numbers, record.seconds, record.executor, record.host, record.reason]
-        )
-    return rows
-
-
 def _numbers(result: Estimate | None) -> list[str]:
     return [f"{v:.4f}" for v in (result.value, result.low, result.high)] if result else [""] * 3
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

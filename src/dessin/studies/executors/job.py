@@ -6,6 +6,7 @@ import itertools
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.schema import NewerFormat
+from dessin.studies.levels import recipe_alone
 from dessin.studies.result import JOBS, RUNS, Job, JobRecord, Outcome, ended_job, write_job
 
 
@@ -91,11 +93,10 @@ def thread_environment(threads: int) -> dict[str, str]:
 def _carry_out(spec: JobSpec, run: Path) -> None:
     """Leave the run folder with a run that ended; raises whatever ended it early."""
     recipe = make_recipe(spec.recipe, where=f"the recipe of the job {spec.job.name}")
+    found = None
     if run.is_dir():
         with hold(run, wait=True):
             found = _recover(run, recipe, spec.split)
-    else:
-        found = None
     if found is None:
         order = Order(located(recipe, spec.data, spec.split), out=run, track=spec.track, threads=spec.threads)
         begin_run(order)
@@ -120,16 +121,11 @@ def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
     except DessinError as error:
         _set_aside(run, "damaged", str(error))
         return None
-    if _kernel(record.recipe) != _kernel(recipe) or record.digests.split != read_split(split).digest:
+    before, now = (complete(recipe_alone(one))[0] for one in (record.recipe, recipe))
+    if before != now or record.digests.split != read_split(split).digest:
         _set_aside(run, "other", "It holds a run of another recipe or another split.")
         return None
     return record
-
-
-def _kernel(recipe: Recipe) -> Recipe:
-    """The recipe without what changes no result: where the files are, and who is told."""
-    data = recipe.data.model_copy(update={"path": None, "split": None})
-    return complete(recipe.model_copy(update={"data": data, "track": ()}))[0]
 
 
 def _set_aside(run: Path, why: str, detail: str) -> None:
@@ -141,7 +137,9 @@ def _set_aside(run: Path, why: str, detail: str) -> None:
 
 def _describe(name: str, run: Path, reason: str, elapsed: float, executor: str) -> JobRecord:
     """How the job ended; its time counts earlier beginnings too."""
-    found = _record_of(run)
+    found = None
+    with suppress(DessinError):
+        found = read_record(run)
     spent = sum(found.timings.values()) if found else 0.0
     reason = reason or ("" if found and found.status == "finished" else "the run left no record")
     results = None if reason or found is None else found.results.get("validation")
@@ -158,10 +156,3 @@ def _describe(name: str, run: Path, reason: str, elapsed: float, executor: str) 
         accuracy=results.accuracy if results else None,
         loss=results.loss if results else None,
     )
-
-
-def _record_of(run: Path) -> RunRecord | None:
-    try:
-        return read_record(run)
-    except DessinError:
-        return None
