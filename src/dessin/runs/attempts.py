@@ -51,10 +51,8 @@ class Attempts:
 
     def _under_way(self) -> Attempt:
         attempts = read_record(self.folder).attempts
-        if attempts and attempts[-1].outcome == "collapsed":
-            return self._next(attempts[-1])
         if attempts:
-            return attempts[-1]
+            return self._next(attempts[-1]) if attempts[-1].outcome == "collapsed" else attempts[-1]
         attempt = Attempt(number=1, lr=self.first_lr())
         _put(self.folder, attempt)
         return attempt

@@ -22,6 +22,7 @@ from dessin.statistics.metrics import Metrics
 Kind = TypeVar("Kind")
 FILE = "record.json"
 SPLIT_FILE = "split.csv"
+STUDY_FILE = "study.json"
 SetName = Literal["validation", "holdout"]
 Status = Literal["running", "finished", "failed", "collapsed"]
 
@@ -168,6 +169,3 @@ def store_results(run: Path, name: SetName, metrics: Metrics) -> RunRecord:
         record = read_record(run).with_results(name, metrics)
         write_record(run, record)
     return record
-
-
-STUDY_FILE = "study.json"

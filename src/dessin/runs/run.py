@@ -80,7 +80,32 @@ def resume_run(
     """
     read_record(folder)
     with hold(folder, wait=False):
-        return _resume(folder, data=data, workers=workers, track=track)
+        record = read_record(folder)
+        if record.status == "finished":
+            remove_leftovers(folder)
+            say(f"{folder} is finished already; there is nothing to resume.")
+            return folder
+        if record.status == "collapsed":
+            raise DessinError(
+                f"The training of {folder} collapsed in each of its {len(record.attempts)} attempts.",
+                do="Start a new run with a much lower optimizer.lr, or with optimizer.lr: auto.",
+            )
+        recipe = _tracked(located(record.recipe, data, None), track)
+        inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
+        prepared = prepare(recipe, inputs, decided=record.decisions)
+        _check_unchanged(record, prepared)
+        say(f"resuming {folder}, begun {record.started[0]}")
+        begun = (*record.started, now())
+        write_record(folder, record.changed(recipe=recipe, status="running", reason="", started=begun))
+        write_split(inputs.split, folder / SPLIT_FILE)
+        return _carry_out(Job(folder, prepared, prepared.model, workers), record.hardware.threads)
+
+
+def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:
+    """The recipe with the trackers that were given in the call, all of them checked."""
+    texts = joined(recipe.track, map(check_tracker, track))
+    read_trackers(texts)
+    return recipe.model_copy(update={"track": texts})
 
 
 def as_recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
@@ -100,14 +125,6 @@ def located(recipe: Recipe, data: str | Path | None, split: str | Path | None) -
     given = {"path": data, "split": split}
     update = {key: Path(value).as_posix() for key, value in given.items() if value is not None}
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=update)})
-
-
-def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:
-    """The recipe with the trackers that were given in the call, all of them checked."""
-    given = tuple(check_tracker(text) for text in track)
-    texts = joined(recipe.track, given)
-    read_trackers(texts)
-    return recipe.model_copy(update={"track": texts})
 
 
 def claim_name(name: str) -> Path:
@@ -158,28 +175,6 @@ def _digests(prepared: Prepared) -> Digests:
     )
 
 
-def _resume(folder: Path, *, data: str | Path | None, workers: int, track: Sequence[str]) -> Path:
-    record = read_record(folder)
-    if record.status == "finished":
-        remove_leftovers(folder)
-        say(f"{folder} is finished already; there is nothing to resume.")
-        return folder
-    if record.status == "collapsed":
-        raise DessinError(
-            f"The training of {folder} collapsed in each of its {len(record.attempts)} attempts.",
-            do="Start a new run with a much lower optimizer.lr, or with optimizer.lr: auto.",
-        )
-    recipe = _tracked(located(record.recipe, data, None), track)
-    inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
-    prepared = prepare(recipe, inputs, decided=record.decisions)
-    _check_unchanged(record, prepared)
-    say(f"resuming {folder}, begun {record.started[0]}")
-    record = record.changed(recipe=recipe, status="running", reason="", started=(*record.started, now()))
-    write_record(folder, record)
-    write_split(inputs.split, folder / SPLIT_FILE)
-    return _carry_out(Job(folder, prepared, prepared.model, workers), record.hardware.threads)
-
-
 def split_of(folder: Path, record: RunRecord) -> Path:
     """The run's own copy of its split; a run killed in its first moment has none yet."""
     own = folder / SPLIT_FILE
@@ -208,19 +203,16 @@ def _carry_out(job: Job, threads: int) -> Path:
             with reproducible(job.prepared.device, threads):
                 record = carry_out(job)
         except Exception as error:
-            _mark_failed(job, error)
+            reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
+            # If even that cannot be written, the first error is what counts.
+            with contextlib.suppress(DessinError):
+                record = read_record(folder).with_seconds(job.watch.seconds)
+                collapsed = bool(record.attempts) and record.attempts[-1].outcome == "collapsed"
+                status = "collapsed" if collapsed else "failed"
+                write_record(folder, record.changed(status=status, reason=reason))
             raise
     for name, results in record.results.items():
         for line in metric_lines(name, results.items()):
             say(line)
     say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
     return folder
-
-
-def _mark_failed(job: Job, error: Exception) -> None:
-    """Say in the record why the run ended; if even that cannot be written, the first error is what counts."""
-    reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
-    with contextlib.suppress(DessinError):
-        record = read_record(job.folder).with_seconds(job.watch.seconds)
-        collapsed = bool(record.attempts) and record.attempts[-1].outcome == "collapsed"
-        write_record(job.folder, record.changed(status="collapsed" if collapsed else "failed", reason=reason))

@@ -1,4 +1,8 @@
-"""Jobs on this machine: one worker process a device, each doing one job after another."""
+"""Jobs on this machine: one worker process a device, each doing one job after another.
+
+Run as a module it is the worker: a JSON job a line on standard input, a record a line back. What it says goes
+to standard error, which the executor keeps in a log file.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,17 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from socket import gethostname
+from typing import TextIO
 
 import torch
 
 from dessin.errors import DessinError
-from dessin.studies.executors.job import JobSpec, thread_environment
+from dessin.progress import say
+from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
 from dessin.studies.result import JOBS, JobRecord, ended_job, write_job
 from dessin.system import APART, cause_of_end
 
-_COMMAND = (sys.executable, "-m", "dessin.studies.executors.worker")
+_COMMAND = (sys.executable, "-m", "dessin.studies.executors.local")
 
 
 def local_devices() -> tuple[str, ...]:
@@ -177,3 +183,27 @@ def _start(device: str, spec: JobSpec) -> subprocess.Popen[str]:
 
 def _log(device: str, spec: JobSpec) -> Path:
     return spec.study / JOBS / f"worker-{device}.log"
+
+
+def serve(lines: TextIO, answers: TextIO) -> None:
+    """Carry out jobs until the process that gives them is gone, which ends this one at once."""
+    specs: queue.SimpleQueue[JobSpec] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(lines, specs), daemon=True).start()
+    while True:
+        spec = specs.get()
+        say(f"\n== {spec.job.name}")
+        answers.write(carry_out_job(spec, LocalExecutor.name).model_dump_json() + "\n")
+        answers.flush()
+
+
+def _listen(lines: TextIO, specs: queue.SimpleQueue[JobSpec]) -> None:
+    """Pass jobs on. The stream ends when the executor closes it or dies; a run may be stopped anywhere."""
+    for line in lines:
+        specs.put(from_text(line))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.stdin, own)

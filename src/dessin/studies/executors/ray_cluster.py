@@ -50,16 +50,20 @@ class RayExecutor:
             needed = max(spec.threads for spec in jobs)
             gpus = _check_room(ray, needed)
             if self.address:
-                nodes = sum(1 for node in ray.nodes() if node["Alive"])
-                say(
-                    f"Ray cluster {self.address}: {nodes} nodes, {needed} cores a job"
-                    + (", 1 GPU" if gpus else "")
-                )
+                nodes, gpu = sum(node["Alive"] for node in ray.nodes()), ", 1 GPU" if gpus else ""
+                say(f"Ray cluster {self.address}: {nodes} nodes, {needed} cores a job{gpu}")
             waiting = {}
             for spec in jobs:
-                order = _order(spec, token, secret)
-                task = ray.remote(do).options(**_resources(ray, spec, gpus))
-                waiting[task.remote(order)] = spec
+                environment = ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads))
+                # Retried are lost nodes and processes; a job's own failures are records.
+                task = ray.remote(do).options(
+                    num_cpus=spec.threads,
+                    num_gpus=gpus,
+                    max_retries=_RETRIES,
+                    name=spec.job.name,
+                    runtime_env=environment,
+                )
+                waiting[task.remote(_order(spec, token, secret))] = spec
             yield from _as_they_end(ray, waiting, needed)
 
 
@@ -88,17 +92,6 @@ def _check_room(ray: ModuleType, cores: int) -> int:
     return gpus
 
 
-def _resources(ray: ModuleType, spec: JobSpec, gpus: int) -> dict[str, Any]:
-    return {
-        "num_cpus": spec.threads,
-        "num_gpus": gpus,
-        # Of lost nodes and processes; a job's own failures are records.
-        "max_retries": _RETRIES,
-        "name": spec.job.name,
-        "runtime_env": ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads)),
-    }
-
-
 def _order(spec: JobSpec, token: Path, secret: str) -> Order:
     before = ended_job(spec.study, spec.job.name)
     named = {SPLIT: spec.split} | {
@@ -122,47 +115,40 @@ def _as_they_end(ray: ModuleType, waiting: dict[Any, JobSpec], cores: int) -> It
         for reference in ended:
             spec = waiting.pop(reference)
             yield _collect(ray, reference, spec)
-        if not ended and not warned and not _room_left(ray, cores):
-            warned = True
-            warn(f"No node that is left can take a job of {cores} threads; {len(waiting)} jobs wait for one.")
-
-
-def _room_left(ray: ModuleType, cores: int) -> bool:
-    try:
-        _check_room(ray, cores)
-    except DessinError:
-        return False
-    return True
+        if not ended and not warned:
+            try:
+                _check_room(ray, cores)
+            except DessinError:
+                warned, left = True, f"{len(waiting)} jobs wait for one"
+                warn(f"No node that is left can take a job of {cores} threads; {left}.")
 
 
 def _collect(ray: ModuleType, reference: Any, spec: JobSpec) -> JobRecord:
     """The record of a job that ended, in the study's folder now whichever node wrote it."""
     lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+    answer: Answer | None = None
     try:
-        answer: Answer = ray.get(reference)
+        answer = ray.get(reference)
     except lost as error:
-        return _lost(spec, f"Its process or node was lost {_RETRIES + 1} times ({type(error).__name__}).")
+        reason = f"Its process or node was lost {_RETRIES + 1} times ({type(error).__name__})."
     except ray.exceptions.RayTaskError as error:
         cause = str(error.cause).strip() or type(error.cause).__name__
-        return _lost(spec, f"The node could not begin the job: {type(error.cause).__name__}: {cause}")
+        reason = f"The node could not begin the job: {type(error.cause).__name__}: {cause}"
     except ray.exceptions.RayError as error:
         raise DessinError(
             f"The Ray cluster was lost while {spec.job.name} ran ({type(error).__name__}).",
             do="Start the cluster again and give the same command; finished jobs are kept.",
         ) from error
+    if answer is None:
+        found = ended_job(spec.study, spec.job.name)
+        if found is None or found.status != "finished":
+            found = failed(spec, reason)
+            write_job(spec.study, found)
+        return found
     record = JobRecord.model_validate_json(answer.record)
     if not answer.shared:
         _store(spec, record, answer.run)
     return record
-
-
-def _lost(spec: JobSpec, reason: str) -> JobRecord:
-    record = ended_job(spec.study, spec.job.name)
-    if record is not None and record.status == "finished":
-        return record
-    never = failed(spec, reason)
-    write_job(spec.study, never)
-    return never
 
 
 def _store(spec: JobSpec, record: JobRecord, files: Mapping[str, bytes]) -> None:

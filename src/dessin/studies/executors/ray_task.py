@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -29,19 +30,16 @@ def unpack(files: Mapping[str, bytes], folder: Path) -> None:
         DessinError: a name that is not a plain path below the folder; nothing is written then.
     """
     for name in files:
-        _check(name)
+        path = PurePosixPath(name)
+        strange = name.startswith("/") or ".." in path.parts or {"\\", "\0", ":"} & set(name)
+        if not path.parts or strange or path.as_posix() != name:
+            seen = f"A file sent by a node has the name {name!r}, which is not inside its run folder."
+            raise DessinError(seen)
     folder.mkdir(parents=True)
     for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-def _check(name: str) -> None:
-    parts = PurePosixPath(name).parts
-    plain = parts and not name.startswith("/") and ".." not in parts and not {"\\", "\0", ":"} & set(name)
-    if not plain or PurePosixPath(name).as_posix() != name:
-        raise DessinError(f"A file sent by a node has the name {name!r}, which is not inside its run folder.")
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
 
 
 SPLIT = "split"
@@ -85,7 +83,9 @@ def do(order: Order) -> Answer:
     if Path(order.home).is_dir():
         os.chdir(order.home)
     spec = from_text(order.job)
-    shared = _read(Path(order.token)) == order.secret
+    shared = False
+    with suppress(OSError):
+        shared = Path(order.token).read_text() == order.secret
     if shared:
         found = ended_job(spec.study, spec.job.name)
         if found is not None and found.model_dump_json() != order.before:
@@ -114,17 +114,10 @@ def _unfit(spec: JobSpec, order: Order) -> str:
     here = f"The node {socket.gethostname()}"
     if not spec.data.exists():
         return f"{here} has no {spec.data}: the images must be there under the same path on every node."
-    versions = package_versions()
-    other = [
-        f"{name} {versions.get(name)} (not {v})"
-        for name, v in order.versions.items()
-        if versions.get(name) != v
-    ]
-    if other:
-        return (
-            f"{here} has other versions than the machine that the study was started on: {', '.join(other)}."
-        )
-    return ""
+    own, sent = package_versions(), order.versions
+    other = ", ".join(f"{name} {own.get(name)} (not {v})" for name, v in sent.items() if own.get(name) != v)
+    started = "the machine that the study was started on"
+    return f"{here} has other versions than {started}: {other}." if other else ""
 
 
 def _apart(spec: JobSpec, order: Order, folder: Path) -> JobSpec:
@@ -136,10 +129,3 @@ def _apart(spec: JobSpec, order: Order, folder: Path) -> JobSpec:
         data[name] = str(path)
     study = folder / "study"
     return replace(spec, recipe={**spec.recipe, "data": data}, split=folder / f"{SPLIT}.csv", study=study)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
