@@ -248,11 +248,7 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def read_values(path: Path) -> dict[str, object]:
-    """The keys and values of a recipe file, or of one that comes with dessin by its name, as written there.
-
-    Raises:
-        DessinError: no such file, not YAML, or no mapping.
-    """
+    """The keys and values of a recipe file, or of one that comes with dessin by its name, as they stand."""
     path = recipe_file(path)
     try:
         values = yaml.safe_load(read_text(path)) or {}
@@ -271,11 +267,7 @@ def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> R
 
 
 def apply_override(values: dict[str, object], override: str) -> None:
-    """Put the value of `key.sub=value` (YAML) into nested `values`.
-
-    Raises:
-        DessinError: not of that form, or a key inside something that is no section.
-    """
+    """Put the value of `key.sub=value` (YAML) into nested `values`."""
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):

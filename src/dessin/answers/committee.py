@@ -152,11 +152,7 @@ _ALONE = "bundle"
 
 
 def find_model(path: Path) -> Path:
-    """The bundle or committee folder that `path` names: itself, or the one inside a run or an ensemble.
-
-    Raises:
-        DessinError: no such folder, or nothing in it that can answer.
-    """
+    """The bundle or committee folder that `path` names: itself, or the one inside a run or an ensemble."""
     # Where runs and ensembles keep what can answer.
     for folder in (path, path / _ALONE, path / "committee"):
         if any((folder / file).is_file() for file in (CARD_FILE, COMMITTEE_FILE)):
@@ -171,11 +167,7 @@ def find_model(path: Path) -> Path:
 
 
 def load_model(path: Path) -> LoadedCommittee:
-    """The model that `path` names.
-
-    Raises:
-        DessinError: as `find_model`, or one that is damaged.
-    """
+    """The model that `path` names."""
     folder = find_model(path)
     if (folder / COMMITTEE_FILE).is_file():
         return load_committee(folder)
@@ -185,11 +177,7 @@ def load_model(path: Path) -> LoadedCommittee:
 def set_confidence(
     folder: Path, *, temperature: float, threshold: float, rejection: Rejection | None
 ) -> None:
-    """Put what makes a model's answers sure or withheld into its card; the weights stay as they are.
-
-    Raises:
-        DessinError: `folder` is no bundle and no committee, or a value that a card cannot have.
-    """
+    """Put what makes a model's answers sure or withheld into its card; the weights stay as they are."""
     values = {"temperature": temperature, "threshold": threshold, "rejection": rejection}
     if (folder / COMMITTEE_FILE).is_file():
         change_committee(folder, values)

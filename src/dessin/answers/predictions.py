@@ -47,7 +47,7 @@ class Predictions(SoftLabels):
         return np.argsort(-self.probabilities, axis=1, kind="stable")
 
     def of(self, image_ids: Sequence[str]) -> Predictions:
-        """Those of some images, in the order given; raises like `table`."""
+        """Those of some images, in the order given."""
         rows = places_of(self.image_ids, image_ids, "image")
         labels, folds = (tuple(names[row] for row in rows) for names in (self.labels, self.folds))
         return Predictions(tuple(image_ids), self.classes, self.probabilities[rows], labels, folds)
@@ -56,11 +56,7 @@ class Predictions(SoftLabels):
 def join_out_of_fold(
     parts: Iterable[Predictions], rows: Sequence[Assignment], classes: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Probabilities (N, C) of a split's `rows`, of which each part answers some, joined by name.
-
-    Raises:
-        DessinError: an image of no part or of two, or other classes.
-    """
+    """Probabilities (N, C) of a split's `rows`, of which each part answers some, joined by name."""
     place = {row.image_id: number for number, row in enumerate(rows)}
     table = np.empty((len(rows), len(classes)), dtype=np.float32)
     answered = np.zeros(len(rows), dtype=np.int64)
@@ -101,11 +97,7 @@ def write_predictions(predictions: Predictions, folder: Path) -> None:
 
 
 def read_predictions(folder: Path) -> Predictions:
-    """Read what `write_predictions` wrote, in the order of `image_ids.csv`.
-
-    Raises:
-        DessinError: a missing file, or files that do not belong together.
-    """
+    """Read what `write_predictions` wrote, in the order of `image_ids.csv`."""
     again = "Evaluate the run again."
     rows = {row["image_id"]: row for row in read_csv(folder / "predictions.csv", COLUMNS)[1]}
     named = read_named(folder, do=again)

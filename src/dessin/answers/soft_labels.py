@@ -41,11 +41,7 @@ class SoftLabels:
         return digest_of([sorted(self.image_ids), sorted(self.classes), sha256_bytes(table.tobytes())])
 
     def table(self, image_ids: Sequence[str], classes: Sequence[str]) -> Floats:
-        """The probabilities (n, c) of some images and classes, each in the order given: joined by name.
-
-        Raises:
-            DessinError: an image or a class that they say nothing of.
-        """
+        """The probabilities (n, c) of some images and classes, each in the order given: joined by name."""
         rows = places_of(self.image_ids, image_ids, "image")
         columns = places_of(self.classes, classes, "class")
         return self.probabilities[np.ix_(rows, columns)]

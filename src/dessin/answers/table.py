@@ -96,11 +96,7 @@ class MemberTable:
 
 
 def create_table(path: Path, members: int, images: int, classes: int) -> NDArray[np.float32]:
-    """A writable map (M, N, C) of a new `.npy` file whose space on the disk is already reserved.
-
-    Raises:
-        DessinError: the disk has no room for it, or the file cannot be written.
-    """
+    """A writable map (M, N, C) of a new `.npy` file whose space on the disk is already reserved."""
     size = 4 * members * images * classes
     try:
         table = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(members, images, classes))
@@ -120,11 +116,7 @@ def create_table(path: Path, members: int, images: int, classes: int) -> NDArray
 
 
 def open_table(path: Path) -> NDArray[np.float32]:
-    """A read-only map (M, N, C) of what `create_table` made.
-
-    Raises:
-        DessinError: no such file, or something else in it.
-    """
+    """A read-only map (M, N, C) of what `create_table` made."""
     try:
         table = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError) as error:

@@ -115,9 +115,6 @@ def plan_auto(work: Workload, models: Sequence[str], budget_s: float) -> AutoPla
     """The largest picture size at which every candidate can be scouted and fine-tuned for some epochs.
 
     Where none is, all candidates at the smallest size if they can be scouted, else the first one alone.
-
-    Raises:
-        DessinError: not even a probe of the first candidate at the smallest size fits.
     """
     sizes = sorted({size for _, size in work.speeds}, reverse=True)
     for size in sizes:

@@ -84,11 +84,7 @@ AUTO = "auto"
 
 
 def training_curation(asked: str | None, manifest: Manifest) -> Curation | None:
-    """The curation that a recipe asks for: a file, `auto` for what an audit proposes, or None.
-
-    Raises:
-        DessinError: no such file, or one that names images or classes that the collection has not.
-    """
+    """The curation that a recipe asks for: a file, `auto` for what an audit proposes, or None."""
     if asked is None:
         return None
     if asked != AUTO:
@@ -103,11 +99,7 @@ def training_curation(asked: str | None, manifest: Manifest) -> Curation | None:
 def curate_rows(
     rows: Sequence[Assignment], curation: Curation, classes: Sequence[str]
 ) -> tuple[Assignment, ...]:
-    """The training rows after the changes, in their order.
-
-    Raises:
-        DessinError: an image would get a label that is no class of the split.
-    """
+    """The training rows after the changes, in their order."""
     changes = {change.image_id: change for change in curation.changes}
     curated = []
     for row in rows:

@@ -94,11 +94,7 @@ class RunPlan:
 def rows_of(
     split: Split, recipe: Recipe, curation: Curation | None = None
 ) -> tuple[tuple[Assignment, ...], tuple[Assignment, ...]]:
-    """The training rows that the recipe's fold means, after `curation`, and the validation rows.
-
-    Raises:
-        DessinError: no such fold, an empty one, or a class without any image to train on.
-    """
+    """The training rows that the recipe's fold means, after `curation`, and the validation rows."""
     fold = None if recipe.data.fold == "none" else recipe.data.fold
     if fold is not None and not 0 <= fold < split.folds:
         raise DessinError(

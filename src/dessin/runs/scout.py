@@ -197,11 +197,7 @@ def _fields(row: ScoutRow) -> list[object]:
 
 
 def read_scout(folder: Path) -> tuple[ScoutRow, ...]:
-    """The rows that `scout` left in a folder.
-
-    Raises:
-        DessinError: no scout there, or a damaged file.
-    """
+    """The rows that `scout` left in a folder."""
     path = folder / SCOUT_FILE
     try:
         return tuple(_row(values) for values in read_csv(path, COLUMNS)[1])

@@ -37,11 +37,7 @@ class Subject:
         return self.record.seed if self.record else 0
 
     def rows(self, set_name: SetName) -> tuple[Assignment, ...]:
-        """The images of the set, none of which a model was trained on that answers them.
-
-        Raises:
-            DessinError: there are none.
-        """
+        """The images of the set, none of which a model was trained on that answers them."""
         split = self.inputs.split
         if set_name == "holdout":
             rows = split.held_out()
@@ -58,11 +54,7 @@ class Subject:
         return tuple(row for row in split.rows if row.fold in folds)
 
     def open_holdout(self) -> int:
-        """Count one look at the holdout, before any number of it is computed; how many there were.
-
-        Raises:
-            DessinError: a bundle, which keeps no count.
-        """
+        """Count one look at the holdout, before any number of it is computed; how many there were."""
         if self.home is None:
             raise DessinError(
                 f"{self.given} is a bundle, which keeps no count of how often the holdout was opened.",

@@ -18,11 +18,7 @@ Values = dict[str, Any]
 
 
 def apply_changes(values: Mapping[str, Any], changes: Mapping[str, Any], where: str) -> Values:
-    """The values of a recipe with the changes made; neither argument is altered.
-
-    Raises:
-        DessinError: `key+` on what is no list, or beside `key` itself.
-    """
+    """The values of a recipe with the changes made; neither argument is altered."""
     result = dict(values)
     for key, change in changes.items():
         name = str(key).removesuffix("+")
@@ -78,11 +74,7 @@ _LONGEST = 100
 
 
 def expand_grid(grid: Mapping[str, Mapping[str, Mapping[Any, Any]]], where: str) -> tuple[Level, ...]:
-    """Every pair of levels of two factors, the first of each first.
-
-    Raises:
-        DessinError: both factors touch the same key.
-    """
+    """Every pair of levels of two factors, the first of each first."""
     (first, rows), (second, columns) = grid.items()
     left, right = (
         sorted({key for changes in levels.values() for key in touched(changes)}) for levels in (rows, columns)

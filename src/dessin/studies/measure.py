@@ -38,11 +38,7 @@ class Answers:
 
 
 def read_answers(folder: Path, study: StudyRecord, jobs: Mapping[str, JobRecord]) -> Answers:
-    """Read the validation predictions of the jobs that finished.
-
-    Raises:
-        DessinError: a run that predicted other images than those of its fold.
-    """
+    """Read the validation predictions of the jobs that finished."""
     split = read_split(folder / SPLIT_FILE)
     rows = sorted((row for fold in study.folds for row in split.validation(fold)), key=lambda r: r.image_id)
     place = {row.image_id: number for number, row in enumerate(rows)}
@@ -91,11 +87,7 @@ _LOSS = (0.0, -math.log(SMALLEST_PROBABILITY))
 
 
 def analyse(folder: Path) -> StudyResults:
-    """The results of a study as far as its jobs have ended; a pure function of the folder but for the date.
-
-    Raises:
-        DessinError: no study folder, or a run that does not fit it.
-    """
+    """The results of a study as far as its jobs have ended: a function of the folder but for the date."""
     study = StudyRecord.read(folder)
     ended = ((job.name, ended_job(folder, job.name)) for job in study.jobs)
     jobs = {name: record for name, record in ended if record is not None}

@@ -93,11 +93,7 @@ def questions(
 
 
 def plan_study(study: Study, split: Split) -> StudyPlan:
-    """The jobs of a study on a split. Seeds and folds come first, so that a study cut short is still paired.
-
-    Raises:
-        DessinError: a fold that the split has not, or an empty one.
-    """
+    """The jobs of a study on a split, seeds and folds first, so that a study cut short is still paired."""
     folds = tuple(range(split.folds)) if study.folds is None else study.folds
     strange = [fold for fold in folds if fold >= split.folds]
     if strange:

@@ -160,11 +160,7 @@ def begin(folder: Path, record: StudyRecord, text: str, split: Split) -> StudyRe
 
 
 def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
-    """The record of a study that was begun before; None where there is none.
-
-    Raises:
-        DessinError: it is another study, naming what differs, or one of a newer format.
-    """
+    """The record of a study that was begun before; None where there is none."""
     found = StudyRecord.find(folder)
     if found is None:
         return None

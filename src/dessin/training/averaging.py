@@ -69,11 +69,7 @@ class Averages:
         }
 
     def fill(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `tensors` gave to a checkpoint.
-
-        Raises:
-            DessinError: other averages, or those of another model.
-        """
+        """Take over what `tensors` gave to a checkpoint."""
         own = self.tensors()
         if own.keys() != tensors.keys():
             raise DessinError(

@@ -50,11 +50,7 @@ def fingerprint(training: Training, lr: float) -> dict[str, str]:
 
 
 def check_fingerprint(before: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Refuse to go on with a run under other conditions.
-
-    Raises:
-        DessinError: names every difference.
-    """
+    """Refuse to go on with a run under other conditions."""
     differences = []
     for name in sorted(set(before) | set(now)):
         was, is_ = (side.get(name, "absent") for side in (before, now))
@@ -174,11 +170,7 @@ class Checkpoints:
         self.prune(state)
 
     def restore_best(self, best: Best, model: nn.Module) -> None:
-        """Put the best weights into the model.
-
-        Raises:
-            DessinError: the file is missing or not as its digest says.
-        """
+        """Put the best weights into the model."""
         _fill(model, _read_tensors(self.folder / best.file, best.sha256))
 
     def prune(self, state: TrainingState) -> None:

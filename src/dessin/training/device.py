@@ -183,11 +183,7 @@ def choose_device() -> Decision[str]:
 
 
 def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
-    """`float32` or `bfloat16` (autocast; weights and optimiser stay float32).
-
-    Raises:
-        DessinError: bfloat16 was asked for on a device without it.
-    """
+    """`float32` or `bfloat16` (autocast; weights and optimiser stay float32)."""
     supported = device == "cpu" or (device == "cuda" and torch.cuda.is_bf16_supported())
     if asked == "bfloat16" and not supported:
         raise DessinError(

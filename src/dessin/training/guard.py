@@ -107,11 +107,7 @@ def _constant_loss(learnt: Rows, asked: Rows, classes: int, loss: Loss, weights:
 def check_finite(
     value: float, what: str, *, epoch: int, step: int, rate: float, curve: Sequence[CurveRow] = ()
 ) -> None:
-    """Stop when a loss is NaN or infinite, before a checkpoint has what it does to the weights.
-
-    Raises:
-        Collapsed: it says which loss, when, the learning rate, and what to change.
-    """
+    """Stop when a loss is NaN or infinite, before a checkpoint has what it does to the weights."""
     if not math.isfinite(value):
         raise Collapsed(
             f"The {what} loss became {value} at step {step}, in epoch {epoch}, with a learning rate of "
@@ -130,9 +126,6 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
     ended well after the `rise_steps` of the learning rate, while neither the training nor the validation
     loss has fallen below what a constant answer has. A loss near that and smaller with each epoch is taken
     for slow, and goes on.
-
-    Raises:
-        Collapsed: with the evidence.
     """
     trained = [row for row in curve if row.epoch > 0 and not row.averaged]
     ripe = [row for row in trained if row.step >= rise_steps + _PATIENCE_STEPS]
@@ -176,11 +169,7 @@ def _falls(losses: Sequence[float], constant: float) -> bool:
 
 
 def check_measured(recipe: Recipe, data: TrainingData) -> None:
-    """Refuse what acts on the validation results where there are none.
-
-    Raises:
-        DessinError: `early_stop` or the schedule `plateau` without validation images.
-    """
+    """Refuse what acts on the validation results where there are none."""
     waiting = ["train.early_stop"] if recipe.train.early_stop is not None else []
     waiting += ["optimizer.schedule: plateau"] if recipe.optimizer.schedule == "plateau" else []
     if waiting and not len(data.validation_rows):

@@ -112,9 +112,6 @@ def choose_lr(rows: Sequence[RangeRow], *, fitted: bool = False) -> Decision[flo
     A `fitted` head is near a minimum already and soon leaves it, so there the rate at the minimum is chosen.
     Where no rate makes the loss fall by 1% (a fitted head has little to gain in a few steps), it is a tenth
     of the highest rate before the loss rises by as much.
-
-    Raises:
-        Collapsed: the loss was no number at the first step already.
     """
     check_finite(rows[0].loss if rows else math.nan, "training", epoch=1, step=1, rate=_LOWEST)
     rates, _, losses = np.array(rows).T

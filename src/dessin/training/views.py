@@ -45,16 +45,11 @@ PLAIN = ("identity",)
 
 
 def check_views(views: Sequence[str]) -> tuple[str, ...]:
-    """The views as they are.
-
-    Raises:
-        DessinError: an unknown name (the nearest is named), none at all, or one named twice.
-    """
+    """The views as they are; an unknown name, none at all or one named twice is refused."""
     for view in views:
         if view not in VIEWS:
             raise unknown("view", view, VIEWS)
     if not views or len(set(views)) < len(views):
-        raise DessinError(
-            f"The views are {', '.join(views) or 'none'}.", allowed="At least one, and each only once."
-        )
+        seen = f"The views are {', '.join(views) or 'none'}."
+        raise DessinError(seen, allowed="At least one, and each only once.")
     return tuple(views)

@@ -74,9 +74,6 @@ def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
     A folder with a record is a run, and nothing below it is another. Hidden folders are what a stopped
     program leaves, so a run in one is counted and no more; links are followed nowhere, and those that lead
     out of the workspace are said.
-
-    Raises:
-        DessinError: `root` is no folder, or may not be read.
     """
     try:
         os.scandir(root).close()

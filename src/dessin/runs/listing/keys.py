@@ -68,11 +68,7 @@ class Condition:
 
 
 def parse_conditions(where: Iterable[str], keys: Collection[str], rows: Iterable[Flat]) -> list[Condition]:
-    """Conditions from their texts; `keys` are those that any run has, `rows` the runs.
-
-    Raises:
-        DessinError: a condition without a sign, a key that no run has, or a word where numbers are compared.
-    """
+    """Conditions from their texts; `keys` are those that any run has, `rows` the runs."""
     rows = tuple(rows)
     return [_checked(_parse(text, keys), text, rows) for text in where]
 
@@ -186,11 +182,7 @@ class Column:
 
 
 def make_columns(names: Sequence[str] | None, keys: Collection[str]) -> tuple[Column, ...]:
-    """Columns for names as people write them; without names the usual ones, as far as any run has them.
-
-    Raises:
-        DessinError: a name that is no key of any run.
-    """
+    """Columns for names as people write them; without names the usual ones, as far as any run has them."""
     if names is not None:
         return tuple(Column(name, resolve_key(name, keys)) for name in names)
     usual = (Column(name, resolve_key(name, {*keys, *DEFAULT})) for name in DEFAULT)

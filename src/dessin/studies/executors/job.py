@@ -107,11 +107,7 @@ def _carry_out(spec: JobSpec, run: Path) -> None:
 
 
 def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
-    """The run that a folder holds; None where there is none, after moving aside what can not be gone on with.
-
-    Raises:
-        DessinError: the run was written by a newer dessin.
-    """
+    """The run in a folder; None where there is none, after moving aside what can not be gone on with."""
     if is_empty(run):
         return None
     try:
