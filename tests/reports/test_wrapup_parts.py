@@ -12,8 +12,7 @@ from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
 from dessin.reports.wrapup.changes import QUESTIONS, answers, base_level, changes, varied
 from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied, outcome
 from dessin.reports.wrapup.sources import Sources, StudySource
-from dessin.statistics.comparison import Verdict
-from dessin.statistics.forest import draw_forest
+from dessin.statistics.comparison import Verdict, draw_forest
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,9 +28,7 @@ from dessin.training.features import extract_features
 from dessin.training.probe import fit_probe
 
 SCOUT_FILE = "scout.csv"
-COLUMNS = (
-    *("backbone", "accuracy", "low", "high", "n", "images_per_second", "parameters", "chosen", "reason"),
-)
+COLUMNS = ("backbone", "accuracy", "low", "high", "n", "images_per_second", "parameters", "chosen", "reason")
 VIEWS = ("identity", "hflip")
 # A smaller difference of speed is within what a busy machine makes of two runs of the same model.
 _CHEAPER = 1.2
@@ -112,7 +110,13 @@ def scout(
         )
     picked, reason = _pick(trials, groups, seed)
     ranked = sorted(trials, key=_accuracy, reverse=True)
-    rows = [_explained(trial, ranked[0], picked, reason) for trial in ranked]
+    rows = []
+    for trial in ranked:
+        why = f"{100 * (_accuracy(ranked[0]) - _accuracy(trial)):.1f} points below {ranked[0].row.backbone}"
+        if trial is ranked[0]:
+            why = "the highest accuracy, but a cheaper one cannot be told from it"
+        chosen = trial is picked
+        rows.append(replace(trial.row, chosen=chosen, reason=reason if chosen else why))
     result = ScoutResult((*rows, *failures), picked.row.backbone, reason, out / SCOUT_FILE)
     write_csv(result.path, COLUMNS, (_fields(row) for row in result.rows))
     for line in _table(result):
@@ -177,15 +181,6 @@ def _accuracy(trial: _Trial) -> float:
     return trial.row.accuracy.value if trial.row.accuracy else 0.0
 
 
-def _explained(trial: _Trial, best: _Trial, picked: _Trial, reason: str) -> ScoutRow:
-    if trial is picked:
-        return replace(trial.row, chosen=True, reason=reason)
-    if trial is best:
-        return replace(trial.row, reason="the highest accuracy, but a cheaper one cannot be told from it")
-    gap = 100 * (_accuracy(best) - _accuracy(trial))
-    return replace(trial.row, reason=f"{gap:.1f} points below {best.row.backbone}")
-
-
 def _fields(row: ScoutRow) -> list[object]:
     estimate = row.accuracy
     numbers: list[object] = ["", "", "", 0]
@@ -198,26 +193,19 @@ def _fields(row: ScoutRow) -> list[object]:
 
 def read_scout(folder: Path) -> tuple[ScoutRow, ...]:
     """The rows that `scout` left in a folder."""
-    path = folder / SCOUT_FILE
+    path, rows = folder / SCOUT_FILE, []
     try:
-        return tuple(_row(values) for values in read_csv(path, COLUMNS)[1])
+        for row in read_csv(path, COLUMNS)[1]:
+            estimate = None
+            if row["accuracy"]:
+                value, low, high = (float(row[name]) for name in ("accuracy", "low", "high"))
+                estimate = Estimate(value, low, high, int(row["n"]))
+            speed, parameters = float(row["images_per_second"] or 0.0), int(row["parameters"])
+            chosen = row["chosen"] == "yes"
+            rows.append(ScoutRow(row["backbone"], estimate, speed, parameters, chosen, row["reason"]))
     except ValueError as error:
         raise DessinError(f"{path} is damaged: {error}.", do="Scout again.") from None
-
-
-def _row(values: Mapping[str, str]) -> ScoutRow:
-    estimate = None
-    if values["accuracy"]:
-        accuracy, low, high = (float(values[name]) for name in ("accuracy", "low", "high"))
-        estimate = Estimate(accuracy, low, high, int(values["n"]))
-    return ScoutRow(
-        values["backbone"],
-        estimate,
-        float(values["images_per_second"] or 0.0),
-        int(values["parameters"]),
-        values["chosen"] == "yes",
-        values["reason"],
-    )
+    return tuple(rows)
 
 
 def _table(result: ScoutResult) -> list[str]:
@@ -226,10 +214,8 @@ def _table(result: ScoutResult) -> list[str]:
     for row in result.rows:
         accuracy = str(row.accuracy) if row.accuracy else "none"
         speed = f"{row.images_per_second:.0f}" if row.accuracy else ""
-        mark = "*" if row.chosen else " "
-        lines.append(
-            f"{mark} {row.backbone:<{width}}  {accuracy:<32}  {speed:>8}  {row.parameters / 1e6:.1f} M"
-        )
+        mark, million = "*" if row.chosen else " ", row.parameters / 1e6
+        lines.append(f"{mark} {row.backbone:<{width}}  {accuracy:<32}  {speed:>8}  {million:.1f} M")
     return [*lines, f"Picked {result.chosen}: {result.reason}."]
 
 

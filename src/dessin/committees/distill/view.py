@@ -12,7 +12,7 @@ from dessin.committees.gains import verdict_text
 from dessin.committees.part_runs import part_row
 from dessin.page.numbers import counted, listed, points
 from dessin.page.render import render_page
-from dessin.statistics.forest import draw_forest
+from dessin.statistics.comparison import draw_forest
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5

@@ -11,7 +11,7 @@ from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import RouteResults
 from dessin.page.numbers import counted, listed, points
 from dessin.page.render import render_page
-from dessin.statistics.forest import draw_forest
+from dessin.statistics.comparison import draw_forest
 
 _CLASSES_NAMED = 8
 

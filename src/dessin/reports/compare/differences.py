@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dessin.runs.listing.flat import Flat, Value, flatten, text_of
+from dessin.runs.listing.keys import Flat, Value, flatten, text_of
 from dessin.runs.record import RunRecord
 from dessin.schema import Section
 

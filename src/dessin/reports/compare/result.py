@@ -7,7 +7,7 @@ from pathlib import Path
 from dessin.files import write_csv
 from dessin.reports.compare.differences import Difference
 from dessin.results import Result
-from dessin.runs.listing.flat import machine_text
+from dessin.runs.listing.keys import machine_text
 from dessin.runs.record import SetName
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison

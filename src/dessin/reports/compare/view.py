@@ -12,8 +12,7 @@ from dessin.reports.compare.measure import class_changes
 from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.reports.run.view import class_names
 from dessin.runs.joined import Joined
-from dessin.statistics.comparison import Comparison
-from dessin.statistics.forest import draw_forest
+from dessin.statistics.comparison import Comparison, draw_forest
 from dessin.trust.card.result import TrustCard
 from dessin.trust.robustness.compare import RobustComparison
 from dessin.trust.robustness.suite import SUITE

@@ -14,8 +14,7 @@ from dessin.reports.wrapup.changes import Change, base_level, changes, varied
 from dessin.reports.wrapup.conclusions import Outcome, outcome
 from dessin.reports.wrapup.curves import Curves, draw_curves
 from dessin.reports.wrapup.sources import StudyJob, StudySource
-from dessin.statistics.comparison import Comparison
-from dessin.statistics.forest import Forest, draw_forest
+from dessin.statistics.comparison import Comparison, Forest, draw_forest
 from dessin.statistics.intervals import Estimate
 from dessin.studies.result import LevelResult, StudyRecord
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from dessin.errors import DessinError
 from dessin.page.numbers import listed
 from dessin.runs import record as run_record
-from dessin.runs.listing.flat import Flat, flatten
+from dessin.runs.listing.keys import Flat, flatten
 
 _NAMED = 4
 # Why something is left out.

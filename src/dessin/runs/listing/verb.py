@@ -13,8 +13,17 @@ from dessin.ops import names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
 from dessin.runs.listing.find import Entry, Workspace, read_workspace
-from dessin.runs.listing.flat import Flat, Value, machine_text, text_of
-from dessin.runs.listing.keys import Column, is_number, make_columns, parse_conditions, resolve_key
+from dessin.runs.listing.keys import (
+    Column,
+    Flat,
+    Value,
+    is_number,
+    machine_text,
+    make_columns,
+    parse_conditions,
+    resolve_key,
+    text_of,
+)
 
 _DAMAGED = "damaged"
 

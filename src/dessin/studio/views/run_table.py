@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.progress import quiet
-from dessin.runs.listing.flat import Value
-from dessin.runs.listing.keys import DEFAULT, Column, make_columns
+from dessin.runs.listing.keys import DEFAULT, Column, Value, make_columns
 from dessin.runs.listing.verb import Row, runs
 from dessin.studio.plain import Cell
 

@@ -16,7 +16,7 @@ from dessin.progress import quiet
 from dessin.reports.compare.result import RunComparison
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import SPLIT_FILE
-from dessin.statistics.forest import draw_forest
+from dessin.statistics.comparison import draw_forest
 from dessin.studio.plain import show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp, read_drawings

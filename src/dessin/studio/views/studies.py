@@ -10,7 +10,7 @@ from dessin.page.numbers import number, p_value, points, share, size
 from dessin.progress import quiet
 from dessin.reports.wrapup.sources import read_study
 from dessin.reports.wrapup.study_view import StudyView, study_view
-from dessin.statistics.forest import Forest
+from dessin.statistics.comparison import Forest
 from dessin.studio.plain import Cell, choose, show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp
