@@ -25,12 +25,7 @@ from dessin.auto.budget import (
     plan_auto,
 )
 from dessin.auto.measure import measure_decoding, measure_speeds
-from dessin.collection.curation import (
-    Curation,
-    describe_curation,
-    propose_curation,
-    write_curation,
-)
+from dessin.collection.curation import Curation, describe_curation, propose_curation, write_curation
 from dessin.collection.issues import default_kinds
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection

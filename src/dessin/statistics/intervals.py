@@ -50,11 +50,7 @@ class Estimate:
 
 
 def bootstrap_mean(
-    values: ArrayLike,
-    groups: Sequence[str] | NDArray[Any],
-    *,
-    seed: int = 0,
-    bounds: Bounds | None = None,
+    values: ArrayLike, groups: Sequence[str] | NDArray[Any], *, seed: int = 0, bounds: Bounds | None = None
 ) -> Estimate:
     """The mean of `values` (N,) with an interval from resampling whole groups (N,).
 

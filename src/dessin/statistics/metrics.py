@@ -103,11 +103,7 @@ def _group_sums(
     rows = np.arange(len(truth))
     right = (predicted == truth).astype(np.float64)
     blocks = [sparse.csr_matrix(per_image)]
-    for columns, weights in (
-        (truth, right),
-        (predicted, np.ones_like(right)),
-        (truth, np.ones_like(right)),
-    ):
+    for columns, weights in ((truth, right), (predicted, np.ones_like(right)), (truth, np.ones_like(right))):
         blocks.append(sparse.csr_matrix((weights, (rows, columns)), shape=(len(truth), classes)))
     members = sparse.csr_matrix((np.ones(len(truth)), (index, rows)), shape=(index.max() + 1, len(truth)))
     return (members @ sparse.hstack(blocks, format="csr")).tocsr()

@@ -23,10 +23,7 @@ from dessin.training.seeding import reproducible
 _STATES = {"adamw": 3, "adam": 3, "sgd": 2}
 # Where Linux says what this process's group may use, and uses now (control groups, version 2 and 1).
 _GROUPS = Path("/sys/fs/cgroup")
-_LIMITS = (
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-)
+_LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
 
 @dataclass(frozen=True)

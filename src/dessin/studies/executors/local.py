@@ -73,10 +73,7 @@ class _Lane:
     """A device's worker process and the thread that feeds it; a worker that died is replaced."""
 
     def __init__(
-        self,
-        device: str,
-        waiting: deque[JobSpec],
-        ended: queue.SimpleQueue[JobRecord | Exception],
+        self, device: str, waiting: deque[JobSpec], ended: queue.SimpleQueue[JobRecord | Exception]
     ) -> None:
         self.device, self.waiting, self.ended = device, waiting, ended
         self.process: subprocess.Popen[str] | None = None
