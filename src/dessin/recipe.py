@@ -212,22 +212,16 @@ class Recipe(Section):
     def _consistent(self) -> Self:
         # Checked as a whole: what is allowed depends on the other ops.
         _ = self.pipeline
-        late = [epoch for epoch in self.stages if epoch > self.train.epochs]
+        epochs = self.train.epochs
+        late = [epoch for epoch in self.stages if epoch > epochs]
         if late:
-            raise ValueError(
-                f"the stage at epoch {late[0]} never begins: there are {self.train.epochs} epochs"
-            )
-        if self.teacher.labels is not None:
-            self._check_teacher()
-        return self
-
-    def _check_teacher(self) -> None:
-        if self.finetune.mode == "probe":
+            raise ValueError(f"the stage at epoch {late[0]} never begins: there are {epochs} epochs")
+        if self.teacher.labels is not None and self.finetune.mode == "probe":
             raise ValueError("a probe is fitted to labels, so a teacher needs another finetune.mode")
-        if LOSSES[parse_op(self.loss).name].needs_features:
-            raise ValueError(
-                f"the loss {self.loss} compares images by their one class, and a teacher's labels are soft"
-            )
+        if self.teacher.labels is not None and LOSSES[parse_op(self.loss).name].needs_features:
+            what = "compares images by their one class, and a teacher's labels are soft"
+            raise ValueError(f"the loss {self.loss} {what}")
+        return self
 
     @property
     def pipeline(self) -> Pipeline:
@@ -255,9 +249,8 @@ def read_values(path: Path) -> dict[str, object]:
     except yaml.YAMLError as error:
         raise DessinError(f"{path} is not valid YAML: {error}.", do="Correct it and run again.") from None
     if not isinstance(values, dict):
-        raise DessinError(
-            f"{path} holds {type(values).__name__}, and a recipe is a mapping of keys to values."
-        )
+        kind = type(values).__name__
+        raise DessinError(f"{path} holds {kind}, and a recipe is a mapping of keys to values.")
     return values
 
 

@@ -174,9 +174,8 @@ def choose_device() -> Decision[str]:
         return Decision("device", "cuda", f"a GPU is here: {torch.cuda.get_device_name()}")
     if torch.backends.mps.is_available():
         return Decision("device", "mps", "the GPU of an Apple processor is here")
-    return Decision(
-        "device", "cpu", f"no GPU that torch {torch.__version__} can use; {torch.get_num_threads()} threads"
-    )
+    without = f"no GPU that torch {torch.__version__} can use"
+    return Decision("device", "cpu", f"{without}; {torch.get_num_threads()} threads")
 
 
 def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
@@ -188,13 +187,14 @@ def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
             allowed="train.precision is auto, float32 or bfloat16.",
             do="Use train.precision: auto.",
         )
+    chosen, reason = "float32", f"the device {device} has no bfloat16"
     if asked != "auto":
-        return Decision("precision", asked, "asked for in the recipe")
-    if device == "cuda" and supported:
-        return Decision("precision", "bfloat16", "the GPU computes it natively, with half the memory traffic")
-    if device == "cpu":
-        return Decision("precision", "float32", "on a CPU, training in bfloat16 was measured slower")
-    return Decision("precision", "float32", f"the device {device} has no bfloat16")
+        chosen, reason = asked, "asked for in the recipe"
+    elif device == "cuda" and supported:
+        chosen, reason = "bfloat16", "the GPU computes it natively, with half the memory traffic"
+    elif device == "cpu":
+        reason = "on a CPU, training in bfloat16 was measured slower"
+    return Decision("precision", chosen, reason)
 
 
 def choose_batch_size(

@@ -111,26 +111,21 @@ def make_engine(training: Training) -> Engine:
         seed=recipe.seed,
         workers=computing.workers,
     )
-    return Engine(training, batches, stepper, _still(training))
+    # Batch normalisations that keep their statistics; scale and shift may still be trained.
+    frozen: list[nn.Module] = list(training.freezing.frozen_modules) if training.freezing else []
+    if decide_batch_norm(recipe).value == "frozen":
+        frozen = [classifier]
+    inside = (module for parent in frozen for module in parent.modules())
+    still = tuple(module for module in inside if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    return Engine(training, batches, stepper, still)
 
 
 def decide_batch_norm(recipe: Recipe) -> Decision[str]:
     """Whether batch normalisation keeps its statistics (`frozen`) or learns new ones (`train`)."""
-    asked = recipe.finetune.batch_norm
-    if asked != "auto":
-        return Decision("batch_norm", asked, "asked for in the recipe")
-    if recipe.finetune.start != "new":
+    chosen, reason = recipe.finetune.batch_norm, "asked for in the recipe"
+    if chosen == "auto" and recipe.finetune.start == "new":
+        chosen, reason = "train", "the head starts anew, so the statistics of what is trained may adapt"
+    elif chosen == "auto":
+        chosen = "frozen"
         reason = "the head is fitted to features under these statistics; new ones would undo it at once"
-        return Decision("batch_norm", "frozen", reason)
-    return Decision(
-        "batch_norm", "train", "the head starts anew, so the statistics of what is trained may adapt"
-    )
-
-
-def _still(training: Training) -> tuple[nn.Module, ...]:
-    """The batch normalisations that keep their statistics; scale and shift may still be trained."""
-    frozen: list[nn.Module] = list(training.freezing.frozen_modules) if training.freezing else []
-    if decide_batch_norm(training.recipe).value == "frozen":
-        frozen = [training.classifier]
-    inside = (module for parent in frozen for module in parent.modules())
-    return tuple(module for module in inside if isinstance(module, nn.modules.batchnorm._BatchNorm))
+    return Decision("batch_norm", chosen, reason)
