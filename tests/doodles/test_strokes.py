@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dessin.doodles.dice import Dice
-from dessin.doodles.hand import Hand, by_hand
+from dessin.doodles.drawing import Hand, by_hand
 from dessin.doodles.strokes import box, curve, extent, line, moved, oval
 from dessin.doodles.subjects import SUBJECTS
 

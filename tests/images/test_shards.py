@@ -20,7 +20,7 @@ from dessin.images import shards, store_build
 from dessin.images.shards import ShardedPixels, shard_bounds
 from dessin.images.spec import ImageSpec
 from dessin.images.store import PixelStore, open_store
-from dessin.images.store_build import StoredImage
+from dessin.images.store_build import StoredImage, StoreKey
 from dessin.training.data import PixelSource
 
 SPEC = ImageSpec(size=16)
@@ -119,13 +119,13 @@ from dessin.images import shards, store_build
 from dessin.images.spec import ImageSpec
 from dessin.images.store import StoredImage, open_store
 shards.SHARD_IMAGES = 4
-inner = store_build._store_one
-def slow(row, **settings):
-    if row >= 5:
+inner = store_build._fitted
+def slow(image, root, key):
+    if key.images.index(image) >= 5:
         print("in the second shard", flush=True)
         threading.Event().wait()
-    return inner(row, **settings)
-store_build._store_one = slow
+    return inner(image, root, key)
+store_build._fitted = slow
 root = Path(sys.argv[1])
 images = [StoredImage(path.name, sha256_file(path)) for path in sorted(root.iterdir())]
 open_store(images, root, ImageSpec(size=16), "bicubic", workers=1)
@@ -149,14 +149,14 @@ def test_a_killed_build_goes_on_after_its_last_whole_shard(
     kept = (parts / "00000" / "pixels.npy").stat()
 
     decoded: list[int] = []
-    inner = store_build._store_one
+    inner = store_build._fitted
 
-    def counted(row: int, **settings: object) -> object:
-        decoded.append(row)
-        return inner(row, **settings)  # type: ignore[arg-type]
+    def counted(image: StoredImage, root: Path, key: StoreKey) -> object:
+        decoded.append(key.images.index(image))
+        return inner(image, root, key)
 
     monkeypatch.setattr(shards, "SHARD_IMAGES", 4)
-    monkeypatch.setattr(store_build, "_store_one", counted)
+    monkeypatch.setattr(store_build, "_fitted", counted)
     store = opened(root)
     assert sorted(decoded) == list(range(4, 11))
     folder = own_cache / "stores" / store.digest

@@ -238,7 +238,7 @@ def test_too_little_space_is_said_before_any_work(
 ) -> None:
     usage = shutil.disk_usage(root)._replace(free=21_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(store_build, "_store_one", lambda *_, **__: pytest.fail("an image was decoded"))
+    monkeypatch.setattr(store_build, "_fitted", lambda *_, **__: pytest.fail("an image was decoded"))
     refused(root, listed(root), "needs 21.5 kB, and .* has 21.0 kB free", own_cache)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dessin.doodles.dice import Dice
-from dessin.doodles.hand import Hand, by_hand, slanted
+from dessin.doodles.drawing import Hand, by_hand, slanted
 from dessin.doodles.page import Page, encode, place, render
 from dessin.doodles.strokes import Shape, arc, curve, line, oval
 from dessin.errors import DessinError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dessin.models.defaults import default_lr, default_weight_decay
+from dessin.models.freezing import default_lr, default_weight_decay
 
 
 @pytest.mark.parametrize(

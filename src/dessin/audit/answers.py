@@ -14,6 +14,7 @@ from dessin.answers.committee import COMMITTEE_FILE
 from dessin.answers.predictions import Predictions
 from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 from dessin.progress import say
 from dessin.runs.folds import is_fold_folder, is_fold_group
 from dessin.runs.inputs import read_inputs
@@ -70,9 +71,11 @@ def read_label_answers(folders: Sequence[Path], data: Path) -> LabelAnswers:
         read_inputs(data, runs[0] / SPLIT_FILE, None)
     for folder in committees:
         say(f"{folder}: each image is answered by the models that did not see it")
-        sources.append(_of_committee(folder, data))
+        subject = read_subject(folder, data, None)
+        sources.append(_Source(folder, subject.inputs.split, subject.answers(subject.rows("validation"))))
     _one_split(sources)
-    return _joined(sources, _named(len(runs), len(committees)))
+    counts = ((len(runs), "run"), (len(committees), "committee"))
+    return _joined(sources, " and ".join(counted(number, noun) for number, noun in counts if number))
 
 
 def _is_committee(folder: Path) -> bool:
@@ -119,11 +122,6 @@ def _of_run(folder: Path) -> _Source:
     return _Source(folder, split, at_present(kept, folder))
 
 
-def _of_committee(folder: Path, data: Path) -> _Source:
-    subject = read_subject(folder, data, None)
-    return _Source(folder, subject.inputs.split, subject.answers(subject.rows("validation")))
-
-
 def _one_split(sources: Sequence[_Source]) -> None:
     first = sources[0]
     for other in sources[1:]:
@@ -154,8 +152,3 @@ def _joined(sources: Sequence[_Source], models: str) -> LabelAnswers:
         fewest=int(counts[answered].min()),
         most=int(counts[answered].max()),
     )
-
-
-def _named(runs: int, committees: int) -> str:
-    counted = ((runs, "run"), (committees, "committee"))
-    return " and ".join(f"{count} {word}{'s' if count > 1 else ''}" for count, word in counted if count)

@@ -17,9 +17,12 @@ from dessin.statistics.temperature import log_probabilities
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-NOBODY = -1
 # As many average drawings are added to each class, so that three drawings of a class make no threshold alone.
 _PRIOR = 5.0
+_BLOCK_VALUES = 1_000_000
+_STEPS = 30
+_RIDGE = 1.0
+_ENOUGH = 1e-9
 
 
 def class_means(values: Floats, given: Labels, classes: int) -> Floats:
@@ -34,39 +37,6 @@ def self_confidence(probabilities: Floats, given: Labels) -> Floats:
     """Each class's threshold, (C,): the mean probability of the class for drawings that are labelled so."""
     own = probabilities[np.arange(len(given)), given]
     return class_means(own, given, probabilities.shape[1])
-
-
-def confident_labels(probabilities: Floats, given: Labels) -> Labels:
-    """The most probable of the classes that reach their threshold, (N,); `NOBODY` where none does."""
-    reached = probabilities >= self_confidence(probabilities, given)
-    best = np.where(reached, probabilities, -1.0).argmax(axis=1)
-    return np.where(reached.any(axis=1), best, NOBODY).astype(np.int64)
-
-
-def confident_joint(probabilities: Floats, given: Labels) -> Floats:
-    """The joint distribution (C, C) of the given label (row) and the confident one (column); sums to 1.
-
-    Rows are calibrated to how many drawings bear the label. The mass off the diagonal is the method's noise
-    rate; it takes every confident other answer for a wrong label, so a weak model's own errors are in it.
-    """
-    classes = probabilities.shape[1]
-    counts = np.bincount(given, minlength=classes).astype(np.float64)
-    confident = confident_labels(probabilities, given)
-    sure = confident != NOBODY
-    joint = np.zeros((classes, classes))
-    np.add.at(joint, (given[sure], confident[sure]), 1.0)
-    # A class in which no drawing is sure says nothing against its labels.
-    silent = joint.sum(axis=1) == 0
-    joint[silent, silent] = 1.0
-    joint *= (counts / joint.sum(axis=1))[:, None]
-    total: Floats = joint / joint.sum()
-    return total
-
-
-_BLOCK_VALUES = 1_000_000
-_STEPS = 30
-_RIDGE = 1.0
-_ENOUGH = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,14 +155,12 @@ class Judgement:
         suspects: (N,) bool, the labels of lowest quality, as many as `noise` says.
         noise: the estimated share of wrong labels. Drawings that the models cannot read raise it; wrong
             labels that resemble the right ones (a lion that is called a tiger) lower it.
-        confident_noise: the share by the confident joint, which counts a weak model's errors as well.
     """
 
     quality: Floats
     suggested: Labels
     suspects: NDArray[np.bool_]
     noise: Estimate
-    confident_noise: float
 
     @property
     def ranking(self) -> Labels:
@@ -222,12 +190,13 @@ def judge_labels(
     others = np.ones(table.shape, dtype=np.bool_)
     others[every, labels] = False
     noise = _noise(own < np.quantile(odds[others], ODDEST), groups, seed)
+    suspects = np.zeros(len(own), dtype=np.bool_)
+    suspects[np.argsort(own, kind="stable")[: round(noise.value * len(own))]] = True
     return Judgement(
         quality=expit(own),
         suggested=np.where(others, table, -1.0).argmax(axis=1).astype(np.int64),
-        suspects=_lowest(own, round(noise.value * len(own))),
+        suspects=suspects,
         noise=noise,
-        confident_noise=float(1.0 - np.trace(confident_joint(table, labels))),
     )
 
 
@@ -236,9 +205,3 @@ def _noise(implausible: NDArray[np.bool_], groups: Sequence[str], seed: int) -> 
     share = bootstrap_mean(implausible, groups, seed=seed)
     value, low, high = (min(1.0, edge / ODDEST) for edge in (share.value, share.low, share.high))
     return replace(share, value=value, low=low, high=high)
-
-
-def _lowest(values: Floats, count: int) -> NDArray[np.bool_]:
-    lowest = np.zeros(len(values), dtype=np.bool_)
-    lowest[np.argsort(values, kind="stable")[:count]] = True
-    return lowest

@@ -70,9 +70,9 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 def _spread(values: Sequence[float]) -> Spread | None:
     if not values:
         return None
-    points = (round(float(value), 4) for value in np.percentile(values, [0, 25, 50, 75, 100]))
-    least, quarter, median, three_quarters, most = points
-    return Spread(least=least, quarter=quarter, median=median, three_quarters=three_quarters, most=most)
+    points = np.percentile(values, [0, 25, 50, 75, 100])
+    named = zip(Spread.model_fields, points, strict=True)
+    return Spread(**{name: round(float(value), 4) for name, value in named})
 
 
 def _duplicates(manifest: Manifest, pairs: Sequence[Pair]) -> DuplicateCounts:
@@ -119,6 +119,7 @@ def review_labels(answers: LabelAnswers, judgement: Judgement) -> LabelReview:
     suspects = [_suspect(answers, judgement, row, typical) for row in judgement.ranking[:count]]
     right = answers.probabilities.argmax(axis=1) == answers.given
     accuracy, noise = bootstrap_mean(right, [row.group for row in answers.rows]), judgement.noise
+    varying = f"An image has {answers.fewest} to {answers.most} answers; their mean counts."
     numbers = LabelNumbers(
         judged=len(answers.rows),
         models=answers.models,
@@ -129,15 +130,9 @@ def review_labels(answers: LabelAnswers, judgement: Judgement) -> LabelReview:
         noise=round(noise.value, 4),
         noise_low=round(noise.low, 4),
         noise_high=round(noise.high, 4),
-        notes=_notes(answers),
+        notes=(varying,) if answers.fewest < answers.most else (),
     )
     return LabelReview(tuple(suspects), numbers)
-
-
-def _notes(answers: LabelAnswers) -> tuple[str, ...]:
-    if answers.fewest == answers.most:
-        return ()
-    return (f"An image has {answers.fewest} to {answers.most} answers; their mean counts.",)
 
 
 def _typical_drawings(answers: LabelAnswers, judgement: Judgement) -> dict[int, str]:

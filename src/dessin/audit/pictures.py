@@ -110,8 +110,10 @@ def _class_counts(summary: Summary) -> Plot:
     axes.set_xmargin(0.01)
     if len(counts) <= _NAMED_CLASSES:
         ranked = sorted(summary.class_counts.items(), key=lambda item: (-item[1], item[0]))
-        names = [_plain(label if len(label) <= 14 else f"{label[:13]}…") for label, _ in ranked]
+        names = [label if len(label) <= 14 else f"{label[:13]}…" for label, _ in ranked]
         axes.bar(np.arange(len(counts)), counts, color=ACCENT)
+        # Without matplotlib's own markup.
+        names = [name.replace("$", r"\$") for name in names]
         axes.set_xticks(np.arange(len(counts)), names, rotation=45, ha="right", rotation_mode="anchor")
     else:
         axes.stairs(counts, fill=True, color=ACCENT)
@@ -120,11 +122,6 @@ def _class_counts(summary: Summary) -> Plot:
     most, fewest = int(counts.max()), int(counts.min())
     caption = "Every class has the same number." if most == fewest else f"From {fewest} to {most} a class."
     return Plot("Images per class", caption, figure_data_uri(figure))
-
-
-def _plain(label: str) -> str:
-    """A label without matplotlib's own markup."""
-    return label.replace("$", r"\$")
 
 
 def _brightness(readable: Sequence[Measurement], summary: Summary) -> Plot:
@@ -188,9 +185,8 @@ def _ink(readable: Sequence[Measurement]) -> Plot:
 
 def _contrast(readable: Sequence[Measurement]) -> Plot:
     contrast = np.array([m.contrast for m in readable])
-    caption = (
-        f"In the median drawing the strongest strokes are {np.median(contrast):.0f} levels from the paper."
-    )
+    levels = f"{np.median(contrast):.0f} levels"
+    caption = f"In the median drawing the strongest strokes are {levels} from the paper."
     return _histogram("Contrast", caption, contrast, "levels between strokes and paper, 0 to 255", 255)
 
 
@@ -198,9 +194,8 @@ def _histogram(
     title: str, caption: str, values: NDArray[np.float64], label: str, most: float | None = None
 ) -> Plot:
     figure, axes = new_figure()
-    axes.hist(
-        values, np.linspace(0, most or max(float(np.quantile(values, 0.995)) * 1.1, 1), 41), color=ACCENT
-    )
+    edge = most or max(float(np.quantile(values, 0.995)) * 1.1, 1)
+    axes.hist(values, np.linspace(0, edge, 41), color=ACCENT)
     axes.set_xlabel(label)
     axes.set_ylabel("images")
     return Plot(title, caption, figure_data_uri(figure))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
 from dessin.audit.result import Summary
-from dessin.collection.checks.base import Context, Issue, LabelReview, SuspectLabel
+from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
@@ -57,14 +57,11 @@ class ShownIssue:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of issue: its heading, what it means, how many there are, and the surest of them."""
+    """The issues of one check: how many there are, where the page shows them, and the surest of them."""
 
-    name: str
-    title: str
-    summary: str
+    check: Check
     count: int
     images: int
-    urgent: bool
     anchor: str
     gallery: tuple[ShownIssue, ...]
 
@@ -74,6 +71,7 @@ def render_report(
 ) -> str:
     """The whole report as one HTML page; `steps` are (why, command) of what to do next."""
     drawings = _Drawings(context)
+    suspects = context.labels.suspects if context.labels else ()
     pairs = sorted(context.pairs, key=lambda pair: (not drawings.conflict(pair), -pair.similarity))
     return render_page(
         "dessin.audit",
@@ -85,7 +83,7 @@ def render_report(
         plots=draw_plots(summary, context.scan.measurements),
         pairs=[drawings.pair(pair) for pair in pairs[:_PAIRS_SHOWN]],
         pair_count=len(pairs),
-        suspects=drawings.suspects(context.labels),
+        suspects=[drawings.suspect(one) for one in suspects[:_SUSPECTS_SHOWN]],
         sheets=contact_sheets(context),
         fewest=min(summary.class_counts.values(), default=0),
         most=max(summary.class_counts.values(), default=0),
@@ -106,10 +104,7 @@ class _Drawings:
         picture = thumbnail_uri(self._scan, self._rows[image_id])
         return Drawing(image_id, self._names.get(label, label), picture)
 
-    def suspects(self, labels: LabelReview | None) -> list[ShownSuspect]:
-        return [self._suspect(one) for one in labels.suspects[:_SUSPECTS_SHOWN]] if labels else []
-
-    def _suspect(self, suspect: SuspectLabel) -> ShownSuspect:
+    def suspect(self, suspect: SuspectLabel) -> ShownSuspect:
         # The label is the one that was judged: a curation may have changed it since the manifest was made.
         given = self._names.get(suspect.given, suspect.given)
         return ShownSuspect(
@@ -141,19 +136,10 @@ def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
         if not found:
             continue
         shown = () if check.pairs or name == SuspectLabels.name else found[:_GALLERY_SHOWN]
-        kinds.append(
-            Kind(
-                name=name,
-                title=check.title,
-                summary=check.summary,
-                count=len(found),
-                images=len({issue.image_id for issue in found}),
-                urgent=check.urgent,
-                anchor="pairs" if check.pairs else name,
-                gallery=tuple(ShownIssue(drawings.drawing(i.image_id), i.score, i.detail) for i in shown),
-            )
-        )
-    return sorted(kinds, key=lambda kind: not kind.urgent)
+        gallery = tuple(ShownIssue(drawings.drawing(i.image_id), i.score, i.detail) for i in shown)
+        images = len({issue.image_id for issue in found})
+        kinds.append(Kind(check, len(found), images, "pairs" if check.pairs else name, gallery))
+    return sorted(kinds, key=lambda kind: not kind.check.urgent)
 
 
 def describe_audit(summary: Summary) -> str:
@@ -183,11 +169,10 @@ def describe_audit(summary: Summary) -> str:
 def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
     """What to do after the audit: (why, command)."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
-    curate = any(summary.issues[kind] for kind in default_kinds())
     issues = shlex.quote(str(out / "issues.csv"))
     steps = []
     curation = ""
-    if curate:
+    if any(summary.issues[kind] for kind in default_kinds()):
         steps.append(
             (
                 "Set unreadable files, exact duplicates and conflicts aside (a list; no image is touched).",

@@ -75,13 +75,8 @@ def apply_plan(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
     Raises:
         DessinError: the batch is not of the plan's count and size.
     """
-    count, side = len(plan.matrices), plan.size
-    if pixels.ndim != 4 or (pixels.shape[0], *pixels.shape[2:]) != (count, side, side):
-        raise DessinError(
-            f"The batch has the shape {tuple(pixels.shape)}, and its augmentation plan is for {count} images "
-            f"of {side} x {side} pixels.",
-            do="Plan and apply the same batch.",
-        )
+    count = len(plan.matrices)
+    _check_batch(pixels, count, plan.size, "augmentation")
     ground = background.to(pixels.device, torch.float32)
     portion = _portion(pixels)
     if portion >= count:
@@ -91,6 +86,15 @@ def apply_plan(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
         stop = min(start + portion, count)
         pictures[start:stop] = _blend(plan.part(start, stop), pixels[start:stop], ground[start:stop])
     return pictures
+
+
+def _check_batch(pixels: Tensor, count: int, side: int, planned: str) -> None:
+    if pixels.ndim != 4 or (pixels.shape[0], *pixels.shape[2:]) != (count, side, side):
+        raise DessinError(
+            f"The batch has the shape {tuple(pixels.shape)}, and its {planned} plan is for {count} images "
+            f"of {side} x {side} pixels.",
+            do="Plan and carry out the same batch.",
+        )
 
 
 def _portion(pixels: Tensor) -> int:
@@ -157,13 +161,7 @@ def mix(plan: MixPlan | None, pixels: Tensor, targets: Tensor) -> tuple[Tensor, 
     """
     if plan is None:
         return pixels, targets
-    count, side = len(plan.shares), plan.size
-    if pixels.ndim != 4 or (pixels.shape[0], *pixels.shape[2:]) != (count, side, side):
-        raise DessinError(
-            f"The batch has the shape {tuple(pixels.shape)}, and its mixing plan is for {count} images "
-            f"of {side} x {side} pixels.",
-            do="Plan and mix the same batch.",
-        )
+    _check_batch(pixels, len(plan.shares), plan.size, "mixing")
     device = pixels.device
     own = torch.from_numpy(plan.shares).to(device, non_blocking=True)[:, None]
     mixed = torch.lerp(targets.roll(-1, 0), targets, own.to(targets.dtype))

@@ -39,12 +39,6 @@ class OpEffect:
     images_changed: int
     pixels_changed: float
 
-    def line(self) -> str:
-        return (
-            f"{self.name}: {self.pixels_changed:.1%} of the pixels, "
-            f"{self.images_changed} of {self.images} images ({self.part})"
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Drawings:
@@ -103,7 +97,8 @@ def measure_pipeline(pipeline: Pipeline, store: PixelStore, rows: Rows, seed: in
         effects.append(_effect(name, part, [pictures], drawings))
     last = max((epoch for epoch, _ in pipeline.stages), default=1) - 1
     everything = [rendered(pipeline, drawings, seed, last, copy)[0] for copy in range(pipeline.factor)]
-    effects.append(_effect(TOGETHER, _samples(pipeline), everything, drawings))
+    part = "augment" if pipeline.factor == 1 else f"{pipeline.factor} samples an image"
+    effects.append(_effect(TOGETHER, part, everything, drawings))
     return tuple(effects)
 
 
@@ -145,10 +140,6 @@ def effect_lines(effects: Sequence[OpEffect]) -> list[str]:
         f"{effect.images_changed:>4} of {effect.images} images"
         for effect in effects
     ]
-
-
-def _samples(pipeline: Pipeline) -> str:
-    return "augment" if pipeline.factor == 1 else f"{pipeline.factor} samples an image"
 
 
 def _acting_epoch(alone: Pipeline, drawings: Drawings, seed: int) -> int:

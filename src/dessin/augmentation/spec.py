@@ -169,7 +169,9 @@ def _value(op: Op, spec: OpSpec, parameter: Parameter, value: Value | None) -> f
     if value is None:
         raise _refused(op, spec, f"{parameter.name} is missing")
     if parameter.words:
-        return _word(spec, parameter, value)
+        if value not in parameter.words:
+            raise unknown(f"{parameter.name} of {spec.name}", value, parameter.words)
+        return str(value)
     if isinstance(value, (bool, str)):
         raise _refused(op, spec, f"{parameter.name} is {value!r}, and a number is needed")
     if parameter.whole and value % 1 != 0:
@@ -178,12 +180,6 @@ def _value(op: Op, spec: OpSpec, parameter: Parameter, value: Value | None) -> f
     if not parameter.low <= value <= parameter.high:
         raise _refused(op, spec, f"{parameter.name} is {value:g}")
     return float(value)
-
-
-def _word(spec: OpSpec, parameter: Parameter, value: Value) -> str:
-    if value in parameter.words:
-        return str(value)
-    raise unknown(f"{parameter.name} of {spec.name}", value, parameter.words)
 
 
 def _refused(op: Op, spec: OpSpec, reason: str) -> DessinError:

@@ -172,7 +172,7 @@ def curate(
 
 
 def propose_curation(issues: Sequence[Issue], manifest: Manifest, kinds: Sequence[str]) -> Curation:
-    """The changes that the chosen kinds of issues ask for, by the rules of `curation_rules`.
+    """The changes that the chosen kinds of issues ask for, by the rules of `dropped`.
 
     Raises:
         DessinError: an unknown kind, or issues that name images outside the manifest.

@@ -120,6 +120,8 @@ def measure(data: bytes) -> Measured:
     ink = int(np.count_nonzero(mask))
     red, green, blue = (round(float(value), 2) for value in cv2.mean(decoded.pixels)[:3])
     objects, second_size, second_gap = _objects(mask)
+    digest = hashlib.sha256(f"{decoded.height}x{decoded.width}:".encode())
+    digest.update(np.ascontiguousarray(decoded.pixels).data)
     measurement = Measurement(
         readable=True,
         width=decoded.width,
@@ -132,7 +134,7 @@ def measure(data: bytes) -> Measured:
         objects=objects,
         second_size=second_size,
         second_gap=second_gap,
-        pixel_digest=_pixel_digest(decoded.pixels),
+        pixel_digest=digest.hexdigest(),
     )
     return Measured(measurement, draw_signature(strength, mask), _thumbnail(working))
 
@@ -170,12 +172,6 @@ def _contrast(strength: Pixels, ink: int) -> float:
     counts = cv2.calcHist([strength], [0], None, [256], [0, 256]).ravel()
     enough = min(max(8, min(strength.size // 500, ink // 2)), strength.size)
     return float(255 - int(np.searchsorted(np.cumsum(counts[::-1]), enough)))
-
-
-def _pixel_digest(pixels: Pixels) -> str:
-    digest = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def _objects(mask: Mask) -> tuple[int, float, float]:

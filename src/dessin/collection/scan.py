@@ -25,6 +25,7 @@ from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
 
 _VERSION = 1
+_ARRAYS = ("hashes", "signatures", "thumbnails", "offsets")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
             results = (mapper or ThreadMapper()).map(measure_row, manifest.rows)
             scan = _gathered(list(track(results, len(manifest.rows), "reading images")))
         with atomic_path(folder) as temporary:
-            _save(scan, temporary)
+            temporary.mkdir(parents=True)
+            write_json(temporary / "measurements.json", [asdict(m) for m in scan.measurements])
+            for name in _ARRAYS:
+                np.save(temporary / f"{name}.npy", getattr(scan, name), allow_pickle=False)
     return scan
 
 
@@ -118,16 +122,6 @@ def _gathered(measured: Sequence[Measured]) -> Scan:
     )
 
 
-_ARRAYS = ("hashes", "signatures", "thumbnails", "offsets")
-
-
-def _save(scan: Scan, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    write_json(folder / "measurements.json", [asdict(m) for m in scan.measurements])
-    for name in _ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(scan, name), allow_pickle=False)
-
-
 def _load(folder: Path, count: int) -> Scan | None:
     """The scan in a cache folder, or None where it is not whole."""
     try:
@@ -139,7 +133,5 @@ def _load(folder: Path, count: int) -> Scan | None:
         scan = Scan(measurements, **arrays)
     except (DessinError, OSError, ValueError, TypeError, KeyError):
         return None
-    whole = len(scan.measurements) == len(scan.hashes) == len(scan.signatures) == len(
-        scan.offsets
-    ) - 1 == count and scan.offsets[-1] == len(scan.thumbnails)
-    return scan if whole else None
+    lengths = {len(measurements), len(scan.hashes), len(scan.signatures), len(scan.offsets) - 1}
+    return scan if lengths == {count} and scan.offsets[-1] == len(scan.thumbnails) else None

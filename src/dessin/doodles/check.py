@@ -10,7 +10,7 @@ from typing import Literal
 from dessin.collection.checks.base import Issue
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import Split
-from dessin.files import read_json, write_json
+from dessin.files import read_json
 from dessin.schema import Section, validated
 
 KEY_FILE = "answer_key.json"
@@ -44,10 +44,6 @@ class AnswerKey(Section):
     skipped: tuple[str, ...]
 
 
-def write_answer_key(key: AnswerKey, path: Path) -> None:
-    write_json(path, key.model_dump(mode="json"))
-
-
 def read_answer_key(path: Path) -> AnswerKey:
     """Raises `DessinError` for a missing file or one that is no answer key."""
     return validated(AnswerKey, read_json(path), str(path))
@@ -70,7 +66,10 @@ def check_answers(key: AnswerKey, issues: Iterable[Issue], split: Split) -> tupl
     sided = [fault for fault in key.faults if fault.other_id or fault.issue == "unreadable"]
     sides = [_check_side(fault, split) for fault in sided]
     listed = {row.image_id for row in split.rows} | {issue.image_id for issue in issues}
-    litter = [_check_litter(path, path in listed) for path in key.skipped]
+    litter = []
+    for path in key.skipped:
+        said = "listed" if path in listed else "not listed"
+        litter.append(Finding("no image: passed over", path, path not in listed, said))
     return (*faults, *sides, *litter)
 
 
@@ -127,7 +126,3 @@ def _check_side(fault: PlantedFault, split: Split) -> Finding:
         return Finding(what, fault.image_id, not found, " ".join(found) or "left out")
     said = " and ".join(found) if len(found) == 2 else f"{len(found)} of 2 kept"
     return Finding(f"{fault.what}: on one side", fault.image_id, len(set(found)) < 2, said)
-
-
-def _check_litter(path: str, listed: bool) -> Finding:
-    return Finding("no image: passed over", path, not listed, "listed" if listed else "not listed")

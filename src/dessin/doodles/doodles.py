@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,19 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dessin.doodles.check import (
-    DRAWINGS_FOLDER,
-    KEY_FILE,
-    AnswerKey,
-    FaultIssue,
-    PlantedFault,
-    write_answer_key,
-)
+from dessin.doodles.check import DRAWINGS_FOLDER, KEY_FILE, AnswerKey, FaultIssue, PlantedFault
 from dessin.doodles.drawing import Doodle, draw_doodle
 from dessin.doodles.page import Pixels, encode_pixels
 from dessin.doodles.subjects import SUBJECTS
 from dessin.errors import DessinError
-from dessin.files import claim_folder
+from dessin.files import claim_folder, write_json
 from dessin.images.decode import decode
 from dessin.progress import track
 
@@ -45,10 +39,7 @@ class _Planter:
         self.faults: list[PlantedFault] = []
         self.images = len(image_ids)
         self._ids = {image_id.rpartition(".")[0]: image_id for image_id in image_ids}
-        self._counts: dict[str, int] = {}
-        for image_id in image_ids:
-            label = image_id.split("/")[0]
-            self._counts[label] = self._counts.get(label, 0) + 1
+        self._counts = Counter(image_id.split("/")[0] for image_id in image_ids)
 
     def drawing(self, label: str, number: int) -> str:
         return self._ids[f"{label}/{label}_{number:03d}"]
@@ -83,14 +74,8 @@ def plant_faults(folder: Path, image_ids: Sequence[str], classes: Sequence[str],
     _plant_turned_copies(planter)
     _plant_in_wrong_folders(planter)
     _plant_bad_files(planter, seed)
-    skipped = _plant_litter(folder)
-    return AnswerKey(
-        seed=seed,
-        classes=tuple(classes),
-        images=planter.images,
-        faults=tuple(planter.faults),
-        skipped=skipped,
-    )
+    skipped, faults = _plant_litter(folder), tuple(planter.faults)
+    return AnswerKey(seed=seed, classes=tuple(classes), images=planter.images, faults=faults, skipped=skipped)
 
 
 def _plant_copies(planter: _Planter) -> None:
@@ -152,9 +137,6 @@ def _plant_litter(folder: Path) -> tuple[str, ...]:
     return tuple(litter)
 
 
-_THREADS = 2
-
-
 def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed: int = 0) -> AnswerKey:
     """Draw `classes` x `per_class` doodles into `out/drawings`, plant faults, write `out/answer_key.json`.
 
@@ -181,8 +163,8 @@ def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed:
         (folder / doodle.image_id).write_bytes(doodle.data)
         return doodle
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(2) as pool:
         doodles = list(track(pool.map(draw, jobs), len(jobs), "drawing doodles"))
     key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed)
-    write_answer_key(key, out / KEY_FILE)
+    write_json(out / KEY_FILE, key.model_dump(mode="json"))
     return key

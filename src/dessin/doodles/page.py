@@ -21,7 +21,12 @@ FileMode = Literal["L", "RGB", "RGBA", "P"]
 _FINER = 2
 _SUBPIXEL_BITS = 4
 _GRAIN = 96
-
+_FORMATS: dict[str, tuple[str, dict[str, int]]] = {
+    ".jpg": ("JPEG", {"quality": 88}),
+    ".png": ("PNG", {"compress_level": 3}),
+    ".webp": ("WEBP", {"quality": 85, "method": 2}),
+    ".bmp": ("BMP", {}),
+}
 _PENS: tuple[tuple[Colour, bool], ...] = (
     ((20, 20, 22), False),
     ((20, 20, 22), False),
@@ -135,7 +140,7 @@ def encode(ink: NDArray[np.float32], page: Page) -> bytes:
         layers = np.zeros((page.height, page.width, 4), dtype=np.uint8)
         layers[..., 3] = np.round(ink * 255.0)
         layers[layers[..., 3] > 0, :3] = page.ink
-        return _file(Image.fromarray(layers), page)
+        return _file(Image.fromarray(layers), page.suffix)
     paper = np.array(page.paper, dtype=np.float32)
     pixels = paper + ink[..., None] * (np.array(page.ink, dtype=np.float32) - paper)
     if page.shade:
@@ -145,27 +150,16 @@ def encode(ink: NDArray[np.float32], page: Page) -> bytes:
         image = image.quantize(32, dither=Image.Dither.NONE)
     elif page.mode == "L":
         image = image.convert("L")
-    return _file(image, page)
+    return _file(image, page.suffix)
 
 
 def encode_pixels(pixels: Pixels, suffix: str) -> bytes:
     """(H, W, 3) uint8 as a file of this suffix (.png and .bmp keep every pixel)."""
-    image = Image.fromarray(pixels)
+    return _file(Image.fromarray(pixels), suffix)
+
+
+def _file(image: Image.Image, suffix: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, _FORMATS[suffix], **_OPTIONS[suffix])
-    return buffer.getvalue()
-
-
-_FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP"}
-_OPTIONS: dict[str, dict[str, int]] = {
-    ".jpg": {"quality": 88},
-    ".png": {"compress_level": 3},
-    ".webp": {"quality": 85, "method": 2},
-    ".bmp": {},
-}
-
-
-def _file(image: Image.Image, page: Page) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, _FORMATS[page.suffix], **_OPTIONS[page.suffix])
+    kind, options = _FORMATS[suffix]
+    image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -5,18 +5,17 @@ Ha and Eck 2017, "A Neural Representation of Sketch Drawings".
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from dessin.errors import DessinError
 from dessin.fetch.client import Client, NotThereError
@@ -27,10 +26,10 @@ from dessin.images.colour import one_opencv_thread
 from dessin.progress import track
 
 Points = NDArray[np.float64]
+Strokes = list[Any]
 
 LONGEST_LINE = 2**18
 _MOST_POINTS = 20_000
-_KEY = re.compile(r"\d{1,20}")
 _SIDE, _MARGIN, _PEN = 256, 14, 3.0
 _FINER = 4
 _SUBPIXEL_BITS = 6
@@ -39,6 +38,32 @@ SAMPLING = (
     "the files are not ordered by quality"
 )
 _LEAST, _A_DRAWING, _MOST = 2**19, 2**12, 2**25
+
+
+_Axis = Annotated[list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=1)]
+
+
+class Line(BaseModel, strict=True):
+    """A line of the file: a stroke is its x, its y and, in some files, its times."""
+
+    word: Any
+    key_id: str = Field(pattern=r"^\d{1,20}$")
+    recognized: Any
+    drawing: list[tuple[_Axis, _Axis] | tuple[_Axis, _Axis, Any]] = Field(min_length=1)
+
+    @field_validator("drawing")
+    @classmethod
+    def _can_be_drawn(cls, strokes: Strokes) -> Strokes:
+        if (
+            any(len(xs) != len(ys) for xs, ys, *_ in strokes)
+            or sum(len(s[0]) for s in strokes) > _MOST_POINTS
+        ):
+            raise ValueError("no drawing")
+        return strokes
+
+    def points(self) -> list[Points]:
+        """Each stroke as points (n, 2)."""
+        return [np.array(stroke[:2], dtype=np.float64).T for stroke in self.drawing]
 
 
 @dataclass(frozen=True)
@@ -98,26 +123,25 @@ def read_pool(path: Path, word: str, *, whole: bool) -> Pool:
             break
         if not line.strip():
             continue
-        parsed = _parse(line)
-        if parsed is None:
+        try:
+            parsed = Line.model_validate_json(line)
+        except ValidationError:
             left_out["not a drawing"] += 1
-        elif parsed["word"] != word:
+            continue
+        if parsed.word != word:
             left_out["of another class"] += 1
-        elif parsed["recognized"] is not True:
+        elif parsed.recognized is not True:
             left_out["not recognised"] += 1
-        elif parsed["key_id"] in lines:
+        elif parsed.key_id in lines:
             left_out["twice"] += 1
         else:
-            lines[parsed["key_id"]] = line
+            lines[parsed.key_id] = line
     return Pool(lines, left_out)
 
 
 def draw(line: bytes) -> bytes:
     """A drawing as PNG, 256 pixels a side: dark anti-aliased strokes, in the middle of white paper."""
-    parsed = _parse(line)
-    assert parsed is not None
-    strokes = _strokes(parsed["drawing"])
-    assert strokes is not None
+    strokes = Line.model_validate_json(line).points()
     points = np.concatenate(strokes)
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     scale = (_SIDE - 2 * _MARGIN) / max(255.0, float(np.ptp(points, axis=0).max()))
@@ -139,39 +163,3 @@ def _lines(path: Path) -> Iterator[tuple[bytes, bool]]:
             while not ended and (rest := file.readline(2**16)):
                 ended = rest.endswith(b"\n")
             yield line, ended
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or not {"word", "key_id", "recognized", "drawing"} <= value.keys():
-        return None
-    key = value["key_id"]
-    if not isinstance(key, str) or not _KEY.fullmatch(key) or _strokes(value["drawing"]) is None:
-        return None
-    return value
-
-
-def _strokes(drawing: object) -> list[Points] | None:
-    """Each stroke as (n, 2) points, or None where this is not a list of strokes."""
-    if not isinstance(drawing, list) or not drawing:
-        return None
-    strokes = [_points(stroke) for stroke in drawing]
-    known = [stroke for stroke in strokes if stroke is not None]
-    return known if len(known) == len(strokes) and sum(map(len, known)) <= _MOST_POINTS else None
-
-
-def _points(stroke: object) -> Points | None:
-    if (
-        not isinstance(stroke, list)
-        or len(stroke) < 2
-        or not all(isinstance(axis, list) for axis in stroke[:2])
-    ):
-        return None
-    xs, ys = stroke[:2]
-    numbers = all(type(value) in (int, float) and 0 <= value <= 255 for value in (*xs, *ys))
-    if not xs or len(xs) != len(ys) or not numbers:
-        return None
-    return np.array([xs, ys], dtype=np.float64).T

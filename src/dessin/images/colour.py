@@ -23,10 +23,6 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-_CLIP_LIMIT = 2.0
-_TILES = (8, 8)
-
-
 def to_gray(pixels: Pixels) -> Pixels:
     """RGB (H, W, 3) uint8 to luma (H, W, 1) uint8, with the weights of ITU-R BT.601."""
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
@@ -34,9 +30,8 @@ def to_gray(pixels: Pixels) -> Pixels:
 
 def equalised(pixels: Pixels) -> Pixels:
     """CLAHE on the luma of (H, W, 1 or 3) uint8 (Zuiderveld, Graphics Gems IV, 1994): 8x8 tiles, clip 2."""
-    clahe = cv2.createCLAHE(
-        _CLIP_LIMIT, _TILES
-    )  # one a call: the object keeps buffers and is not thread-safe
+    # One a call: the object keeps buffers and is not thread-safe.
+    clahe = cv2.createCLAHE(2.0, (8, 8))
     if pixels.shape[2] == 1:
         return np.asarray(clahe.apply(pixels[..., 0]), dtype=np.uint8)[..., None]
     luma, *chroma = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb))

@@ -112,14 +112,10 @@ class Header:
 
 
 @dataclass(frozen=True, eq=False)
-class Decoded:
-    """Pixels (H, W, 3) uint8 RGB, composited on white and EXIF-turned, with the file's header."""
+class Decoded(Header):
+    """A file's header with its pixels (H, W, 3) uint8 RGB, composited on white and EXIF-turned."""
 
     pixels: Pixels
-    width: int
-    height: int
-    mode: str
-    format: str
 
 
 def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
@@ -153,7 +149,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
             opaque = opaque.transpose(_TURNS[container.orientation])
         pixels = np.asarray(opaque)
     height, width = pixels.shape[:2]
-    return Decoded(pixels, width, height, mode, container.format)
+    return Decoded(width, height, mode, container.format, pixels)
 
 
 def read_image_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:

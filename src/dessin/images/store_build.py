@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -149,9 +149,10 @@ def _write_header(folder: Path, key: StoreKey) -> None:
 
 @dataclass(frozen=True)
 class _Problem:
+    """Why an image cannot be stored; without a `reason` its file has changed."""
+
     image_id: str
-    reason: str
-    changed: bool = False
+    reason: str = ""
 
 
 class _BadImagesError(DessinError):
@@ -169,43 +170,39 @@ def _write_rows(
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         start = file.tell()
         file.flush()
-        place = _Place(file.fileno(), start, rows[0], background)
-        results = pool.map(partial(_store_one, root=root, key=key, place=place), range(*rows))
-        problems = [problem for problem in track(results, shape[0], label) if problem is not None]
+
+        def store(row: int) -> _Problem | None:
+            """Decode, fit and write one image at its place in the file, and its background beside it."""
+            fitted = _fitted(key.images[row], root, key)
+            if isinstance(fitted, _Problem):
+                return fitted
+            place = row - rows[0]
+            background[place] = border_median(fitted.transpose(1, 2, 0))
+            view, offset, written = memoryview(fitted.tobytes()), start + place * fitted.nbytes, 0
+            while written < len(
+                view
+            ):  # a disk that runs full takes a part first, and says so at the next call
+                written += os.pwrite(file.fileno(), view[written:], offset + written)
+            return None
+
+        results = track(pool.map(store, range(*rows)), shape[0], label)
+        problems = [problem for problem in results if problem is not None]
     _raise_problems(problems)
     np.save(folder / BACKGROUND, background, allow_pickle=False)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """An open file whose pixels begin at byte `start` with row `first`; `paper` takes the backgrounds."""
-
-    handle: int
-    start: int
-    first: int
-    paper: Pixels
-
-
-def _store_one(row: int, *, root: Path, key: StoreKey, place: _Place) -> _Problem | None:
-    """Decode, fit and write one image at its place in the file, and its background beside it."""
-    image = key.images[row]
+def _fitted(image: StoredImage, root: Path, key: StoreKey) -> Pixels | _Problem:
     try:
         data = read_image_bytes(image_path(root, image.image_id))
         if sha256_bytes(data) != image.sha256:
-            return _Problem(image.image_id, "changed", changed=True)
-        fitted = prepare(decode(data).pixels, key.spec, key.interpolation)
+            return _Problem(image.image_id)
+        return prepare(decode(data).pixels, key.spec, key.interpolation)
     except Unreadable as error:
         return _Problem(image.image_id, error.reason)
-    inside = row - place.first
-    place.paper[inside] = border_median(fitted.transpose(1, 2, 0))
-    view, offset, written = memoryview(fitted.tobytes()), place.start + inside * fitted.nbytes, 0
-    while written < len(view):  # a disk that runs full takes a part first, and says so at the next call
-        written += os.pwrite(place.handle, view[written:], offset + written)
-    return None
 
 
 def _raise_problems(problems: Sequence[_Problem]) -> None:
-    changed = [problem.image_id for problem in problems if problem.changed]
+    changed = [problem.image_id for problem in problems if not problem.reason]
     if changed:
         raise _BadImagesError(
             f"{len(changed)} images are not the files of the manifest any more: {named(changed)}.",

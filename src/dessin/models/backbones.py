@@ -6,7 +6,7 @@ import difflib
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -146,8 +146,9 @@ def _feature_count(body: Any, size: int) -> int:
 
 
 def _interpolation(asked: str) -> tuple[Interpolation, str]:
-    if asked == "bilinear" or asked == "bicubic":
-        return ("bilinear" if asked == "bilinear" else "bicubic"), "the backbone's own"
+    for own in get_args(Interpolation):
+        if asked == own:
+            return own, "the backbone's own"
     return "bicubic", f'the backbone\'s own is "{asked}"; bicubic is the nearest that dessin has'
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes
-from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
+from dessin.models.backbones import create_body, describe_backbone, resize_body
 from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
@@ -94,19 +94,18 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def _classifier(folder: Path, data: bytes, card: BundleCard) -> Classifier:
-    state = _state(folder / card.file, data)
-    info = describe_backbone(card.backbone)
+    try:
+        state = load(data)
+    except SafetensorError as error:
+        raise DessinError(f"{folder / card.file} is damaged: {error}.", do="Copy the bundle again.") from None
     classifier = empty_classifier(
         card.backbone, len(card.classes), channels=_channels(state, card), head=card.head
     )
-    resize_body(classifier.body, info, card.image.size)
+    resize_body(classifier.body, describe_backbone(card.backbone), card.image.size)
     _check_card(card, classifier)
-    expected = {name: tensor.shape for name, tensor in classifier.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in state.items()}
-    if expected != found:
-        wrong = sorted(
-            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
-        )
+    expected = {(name, tensor.shape) for name, tensor in classifier.state_dict().items()}
+    wrong = sorted({name for name, _ in expected ^ {(name, tensor.shape) for name, tensor in state.items()}})
+    if wrong:
         raise DessinError(
             f"The weights in {folder} do not fit {card.backbone} with {len(card.classes)} classes: "
             f"{len(wrong)} tensors differ, such as {', '.join(wrong[:3])}.",
@@ -119,21 +118,14 @@ def _classifier(folder: Path, data: bytes, card: BundleCard) -> Classifier:
 def _read_weights(path: Path, card: BundleCard) -> bytes:
     try:
         data = path.read_bytes()
-        if sha256_bytes(data) != card.digests["weights"]:
-            raise DessinError(
-                f"{path} is not the file that its card was written for (the digest differs).",
-                do="Copy the bundle again, whole.",
-            )
-        return data
     except OSError as error:
         raise DessinError(f"{path} cannot be read: {error.strerror}.", do="Copy the bundle again.") from None
-
-
-def _state(path: Path, data: bytes) -> dict[str, Tensor]:
-    try:
-        return dict(load(data))
-    except SafetensorError as error:
-        raise DessinError(f"{path} is damaged: {error}.", do="Copy the bundle again.") from None
+    if sha256_bytes(data) != card.digests["weights"]:
+        raise DessinError(
+            f"{path} is not the file that its card was written for (the digest differs).",
+            do="Copy the bundle again, whole.",
+        )
+    return data
 
 
 def _channels(state: dict[str, Tensor], card: BundleCard) -> int:
@@ -148,7 +140,7 @@ def _channels(state: dict[str, Tensor], card: BundleCard) -> int:
 
 def _check_card(card: BundleCard, classifier: Classifier) -> None:
     """The card must say what the model does: as many classes, and the normalisation that is inside it."""
-    info: BackboneInfo = describe_backbone(card.backbone)
+    info = describe_backbone(card.backbone)
     if len(card.classes) != classifier.classes:
         raise DessinError(
             f"The card lists {len(card.classes)} classes and the model has {classifier.classes}."

@@ -8,13 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dessin.errors import DessinError
-from dessin.models.backbones import (
-    BackboneInfo,
-    create_body,
-    describe_backbone,
-    pooled_features,
-    resize_body,
-)
+from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, pooled_features, resize_body
 from dessin.models.card import HeadKind
 from dessin.models.gray import fold_to_gray, gray_normalisation
 from dessin.models.heads import HEADS, CosineHead
@@ -181,11 +175,10 @@ def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weight
     heads = body.pretrained_cfg.get("classifier") or ()
     prefixes = tuple(f"{name}." for name in ([heads] if isinstance(heads, str) else heads))
     expected = body.state_dict()
-    head = {
-        name: tensor for name, tensor in state.items() if name.startswith(prefixes) and name not in expected
-    }
+    others = {name: tensor for name, tensor in state.items() if name not in expected}
+    head = {name: tensor for name, tensor in others.items() if name.startswith(prefixes)}
     problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [f"{name} is unknown" for name in state if name not in expected and name not in head]
+    problems += [f"{name} is unknown" for name in others if name not in head]
     problems += [
         f"{name} is {tuple(state[name].shape)} and not {tuple(tensor.shape)}"
         for name, tensor in expected.items()

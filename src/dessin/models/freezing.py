@@ -1,4 +1,4 @@
-"""Which part of a classifier is trained, and how fast each part of it learns.
+"""Which part of a classifier is trained, how fast it learns by default, and how fast each part of it.
 
 Batch normalisation in what is frozen keeps the statistics that it came with: new ones would change the
 features that the frozen weights were made for.
@@ -16,8 +16,21 @@ from dessin.errors import DessinError, unknown
 from dessin.models.classifier import Classifier
 from dessin.models.lora import add_lora
 from dessin.models.stages import Part, parts_of
+from dessin.models.torchvision_ops import import_timm
 
 MODES = ("probe", "full", "stages", "last_blocks", "lora", "probe_then_full")
+
+# AdamW's rate at a batch of 32, for fine-tuning all weights. Transformers lose their pretraining at the rates
+# that convolutions with batch normalisation need; those in between have attention or layer norm in part.
+_RATES = {
+    5e-5: ("vision_transformer", "deit", "swin_transformer", "swin_transformer_v2", "eva", "beit"),
+    1e-4: ("convnext", "metaformer", "maxxvit"),
+    2e-4: ("resnet", "resnetv2", "regnet", "efficientnet", "mobilenetv3", "byobnet", "densenet", "vgg"),
+}
+_OTHERS = 1e-4
+# SGD's steps are not divided by the gradient's size; LoRA's few weights start at zero and have far to go.
+_SGD, _LORA = 50.0, 10.0
+_DECAY = {"adamw": 0.05, "adam": 0.0, "sgd": 1e-4}
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,19 @@ def _frozen(module: nn.Module) -> Iterator[nn.Module]:
         return
     for child in module.children():
         yield from _frozen(child)
+
+
+def default_lr(backbone: str, optimizer: str, mode: str) -> Decision[float]:
+    """A learning rate to begin with, for an optimiser (`adamw`, `adam`, `sgd`) and a fine-tuning mode."""
+    family = import_timm().models.model_entrypoint(backbone.partition(".")[0]).__module__.rpartition(".")[2]
+    rate = next((rate for rate, families in _RATES.items() if family in families), _OTHERS)
+    rate *= (_SGD if optimizer == "sgd" else 1.0) * (_LORA if mode == "lora" else 1.0)
+    return Decision("lr", float(f"{rate:.3g}"), f"usual for {family} with {optimizer}; `lr: auto` would test")
+
+
+def default_weight_decay(optimizer: str) -> Decision[float]:
+    """The weight decay that goes with an optimiser."""
+    return Decision("weight_decay", _DECAY[optimizer], f"usual for {optimizer}")
 
 
 @dataclass(frozen=True)

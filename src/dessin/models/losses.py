@@ -112,15 +112,11 @@ def mean_loss(values: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor
 
 
 def _parsed(text: str) -> tuple[Op, LossSpec, tuple[float, ...]]:
+    """With the arguments in the order of the table; each must be given once, by place or by name."""
     op = parse_op(text)
     if op.name not in LOSSES:
         raise unknown("loss", op.name, LOSSES)
     spec = LOSSES[op.name]
-    return op, spec, _arguments(op, spec)
-
-
-def _arguments(op: Op, spec: LossSpec) -> tuple[float, ...]:
-    """The op's arguments in the order of the table; each must be given once, by place or by name."""
     names = spec.arguments
     given: dict[str, Value] = dict(zip(names, op.args, strict=False))
     wrong = len(op.args) > len(names) or any(key in given or key not in names for key, _ in op.kwargs)
@@ -137,4 +133,4 @@ def _arguments(op: Op, spec: LossSpec) -> tuple[float, ...]:
             raise DessinError(
                 f'The loss "{op}" has {key} = {number:g}.', allowed=f"{key} is at least 0 and {limit}."
             )
-    return tuple(numbers[name] for name in names)
+    return op, spec, tuple(numbers[name] for name in names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,7 +45,9 @@ class OnnxNetwork(Network):
         self._session = _session(model, threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [*(part.shape for part in inputs), *(part.shape for part in outputs)]
-        if [len(shape) for shape in shapes] != [4, 2] or not all(map(_sized, shapes)):
+        # All but the number of images is fixed.
+        sides = [side for shape in shapes for side in shape[1:]]
+        if [len(shape) for shape in shapes] != [4, 2] or not all(isinstance(side, int) for side in sides):
             raise DessinError(
                 f"The ONNX file has inputs and outputs of shapes {shapes}, which is no classifier's.",
                 allowed="Pixels (N, channels, S, S) go in and logits (N, C) come out.",
@@ -115,7 +116,13 @@ def check_description(network: OnnxNetwork, card: BundleCard) -> None:
 
 
 def _session(model: bytes, threads: int | None) -> InferenceSession:
-    runtime = _import_runtime()
+    try:
+        import onnxruntime as runtime
+    except ImportError:
+        raise DessinError(
+            "This model is an exported one, and onnxruntime, which computes it, is not installed.",
+            do=f"Run {install_command('onnx')}",
+        ) from None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() if threads is None else threads
     # One image's layers follow one another: there is nothing to compute beside them.
@@ -128,29 +135,10 @@ def _session(model: bytes, threads: int | None) -> InferenceSession:
     # Only what is fatal is printed, and that is raised as well.
     options.log_severity_level = 4
     try:
-        session: InferenceSession = runtime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+        return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     # The runtime's errors have no root of their own but Exception.
     except Exception as error:
         raise DessinError(
             f"The ONNX file cannot be used: {str(error).splitlines()[0]}.",
             do="Export the model again with dessin export, or install a newer onnxruntime.",
         ) from None
-    return session
-
-
-def _import_runtime() -> ModuleType:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise DessinError(
-            "This model is an exported one, and onnxruntime, which computes it, is not installed.",
-            do=f"Run {install_command('onnx')}",
-        ) from None
-    return onnxruntime  # type: ignore[no-any-return]
-
-
-def _sized(shape: list[object]) -> bool:
-    """All but the number of images is fixed."""
-    return all(isinstance(side, int) for side in shape[1:])

@@ -10,6 +10,8 @@ import importlib.metadata
 import importlib.util
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +95,12 @@ def load_state(weights: Weights) -> dict[str, Tensor]:
         return _renamed(torch.load(weights.path, weights_only=True, map_location="cpu"), weights)
     if weights.source.startswith("hub "):
         return _converted_by_timm(weights)
-    state = _read_safetensors(weights.path)
-    if weights.source.startswith("bundle "):
-        return {
-            name.removeprefix("body."): tensor for name, tensor in state.items() if name.startswith("body.")
-        }
-    return state
+    with _whole(weights.path):
+        state: dict[str, Tensor] = load_file(weights.path)
+    if not weights.source.startswith("bundle "):
+        return state
+    own = [name for name in state if name.startswith("body.")]
+    return {name.removeprefix("body."): state[name] for name in own}
 
 
 def _from_path(backbone: str, path: Path) -> Weights:
@@ -114,9 +116,8 @@ def _from_path(backbone: str, path: Path) -> Weights:
                 f"{path} was exported to {card.file}, which has no weights to train on from.",
                 do="Name the bundle that it was exported from.",
             )
-        return Weights(
-            backbone, f"bundle {path.name}", path / WEIGHTS_FILE, card.digests["weights"], card.licence
-        )
+        digest = card.digests["weights"]
+        return Weights(backbone, f"bundle {path.name}", path / WEIGHTS_FILE, digest, card.licence)
     if not path.is_file():
         raise DessinError(
             f'There are no weights at "{path}".',
@@ -133,11 +134,8 @@ def _from_path(backbone: str, path: Path) -> Weights:
 
 def _from_package(backbone: str) -> Weights | None:
     package = _PACKAGES.get(backbone.removesuffix(".in1k"))
-    if package is None:
-        return None
-    try:
-        distribution = importlib.metadata.distribution(package.distribution)
-    except importlib.metadata.PackageNotFoundError:
+    distribution = _installed(package) if package else None
+    if package is None or distribution is None:
         return None
     path = Path(str(distribution.locate_file(package.file)))
     found = sha256_file(path) if path.is_file() else "no file"
@@ -208,15 +206,14 @@ def _unavailable(info: BackboneInfo, why: str) -> DessinError:
 
 def available_backbones() -> tuple[str, ...]:
     """The backbones whose weights are installed as packages, so that they work offline."""
-    return tuple(name for name, package in _PACKAGES.items() if _is_installed(package))
+    return tuple(name for name, package in _PACKAGES.items() if _installed(package))
 
 
-def _is_installed(package: _Package) -> bool:
+def _installed(package: _Package) -> importlib.metadata.Distribution | None:
     try:
-        importlib.metadata.distribution(package.distribution)
+        return importlib.metadata.distribution(package.distribution)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _renamed(state: dict[str, Tensor], weights: Weights) -> dict[str, Tensor]:
@@ -231,16 +228,17 @@ def _renamed(state: dict[str, Tensor], weights: Weights) -> dict[str, Tensor]:
 def _converted_by_timm(weights: Weights) -> dict[str, Tensor]:
     """Published files may be in another project's layout; timm converts them while it loads."""
     overlay = {"file": str(weights.path), "source": "", "custom_load": False}
+    create: Any = import_timm().create_model
     with torch.random.fork_rng(devices=[]):
-        model: Any = import_timm().create_model(
-            weights.backbone, pretrained=True, pretrained_cfg_overlay=overlay
-        )
+        model = create(weights.backbone, pretrained=True, pretrained_cfg_overlay=overlay)
     return dict(model.state_dict())
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Says of a file that cannot be read inside the block that it is damaged."""
     try:
-        return dict(load_file(path))
+        yield
     except (SafetensorError, OSError) as error:
         raise DessinError(
             f"{path} is not a whole safetensors file: {error}.", do="Fetch or write it again."
@@ -248,11 +246,6 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _stated_licence(path: Path) -> str:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise DessinError(
-            f"{path} is not a whole safetensors file: {error}.", do="Fetch or write it again."
-        ) from None
+    with _whole(path), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
     return str(metadata.get("licence") or metadata.get("license") or "not stated")

@@ -12,8 +12,7 @@ from dessin.answers.teacher import Teacher, read_teacher
 from dessin.decisions import Decision
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
-from dessin.models.defaults import default_lr, default_weight_decay
-from dessin.models.freezing import Freezing, apply_finetune
+from dessin.models.freezing import Freezing, apply_finetune, default_lr, default_weight_decay
 from dessin.models.weights import Weights, resolve_weights
 from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, training_curation

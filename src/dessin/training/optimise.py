@@ -13,8 +13,7 @@ from torch.nn.utils import get_total_norm
 
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
-from dessin.models.defaults import default_weight_decay
-from dessin.models.freezing import layer_groups
+from dessin.models.freezing import default_weight_decay, layer_groups
 from dessin.recipe import OptimizerSpec, Recipe
 from dessin.training.batches import StepSize
 from dessin.training.curve import CurveRow

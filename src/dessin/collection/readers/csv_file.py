@@ -19,25 +19,21 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.images.paths import image_path
 
+COLUMNS = ("image_path,label", "image_path,class_name,target")
+
 
 def check_spelling(csv: Path, number: int, path: str) -> str:
     """The path in NFC; a refused one names its row (numbered from 1, without the header)."""
     parts = path.split("/")
-    wrong = next(
-        (
-            reason
-            for reason, found in (
-                ("is empty", not path),
-                ("is absolute", path.startswith("/") or path[1:2] == ":"),
-                ("contains a backslash", "\\" in path),
-                ("contains a control character", any(unicodedata.category(c) == "Cc" for c in path)),
-                ("contains ..", ".." in parts),
-                ("contains an empty part or .", "" in parts or "." in parts),
-            )
-            if found
-        ),
-        None,
-    )
+    faults = {
+        "is empty": not path,
+        "is absolute": path.startswith("/") or path[1:2] == ":",
+        "contains a backslash": "\\" in path,
+        "contains a control character": any(unicodedata.category(c) == "Cc" for c in path),
+        "contains ..": ".." in parts,
+        "contains an empty part or .": "" in parts or "." in parts,
+    }
+    wrong = next((fault for fault, found in faults.items() if found), None)
     if wrong:
         raise DessinError(
             f'{csv}, row {number}: the path "{path}" {wrong}.',
@@ -79,9 +75,6 @@ def _is_file(root: Path, image_id: str) -> bool:
         pass
     # A link, or a name that the disk spells otherwise.
     return image_path(root, image_id).is_file()
-
-
-COLUMNS = ("image_path,label", "image_path,class_name,target")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from dessin.randomness import image_keys, uniform
@@ -24,12 +25,11 @@ class Board:
         self.part_of: dict[str, int] = {}
         self._training = training
         self._spare = len(contents) - least
-        self._totals: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
+        self._totals: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         for content in contents.values():
-            for label, count in content.items():
-                self._totals[label] = self._totals.get(label, 0) + count
-                self._waiting[label] = self._waiting.get(label, 0) + 1
+            self._totals.update(content)
+            self._waiting.update(content.keys())
         self._images = {label: [0] * len(shares) for label in self._totals}
         self._groups = {label: [0] * len(shares) for label in self._totals}
         self._sizes = [0] * len(shares)

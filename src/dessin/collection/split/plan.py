@@ -56,11 +56,8 @@ def unbalanced(split: Split) -> tuple[str, ...]:
     absent = [label for label, parts in counts.items() if split.holdout and not parts[-1]]
     if absent:
         lines.append(f"classes without an image in the holdout, {len(absent):,}: {listing(absent)}")
-    lacking = {
-        label: [str(fold) for fold in range(split.folds) if not parts[fold]]
-        for label, parts in counts.items()
-    }
-    lacking = {label: folds for label, folds in lacking.items() if folds}
+    empty = {label: [str(f) for f in range(split.folds) if not parts[f]] for label, parts in counts.items()}
+    lacking = {label: folds for label, folds in empty.items() if folds}
     if lacking:
         per_fold = Counter(fold for folds in lacking.values() for fold in folds)
         where = ", ".join(f"{per_fold[str(fold)]:,} in fold {fold}" for fold in range(split.folds))
@@ -139,18 +136,15 @@ def make_split(
         contents[groups[image_id]][labels[image_id]] += 1
     _check_groups(contents, folds, holdout)
     part_of = balance_groups(contents, folds=folds, holdout=holdout, seed=seed)
+    sides: list[int | None] = [*range(folds), None]
     rows = tuple(
-        Assignment(image_id, labels[image_id], groups[image_id], _fold(part_of[groups[image_id]], folds))
+        Assignment(image_id, labels[image_id], groups[image_id], sides[part_of[groups[image_id]]])
         for image_id in sorted(labels)
     )
     classes = tuple(sorted(set(labels.values())))
     made = Split(seed, folds, holdout, RULE, "", "", classes, rows, images=len(rows))
     _check_parts(made)
     return made
-
-
-def _fold(part: int, folds: int) -> int | None:
-    return None if part == folds else part
 
 
 def _check_numbers(folds: int, holdout: float, seed: int) -> None:
@@ -190,9 +184,9 @@ def _check_groups(contents: Mapping[str, Mapping[str, int]], folds: int, holdout
 
 
 def _check_parts(made: Split) -> None:
-    parts: list[int | None] = [*range(made.folds), *([None] if made.holdout else [])]
     used = {row.fold for row in made.rows}
-    empty = ["the holdout" if part is None else f"fold {part}" for part in parts if part not in used]
+    empty = [f"fold {fold}" for fold in range(made.folds) if fold not in used]
+    empty += ["the holdout"] if made.holdout and None not in used else []
     if empty:
         raise DessinError(
             f"No group fits into {listing(empty)}: the groups are too few or too large.",

@@ -5,20 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dessin.doodles.dice import Dice
-from dessin.doodles.strokes import (
-    Point,
-    Shape,
-    Stroke,
-    arc,
-    box,
-    curve,
-    dot,
-    extent,
-    line,
-    moved,
-    oval,
-    polygon,
-)
+from dessin.doodles.strokes import Point, Shape, Stroke, arc, box, curve, dot, line, moved, oval, polygon
 
 
 def house(dice: Dice) -> Shape:
@@ -34,11 +21,8 @@ def house(dice: Dice) -> Shape:
     parts.append(box(-width, top, width, 0.8))
     if dice.chance(0.25):
         inset = dice.between(0.2, 0.5) * width
-        parts.append(
-            polygon(
-                (-width - eaves, top), (-width + inset, peak), (width - inset, peak), (width + eaves, top)
-            )
-        )
+        ridge = ((-width + inset, peak), (width - inset, peak))
+        parts.append(polygon((-width - eaves, top), *ridge, (width + eaves, top)))
     else:
         parts.append(polygon((-width - eaves, top), (dice.around(0, 0.08), peak), (width + eaves, top)))
     side = dice.pick((-1, 0, 1))
@@ -58,14 +42,10 @@ def house(dice: Dice) -> Shape:
 def _chimney(dice: Dice, width: float, peak: float, top: float) -> Shape:
     x = dice.pick((-1, 1)) * width * dice.between(0.35, 0.6)
     rise = peak + 0.02 - dice.between(0.0, 0.12)
-    smoke = curve(
-        [(x, rise - 0.05), (x + 0.1, rise - 0.15), (x - 0.02, rise - 0.25), (x + 0.12, rise - 0.35)]
-    )
-    return (
-        (box(x - 0.08, rise, x + 0.08, top), smoke)
-        if dice.chance(0.5)
-        else (box(x - 0.09, rise, x + 0.09, top),)
-    )
+    if dice.chance(0.5):
+        smoke = [(x, rise - 0.05), (x + 0.1, rise - 0.15), (x - 0.02, rise - 0.25), (x + 0.12, rise - 0.35)]
+        return (box(x - 0.08, rise, x + 0.08, top), curve(smoke))
+    return (box(x - 0.09, rise, x + 0.09, top),)
 
 
 def _side_wall(dice: Dice, width: float, top: float, peak: float) -> Shape:
@@ -80,11 +60,9 @@ def _window(dice: Dice, centre: Point, half: float) -> Shape:
     if dice.chance(0.25):
         return (oval(centre, (half, half), fill="none"),)
     frame = box(x - half, y - half, x + half, y + half, fill="none")
-    cross = (
-        line((x, y - half), (x, y + half), essential=False),
-        line((x - half, y), (x + half, y), essential=False),
-    )
-    return (frame, *cross) if dice.chance(0.7) else (frame,)
+    upright = line((x, y - half), (x, y + half), essential=False)
+    level = line((x - half, y), (x + half, y), essential=False)
+    return (frame, upright, level) if dice.chance(0.7) else (frame,)
 
 
 def tree(dice: Dice) -> Shape:
@@ -110,10 +88,10 @@ def tree(dice: Dice) -> Shape:
     radius_x, radius_y = dice.between(0.5, 0.75), dice.between(0.45, 0.65)
     if kind == "round":
         crown = (oval((0, -0.3), (radius_x, radius_y)),)
-        fruit = tuple(
+        fruit = [
             oval((dice.between(-0.35, 0.35), dice.between(-0.55, -0.05)), (0.06, 0.06))
             for _ in range(dice.pick((0, 4, 6)))
-        )
+        ]
         return (*trunk, *crown, *fruit, ground)
     return (*trunk, _cloud(dice, radius_x, radius_y), ground)
 
@@ -128,10 +106,7 @@ def _cloud(dice: Dice, radius_x: float, radius_y: float) -> Stroke:
 
 
 def _bare_tree(dice: Dice, half: float) -> Shape:
-    parts = [
-        curve([(-half * 1.6, 0.95), (-half, 0.5), (-half * 0.8, 0.0)]),
-        curve([(half * 1.6, 0.95), (half, 0.5), (half * 0.8, 0.0)]),
-    ]
+    parts = [curve([(h * 1.6, 0.95), (h, 0.5), (h * 0.8, 0.0)]) for h in (-half, half)]
     for branch in range(dice.count(4, 7)):
         start = (dice.around(0, half * 0.7), dice.between(-0.05, 0.3) if branch else 0.0)
         reach = dice.between(0.5, 0.9)
@@ -202,24 +177,15 @@ def flower(dice: Dice) -> Shape:
         parts += moved([oval((disc + length, 0), (length, half))], turn=angle, by=(0, head))
     parts.append(oval((0, head), (disc, disc)))
     if dice.chance(0.3):
-        parts += [
-            line((-disc * 0.6, head), (disc * 0.6, head)),
-            line((0, head - disc * 0.6), (0, head + disc * 0.6)),
-        ]
+        half = disc * 0.6
+        parts += [line((-half, head), (half, head)), line((0, head - half), (0, head + half))]
     return tuple(parts)
 
 
 def _tulip(dice: Dice, head: float) -> Shape:
     half, tip = dice.between(0.28, 0.38), head - dice.between(0.35, 0.5)
-    cup = polygon(
-        (0, head + 0.12),
-        (-half * 0.8, head + 0.02),
-        (-half, tip),
-        (-half * 0.45, head - 0.22),
-        (0, tip - 0.05),
-        (half * 0.45, head - 0.22),
-        (half, tip),
-        (half * 0.8, head + 0.02),
-    )
-    low, _ = extent([cup])
-    return (cup, line((0, float(low[1]) + 0.1), (0, head - 0.05), essential=False))
+    right = ((half * 0.45, head - 0.22), (half, tip), (half * 0.8, head + 0.02))
+    left = ((-x, y) for x, y in reversed(right))
+    cup = polygon((0, head + 0.12), *left, (0, tip - 0.05), *right)
+    highest = float(cup.points[:, 1].min())
+    return (cup, line((0, highest + 0.1), (0, head - 0.05), essential=False))
