@@ -106,8 +106,7 @@ def draw_plots(summary: Summary, measurements: Sequence[Measurement]) -> list[Pl
 def _class_counts(summary: Summary) -> Plot:
     counts = np.array(sorted(summary.class_counts.values(), reverse=True))
     figure, axes = new_figure()
-    axes.set_ylabel("images")
-    axes.set_xmargin(0.01)
+    axes.set(ylabel="images", xmargin=0.01)
     if len(counts) <= _NAMED_CLASSES:
         ranked = sorted(summary.class_counts.items(), key=lambda item: (-item[1], item[0]))
         names = [label if len(label) <= 14 else f"{label[:13]}…" for label, _ in ranked]
@@ -117,8 +116,7 @@ def _class_counts(summary: Summary) -> Plot:
         axes.set_xticks(np.arange(len(counts)), names, rotation=45, ha="right", rotation_mode="anchor")
     else:
         axes.stairs(counts, fill=True, color=ACCENT)
-        axes.set_xlabel(f"{len(counts)} classes, the largest first")
-        axes.set_xticks([])
+        axes.set(xlabel=f"{len(counts)} classes, the largest first", xticks=[])
     most, fewest = int(counts.max()), int(counts.min())
     caption = "Every class has the same number." if most == fewest else f"From {fewest} to {most} a class."
     return Plot("Images per class", caption, figure_data_uri(figure))
@@ -133,8 +131,7 @@ def _brightness(readable: Sequence[Measurement], summary: Summary) -> Plot:
         shown = {"color": MUTED, "label": "all channels"} if gray else {"color": colour, "label": name}
         counts, _ = np.histogram(values[:, channel], edges)
         axes.stairs(counts, edges, linewidth=1.6, **shown)
-    axes.set_xlabel("mean brightness of an image, 0 to 255")
-    axes.set_ylabel("images")
+    axes.set(xlabel="mean brightness of an image, 0 to 255", ylabel="images")
     axes.legend(loc="upper left", fontsize=10, frameon=False)
     means = ", ".join(f"{name} {m.mean:.0f} ± {m.sd:.0f}" for name, m in summary.brightness.items())
     return Plot("Brightness per channel", f"Mean ± standard deviation: {means}.", figure_data_uri(figure))
@@ -149,11 +146,8 @@ def _sizes(readable: Sequence[Measurement]) -> Plot:
     figure, axes = new_figure()
     area = 14 + 160 * number / number.max() if number.max() > 1 else 14
     axes.scatter(sizes[:, 0], sizes[:, 1], s=area, color=ACCENT, alpha=0.45, linewidths=0)
-    axes.set_xlabel("width, px")
-    axes.set_ylabel("height, px")
     largest = float(sizes.max()) * 1.08
-    axes.set_xlim(0, largest)
-    axes.set_ylim(0, largest)
+    axes.set(xlabel="width, px", ylabel="height, px", xlim=(0, largest), ylim=(0, largest))
     axes.grid(visible=True, axis="both")
     (width, height), most = max(counts.items(), key=lambda item: (item[1], item[0]))
     caption = f"The most common of {len(counts):,} is {width} × {height} ({most / len(readable):.0%})."
@@ -171,8 +165,7 @@ def _aspects(readable: Sequence[Measurement]) -> Plot:
     ticks = [tick for tick in (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0) if low <= tick <= high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("width ÷ height")
-    axes.set_ylabel("images")
+    axes.set(xlabel="width ÷ height", ylabel="images")
     square = float(np.mean(np.abs(np.log(aspects)) < np.log(1.02)))
     return Plot("Aspect ratios", f"{square:.0%} are square to within 2%.", figure_data_uri(figure))
 
@@ -196,6 +189,5 @@ def _histogram(
     figure, axes = new_figure()
     edge = most or max(float(np.quantile(values, 0.995)) * 1.1, 1)
     axes.hist(values, np.linspace(0, edge, 41), color=ACCENT)
-    axes.set_xlabel(label)
-    axes.set_ylabel("images")
+    axes.set(xlabel=label, ylabel="images")
     return Plot(title, caption, figure_data_uri(figure))

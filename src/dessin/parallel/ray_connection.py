@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -67,25 +66,22 @@ def _alone(cpus: int, store_bytes: int) -> Iterator[ModuleType]:
         "RAY_AUTH_TOKEN": _TOKEN,
     }
     # Ray's sockets lie in this folder, and their names must stay short.
-    folder = tempfile.mkdtemp(prefix="ray-")
-    try:
-        with _environment(settings):
-            ray = _import_ray()
-            _start(
-                ray,
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=max(store_bytes, _SMALLEST_STORE),
-                _temp_dir=folder,
-            )
-            try:
-                yield ray
-            finally:
-                # On a busy machine Ray would leave some of its processes behind, dying and unreaped.
-                ray.shutdown(wait_for_processes=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    with folder, _environment(settings):
+        ray = _import_ray()
+        _start(
+            ray,
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            object_store_memory=max(store_bytes, _SMALLEST_STORE),
+            _temp_dir=folder.name,
+        )
+        try:
+            yield ray
+        finally:
+            # On a busy machine Ray would leave some of its processes behind, dying and unreaped.
+            ray.shutdown(wait_for_processes=True)
 
 
 @contextmanager
