@@ -8,7 +8,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,10 +159,16 @@ def test_wrong_values_are_wrong_usage(line: str, monkeypatch: pytest.MonkeyPatch
         called(monkeypatch, line)
 
 
+def seconds_of_children() -> float:
+    """Processor time of the processes that have ended: what else the machine does is not in it."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def test_a_path_that_is_not_there_is_said_in_less_than_a_second(tmp_path: Path) -> None:
-    start = time.perf_counter()
+    start = seconds_of_children()
     result = run("auto", "nowhere", "--out", "a", cwd=tmp_path)
-    assert time.perf_counter() - start < 1.0
+    assert seconds_of_children() - start < 1.0
     assert (result.returncode, result.stdout) == (1, "")
     assert str(tmp_path / "nowhere") in result.stderr
     assert "Class folders, a CSV, or a contest folder." in result.stderr
@@ -248,9 +253,9 @@ def test_help_answers_fast_and_loads_nothing_heavy() -> None:
     for words in (["--help"], ["auto", "--help"]):
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = seconds_of_children()
             assert run(*words).returncode == 0
-            times.append(time.perf_counter() - start)
+            times.append(seconds_of_children() - start)
         assert min(times) < 0.3
 
 
