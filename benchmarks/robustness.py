@@ -55,7 +55,7 @@ def main() -> None:
     answerer = Answerer(subject.loaded, fitted, device=device, fold=None, views=None)
     sets = list(fitted.values())
     images = len(rows) * len(SUITE) * STRENGTHS
-    size = sets[0].size
+    size = sets[0].pixels.shape[-1]
     print(
         f"{len(rows)} drawings of {size} px, {images:,} corrupted; "
         f"{device}, {torch.get_num_threads()} threads"

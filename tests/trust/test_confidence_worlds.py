@@ -7,18 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import special
 
 from dessin.committees.rules.nested import deal_groups
 from dessin.statistics.intervals import group_index
-from dessin.trust.confidence.evidence import Answers, Bank, Evidence, softmax
-from dessin.trust.confidence.measure import measure_calibration, temper
-from dessin.trust.confidence.selective import measure_selection
+from dessin.trust.confidence.evidence import Answers, Bank, Evidence
+from dessin.trust.confidence.measure import measure_calibration, measure_selection, temper
 from dessin.trust.confidence.unknown import measure_rejection, scores_of
 
 pytestmark = pytest.mark.slow
 
 CLASSES = 20
 N = 1200
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = special.softmax(logits.astype(np.float64), axis=1)
+    return found
 
 
 def world(*, too_sure: float = 1.0, seed: int = 0, scale: float = 2.5) -> Evidence:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.trust.robustness.asking import SetImages, ahead, choose_seconds, right_answers
 from dessin.trust.robustness.corruption import STRENGTHS
@@ -30,7 +31,7 @@ def a_set(size: int = SIZE) -> SetImages:
         [cv2.resize(page[0], (size, size), interpolation=cv2.INTER_AREA)[None] for page in pages]
     )
     ids = tuple(f"ring-{number}" for number in range(COUNT))
-    seconds = choose_seconds(ids, [str(number % 5) for number in range(COUNT)], ["0"] * COUNT)
+    seconds = choose_seconds([Assignment(name, str(n % 5), "", 0) for n, name in enumerate(ids)])
     return SetImages(small, np.full((COUNT, 1), 255, np.uint8), np.arange(COUNT), ids, seconds)
 
 
@@ -99,24 +100,20 @@ def test_models_of_two_sizes_are_shown_the_same_corruption() -> None:
 
 
 def test_the_drawing_beside_is_of_another_class_of_the_same_fold_whatever_the_order() -> None:
-    ids = [f"image-{number}" for number in range(40)]
-    labels = [f"class-{number % 4}" for number in range(40)]
-    folds = [str(number % 3) for number in range(40)]
-    chosen = choose_seconds(ids, labels, folds)
+    rows = [Assignment(f"image-{n}", f"class-{n % 4}", "", n % 3) for n in range(40)]
+    chosen = choose_seconds(rows)
     for place, other in enumerate(chosen):
-        assert labels[place] != labels[other]
-        assert folds[place] == folds[other]
+        assert rows[place].label != rows[other].label
+        assert rows[place].fold == rows[other].fold
     assert len(set(chosen.tolist())) > 15
     order = np.random.default_rng(0).permutation(40)
-    again = choose_seconds(
-        [ids[place] for place in order], [labels[place] for place in order], [folds[place] for place in order]
-    )
-    assert [ids[order[other]] for other in again] == [ids[chosen[place]] for place in order]
+    again = choose_seconds([rows[place] for place in order])
+    assert [rows[order[other]] for other in again] == [rows[chosen[place]] for place in order]
 
 
 def test_a_fold_of_one_class_is_refused_in_words() -> None:
     with pytest.raises(DessinError, match='of fold 1 are of the class "b"'):
-        choose_seconds(["1", "2", "3", "4"], ["a", "b", "b", "b"], ["0", "0", "1", "1"])
+        choose_seconds([Assignment(str(n), "b" if n else "a", "", n // 2) for n in range(4)])
 
 
 def test_items_made_ahead_come_in_order_from_one_other_thread_and_errors_arrive() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.trust.confidence.selective import choose_threshold, risk_curve
+from dessin.trust.confidence.measure import choose_threshold, risk_curve
 
 Floats = NDArray[np.float64]
 

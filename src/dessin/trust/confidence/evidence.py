@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import BATCH, OpenStore, answer_rows, folds_of
@@ -110,18 +111,13 @@ def untempered(subject: Subject) -> Subject:
     return replace(subject, loaded=replace(loaded, committee=committee))
 
 
-def inside(
-    bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str
-) -> tuple[Table | None, Table]:
-    """The features (n, D) and logits (n, C) of a model on images of a store, in one plain view.
-
-    An exported model shows its logits only.
-    """
+def answers_of(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> Answers:
+    """What a single model says of images of a store in one plain view, and what it computes inside."""
     device = torch.device(choose_device().value)
     source, rows = PixelSource(store, device), store.rows(image_ids)
     network = bundle.classifier.to(device).eval()
     features: list[Table] = []
-    logits: list[Table] = []
+    answered: list[Table] = []
     starts = range(0, len(rows), BATCH)
     for start in track(starts, len(starts), label):
         pixels, _ = source.gather(rows[start : start + BATCH])
@@ -132,21 +128,10 @@ def inside(
                 answer = network.classify(seen)
             else:
                 answer = network(pixels)
-        logits.append(answer.float().cpu().numpy())
-    return np.concatenate(features) if features else None, np.concatenate(logits)
-
-
-def softmax(logits: NDArray[Any]) -> Floats:
-    """Probabilities (N, C) float64 of logits."""
-    wide = logits.astype(np.float64)
-    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def answers_of(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> Answers:
-    """What a single model says of images, and what it computes inside."""
-    features, logits = inside(bundle, store, image_ids, label=label)
-    return Answers(tuple(image_ids), softmax(logits), logits, features)
+        answered.append(answer.float().cpu().numpy())
+    logits = np.concatenate(answered)
+    probabilities = np.asarray(softmax(logits.astype(np.float64), axis=1))
+    return Answers(tuple(image_ids), probabilities, logits, np.concatenate(features) if features else None)
 
 
 def answers_by_fold(
@@ -186,6 +171,6 @@ def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
     keys = image_keys([row.image_id for row in rows])
     kept = [rows[place] for place in permutation(subject.seed, "bank", 0, keys)[:LARGEST_BANK]]
     store = subject.inputs.opener()(bundle.card.image)
-    features, _ = inside(bundle, store, [row.image_id for row in kept], label="training drawings")
-    assert features is not None, "a model that was not exported"
-    return Bank(features, np.array([column[row.label] for row in kept], dtype=np.int64))
+    shown = answers_of(bundle, store, [row.image_id for row in kept], label="training drawings")
+    assert shown.features is not None, "a model that was not exported"
+    return Bank(shown.features, np.array([column[row.label] for row in kept], dtype=np.int64))

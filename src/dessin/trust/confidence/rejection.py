@@ -23,20 +23,17 @@ NEIGHBOURS = 5
 
 def energy(logits: NDArray[Any]) -> Floats:
     """The log of the sum of exponentials of logits (N, C): (N,)."""
-    found: Floats = logsumexp(np.asarray(logits, dtype=np.float64), axis=1)
-    return found
+    return np.asarray(logsumexp(np.asarray(logits, dtype=np.float64), axis=1))
 
 
 def max_probability(probabilities: NDArray[Any]) -> Floats:
     """The largest of probabilities (N, C): (N,)."""
-    table: Floats = np.asarray(probabilities, dtype=np.float64)
-    return np.asarray(table.max(axis=1))
+    return np.asarray(np.asarray(probabilities, dtype=np.float64).max(axis=1))
 
 
 def negative_entropy(probabilities: NDArray[Any]) -> Floats:
     """Minus the entropy (natural logarithm) of probabilities (N, C): (N,)."""
-    terms: Floats = entr(np.asarray(probabilities, dtype=np.float64))
-    return np.asarray(-terms.sum(axis=1), dtype=np.float64)
+    return np.asarray(-entr(np.asarray(probabilities, dtype=np.float64)).sum(axis=1), dtype=np.float64)
 
 
 def similarities(features: NDArray[Any], bank: NDArray[Any]) -> Floats:
@@ -64,11 +61,6 @@ def crossfitted_alarms(own: Floats, parts: NDArray[np.int64], share: float) -> F
     """Which own images (N,) are rejected at the threshold that the other parts (N,) give."""
     thresholds = np.array([quantile_threshold(own[parts != part], share) for part in range(parts.max() + 1)])
     return np.asarray(own < thresholds[parts])
-
-
-def auroc(scores: Floats, known: Flags) -> float:
-    """How often a known image has a higher score than an unknown one, of all pairs; a tie counts half."""
-    return float(_area(scores, known)(np.ones((1, len(scores))))[0])
 
 
 def detection(
@@ -100,7 +92,10 @@ def detection(
 
 
 def _area(scores: NDArray[Any], known: NDArray[Any]) -> Callable[[Floats], Floats]:
-    """The area under the curve as a function of weights (R, N): (R,); half where one kind has no weight."""
+    """The area under the curve as a function of weights (R, N): (R,); half where one kind has no weight.
+
+    That is how often a known image has a higher score than an unknown one, of all pairs; a tie counts half.
+    """
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     is_known = known[order]

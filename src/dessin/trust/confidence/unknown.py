@@ -56,7 +56,7 @@ class UnknownImages:
 
     @property
     def folders(self) -> NDArray[np.str_]:
-        return np.array([_folder(image_id) for image_id in self.image_ids])
+        return np.array([PurePosixPath(image_id).parent.as_posix() for image_id in self.image_ids])
 
     @property
     def groups(self) -> NDArray[np.str_]:
@@ -108,10 +108,6 @@ def unknown_answers(subject: Subject, unknown: UnknownImages, *, seed: int) -> A
         return answers_by_fold(subject, unknown.opener(), unknown.image_ids, seed=seed)
     store = unknown.opener()(bundle.card.image)
     return answers_of(bundle, store, unknown.image_ids, label="unknown drawings")
-
-
-def _folder(image_id: str) -> str:
-    return PurePosixPath(image_id).parent.as_posix()
 
 
 def _known_names(images: Sequence[str], subject: Subject) -> set[str]:
@@ -207,51 +203,39 @@ def _held_out(evidence: Evidence, temperature: float) -> UnknownResults | None:
     tables = [scores_of(evidence, evidence.answers, temperature, part_of != part) for part in parts]
     known = np.stack([part_of[evidence.targets] != part for part in parts])
     names = np.array(classes)[evidence.targets]
-    scores = []
-    for score in tables[0]:
-        table = np.stack([found[score] for found in tables])
-        limits = [quantile_threshold(row[own], FALSE_ALARMS) for row, own in zip(table, known, strict=True)]
-        scores.append(_result(score, table, known, np.array(limits), names, evidence.seed))
+    scores = {score: np.stack([found[score] for found in tables]) for score in tables[0]}
     return UnknownResults(
         source="held-out classes",
         place="",
         n=len(evidence.targets),
         classes=len(present),
-        scores=_ordered(scores),
+        scores=_ranked(scores, known, names, evidence.seed),
     )
 
 
 def _on_folder(evidence: Evidence, own: Scores, foreign: Scores, unknown: UnknownImages) -> UnknownResults:
     groups = np.concatenate([np.char.add("own/", evidence.groups), np.char.add("unknown/", unknown.groups)])
-    known = np.arange(len(groups)) < len(evidence.targets)
-    scores = []
-    for score, values in own.items():
-        table = np.concatenate([values, foreign[score]])[None]
-        limit = np.array([quantile_threshold(values, FALSE_ALARMS)])
-        scores.append(_result(score, table, known[None], limit, groups, evidence.seed))
+    known = (np.arange(len(groups)) < len(evidence.targets))[None]
+    scores = {score: np.concatenate([values, foreign[score]])[None] for score, values in own.items()}
     return UnknownResults(
         source="folder",
-        place=Path(unknown.root).name,
+        place=unknown.root.name,
         n=len(unknown.images),
         classes=len(np.unique(unknown.folders)),
-        scores=_ordered(scores),
+        scores=_ranked(scores, known, groups, evidence.seed),
     )
 
 
-def _result(
-    score: str,
-    table: Floats,
-    known: NDArray[np.bool_],
-    limits: Floats,
-    groups: NDArray[np.str_],
-    seed: int,
-) -> ScoreResult:
-    area, caught = detection(table, known, limits, groups, seed=seed)
-    return ScoreResult(score=score, auroc=area, detection=caught)
-
-
-def _ordered(scores: list[ScoreResult]) -> tuple[ScoreResult, ...]:
-    return tuple(sorted(scores, key=lambda result: -result.auroc.value))
+def _ranked(
+    scores: Scores, known: NDArray[np.bool_], groups: NDArray[np.str_], seed: int
+) -> tuple[ScoreResult, ...]:
+    """The best score first; of each (P, N), known in P ways, with the threshold that `known` (P, N) gives."""
+    found = []
+    for score, table in scores.items():
+        limits = [quantile_threshold(row[own], FALSE_ALARMS) for row, own in zip(table, known, strict=True)]
+        area, caught = detection(table, known, np.array(limits), groups, seed=seed)
+        found.append(ScoreResult(score=score, auroc=area, detection=caught))
+    return tuple(sorted(found, key=lambda result: -result.auroc.value))
 
 
 def _best(measured: UnknownResults | None, own: Scores) -> RejectionScore:

@@ -11,11 +11,10 @@ from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
-from dessin.trust.confidence.evidence import Evidence, gather_evidence, single_model
-from dessin.trust.confidence.measure import measure_calibration, temper
+from dessin.trust.confidence.evidence import gather_evidence, single_model
+from dessin.trust.confidence.measure import measure_calibration, measure_selection, temper
 from dessin.trust.confidence.result import ConfidenceResult
-from dessin.trust.confidence.selective import measure_selection
-from dessin.trust.confidence.unknown import UnknownImages, measure_rejection, read_unknown, unknown_answers
+from dessin.trust.confidence.unknown import measure_rejection, read_unknown, unknown_answers
 from dessin.trust.confidence.view import (
     calibration_words,
     cautions,
@@ -23,22 +22,6 @@ from dessin.trust.confidence.view import (
     rejection_words,
     selection_words,
 )
-
-
-def write_to_card(given: Path, outcome: ConfidenceResult) -> Path:
-    """Put what was found into the card of the model that `given` names; returns the model's folder.
-
-    Where no threshold can be trusted to reach the target, the model goes on to answer always.
-    """
-    folder = find_model(given)
-    set_confidence(
-        folder,
-        temperature=outcome.calibration.temperature,
-        threshold=outcome.selection.threshold or 0.0,
-        rejection=outcome.rejection.chosen,
-    )
-    return folder
-
 
 PAGE = "confidence.html"
 
@@ -83,17 +66,6 @@ def calibrate(
     foreign = None if unknown is None else read_unknown(Path(unknown), subject)
     claim_folder(Path(out), what="a calibration")
     evidence = gather_evidence(subject)
-    measured = _measured(subject, evidence, foreign, precision)
-    seconds = round(time.monotonic() - started, 1)
-    outcome = measured.model_copy(update={"written": write, "seconds": seconds})
-    _keep(subject, outcome, Path(out))
-    return outcome
-
-
-def _measured(
-    subject: Subject, evidence: Evidence, foreign: UnknownImages | None, precision: float
-) -> ConfidenceResult:
-    """What the answers say, before anything is written."""
     answers = None if foreign is None else unknown_answers(subject, foreign, seed=subject.seed)
     corrected = temper(evidence)
     rejection = measure_rejection(evidence, corrected.temperature, foreign, answers)
@@ -101,7 +73,7 @@ def _measured(
     selection = measure_selection(evidence, corrected, precision)
     folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
     parts = int(evidence.parts.max()) + 1
-    return ConfidenceResult(
+    outcome = ConfidenceResult(
         name=subject.given.resolve().name,
         subject="committee" if is_committee else "model",
         measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
@@ -116,21 +88,28 @@ def _measured(
         calibration=calibration,
         selection=selection,
         rejection=rejection,
-        summary=(
-            *calibration_words(calibration),
-            selection_words(selection),
-            *rejection_words(rejection),
-        ),
+        summary=(*calibration_words(calibration), selection_words(selection), *rejection_words(rejection)),
         cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
-        written=False,
-        seconds=0.0,
+        written=write,
+        seconds=round(time.monotonic() - started, 1),
     )
+    _keep(subject, outcome, Path(out))
+    return outcome
 
 
 def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
-    """The card first: what is said to be written must be."""
+    """The card first: what is said to be written must be.
+
+    Where no threshold can be trusted to reach the target, the model goes on to answer always.
+    """
     if outcome.written:
-        folder = write_to_card(subject.given, outcome)
+        folder = find_model(subject.given)
+        set_confidence(
+            folder,
+            temperature=outcome.calibration.temperature,
+            threshold=outcome.selection.threshold or 0.0,
+            rejection=outcome.rejection.chosen,
+        )
         say(f"temperature, threshold and rejection are in the card of {folder}")
     write_text(out / PAGE, confidence_page(outcome))
     for place in (subject.home, out):

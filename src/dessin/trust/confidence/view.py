@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import counted, listed, points, share, size
@@ -37,8 +36,10 @@ MEANINGS = {
 
 def calibration_words(found: Calibration) -> list[str]:
     """What a confidence is worth before and after the temperature."""
-    before = _sure(found.bins_before)
-    after = _sure(found.bins_after)
+    # The bin whose claim is nearest to 80%, which is what people take for sure.
+    before, after = (
+        min(bins, key=lambda b: abs(b.confidence - 0.8)) for bins in (found.bins_before, found.bins_after)
+    )
     gap = found.overconfidence.before
     if gap.low > 0:
         tendency = f"On average it claims {_sizes(gap)} points more than it keeps"
@@ -76,7 +77,9 @@ def selection_words(found: Selection) -> str:
             f"To be right {wanted} it must stay silent below a probability of {found.threshold:.0%}; with a "
             "part of the drawings kept away no threshold was found, so what it gives could not be checked."
         )
-    silent, precision = share(_rest(found.coverage), 0), share(found.precision, 0)
+    answers = found.coverage
+    rest = replace(answers, value=1 - answers.value, low=1 - answers.high, high=1 - answers.low)
+    silent, precision = share(rest, 0), share(found.precision, 0)
     return (
         f"To be right {wanted} it must stay silent on {silent} of drawings; of those that it answers it is "
         f"then right on {precision}. If it always answers, it is right on {share(found.always, 0)}."
@@ -89,18 +92,13 @@ def rejection_words(found: RejectionResults) -> list[str]:
     price = f"while it wrongly rejects {share(found.false_alarms, 0)} of drawings of its own classes"
     lines = []
     if found.folder is not None:
-        seen = found.folder.of(score).detection
-        lines.append(
-            f"Of {counted(found.folder.n, 'drawing')} of no class ({found.folder.place}) it recognises "
-            f"{share(seen, 0)}, {price}."
-        )
+        seen = share(found.folder.of(score).detection, 0)
+        foreign = f"{counted(found.folder.n, 'drawing')} of no class ({found.folder.place})"
+        lines.append(f"Of {foreign} it recognises {seen}, {price}.")
     if found.held_out is not None:
-        seen = found.held_out.of(score).detection
-        also = "Of" if not lines else "As a stand-in, of"
-        lines.append(
-            f"{also} drawings of classes that are hidden from its answers it recognises {share(seen, 0)}"
-            f"{'' if lines else f', {price}'}."
-        )
+        seen = share(found.held_out.of(score).detection, 0)
+        hidden = f"drawings of classes that are hidden from its answers it recognises {seen}"
+        lines.append(f"As a stand-in, of {hidden}." if lines else f"Of {hidden}, {price}.")
     if not lines:
         lines.append(
             "How it tells drawings of no class was not measured: with so few classes none can be hidden. "
@@ -130,10 +128,12 @@ def cautions(found: RejectionResults, *, is_committee: bool, parts: int) -> list
             "Where the unknown drawings come from another source, paper, pen and hand may set them apart as "
             "much as what they show: with the same pen they may be harder to tell."
         )
-    scores = listed([SCORES[score] for score in _possible(found)])
+    measured = found.folder or found.held_out
+    scores = [row.score for row in measured.scores] if measured else [found.chosen.score]
+    possible = listed([SCORES[score] for score in scores if score != "nearest"])
     lines.append(
         f"The threshold of rejection is set so that about {found.target_false_alarms:.0%} of own drawings "
-        f"fall below it. The score was chosen among {scores} by its figures here, so the best of them is "
+        f"fall below it. The score was chosen among {possible} by its figures here, so the best of them is "
         "shown slightly too well."
     )
     return lines
@@ -148,24 +148,9 @@ def in_ten(target: float) -> str:
     return f"{100 * target:g}% of the time"
 
 
-def _sure(bins: tuple[Bin, ...]) -> Bin:
-    """The bin whose claim is nearest to 80%, which is what people take for sure."""
-    return min(bins, key=lambda b: abs(b.confidence - 0.8))
-
-
 def _sizes(gap: Estimate) -> str:
     """`10.7 [5.2, 16.8]`, of a difference that is above 0 for certain."""
     return f"{size(gap.value)} [{size(gap.low)}, {size(gap.high)}]"
-
-
-def _rest(share: Estimate) -> Estimate:
-    return replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
-
-
-def _possible(found: RejectionResults) -> list[str]:
-    measured = found.folder or found.held_out
-    scores = [row.score for row in measured.scores] if measured else [found.chosen.score]
-    return [score for score in scores if score != "nearest"]
 
 
 def _optimistic(optimism: float | None) -> str:
@@ -184,14 +169,28 @@ def _optimistic(optimism: float | None) -> str:
 _LIMITS = (-2, 102)
 
 
-def reliability_chart(bins: Sequence[Bin], *, colour: str = ACCENT) -> str:
+def _reliability_chart(bins: Sequence[Bin], colour: str) -> str:
     """How often answers are right over what they claim, in per cent; below, how wide each bin is.
 
     Bins hold equally many images, so narrow bars of the histogram are where the confidences crowd.
     """
     figure, axes = new_figure(5.0, 4.4)
     axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    _histogram(axes, bins, colour)
+    # The density of confidences in the lowest part of the chart; the tallest bar is an eighth of it.
+    total = sum(b.accuracy.n for b in bins)
+    widths = [max(b.high - b.low, 0.005) for b in bins]
+    density = [b.accuracy.n / total / width for b, width in zip(bins, widths, strict=True)]
+    axes.bar(
+        [100 * b.low for b in bins],
+        [12.5 * value / max(density) for value in density],
+        width=[100 * width for width in widths],
+        bottom=_LIMITS[0],
+        align="edge",
+        color=colour,
+        alpha=0.18,
+        edgecolor=GRID,
+        linewidth=0.6,
+    )
     kept, reach = _in_per_cent([b.accuracy for b in bins])
     style = {"color": colour, "linewidth": 1.5, "markersize": 5, "elinewidth": 1.2}
     axes.errorbar([100 * b.confidence for b in bins], kept, yerr=reach, fmt="o-", **style)
@@ -209,34 +208,11 @@ def _in_per_cent(found: Sequence[Estimate]) -> tuple[list[float], list[list[floa
     return [100 * one.value for one in found], [below, above]
 
 
-def _histogram(axes: Any, bins: Sequence[Bin], colour: str) -> None:
-    """The density of confidences in the lowest part of the chart; the tallest bar is an eighth of it."""
-    total = sum(b.accuracy.n for b in bins)
-    widths = [max(b.high - b.low, 0.005) for b in bins]
-    density = [b.accuracy.n / total / width for b, width in zip(bins, widths, strict=True)]
-    heights = [12.5 * value / max(density) for value in density]
-    axes.bar(
-        [100 * b.low for b in bins],
-        heights,
-        width=[100 * width for width in widths],
-        bottom=_LIMITS[0],
-        align="edge",
-        color=colour,
-        alpha=0.18,
-        edgecolor=GRID,
-        linewidth=0.6,
-    )
-
-
-def coverage_chart(selection: Selection) -> str:
+def _coverage_chart(selection: Selection) -> str:
     """The share right among the answers given, over the share of drawings answered, in per cent."""
     figure, axes = new_figure(5.6, 4.0)
-    axes.plot(
-        [100 * point.coverage for point in selection.curve],
-        [100 * point.precision for point in selection.curve],
-        color=ACCENT,
-        linewidth=2,
-    )
+    curve = [(100 * point.coverage, 100 * point.precision) for point in selection.curve]
+    axes.plot(*zip(*curve, strict=True), color=ACCENT, linewidth=2)
     axes.axhline(100 * selection.target, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(
         f"asked for: {selection.target:.0%}",
@@ -251,8 +227,7 @@ def coverage_chart(selection: Selection) -> str:
         style = {"color": SECOND, "markersize": 7, "elinewidth": 1.4, "zorder": 3}
         axes.errorbar(x, y, xerr=across, yerr=up, fmt="o", **style)
     axes.set_xlim(*_LIMITS)
-    lowest = min(point.precision for point in selection.curve)
-    axes.set_ylim(max(-2, 100 * lowest - 6), _LIMITS[1])
+    axes.set_ylim(max(-2, min(precision for _, precision in curve) - 6), _LIMITS[1])
     axes.set_xlabel("drawings that are answered, %")
     axes.set_ylabel("right among the answers, %")
     return figure_data_uri(figure)
@@ -268,10 +243,10 @@ def confidence_page(outcome: ConfidenceResult) -> str:
         "confidence.html",
         title=f"{outcome.name}: how sure it may be",
         outcome=outcome,
-        before=reliability_chart(calibration.bins_before, colour=SECOND),
-        after=reliability_chart(calibration.bins_after),
-        curve=coverage_chart(outcome.selection),
-        plots=[(found, score_plot(found, rejection.chosen.score)) for found in measured],
+        before=_reliability_chart(calibration.bins_before, SECOND),
+        after=_reliability_chart(calibration.bins_after, ACCENT),
+        curve=_coverage_chart(outcome.selection),
+        plots=[(found, _score_plot(found, rejection.chosen.score)) for found in measured],
         rows=[
             ("Expected calibration error", calibration.ece, True),
             ("Confidence minus accuracy", calibration.overconfidence, True),
@@ -285,7 +260,7 @@ def confidence_page(outcome: ConfidenceResult) -> str:
     )
 
 
-def score_plot(found: UnknownResults, chosen: str) -> DotPlot:
+def _score_plot(found: UnknownResults, chosen: str) -> DotPlot:
     """The AUROC of every score; the line is what guessing gives."""
     dots = [
         Dot.of(

@@ -23,13 +23,8 @@ MATTERS = 0.02
 
 def measured(predictions: Predictions, rows: Iterable[Assignment], *, seed: int) -> Metrics:
     """The metrics of predictions; `rows` of the split say which images belong together."""
-    return measure(
-        predictions.probabilities,
-        predictions.targets,
-        _groups(predictions, rows),
-        predictions.classes,
-        seed=seed,
-    )
+    groups = _groups(predictions, rows)
+    return measure(predictions.probabilities, predictions.targets, groups, predictions.classes, seed=seed)
 
 
 def views_gain(
@@ -37,9 +32,9 @@ def views_gain(
 ) -> ViewsGain:
     """What the mean over views has right that the plain view has not, paired by image."""
     groups = _groups(plain, rows)
-    right, before = (answer.order[:, 0] == answer.targets for answer in (seen, plain))
-    (gain,) = compare([(", ".join(views), "the plain view", two_models(right, before, groups))], MATTERS)
-    return ViewsGain(views=views, plain=bootstrap_mean(before, groups), gain=gain)
+    right = two_models(seen.correct, plain.correct, groups)
+    (gain,) = compare([(", ".join(views), "the plain view", right)], MATTERS)
+    return ViewsGain(views=views, plain=bootstrap_mean(plain.correct, groups), gain=gain)
 
 
 def _groups(predictions: Predictions, rows: Iterable[Assignment]) -> list[str]:

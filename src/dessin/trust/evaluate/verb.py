@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
+from dessin.committees.ensemble.result import ViewsGain
 from dessin.files import claim_folder
 from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
+from dessin.statistics.headline import metric_lines
 from dessin.statistics.metrics import Metrics
 from dessin.training.views import PLAIN, check_views
 from dessin.trust.evaluate.measure import as_tempered, largest_difference, measured, views_gain
 from dessin.trust.evaluate.result import Evaluation, write_evaluation
-from dessin.trust.evaluate.view import lines
-from dessin.trust.robustness.verb import check_set
+from dessin.trust.robustness.asking import choose_seconds
 from dessin.trust.robustness.verb import robustness as measure_robustness
 
 # Sums in another order differ in the last digits of float32; a wrong model or wrong pixels by far more.
@@ -61,7 +62,7 @@ def evaluate(
     rows = subject.rows(set_name)
     folder = None if out is None else Path(out)
     if robustness:
-        check_set(rows)
+        choose_seconds(rows)
     if folder is not None and (not holdout or subject.home is not None):
         claim_folder(folder, what="an evaluation")
     opened = _open(subject) if holdout else 0
@@ -75,12 +76,26 @@ def evaluate(
     if folder is not None:
         write_evaluation(folder, set_name, metrics, predictions, opened, gain)
     nested = subject.loaded.committee.provenance.get("nested_accuracy", "")
-    for line in lines(set_name, metrics, gain, nested):
+    for line in _lines(set_name, metrics, gain, nested):
         say(line)
     kept = None
     if robustness:
         kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=folder)
     return Evaluation(set_name, metrics, opened, gain, kept)
+
+
+def _lines(set_name: SetName, metrics: Metrics, views: ViewsGain | None, nested: str) -> Iterator[str]:
+    """The headline numbers; `nested` is the accuracy of a committee on images that its choice did not see."""
+    yield from metric_lines(set_name, metrics.items())
+    if metrics.absent:
+        names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
+        count = len(metrics.absent)
+        yield f"{set_name}: nothing is said of classes without an image in it ({count}): {names}"
+    if views is not None:
+        gain = views.gain.verdict_text
+        yield f"{len(views.views)} views against the plain one ({views.plain}): {gain}"
+    if nested and set_name == "validation":
+        yield f"its members were chosen on these very images; on images that the choice did not see: {nested}"
 
 
 def _open(subject: Subject) -> int:

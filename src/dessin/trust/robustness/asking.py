@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import BATCH, join, look, tree_of_fold
-from dessin.answers.tree import Node, leaves
+from dessin.answers.predictions import HOLDOUT
+from dessin.answers.tree import leaves
+from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.images.colour import one_opencv_thread
 from dessin.images.ink import border_median
@@ -47,10 +49,8 @@ Answer = Callable[[Sequence[Pixels]], NDArray[np.float32]]
 Item = TypeVar("Item")
 
 
-def choose_seconds(
-    image_ids: Sequence[str], labels: Sequence[str], folds: Sequence[str], *, seed: int = SEED
-) -> NDArray[np.int64]:
-    """For each of N drawings the place (0..N-1) of the one that the suite puts beside it, (N,).
+def choose_seconds(rows: Sequence[Assignment]) -> NDArray[np.int64]:
+    """For each of N drawings of a set the place (0..N-1) of the one that the suite puts beside it, (N,).
 
     It depends on the drawing and on which drawings the fold has, not on their order. It is of the same fold,
     so that a model that was not trained on the one was not trained on the other.
@@ -58,34 +58,31 @@ def choose_seconds(
     Raises:
         DessinError: a fold whose drawings are all of one class.
     """
-    draws = uniform(seed, "robustness second", 0, image_keys(image_ids), 1)[:, 0]
-    chosen = np.empty(len(image_ids), dtype=np.int64)
-    for fold in sorted(set(folds)):
-        places = [place for place, other in enumerate(folds) if other == fold]
-        places.sort(key=lambda place: image_ids[place])
-        if len({labels[place] for place in places}) < 2:
-            part = fold if fold == "holdout" else f"fold {fold}"
+    draws = uniform(SEED, "robustness second", 0, image_keys([row.image_id for row in rows]), 1)[:, 0]
+    chosen = np.empty(len(rows), dtype=np.int64)
+    for fold in dict.fromkeys(row.fold for row in rows):
+        places = [place for place, row in enumerate(rows) if row.fold == fold]
+        places.sort(key=lambda place: rows[place].image_id)
+        if len({rows[place].label for place in places}) < 2:
+            part = HOLDOUT if fold is None else f"fold {fold}"
             raise DessinError(
                 f"All {len(places)} drawings of {part} are of the class "
-                f'"{labels[places[0]]}", and the suite puts one of another class beside each.',
+                f'"{rows[places[0]].label}", and the suite puts one of another class beside each.',
                 do="Split with fewer folds or a larger holdout.",
             )
         for place in places:
             start = int(draws[place] * len(places))
-            circle = (places[(start + step) % len(places)] for step in range(len(places)))
-            chosen[place] = next(other for other in circle if labels[other] != labels[place])
+            circle = places[start:] + places[:start]
+            chosen[place] = next(other for other in circle if rows[other].label != rows[place].label)
     return chosen
 
 
 @dataclass(frozen=True, eq=False)
 class SetImages:
-    """The N drawings of a set, fitted as one model wants them.
+    """The N drawings of a set, fitted as one model wants them: `rows` (N,) of a store.
 
-    Attributes:
-        pixels: (M, channels, S, S) uint8, of which `rows` (N,) are the set.
-        background: (M, channels) uint8.
-        image_ids: those of the set, in the order of `rows`.
-        seconds: for each of the N, which of them is the drawing beside it.
+    The store has `pixels` (M, channels, S, S) uint8 and `background` (M, channels) uint8. For each of the N
+    `seconds` has the place of the drawing beside it.
     """
 
     pixels: StoredPixels
@@ -93,18 +90,13 @@ class SetImages:
     rows: NDArray[np.int64]
     image_ids: tuple[str, ...]
     seconds: NDArray[np.int64]
-    seed: int = SEED
     _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
-
-    @property
-    def size(self) -> int:
-        return int(self.pixels.shape[-1])
 
     def draws(self, corruption: str) -> NDArray[np.float64]:
         """The numbers (N, 4) of 0..1 that a corruption of each drawing depends on; its strength does not."""
         if corruption not in self._drawn:
-            keys = image_keys(self.image_ids)
-            self._drawn[corruption] = uniform(self.seed, f"robustness {corruption}", 0, keys, DRAWS)
+            keys, name = image_keys(self.image_ids), f"robustness {corruption}"
+            self._drawn[corruption] = uniform(SEED, name, 0, keys, DRAWS)
         return self._drawn[corruption]
 
     def chunk(self, places: NDArray[np.int64]) -> Chunk:
@@ -131,7 +123,7 @@ class Chunk:
         """All strengths, (5, n, channels, S, S) uint8."""
         out = np.empty((STRENGTHS, len(self.places), *self.images.pixels.shape[1:]), dtype=np.uint8)
         draws = self.images.draws(corruption.name)[self.places]
-        fields = fields_of(self.images.size, self.images.seed)
+        fields = fields_of(int(self.images.pixels.shape[-1]), SEED)
         for number, (page, paper, dark) in enumerate(self.pages):
             sketch = Sketch(page, paper, draws[number].tolist(), fields, self.seconds[number])
             made = corruption.act(sketch, corruption.levels)
@@ -200,7 +192,7 @@ class Answerer:
         views: Sequence[str] | None,
     ) -> None:
         self.loaded, self.device = loaded, device
-        self.root: Node = loaded.committee.root if fold is None else tree_of_fold(loaded, fold)
+        self.root = loaded.committee.root if fold is None else tree_of_fold(loaded, fold)
         self.views = tuple(loaded.committee.views if views is None else views)
         # Two real drawings of each kind, to check the folded models on.
         samples = [torch.from_numpy(np.array(one.pixels[one.rows[:2]])).to(device) for one in images.values()]

@@ -136,19 +136,15 @@ def to_page(pixels: Pixels, paper: Pixels) -> tuple[Pixels, tuple[float, ...], b
     becomes one plane.
     """
     dark = 2 * int(paper.sum(dtype=np.int64)) < 255 * len(paper)
-    gray = is_gray(pixels, paper)
+    gray = all(
+        paper[0] == paper[number] and np.array_equal(pixels[0], pixels[number])
+        for number in range(1, len(pixels))
+    )
     page = pixels[0] if gray else np.ascontiguousarray(pixels.transpose(1, 2, 0))
     levels = paper[:1] if gray else paper
     if dark:
         page, levels = 255 - page, 255 - levels
     return np.ascontiguousarray(page), tuple(float(level) for level in levels), dark
-
-
-def is_gray(pixels: Pixels, paper: Pixels) -> bool:
-    return all(
-        paper[0] == paper[number] and np.array_equal(pixels[0], pixels[number])
-        for number in range(1, len(pixels))
-    )
 
 
 def from_page(page: Page, dark: bool, out: Pixels) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.answers.predictions import HOLDOUT, Predictions
+from dessin.answers.predictions import Predictions
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
 from dessin.files import write_bytes, write_text
@@ -23,7 +23,7 @@ from dessin.runs.subject import Subject
 from dessin.statistics.intervals import group_index
 from dessin.training.device import choose_device
 from dessin.trust.robustness.asking import Answerer, SetImages, choose_seconds, right_answers
-from dessin.trust.robustness.corruption import Corruption
+from dessin.trust.robustness.corruption import STRENGTHS, Corruption
 from dessin.trust.robustness.measure import summarised
 from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, write_robustness
 from dessin.trust.robustness.suite import SEED, VERSION, corruptions, suite_digest
@@ -36,15 +36,6 @@ class Robustness:
 
     result: RobustnessResult
     answers: RobustAnswers
-
-
-def check_set(rows: Sequence[Assignment]) -> NDArray[np.int64]:
-    """For each drawing of a set the one that stands beside it, (N,): found out before anything is measured.
-
-    Raises:
-        DessinError: a fold whose drawings are all of one class.
-    """
-    return choose_seconds([row.image_id for row in rows], [row.label for row in rows], _folds(rows))
 
 
 def robustness(
@@ -67,11 +58,11 @@ def robustness(
     began = time.monotonic()
     images, asked = images_of(subject, rows), corruptions()
     answers = RobustAnswers(
-        image_ids=tuple(row.image_id for row in rows),
-        labels=tuple(row.label for row in rows),
-        folds=tuple(_folds(rows)),
+        image_ids=clean.image_ids,
+        labels=clean.labels,
+        folds=clean.folds,
         groups=tuple(row.group for row in rows),
-        clean=(clean.order[:, 0] == clean.targets).astype(np.uint8),
+        clean=clean.correct.astype(np.uint8),
         correct=_correct(subject, rows, clean, images, asked, views),
     )
     result = RobustnessResult(
@@ -104,7 +95,7 @@ def robustness(
 
 def images_of(subject: Subject, rows: Sequence[Assignment]) -> dict[Fitting, SetImages]:
     """The drawings in each way in which the subject's models want them fitted."""
-    opener, seconds = subject.inputs.opener(), check_set(rows)
+    opener, seconds = subject.inputs.opener(), choose_seconds(rows)
     image_ids = tuple(row.image_id for row in rows)
     found: dict[Fitting, SetImages] = {}
     for name in leaves(subject.loaded.committee.root):
@@ -126,24 +117,12 @@ def _correct(
     views: Sequence[str] | None,
 ) -> NDArray[np.uint8]:
     """Right or wrong, (corruptions, 5, N): a fold's drawings are asked of the models without them."""
-    parts, order = [], []
-    device = torch.device(choose_device().value)
+    correct = np.empty((len(asked), STRENGTHS, len(rows)), dtype=np.uint8)
+    sets, device = list(images.values()), torch.device(choose_device().value)
     for fold in dict.fromkeys(row.fold for row in rows):
         places = np.flatnonzero([row.fold == fold for row in rows])
         answerer = Answerer(subject.loaded, images, device=device, fold=fold, views=views)
         label = "Robustness" if fold is None else f"Robustness, fold {fold}"
-        part = right_answers(
-            list(images.values()),
-            places,
-            clean.targets[places],
-            answerer,
-            corruptions=asked,
-            label=label,
-        )
-        parts.append(part)
-        order.append(places)
-    return np.concatenate(parts, axis=2)[:, :, np.argsort(np.concatenate(order))]
-
-
-def _folds(rows: Sequence[Assignment]) -> list[str]:
-    return [HOLDOUT if row.fold is None else str(row.fold) for row in rows]
+        targets = clean.targets[places]
+        correct[:, :, places] = right_answers(sets, places, targets, answerer, corruptions=asked, label=label)
+    return correct

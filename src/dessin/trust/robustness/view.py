@@ -38,23 +38,23 @@ def sentences(result: RobustnessResult) -> list[str]:
         f"({points(result.cost)} points).",
         f"Worst is {worst.title}: {share(worst.mean)} in the mean of its strengths, and "
         f"{worst.strengths[-1].value:.1%} in the strongest ({points(worst.cost)} points).",
-        _costly(result),
     ]
+    costly = sorted(
+        (row for row in result.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value
+    )
+    most = f"{size(MATTERS)} points"
+    if costly:
+        verb = "One corruption costs" if len(costly) == 1 else f"{len(costly)} corruptions cost"
+        named = listed([f"{row.title} ({points(row.cost)})" for row in costly])
+        found.append(f"{verb} more than {most} for certain: {named}.")
+    else:
+        found.append(f"No corruption costs more than {most} for certain.")
     harmless = [row.title for row in result.corruptions if row.cost.low >= -MATTERS]
     if harmless:
         verb = "costs" if len(harmless) == 1 else "cost"
-        most = f"no more than {size(MATTERS)} points in the mean"
-        found.append(f"For certain {listed(harmless, most=len(harmless))} {verb} {most}.")
+        names = listed(harmless, most=len(harmless))
+        found.append(f"For certain {names} {verb} no more than {most} in the mean.")
     return found
-
-
-def _costly(result: RobustnessResult) -> str:
-    rows = sorted((row for row in result.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value)
-    if not rows:
-        return f"No corruption costs more than {size(MATTERS)} points for certain."
-    named = listed([f"{row.title} ({points(row.cost)})" for row in rows])
-    verb = "One corruption costs" if len(rows) == 1 else f"{len(rows)} corruptions cost"
-    return f"{verb} more than {size(MATTERS)} points for certain: {named}."
 
 
 def is_costly(cost: Estimate) -> bool:
@@ -81,7 +81,7 @@ def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
         name=name,
         result=result,
         sentences=sentences(result),
-        plot=cost_plot(result),
+        plot=_cost_plot(result),
         rows=_by_cost(result),
         panels=_panels(result, tiles),
         tiles=tiles,
@@ -91,33 +91,25 @@ def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
     )
 
 
-def cost_plot(result: RobustnessResult) -> DotPlot:
-    """The mean accuracy in each corruption, the worst first, against the clean one as a line.
-
-    A ring is the accuracy in the strongest.
-    """
-    return dot_plot(
-        [_dot(row) for row in _by_cost(result)],
-        line=result.clean.value,
-        band=(result.clean.low, result.clean.high),
-        reach=(0.0,),
-    )
+def _cost_plot(result: RobustnessResult) -> DotPlot:
+    """The mean accuracy in each corruption against the clean one as a line; a ring is the strongest."""
+    clean, dots = result.clean, []
+    for row in _by_cost(result):
+        strongest = row.strengths[-1].value
+        dot = Dot.of(
+            row.title,
+            row.mean,
+            share(row.mean),
+            label=f"{row.title}: mean accuracy {share(row.mean)}, in the strongest {strongest:.1%}",
+            tone="worse" if is_costly(row.cost) else "cannot-tell",
+            hollow=strongest,
+        )
+        dots.append(dot)
+    return dot_plot(dots, line=clean.value, band=(clean.low, clean.high), reach=(0.0,))
 
 
 def _by_cost(result: RobustnessResult) -> list[CorruptionResult]:
     return sorted(result.rows, key=lambda row: row.mean.value)
-
-
-def _dot(row: CorruptionResult) -> Dot:
-    strongest = row.strengths[-1].value
-    return Dot.of(
-        row.title,
-        row.mean,
-        share(row.mean),
-        label=f"{row.title}: mean accuracy {share(row.mean)}, in the strongest {strongest:.1%}",
-        tone="worse" if is_costly(row.cost) else "cannot-tell",
-        hollow=strongest,
-    )
 
 
 def _panels(result: RobustnessResult, tiles: Tiles) -> list[Panel]:
