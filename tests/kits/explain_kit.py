@@ -14,7 +14,6 @@ from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
 from dessin.trust.explain.maps import (
     Floats,
-    check_method,
     enlarged,
     gradient_cells,
     occlusion_drops,
@@ -110,9 +109,9 @@ def class_maps(
 ) -> Maps:
     """Where pixels (N, channels, S, S) uint8 speak for the class number of each, by one classifier alone."""
     chosen = torch.as_tensor(np.asarray(classes, dtype=np.int64))
-    known, split = check_method(method), split_forward(classifier, pixels)
-    if known == "occlusion":
+    split = split_forward(classifier, pixels)
+    if method == "occlusion":
         cells = scaled(occlusion_drops(classifier, pixels, chosen))
     else:
-        cells = gradient_cells(split, chosen, known)
+        cells = gradient_cells(split, chosen, method)
     return Maps(cells, split.logits.detach().float().numpy(), int(pixels.shape[-1]))

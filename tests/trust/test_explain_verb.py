@@ -24,12 +24,12 @@ from dessin.progress import quiet
 from dessin.runs.train import train
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares
-from dessin.trust.explain.measure import SAMPLE, seeded_sample
+from dessin.trust.explain.measure import SAMPLE, seeded_sample, verdict_of
 from dessin.trust.explain.pictures import centre_of_mass
-from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure
+from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure, MethodRow
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings, in_chunks
 from dessin.trust.explain.verb import Explanation, explain
-from dessin.trust.explain.view import SHOWN, galleries, judged
+from dessin.trust.explain.view import SHOWN, galleries, method_words
 
 pytestmark = pytest.mark.slow
 
@@ -348,6 +348,19 @@ def measure(gain: tuple[float, float, float], ink: float) -> Measure:
     )
 
 
+def method_row(deletion: Measure, insertion: Measure) -> MethodRow:
+    return MethodRow(
+        method="gradcam",
+        cells=(7, 7),
+        deletion=deletion,
+        insertion=insertion,
+        agreement=None,
+        empty=0,
+        curves={},
+        verdict="not shown",
+    )
+
+
 @pytest.mark.parametrize(
     ("deletion", "insertion", "verdict"),
     [
@@ -362,7 +375,9 @@ def measure(gain: tuple[float, float, float], ink: float) -> Measure:
 def test_the_verdict_follows_from_the_intervals(
     deletion: tuple[float, float, float], insertion: tuple[float, float, float], verdict: str
 ) -> None:
-    found, text = judged(measure(deletion, -0.1), measure(insertion, 0.1))
-    assert found == verdict
-    assert "more than where the ink is" in text
-    assert "does better" in judged(measure(deletion, 0.1), measure(insertion, -0.1))[1]
+    assert (
+        verdict_of(*method_row(measure(deletion, -0.1), measure(insertion, 0.1)).gains("random")) == verdict
+    )
+    more, less = (method_row(measure(deletion, -ink), measure(insertion, ink)) for ink in (0.1, -0.1))
+    assert "more than where the ink is" in method_words(more)
+    assert "does better" in method_words(less)

@@ -22,9 +22,12 @@ from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.progress import quiet
 from dessin.runs.train import train
+from dessin.trust.mistakes.measure import measure_mistakes
+from dessin.trust.mistakes.properties import correlated
 from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.strokes import measure_drawings
-from dessin.trust.mistakes.verb import build_atlas, mistakes
+from dessin.trust.mistakes.verb import mistakes
+from dessin.trust.mistakes.view import worded
 
 pytestmark = pytest.mark.slow
 
@@ -161,7 +164,7 @@ def test_failure_on_thin_lines_is_found_from_the_pictures_themselves(tmp_path: P
         Image.fromarray(page).save(path)
     manifest = build_manifest(read_collection(tmp_path / "data"))
     measured = measure_drawings(manifest, [row.image_id for row in given.rows])
-    atlas = build_atlas("boxes", given, measured)
+    atlas = worded(measure_mistakes("boxes", given, measured), correlated(measured))
     found = {row.name: row for row in atlas.properties}
     assert found["thickness"].finding == "within classes"
     assert found["thickness"].words.startswith("Fails more often on drawings with thin lines")

@@ -16,12 +16,13 @@ from dessin.page.numbers import number, percent, share
 from dessin.page.pictures import image_data_uri
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime
+from dessin.statistics.metrics import Confusion
 from dessin.studio.plain import Figure, choose, one_page, show_facts, show_figures, show_heading, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings, thumbnail
 from dessin.studio.views.jobs import carry_out, new_folder
 from dessin.studio.workspace import Workspace
-from dessin.trust.mistakes.result import Atlas, Mistake, PairRow
+from dessin.trust.mistakes.result import Atlas, Mistake
 
 OF_PAIR, TYPICAL = 6, 3
 
@@ -30,7 +31,7 @@ OF_PAIR, TYPICAL = 6, 3
 class Pair:
     """A pair of classes: drawings of the one taken for the other, the surest first, and some of the other."""
 
-    row: PairRow
+    row: Confusion
     wrong: tuple[Mistake, ...]
     others: tuple[str, ...]
 

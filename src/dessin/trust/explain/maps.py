@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError
 from dessin.images.ink import border_median
 from dessin.models.classifier import Classifier
 from dessin.models.network import Network
@@ -30,7 +30,7 @@ Layout = Literal["channels first", "channels last", "tokens"]
 Method = Literal["gradcam", "hirescam", "occlusion"]
 Floats = NDArray[np.float32]
 
-METHODS: tuple[Method, ...] = ("gradcam", "hirescam", "occlusion")
+METHODS: tuple[Method, ...] = get_args(Method)
 GRID = 7
 
 
@@ -115,16 +115,13 @@ def _layout(classifier: Classifier, values: object) -> tuple[Layout, int]:
         return ("channels last" if last else "channels first"), 0
     if isinstance(values, Tensor) and values.ndim == 3:
         for prefix in (int(getattr(body, "num_prefix_tokens", 0)), 0):
-            if _is_square(values.shape[1] - prefix):
+            of_picture = values.shape[1] - prefix
+            if of_picture > 0 and math.isqrt(of_picture) ** 2 == of_picture:
                 return "tokens", prefix
     raise DessinError(
         f'The last features of "{classifier.backbone}" do not lie on a grid, so they give no map.',
         do="Use --methods occlusion, which needs no look inside.",
     )
-
-
-def _is_square(number: int) -> bool:
-    return number > 0 and math.isqrt(number) ** 2 == number
 
 
 @contextmanager
@@ -173,18 +170,6 @@ def _log_probability(logits: Tensor, classes: Tensor) -> Tensor:
     return torch.log_softmax(logits.float(), dim=1).gather(1, classes[:, None])[:, 0]
 
 
-def check_method(method: str) -> Method:
-    """The method as it is.
-
-    Raises:
-        DessinError: an unknown one.
-    """
-    for known in METHODS:
-        if method == known:
-            return known
-    raise unknown("method", method, METHODS)
-
-
 def gradient_cells(split: Split, classes: Tensor, method: str) -> Floats:
     """Maps (N, h, w) float32 in 0..1 of `classes` (N,) int64, by `gradcam` or `hirescam`."""
     logits = split.logits.gather(1, classes[:, None]).sum()
@@ -199,8 +184,7 @@ def scaled(cells: Floats) -> Floats:
     """Maps (N, h, w) without what speaks against the class, each divided by its largest value."""
     positive = np.maximum(cells, 0.0)
     largest = positive.max(axis=(1, 2), keepdims=True)
-    shares: Floats = np.divide(positive, largest, out=np.zeros_like(positive), where=largest > 0)
-    return shares
+    return np.asarray(np.divide(positive, largest, out=np.zeros_like(positive), where=largest > 0))
 
 
 def enlarged(cells: Floats, size: int) -> Floats:

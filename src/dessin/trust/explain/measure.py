@@ -24,10 +24,11 @@ from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.trust.explain.explainer import Answer, Explainer, Keep
 from dessin.trust.explain.maps import Floats, enlarged
 from dessin.trust.explain.pictures import predictions
-from dessin.trust.explain.result import FaithfulnessResult, Measure, MethodRow
+from dessin.trust.explain.result import FaithfulnessResult, Measure, MethodRow, Verdict
 from dessin.trust.explain.sources import Drawing, Reader
-from dessin.trust.explain.view import judged
 
+# A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
+SMALLEST = 0.01
 STEPS = 10
 SAMPLE = 64
 BASELINE = "the drawing's own paper (the median colour of its border)"
@@ -79,16 +80,14 @@ def random_map(image_id: str, seed: int, shape: tuple[int, int], size: int) -> F
     """A map that knows nothing, (size, size) in 0..1, as coarse and as smooth as one of `shape` cells."""
     height, width = shape
     draws = uniform(seed, "explain random map", 0, image_keys([image_id]), height * width)
-    full: Floats = enlarged(draws.reshape(1, height, width).astype(np.float32), size)[0]
-    return full
+    return np.asarray(enlarged(draws.reshape(1, height, width).astype(np.float32), size)[0])
 
 
 def ink_map(ink: NDArray[np.bool_], shape: tuple[int, int]) -> Floats:
     """A map that knows where ink is and nothing of the model: the share of ink of `shape` cells, (S, S)."""
     height, width = shape
     cells = cv2.resize(ink.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    full: Floats = enlarged(np.asarray(cells, dtype=np.float32)[None], len(ink))[0]
-    return full
+    return np.asarray(enlarged(np.asarray(cells, dtype=np.float32)[None], len(ink))[0])
 
 
 def agreement(values: Floats, drops: Floats) -> float:
@@ -182,7 +181,6 @@ def _each_measured(
 
 def _row(method: str, found: _OfMethod, groups: Sequence[str], seed: int) -> MethodRow:
     deletion, insertion = (_measure(found, curve, groups, seed) for curve in ("deletion", "insertion"))
-    verdict, text = judged(deletion, insertion)
     return MethodRow(
         method=method,
         cells=found.cells,
@@ -195,9 +193,21 @@ def _row(method: str, found: _OfMethod, groups: Sequence[str], seed: int) -> Met
             for curve in ("deletion", "insertion")
             for name, parts in found.curves.items()
         },
-        verdict=verdict,
-        text=text,
+        verdict=verdict_of(-deletion.over_random, insertion.over_random),
     )
+
+
+def verdict_of(*gains: Estimate) -> Verdict:
+    """Whether maps beat random ones in all tests, in some, in none, or are even beaten in one."""
+    if any(is_better(-gain) for gain in gains):
+        return "misleading"
+    better = sum(is_better(gain) for gain in gains)
+    return "faithful" if better == len(gains) else "partly faithful" if better else "not shown"
+
+
+def is_better(gain: Estimate) -> bool:
+    """Whether a gain in area is above 0 for certain, and worth a word."""
+    return gain.low > 0 and gain.value >= SMALLEST
 
 
 def _measure(

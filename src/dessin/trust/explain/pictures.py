@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels
@@ -37,8 +36,7 @@ def overlay(pixels: Pixels, values: Floats) -> Pixels:
     height, width = pixels.shape[:2]
     fitted = cv2.resize(values.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     level = np.rint(np.clip(fitted, 0.0, 1.0) * 255).astype(np.uint8)
-    mixed: Pixels = np.rint(pixels * _KEPT[level] + _ADDED[level]).astype(np.uint8)
-    return mixed
+    return np.asarray(np.rint(pixels * _KEPT[level] + _ADDED[level]).astype(np.uint8))
 
 
 def side_by_side(pictures: list[Pixels], *, gap: int = 6) -> Pixels:
@@ -68,16 +66,17 @@ def _of_batch(
     predicted = predictions(explainer, asked)
     # For an answer that is right, or that nobody knows to be wrong, there is no second class to explain.
     true = [drawing.label or answer for drawing, answer in zip(drawings, predicted, strict=True)]
-    of_answer = {method: explainer.maps(asked, predicted, method) for method in methods}
-    of_truth = of_answer
-    if true != predicted:
-        of_truth = {method: explainer.maps(asked, true, method) for method in methods}
+    asked_for = [predicted] if true == predicted else [predicted, true]
+    maps = [{method: explainer.maps(asked, labels, method) for method in methods} for labels in asked_for]
     rows: list[MapRow] = []
     for place, drawing in enumerate(drawings):
         picture = explainer.image(asked, place)
-        explained = [(method, predicted[place], of_answer[method][place]) for method in methods]
-        if true[place] != predicted[place]:
-            explained += [(method, true[place], of_truth[method][place]) for method in methods]
+        explained = [
+            (method, labels[place], of_labels[method][place])
+            for labels, of_labels in zip(asked_for, maps, strict=True)
+            if labels is predicted or true[place] != predicted[place]
+            for method in methods
+        ]
         ink = ink_mask(picture)
         file = f"{drawing.image_id}.png"
         panels = [picture, *(overlay(picture, values) for _, _, values in explained)]
@@ -92,7 +91,7 @@ def _of_batch(
                 explained=label,
                 file=f"{MAPS_FOLDER}/{file}",
                 centre=centre_of_mass(values),
-                on_ink=_share_on(values, ink),
+                on_ink=float(values[ink].sum()) / float(values.sum()) if values.sum() > 0 else None,
                 ink=float(ink.mean()),
             )
             for method, label, values in explained
@@ -114,11 +113,6 @@ def centre_of_mass(values: Floats) -> tuple[float, float] | None:
     across, down = values.sum(axis=0), values.sum(axis=1)
     x = float(across @ (np.arange(width) + 0.5)) / (total * width)
     return x, float(down @ (np.arange(height) + 0.5)) / (total * height)
-
-
-def _share_on(values: Floats, ink: NDArray[np.bool_]) -> float | None:
-    total = float(values.sum())
-    return float(values[ink].sum()) / total if total > 0 else None
 
 
 def _write_png(path: Path, pixels: Pixels) -> None:

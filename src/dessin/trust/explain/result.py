@@ -74,7 +74,11 @@ class MethodRow(Section):
     empty: int
     curves: dict[str, tuple[float, ...]]
     verdict: Verdict
-    text: str
+    text: str = ""
+
+    def gains(self, other: str) -> tuple[Estimate, Estimate]:
+        """What the maps gain over `random` maps or those of the `ink` in the two tests; above 0 is better."""
+        return -getattr(self.deletion, f"over_{other}"), getattr(self.insertion, f"over_{other}")
 
 
 class FaithfulnessResult(Result):

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import torch
 
-from dessin.answers.committee import LoadedCommittee, load_model
+from dessin.answers.committee import load_model
 from dessin.answers.tree import leaves
 from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError
+from dessin.errors import DessinError, unknown
 from dessin.files import atomic_path, claim_folder, write_text
 from dessin.ops import names
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
 from dessin.trust.explain.explainer import Explainer
-from dessin.trust.explain.maps import check_method
+from dessin.trust.explain.maps import METHODS
 from dessin.trust.explain.measure import measure_faithfulness, seeded_sample
 from dessin.trust.explain.pictures import MAPS_FOLDER, write_maps
 from dessin.trust.explain.result import FaithfulnessResult, MapRow, write_faithfulness, write_rows
-from dessin.trust.explain.sources import Drawing, Reader, given_drawings, validation_drawings
-from dessin.trust.explain.view import METHOD_NAMES, explain_page
+from dessin.trust.explain.sources import Reader, given_drawings, validation_drawings
+from dessin.trust.explain.view import METHOD_NAMES, explain_page, worded
 
 DEFAULT = ("gradcam",)
 
@@ -64,8 +64,19 @@ def explain(
         DessinError: no model, an unknown method, data that changed, not one readable image, models whose maps
             do not lie over one another, or a folder `out` that is in use.
     """
-    asked = _checked(None if methods is None else names(methods))
-    loaded, drawings, seed = _subject(Path(run), images, data, split)
+    asked = tuple(dict.fromkeys(DEFAULT if methods is None else names(methods)))
+    for method in asked:
+        if method not in METHODS:
+            raise unknown("method", method, METHODS)
+    if not asked:
+        raise DessinError("No method was named.", allowed=f"Methods are {', '.join(METHODS)}.")
+    if images:
+        # These need no collection beside the model.
+        loaded, seed = load_model(Path(run)), 0
+        drawings = given_drawings([Path(path) for path in images])
+    else:
+        subject = read_subject(Path(run), data, split)
+        loaded, seed, drawings = subject.loaded, subject.seed, validation_drawings(subject)
     explainer = Explainer(loaded, torch.device(choose_device().value))
     reader = Reader(explainer.images, explainer.device)
     folder = Path(out)
@@ -82,28 +93,12 @@ def explain(
     faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
     if faithfulness is None:
         raise _nothing(reader, len(drawings))
+    faithfulness = worded(faithfulness)
     write_faithfulness(folder, faithfulness)
     page = explain_page(folder, rows, faithfulness, loaded.committee, reader.refused, len(drawings))
     write_text(folder / "report.html", page)
     _say(rows, faithfulness, reader, folder)
     return Explanation(rows, faithfulness, dict(reader.refused))
-
-
-def _checked(methods: Sequence[str] | None) -> tuple[str, ...]:
-    asked = tuple(dict.fromkeys(check_method(method) for method in (DEFAULT if methods is None else methods)))
-    if not asked:
-        raise DessinError("No method was named.", allowed=f"Methods are {', '.join(METHOD_NAMES)}.")
-    return asked
-
-
-def _subject(
-    run: Path, images: Sequence[str | Path], data: str | Path | None, split: str | Path | None
-) -> tuple[LoadedCommittee, tuple[Drawing, ...], int]:
-    """The model, the drawings and the seed; drawings that are given need no collection beside them."""
-    if images:
-        return load_model(run), given_drawings([Path(path) for path in images]), 0
-    subject = read_subject(run, data, split)
-    return subject.loaded, validation_drawings(subject), subject.seed
 
 
 def _nothing(reader: Reader, drawings: int) -> DessinError:

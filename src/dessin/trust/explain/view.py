@@ -19,10 +19,9 @@ from dessin.page.numbers import change
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
-from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure, MethodRow, Verdict
+from dessin.trust.explain.measure import SMALLEST, is_better
+from dessin.trust.explain.result import FaithfulnessResult, MapRow, MethodRow, Verdict
 
-# A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
-SMALLEST = 0.01
 METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "occlusion": "Occlusion"}
 MEANING = {
     "gradcam": "a gradient of the class at the last feature map, averaged over the picture, times that map",
@@ -39,73 +38,56 @@ _CONCLUSION: dict[Verdict, str] = {
 _ONLY_INK = "what they gain over random maps may be no more than knowing where something is drawn."
 
 
-def judged(deletion: Measure, insertion: Measure) -> tuple[Verdict, str]:
-    """Whether maps beat random ones: a deletion curve should lie lower, an insertion curve higher."""
-    gains = (-deletion.over_random, insertion.over_random)
-    for_maps = sum(_is_better(gain) for gain in gains)
-    if any(_is_better(-gain) for gain in gains):
-        verdict: Verdict = "misleading"
-    elif for_maps:
-        verdict = "faithful" if for_maps == len(gains) else "partly faithful"
-    else:
-        verdict = "not shown"
+def worded(found: FaithfulnessResult) -> FaithfulnessResult:
+    """With each method's verdict explained."""
+    rows = (row.model_copy(update={"text": method_words(row)}) for row in found.methods)
+    return found.model_copy(update={"methods": tuple(rows)})
+
+
+def method_words(row: MethodRow) -> str:
+    """The two tests of a method's maps, and what follows from them."""
+    taken, shown = row.deletion, row.insertion
+    numbers = f"deletion {change(taken.over_ink)}, insertion {change(shown.over_ink)}"
+    ink = {
+        "better than": f"They say more than where the ink is ({numbers}).",
+        "worse than": "A map of the ink alone, which knows nothing of the model, does better "
+        f"({numbers}): {_ONLY_INK}",
+        "not clearly better than": f"Whether they say more than where the ink is stays open ({numbers}): "
+        f"{_ONLY_INK}",
+    }
     return (
-        verdict,
-        f"{_tests(deletion, insertion)} {_CONCLUSION[verdict]} {_against_ink(deletion, insertion)}",
+        f"Where the marked places go first, the area under the curve is {taken.maps.value:.3f}, against "
+        f"{taken.random.value:.3f} for random maps ({change(taken.over_random)}, lower is better); where "
+        f"they come first, {shown.maps.value:.3f} against {shown.random.value:.3f} ({change(shown.over_random)}, "
+        f"higher is better); n\u00a0=\u00a0{taken.maps.n}. {_CONCLUSION[row.verdict]} "
+        f"{ink[_standing(*row.gains('ink'))]}"
     )
 
 
-def judged_short(row: MethodRow) -> str:
-    """How the maps stand against random ones and against those of the ink, in a few words."""
-    against_random = _standing(-row.deletion.over_random, row.insertion.over_random)
-    against_ink = _standing(-row.deletion.over_ink, row.insertion.over_ink)
-    if against_random == against_ink:
-        return f"{against_random} random maps, and maps of the ink alone"
-    return f"{against_random} random maps, {against_ink} maps of the ink alone"
+def _short_words(row: MethodRow) -> str:
+    """How the maps stand against random ones and against those of the ink."""
+    random, ink = (_standing(*row.gains(other)) for other in ("random", "ink"))
+    return f"{random} random maps, {'and' if random == ink else ink} maps of the ink alone"
 
 
-def tick(value: float) -> str:
+def _standing(*gains: Estimate) -> str:
+    """Of all gains: better than, worse than, or neither."""
+    if all(is_better(gain) for gain in gains):
+        return "better than"
+    return "worse than" if all(is_better(-gain) for gain in gains) else "not clearly better than"
+
+
+def _tick(value: float) -> str:
     """`−0.05`; nothing before a zero."""
     return "0" if value == 0 else f"{value:+.2g}".replace("-", "−")
 
 
-def _tests(deletion: Measure, insertion: Measure) -> str:
-    n = deletion.maps.n
-    return (
-        f"Where the marked places go first, the area under the curve is {deletion.maps.value:.3f}, against "
-        f"{deletion.random.value:.3f} for random maps ({change(deletion.over_random)}, lower is better); "
-        f"where they come first, {insertion.maps.value:.3f} against {insertion.random.value:.3f} "
-        f"({change(insertion.over_random)}, higher is better); n\u00a0=\u00a0{n}."
-    )
-
-
-def _against_ink(deletion: Measure, insertion: Measure) -> str:
-    gains = (-deletion.over_ink, insertion.over_ink)
-    numbers = f"deletion {change(deletion.over_ink)}, insertion {change(insertion.over_ink)}"
-    if all(_is_better(gain) for gain in gains):
-        return f"They say more than where the ink is ({numbers})."
-    if all(_is_better(-gain) for gain in gains):
-        return (
-            f"A map of the ink alone, which knows nothing of the model, does better ({numbers}): {_ONLY_INK}"
-        )
-    return f"Whether they say more than where the ink is stays open ({numbers}): {_ONLY_INK}"
-
-
-def _standing(taken: Estimate, shown: Estimate) -> str:
-    """Of two gains: better than, worse than, or neither."""
-    if _is_better(taken) and _is_better(shown):
-        return "better than"
-    if _is_better(-taken) and _is_better(-shown):
-        return "worse than"
-    return "not clearly better than"
-
-
-def _is_better(gain: Estimate) -> bool:
-    return gain.low > 0 and gain.value >= SMALLEST
-
-
 _TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
-_LINES = {"maps": (ACCENT, "-"), "ink": (SECOND, "--"), "random": (MUTED, ":")}
+_LINES = {
+    "maps": ("these maps", ACCENT, "-"),
+    "ink": ("maps of the ink", SECOND, "--"),
+    "random": ("random maps", MUTED, ":"),
+}
 
 
 def explain_page(
@@ -135,10 +117,13 @@ def explain_page(
         method_names=METHOD_NAMES,
         meaning=MEANING,
         tones=_TONES,
-        short=judged_short,
+        short=_short_words,
         smallest=SMALLEST,
         plots={row.method: _plot(row) for row in found.methods},
-        figures={row.method: _figure(row) for row in found.methods},
+        figures={
+            row.method: {curve: _curves(row, curve) for curve in ("deletion", "insertion")}
+            for row in found.methods
+        },
         mass={row.method: _mass([one for one in main if one.method == row.method]) for row in found.methods},
     )
 
@@ -146,29 +131,20 @@ def explain_page(
 def _plot(row: MethodRow) -> DotPlot:
     """What the maps gain, so turned that more is better in both tests; the line is no gain."""
     dots = []
-    for key, against in (("over_random", "random maps"), ("over_ink", "maps of the ink")):
-        dots.append(_dot(f"Taken away, against {against}", -getattr(row.deletion, key)))
-        dots.append(_dot(f"Shown, against {against}", getattr(row.insertion, key)))
-    return dot_plot(dots, tick, line=0.0)
-
-
-def _dot(name: str, gain: Estimate) -> Dot:
-    tone = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot-tell"
-    words = change(gain, 2)
-    return Dot.of(name, gain, words, label=f"{name}: {words}, n = {gain.n}", tone=tone)
-
-
-def _figure(row: MethodRow) -> dict[str, str]:
-    """The mean curves of the two tests, as pictures."""
-    return {curve: _curves(row, curve) for curve in ("deletion", "insertion")}
+    for other, against in (("random", "random maps"), ("ink", "maps of the ink")):
+        for test, gain in zip(("Taken away", "Shown"), row.gains(other), strict=True):
+            name, words = f"{test}, against {against}", change(gain, 2)
+            tone = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot-tell"
+            dots.append(Dot.of(name, gain, words, label=f"{name}: {words}, n = {gain.n}", tone=tone))
+    return dot_plot(dots, _tick, line=0.0)
 
 
 def _curves(row: MethodRow, curve: str) -> str:
+    """The mean curves of one of the two tests, as a picture."""
     figure, axes = new_figure(4.6, 2.7)
-    for name, (colour, style) in _LINES.items():
+    for name, (label, colour, style) in _LINES.items():
         values = row.curves[f"{curve} {name}"]
         shares = [100 * step / (len(values) - 1) for step in range(len(values))]
-        label = {"maps": "these maps", "ink": "maps of the ink", "random": "random maps"}[name]
         axes.plot(shares, values, color=colour, linestyle=style, linewidth=1.8, label=label)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"% of the area {'taken away' if curve == 'deletion' else 'shown'}")
@@ -179,10 +155,10 @@ def _curves(row: MethodRow, curve: str) -> str:
 
 def _mass(rows: Sequence[MapRow]) -> tuple[float, float] | None:
     """The mean shares of a map's mass on ink, and of the square under ink; None where all maps are empty."""
-    full = [row for row in rows if row.on_ink is not None]
+    full = [(row.on_ink, row.ink) for row in rows if row.on_ink is not None]
     if not full:
         return None
-    return sum(row.on_ink or 0.0 for row in full) / len(full), sum(row.ink for row in full) / len(full)
+    return sum(on_ink for on_ink, _ in full) / len(full), sum(ink for _, ink in full) / len(full)
 
 
 SHOWN = 60

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.answers.predictions import Predictions, read_predictions
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import Assignment
 from dessin.runs.joined import at_present
 from dessin.runs.subject import Subject
 from dessin.statistics.headline import rank_of
 from dessin.statistics.intervals import group_index
-
-_SET = "validation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +76,11 @@ def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
         DessinError: kept predictions that do not belong together.
     """
     image_ids = [row.image_id for row in rows]
-    found = _kept(subject, image_ids) or subject.answers(rows)
+    home, found = subject.home, None
+    if home is not None and (home / "validation" / "predictions.csv").is_file():
+        found = at_present(read_predictions(home / "validation"), home)
+    if found is None or not set(image_ids) <= set(found.image_ids):
+        found = subject.answers(rows)
     number = {label: c for c, label in enumerate(found.classes)}
     return Answered(
         rows=rows,
@@ -87,11 +89,3 @@ def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
         targets=np.array([number[row.label] for row in rows], dtype=np.int64),
         names={**subject.inputs.manifest.names, **subject.loaded.committee.names},
     )
-
-
-def _kept(subject: Subject, image_ids: Sequence[str]) -> Predictions | None:
-    """What is kept of these images in a run's folder, as its bundle says it now; else None."""
-    if subject.home is None or not (subject.home / _SET / "predictions.csv").is_file():
-        return None
-    found = at_present(read_predictions(subject.home / _SET), subject.home)
-    return found if set(image_ids) <= set(found.image_ids) else None

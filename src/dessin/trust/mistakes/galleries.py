@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.collection.manifest import Manifest
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
@@ -19,13 +19,14 @@ from dessin.page.pictures import image_data_uri
 from dessin.progress import warn
 from dessin.randomness import image_keys
 from dessin.runs.subject import Subject
+from dessin.statistics.metrics import Confusion
 from dessin.training.device import choose_device
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.pictures import overlay
 from dessin.trust.explain.sources import Drawing, Reader
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.properties import cut
-from dessin.trust.mistakes.result import ClassRow, ClusterRow, PairRow
+from dessin.trust.mistakes.result import ClassRow, ClusterRow
 from dessin.trust.mistakes.strokes import Floats
 
 CLASSES, OF_CLASS = 12, 8
@@ -59,7 +60,7 @@ class PairGallery:
     Typical are those answered right, the surest first; without any, others of `typical_of`.
     """
 
-    row: PairRow
+    row: Confusion
     wrong: tuple[int, ...]
     typical: tuple[str, ...]
     typical_of: TypicalOf
@@ -75,7 +76,7 @@ class ClusterGallery:
 
     row: ClusterRow
     examples: tuple[tuple[str, int], ...]
-    pairs: tuple[PairRow, ...]
+    pairs: tuple[Confusion, ...]
 
     @property
     def more(self) -> int:
@@ -85,33 +86,37 @@ class ClusterGallery:
 def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[ClassGallery]:
     """The worst classes that have a wrong drawing at all."""
     worst = [row for row in rows if row.right < row.n][:CLASSES]
-    return [
-        ClassGallery(row, tuple(_wrong_first(given, _number(given, row.label))[:OF_CLASS])) for row in worst
-    ]
+    return [ClassGallery(row, tuple(_wrong_first(given, row.label)[:OF_CLASS])) for row in worst]
 
 
 def pair_galleries(
-    given: Answered, rows: Sequence[PairRow], training: Sequence[Assignment]
+    given: Answered, rows: Sequence[Confusion], training: Sequence[Assignment]
 ) -> list[PairGallery]:
     """The most frequent pairs; `training` has drawings for classes of which none is among the answered."""
-    return [_pair(given, row, training) for row in rows[:PAIRS]]
+    galleries = []
+    for row in rows[:PAIRS]:
+        own, other = given.classes.index(row.label), given.classes.index(row.predicted)
+        wrong = _surest(given, (given.targets == own) & (given.predicted == other), other)[:OF_PAIR]
+        galleries.append(PairGallery(row, tuple(wrong), *_typical(given, other, training)))
+    return galleries
 
 
 def cluster_galleries(
-    given: Answered, rows: Sequence[ClusterRow], pairs: Sequence[PairRow]
+    given: Answered, rows: Sequence[ClusterRow], pairs: Sequence[Confusion]
 ) -> list[ClusterGallery]:
     """The clusters with the most mistakes inside."""
-    shown = [row for row in rows if row.inside][:CLUSTERS]
     galleries = []
-    for row in shown:
+    for row in [row for row in rows if row.inside][:CLUSTERS]:
         members = set(row.labels)
         inside = [pair for pair in pairs if pair.label in members and pair.predicted in members]
-        examples: list[tuple[str, int]] = []
-        for label in row.labels:
-            places = _example(given, label, members)
-            if places and len(examples) < OF_CLUSTER:
-                examples.append((label, places[0]))
-        galleries.append(ClusterGallery(row, tuple(examples), tuple(inside[:5])))
+        # Of each class a drawing that was taken for another one of the cluster, if there is one.
+        taken = np.isin(given.predicted, [given.classes.index(label) for label in members]) & ~given.correct
+        examples = [
+            (label, min(places, key=lambda place: not taken[place]))
+            for label in row.labels
+            if (places := _wrong_first(given, label))
+        ]
+        galleries.append(ClusterGallery(row, tuple(examples[:OF_CLUSTER]), tuple(inside[:5])))
     return galleries
 
 
@@ -129,18 +134,6 @@ def ends_of(values: Floats, image_ids: Sequence[str]) -> tuple[tuple[int, ...], 
     return ends[0], ends[1]
 
 
-def _pair(given: Answered, row: PairRow, training: Sequence[Assignment]) -> PairGallery:
-    own, other = _number(given, row.label), _number(given, row.predicted)
-    mixed = (given.targets == own) & (given.predicted == other)
-    typical, typical_of = _typical(given, other, training)
-    return PairGallery(
-        row,
-        wrong=tuple(_surest(given, mixed, other)[:OF_PAIR]),
-        typical=typical,
-        typical_of=typical_of,
-    )
-
-
 def _typical(
     given: Answered, number: int, training: Sequence[Assignment]
 ) -> tuple[tuple[str, ...], TypicalOf]:
@@ -156,28 +149,16 @@ def _typical(
     return tuple(sorted(first.values()))[:TYPICAL], "training"
 
 
-def _wrong_first(given: Answered, number: int) -> list[int]:
-    places = np.flatnonzero(given.targets == number)
+def _wrong_first(given: Answered, label: str) -> list[int]:
+    places = np.flatnonzero(given.targets == given.classes.index(label))
     keys = (-given.sureness[places], given.correct[places])
     return [int(place) for place in places[np.lexsort(keys)]]
-
-
-def _example(given: Answered, label: str, members: set[str]) -> list[int]:
-    """Drawings of a class, those first that were taken for another one of its cluster."""
-    places = _wrong_first(given, _number(given, label))
-    return sorted(
-        places, key=lambda place: given.correct[place] or given.classes[given.predicted[place]] not in members
-    )
 
 
 def _surest(given: Answered, mask: NDArray[np.bool_], number: int) -> list[int]:
     """Places within `mask` (N,), by the probability of the class `number`, the highest first."""
     places = np.flatnonzero(mask)
     return [int(p) for p in places[np.argsort(-given.probabilities[places, number], kind="stable")]]
-
-
-def _number(given: Answered, label: str) -> int:
-    return given.classes.index(label)
 
 
 @dataclass(frozen=True)
@@ -196,16 +177,14 @@ def mistake_maps(
     A committee's map is the weighted mean of those of the models that were not trained on the drawing.
     """
     try:
-        explainer = Explainer(subject.loaded, torch.device(choose_device().value))
-        return _maps(explainer, subject, given, places), ""
+        return _maps(subject, given, places), ""
     except DessinError as error:
         warn(f"The atlas has no maps: {error}")
         return {}, error.seen
 
 
-def _maps(
-    explainer: Explainer, subject: Subject, given: Answered, places: Sequence[int]
-) -> dict[int, MapPair]:
+def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> dict[int, MapPair]:
+    explainer = Explainer(subject.loaded, torch.device(choose_device().value))
     rows = {given.rows[place].image_id: place for place in places}
     manifest = subject.inputs.manifest
     drawings = [
@@ -222,38 +201,24 @@ def _maps(
         )
         for number, place in enumerate(own):
             picture = explainer.image(asked, number)
-            found[place] = MapPair(_packed(picture, named[number]), _packed(picture, true[number]))
+            small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            small = np.asarray(small, dtype=np.uint8)
+            found[place] = MapPair(*(_as_webp(overlay(small, maps[number])) for maps in (named, true)))
     return found
 
 
-def _packed(picture: Pixels, values: NDArray[np.float32]) -> str:
-    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return packed(overlay(np.asarray(small, dtype=np.uint8), values))
+def thumbnail(path: Path) -> str:
+    """A drawing on its own paper as a `data:` address; one that cannot be read is a gray square."""
+    try:
+        pixels = decode(read_image_bytes(path)).pixels
+    except Unreadable:
+        return _as_webp(np.full((SIDE, SIDE, 3), _PAPER, dtype=np.uint8))
+    scale = SIDE / max(pixels.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return _as_webp(np.asarray(small, dtype=np.uint8))
 
 
-class Thumbnails:
-    """Drawings of a collection on squares of their own paper; one that cannot be read is a gray square."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
-        self._made: dict[str, str] = {}
-
-    def of(self, image_id: str) -> str:
-        """The picture of an image as a `data:` address."""
-        if image_id not in self._made:
-            self._made[image_id] = packed(self._read(image_id))
-        return self._made[image_id]
-
-    def _read(self, image_id: str) -> Pixels:
-        try:
-            pixels = decode(read_image_bytes(self._manifest.path(image_id))).pixels
-        except Unreadable:
-            return np.full((SIDE, SIDE, 3), _PAPER, dtype=np.uint8)
-        scale = SIDE / max(pixels.shape[:2])
-        height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-        return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def packed(pixels: Pixels) -> str:
+def _as_webp(pixels: Pixels) -> str:
     """Pixels (H, W, 3) uint8 as a small WebP."""
     return image_data_uri(np.ascontiguousarray(pixels), kind="webp", quality=_QUALITY)

@@ -8,6 +8,9 @@ can hardly be told from an unlucky one, however many drawings it has.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,28 +25,62 @@ from dessin.committees.families.result import FamilyMap
 from dessin.page.numbers import ALPHA
 from dessin.progress import track
 from dessin.randomness import derive
-from dessin.statistics.intervals import Floats
+from dessin.statistics.intervals import Floats, bootstrap_mean
 from dessin.statistics.metrics import class_results, confusion_matrix, confusion_pairs
 from dessin.statistics.paired_tests import holm
 from dessin.trust.mistakes.answered import Answered
-from dessin.trust.mistakes.result import ClassRow, ClusterRow, PairRow, Structure, Taken
+from dessin.trust.mistakes.properties import associations
+from dessin.trust.mistakes.result import Atlas, ClassRow, ClusterRow, Mistake, Structure, Taken
 
 # Holm's first step over C classes needs p below 0.05 / C; 1 / (draws + 1) is the smallest p there can be.
 _DRAWS, _CHUNK = 19_999, 2_000
 _DEALS_OF_CLASSES = 999
 _DEALS_OF_CONFUSIONS = 99
 _FEWEST_CLASSES = 3
-_NOTHING = Structure(modularity=None, by_chance=None, p=None, agreement=None)
 
 
-def class_rows(given: Answered, *, seed: int = 0) -> tuple[ClassRow, ...]:
+def measure_mistakes(name: str, given: Answered, measured: Mapping[str, Floats], *, seed: int = 0) -> Atlas:
+    """The atlas of a model called `name`, without words; `measured` has each property (N,) of drawings."""
+    matrix = confusion_matrix(given.targets, given.predicted, len(given.classes))
+    classes = _class_rows(given, matrix, seed)
+    structure, clusters = find_clusters(given, seed=seed)
+    seen = {row.label for row in classes}
+    wrong = given.wrong
+    return Atlas(
+        name=name,
+        folds=given.folds,
+        groups=int(given.index.max()) + 1,
+        accuracy=bootstrap_mean(given.correct, given.index, seed=seed),
+        mistakes=len(wrong),
+        absent=tuple(label for label in given.classes if label not in seen),
+        classes_differ=classes_differ(given.correct, given.targets, given.index, seed=seed),
+        classes=classes,
+        pairs=confusion_pairs(matrix, given.classes),
+        structure=structure,
+        clusters=clusters,
+        properties=associations(measured, given.correct, given.targets, given.index, seed=seed),
+        drawings=tuple(_mistake(given, place, measured) for place in wrong),
+        names={label: given.names.get(label, label) for label in given.classes},
+    )
+
+
+def _mistake(given: Answered, place: int, measured: Mapping[str, Floats]) -> Mistake:
+    values = {name: float(values[place]) for name, values in measured.items()}
+    return Mistake(
+        image_id=given.rows[place].image_id,
+        label=given.rows[place].label,
+        predicted=given.classes[given.predicted[place]],
+        probability=float(given.sureness[place]),
+        rank=int(given.rank[place]),
+        properties={name: None if math.isnan(value) else value for name, value in values.items()},
+    )
+
+
+def _class_rows(given: Answered, matrix: NDArray[np.int64], seed: int) -> tuple[ClassRow, ...]:
     """A row for each class with drawings, the worst first: by recall, then by what chance says of it."""
-    matrix = _matrix(given)
     results = class_results(matrix, given.targets, given.index, given.classes)
     p, p_holm = worse_than_rest(given.correct, given.targets, given.index, len(given.classes), seed=seed)
-    groups = np.bincount(
-        np.unique(np.stack([given.targets, given.index]), axis=1)[0], minlength=len(given.classes)
-    )
+    groups = np.bincount(_units(given.targets, given.index)[0], minlength=len(given.classes))
     rows = [
         ClassRow(
             label=result.label,
@@ -55,29 +92,16 @@ def class_rows(given: Answered, *, seed: int = 0) -> tuple[ClassRow, ...]:
             p=p[c],
             p_holm=p_holm[c],
             worse=p_holm[c] < ALPHA,
-            taken_for=_taken_for(matrix[c], c, given.classes),
+            taken_for=tuple(
+                Taken(label=given.classes[other], count=int(matrix[c, other]))
+                for other in np.argsort(-matrix[c], kind="stable")
+                if other != c and matrix[c, other]
+            ),
         )
         for c, result in enumerate(results)
         if result.recall is not None
     ]
     return tuple(sorted(rows, key=lambda row: (row.recall.value, row.p, -row.n, row.label)))
-
-
-def pair_rows(given: Answered) -> tuple[PairRow, ...]:
-    """Every confusion that occurred, most frequent first."""
-    return tuple(
-        PairRow(label=pair.label, predicted=pair.predicted, count=pair.count, share=pair.share)
-        for pair in confusion_pairs(_matrix(given), given.classes)
-    )
-
-
-def _matrix(given: Answered) -> NDArray[np.int64]:
-    return confusion_matrix(given.targets, given.predicted, len(given.classes))
-
-
-def _taken_for(counts: NDArray[np.int64], own: int, labels: tuple[str, ...]) -> tuple[Taken, ...]:
-    order = [int(c) for c in np.argsort(-counts, kind="stable") if c != own and counts[c]]
-    return tuple(Taken(label=labels[c], count=int(counts[c])) for c in order)
 
 
 def worse_than_rest(
@@ -95,7 +119,7 @@ def worse_than_rest(
         targets: (N,) class numbers.
         index: (N,) group numbers, from `intervals.group_index`; a group within a class stays together.
     """
-    label, n, right = _units(correct, targets, index)
+    label, n, right = _counted_units(correct, targets, index)
     of_class = np.bincount(label, minlength=classes)
     total, hits = np.bincount(targets, minlength=classes), np.bincount(targets, correct, minlength=classes)
     p = np.ones(classes)
@@ -118,7 +142,7 @@ def classes_differ(
 
     It can be firm that classes differ where no single one can be named. Arguments as in `worse_than_rest`.
     """
-    label, n, right = _units(correct, targets, index)
+    label, n, right = _counted_units(correct, targets, index)
     if np.bincount(label).max() < 2:
         return None
     random = np.random.Generator(np.random.Philox(key=derive(seed, "classes differ")))
@@ -129,12 +153,19 @@ def classes_differ(
 
 
 def _units(
+    targets: NDArray[np.int64], index: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The class (G,) of each group within a class, and which of these (N,) each drawing is in."""
+    units, place = np.unique(np.stack([targets, index]), axis=1, return_inverse=True)
+    return units[0], place.ravel()
+
+
+def _counted_units(
     correct: NDArray[np.bool_], targets: NDArray[np.int64], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The class, the number of drawings and of right ones of each group within a class."""
-    units, place = np.unique(np.stack([targets, index]), axis=1, return_inverse=True)
-    right = np.bincount(place.ravel(), correct).astype(np.int64)
-    return units[0], np.bincount(place.ravel()), right
+    label, place = _units(targets, index)
+    return label, np.bincount(place), np.bincount(place, correct).astype(np.int64)
 
 
 def _apart(label: NDArray[np.int64], n: NDArray[np.int64], right: NDArray[np.int64]) -> float:
@@ -162,16 +193,12 @@ def find_clusters(given: Answered, *, seed: int = 0) -> tuple[Structure, tuple[C
     """
     shared = shared_confusion(soft_confusion(given.probabilities, given.targets))
     if len(given.classes) < _FEWEST_CLASSES or not shared.any():
-        return _NOTHING, ()
+        return Structure(modularity=None, by_chance=None, p=None, agreement=None), ()
     families = from_confusions(given.probabilities, given.targets, given.classes, given.names).families
+    groups = np.array([row.group for row in given.rows])
     found = Structure(
         **_against_chance(given, shared, seed),
-        agreement=stability(
-            given.probabilities,
-            given.targets,
-            np.array([row.group for row in given.rows]),
-            count=len(families.names),
-        ),
+        agreement=stability(given.probabilities, given.targets, groups, count=len(families.names)),
     )
     return found, _rows(given, families)
 
@@ -182,7 +209,11 @@ def _against_chance(given: Answered, shared: Floats, seed: int) -> dict[str, flo
     A group keeps its own class's probability, and a class how often it is named: what goes is whose
     drawings are taken for it.
     """
-    means, own, weights = _group_means(given)
+    # The mean answer (G, C) to each group's drawings of a class.
+    own, place = _units(given.targets, given.index)
+    sums, weights = np.zeros((len(own), len(given.classes))), np.bincount(place).astype(np.float64)
+    np.add.at(sums, place, given.probabilities)
+    means = sums / weights[:, None]
     value = float(cluster(shared)[1].max())
     random = np.random.Generator(np.random.Philox(key=derive(seed, "confusion by chance")))
     drawn = []
@@ -195,15 +226,6 @@ def _against_chance(given: Answered, shared: Floats, seed: int) -> dict[str, flo
         "by_chance": float(np.mean(drawn)),
         "p": (1 + as_good) / (1 + _DEALS_OF_CONFUSIONS),
     }
-
-
-def _group_means(given: Answered) -> tuple[Floats, NDArray[np.int64], Floats]:
-    """The mean answer (G, C) to each group's drawings of a class, that class (G,), and their number (G,)."""
-    units, place = np.unique(np.stack([given.targets, given.index]), axis=1, return_inverse=True)
-    sums = np.zeros((units.shape[1], len(given.classes)))
-    np.add.at(sums, place.ravel(), given.probabilities)
-    counts = np.bincount(place.ravel()).astype(np.float64)
-    return sums / counts[:, None], units[0], counts
 
 
 def _dealt_anew(means: Floats, own: NDArray[np.int64], random: np.random.Generator) -> Floats:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,7 @@ def cut(values: Floats) -> NDArray[np.int64]:
 
 def scaled_ranks(values: Floats) -> Floats:
     """Ranks (N,) within 0..1; equal values share the middle of theirs."""
-    ranks = (rankdata(values) - 0.5) / len(values)
-    return np.asarray(ranks, dtype=np.float64)
+    return np.asarray((rankdata(values) - 0.5) / len(values), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ def trend(
     if spread < 1e-12 or freedom < 1:
         return None
     slope = float(x @ y) / spread
-    scores = x * (y - slope * x) * _enlarged(index, strata)
+    groups = np.maximum(1, _groups_of(index, strata)).astype(np.float64)
+    # Residuals of few groups are too small; those of each stratum are enlarged by what its mean took away.
+    scores = x * (y - slope * x) * np.sqrt(groups / np.maximum(1.0, groups - 1))[strata]
     error = math.sqrt(float((np.bincount(index, scores) ** 2).sum())) / spread
     half = error * float(student.ppf((1 + LEVEL) / 2, freedom))
     p = float(2 * student.sf(abs(slope) / error, freedom)) if error > 1e-12 else float(abs(slope) < 1e-12)
@@ -92,12 +94,6 @@ def _groups_of(index: NDArray[np.int64], strata: NDArray[np.int64]) -> NDArray[n
     """How many groups each stratum has."""
     pairs = np.unique(np.stack([strata, index]), axis=1)
     return np.bincount(pairs[0], minlength=int(strata.max()) + 1)
-
-
-def _enlarged(index: NDArray[np.int64], strata: NDArray[np.int64]) -> Floats:
-    groups = np.maximum(1, _groups_of(index, strata)).astype(np.float64)
-    factor = np.sqrt(groups / np.maximum(1.0, groups - 1))
-    return np.asarray(factor[strata], dtype=np.float64)
 
 
 def _freedom(x: Floats, index: NDArray[np.int64], strata: NDArray[np.int64]) -> int:
@@ -134,7 +130,9 @@ def associations(
     *,
     seed: int = 0,
 ) -> tuple[PropertyRow, ...]:
-    """A row for each property (N,), in the order given; NaN is a drawing that could not be measured.
+    """A row for each property (N,), NaN where a drawing could not be measured.
+
+    Those that go with failure come first, then others by the p of the trend within classes.
 
     Args:
         correct: (N,) bool, right or wrong.
@@ -154,8 +152,8 @@ def associations(
                 name=name,
                 title=PROPERTIES[name].title,
                 unit=PROPERTIES[name].unit,
-                parts=_parts(PROPERTIES[name], one, correct, index, seed),
-                difference=_difference(one, correct, index, seed),
+                parts=_parts(PROPERTIES[name], one, seed),
+                difference=_difference(one, seed),
                 overall=_between_parts(one.overall, one, "cluster-robust trend"),
                 within=_between_parts(one.within, one, "cluster-robust trend within classes"),
                 p_overall=p[2 * place],
@@ -163,17 +161,18 @@ def associations(
                 p_overall_holm=overall_holm,
                 p_within_holm=within_holm,
                 finding=_finding(one, overall_holm, within_holm),
-                words="",
             )
         )
-    return tuple(rows)
+    order = get_args(Finding)
+    return tuple(sorted(rows, key=lambda row: (order.index(row.finding), row.p_within, row.p_overall)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """One property of the drawings that have it: `rows` of all N, with their values, ranks and parts."""
+    """One property of the n drawings that have it: values, ranks and parts, and how these are answered."""
 
-    rows: NDArray[np.int64]
+    correct: NDArray[np.bool_]
+    index: NDArray[np.int64]
     values: Floats
     ranks: Floats
     part: NDArray[np.int64]
@@ -189,29 +188,20 @@ def _measured(
     values: Floats, correct: NDArray[np.bool_], targets: NDArray[np.int64], index: NDArray[np.int64]
 ) -> _Measured:
     rows = np.flatnonzero(np.isfinite(values))
-    own = values[rows]
+    values, correct, index = values[rows], correct[rows], index[rows]
     if not len(rows):
-        return _Measured(rows, own, own, rows, None, None)
-    ranks, part = scaled_ranks(own), cut(own)
-    if min(len(np.unique(index[rows][part == number])) for number in np.unique(part)) < _FEWEST_GROUPS:
-        return _Measured(rows, own, ranks, part, None, None)
-    return _Measured(
-        rows,
-        own,
-        ranks,
-        part,
-        trend(ranks, correct[rows], index[rows]),
-        trend(ranks, correct[rows], index[rows], targets[rows]),
-    )
+        return _Measured(correct, index, values, values, rows, None, None)
+    ranks, part = scaled_ranks(values), cut(values)
+    overall = within = None
+    if min(len(np.unique(index[part == number])) for number in np.unique(part)) >= _FEWEST_GROUPS:
+        overall, within = trend(ranks, correct, index), trend(ranks, correct, index, targets[rows])
+    return _Measured(correct, index, values, ranks, part, overall, within)
 
 
-def _parts(
-    known: Property, one: _Measured, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int
-) -> tuple[PartRow, ...]:
+def _parts(known: Property, one: _Measured, seed: int) -> tuple[PartRow, ...]:
     rows = []
     for number in range(one.parts):
         own = one.part == number
-        drawings = one.rows[own]
         low, high = float(one.values[own].min()), float(one.values[own].max())
         ends = known.shown(low), known.shown(high)
         rows.append(
@@ -219,26 +209,24 @@ def _parts(
                 name=ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}",
                 low=low,
                 high=high,
-                accuracy=bootstrap_mean(correct[drawings], index[drawings], seed=seed),
+                accuracy=bootstrap_mean(one.correct[own], one.index[own], seed=seed),
             )
         )
     return tuple(rows)
 
 
-def _difference(
-    one: _Measured, correct: NDArray[np.bool_], index: NDArray[np.int64], seed: int
-) -> Estimate | None:
+def _difference(one: _Measured, seed: int) -> Estimate | None:
     """Highest less lowest part, resampling the groups of both together: many have drawings in both."""
     if one.parts < 2:
         return None
     ends = (one.part == 0, one.part == one.parts - 1)
-    own = one.rows[ends[0] | ends[1]]
-    groups = np.unique(index[own], return_inverse=True)[1].ravel()
+    own = ends[0] | ends[1]
+    groups = np.unique(one.index[own], return_inverse=True)[1].ravel()
     columns = []
     for end in ends:
-        inside = np.isin(own, one.rows[end])
-        columns += [np.bincount(groups, inside & correct[own]), np.bincount(groups, inside)]
-    return bootstrap(np.stack(columns, axis=1), _apart, [(-1.0, 1.0)], n=len(own), seed=seed)[0]
+        inside = end[own]
+        columns += [np.bincount(groups, inside & one.correct[own]), np.bincount(groups, inside)]
+    return bootstrap(np.stack(columns, axis=1), _apart, [(-1.0, 1.0)], n=int(own.sum()), seed=seed)[0]
 
 
 def _apart(totals: Floats) -> Floats:

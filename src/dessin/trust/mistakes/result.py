@@ -12,6 +12,7 @@ from dessin.page.tables import spread, write_table
 from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
+from dessin.statistics.metrics import Confusion
 from dessin.trust.mistakes.strokes import PROPERTIES
 
 Finding = Literal["within classes", "between classes", "not seen", "cannot tell", "all alike"]
@@ -41,15 +42,6 @@ class ClassRow(Section):
     p_holm: float
     worse: bool
     taken_for: tuple[Taken, ...]
-
-
-class PairRow(Section):
-    """`count` drawings of `label`, the `share` of all of its drawings, were taken for `predicted`."""
-
-    label: str
-    predicted: str
-    count: int
-    share: float
 
 
 class ClusterRow(Section):
@@ -115,7 +107,7 @@ class PropertyRow(Section):
     p_overall_holm: float
     p_within_holm: float
     finding: Finding
-    words: str
+    words: str = ""
 
 
 class Mistake(Section):
@@ -147,31 +139,19 @@ class Atlas(Result):
     absent: tuple[str, ...]
     classes_differ: float | None
     classes: tuple[ClassRow, ...]
-    pairs: tuple[PairRow, ...]
+    pairs: tuple[Confusion, ...]
     structure: Structure
     clusters: tuple[ClusterRow, ...]
     properties: tuple[PropertyRow, ...]
     drawings: tuple[Mistake, ...]
     names: dict[str, str]
-    summary: tuple[str, ...]
-    cautions: tuple[str, ...]
+    summary: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
     def worse(self) -> tuple[ClassRow, ...]:
         """The classes that are worse than the rest beyond chance."""
         return tuple(row for row in self.classes if row.worse)
-
-
-_PAIRS = ("label", "predicted", "count", "share")
-_CLUSTERS = ("cluster", "label", "mistakes", "inside", "share", "expected")
-_PROPERTIES = (
-    *("property", "part", "from", "to", "n"),
-    *("accuracy", "accuracy_low", "accuracy_high"),
-    *("difference", "difference_low", "difference_high"),
-    *("within", "within_low", "within_high"),
-    *("p_overall_holm", "p_within_holm", "finding"),
-)
-_MISTAKES = ("image_id", "label", "predicted", "probability", "rank", *PROPERTIES)
 
 
 def write_tables(atlas: Atlas, out: Path) -> None:
@@ -183,14 +163,28 @@ def write_tables(atlas: Atlas, out: Path) -> None:
     write_table(out / "classes.csv", map(_class_cells, atlas.classes))
     write_csv(
         out / "pairs.csv",
-        _PAIRS,
+        ("label", "predicted", "count", "share"),
         ([row.label, row.predicted, row.count, f"{row.share:.4f}"] for row in atlas.pairs),
     )
-    write_csv(out / "clusters.csv", _CLUSTERS, _cluster_rows(atlas))
     write_csv(
-        out / "properties.csv", _PROPERTIES, (row for one in atlas.properties for row in _part_rows(one))
+        out / "clusters.csv",
+        ("cluster", "label", "mistakes", "inside", "share", "expected"),
+        (
+            [row.name, label, row.mistakes, row.inside, f"{row.share:.4f}", f"{row.expected:.4f}"]
+            for row in atlas.clusters
+            for label in row.labels
+        ),
     )
-    write_csv(out / "mistakes.csv", _MISTAKES, _mistake_rows(atlas))
+    columns = (
+        *("property", "part", "from", "to", "n"),
+        *("accuracy", "accuracy_low", "accuracy_high"),
+        *("difference", "difference_low", "difference_high"),
+        *("within", "within_low", "within_high"),
+        *("p_overall_holm", "p_within_holm", "finding"),
+    )
+    write_csv(out / "properties.csv", columns, (row for one in atlas.properties for row in _part_rows(one)))
+    measured = ("image_id", "label", "predicted", "probability", "rank", *PROPERTIES)
+    write_csv(out / "mistakes.csv", measured, map(_mistake_cells, atlas.drawings))
 
 
 def _class_cells(row: ClassRow) -> dict[str, object]:
@@ -207,12 +201,6 @@ def _class_cells(row: ClassRow) -> dict[str, object]:
     }
 
 
-def _cluster_rows(atlas: Atlas) -> Iterator[list[object]]:
-    for row in atlas.clusters:
-        for label in row.labels:
-            yield [row.name, label, row.mistakes, row.inside, f"{row.share:.4f}", f"{row.expected:.4f}"]
-
-
 def _part_rows(one: PropertyRow) -> Iterator[list[object]]:
     whole = [*_cells(one.difference), *_cells(one.within)]
     tests = [f"{one.p_overall_holm:.5f}", f"{one.p_within_holm:.5f}", one.finding]
@@ -221,11 +209,10 @@ def _part_rows(one: PropertyRow) -> Iterator[list[object]]:
         yield [one.name, number, *own, *whole, *tests]
 
 
-def _mistake_rows(atlas: Atlas) -> Iterator[list[object]]:
-    for row in atlas.drawings:
-        measured = (row.properties[name] for name in PROPERTIES)
-        values = ["" if value is None else f"{value:.6g}" for value in measured]
-        yield [row.image_id, row.label, row.predicted, f"{row.probability:.6f}", row.rank, *values]
+def _mistake_cells(row: Mistake) -> list[object]:
+    measured = (row.properties[name] for name in PROPERTIES)
+    values = ["" if value is None else f"{value:.6g}" for value in measured]
+    return [row.image_id, row.label, row.predicted, f"{row.probability:.6f}", row.rank, *values]
 
 
 def _cells(found: Estimate | None) -> list[object]:

@@ -38,12 +38,9 @@ class Strokes:
         elongation: longer over shorter side of that box, at least 1.
     """
 
-    thickness: float
-    size: float
-    elongation: float
-
-
-_NONE = Strokes(math.nan, math.nan, math.nan)
+    thickness: float = math.nan
+    size: float = math.nan
+    elongation: float = math.nan
 
 
 def measure_file(path: Path) -> Strokes:
@@ -51,32 +48,28 @@ def measure_file(path: Path) -> Strokes:
     try:
         return measure_strokes(decode(read_image_bytes(path)).pixels)
     except Unreadable:
-        return _NONE
+        return Strokes()
 
 
 def measure_strokes(pixels: Pixels) -> Strokes:
     """Measure decoded pixels (H, W, 3) uint8."""
-    page = _working(pixels)
+    height, width = pixels.shape[:2]
+    scale = _WORKING / max(height, width)
+    sides = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    page = np.asarray(cv2.resize(pixels, sides, interpolation=how), dtype=np.uint8)
     mask = ink_mask(page)
     box = ink_box(mask)
     if box is None:
-        return _NONE
+        return Strokes()
     top, left, bottom, right = box
-    sides = sorted((bottom - top, right - left))
+    shorter, longer = sorted((bottom - top, right - left))
     return Strokes(
         thickness=_thickness(page, mask) * PAGE / max(mask.shape),
-        size=sides[1] / max(mask.shape),
+        size=longer / max(mask.shape),
         # Finer than this no eye sees it, and ranks would.
-        elongation=round(sides[1] / sides[0], 2),
+        elongation=round(longer / shorter, 2),
     )
-
-
-def _working(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = _WORKING / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), dtype=np.uint8)
 
 
 def _thickness(page: Pixels, mask: Mask) -> float:

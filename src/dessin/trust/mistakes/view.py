@@ -3,27 +3,27 @@ goes with failure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import ALPHA, capital, counted, listed, p_value, points, share
+from dessin.page.numbers import ALPHA, capital, counted, listed, number, p_value, points, share
 from dessin.page.render import render_page
 from dessin.runs.subject import Subject
-from dessin.statistics.intervals import Estimate
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.galleries import (
     ClusterGallery,
-    Thumbnails,
     class_galleries,
     cluster_galleries,
     ends_of,
     mistake_maps,
     pair_galleries,
+    thumbnail,
 )
-from dessin.trust.mistakes.result import Atlas, ClassRow, ClusterRow, PropertyRow, Structure
+from dessin.trust.mistakes.result import Atlas, ClassRow, PropertyRow
 from dessin.trust.mistakes.strokes import PROPERTIES, Floats
 
 _FEW_GROUPS = 3
@@ -45,17 +45,22 @@ _TAGS = {
 }
 
 
-def accuracy_sentence(accuracy: Estimate, mistakes: int, classes: int) -> str:
-    """How often the model is right, and on what."""
-    return (
-        f"Right on {share(accuracy)} of {counted(accuracy.n, 'drawing')} of "
-        f"{counted(classes, 'class', 'classes')} that it was not trained on; {counted(mistakes, 'mistake')}."
+def worded(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Atlas:
+    """The atlas with its words; `together` names properties that rise and fall together, and how far."""
+    accuracy = (
+        f"Right on {share(atlas.accuracy)} of {counted(atlas.accuracy.n, 'drawing')} of "
+        f"{counted(len(atlas.classes), 'class', 'classes')} that it was not trained on; "
+        f"{counted(atlas.mistakes, 'mistake')}."
     )
+    summary = (accuracy, _classes_sentence(atlas), _clusters_sentence(atlas), _properties_sentence(atlas))
+    found = [row.model_copy(update={"words": _property_words(row)}) for row in atlas.properties]
+    words = {"summary": summary, "cautions": tuple(_cautions(atlas, together)), "properties": tuple(found)}
+    return atlas.model_copy(update=words)
 
 
-def classes_sentence(rows: Sequence[ClassRow], differ: float | None) -> str:
-    """How many classes are worse than the rest beyond chance; `differ` is the p of all being alike."""
-    worse = [row for row in rows if row.worse]
+def _classes_sentence(atlas: Atlas) -> str:
+    """How many classes are worse than the rest beyond chance."""
+    rows, worse, differ = atlas.classes, atlas.worse, atlas.classes_differ
     if worse:
         verb = "is" if len(worse) == 1 else "are"
         return (
@@ -76,41 +81,44 @@ def classes_sentence(rows: Sequence[ClassRow], differ: float | None) -> str:
     )
 
 
-def clusters_sentence(structure: Structure, rows: Sequence[ClusterRow], names: Mapping[str, str]) -> str:
+def _clusters_sentence(atlas: Atlas) -> str:
     """The largest cluster of classes confused with one another, or that there is none beyond chance."""
+    structure = atlas.structure
     if structure.p is None:
         return "No classes are confused with one another, so there are no clusters."
-    if not structure.beyond_chance or not rows:
+    if not structure.beyond_chance or not atlas.clusters:
         return (
             "Confusions show no clusters of classes beyond chance "
             f"(p\u00a0{p_value(structure.p)}): mistakes are spread as if dealt out."
         )
-    first = rows[0]
+    first = atlas.clusters[0]
     return (
         f"The largest cluster of confused classes holds {counted(len(first.labels), 'class', 'classes')} "
-        f"({listed([names.get(label, label) for label in first.labels], most=5)}), and {first.share:.0%} "
+        f"({listed([atlas.names[label] for label in first.labels], most=5)}), and {first.share:.0%} "
         f"of all mistakes stay inside it, where {first.expected:.0%} would by chance."
     )
 
 
-def properties_sentence(rows: Sequence[PropertyRow]) -> str:
+def _properties_sentence(atlas: Atlas) -> str:
     """Which properties of drawings go with failure."""
-    inside = [row for row in rows if row.finding == "within classes" and row.within is not None]
-    between = [row for row in rows if row.finding == "between classes"]
-    parts = []
-    if inside:
-        parts.append(f"It fails more often on {listed([_harder(row) for row in inside])}.")
-    else:
-        parts.append("Among drawings of one class no measured property goes with failure.")
+    ends = []
+    for row in atlas.properties:
+        if row.finding == "within classes" and row.within is not None:
+            known, fewer = PROPERTIES[row.name], row.within.value > 0
+            # The end that fails more, and by how much it is below the other one.
+            end, found = (known.lowest, -row.within) if fewer else (known.highest, row.within)
+            ends.append(f"{end} ({points(found)} points within classes)")
+    said = "Among drawings of one class no measured property goes with failure."
+    if ends:
+        said = f"It fails more often on {listed(ends)}."
+    between = [row.title.lower() for row in atlas.properties if row.finding == "between classes"]
     if between:
         verb = "goes" if len(between) == 1 else "go"
-        names = listed([row.title.lower() for row in between])
-        parts.append(f"{capital(names)} {verb} with failure over all drawings, but not within classes.")
-    return " ".join(parts)
+        said += f" {capital(listed(between))} {verb} with failure over all drawings, but not within classes."
+    return said
 
 
-def property_words(row: PropertyRow) -> str:
-    """What was found of a property."""
+def _property_words(row: PropertyRow) -> str:
     known, parts = PROPERTIES[row.name], row.parts
     if not parts:
         return "It could not be measured on any drawing."
@@ -141,57 +149,37 @@ def property_words(row: PropertyRow) -> str:
             return f"Nothing is seen: {seen}{whole}. Among drawings of one class {inside}, {tested}."
 
 
-def cautions(
-    rows: Sequence[ClassRow],
-    absent: Sequence[str],
-    structure: Structure,
-    found: Sequence[PropertyRow],
-    together: Sequence[tuple[str, str, float]],
-) -> tuple[str, ...]:
-    """What a reader must know beside the numbers; `together` names properties that rise and fall together."""
-    lines = []
-    few = sum(row.groups < _FEW_GROUPS for row in rows)
+def _cautions(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Iterator[str]:
+    """What a reader must know beside the numbers."""
+    few = sum(row.groups < _FEW_GROUPS for row in atlas.classes)
     if few:
-        lines.append(
-            f"{counted(few, 'class', 'classes')} of {len(rows):,} {'has' if few == 1 else 'have'} fewer than "
-            f"{_FEW_GROUPS} groups of drawings here. Drawings of one group are right or wrong together, so "
-            "such a class’s recall says little."
+        yield (
+            f"{counted(few, 'class', 'classes')} of {len(atlas.classes):,} {'has' if few == 1 else 'have'} "
+            f"fewer than {_FEW_GROUPS} groups of drawings here. Drawings of one group are right or wrong "
+            "together, so such a class’s recall says little."
         )
-    if absent:
-        lines.append(f"Nothing is said of classes without a drawing here: {listed(list(absent))}.")
-    if structure.agreement is not None and structure.beyond_chance:
-        lines.append(
-            f"Clusters found in one half of the drawings and in the other agree by {structure.agreement:.2f} "
-            f"(adjusted Rand index: 1 the same, 0 chance): which class is in which "
-            f"{_firm(structure.agreement)}."
+    if atlas.absent:
+        yield f"Nothing is said of classes without a drawing here: {listed(atlas.absent)}."
+    agreement = atlas.structure.agreement
+    if agreement is not None and atlas.structure.beyond_chance:
+        firm = "is firm" if agreement > _HOLD else "is firm in part"
+        yield (
+            f"Clusters found in one half of the drawings and in the other agree by {agreement:.2f} (adjusted "
+            f"Rand index: 1 the same, 0 chance): which class is in which "
+            f"{firm if agreement > _HOLD_IN_PART else 'depends on the drawings'}."
         )
-    if any(row.finding in ("within classes", "between classes") for row in found):
-        lines.append(
+    told = {row.name for row in atlas.properties if row.finding in ("within classes", "between classes")}
+    if told:
+        yield (
             "That a property goes with failure does not say that it is the cause; a study that changes only "
             "it could."
         )
-    lines += [_together(*pair) for pair in together]
-    return tuple(lines)
-
-
-def _together(first: str, second: str, value: float) -> str:
-    how = "rise together" if value > 0 else "go against each other"
-    written = f"{value:+.2f}".replace("-", "−")
-    names = f"{PROPERTIES[first].title} and {PROPERTIES[second].title.lower()}"
-    return f"{names} {how} (rank correlation {written}), so one may stand for the other."
-
-
-def _firm(agreement: float) -> str:
-    held = "is firm" if agreement > _HOLD else "is firm in part"
-    return held if agreement > _HOLD_IN_PART else "depends on the drawings"
-
-
-def _harder(row: PropertyRow) -> str:
-    """The end that fails more, and by how much it is below the other one."""
-    assert row.within is not None
-    known = PROPERTIES[row.name]
-    end, found = (known.lowest, -row.within) if row.within.value > 0 else (known.highest, row.within)
-    return f"{end} ({points(found)} points within classes)"
+    for first, second, value in together:
+        if told & {first, second}:
+            how = "rise together" if value > 0 else "go against each other"
+            names = f"{PROPERTIES[first].title} and {PROPERTIES[second].title.lower()}"
+            correlation = f"rank correlation {number(value, 2, sign=True)}"
+            yield f"{names} {how} ({correlation}), so one may stand for the other."
 
 
 def _typical(rows: Sequence[ClassRow], of: str, noun: str) -> str:
@@ -214,9 +202,26 @@ class PropertyView:
 
 def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mapping[str, Floats]) -> str:
     """`atlas.html`, whole: nothing is loaded from outside and every name is escaped."""
-    thumbnails = Thumbnails(subject.inputs.manifest)
-    split = subject.inputs.split
+    manifest, split, names = subject.inputs.manifest, subject.inputs.split, atlas.names
     pairs = pair_galleries(given, atlas.pairs, [row for row in split.rows if row.fold is not None])
+
+    @cache
+    def picture_of(image_id: str) -> str:
+        return thumbnail(manifest.path(image_id))
+
+    def said(place: int) -> str:
+        """What the model said of a drawing: `taken for owl, 34%`."""
+        named = names[given.classes[given.predicted[place]]]
+        return f"{'right' if given.correct[place] else f'taken for {named}'}, {given.sureness[place]:.0%}"
+
+    def taken(row: ClassRow) -> str:
+        return listed([f"{names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4)
+
+    def cluster_pairs(view: ClusterGallery) -> str:
+        return listed(
+            [f"{names[pair.label]} taken for {names[pair.predicted]} ({pair.count})" for pair in view.pairs]
+        )
+
     maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
     return render_page(
         "dessin.trust.mistakes",
@@ -224,7 +229,7 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
         title=f"{atlas.name}: an atlas of its mistakes",
         atlas=atlas,
         given=given,
-        names=atlas.names,
+        names=names,
         plot=_class_plot(atlas),
         class_galleries=class_galleries(given, atlas.classes),
         pairs=pairs,
@@ -234,31 +239,29 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
         clusters=cluster_galleries(given, atlas.clusters, atlas.pairs),
         properties=[_property(row, given, measured, atlas) for row in atlas.properties],
         table_pairs=TABLE_PAIRS,
-        picture=lambda place: thumbnails.of(given.rows[place].image_id),
-        picture_of=thumbnails.of,
+        picture=lambda place: picture_of(given.rows[place].image_id),
+        picture_of=picture_of,
         typical_title=_TYPICAL,
-        said=lambda place: _said(given, place, atlas.names),
+        said=said,
         place_of=_ordinal,
-        taken=lambda row: _taken(row, atlas.names),
-        cluster_pairs=lambda view: _cluster_pairs(view, atlas.names),
+        taken=taken,
+        cluster_pairs=cluster_pairs,
     )
 
 
 def _class_plot(atlas: Atlas) -> DotPlot:
-    worst = atlas.classes[:DOTS]
-    return dot_plot([_class_dot(row) for row in worst], line=atlas.accuracy.value, reach=[0.0])
-
-
-def _class_dot(row: ClassRow) -> Dot:
-    words = f"{row.right} of {row.n}"
-    return Dot.of(
-        row.name,
-        row.recall,
-        words,
-        label=f"{row.name}: {words} right, {share(row.recall)}",
-        tone="worse" if row.worse else "cannot-tell",
-        note=f"{counted(row.groups, 'group')}{', worse than the rest' if row.worse else ''}",
-    )
+    dots = [
+        Dot.of(
+            row.name,
+            row.recall,
+            f"{row.right} of {row.n}",
+            label=f"{row.name}: {row.right} of {row.n} right, {share(row.recall)}",
+            tone="worse" if row.worse else "cannot-tell",
+            note=f"{counted(row.groups, 'group')}{', worse than the rest' if row.worse else ''}",
+        )
+        for row in atlas.classes[:DOTS]
+    ]
+    return dot_plot(dots, line=atlas.accuracy.value, reach=[0.0])
 
 
 def _property(
@@ -267,6 +270,10 @@ def _property(
     known, (tag, tone) = PROPERTIES[row.name], _TAGS[row.finding]
     plot: DotPlot | None = None
     ends: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    # The part that fails more, if that was found.
+    failing = None
+    if row.finding == "within classes" and row.within is not None:
+        failing = 0 if row.within.value > 0 else len(row.parts) - 1
     if len(row.parts) > 1:
         dots = [
             Dot.of(
@@ -274,40 +281,15 @@ def _property(
                 part.accuracy,
                 share(part.accuracy),
                 label=f"{row.title} {part.name}: {share(part.accuracy)} right of {part.accuracy.n}",
-                tone="worse" if number == _failing(row) else "",
+                tone="worse" if place == failing else "",
                 note=f"n\u00a0=\u00a0{part.accuracy.n:,}",
             )
-            for number, part in enumerate(row.parts)
+            for place, part in enumerate(row.parts)
         ]
         plot = dot_plot(dots, line=atlas.accuracy.value)
         shown = ends_of(measured[row.name], [one.image_id for one in given.rows])
         ends = ((capital(known.lowest), shown[0]), (capital(known.highest), shown[1]))
     return PropertyView(row, known.meaning, tag, tone, plot, ends)
-
-
-def _failing(row: PropertyRow) -> int | None:
-    """The number of the part that fails more, if that was found."""
-    if row.finding != "within classes" or row.within is None:
-        return None
-    return 0 if row.within.value > 0 else len(row.parts) - 1
-
-
-def _said(given: Answered, place: int, names: Mapping[str, str]) -> str:
-    """What the model said of a drawing: `taken for owl, 34%`."""
-    sure = f"{given.sureness[place]:.0%}"
-    if given.correct[place]:
-        return f"right, {sure}"
-    return f"taken for {names[given.classes[given.predicted[place]]]}, {sure}"
-
-
-def _taken(row: ClassRow, names: Mapping[str, str]) -> str:
-    return listed([f"{names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4)
-
-
-def _cluster_pairs(view: ClusterGallery, names: Mapping[str, str]) -> str:
-    return listed(
-        [f"{names[pair.label]} taken for {names[pair.predicted]} ({pair.count})" for pair in view.pairs]
-    )
 
 
 def _ordinal(rank: int) -> str:
