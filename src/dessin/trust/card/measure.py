@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.collection.duplicates import Pair, find_duplicates
+from dessin.collection.duplicates import find_duplicates
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
@@ -45,32 +44,21 @@ def check_leaks(split: Split, data: Path | None) -> LeakCheck:
 
     It is a new search, not the one that the split was made by, so a split of any origin is judged by it.
     """
-    groups = len({row.group for row in split.rows})
+    part, groups = {row.image_id: row.fold for row in split.rows}, len({row.group for row in split.rows})
+    if data is None:
+        return LeakCheck(images=len(part), groups=groups, reason="It is not known where the drawings are.")
     try:
-        pairs = _copies(split, data)
+        manifest = build_manifest(read_collection(data))
+        check_split(split, manifest)
+        found = find_duplicates(manifest, scan_images(manifest))
     except DessinError as error:
-        return LeakCheck(images=len(split.rows), groups=groups, reason=error.seen)
-    crossing = crossing_pairs(pairs, split)
+        return LeakCheck(images=len(part), groups=groups, reason=error.seen)
+    pairs = [pair for pair in found if pair.first in part and pair.second in part]
+    crossing = [pair for pair in pairs if part[pair.first] != part[pair.second]]
     return LeakCheck(
-        images=len(split.rows),
+        images=len(part),
         groups=groups,
         pairs=len(pairs),
         crossing=len(crossing),
         examples=tuple((pair.first, pair.second) for pair in crossing[:_EXAMPLES]),
     )
-
-
-def _copies(split: Split, data: Path | None) -> tuple[Pair, ...]:
-    if data is None:
-        raise DessinError("It is not known where the drawings are.")
-    manifest = build_manifest(read_collection(data))
-    check_split(split, manifest)
-    listed = {row.image_id for row in split.rows}
-    found = find_duplicates(manifest, scan_images(manifest))
-    return tuple(pair for pair in found if pair.first in listed and pair.second in listed)
-
-
-def crossing_pairs(pairs: Sequence[Pair], split: Split) -> list[Pair]:
-    """The pairs whose drawings are in two parts of the split."""
-    part = {row.image_id: row.fold for row in split.rows}
-    return [pair for pair in pairs if part[pair.first] != part[pair.second]]

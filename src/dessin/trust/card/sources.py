@@ -64,53 +64,34 @@ def read_sources(folder: Path) -> TrustSources:
     Raises:
         DessinError: neither, an unfinished run, or a model that was measured on nothing.
     """
-    if (folder / FILE).is_file():
-        return _of_run(folder)
-    home = find_model(folder)
-    if (home / COMMITTEE_FILE).is_file():
-        return _of_committee(folder, home)
-    raise DessinError(
-        f"{folder} is a bundle, which does not say what it was measured on.",
-        allowed="A trust card is made of a run or a committee.",
-        do="Name the run that the bundle comes from.",
-    )
-
-
-def _of_run(folder: Path) -> TrustSources:
-    record = finished_record(folder)
-    split = own_split(folder, record)
-    found = {name: read_predictions(folder / name) for name in record.results}
-    return _sources(folder, folder, record, split, record.recipe.data.path, found)
-
-
-def _of_committee(folder: Path, home: Path) -> TrustSources:
-    committee = read_committee(home)
+    record, committee = None, None
     found: dict[SetName, Predictions] = {}
-    try:
-        subject = read_subject(home, None, None)
-        found["validation"] = subject.answers(subject.rows("validation"))
-    except DessinError as error:
-        say(f"Without validation answers: {error.seen}")
-    if (home / "holdout" / "predictions.csv").is_file():
-        found["holdout"] = read_predictions(home / "holdout")
-    data = committee.provenance.get("data")
-    return _sources(folder, home, committee, read_split(home / SPLIT_FILE), data, found)
-
-
-def _sources(
-    folder: Path,
-    home: Path,
-    model: RunRecord | Committee,
-    split: Split,
-    data: str | None,
-    found: dict[SetName, Predictions],
-) -> TrustSources:
+    if (folder / FILE).is_file():
+        home, record = folder, finished_record(folder)
+        split, data, opened = own_split(folder, record), record.recipe.data.path, record.holdout_opened
+        found = {name: read_predictions(folder / name) for name in record.results}
+    else:
+        home = find_model(folder)
+        if not (home / COMMITTEE_FILE).is_file():
+            raise DessinError(
+                f"{folder} is a bundle, which does not say what it was measured on.",
+                allowed="A trust card is made of a run or a committee.",
+                do="Name the run that the bundle comes from.",
+            )
+        committee, split = read_committee(home), read_split(home / SPLIT_FILE)
+        data, opened = committee.provenance.get("data"), committee.holdout_opened
+        try:
+            subject = read_subject(home, None, None)
+            found["validation"] = subject.answers(subject.rows("validation"))
+        except DessinError as error:
+            say(f"Without validation answers: {error.seen}")
+        if (home / "holdout" / "predictions.csv").is_file():
+            found["holdout"] = read_predictions(home / "holdout")
     if not found:
         raise DessinError(
             f"{folder} was measured on nothing yet.",
             do=f"Measure it with dessin evaluate {folder} --holdout --out OUT, which is counted.",
         )
-    record, committee = (model, None) if isinstance(model, RunRecord) else (None, model)
     seed = record.seed if record else 0
     return TrustSources(
         given=folder,
@@ -121,7 +102,7 @@ def _sources(
         split=split,
         data=Path(data) if data else None,
         metrics={name: measured(answers, split.rows, seed=seed) for name, answers in found.items()},
-        opened=len(model.holdout_opened),
+        opened=len(opened),
         robustness=RobustnessResult.find(home),
         confidence=ConfidenceResult.find(home),
     )

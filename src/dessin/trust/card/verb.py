@@ -47,14 +47,9 @@ def card(run: str | Path, *, out: str | Path) -> TrustCard:
 
 def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
     """A card each; the drawings are searched for copies, where they are at hand, once for each split."""
-    checks: dict[tuple[str, Path | None], LeakCheck] = {}
-    cards = []
-    for sources in models:
-        key = sources.split.digest, sources.data
-        if key not in checks:
-            checks[key] = check_leaks(sources.split, sources.data)
-        cards.append(_card(sources, checks[key]))
-    return tuple(cards)
+    splits = {(sources.split.digest, sources.data): sources.split for sources in models}
+    checks = {key: check_leaks(split, key[1]) for key, split in splits.items()}
+    return tuple(_card(sources, checks[sources.split.digest, sources.data]) for sources in models)
 
 
 def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:

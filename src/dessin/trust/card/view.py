@@ -92,8 +92,8 @@ def _robust(sources: TrustSources) -> Fact:
 
 def _worst_class(sources: TrustSources) -> Fact:
     worst = worst_class(sources)
-    rows = [row for row in sources.main.per_class if row.recall]
-    never = [row.label for row in rows if row.recall and row.recall.value == 0.0]
+    recalls = {row.label: row.recall.value for row in sources.main.per_class if row.recall}
+    never = [label for label, recall in recalls.items() if recall == 0.0]
     taken = f", mostly taken for {worst.confused_with}" if worst.confused_count > 1 else ""
     recall = worst.recall
     value = f"{worst.label}: {share(recall)}" if recall else ""
@@ -101,14 +101,9 @@ def _worst_class(sources: TrustSources) -> Fact:
     others = ""
     if never:
         count = counted(len(never), "class", "classes")
-        others = f" {count} of {len(rows)} had none right ({listed(never, most=_NAMED)})."
-    return _fact(
-        "worst_class",
-        f"Of {behind}{taken}. With so few drawings a class, the worst of {len(rows)} "
-        f"classes is partly bad luck.{others}",
-        value,
-        "warn" if never else "",
-    )
+        others = f" {count} of {len(recalls)} had none right ({listed(never, most=_NAMED)})."
+    luck = f"With so few drawings a class, the worst of {len(recalls)} classes is partly bad luck."
+    return _fact("worst_class", f"Of {behind}{taken}. {luck}{others}", value, "warn" if never else "")
 
 
 def _calibration(sources: TrustSources) -> Fact:
@@ -134,20 +129,16 @@ def _unsure(sources: TrustSources) -> Fact:
         return _fact("unsure", f"{sources.command('calibrate')} --out OUT finds a threshold.")
     chosen = sources.confidence.selection
     if chosen.threshold is None or chosen.precision is None:
-        return _fact(
-            "unsure",
-            f"No threshold can be trusted to be right {chosen.target:.0%} of the time; the best that "
-            f"can be vouched for is {chosen.reachable:.0%}, answering {chosen.reachable_coverage:.0%} of "
-            "drawings.",
-            f"no threshold for {chosen.target:.0%}",
-            "warn",
+        detail = (
+            f"No threshold can be trusted to be right {chosen.target:.0%} of the time; the best that can be "
+            f"vouched for is {chosen.reachable:.0%}, answering {chosen.reachable_coverage:.0%} of drawings."
         )
-    return _fact(
-        "unsure",
+        return _fact("unsure", detail, f"no threshold for {chosen.target:.0%}", "warn")
+    detail = (
         f"Told to be right {chosen.target:.0%} of the time, it answers this share of drawings and is "
-        f"right in {share(chosen.precision)} of them; of the others it says that it is unsure.",
-        f"answers {share(chosen.coverage)}",
+        f"right in {share(chosen.precision)} of them; of the others it says that it is unsure."
     )
+    return _fact("unsure", detail, f"answers {share(chosen.coverage)}")
 
 
 def _foreign(sources: TrustSources) -> Fact:
@@ -158,42 +149,30 @@ def _foreign(sources: TrustSources) -> Fact:
     if unknown is None:
         return _fact("foreign", "There were no unknown drawings to measure it on.")
     result = unknown.of(rejection.chosen.score)
-    kind = (
-        f"drawings of {counted(unknown.classes, 'foreign class', 'foreign classes')}"
-        if unknown.source == "folder"
-        else "drawings of its own classes, each hidden in turn: a stand-in, and an easy one, for it was "
-        "trained on them"
+    kind = "its own classes, each hidden in turn: a stand-in, and an easy one, for it was trained on them"
+    if unknown.source == "folder":
+        kind = counted(unknown.classes, "foreign class", "foreign classes")
+    detail = (
+        f"Measured on {counted(unknown.n, 'drawing')} (drawings of {kind}), while it rejects "
+        f"{share(rejection.false_alarms)} of its own. AUROC {share(result.auroc)}."
     )
-    return _fact(
-        "foreign",
-        f"Measured on {counted(unknown.n, 'drawing')} ({kind}), while it rejects "
-        f"{share(rejection.false_alarms)} of its own. AUROC {share(result.auroc)}.",
-        f"finds {share(result.detection)}",
-    )
+    return _fact("foreign", detail, f"finds {share(result.detection)}")
 
 
 def _leaks(found: LeakCheck) -> Fact:
     images, groups = counted(found.images, "drawing"), counted(found.groups, "group")
+    apart = f"All {groups} lie on one side each."
     if not found.searched:
-        detail = f"All {groups} lie on one side each. Copies could not be searched for: {found.reason}"
+        detail = f"{apart} Copies could not be searched for: {found.reason}"
         return _fact("leaks", detail, "groups only", "warn")
     pairs = counted(found.pairs, "pair")
     if found.crossing:
         examples = listed([" and ".join(pair) for pair in found.examples], most=2)
-        return _fact(
-            "leaks",
-            f"Among {images} such as {examples}. The accuracies may be too good.",
-            f"{counted(found.crossing, 'pair')} of copies on two sides",
-            "warn",
-        )
+        detail = f"Among {images} such as {examples}. The accuracies may be too good."
+        return _fact("leaks", detail, f"{counted(found.crossing, 'pair')} of copies on two sides", "warn")
     copies = f"{pairs} were found, each on one side of the split." if found.pairs else "there are none."
-    return _fact(
-        "leaks",
-        f"{images} were searched anew for copies, turned and mirrored ones too: {copies} All {groups} lie on "
-        "one side each.",
-        "none found",
-        "good",
-    )
+    detail = f"{images} were searched anew for copies, turned and mirrored ones too: {copies} {apart}"
+    return _fact("leaks", detail, "none found", "good")
 
 
 def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:

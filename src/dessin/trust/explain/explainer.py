@@ -136,9 +136,10 @@ class Explainer:
 
         def one(name: str, numbers: Tensor) -> Floats:
             if method == "occlusion":
-                drops = occlusion_drops(self._ready[name], asked.pixels[name], numbers)
-                return enlarged(scaled(drops), self.size)
-            return enlarged(gradient_cells(asked.splits[name], numbers, method), self.size)
+                cells = scaled(occlusion_drops(self._ready[name], asked.pixels[name], numbers))
+            else:
+                cells = gradient_cells(asked.splits[name], numbers, method)
+            return enlarged(cells, self.size)
 
         return self._weighted(asked, labels, one, self.size)
 
@@ -169,10 +170,9 @@ class Explainer:
         column = self.classes.index(label)
 
         def covered(keep: Keep) -> NDArray[np.float64]:
-            parts = [
-                self._covered(asked, place, part) for part in np.array_split(keep, -(-len(keep) // _MASKS))
-            ]
-            return np.concatenate(parts)[:, column].astype(np.float64)
+            parts = np.array_split(keep, -(-len(keep) // _MASKS))
+            answers = np.concatenate([self._covered(asked, place, part) for part in parts])
+            return answers[:, column].astype(np.float64)
 
         return covered
 

@@ -62,11 +62,11 @@ class Reader:
         """
         chunks = in_chunks(drawings)
         with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "explain") as pool:
-            ahead = [pool.submit(self._prepared, drawing) for drawing in (chunks[0] if chunks else ())]
+            ahead = pool.map(self._prepared, next(iter(chunks), ()))
+            following = [*chunks[1:], ()]
             for number, chunk in enumerate(track(chunks, len(chunks), label) if label else chunks):
-                following = chunks[number + 1] if number + 1 < len(chunks) else ()
-                current, ahead = ahead, [pool.submit(self._prepared, drawing) for drawing in following]
-                read = [(drawing, future.result()) for drawing, future in zip(chunk, current, strict=True)]
+                current, ahead = ahead, pool.map(self._prepared, following[number])
+                read = zip(chunk, current, strict=True)
                 fitted = [(drawing, own) for drawing, own in read if own is not None]
                 if fitted:
                     yield self._batch(fitted)

@@ -50,18 +50,18 @@ def method_words(row: MethodRow) -> str:
     numbers = f"deletion {change(taken.over_ink)}, insertion {change(shown.over_ink)}"
     ink = {
         "better than": f"They say more than where the ink is ({numbers}).",
-        "worse than": "A map of the ink alone, which knows nothing of the model, does better "
-        f"({numbers}): {_ONLY_INK}",
-        "not clearly better than": f"Whether they say more than where the ink is stays open ({numbers}): "
-        f"{_ONLY_INK}",
+        "worse than": f"A map of the ink alone, which knows nothing of the model, does better ({numbers}): ",
+        "not clearly better than": f"Whether they say more than where the ink is stays open ({numbers}): ",
     }
-    return (
+    standing = _standing(*row.gains("ink"))
+    only = "" if standing == "better than" else _ONLY_INK
+    tests = (
         f"Where the marked places go first, the area under the curve is {taken.maps.value:.3f}, against "
         f"{taken.random.value:.3f} for random maps ({change(taken.over_random)}, lower is better); where "
-        f"they come first, {shown.maps.value:.3f} against {shown.random.value:.3f} ({change(shown.over_random)}, "
-        f"higher is better); n\u00a0=\u00a0{taken.maps.n}. {_CONCLUSION[row.verdict]} "
-        f"{ink[_standing(*row.gains('ink'))]}"
+        f"they come first, {shown.maps.value:.3f} against {shown.random.value:.3f} "
+        f"({change(shown.over_random)}, higher is better); n\u00a0=\u00a0{taken.maps.n}."
     )
+    return f"{tests} {_CONCLUSION[row.verdict]} {ink[standing]}{only}"
 
 
 def _short_words(row: MethodRow) -> str:

@@ -114,10 +114,10 @@ def _by_cost(result: RobustnessResult) -> list[CorruptionResult]:
 
 def _panels(result: RobustnessResult, tiles: Tiles) -> list[Panel]:
     most = max(result.clean.high, max(part.high for row in result.rows for part in row.strengths))
-    places = {row.name: place for place, row in enumerate(result.rows)}
     panels = []
     for row in _by_cost(result):
-        images, correct = tiles.corrupted[places[row.name]], tiles.correct[places[row.name]]
+        place = result.rows.index(row)
+        images, correct = tiles.corrupted[place], tiles.correct[place]
         pictures = tuple(image_data_uri(image, kind="webp", quality=85) for image in images)
         panels.append(Panel(row, _curve(row, result.clean, most), pictures, tuple(map(bool, correct))))
     return panels
