@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from dessin.answers.committee import LoadedCommittee
-from dessin.answers.inference import BATCH, OpenStore, answer_rows, folds_of
+from dessin.answers.inference import BATCH, OpenStore, folds_of
 from dessin.answers.tree import ModelNode
-from dessin.collection.split.files import Assignment
 from dessin.committees.rules.nested import deal_groups
-from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle
 from dessin.models.classifier import Classifier
 from dessin.progress import track
@@ -87,8 +85,14 @@ def gather_evidence(subject: Subject) -> Evidence:
     # An image without a group is one of its own, whatever its place among the others.
     groups = np.array([row.group or f" {row.image_id}" for row in rows])
     parts = deal_groups(group_index(groups), image_ids, seed=subject.seed)
+    bundle = single_model(subject.loaded)
+    if bundle is None:
+        table = untempered(subject).answers(rows).probabilities
+        answers = Answers(image_ids, table.astype(np.float64))
+    else:
+        answers = answers_of(bundle, subject.inputs.opener(), image_ids, label="validation drawings")
     return Evidence(
-        answers=_validation_answers(subject, rows),
+        answers=answers,
         targets=np.array([column[row.label] for row in rows], dtype=np.int64),
         groups=groups,
         parts=parts,
@@ -111,9 +115,9 @@ def untempered(subject: Subject) -> Subject:
     return replace(subject, loaded=replace(loaded, committee=committee))
 
 
-def answers_of(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, label: str) -> Answers:
-    """What a single model says of images of a store in one plain view, and what it computes inside."""
-    device = torch.device(choose_device().value)
+def answers_of(bundle: Bundle, opener: OpenStore, image_ids: Sequence[str], *, label: str) -> Answers:
+    """What a single model says of images in one plain view, and what it computes inside."""
+    store, device = opener(bundle.card.image), torch.device(choose_device().value)
     source, rows = PixelSource(store, device), store.rows(image_ids)
     network = bundle.classifier.to(device).eval()
     features: list[Table] = []
@@ -134,34 +138,6 @@ def answers_of(bundle: Bundle, store: PixelStore, image_ids: Sequence[str], *, l
     return Answers(tuple(image_ids), probabilities, logits, np.concatenate(features) if features else None)
 
 
-def answers_by_fold(
-    subject: Subject, open_store: OpenStore, image_ids: Sequence[str], *, seed: int
-) -> Answers:
-    """What a committee says of images that no model saw, each put to the models of one fold, as own ones are.
-
-    A vote of all folds would be surer than the answers that own images are measured with.
-    """
-    folds = folds_of(subject.loaded)
-    order = permutation(seed, "folds of unknown images", 0, image_keys(image_ids))
-    table = np.empty((len(image_ids), len(subject.loaded.committee.classes)), dtype=np.float64)
-    loaded, device = untempered(subject).loaded, torch.device(choose_device().value)
-    for number, fold in enumerate(folds):
-        mine = order[number :: len(folds)]
-        names = [image_ids[place] for place in mine]
-        table[mine] = answer_rows(loaded, open_store, names, device=device, fold=fold)
-    return Answers(tuple(image_ids), table)
-
-
-def _validation_answers(subject: Subject, rows: tuple[Assignment, ...]) -> Answers:
-    image_ids = tuple(row.image_id for row in rows)
-    bundle = single_model(subject.loaded)
-    if bundle is None:
-        table = untempered(subject).answers(rows).probabilities
-        return Answers(image_ids, table.astype(np.float64))
-    store = subject.inputs.opener()(bundle.card.image)
-    return answers_of(bundle, store, image_ids, label="validation drawings")
-
-
 def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
     """Of a single model that shows features: training images of its fold, `LARGEST_BANK` chosen by name."""
     bundle = single_model(subject.loaded)
@@ -170,7 +146,7 @@ def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
     rows = subject.inputs.split.training(folds_of(subject.loaded)[0])
     keys = image_keys([row.image_id for row in rows])
     kept = [rows[place] for place in permutation(subject.seed, "bank", 0, keys)[:LARGEST_BANK]]
-    store = subject.inputs.opener()(bundle.card.image)
-    shown = answers_of(bundle, store, [row.image_id for row in kept], label="training drawings")
+    image_ids = [row.image_id for row in kept]
+    shown = answers_of(bundle, subject.inputs.opener(), image_ids, label="training drawings")
     assert shown.features is not None, "a model that was not exported"
     return Bank(shown.features, np.array([column[row.label] for row in kept], dtype=np.int64))

@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from dessin.answers.inference import OpenStore
+from dessin.answers.inference import OpenStore, answer_rows, folds_of
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import walk_images
 from dessin.committees.rules.nested import deal_groups
@@ -24,10 +25,12 @@ from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
 from dessin.models.card import Fitting, Rejection, RejectionScore
 from dessin.progress import track, warn
+from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Floats
 from dessin.statistics.temperature import tempered
-from dessin.trust.confidence.evidence import Answers, Evidence, answers_by_fold, answers_of, single_model
+from dessin.training.device import choose_device
+from dessin.trust.confidence.evidence import Answers, Evidence, answers_of, single_model, untempered
 from dessin.trust.confidence.rejection import (
     crossfitted_alarms,
     detection,
@@ -85,12 +88,14 @@ def read_unknown(folder: Path, subject: Subject) -> UnknownImages:
     if not folder.is_dir():
         raise DessinError(f"There is no folder {folder}.", do="Check --unknown.")
     images = walk_images(folder).images
-    images = _without(images, _known_names(images, subject), "have the name of a class of the model")
+    committee = subject.loaded.committee
+    known = {_spelt(name) for name in (*committee.classes, *committee.names.values())}
+    named = {name for name in images if _spelt(PurePosixPath(name).parent.name) in known}
+    images = _without(images, named, "have the name of a class of the model")
     sha256 = {image_id: sha256_file(image_path(folder, image_id)) for image_id in images}
     own = {row.sha256 for row in subject.inputs.manifest.rows}
-    images = _without(
-        images, {name for name in images if sha256[name] in own}, "are files of its own collection"
-    )
+    owned = {name for name in images if sha256[name] in own}
+    images = _without(images, owned, "are files of its own collection")
     images = _without(images, _unreadable(folder, images), "cannot be read")
     if len(images) < _FEWEST:
         raise DessinError(
@@ -101,19 +106,24 @@ def read_unknown(folder: Path, subject: Subject) -> UnknownImages:
     return UnknownImages(folder, tuple(StoredImage(name, sha256[name]) for name in sorted(images)))
 
 
-def unknown_answers(subject: Subject, unknown: UnknownImages, *, seed: int) -> Answers:
-    """What the model says of them."""
-    bundle = single_model(subject.loaded)
-    if bundle is None:
-        return answers_by_fold(subject, unknown.opener(), unknown.image_ids, seed=seed)
-    store = unknown.opener()(bundle.card.image)
-    return answers_of(bundle, store, unknown.image_ids, label="unknown drawings")
+def unknown_answers(subject: Subject, unknown: UnknownImages) -> Answers:
+    """What the model says of them.
 
-
-def _known_names(images: Sequence[str], subject: Subject) -> set[str]:
-    committee = subject.loaded.committee
-    known = {_spelt(name) for name in (*committee.classes, *committee.names.values())}
-    return {name for name in images if _spelt(PurePosixPath(name).parent.name) in known}
+    A committee is asked about each through its models of one fold, as about its own images: a vote of all
+    folds would be surer than the answers that those are measured with.
+    """
+    bundle, image_ids = single_model(subject.loaded), unknown.image_ids
+    if bundle is not None:
+        return answers_of(bundle, unknown.opener(), image_ids, label="unknown drawings")
+    folds, opener = folds_of(subject.loaded), unknown.opener()
+    order = permutation(subject.seed, "folds of unknown images", 0, image_keys(image_ids))
+    table = np.empty((len(image_ids), len(subject.loaded.committee.classes)), dtype=np.float64)
+    loaded, device = untempered(subject).loaded, torch.device(choose_device().value)
+    for number, fold in enumerate(folds):
+        mine = order[number :: len(folds)]
+        names = [image_ids[place] for place in mine]
+        table[mine] = answer_rows(loaded, opener, names, device=device, fold=fold)
+    return Answers(image_ids, table)
 
 
 def _spelt(name: str) -> str:

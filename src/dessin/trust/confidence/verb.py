@@ -66,7 +66,7 @@ def calibrate(
     foreign = None if unknown is None else read_unknown(Path(unknown), subject)
     claim_folder(Path(out), what="a calibration")
     evidence = gather_evidence(subject)
-    answers = None if foreign is None else unknown_answers(subject, foreign, seed=subject.seed)
+    answers = None if foreign is None else unknown_answers(subject, foreign)
     corrected = temper(evidence)
     rejection = measure_rejection(evidence, corrected.temperature, foreign, answers)
     calibration = measure_calibration(evidence, corrected)

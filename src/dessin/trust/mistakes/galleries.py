@@ -48,10 +48,6 @@ class ClassGallery:
     row: ClassRow
     places: tuple[int, ...]
 
-    @property
-    def more(self) -> int:
-        return self.row.n - len(self.places)
-
 
 @dataclass(frozen=True)
 class PairGallery:
@@ -65,10 +61,6 @@ class PairGallery:
     typical: tuple[str, ...]
     typical_of: TypicalOf
 
-    @property
-    def more(self) -> int:
-        return self.row.count - len(self.wrong)
-
 
 @dataclass(frozen=True)
 class ClusterGallery:
@@ -77,10 +69,6 @@ class ClusterGallery:
     row: ClusterRow
     examples: tuple[tuple[str, int], ...]
     pairs: tuple[Confusion, ...]
-
-    @property
-    def more(self) -> int:
-        return len(self.row.labels) - len(self.examples)
 
 
 def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[ClassGallery]:

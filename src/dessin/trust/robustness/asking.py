@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -90,20 +90,13 @@ class SetImages:
     rows: NDArray[np.int64]
     image_ids: tuple[str, ...]
     seconds: NDArray[np.int64]
-    _drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
-
-    def draws(self, corruption: str) -> NDArray[np.float64]:
-        """The numbers (N, 4) of 0..1 that a corruption of each drawing depends on; its strength does not."""
-        if corruption not in self._drawn:
-            keys, name = image_keys(self.image_ids), f"robustness {corruption}"
-            self._drawn[corruption] = uniform(SEED, name, 0, keys, DRAWS)
-        return self._drawn[corruption]
 
     def chunk(self, places: NDArray[np.int64]) -> Chunk:
         """The drawings at `places` (n,) of the set, read once for all corruptions."""
-        pages = self._pages(self.rows[places])
+        keys = image_keys([self.image_ids[place] for place in places])
         beside = self._pages(self.rows[self.seconds[places]])
-        return Chunk(self, places, pages, [ink_of(page, blank_of(page, paper)) for page, paper, _ in beside])
+        seconds = [ink_of(page, blank_of(page, paper)) for page, paper, _ in beside]
+        return Chunk(self.pixels.shape[1:], keys, self._pages(self.rows[places]), seconds)
 
     def _pages(self, rows: NDArray[np.int64]) -> list[tuple[Pixels, tuple[float, ...], bool]]:
         papers = np.asarray(self.background)[rows]
@@ -112,18 +105,18 @@ class SetImages:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some drawings of a set, ready to be corrupted in any way."""
+    """Some drawings of a set, ready to be corrupted in any way; each is of `shape` (channels, S, S)."""
 
-    images: SetImages
-    places: NDArray[np.int64]
+    shape: tuple[int, ...]
+    keys: NDArray[np.uint64]
     pages: Sequence[tuple[Pixels, tuple[float, ...], bool]]
     seconds: Sequence[Pixels]
 
     def corrupted(self, corruption: Corruption) -> Pixels:
-        """All strengths, (5, n, channels, S, S) uint8."""
-        out = np.empty((STRENGTHS, len(self.places), *self.images.pixels.shape[1:]), dtype=np.uint8)
-        draws = self.images.draws(corruption.name)[self.places]
-        fields = fields_of(int(self.images.pixels.shape[-1]), SEED)
+        """All strengths, (5, n, channels, S, S) uint8; the draws are the same for each of them."""
+        out = np.empty((STRENGTHS, len(self.pages), *self.shape), dtype=np.uint8)
+        draws = uniform(SEED, f"robustness {corruption.name}", 0, self.keys, DRAWS)
+        fields = fields_of(self.shape[-1], SEED)
         for number, (page, paper, dark) in enumerate(self.pages):
             sketch = Sketch(page, paper, draws[number].tolist(), fields, self.seconds[number])
             made = corruption.act(sketch, corruption.levels)
@@ -176,10 +169,8 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 class Answerer:
     """Asks the models of a tree about a batch and joins what they say.
 
-    Args:
-        images: the set in each way in which the models want it, in the order of a batch.
-        fold: only models that were validated on it answer; None for all.
-        views: replaces the committee's own, where it is not None.
+    `images` is the set in each way in which the models want it, in the order of a batch. Of a `fold` only
+    models answer that were validated on it; `views` replaces the committee's own.
     """
 
     def __init__(
