@@ -26,9 +26,9 @@ from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares
 from dessin.trust.explain.measure import SAMPLE, seeded_sample, verdict_of
 from dessin.trust.explain.pictures import centre_of_mass
-from dessin.trust.explain.result import FaithfulnessResult, MapRow, Measure, MethodRow
+from dessin.trust.explain.result import Explanation, FaithfulnessResult, MapRow, Measure, MethodRow
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings, in_chunks
-from dessin.trust.explain.verb import Explanation, explain
+from dessin.trust.explain.verb import explain
 from dessin.trust.explain.view import SHOWN, galleries, method_words
 
 pytestmark = pytest.mark.slow

@@ -29,15 +29,9 @@ class Evaluation:
     robustness: Robustness | None = None
 
 
-def write_evaluation(
-    out: Path,
-    set_name: SetName,
-    metrics: Metrics,
-    predictions: Predictions,
-    opened: int,
-    views: ViewsGain | None,
-) -> None:
+def write_evaluation(out: Path, found: Evaluation, predictions: Predictions) -> None:
     """Write an evaluation into the folder `out`; a value that cannot be given is an empty field."""
+    metrics = found.metrics
     write_predictions(predictions, out)
     write_table(out / "per_class.csv", map(_class_cells, metrics.per_class))
     write_csv(
@@ -46,16 +40,16 @@ def write_evaluation(
         ([pair.label, pair.predicted, pair.count, f"{pair.share:.4f}"] for pair in metrics.confusions),
     )
     summary: dict[str, object] = {
-        "set": set_name,
+        "set": found.set_name,
         "n": metrics.n,
         "absent": list(metrics.absent),
         "results": {name: asdict(estimate) for name, estimate in metrics.results.items()},
     }
-    if set_name == "holdout":
-        summary["holdout_opened"] = opened
+    if found.set_name == "holdout":
+        summary["holdout_opened"] = found.opened
     write_json(out / "metrics.json", summary)
-    if views is not None:
-        write_json(out / "views.json", views.model_dump(mode="json"))
+    if found.views is not None:
+        write_json(out / "views.json", found.views.model_dump(mode="json"))
 
 
 def _class_cells(row: ClassResult) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
-from dessin.committees.ensemble.result import ViewsGain
 from dessin.files import claim_folder
 from dessin.ops import names
 from dessin.progress import say, warn
@@ -73,26 +73,27 @@ def evaluate(
         plain, predictions = predictions, subject.answers(rows, asked)
         metrics = measured(predictions, rows, seed=subject.seed)
         gain = views_gain(asked, plain, predictions, rows)
+    found = Evaluation(set_name, metrics, opened, gain)
     if folder is not None:
-        write_evaluation(folder, set_name, metrics, predictions, opened, gain)
-    nested = subject.loaded.committee.provenance.get("nested_accuracy", "")
-    for line in _lines(set_name, metrics, gain, nested):
+        write_evaluation(folder, found, predictions)
+    for line in _lines(found, subject.loaded.committee.provenance.get("nested_accuracy", "")):
         say(line)
-    kept = None
-    if robustness:
-        kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=folder)
-    return Evaluation(set_name, metrics, opened, gain, kept)
+    if not robustness:
+        return found
+    kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=folder)
+    return replace(found, robustness=kept)
 
 
-def _lines(set_name: SetName, metrics: Metrics, views: ViewsGain | None, nested: str) -> Iterator[str]:
+def _lines(found: Evaluation, nested: str) -> Iterator[str]:
     """The headline numbers; `nested` is the accuracy of a committee on images that its choice did not see."""
+    set_name, metrics = found.set_name, found.metrics
     yield from metric_lines(set_name, metrics.items())
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
         count = len(metrics.absent)
         yield f"{set_name}: nothing is said of classes without an image in it ({count}): {names}"
-    if views is not None:
-        gain = views.gain.verdict_text
+    if found.views is not None:
+        views, gain = found.views, found.views.gain.verdict_text
         yield f"{len(views.views)} views against the plain one ({views.plain}): {gain}"
     if nested and set_name == "validation":
         yield f"its members were chosen on these very images; on images that the choice did not see: {nested}"

@@ -96,6 +96,19 @@ class FaithfulnessResult(Result):
     methods: tuple[MethodRow, ...]
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """The rows of `maps.csv`, how faithful the maps are, and (image_id → reason) of what was left out."""
+
+    rows: tuple[MapRow, ...]
+    faithfulness: FaithfulnessResult
+    refused: dict[str, str]
+
+    @property
+    def drawings(self) -> int:
+        return len({row.image_id for row in self.rows})
+
+
 def write_rows(folder: Path, rows: Sequence[MapRow]) -> None:
     """`maps.csv`: one row a map, at least one."""
     write_table(folder / "maps.csv", map(_cells, rows))

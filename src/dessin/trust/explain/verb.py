@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,20 +21,11 @@ from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.maps import METHODS
 from dessin.trust.explain.measure import measure_faithfulness, seeded_sample
 from dessin.trust.explain.pictures import MAPS_FOLDER, write_maps
-from dessin.trust.explain.result import FaithfulnessResult, MapRow, write_faithfulness, write_rows
+from dessin.trust.explain.result import Explanation, write_faithfulness, write_rows
 from dessin.trust.explain.sources import Reader, given_drawings, validation_drawings
 from dessin.trust.explain.view import METHOD_NAMES, explain_page, worded
 
 DEFAULT = ("gradcam",)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The rows of `maps.csv`, how faithful the maps are, and (image_id → reason) of what was left out."""
-
-    rows: tuple[MapRow, ...]
-    faithfulness: FaithfulnessResult
-    refused: dict[str, str]
 
 
 def explain(
@@ -93,12 +83,11 @@ def explain(
     faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
     if faithfulness is None:
         raise _nothing(reader, len(drawings))
-    faithfulness = worded(faithfulness)
-    write_faithfulness(folder, faithfulness)
-    page = explain_page(folder, rows, faithfulness, loaded.committee, reader.refused, len(drawings))
-    write_text(folder / "report.html", page)
-    _say(rows, faithfulness, reader, folder)
-    return Explanation(rows, faithfulness, dict(reader.refused))
+    found = Explanation(rows, worded(faithfulness), dict(reader.refused))
+    write_faithfulness(folder, found.faithfulness)
+    write_text(folder / "report.html", explain_page(folder, found, loaded.committee))
+    _say(found, folder)
+    return found
 
 
 def _nothing(reader: Reader, drawings: int) -> DessinError:
@@ -109,15 +98,14 @@ def _nothing(reader: Reader, drawings: int) -> DessinError:
     )
 
 
-def _say(rows: Sequence[MapRow], found: FaithfulnessResult, reader: Reader, folder: Path) -> None:
-    drawings = len({row.image_id for row in rows})
-    say(f"{drawings:,} drawings explained; their maps are in {folder / MAPS_FOLDER}")
-    for method in found.methods:
+def _say(found: Explanation, folder: Path) -> None:
+    say(f"{found.drawings:,} drawings explained; their maps are in {folder / MAPS_FOLDER}")
+    for method in found.faithfulness.methods:
         say(f"{METHOD_NAMES[method.method]}: {method.verdict}. {method.text}")
-    empty = Counter(row.method for row in rows if row.centre is None)
+    empty = Counter(row.method for row in found.rows if row.centre is None)
     for name, count in empty.items():
         say(f"{METHOD_NAMES[name]}: {count:,} maps are empty: nothing in them speaks for the class")
-    if reader.refused:
-        named = [f"{image_id} ({reason})" for image_id, reason in reader.refused.items()]
+    if found.refused:
+        named = [f"{image_id} ({reason})" for image_id, reason in found.refused.items()]
         warn(f"{len(named):,} images could not be read and have no map: {listing(named)}")
     say(f"report: {folder / 'report.html'}")

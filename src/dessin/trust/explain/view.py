@@ -4,7 +4,7 @@ maps."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, image_d
 from dessin.page.render import render_page
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.measure import SMALLEST, is_better
-from dessin.trust.explain.result import FaithfulnessResult, MapRow, MethodRow, Verdict
+from dessin.trust.explain.result import Explanation, FaithfulnessResult, MapRow, MethodRow, Verdict
 
 METHOD_NAMES = {"gradcam": "Grad-CAM", "hirescam": "HiResCAM", "occlusion": "Occlusion"}
 MEANING = {
@@ -90,29 +90,20 @@ _LINES = {
 }
 
 
-def explain_page(
-    folder: Path,
-    rows: Sequence[MapRow],
-    found: FaithfulnessResult,
-    committee: Committee,
-    refused: Mapping[str, str],
-    asked: int,
-) -> str:
+def explain_page(folder: Path, explanation: Explanation, committee: Committee) -> str:
     """`report.html`, whole: nothing is loaded from outside and every name is escaped."""
-    shown = galleries(folder, rows)
-    drawings = len({row.image_id for row in rows})
-    main = [row for row in rows if row.is_main]
+    found, shown = explanation.faithfulness, galleries(folder, explanation.rows)
+    main = [row for row in explanation.rows if row.is_main]
     return render_page(
         "dessin.trust.explain",
         "explain.html",
         title=f"Where {committee.name} looks",
         found=found,
         committee=committee,
-        drawings=drawings,
-        asked=asked,
-        refused=refused,
+        drawings=explanation.drawings,
+        refused=explanation.refused,
         galleries=shown,
-        more=drawings - sum(len(gallery.tiles) for gallery in shown),
+        more=explanation.drawings - sum(len(gallery.tiles) for gallery in shown),
         name_of=lambda label: committee.names.get(label, label),
         method_names=METHOD_NAMES,
         meaning=MEANING,
@@ -163,8 +154,6 @@ def _mass(rows: Sequence[MapRow]) -> tuple[float, float] | None:
 
 SHOWN = 60
 _QUALITY = 82
-
-
 _BESIDE = "Beside each drawing: what speaks for the answer, then what speaks for the class that is right."
 _UNKNOWN = "Whether these answers are right is not known."
 _Choice = tuple[str, str, Sequence[MapRow], int]
