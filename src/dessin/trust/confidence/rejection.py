@@ -17,7 +17,6 @@ from scipy.special import entr, logsumexp
 from dessin.statistics.intervals import Estimate, Floats, bootstrap_weighted
 
 Flags = NDArray[np.bool_]
-
 NEIGHBOURS = 5
 
 

@@ -101,19 +101,13 @@ def in_chunks(drawings: Sequence[Drawing]) -> list[tuple[Drawing, ...]]:
 
 
 def validation_drawings(subject: Subject) -> tuple[Drawing, ...]:
-    """The drawings that the model is validated on, with what is known of them.
-
-    Raises:
-        DessinError: there are none.
-    """
-    root = subject.inputs.manifest.root
+    """The drawings that the model is validated on, with what is known of them."""
+    path = subject.inputs.manifest.path
     try:
         rows = subject.rows("validation")
     except DessinError as error:
         raise DessinError(error.seen, do="Name drawings with --images.") from None
-    return tuple(
-        Drawing(row.image_id, image_path(root, row.image_id), row.label, row.group, row.fold) for row in rows
-    )
+    return tuple(Drawing(row.image_id, path(row.image_id), row.label, row.group, row.fold) for row in rows)
 
 
 def given_drawings(paths: Sequence[Path]) -> tuple[Drawing, ...]:

@@ -36,6 +36,17 @@ _CONCLUSION: dict[Verdict, str] = {
 }
 
 _ONLY_INK = "what they gain over random maps may be no more than knowing where something is drawn."
+_TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
+_LINES = {
+    "maps": ("these maps", ACCENT, "-"),
+    "ink": ("maps of the ink", SECOND, "--"),
+    "random": ("random maps", MUTED, ":"),
+}
+SHOWN = 60
+_QUALITY = 82
+_BESIDE = "Beside each drawing: what speaks for the answer, then what speaks for the class that is right."
+_UNKNOWN = "Whether these answers are right is not known."
+_Choice = tuple[str, str, Sequence[MapRow], int]
 
 
 def worded(found: FaithfulnessResult) -> FaithfulnessResult:
@@ -80,14 +91,6 @@ def _standing(*gains: Estimate) -> str:
 def _tick(value: float) -> str:
     """`−0.05`; nothing before a zero."""
     return "0" if value == 0 else f"{value:+.2g}".replace("-", "−")
-
-
-_TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
-_LINES = {
-    "maps": ("these maps", ACCENT, "-"),
-    "ink": ("maps of the ink", SECOND, "--"),
-    "random": ("random maps", MUTED, ":"),
-}
 
 
 def explain_page(folder: Path, explanation: Explanation, committee: Committee) -> str:
@@ -150,13 +153,6 @@ def _mass(rows: Sequence[MapRow]) -> tuple[float, float] | None:
     if not full:
         return None
     return sum(on_ink for on_ink, _ in full) / len(full), sum(ink for _, ink in full) / len(full)
-
-
-SHOWN = 60
-_QUALITY = 82
-_BESIDE = "Beside each drawing: what speaks for the answer, then what speaks for the class that is right."
-_UNKNOWN = "Whether these answers are right is not known."
-_Choice = tuple[str, str, Sequence[MapRow], int]
 
 
 @dataclass(frozen=True)

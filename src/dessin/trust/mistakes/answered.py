@@ -19,13 +19,9 @@ from dessin.statistics.intervals import group_index
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """N drawings, what they are, and what a model says of them that was not trained on them.
+    """N drawings as the split has them, and what a model says of them that was not trained on them.
 
-    Attributes:
-        rows: the drawings as the split has them.
-        probabilities: (N, C) float64.
-        targets: (N,) the true class numbers.
-        names: each class's name for people.
+    `probabilities` (N, C) float64, `targets` (N,) the true class numbers; `names` are those for people.
     """
 
     rows: tuple[Assignment, ...]
@@ -70,11 +66,7 @@ class Answered:
 
 
 def answered(subject: Subject, rows: tuple[Assignment, ...]) -> Answered:
-    """The model's answers to its validation drawings `rows`, in their order.
-
-    Raises:
-        DessinError: kept predictions that do not belong together.
-    """
+    """The model's answers to its validation drawings `rows`, in their order."""
     image_ids = [row.image_id for row in rows]
     home, found = subject.home, None
     if home is not None and (home / "validation" / "predictions.csv").is_file():

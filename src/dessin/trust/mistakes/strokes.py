@@ -31,11 +31,9 @@ _LEAST_RIDGE = 8  # pixels; fewer are specks, no lines
 class Strokes:
     """Measures of one drawing; NaN where there is no ink.
 
-    Attributes:
-        thickness: of a typical line (the mean of the middle half along all lines), in pixels of a page
-            whose longer side has 256.
-        size: longer side of the box around the ink, over the page's longer side, 0..1.
-        elongation: longer over shorter side of that box, at least 1.
+    `thickness` is that of a typical line (the mean of the middle half along all lines), in pixels of a page
+    whose longer side has 256; `size` the longer side of the box around the ink, over the page's longer side,
+    0..1; `elongation` the longer over the shorter side of that box, at least 1.
     """
 
     thickness: float = math.nan
@@ -193,9 +191,6 @@ def measure_drawings(manifest: Manifest, image_ids: Sequence[str]) -> dict[str, 
     """Each property (N,) of these images, in their order; NaN where it could not be measured.
 
     The audit's scan is read from the cache, or made.
-
-    Raises:
-        DessinError: a file's bytes are no longer those of the manifest.
     """
     scan = scan_images(manifest)
     row_of = {row.image_id: number for number, row in enumerate(manifest.rows)}

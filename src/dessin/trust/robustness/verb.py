@@ -51,9 +51,6 @@ def robustness(
 
     `robustness.json` and the answers go to `out` and to the subject's own folder (those of the holdout to its
     `holdout/`); page and pictures to `out` alone. `views` replaces the committee's own.
-
-    Raises:
-        DessinError: a fold whose drawings are all of one class.
     """
     began = time.monotonic()
     images, asked = images_of(subject, rows), corruptions()
