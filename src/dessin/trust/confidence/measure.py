@@ -128,13 +128,13 @@ def _raised(result: Estimate, floor: float) -> Estimate:
 
 
 def reliability_bins(
-    confidence: Floats, right: Flags, groups: Sequence[str] | NDArray[Any], *, seed: int = 0, bins: int = BINS
+    confidence: Floats, right: Flags, groups: Sequence[str] | NDArray[Any], *, seed: int = 0
 ) -> tuple[Bin, ...]:
     """Bins of equally many images (equal confidences stay together), from the least to the most sure.
 
     `confidence` (N,) from 0 to 1, `right` (N,), `groups` (N,): duplicates, resampled together.
     """
-    place, names = _binned(confidence, edges_of(confidence, bins)), np.asarray(groups)
+    place, names = _binned(confidence, edges_of(confidence, BINS)), np.asarray(groups)
     found = []
     for number in np.unique(place):
         inside = place == number
@@ -173,22 +173,20 @@ def signed_gaps(confidences: Floats, right: Flags, parts: NDArray[np.int64]) -> 
     return values
 
 
-def binned_error(confidence: Floats, right: Flags, *, bins: int = USUAL_BINS) -> float:
+def binned_error(confidence: Floats, right: Flags) -> float:
     """The usual expected calibration error over bins of equal mass, biased upward on few images."""
-    return float(_errors(confidence, right[:, None], bins)[0])
+    return float(_errors(confidence, right[:, None])[0])
 
 
-def binned_error_if_perfect(
-    confidence: Floats, image_ids: Sequence[str], *, seed: int = 0, bins: int = USUAL_BINS
-) -> float:
+def binned_error_if_perfect(confidence: Floats, image_ids: Sequence[str], *, seed: int = 0) -> float:
     """What `binned_error` is on average when every answer is right exactly as often as it claims."""
     draws = uniform(seed, "perfectly calibrated", 0, image_keys(image_ids), _PERFECT_WORLDS)
-    return float(_errors(confidence, draws < confidence[:, None], bins).mean())
+    return float(_errors(confidence, draws < confidence[:, None]).mean())
 
 
-def _errors(confidence: Floats, right: Flags, bins: int) -> Floats:
+def _errors(confidence: Floats, right: Flags) -> Floats:
     """The binned error in each of W worlds: `right` (N, W) to (W,)."""
-    place = _binned(confidence, edges_of(confidence, bins))
+    place = _binned(confidence, edges_of(confidence, USUAL_BINS))
     member = (place == np.arange(place.max() + 1)[:, None]).astype(np.float64)
     sums = member @ (confidence[:, None] - right)
     return np.asarray(np.abs(sums).sum(axis=0) / len(confidence))
