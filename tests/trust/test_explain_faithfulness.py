@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dessin.trust.explain.maps import enlarged
-from dessin.trust.explain.measure import Curves, agreement, curves, ink_map, random_map
+from dessin.trust.explain.measure import Curves, agreement, area, curves, ink_map, random_map
 
 SIDE = 40
 TARGET = np.zeros((SIDE, SIDE), dtype=bool)
@@ -28,12 +28,12 @@ def measured(values: NDArray[np.float32]) -> Curves:
 def test_a_map_of_the_cause_beats_random_maps_and_they_beat_its_opposite() -> None:
     perfect, opposite = measured(PERFECT), measured(1 - PERFECT)
     random = [measured(random_map(f"{n}", 0, (4, 4), SIDE)) for n in range(20)]
-    assert perfect.deletion_area < min(one.deletion_area for one in random)
-    assert perfect.insertion_area > max(one.insertion_area for one in random)
-    assert opposite.deletion_area > max(one.deletion_area for one in random)
-    assert opposite.insertion_area < min(one.insertion_area for one in random)
+    assert area(perfect.deletion) < min(area(one.deletion) for one in random)
+    assert area(perfect.insertion) > max(area(one.insertion) for one in random)
+    assert area(opposite.deletion) > max(area(one.deletion) for one in random)
+    assert area(opposite.insertion) < min(area(one.insertion) for one in random)
     # Random maps are neither for nor against: half of the area.
-    assert np.mean([one.deletion_area for one in random]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([area(one.deletion) for one in random]) == pytest.approx(0.5, abs=0.1)
 
 
 def test_curves_begin_and_end_with_the_whole_and_the_blank_drawing() -> None:
@@ -42,7 +42,7 @@ def test_curves_begin_and_end_with_the_whole_and_the_blank_drawing() -> None:
     assert (np.diff(one.deletion) <= 0).all()
     # What is taken away in one is shown in the other, and this answer only counts what it sees.
     np.testing.assert_allclose(one.deletion + one.insertion, 1.0)
-    assert one.deletion_area + one.insertion_area == pytest.approx(1.0)
+    assert area(one.deletion) + area(one.insertion) == pytest.approx(1.0)
 
 
 def test_every_tenth_of_the_area_goes_at_a_time() -> None:

@@ -46,15 +46,13 @@ class Curves:
     deletion: NDArray[np.float64]
     insertion: NDArray[np.float64]
 
-    @property
-    def deletion_area(self) -> float:
-        """The mean height of the curve, 0..1; low where the map marks what the class rests on."""
-        return _area(self.deletion)
 
-    @property
-    def insertion_area(self) -> float:
-        """The mean height of the curve, 0..1; high where what the map marks is enough."""
-        return _area(self.insertion)
+def area(curve: NDArray[np.float64]) -> float:
+    """The mean height of a curve, 0..1: of deletion it is low where the map marks what the class rests on.
+
+    Of insertion it is high where what the map marks is enough.
+    """
+    return float(np.trapezoid(curve) / (len(curve) - 1))
 
 
 def curves(answer: Answer, maps: Mapping[str, Floats], ties: Floats) -> dict[str, Curves]:
@@ -105,10 +103,6 @@ def _marked(values: Floats, ties: Floats) -> Keep:
     rank[order] = np.arange(order.size)
     shares = np.arange(1, STEPS) / STEPS
     return (rank < shares[:, None] * order.size).reshape(STEPS - 1, *values.shape)
-
-
-def _area(curve: NDArray[np.float64]) -> float:
-    return float(np.trapezoid(curve) / (len(curve) - 1))
 
 
 @dataclass
@@ -215,7 +209,7 @@ def _measure(
 ) -> Measure:
     # Sums of float32 probabilities may pass 1 by a rounding.
     numbers = {
-        name: np.clip([getattr(one, f"{curve}_area") for one in parts], 0.0, 1.0)
+        name: np.clip([area(getattr(one, curve)) for one in parts], 0.0, 1.0)
         for name, parts in found.curves.items()
     }
     estimates = {name: _estimate(values, groups, seed) for name, values in numbers.items()}
