@@ -62,6 +62,7 @@ def evaluate(
     rows = subject.rows(set_name)
     folder = None if out is None else Path(out)
     if robustness:
+        # Refuses a fold of one class before the holdout is opened.
         choose_seconds(rows)
     if folder is not None and (not holdout or subject.home is not None):
         claim_folder(folder, what="an evaluation")
