@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+from dessin.collection.readers import walk
 from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.readers.contest import contest_root
 from dessin.collection.readers.csv_file import check_files, check_spelling, refuse_repeated
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.readers.walk import nfc, walk_images
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.images.paths import image_path
@@ -35,22 +34,7 @@ def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
     """
     if not paths:
         raise DessinError("No image was named.", allowed="Name files, folders, a CSV or a contest folder.")
-    for path in paths:
-        if not path.exists():
-            raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
-    found = [file for path in paths for file in _files_of(path.absolute())]
-    if not found:
-        raise DessinError(
-            f"No image was found in {listing([str(path) for path in paths])}.",
-            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
-            do="Check the path.",
-        )
-    base = _common_folder([path.absolute() for path in paths])
-    files: dict[str, ImageFile] = {}
-    for name, file in found:
-        image_id = nfc(name.relative_to(base).as_posix())
-        files.setdefault(image_id, ImageFile(image_id, file))
-    return tuple(files.values())
+    return tuple(ImageFile(*pair) for pair in walk.find_images(paths, _images_of).items())
 
 
 def contest_images(contest: Collection) -> tuple[ImageFile, ...]:
@@ -58,18 +42,15 @@ def contest_images(contest: Collection) -> tuple[ImageFile, ...]:
     return tuple(ImageFile(image_id, contest.path(image_id)) for image_id in contest.test_ids)
 
 
-def _files_of(path: Path) -> list[tuple[Path, Path]]:
+def _images_of(path: Path) -> list[tuple[Path, Path]]:
     """(the path as it is named, the file itself) of each image; the two differ in spelling or by a link."""
-    if path.is_file():
-        return _listed(path) if path.suffix.lower() == ".csv" else [(path, path)]
-    if contest_root(path):
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return _listed(path)
+    if path.is_dir() and contest_root(path):
         contest = read_collection(path)
         say(f"{path}: a contest, {counted(len(contest.test_ids), 'test image')}")
         return [(contest.root / file.image_id, file.path) for file in contest_images(contest)]
-    walk = walk_images(path)
-    for rule, skipped in walk.skipped.items():
-        say(f"{path}: skipped {number(len(skipped))} ({rule}): {listing(skipped)}")
-    return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
+    return walk.images_of(path)
 
 
 def _listed(csv: Path) -> list[tuple[Path, Path]]:
@@ -81,11 +62,6 @@ def _listed(csv: Path) -> list[tuple[Path, Path]]:
     refuse_repeated(csv, image_ids)
     check_files(csv, root, image_ids)
     return [(root / image_id, image_path(root, image_id)) for image_id in image_ids]
-
-
-def _common_folder(paths: Sequence[Path]) -> Path:
-    folders = [path if path.is_dir() else path.parent for path in paths]
-    return Path(os.path.commonpath(folders))
 
 
 COLUMNS = ("image_id", "predicted", "name", "probability")

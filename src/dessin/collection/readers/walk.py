@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError
 from dessin.images.paths import image_path
+from dessin.page.numbers import number
+from dessin.progress import say
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif"})
 OTHER_IMAGE_SUFFIXES = frozenset({
@@ -85,6 +89,47 @@ def walk_images(root: Path, start: str = "") -> Walk:
     walk = Walk()
     _walk(walk, root, start, ())
     return walk
+
+
+def images_of(path: Path) -> list[tuple[Path, Path]]:
+    """(the path as it is named, the file itself) of a file, whatever its name, or of each image of a folder.
+
+    What is skipped is said.
+    """
+    if path.is_file():
+        return [(path, path)]
+    walk = walk_images(path)
+    for rule, skipped in walk.skipped.items():
+        say(f"{path}: skipped {number(len(skipped))} ({rule}): {listing(skipped)}")
+    return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
+
+
+def find_images(
+    paths: Sequence[Path], named: Callable[[Path], list[tuple[Path, Path]]] = images_of
+) -> dict[str, Path]:
+    """Every image that the paths name, once each, in the order given: its file by its image id.
+
+    Ids are relative to the folder that all the paths share; `named` has what stands for one path.
+
+    Raises:
+        DessinError: a path that does not exist, or no image at all.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
+    whole = [path.absolute() for path in paths]
+    found = [pair for path in whole for pair in named(path)]
+    if not found:
+        raise DessinError(
+            f"No image was found in {listing([str(path) for path in paths])}.",
+            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+            do="Check the path.",
+        )
+    base = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in whole]))
+    files: dict[str, Path] = {}
+    for name, file in found:
+        files.setdefault(nfc(name.relative_to(base).as_posix()), file)
+    return files
 
 
 def _walk(walk: Walk, root: Path, folder: str, above: tuple[str, ...]) -> None:

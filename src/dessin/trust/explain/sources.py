@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dessin.collection.readers.collection import listing
-from dessin.collection.readers.walk import nfc, walk_images
+from dessin.collection.readers.walk import find_images
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
-from dessin.images.paths import image_path
 from dessin.models.card import BundleImage, Fitting
-from dessin.progress import say, track
+from dessin.progress import track
 from dessin.runs.subject import Subject
 
 BATCH = 32
@@ -111,37 +109,5 @@ def validation_drawings(subject: Subject) -> tuple[Drawing, ...]:
 
 
 def given_drawings(paths: Sequence[Path]) -> tuple[Drawing, ...]:
-    """Every image that files and folders name, once each; ids are relative to the folder they share.
-
-    Folders are searched through with the rules of the collection readers; a file is taken whatever its name.
-
-    Raises:
-        DessinError: a path that does not exist, or no image at all.
-    """
-    for path in paths:
-        if not path.exists():
-            raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
-    whole = [path.absolute() for path in paths]
-    base = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in whole]))
-    found: dict[str, Drawing] = {}
-    for path in whole:
-        for name, file in _files(path):
-            image_id = nfc(name.relative_to(base).as_posix())
-            found.setdefault(image_id, Drawing(image_id, file))
-    if not found:
-        raise DessinError(
-            f"No image was found in {listing([str(path) for path in paths])}.",
-            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
-            do="Check the path.",
-        )
-    return tuple(found.values())
-
-
-def _files(path: Path) -> list[tuple[Path, Path]]:
-    """(the path as it is named, the file itself) of each image."""
-    if path.is_file():
-        return [(path, path)]
-    walk = walk_images(path)
-    for rule, skipped in walk.skipped.items():
-        say(f"{path}: skipped {len(skipped):,} ({rule}): {listing(skipped)}")
-    return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
+    """Every image that files and folders name, found as `find_images` does; raises alike."""
+    return tuple(Drawing(image_id, file) for image_id, file in find_images(paths).items())
