@@ -34,8 +34,12 @@ _CONCLUSION: dict[Verdict, str] = {
     "not shown": "It was not shown that the maps mark what the answers rest on: do not trust a single one.",
     "misleading": "In one of the two tests maps that know nothing do better: do not trust these.",
 }
-
-_ONLY_INK = "what they gain over random maps may be no more than knowing where something is drawn."
+_ONLY_INK = ": what they gain over random maps may be no more than knowing where something is drawn."
+_AGAINST_INK = {
+    "better than": ("They say more than where the ink is", "."),
+    "worse than": ("A map of the ink alone, which knows nothing of the model, does better", _ONLY_INK),
+    "not clearly better than": ("Whether they say more than where the ink is stays open", _ONLY_INK),
+}
 _TONES = {"faithful": "good", "partly faithful": "", "not shown": "warn", "misleading": "warn"}
 _LINES = {
     "maps": ("these maps", ACCENT, "-"),
@@ -58,21 +62,15 @@ def worded(found: FaithfulnessResult) -> FaithfulnessResult:
 def method_words(row: MethodRow) -> str:
     """The two tests of a method's maps, and what follows from them."""
     taken, shown = row.deletion, row.insertion
-    numbers = f"deletion {change(taken.over_ink)}, insertion {change(shown.over_ink)}"
-    ink = {
-        "better than": f"They say more than where the ink is ({numbers}).",
-        "worse than": f"A map of the ink alone, which knows nothing of the model, does better ({numbers}): ",
-        "not clearly better than": f"Whether they say more than where the ink is stays open ({numbers}): ",
-    }
-    standing = _standing(*row.gains("ink"))
-    only = "" if standing == "better than" else _ONLY_INK
+    before, after = _AGAINST_INK[_standing(*row.gains("ink"))]
     tests = (
         f"Where the marked places go first, the area under the curve is {taken.maps.value:.3f}, against "
         f"{taken.random.value:.3f} for random maps ({change(taken.over_random)}, lower is better); where "
         f"they come first, {shown.maps.value:.3f} against {shown.random.value:.3f} "
         f"({change(shown.over_random)}, higher is better); n\u00a0=\u00a0{taken.maps.n}."
     )
-    return f"{tests} {_CONCLUSION[row.verdict]} {ink[standing]}{only}"
+    numbers = f"deletion {change(taken.over_ink)}, insertion {change(shown.over_ink)}"
+    return f"{tests} {_CONCLUSION[row.verdict]} {before} ({numbers}){after}"
 
 
 def _short_words(row: MethodRow) -> str:
