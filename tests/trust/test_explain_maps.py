@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.trust.explain.maps import METHODS, occlusion_drops, papers, scaled
 from dessin.trust.explain.pictures import overlay, side_by_side
+from dessin.trust.explain.verb import explain
 
 pytestmark = pytest.mark.slow
 
@@ -114,9 +117,9 @@ def test_covering_paper_with_paper_costs_nothing_whatever_its_colour() -> None:
     assert scaled(drops[:1]).max() <= 1.0
 
 
-def test_an_unknown_method_is_refused_with_the_nearest() -> None:
+def test_an_unknown_method_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DessinError, match="gradcm") as refused:
-        class_maps(untrained("test_efficientnet", 64), noise(64), [0, 1], method="gradcm")
+        explain(tmp_path / "run", out=tmp_path / "out", methods=["gradcm"])
     assert "gradcam" in str(refused.value)
 
 
