@@ -79,11 +79,14 @@ class RunPlan:
 
     def lines(self) -> list[str]:
         """The plan for people, a line a fact."""
-        image = self.recipe.image
+        image, labels = self.recipe.image, self.unvalidated
+        unsaid = f"{len(labels)} classes have no validation image, so nothing is said of them"
+        if len(labels) == 1:
+            unsaid = "1 class has no validation image, so nothing is said of it"
         return [
             "Plan",
             f"  data: {_data_line(self)}",
-            *([f"  unvalidated: {_unvalidated_line(self.unvalidated)}"] if self.unvalidated else []),
+            *([f"  unvalidated: {unsaid}: {listed(labels)}"] if labels else []),
             f"  image: {image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
             f"  training: {_training_line(self)}",
             *([f"  {line}" for line in self.recipe.pipeline.lines()] if self.tuning else []),
@@ -136,15 +139,18 @@ def plan_run(
     curation: Curation | None = None,
 ) -> RunPlan:
     """Plan a run from facts alone."""
-    info = pretrained.info
+    info, weights = pretrained.info, pretrained.weights
+    asked = "the first of path, package, hub" if recipe.model.weights == "auto" else "asked for in the recipe"
+    what = f"sha256 {weights.sha256[:12]}…, licence {weights.licence}"
+    why = f"{asked}; {what if weights.sha256 else 'random numbers drawn from the seed'}"
     train, validation = rows_of(split, recipe, curation)
     further: list[Decision[object]] = [] if teacher is None else [teacher]
     if info.input_size != recipe.image.size:
         reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
         further.append(Decision("size", recipe.image.size, reason))
     if curation is not None:
-        asked, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
-        further.append(curation_decision(asked, curation, before, train))
+        named, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
+        further.append(curation_decision(named, curation, before, train))
     mean_and_std = f"mean {_triple(info.mean)}, std {_triple(info.std)}"
     return RunPlan(
         recipe=recipe,
@@ -153,7 +159,7 @@ def plan_run(
         validation=validation,
         held_out=len(split.held_out()),
         backbone=(
-            Decision("weights", pretrained.weights.source, _weights_reason(recipe, pretrained.weights)),
+            Decision("weights", weights.source, why),
             Decision("interpolation", info.interpolation, info.interpolation_reason),
             Decision("normalisation", mean_and_std, "the backbone's own"),
         ),
@@ -174,12 +180,6 @@ def _data_line(plan: RunPlan) -> str:
         f"{len(plan.train):,} images of {len(plan.classes)} classes to train on, {validated}; "
         f"{plan.held_out:,} in the holdout stay closed"
     )
-
-
-def _unvalidated_line(labels: tuple[str, ...]) -> str:
-    if len(labels) == 1:
-        return f"1 class has no validation image, so nothing is said of it: {labels[0]}"
-    return f"{len(labels)} classes have no validation image, so nothing is said of them: {listed(labels)}"
 
 
 def _training_line(plan: RunPlan) -> str:
@@ -219,13 +219,6 @@ def _extras(recipe: Recipe) -> list[str]:
         "compiled": train.compile,
     }
     return [text for text, on in switches.items() if on]
-
-
-def _weights_reason(recipe: Recipe, weights: Weights) -> str:
-    asked = "the first of path, package, hub" if recipe.model.weights == "auto" else "asked for in the recipe"
-    if not weights.sha256:
-        return f"{asked}; random numbers drawn from the seed"
-    return f"{asked}; sha256 {weights.sha256[:12]}…, licence {weights.licence}"
 
 
 def _triple(values: tuple[float, float, float]) -> str:

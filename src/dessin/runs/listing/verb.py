@@ -12,11 +12,10 @@ from dessin.files import write_csv
 from dessin.ops import names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
-from dessin.runs.listing.find import Entry, Workspace, read_workspace
+from dessin.runs.listing.find import Workspace, read_workspace
 from dessin.runs.listing.keys import (
     Column,
     Flat,
-    Value,
     is_number,
     machine_text,
     make_columns,
@@ -65,7 +64,10 @@ def runs(
     if limit is not None and limit < 1:
         raise DessinError(f"A limit of {limit} was asked for.", allowed="It is 1 or more.")
     found = read_workspace(workspace)
-    rows = [_row(found.root, entry) for entry in found.entries]
+    rows = []
+    for entry in found.entries:
+        damaged = {"status": _DAMAGED} if entry.problem else {}
+        rows.append(Row(found.root / entry.path, {"name": entry.path, **damaged, **entry.values}))
     keys = {key for row in rows for key in row.values} or {"name", "status"}
     conditions = parse_conditions(where, keys, [row.values for row in rows]) if rows else []
     chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
@@ -74,36 +76,25 @@ def runs(
     shown = make_columns(None if columns is None else names(columns), keys) if rows else ()
     chosen = chosen[:limit]
     if csv is not None:
-        _write(Path(csv), chosen, shown)
+        fields = [field for column in shown for field in column.fields()]
+        table = ([machine_text(row.values.get(key)) for _, key in fields] for row in chosen)
+        write_csv(Path(csv), [title for title, _ in fields], table)
     _say(found, chosen, shown)
     return chosen
-
-
-def _row(root: Path, entry: Entry) -> Row:
-    values: dict[str, Value] = {"name": entry.path}
-    if entry.problem:
-        values["status"] = _DAMAGED
-    return Row(root / entry.path, values | dict(entry.values))
 
 
 def _sorted(rows: Sequence[Row], sort: str, keys: set[str]) -> list[Row]:
     """By a key: numbers before texts, and runs that lack it at the end either way."""
     key = resolve_key(sort.removeprefix("-"), keys)
+
+    def rank(row: Row) -> tuple[bool, float, str]:
+        value = row.values[key]
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+        return (not is_number(value), number, text_of(value))
+
     having = [row for row in rows if row.values.get(key) is not None]
     lacking = [row for row in rows if row.values.get(key) is None]
-    having.sort(key=lambda row: _rank(row.values[key]), reverse=sort.startswith("-"))
-    return having + lacking
-
-
-def _rank(value: Value) -> tuple[bool, float, str]:
-    number = float(value) if isinstance(value, (int, float)) else 0.0
-    return (not is_number(value), number, text_of(value))
-
-
-def _write(path: Path, rows: Sequence[Row], columns: Sequence[Column]) -> None:
-    fields = [field for column in columns for field in column.fields()]
-    table = ([machine_text(row.values.get(key)) for _, key in fields] for row in rows)
-    write_csv(path, [title for title, _ in fields], table)
+    return sorted(having, key=rank, reverse=sort.startswith("-")) + lacking
 
 
 def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> None:
