@@ -57,12 +57,9 @@ def read_teacher(spec: TeacherSpec, image_ids: Sequence[str], classes: Sequence[
             do="Let the teacher answer every training image of this fold.",
         )
     digest = labels.digest
-    decision = Decision(
-        "teacher",
-        f"{spec.weight:g} of each target",
-        f"soft labels in {spec.labels}, at temperature {spec.temperature:g}; the rest is the label; sha256 "
-        f"{digest[:12]}…",
-    )
+    source = f"soft labels in {spec.labels}, at temperature {spec.temperature:g}"
+    reason = f"{source}; the rest is the label; sha256 {digest[:12]}…"
+    decision = Decision("teacher", f"{spec.weight:g} of each target", reason)
     return Teacher(labels.table(image_ids, classes), digest, decision)
 
 

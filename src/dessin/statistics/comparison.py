@@ -26,8 +26,8 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
     estimate, tail = result.difference, LUCK if result.scope == "these runs" else ""
     if p_holm < ALPHA:
         verdict: Verdict = "better" if estimate.value > 0 else "worse"
-        size = f"{verdict} by {100 * abs(estimate.value):.1f} points"
-        return verdict, f"{size} ({points(estimate)}, {_equation(p_holm)}){tail}"
+        size, p = f"{verdict} by {100 * abs(estimate.value):.1f} points", written_p(p_holm)
+        return verdict, f"{size} ({points(estimate)}, p {p if p.startswith('<') else f'= {p}'}){tail}"
     bound = max(abs(estimate.low), abs(estimate.high))
     if bound <= matters:
         return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
@@ -40,11 +40,6 @@ def what_is_seen(detectable: float) -> str:
     if detectable >= _NEXT_TO_NOTHING:
         return "with so few pairs of runs this design sees next to nothing"
     return f"this design finds {100 * detectable:.1f} points or more in 80 of 100 studies"
-
-
-def _equation(p: float) -> str:
-    text = written_p(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 class McNemar(Section):
