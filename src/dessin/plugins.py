@@ -1,4 +1,4 @@
-"""What other packages add: ops, losses, checks, readers and corruptions, by entry points.
+"""What other packages add: ops, losses, checks, readers, corruptions and trackers, by entry points.
 
 A package names each of them in its pyproject.toml, by its kind and its name:
 
@@ -19,7 +19,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 from dessin.errors import DessinError, unknown
 
 GROUP = "dessin.plugins"
-Kind = Literal["op", "loss", "check", "reader", "corruption"]
+Kind = Literal["op", "loss", "check", "reader", "corruption", "tracker"]
 
 
 class Named(Protocol):
@@ -82,9 +82,9 @@ class Table(Mapping[str, Entry], Generic[Entry]):
         return entry
 
 
-def plugin_packages() -> dict[str, str]:
-    """The packages that add anything, each with its version."""
-    points = [point for added in _found().values() for point in added.values()]
+def plugin_packages(*kinds: Kind) -> dict[str, str]:
+    """The packages that add something, or something of these kinds, each with its version."""
+    points = [point for kind in kinds or get_args(Kind) for point in _found().get(kind, {}).values()]
     return {point.dist.name: point.dist.version for point in points if point.dist}
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from dessin.augmentation.ops import check_ops
 from dessin.augmentation.pipeline import Pipeline
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError
 from dessin.files import read_text
 from dessin.images.spec import ImageSpec
 from dessin.models import default_backbones
@@ -19,6 +19,7 @@ from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
 from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
+from dessin.trackers import check_trackers
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -168,15 +169,8 @@ class TeacherSpec(Section):
 Ops = Annotated[tuple[str, ...], AfterValidator(check_ops)]
 
 
-TRACKERS = ("mlflow", "tensorboard", "wandb")
-
-
-def check_tracker(text: str) -> str:
-    """The canonical text of a tracker, such as `wandb(offline)`; an unknown one is refused."""
-    op = parse_op(text)
-    if op.name not in TRACKERS:
-        raise unknown("tracker", op.name, TRACKERS)
-    return str(op)
+def _canonical(op: str) -> str:
+    return str(parse_op(op))
 
 
 def _as_lists(copies: object) -> object:
@@ -191,7 +185,7 @@ class Recipe(Section):
 
     `copies` are sets of ops: for each, a fixed transformed copy of every image joins the training set.
     `stages` adds ops to `augment` from an epoch (counted from 1) on. `track` names what else the curve and
-    the results are sent to; it changes no result.
+    the results are sent to; it changes no result, so the recipe of an old run may name what is not installed.
     """
 
     data: DataSpec = DataSpec()
@@ -205,7 +199,7 @@ class Recipe(Section):
     teacher: TeacherSpec = TeacherSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
     train: TrainSpec = TrainSpec()
-    track: tuple[Annotated[str, AfterValidator(check_tracker)], ...] = ()
+    track: tuple[Annotated[str, AfterValidator(_canonical)], ...] = ()
     seed: int = Field(0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
@@ -255,8 +249,13 @@ def read_values(path: Path) -> dict[str, object]:
 
 
 def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> Recipe:
-    """A recipe from plain values, validated like a file."""
-    return validated(Recipe, values, where)
+    """A recipe from plain values, validated like a file, with its trackers."""
+    recipe = validated(Recipe, values, where)
+    try:
+        check_trackers(recipe.track)
+    except DessinError as error:
+        raise DessinError(f"{where}, key track: {error.seen}", allowed=error.allowed, do=error.do) from None
+    return recipe
 
 
 def apply_override(values: dict[str, object], override: str) -> None:

@@ -1,4 +1,4 @@
-"""What the author of a plugin calls in a test: does my op, loss, check, reader or corruption hold its part?
+"""What the author of a plugin calls in a test: does my op, loss, check, reader, corruption or tracker hold?
 
 The plugin must be installed (`pip install -e .`), for each is looked up by its name. All raise AssertionError
 with what does not hold.
@@ -27,11 +27,15 @@ from dessin.collection.readers.walk import nfc
 from dessin.collection.scan import scan_images
 from dessin.doodles.drawing import draw_doodle
 from dessin.doodles.subjects import SUBJECTS
+from dessin.files import read_json
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
 from dessin.models.losses import make_loss
 from dessin.randomness import image_keys
+from dessin.runs.tracking.messages import Begin, End, Message, Point
+from dessin.runs.tracking.sinks import FOLDER, TrackerError, TrackerProcess
+from dessin.trackers import read_tracker
 from dessin.trust.robustness.asking import SetImages
 from dessin.trust.robustness.corruption import STRENGTHS, Sketch, fields_of
 from dessin.trust.robustness.suite import corruptions
@@ -169,6 +173,41 @@ def check_corruption(name: str) -> None:
         apart = np.abs(levels.astype(np.float64) - pixels).mean(axis=(1, 2, 3, 4))
         _require(bool(apart[-1] > 0), name, f"its strongest level changes no {colour} doodle")
         _require(bool((np.diff(apart) >= 0).all()), name, f"a stronger level changes less: {apart.round(2)}")
+
+
+def check_tracker(text: str, run: str | Path) -> tuple[Message, ...]:
+    """A tracker as a recipe names it, such as `diary("notes")`, in a process of its own as beside a training.
+
+    `run` is a new folder that stands for the run's. A run begins there, has two epochs and is interrupted; it
+    goes on with the second told again, has a third, and ends. All must be answered in time and without a
+    failure, and the tracker must have a name for the run, by which it finds it again.
+
+    Returns:
+        What the tracker was told, each epoch once: that, and no more, should be found where it keeps it.
+    """
+    tracker, folder = read_tracker(text), Path(run) / FOLDER
+    _require(not folder.exists(), text, f"{run} is no new folder")
+    begin = Begin(name=Path(run).name, parameters={"train.epochs": 3, "augment": "[]"}, tags={"seed": "0"})
+    points = [Point(key=str(k), step=k, values={"train_loss": 1 / k, "lr": 1e-3}) for k in (1, 2, 3)]
+    end = End(status="finished", values={"results/validation/accuracy": 0.9}, tags={"status": "finished"})
+    log = f"what it printed is in {folder / tracker.name}.log"
+    for messages in ((begin, *points[:2]), (begin, *points[1:], end)):
+        process = TrackerProcess(tracker, folder)
+        try:
+            for message in messages:
+                process.send(message)
+            process.settle()
+        except TrackerError as error:
+            raise AssertionError(f"{text}: {error}; {log}") from None
+        finally:
+            status = process.end()
+        _require(status == 0, text, f"it could not be ended; {log}")
+        _require(bool(process.note), text, "it does not note where the run is found")
+        identity = read_json(folder / f"{tracker.name}.json")["identity"]
+        _require(
+            bool(identity), text, "it has no name for the run, so one that is resumed would be new to it"
+        )
+    return begin, *points, end
 
 
 def _require(holds: bool, what: str, otherwise: str) -> None:

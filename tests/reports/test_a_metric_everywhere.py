@@ -14,7 +14,7 @@ from dessin.reports.compare.verb import compare
 from dessin.reports.verb import report
 from dessin.runs.listing.verb import runs
 from dessin.runs.record import read_record
-from dessin.runs.tracking.contents import ending
+from dessin.runs.tracking.messages import ending
 from dessin.statistics.headline import METRICS, Floats, Integers, Metric, metric_lines
 from dessin.studio.views.run_table import run_table
 

@@ -32,7 +32,7 @@ from dessin.recipe import Recipe
 from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.runs.tracking.messages import Begin
-from dessin.runs.tracking.process import TrackerProcess
+from dessin.runs.tracking.sinks import TrackerProcess
 from dessin.runs.tracking.to_mlflow import MlFlow
 from dessin.runs.train import train
 from dessin.training.checkpoint import Checkpoints

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_tracking_contents import a_record, a_row
+from test_tracking_messages import a_record, a_row
 from tracked_run import need, read_tensorboard
 
-from dessin.runs.tracking import process
-from dessin.runs.tracking.sinks import Sinks, open_sinks
+from dessin.runs.tracking import sinks as sinks_module
+from dessin.runs.tracking.sinks import Sinks
 from dessin.runs.tracking.worker import why
 
 
@@ -29,7 +29,7 @@ def workers() -> list[psutil.Process]:
 
 
 def started(folder: Path) -> Sinks:
-    sinks = open_sinks(["tensorboard"], folder)
+    sinks = Sinks(["tensorboard"], folder)
     sinks.start(a_record({}))
     return sinks
 
@@ -69,11 +69,11 @@ def test_a_process_that_dies_is_dropped(tmp_path: Path) -> None:
 
 
 def test_a_process_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "FIRST_SECONDS", 0.5)
+    monkeypatch.setattr(sinks_module, "FIRST_SECONDS", 0.5)
     sinks = started(tmp_path)
     (worker,) = workers()
     os.kill(worker.pid, signal.SIGSTOP)
-    monkeypatch.setattr(process, "_END_SECONDS", 0.2)
+    monkeypatch.setattr(sinks_module, "_END_SECONDS", 0.2)
     before = time.monotonic()
     assert ended(sinks) == ("tensorboard failed", "tensorboard: it did not answer in time")
     assert time.monotonic() - before < 5.0

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from dessin.plugins import plugin_packages
 from dessin.runs.record import Hardware
 
 PACKAGES = (
@@ -21,8 +22,8 @@ PACKAGES = (
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number."""
-    return {"python": platform.python_version(), **versions_of(PACKAGES)}
+    """Versions of Python, of the packages that can change a number, and of plugins where there are any."""
+    return {"python": platform.python_version(), **versions_of(PACKAGES), **plugin_packages()}
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:

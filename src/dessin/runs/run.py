@@ -13,16 +13,17 @@ import torch
 from dessin.collection.split.files import write_split
 from dessin.errors import DessinError
 from dessin.files import claim_folder, hold
+from dessin.plugins import plugin_packages
 from dessin.progress import duration, say
-from dessin.recipe import Recipe, check_tracker, read_recipe
+from dessin.recipe import Recipe, read_recipe
 from dessin.runs.inputs import read_inputs
-from dessin.runs.machine import describe_hardware, git_commit, package_versions
+from dessin.runs.machine import PACKAGES, describe_hardware, git_commit, package_versions
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.record import SPLIT_FILE, Counts, Digests, RunRecord, now, read_record, write_record
 from dessin.runs.stages import Job, carry_out, remove_leftovers
-from dessin.runs.tracking.choices import joined, read_trackers
 from dessin.runs.tracking.sinks import tracked
 from dessin.statistics.headline import metric_lines
+from dessin.trackers import check_tracker, check_trackers, joined
 from dessin.training.seeding import reproducible
 
 # The digests of what a run begins with.
@@ -57,7 +58,9 @@ def begin_run(order: Order) -> Path:
     Raises:
         DessinError: anything that a user can put right; a run that had begun is then marked `failed`.
     """
-    wanted, usual = complete(_tracked(order.recipe, order.track))
+    recipe = _tracked(order.recipe, order.track)
+    check_trackers(recipe.track)
+    wanted, usual = complete(recipe)
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
     prepared = prepare(wanted, inputs, usual=usual)
     folder = order.out or claim_name(order.name or wanted.model.backbone)
@@ -102,10 +105,8 @@ def resume_run(
 
 
 def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:
-    """The recipe with the trackers that were given in the call, all of them checked."""
-    texts = joined(recipe.track, map(check_tracker, track))
-    read_trackers(texts)
-    return recipe.model_copy(update={"track": texts})
+    """The recipe with the trackers that were given in the call, which are checked."""
+    return recipe.model_copy(update={"track": joined(recipe.track, map(check_tracker, track))})
 
 
 def as_recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
@@ -183,9 +184,11 @@ def split_of(folder: Path, record: RunRecord) -> Path:
 
 def _check_unchanged(record: RunRecord, prepared: Prepared) -> None:
     """Refuse to go on with other inputs or other libraries than the run began with."""
+    # Of what plugins add, the digests hold all but ops and losses; a tracker may come and go.
+    packages = {"python", *PACKAGES, *plugin_packages("op", "loss")}
     before, today = record.digests.model_dump(include=_INPUTS), _digests(prepared).model_dump(include=_INPUTS)
     for facts, versions in ((before, record.versions), (today, package_versions())):
-        facts |= {f"version of {name}": found for name, found in versions.items()}
+        facts |= {f"version of {name}": found for name, found in versions.items() if name in packages}
     changed = [name for name, value in before.items() if today.get(name) != value]
     if changed:
         details = ", ".join(f"{name} (was {before[name][:12]}, is {today[name][:12]})" for name in changed)

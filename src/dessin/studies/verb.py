@@ -10,7 +10,6 @@ import torch
 
 from dessin.errors import DessinError, unknown
 from dessin.progress import duration, say, warn
-from dessin.recipe import check_tracker
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
 from dessin.runs.record import SPLIT_FILE, Digests, now
@@ -22,6 +21,7 @@ from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, plan_study
 from dessin.studies.result import RUNS, StudyRecord, StudyResults, begin, ended_job, read_begun
 from dessin.studies.view import lines, write_tables
+from dessin.trackers import check_tracker
 
 EXECUTORS = ("local", "ray")
 # What a record has as the study file says it.

@@ -7,23 +7,19 @@ the library prints goes to the log.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 from dessin.files import locked, read_json, write_json
 from dessin.runs.tracking.messages import Adapter, Answer, Begin, End, Message, read_message, to_line
 from dessin.schema import Section, validated
+from dessin.trackers import TRACKERS
 
-_ADAPTERS = {
-    "tensorboard": ("to_tensorboard", "TensorBoard"),
-    "wandb": ("to_wandb", "WeightsAndBiases"),
-    "mlflow": ("to_mlflow", "MlFlow"),
-}
 _REASON_LIMIT = 600
 
 
@@ -64,10 +60,8 @@ class Worker:
 
     def _begin(self, message: Begin) -> Answer:
         earlier = validated(State, read_json(self._file), str(self._file)) if self._file.exists() else State()
-        module, adapter = _ADAPTERS[self._name]
-        made: Adapter = getattr(importlib.import_module(f"{__package__}.{module}"), adapter)(
-            self._folder, self._settings
-        )
+        module, _, adapter = TRACKERS[self._name].adapter.partition(":")
+        made: Adapter = getattr(import_module(module), adapter)(self._folder, self._settings)
         begun = made.begin(message, earlier.identity, len(earlier.sent))
         self._adapter, self._under_way = made, True
         self._remember(State(identity=begun.identity, sent=earlier.sent if begun.continues else ()))
@@ -80,8 +74,9 @@ class Worker:
 
 def why(error: Exception, name: str) -> str:
     """The reason of a failure in a line."""
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == name:
-        return "it is not installed: pip install 'dessin[track]'"
+    absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == name
+    if absent and (install := TRACKERS[name].install):
+        return f"it is not installed: pip install '{install}'"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:_REASON_LIMIT]
 
 

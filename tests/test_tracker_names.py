@@ -6,12 +6,11 @@ import pytest
 
 from dessin.errors import DessinError
 from dessin.recipe import make_recipe
-from dessin.runs.tracking.choices import joined, read_trackers
+from dessin.trackers import check_trackers, joined, read_tracker
 
 
 def settings(text: str) -> dict[str, str]:
-    (tracker,) = read_trackers([text])
-    return tracker.settings
+    return dict(read_tracker(text).settings)
 
 
 def test_defaults_stay_on_the_machine() -> None:
@@ -47,20 +46,20 @@ def test_settings_are_given_by_place_or_by_name() -> None:
 )
 def test_what_cannot_be_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(DessinError) as error:
-        read_trackers([text])
+        read_tracker(text)
     assert words in str(error.value)
 
 
 def test_a_password_is_refused_and_not_repeated() -> None:
     with pytest.raises(DessinError) as error:
-        read_trackers(['mlflow("https://me:geheim@host")'])
+        read_tracker('mlflow("https://me:geheim@host")')
     assert "MLFLOW_TRACKING_PASSWORD" in str(error.value)
     assert "geheim" not in str(error.value)
 
 
 def test_a_tracker_is_named_once() -> None:
     with pytest.raises(DessinError, match="wandb is named twice"):
-        read_trackers(["wandb", "tensorboard", "wandb(online)"])
+        check_trackers(["wandb", "tensorboard", "wandb(online)"])
 
 
 def test_the_command_line_replaces_the_recipe() -> None:
@@ -71,3 +70,11 @@ def test_the_command_line_replaces_the_recipe() -> None:
 def test_a_recipe_keeps_an_address_as_it_is() -> None:
     recipe = make_recipe({"track": ['mlflow("http://127.0.0.1:5000", experiment=drawings)']})
     assert settings(recipe.track[0]) == {"address": "http://127.0.0.1:5000", "experiment": "drawings"}
+
+
+def test_a_recipe_says_where_a_tracker_is_wrong() -> None:
+    with pytest.raises(DessinError, match=r'mine\.yaml, key track: Unknown tracker: "tensorbord"') as error:
+        make_recipe({"track": ["tensorbord"]}, where="mine.yaml")
+    assert 'Did you mean "tensorboard"' in str(error.value)
+    with pytest.raises(DessinError, match='Did you mean "offline"'):
+        make_recipe({"track": ["wandb(ofline)"]})

@@ -14,8 +14,7 @@ from dessin.decisions import Decision
 from dessin.recipe import make_recipe
 from dessin.runs.machine import describe_hardware, package_versions
 from dessin.runs.record import Attempt, Counts, Digests, RunRecord, now
-from dessin.runs.tracking.contents import beginning, ending, point
-from dessin.runs.tracking.messages import read_message, to_line
+from dessin.runs.tracking.messages import beginning, ending, point, read_message, to_line
 from dessin.statistics.metrics import measure
 from dessin.training.curve import CurveRow
 
@@ -105,7 +104,8 @@ def test_results_come_with_interval_and_n() -> None:
 
 def test_a_message_comes_back_equal_from_its_line() -> None:
     record = a_record({"model": {"drop_rate": 0.0}, "loss": "focal(2.0)"})
-    for message in (beginning(record), point(1, a_row()), ending(record)):
+    infinite = point(1, a_row(validation_loss=float("inf")))
+    for message in (beginning(record), point(1, a_row()), infinite, ending(record)):
         line = to_line(message)
         assert line.count(b"\n") == 1
         assert read_message(line) == message
