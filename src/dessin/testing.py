@@ -191,7 +191,8 @@ def check_tracker(text: str, run: str | Path) -> tuple[Message, ...]:
     points = [Point(key=str(k), step=k, values={"train_loss": 1 / k, "lr": 1e-3}) for k in (1, 2, 3)]
     end = End(status="finished", values={"results/validation/accuracy": 0.9}, tags={"status": "finished"})
     log = f"what it printed is in {folder / tracker.name}.log"
-    for messages in ((begin, *points[:2]), (begin, *points[1:], end)):
+    beginnings: tuple[tuple[Message, ...], ...] = ((begin, *points[:2]), (begin, *points[1:], end))
+    for messages in beginnings:
         process = TrackerProcess(tracker, folder)
         try:
             for message in messages:
