@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from source_code import Module, crossings, first_paragraph, modules, rooms
 
 # Modules that are for people and other packages, and not for other rooms alone: all of their names are shown.
-EXTRA = ("dessin.errors", "dessin.verbs", "dessin.plugins")
+EXTRA = ("dessin.errors", "dessin.verbs", "dessin.plugins", "dessin.trackers", "dessin.testing")
 LONGEST = 96
 
 
