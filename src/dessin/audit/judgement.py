@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from dessin.errors import DessinError
 from dessin.statistics.intervals import Estimate, bootstrap_mean
@@ -77,6 +76,9 @@ def label_odds(logs: Floats, given: Labels) -> Floats:
 
 
 def _evidence(logs: Floats, given: Labels) -> Evidence:
+    # Loaded here: an audit without predictions need not wait for it.
+    from scipy.stats import rankdata
+
     classes = logs.shape[1]
     own = logs[np.arange(len(given)), given]
     spread = np.maximum(logs.std(axis=1), _ENOUGH)
