@@ -83,11 +83,14 @@ def _section(formatter: click.HelpFormatter, title: str, rows: Sequence[tuple[st
 
 
 def _check_there(argument: Argument, paths: Sequence[Path | None]) -> None:
+    place = argument.name.upper() if argument.positional else argument.option
+    text = _plain(argument.text)
+    text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
     for path in paths:
         if path is not None and not path.exists():
             raise DessinError(
                 f"There is no file or folder {path.absolute()}.",
-                allowed=f"{argument.name}: {_plain(argument.text)}",
+                allowed=f"It was given as {place}: {text}",
                 do="Check the path.",
             )
 
@@ -97,7 +100,8 @@ def _parameter(argument: Argument) -> click.Parameter:
     if not (argument.default is None or isinstance(argument.default, tuple)):
         common["default"] = argument.default
     if argument.positional:
-        return click.Argument([argument.name], nargs=-1 if argument.many else 1, **common)
+        places = -1 if argument.many else 1
+        return click.Argument([argument.name], nargs=places, metavar=argument.name.upper(), **common)
     if argument.kind == "switch":
         return click.Option([argument.name, _spelt(argument)], is_flag=True, default=argument.default)
     return click.Option([argument.name, argument.option], multiple=argument.many, **common)
@@ -165,6 +169,7 @@ def _install_completion(ctx: click.Context, _: click.Parameter, shell: str | Non
     subcommand_metavar="VERB ...",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and stop.")
+@click.help_option(*SETTINGS["help_option_names"], help="Show this and stop.")
 @click.option(
     "--install-completion",
     metavar="[SHELL]",

@@ -62,6 +62,12 @@ def test_class_folders_give_sorted_ids_labels_and_classes(tmp_path: Path) -> Non
     assert "3 images in 2 classes" in describe_collection(collection)
 
 
+def test_one_image_of_one_class_is_counted_in_the_singular(tmp_path: Path) -> None:
+    put(tmp_path, "dog/b.png")
+    told = f"{tmp_path}: class folders, 1 image in 1 class (1 a class)"
+    assert describe_collection(read_collection(tmp_path)) == told
+
+
 def test_junk_is_skipped_by_rule_and_rubbish_with_an_image_name_is_not(tmp_path: Path) -> None:
     put(tmp_path, "dog/1.png", "dog/._1.png", "dog/.DS_Store", "dog/Thumbs.db", "dog/.hidden.png")
     put(tmp_path, "__MACOSX/dog/1.png", ".git/x.png", "dog/notes.txt", "dog/old.tif", "loose.png")

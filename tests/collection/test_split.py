@@ -161,13 +161,13 @@ def test_impossible_splits_are_refused_by_name() -> None:
         with pytest.raises(DessinError, match=words):
             make_split(labels, groups, **numbers)  # type: ignore[arg-type]
 
-    refused("2 folds or more", labels, alone(labels), folds=1)
+    refused("A split into 1 fold was asked for", labels, alone(labels), folds=1)
     for holdout in (1.0, -0.1, float("nan")):
         refused("share of the images", labels, alone(labels), holdout=holdout)
     refused("seed -1", labels, alone(labels), seed=-1)
     refused("12 groups, and 21 parts", labels, alone(labels), folds=20)
     one = labels | {"rare/1": "rare"}
-    refused(r"rare \(1 images\)", one, alone(one))
+    refused(r"rare \(1 image\)", one, alone(one))
     tied = labels | {"rare/1": "rare", "rare/2": "rare"}
     refused(r"rare \(2 images\)", tied, alone(tied) | {"rare/1": "x", "rare/2": "x"})
     locked = {"a/1": "a", "b/1": "b", "a/2": "a", "b/2": "b", "c/1": "c", "c/2": "c"}

@@ -74,7 +74,7 @@ def test_only_training_rows_change() -> None:
 def test_a_class_must_not_be_emptied_and_a_label_must_be_known() -> None:
     recipe = make_recipe({"data": {"fold": 0}})
     everything = drop(*(row.image_id for row in SPLIT.rows if row.label == "b"))
-    with pytest.raises(DessinError, match=r"leaves no image to train on in 1 classes: b\."):
+    with pytest.raises(DessinError, match=r"leaves no image to train on in 1 class: b\."):
         rows_of(SPLIT, recipe, everything)
     image_id = rows_of(SPLIT, recipe)[0][0].image_id
     unknown = Curation((Change(image_id, "relabel", "bb", "x"),))

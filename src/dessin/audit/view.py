@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
-from dessin.audit.result import Summary
+from dessin.audit.result import Spread, Summary
 from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.duplicates import Pair
@@ -149,13 +149,12 @@ def describe_audit(summary: Summary) -> str:
     if summary.width and summary.height and summary.ink:
         width, height, ink = summary.width, summary.height, summary.ink
         lines.append(
-            f"{width.least:.0f} to {width.most:.0f} px wide, {height.least:.0f} to {height.most:.0f} px high "
-            f"({modes}); median ink {ink.median:.1%}"
+            f"{_range(width)} px wide, {_range(height)} px high ({modes}); median ink {ink.median:.1%}"
         )
     for family in summary.families:
         if not family.parent:
             branches = [b for b in summary.families if b.parent == family.name]
-            inside = "; ".join(f"{b.classes} {b.name}" for b in branches)
+            inside = ", ".join(f"{b.name} {b.classes}" for b in branches)
             share = f"{family.classes} of {summary.classes} classes ({family.share_of_classes:.0%})"
             lines.append(f"{family.name}: {share}" + (f", of these {inside}" if inside else ""))
     if summary.labels:
@@ -164,6 +163,11 @@ def describe_audit(summary: Summary) -> str:
     column = max(map(len, found), default=0)
     lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
     return "\n".join(lines if found else [*lines, "no issues found"])
+
+
+def _range(spread: Spread) -> str:
+    least, most = f"{spread.least:.0f}", f"{spread.most:.0f}"
+    return least if least == most else f"{least} to {most}"
 
 
 def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 from dessin.progress import duration
 
 SIZES = (224, 160, 128)
@@ -141,7 +142,8 @@ def epochs_that_fit(left_s: float, epoch_s: float) -> int:
 
 def _plan(work: Workload, models: tuple[str, ...], size: int, budget_s: float, reason: str) -> AutoPlan:
     epochs = work.affordable_epochs(models, size, budget_s)
-    what = f"up to {epochs} epochs from the probe's start" if epochs else "nothing: only the probe fits"
+    up_to = f"up to {counted(epochs, 'epoch')} from the probe's start"
+    what = up_to if epochs else "nothing: only the probe fits"
     training = Stage("train", epochs * work.slowest_epoch(models, size), what)
     return AutoPlan(
         size=size,

@@ -23,6 +23,7 @@ from dessin.files import (
     write_json,
     write_text,
 )
+from dessin.page.numbers import counted
 from dessin.progress import warn
 from dessin.schema import Section, validated
 
@@ -96,7 +97,7 @@ class Ledger:
             )
         if len(images) < self.record.per_class:
             warn(
-                f"{label}: {len(images):,} drawings instead of {self.record.per_class:,}, "
+                f"{label}: {counted(len(images), 'drawing')} instead of {self.record.per_class:,}, "
                 "for there are no more."
             )
         entry = ClassRecord(

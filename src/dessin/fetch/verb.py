@@ -15,6 +15,7 @@ from dessin.fetch.record import RECORD, FetchRecord, open_ledger
 from dessin.fetch.sources import QUICKDRAW, Source, choose_classes, known_source, quickdraw_classes
 from dessin.files import cache_folder, digest_of, locked
 from dessin.ops import names
+from dessin.page.numbers import counted
 from dessin.progress import say
 
 _PARTS = ".part"
@@ -79,7 +80,10 @@ def fetch_from(
         carry_out(ledger, client, source, labels, out / _PARTS)
         shutil.rmtree(out / _PARTS, ignore_errors=True)
     images = sum(ledger.record.classes[label].images for label in labels)
-    say(f"{out}: {images:,} drawings in {len(labels):,} classes of {source.title}; licence in LICENCE.txt")
+    say(
+        f"{out}: {counted(images, 'drawing')} in {counted(len(labels), 'class', 'classes')} "
+        f"of {source.title}; licence in LICENCE.txt"
+    )
     return ledger.record
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from dessin.errors import DessinError, unknown
 from dessin.files import claim_folder
+from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 
@@ -66,7 +67,7 @@ def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
                 for line in rest:
                     say(indent + line)
     if copy is not None:
-        say(f"{len(found):,} files are in {copy}; a changed one is used by its path.")
+        say(f"{counted(len(found), 'file')} are in {copy}; a changed one is used by its path.")
     return found
 
 

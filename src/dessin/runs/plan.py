@@ -9,7 +9,7 @@ from dessin.collection.curation import Curation
 from dessin.collection.split.files import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.page.numbers import listed
+from dessin.page.numbers import counted, listed
 from dessin.recipe import Recipe
 from dessin.runs.inputs import curate_rows, curation_decision
 
@@ -115,14 +115,16 @@ def rows_of(
     present = {row.label for row in train}
     missing = [label for label in split.classes if label not in present]
     if missing and set(missing) <= dealt:
-        left = f"leaves no image to train on in {len(missing)} classes: {listed(missing)}"
+        left = (
+            f"leaves no image to train on in {counted(len(missing), 'class', 'classes')}: {listed(missing)}"
+        )
         raise DessinError(
             f"The training curation {left}.",
             do="Keep some of their drawings, or set data.training_curation to null.",
         )
     if missing:
         raise DessinError(
-            f"{len(missing)} classes have no image to train on: {listed(missing)}.",
+            f"{counted(len(missing), 'class has', 'classes have')} no image to train on: {listed(missing)}.",
             do="Add drawings of them, drop them by a curation, or choose another fold, and split again.",
         )
     return train, validation
@@ -177,7 +179,7 @@ def _data_line(plan: RunPlan) -> str:
         else "none to validate on (fold none: every image but the holdout is trained on)"
     )
     return (
-        f"{len(plan.train):,} images of {len(plan.classes)} classes to train on, {validated}; "
+        f"{counted(len(plan.train), 'image')} of {len(plan.classes)} classes to train on, {validated}; "
         f"{plan.held_out:,} in the holdout stay closed"
     )
 
@@ -192,8 +194,8 @@ def _training_line(plan: RunPlan) -> str:
         for value in (optimizer.lr, optimizer.weight_decay)
     )
     parts = [
-        f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, {train.epochs} epochs of "
-        f"{plan.tuning.steps_per_epoch} steps",
+        f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, "
+        f"{counted(train.epochs, 'epoch')} of {counted(plan.tuning.steps_per_epoch, 'step')}",
         f"{optimizer.name}, lr {lr}, {optimizer.schedule}, weight decay {decay}",
         recipe.loss,
         *_extras(recipe),
@@ -215,7 +217,7 @@ def _extras(recipe: Recipe) -> list[str]:
         f"EMA {train.ema:g}": train.ema,
         f"mean of the last {train.average_last} epochs": train.average_last,
         f"class weights {train.class_weights}": train.class_weights != "none",
-        f"early stop after {train.early_stop} epochs": train.early_stop,
+        f"early stop after {counted(train.early_stop or 0, 'epoch')}": train.early_stop,
         "compiled": train.compile,
     }
     return [text for text, on in switches.items() if on]

@@ -56,7 +56,10 @@ def train(
         go_on = resume_folds if is_fold_group(Path(resume)) else resume_run
         return go_on(Path(resume), data=data, workers=workers, track=track)
     if recipe is None:
-        raise DessinError("No recipe was given.", do="Name a recipe file, or a run with --resume.")
+        raise DessinError(
+            "No recipe was given.",
+            do="Name one (dessin recipes lists them), a YAML file, or a run with --resume.",
+        )
     order = Order(
         recipe=located(as_recipe(recipe, overrides), data, split),
         name="" if isinstance(recipe, Recipe) else Path(recipe).stem,

@@ -12,6 +12,7 @@ import torch
 from dessin.errors import DessinError
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
+from dessin.page.numbers import counted
 from dessin.progress import duration, quiet, track
 from dessin.runs.inputs import Inputs, class_numbers
 from dessin.runs.prepare import Prepared, complete, prepare
@@ -75,7 +76,7 @@ class Pace:
         levels = dict.fromkeys(job.level for job in self.jobs)
         slow = [f"{level} {duration(seconds)}" for level in levels if (seconds := each.get(level))]
         return [
-            f"time: about {duration(total)} for {len(self.jobs)} runs{at_once} ({how})",
+            f"time: about {duration(total)} for {counted(len(self.jobs), 'run')}{at_once} ({how})",
             f"  a run of {', '.join(slow)}",
             *(f"{level} cannot begin, so its runs will fail: {why}" for level, why in self.problems.items()),
         ]

@@ -16,6 +16,7 @@ from dessin.images.shards import without_map
 from dessin.images.store import PixelStore
 from dessin.models.classifier import Classifier
 from dessin.models.freezing import Freezing
+from dessin.page.numbers import counted
 from dessin.randomness import Words, image_keys
 from dessin.recipe import Recipe
 from dessin.training.device import Computing
@@ -48,7 +49,8 @@ class TrainingData:
             )
         if len(self.train_rows) < 2:
             raise DessinError(
-                f"The training part has {len(self.train_rows)} images, and training needs at least 2.",
+                f"The training part has {counted(len(self.train_rows), 'image')}.",
+                allowed="Training needs at least 2.",
                 do="Check the split, its fold and the curation.",
             )
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
+from dessin.page.numbers import counted
 from dessin.recipe import Recipe
 from dessin.training.seeding import reproducible
 
@@ -175,7 +176,7 @@ def choose_device() -> Decision[str]:
     if torch.backends.mps.is_available():
         return Decision("device", "mps", "the GPU of an Apple processor is here")
     without = f"no GPU that torch {torch.__version__} can use"
-    return Decision("device", "cpu", f"{without}; {torch.get_num_threads()} threads")
+    return Decision("device", "cpu", f"{without}; {counted(torch.get_num_threads(), 'thread')}")
 
 
 def choose_precision(device: str, asked: str = "auto") -> Decision[str]:

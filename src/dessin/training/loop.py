@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 from dessin.progress import say, track
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages, ema_share
@@ -130,9 +131,10 @@ def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, re
             do="Resume that run with --resume, or choose another --out.",
         )
     check_fingerprint(found.fingerprint, conditions)
-    say(f"Resuming after step {found.step}, {found.epochs_done} epochs finished.")
+    say(f"Resuming after step {found.step}, {counted(found.epochs_done, 'epoch')} finished.")
     if found.threads != torch.get_num_threads():
-        say(f"Computing with {found.threads} threads, as the run was begun, not {torch.get_num_threads()}.")
+        threads = counted(found.threads, "thread")
+        say(f"Computing with {threads}, as the run was begun, not {torch.get_num_threads()}.")
     return found
 
 

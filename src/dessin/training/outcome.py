@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dessin.decisions import Decision
+from dessin.page.numbers import counted
 from dessin.progress import duration, warn
 from dessin.recipe import Recipe
 from dessin.training.checkpoint import TrainingState
@@ -37,7 +38,7 @@ def make_outcome(recipe: Recipe, data: TrainingData, state: TrainingState) -> Ou
     if best is None:
         why = "there were no validation images, so the last epoch counts"
     else:
-        why = f"the best validation {train.select_by} of {done} epochs"
+        why = f"the best validation {train.select_by} of {counted(done, 'epoch')}"
         if best_epoch == 0:
             start = _start(recipe)
             why = f"no epoch of {done} was better than {start}, whose weights are kept"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dessin.images.paths import image_path
+from dessin.page.numbers import counted
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ def describe_collection(collection: Collection) -> str:
     fewest, most = min(counts.values()), max(counts.values())
     spread = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     lines = [
-        f"{collection.root}: {collection.layout}, {len(collection.items):,} images "
-        f"in {len(collection.classes):,} classes ({spread} a class)"
+        f"{collection.root}: {collection.layout}, {counted(len(collection.items), 'image')} "
+        f"in {counted(len(collection.classes), 'class', 'classes')} ({spread} a class)"
     ]
     if collection.test_ids:
-        lines.append(f"{len(collection.test_ids):,} test images without labels")
+        lines.append(f"{counted(len(collection.test_ids), 'test image')} without labels")
     lines.extend(collection.notes)
     for rule, paths in collection.skipped.items():
         lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")

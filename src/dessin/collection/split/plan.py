@@ -14,6 +14,7 @@ from dessin.collection.scan import Scan
 from dessin.collection.split.balance import balance_groups
 from dessin.collection.split.files import RULE, Assignment, Split
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 
 _UNEVEN = 0.1
 
@@ -151,7 +152,9 @@ def _check_numbers(folds: int, holdout: float, seed: int) -> None:
     if seed < 0:
         raise DessinError(f"The seed {seed} was asked for.", allowed="A seed is 0 or more.")
     if folds < 2:
-        raise DessinError(f"{folds} folds were asked for.", allowed="A split has 2 folds or more.")
+        raise DessinError(
+            f"A split into {counted(folds, 'fold')} was asked for.", allowed="A split has 2 folds or more."
+        )
     if not 0.0 <= holdout < 1.0:
         raise DessinError(
             f"A holdout of {holdout:g} was asked for.",
@@ -164,7 +167,7 @@ def _check_groups(contents: Mapping[str, Mapping[str, int]], folds: int, holdout
     parts = folds + bool(holdout)
     if len(contents) < parts:
         raise DessinError(
-            f"The images form {len(contents):,} groups, and {parts} parts were asked for "
+            f"The images form {counted(len(contents), 'group')}, and {parts} parts were asked for "
             f"({folds} folds{' and a holdout' if holdout else ''}).",
             allowed="Each part needs a group of its own.",
             do="Ask for fewer --folds, add images, or group them less coarsely.",
@@ -173,11 +176,12 @@ def _check_groups(contents: Mapping[str, Mapping[str, int]], folds: int, holdout
     images = Counter[str]()
     for content in contents.values():
         images.update(content)
-    alone = [f"{label} ({images[label]} images)" for label, count in sorted(in_groups.items()) if count < 2]
+    single = sorted(label for label, count in in_groups.items() if count < 2)
+    alone = [f"{label} ({counted(images[label], 'image')})" for label in single]
     if alone:
         raise DessinError(
-            f"{len(alone):,} classes have a single image, or a single group of images that belong together: "
-            f"{listing(alone)}.",
+            f"{counted(len(alone), 'class has', 'classes have')} a single image, or a single group of images "
+            f"that belong together: {listing(alone)}.",
             allowed="A class needs images in two groups, so that one can be trained on and another tested.",
             do="Add drawings of it, or drop the class with a curation.",
         )
@@ -199,7 +203,8 @@ def _check_parts(made: Split) -> None:
     stuck = [label for label in made.classes if len(folds_of[label]) < 2]
     if stuck:
         raise DessinError(
-            f"{len(stuck):,} classes would be missing from the training part of a fold: {listing(stuck)}. "
+            f"The training part of a fold would lack {counted(len(stuck), 'class', 'classes')}: "
+            f"{listing(stuck)}. "
             "Their images are tied to those of other classes by groups that must stay whole.",
             do="Ask for more --folds, add drawings of them, or set the tied images aside with a curation.",
         )

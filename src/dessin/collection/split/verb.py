@@ -14,6 +14,7 @@ from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import describe_split, plan_split, unreadable_images
 from dessin.errors import DessinError
+from dessin.page.numbers import counted
 from dessin.progress import say, say_once, warn
 
 
@@ -69,7 +70,7 @@ def split(
     ids = [row.image_id for row in made.rows]
     before = len(set(group_images(ids, {row.image_id: row.group for row in manifest.rows}, ()).values()))
     joined = before - len({row.group for row in made.rows})
-    say(f"{len(pairs):,} pairs of duplicates joined {joined:,} groups to others")
+    say(f"{counted(len(pairs), 'pair')} of duplicates joined {counted(joined, 'group')} to others")
     say(describe_split(made))
     say(f"written to {out}")
     return made

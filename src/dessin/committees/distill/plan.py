@@ -22,6 +22,7 @@ from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
+from dessin.page.numbers import counted
 from dessin.progress import say
 from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
 from dessin.runs.plan import rows_of
@@ -116,9 +117,11 @@ class DistillPlan:
         split, models = self.subject.inputs.split, len(self.subject.loaded.bundles)
         runs = list(self.runs())
         return [
-            f"{self.subject.loaded.committee.name}: {models} models teach one {self.settings.student}",
+            f"{self.subject.loaded.committee.name}: {counted(models, 'model teaches', 'models teach')} "
+            f"one {self.settings.student}",
             *(decision.line() for decision in self.decisions),
-            f"{len(runs)} runs of {self.recipe.train.epochs} epochs: {', '.join(run.name for run in runs)}",
+            f"{counted(len(runs), 'run')} of {counted(self.recipe.train.epochs, 'epoch')}: "
+            f"{', '.join(run.name for run in runs)}",
             f"{len(split.held_out()):,} images in the holdout stay closed",
         ]
 
@@ -186,7 +189,7 @@ def student_recipe(
             "The student's recipe has a teacher of its own.", do="Leave it out; the committee is the teacher."
         )
     recipe = make_recipe({**values, "track": []}, where=str(file or "the student's recipe"))
-    return recipe, Decision("recipe", f"{student}, {recipe.train.epochs} epochs", reason)
+    return recipe, Decision("recipe", f"{student}, {counted(recipe.train.epochs, 'epoch')}", reason)
 
 
 def run_recipe(plan: DistillPlan, run: Planned, *, labels: Path, split: Path) -> Recipe:

@@ -15,7 +15,7 @@ from dessin.committees.members import MemberRun, plain_names
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown
-from dessin.page.numbers import points
+from dessin.page.numbers import counted, points
 from dessin.progress import say
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.runs.inputs import AUTO
@@ -179,7 +179,7 @@ def train_parts(
         for run in runs:
             name = f"{part.name}-fold-{run.fold}"
             recipe = recipes[name]
-            say(f"{part.what}, fold {run.fold}: {len(part.split.classes):,} classes")
+            say(f"{part.what}, fold {run.fold}: {counted(len(part.split.classes), 'class', 'classes')}")
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
             recipe = recipe.model_copy(update={"data": located})
             what = f"{part.what} of fold {run.fold}"

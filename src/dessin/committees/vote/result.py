@@ -14,6 +14,7 @@ from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreem
 from dessin.committees.vote.sources import SUBMISSION, Source
 from dessin.errors import DessinError
 from dessin.files import atomic_path, write_csv
+from dessin.page.numbers import counted
 from dessin.progress import say, warn
 
 ANSWER_COLUMNS = ("image_id", "predicted", "share")
@@ -86,9 +87,10 @@ def say_outcome(ballots: Ballots, voted: Voted) -> None:
     ties = int(count.tied.sum())
     if ties:
         how = "; ".join(f"{number:,} by {rule}" for rule, number in count.decided.items())
-        say(f"{ties:,} ties, decided: {how}")
+        say(f"{counted(ties, 'tie')}, decided: {how}")
     if len(ballots.voters) == 2 and {BY_AGREEMENT, BY_ORDER} & count.decided.keys():
         warn("Two files of labels cannot outvote each other: where they differ, no vote decides.")
     silent = voted.predicted.count("")
     if silent:
-        warn(f"Nobody named a class for {silent:,} images; their rows have no answer.")
+        rows = "its row has" if silent == 1 else "their rows have"
+        warn(f"Nobody named a class for {counted(silent, 'image')}; {rows} no answer.")

@@ -18,6 +18,7 @@ from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError
 from dessin.files import read_csv, read_text
+from dessin.page.numbers import counted
 
 Floats = NDArray[np.float64]
 ABSTAINS = -1
@@ -65,7 +66,7 @@ class Source:
 
     def line(self) -> str:
         """What it is, for people."""
-        count = f"{len(self.image_ids):,} images, {len(self.classes):,} classes"
+        count = f"{counted(len(self.image_ids), 'image')}, {counted(len(self.classes), 'class', 'classes')}"
         quiet = int((self.votes == ABSTAINS).sum())
         abstained = f", no answer on {quiet:,}" if quiet else ""
         other = sum(a != b for a, b in zip(self.image_ids, self.written, strict=True))

@@ -14,6 +14,7 @@ from dessin.committees.vote.measure import Rule, count_hard, count_soft
 from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
 from dessin.errors import DessinError, unknown
+from dessin.page.numbers import counted
 from dessin.progress import say, warn
 
 
@@ -150,7 +151,7 @@ def _write(out: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted)
         say(f"predictions that can vote again: {out}")
     elif all(source.numbers for source in sources):
         write_submission(out, sources, ballots, voted.predicted)
-        say(f"a submission of {len(voted.image_ids):,} rows: {out}")
+        say(f"a submission of {counted(len(voted.image_ids), 'row')}: {out}")
     else:
         write_answers(out, voted)
         say(f"{len(voted.image_ids):,} answers: {out}")
