@@ -141,8 +141,9 @@ def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None
     say(f"{counted(len(answers), 'image')}: {', '.join(common)}{more}; written to {out}")
     abstained = Counter(answer.abstention for answer in answers if answer.abstention)
     if abstained:
-        unsure, foreign = abstained["unsure"], abstained["no_class"]
-        say(f"not answered: {number(unsure)} unsure, {number(foreign)} taken for drawings of no class")
+        reasons = {"unsure": "unsure", "no_class": "taken for a drawing of no class"}
+        said = [f"{number(abstained[why])} {words}" for why, words in reasons.items() if abstained[why]]
+        say(f"not answered: {', '.join(said)}")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         what = counted(len(named), "image could not be read and has", "images could not be read and have")

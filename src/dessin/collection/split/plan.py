@@ -203,7 +203,7 @@ def _check_parts(made: Split) -> None:
     stuck = [label for label in made.classes if len(folds_of[label]) < 2]
     if stuck:
         raise DessinError(
-            f"The training part of a fold would lack {counted(len(stuck), 'class', 'classes')}: "
+            f"{counted(len(stuck), 'class', 'classes')} would be missing from the training part of a fold: "
             f"{listing(stuck)}. "
             "Their images are tied to those of other classes by groups that must stay whole.",
             do="Ask for more --folds, add drawings of them, or set the tied images aside with a curation.",

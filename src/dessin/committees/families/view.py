@@ -84,7 +84,7 @@ def family_lines(found: Potential, names: Mapping[str, str]) -> list[str]:
         f"perfect router: {found.router.accuracy}, {points(found.router.gain.difference)} points",
     ]
     lines += [
-        f"perfect experts for the first {counted(place, 'family', 'families')}: {bound.accuracy}, "
+        f"perfect experts for the first {'family' if place == 1 else f'{place} families'}: {bound.accuracy}, "
         f"{points(bound.gain.difference)} points"
         for place, bound in enumerate(found.cumulated, start=1)
     ]
