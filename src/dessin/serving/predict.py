@@ -141,8 +141,8 @@ def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None
     say(f"{counted(len(answers), 'image')}: {', '.join(common)}{more}; written to {out}")
     abstained = Counter(answer.abstention for answer in answers if answer.abstention)
     if abstained:
-        reasons = {"unsure": "unsure", "no_class": "taken for a drawing of no class"}
-        said = [f"{number(abstained[why])} {words}" for why, words in reasons.items() if abstained[why]]
+        words = {"unsure": "unsure", "no_class": "taken for a drawing of no class"}
+        said = [f"{number(count)} {words[why]}" for why, count in sorted(abstained.items(), reverse=True)]
         say(f"not answered: {', '.join(said)}")
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
