@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.stats import binom
 from torch import Tensor
 
 from dessin.errors import DessinError
@@ -75,6 +74,9 @@ def chance_of(
     validation_labels: Rows, train_labels: Rows, classes: int, loss: Loss, weights: Tensor | None
 ) -> Chance:
     """The chance level of a validation set (at least one image) and of a loss on the training set."""
+    # Loaded here: it takes a second, and many verbs that train nothing import this module.
+    from scipy.stats import binom
+
     count, probability = len(validation_labels), 1.0 / classes
     tail = (1.0 - _CONFIDENCE) / 2.0
     shares = np.bincount(validation_labels, minlength=classes)
