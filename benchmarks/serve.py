@@ -35,8 +35,7 @@ from PIL import Image
 from dessin.collection.readers.walk import walk_images
 from dessin.progress import quiet
 from dessin.serving import runtime as runtime_module
-from dessin.serving.answer import read_answers
-from dessin.serving.runtime import Answered, ImageFile, Runtime
+from dessin.serving.runtime import Answered, ImageFile, Runtime, read_answers
 
 GOAL = 0.85
 TOLERANCE = 1e-4

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from dessin.answers.committee import Committee
 from dessin.answers.tree import ModelNode
 from dessin.models.card import Rejection
-from dessin.serving.answer import Abstention, read_answers
-from dessin.serving.runtime import Answered
+from dessin.serving.runtime import Abstention, Answered, read_answers
 
 
 def model(threshold: float = 0.0, rejection: Rejection | None = None) -> Committee:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dessin.errors import unknown
+from dessin.errors import DessinError, unknown
 from dessin.images.decode import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
@@ -32,6 +32,14 @@ class ImageMap:
     values: NDArray[np.float32]
     picture: Pixels
     overlay: Pixels
+
+
+def map_maker(runtime: Runtime) -> MapMaker | None:
+    """None for models that fit drawings into their square in different ways: there is no one picture."""
+    try:
+        return MapMaker(runtime)
+    except DessinError:
+        return None
 
 
 class MapMaker:

@@ -18,8 +18,7 @@ from dessin.images.paths import image_path
 from dessin.ops import names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
-from dessin.serving.answer import Answer, read_answers
-from dessin.serving.runtime import Answered, ImageFile, Predictions, Runtime
+from dessin.serving.runtime import Answer, Answered, ImageFile, Predictions, Runtime, read_answers
 
 
 def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:

@@ -1,4 +1,4 @@
-"""A model at work, the same for files, the API and the studio: from pixels to class probabilities."""
+"""A model at work, the same for files, the API and the studio: from pixels to probabilities and answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec, Interpolation
-from dessin.models.card import BundleImage, Rejection
+from dessin.models.card import BundleImage
 from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
@@ -26,6 +27,7 @@ from dessin.trust.confidence.rejection import max_probability, negative_entropy
 
 BATCH = 64
 _MAX_READERS = 8
+Abstention = Literal["", "unsure", "no_class"]
 Fitting = tuple[ImageSpec, Interpolation]
 # One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.
 Prepared = Mapping[Fitting, Pixels]
@@ -114,19 +116,15 @@ class Runtime:
         answers, energies = {}, []
         for name, bundle in self.loaded.bundles.items():
             pixels, background = batches[self._fitting[name]]
-            answer, energy = look_with_energy(
-                bundle.classifier,
-                pixels,
-                background,
-                temperature=bundle.card.temperature,
-                views=self.views,
+            heat = bundle.card.temperature
+            answer, found = look_with_energy(
+                bundle.classifier, pixels, background, temperature=heat, views=self.views
             )
             answers[name] = answer.cpu().numpy()
-            energies.append(energy.cpu().numpy())
+            energies.append(found.cpu().numpy())
         probabilities = join(self.loaded, answers)
-        return Answered(
-            probabilities, self._scores(probabilities, np.mean(energies, axis=0, dtype=np.float64))
-        )
+        energy = np.stack(energies).mean(axis=0, dtype=np.float64)
+        return Answered(probabilities, self._scores(probabilities, energy))
 
     def predict_files(self, files: Sequence[ImageFile]) -> Predictions:
         """Decode, prepare and classify, `BATCH` images at a time; a bad file never stops the others."""
@@ -158,15 +156,11 @@ class Runtime:
         self, probabilities: NDArray[np.float32], energy: NDArray[np.float64]
     ) -> NDArray[np.float64] | None:
         """How well the model knows what it sees, (n,): the score that its card names."""
-        match self.committee.rejection:
-            case None:
-                return None
-            case Rejection(score="max_probability"):
-                return max_probability(probabilities)
-            case Rejection(score="negative_entropy"):
-                return negative_entropy(probabilities)
-            case _:
-                return energy
+        if self.committee.rejection is None:
+            return None
+        named = {"max_probability": max_probability, "negative_entropy": negative_entropy}
+        score = named.get(self.committee.rejection.score)
+        return score(probabilities) if score else energy
 
     def _batch(self, images: Sequence[Prepared], fitting: Fitting) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8, on the device."""
@@ -193,3 +187,58 @@ class Runtime:
 
 def _fitting(image: BundleImage) -> Fitting:
     return image.spec, image.interpolation
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A class with its name for people and its probability."""
+
+    label: str
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The likeliest classes of an image, the first of which is the answer unless the model abstains.
+
+    `abstention` is `unsure` below the model's threshold, and `no_class` where its rejection score is too low;
+    `reason` says it in words, and is empty where the model answers.
+    """
+
+    candidates: tuple[Candidate, ...]
+    abstention: Abstention
+    reason: str
+
+    @property
+    def best(self) -> Candidate:
+        return self.candidates[0]
+
+
+def read_answers(model: Committee, answered: Answered, top: int) -> list[Answer]:
+    """The answers to n images, each with at most `top` classes; equal probabilities in class order."""
+    scores = answered.scores
+    return [
+        _answer(model, row, None if scores is None else float(scores[number]), top)
+        for number, row in enumerate(answered.probabilities)
+    ]
+
+
+def _answer(model: Committee, probabilities: NDArray[np.float32], score: float | None, top: int) -> Answer:
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    labels = [model.classes[column] for column in order]
+    candidates = tuple(
+        Candidate(label, model.names.get(label, label), float(probabilities[column]))
+        for label, column in zip(labels, order, strict=True)
+    )
+    return Answer(candidates, *_abstention(model, candidates[0].probability, score))
+
+
+def _abstention(model: Committee, probability: float, score: float | None) -> tuple[Abstention, str]:
+    rejection = model.rejection
+    if rejection is not None and score is not None and score < rejection.threshold:
+        words = rejection.score.replace("_", " ")
+        return "no_class", f"not a drawing of any class ({words} {score:.3f} below {rejection.threshold:.3f})"
+    if probability < model.threshold:
+        return "unsure", f"below the threshold {model.threshold:.3f}"
+    return "", ""

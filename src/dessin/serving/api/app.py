@@ -14,18 +14,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from dessin.progress import warn
-from dessin.serving.api.endpoints.explain import EXPLAIN
-from dessin.serving.api.endpoints.health import HEALTH, METRICS, READY
-from dessin.serving.api.endpoints.model import MODEL
-from dessin.serving.api.endpoints.predict import PREDICT, PREDICT_BATCH
+from dessin.serving.api.endpoints.about import HEALTH, METRICS, MODEL, READY
+from dessin.serving.api.endpoints.predict import EXPLAIN, PREDICT, PREDICT_BATCH
 from dessin.serving.api.refusal import Refusal, note, refusal_reply
 from dessin.serving.api.security import HostCheck, TokenCheck
 from dessin.serving.api.service import Service
 from dessin.serving.api.watch import Leftovers, Watch
 
 ENDPOINTS = (HEALTH, READY, PREDICT, PREDICT_BATCH, EXPLAIN, MODEL, METRICS)
-_ABOUT = "Images of drawings in, classes out. Every error is a JSON that says what was seen, what is allowed "
-_ABOUT += "and what to do. Nothing that is sent is kept."
+_ABOUT = (
+    "Images of drawings in, classes out. Every error is a JSON that says what was seen, what is allowed "
+    "and what to do. Nothing that is sent is kept."
+)
 
 
 def build_app(

@@ -1,5 +1,4 @@
-"""What one request may cost, and how much may be under way: images that wait, and bytes that are still
-arriving."""
+"""What one request may cost, and how much may be under way: images that wait, and bytes still arriving."""
 
 from __future__ import annotations
 
@@ -44,9 +43,8 @@ _LONGEST_WAIT = 60
 class Admission:
     """Counts images and bytes, and sends clients away while there are too many."""
 
-    def __init__(self, images: int, uploading_bytes: int, seconds_per_image: Callable[[], float]) -> None:
-        self._most, self._most_bytes = images, uploading_bytes
-        self._seconds_per_image = seconds_per_image
+    def __init__(self, limits: Limits, seconds_per_image: Callable[[], float]) -> None:
+        self.limits, self._seconds_per_image = limits, seconds_per_image
         self.images = self.bytes = 0
 
     @contextmanager
@@ -56,10 +54,10 @@ class Admission:
         Raises:
             Refusal: 429, too many would be; with the seconds after which there should be room.
         """
-        if self.images + count > self._most:
-            raise self._busy(
-                "queue", f"{self.images} images are waiting, and {self._most} is the most that may wait."
-            )
+        most = self.limits.queue
+        if self.images + count > most:
+            seen = f"{self.images} images are waiting, and {most} is the most that may wait."
+            raise self._busy("queue", seen)
         self.images += count
         try:
             yield
@@ -72,7 +70,7 @@ class Admission:
         Raises:
             Refusal: 429, too much is arriving at one time.
         """
-        if self.bytes + count > self._most_bytes:
+        if self.bytes + count > self.limits.uploading_bytes:
             raise self._busy("uploads", "Too many images are being sent at this moment.")
         self.bytes += count
 
@@ -80,12 +78,5 @@ class Admission:
         self.bytes -= count
 
     def _busy(self, kind: str, seen: str) -> Refusal:
-        seconds = math.ceil(self.images * self._seconds_per_image())
-        wait = max(1, min(_LONGEST_WAIT, seconds))
-        return Refusal(
-            429,
-            kind,
-            seen,
-            do=f"Try again in {wait} s.",
-            headers={"Retry-After": str(wait)},
-        )
+        wait = max(1, min(_LONGEST_WAIT, math.ceil(self.images * self._seconds_per_image())))
+        return Refusal(429, kind, seen, do=f"Try again in {wait} s.", headers={"Retry-After": str(wait)})

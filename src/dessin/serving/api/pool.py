@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -12,8 +13,8 @@ from contextlib import suppress
 import numpy as np
 
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels
 from dessin.progress import say_once, warn
+from dessin.serving.api import decode_worker
 from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
 from dessin.serving.api.limits import Limits
 from dessin.serving.api.refusal import Refusal
@@ -22,10 +23,8 @@ from dessin.system import APART
 
 _START_S = 60.0
 _PAUSE_S = 1.0
-_MODULE = "dessin.serving.api.decode_worker"
 # Threads of numerical libraries would cost each worker address space, and do nothing for one picture.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_PIXELS_DO = "Send a smaller image."
 
 
 class Pool:
@@ -76,7 +75,7 @@ class Pool:
         await asyncio.gather(*self._replacing, return_exceptions=True)
         for worker in self._workers:
             worker.kill()
-        await asyncio.gather(*(worker.gone() for worker in self._workers))
+        await asyncio.gather(*(worker.process.wait() for worker in self._workers))
         self._workers.clear()
 
     async def decode(self, data: bytes) -> Prepared:
@@ -100,12 +99,8 @@ class Pool:
                     status, payload = await worker.ask(data)
             except TimeoutError:
                 self._replace(worker)
-                raise Refusal(
-                    422,
-                    "decode_slow",
-                    f"The image could not be decoded within {self._limits.decode_seconds:g} s.",
-                    do="Save it anew, smaller.",
-                ) from None
+                seen = f"The image could not be decoded within {self._limits.decode_seconds:g} s."
+                raise Refusal(422, "decode_slow", seen, do="Save it anew, smaller.") from None
             except (EOFError, ConnectionError):
                 # Perhaps somebody else ended the process: another worker gets one try.
                 self._replace(worker)
@@ -118,9 +113,8 @@ class Pool:
             else:
                 self._idle.put_nowait(worker)
             return self._read(status, payload)
-        raise Refusal(
-            422, "decode_died", "Decoding the image ended the decoder, twice.", do="Save the image anew."
-        )
+        seen = "Decoding the image ended the decoder, twice."
+        raise Refusal(422, "decode_died", seen, do="Save the image anew.")
 
     async def _take(self) -> _Worker:
         while not (worker := await self._idle.get()).lives:
@@ -129,32 +123,21 @@ class Pool:
 
     def _read(self, status: Status, payload: bytes) -> Prepared:
         if status is Status.PREPARED:
-            return self._pixels(bytearray(payload))
+            shapes = [(spec.channels, spec.size, spec.size) for spec, _ in self._fittings]
+            # Of a copy: what is read from a process cannot be written to, as torch would have it.
+            flat = np.frombuffer(bytearray(payload), dtype=np.uint8)
+            parts = np.split(flat, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+            squares = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+            return dict(zip(self._fittings, squares, strict=True))
         reason = payload.decode()
         if status is Status.UNREADABLE:
-            raise Refusal(
-                422,
-                "unreadable",
-                f"The image cannot be decoded: {reason}.",
-                do="Send another, or save it anew.",
-            )
+            seen = f"The image cannot be decoded: {reason}."
+            raise Refusal(422, "unreadable", seen, do="Send another, or save it anew.")
         allowed = f"Up to {self._limits.pixels / 10**6:g} million pixels."
+        kind, seen = "decode_memory", "Decoding the image takes too much memory."
         if status is Status.TOO_MANY_PIXELS:
-            raise Refusal(413, "too_many_pixels", f"The image has {reason}.", allowed=allowed, do=_PIXELS_DO)
-        raise Refusal(
-            413, "decode_memory", "Decoding the image takes too much memory.", allowed=allowed, do=_PIXELS_DO
-        )
-
-    def _pixels(self, payload: bytearray) -> Prepared:
-        prepared: dict[Fitting, Pixels] = {}
-        start = 0
-        for spec, interpolation in self._fittings:
-            shape = (spec.channels, spec.size, spec.size)
-            count = spec.channels * spec.size * spec.size
-            flat = np.frombuffer(payload, dtype=np.uint8, count=count, offset=start)
-            prepared[spec, interpolation] = flat.reshape(shape)
-            start += count
-        return prepared
+            kind, seen = "too_many_pixels", f"The image has {reason}."
+        raise Refusal(413, kind, seen, allowed=allowed, do="Send a smaller image.")
 
     async def _add(self) -> None:
         worker = await _Worker.start(self._settings)
@@ -171,7 +154,7 @@ class Pool:
         task.add_done_callback(self._replacing.discard)
 
     async def _renew(self, old: _Worker) -> None:
-        await old.gone()
+        await old.process.wait()
         while True:
             try:
                 return await self._add()
@@ -194,7 +177,7 @@ class _Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            _MODULE,
+            decode_worker.__name__,
             settings,
             stdin=PIPE,
             stdout=PIPE,
@@ -209,7 +192,7 @@ class _Worker:
                 _, unbound = await worker._reply()
         except BaseException:
             worker.kill()
-            await worker.gone()
+            await worker.process.wait()
             raise
         worker.unbound = unbound.decode()
         return worker
@@ -228,10 +211,6 @@ class _Worker:
         with suppress(ProcessLookupError):
             self.process.kill()
         self._requests.close()
-
-    async def gone(self) -> None:
-        """Wait until the process has ended."""
-        await self.process.wait()
 
     async def _reply(self) -> tuple[Status, bytes]:
         status, length = REPLY.unpack(await self._replies.readexactly(REPLY.size))

@@ -52,15 +52,18 @@ def error_of(refusal: Refusal) -> dict[str, str]:
 
 def error_body(refusal: Refusal) -> bytes:
     """The JSON of an error."""
-    return json.dumps({"error": error_of(refusal)}, ensure_ascii=False, separators=(",", ":")).encode()
+    return _json({"error": error_of(refusal)})
 
 
 JSON = "application/json"
 
 
-def json_reply(value: Any, status: int = 200) -> Response:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode(), status, media_type=JSON)
+def json_reply(value: Any) -> Response:
+    return Response(_json(value), media_type=JSON)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def refusal_reply(refusal: Refusal) -> Response:
@@ -96,17 +99,11 @@ _RETRY = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "descript
 
 def described_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI responses of an endpoint that may answer with these errors, beside those of every one."""
-    return {status: _described(status) for status in sorted({*_ALWAYS, *statuses})}
-
-
-def _described(status: int) -> dict[str, Any]:
-    description, seen = _DESCRIBED[status]
-    example = {"error": {"seen": seen, "allowed": "", "do": ""}}
-    described: dict[str, Any] = {
-        "description": description,
-        "model": ErrorReply,
-        "content": {JSON: {"example": example}},
-    }
-    if status == 429:
-        described["headers"] = _RETRY
+    described: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({*_ALWAYS, *statuses}):
+        description, seen = _DESCRIBED[status]
+        content = {JSON: {"example": {"error": {"seen": seen, "allowed": "", "do": ""}}}}
+        described[status] = {"description": description, "model": ErrorReply, "content": content}
+        if status == 429:
+            described[status]["headers"] = _RETRY
     return described

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pydantic import BaseModel, Field
 
 from dessin.answers.committee import Committee
-from dessin.errors import DessinError
 from dessin.files import sha256_bytes
 from dessin.models.default_backbones import RECIPE
 from dessin.serving.api.batcher import Batcher
@@ -18,7 +17,7 @@ from dessin.serving.api.limits import Admission, Limits
 from dessin.serving.api.pool import Pool
 from dessin.serving.api.refusal import Refusal
 from dessin.serving.api.watch import Metrics
-from dessin.serving.maps import MapMaker
+from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Runtime
 
 
@@ -28,12 +27,12 @@ class ModelId(BaseModel):
     name: str = Field(examples=[RECIPE])
     digest: str = Field(examples=["3d47119f4d10afcdc89bb061e6b55066a984d03b067bfe000c9d32e344f022c7"])
 
-
-def model_id(committee: Committee) -> ModelId:
-    """Name and digest; the digest of several models is that of all their digests."""
-    weights = [committee.weights[name] for name in committee.bundles]
-    digest = weights[0] if len(weights) == 1 else sha256_bytes("\n".join(weights).encode())
-    return ModelId(name=committee.name, digest=digest)
+    @classmethod
+    def of(cls, committee: Committee) -> ModelId:
+        """Name and digest; the digest of several models is that of all their digests."""
+        weights = [committee.weights[name] for name in committee.bundles]
+        digest = weights[0] if len(weights) == 1 else sha256_bytes("\n".join(weights).encode())
+        return cls(name=committee.name, digest=digest)
 
 
 _FEWEST_WORKERS, _MOST_WORKERS = 2, 8
@@ -46,8 +45,8 @@ class Service:
         self, runtime: Runtime, *, limits: Limits | None = None, threads: int = 1, workers: int | None = None
     ) -> None:
         self.runtime, self.limits, self.metrics = runtime, limits or Limits(), Metrics()
-        self.model = model_id(runtime.committee)
-        self.maps = _maps(runtime)
+        self.model = ModelId.of(runtime.committee)
+        self.maps = map_maker(runtime)
         self.batcher = Batcher(runtime, threads, self.metrics.batch_images.observe)
         self.pool = Pool(
             workers or min(_MOST_WORKERS, max(_FEWEST_WORKERS, os.cpu_count() or 1)),
@@ -55,9 +54,7 @@ class Service:
             self.limits,
             lambda kind: self.metrics.decode_failures.labels(kind).inc(),
         )
-        self.admission = Admission(
-            self.limits.queue, self.limits.uploading_bytes, lambda: self.batcher.seconds_per_image
-        )
+        self.admission = Admission(self.limits, lambda: self.batcher.seconds_per_image)
         self.metrics.watch_queue(lambda: self.admission.images)
 
     @property
@@ -93,17 +90,5 @@ class Service:
                 async with asyncio.timeout(self.limits.request_seconds):
                     yield
             except TimeoutError:
-                raise Refusal(
-                    504,
-                    "timeout",
-                    f"There was no answer within {self.limits.request_seconds:g} s.",
-                    do="Try again later.",
-                ) from None
-
-
-def _maps(runtime: Runtime) -> MapMaker | None:
-    """None for models that fit drawings into their square in different ways: there is no one picture."""
-    try:
-        return MapMaker(runtime)
-    except DessinError:
-        return None
+                seen = f"There was no answer within {self.limits.request_seconds:g} s."
+                raise Refusal(504, "timeout", seen, do="Try again later.") from None

@@ -10,10 +10,12 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from dessin.serving.api.limits import Admission, Limits
+from dessin.serving.api.limits import Admission
 from dessin.serving.api.refusal import Refusal
 
 FIELD = "images"
+TYPES = ("image/png", "image/jpeg", "image/webp")
+ANY_TYPE = "application/octet-stream"
 
 
 @dataclass
@@ -64,14 +66,15 @@ class _Parts:
         self.complete = True
 
 
-def split_parts(content_type: str, body: bytes, most: int) -> list[Part]:
+async def read_batch(request: Request, most: int, admission: Admission) -> list[Part]:
     """The images of a batch in their order, at least one and at most `most`.
 
     Raises:
-        Refusal: 415 for another type of body, 413 for too many images, 422 for a broken body, another field
-            or no image.
+        Refusal: as `read_body`; 415 for another type of body, 413 for too many images, 422 for a broken body,
+            another field or no image.
     """
-    kind, options = parse_options_header(content_type)
+    body = await read_body(request, admission.limits.batch_bytes, admission)
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
         raise Refusal(
             415,
@@ -83,42 +86,31 @@ def split_parts(content_type: str, body: bytes, most: int) -> list[Part]:
     boundary = options.get(b"boundary", b"")
     if not boundary:
         raise _broken("it names no boundary")
-    parts = _Parts(most)
-    callbacks = {name: getattr(parts, name) for name in dir(parts) if name.startswith("on_")}
+    found = _Parts(most)
+    callbacks = {name: getattr(found, name) for name in dir(found) if name.startswith("on_")}
     try:
         parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
         raise _broken(str(error)[:80]) from None
-    if not parts.complete:
+    if not found.complete:
         raise _broken("it ends too early")
-    return _checked(parts.parts, most)
-
-
-def _checked(parts: list[Part], most: int) -> list[Part]:
-    if len(parts) > most:
+    if len(found.parts) > most:
         raise _too_many(most)
-    if not parts:
+    if not found.parts:
         raise Refusal(422, "empty", "There is no image in the batch.", do=f"Send files as {FIELD}.")
-    strange = [part.name for part in parts if part.name != FIELD]
-    if strange:
-        raise Refusal(
-            422,
-            "field",
-            f'There is a field "{strange[0][:80]}".',
-            allowed=f"Every part is a file of the field {FIELD}.",
-        )
-    return parts
+    for part in found.parts:
+        if part.name != FIELD:
+            seen = f'There is a field "{part.name[:80]}".'
+            raise Refusal(422, "field", seen, allowed=f"Every part is a file of the field {FIELD}.")
+    return found.parts
 
 
 def _too_many(most: int) -> Refusal:
+    allowed = f"A batch has at most {most}."
     return Refusal(
-        413,
-        "images",
-        f"There are more than {most} images.",
-        allowed=f"A batch has at most {most}.",
-        do="Send several batches.",
+        413, "images", f"There are more than {most} images.", allowed=allowed, do="Send several batches."
     )
 
 
@@ -126,11 +118,7 @@ def _broken(reason: str) -> Refusal:
     return Refusal(422, "multipart", f"The body is not multipart/form-data: {reason}.")
 
 
-TYPES = ("image/png", "image/jpeg", "image/webp")
-ANY_TYPE = "application/octet-stream"
-
-
-async def read_image(request: Request, limits: Limits, admission: Admission) -> bytes:
+async def read_image(request: Request, admission: Admission) -> bytes:
     """The body of a request that should be one image, of an allowed format.
 
     Raises:
@@ -138,32 +126,25 @@ async def read_image(request: Request, limits: Limits, admission: Admission) -> 
     """
     stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     check_stated(stated)
-    data = await read_body(request, limits.body_bytes, limits, admission)
+    data = await read_body(request, admission.limits.body_bytes, admission)
     check_format(stated, data)
     return data
 
 
-async def read_batch(request: Request, most: int, limits: Limits, admission: Admission) -> list[Part]:
-    """The images of a request that should be a batch of at most `most`.
-
-    Raises:
-        Refusal: as `read_body` and `split_parts`.
-    """
-    body = await read_body(request, limits.batch_bytes, limits, admission)
-    return split_parts(request.headers.get("content-type", ""), body, most)
-
-
-async def read_body(request: Request, most: int, limits: Limits, admission: Admission) -> bytes:
+async def read_body(request: Request, most: int, admission: Admission) -> bytes:
     """The whole body, of at most `most` bytes; the rest of a larger one is not read.
 
     Raises:
         Refusal: 413 too large, 408 too slow, 429 too much is arriving, 400 a length that is no number.
     """
-    if _stated_length(request) > most:
+    length, seconds = request.headers.get("content-length", "0"), admission.limits.body_seconds
+    if not length.isdecimal():
+        raise Refusal(400, "length", "The Content-Length is not a number.")
+    if int(length[:20]) > most:
         raise _too_large(most)
     parts, got = [], 0
     try:
-        async with asyncio.timeout(limits.body_seconds):
+        async with asyncio.timeout(seconds):
             async for part in request.stream():
                 admission.arrive(len(part))
                 got += len(part)
@@ -171,33 +152,22 @@ async def read_body(request: Request, most: int, limits: Limits, admission: Admi
                     raise _too_large(most)
                 parts.append(part)
     except TimeoutError:
-        raise Refusal(
-            408,
-            "slow_sender",
-            f"The body did not arrive within {limits.body_seconds:g} s ({got:,} bytes did).",
-            do="Send a smaller image, or over a faster line.",
-        ) from None
+        seen = f"The body did not arrive within {seconds:g} s ({got:,} bytes did)."
+        do = "Send a smaller image, or over a faster line."
+        raise Refusal(408, "slow_sender", seen, do=do) from None
     finally:
         admission.leave(got)
     return b"".join(parts)
 
 
 def check_stated(stated: str) -> None:
-    """Refuse a stated type that no image has, before the body is read.
-
-    Raises:
-        Refusal: 415.
-    """
+    """Refuse, with 415, a stated type that no image has; the body need not be read for it."""
     if stated and stated != ANY_TYPE and stated not in TYPES:
         raise _wrong_type(f'The content type is "{stated[:80]}".')
 
 
 def check_format(stated: str, data: bytes) -> None:
-    """The bytes must be of an allowed format, and of the one that was stated, if one was.
-
-    Raises:
-        Refusal: 415; 422 for no bytes at all.
-    """
+    """The bytes must be of an allowed format, and of a stated one, else 415; 422 for no bytes at all."""
     if not data:
         raise Refusal(422, "empty", "The body is empty.", do="Send the bytes of one image.")
     found = sniff(data)
@@ -216,13 +186,6 @@ def sniff(data: bytes) -> str | None:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
     return None
-
-
-def _stated_length(request: Request) -> int:
-    text = request.headers.get("content-length", "0")
-    if not text.isdecimal():
-        raise Refusal(400, "length", "The Content-Length is not a number.")
-    return int(text[:20])
 
 
 def _too_large(most: int) -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -23,26 +24,14 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        here, own = self.registry, "dessin"
-        self.requests = Counter(
-            "requests", "Requests answered", ("route", "status"), namespace=own, registry=here
-        )
-        self.seconds = Histogram(
-            "request_seconds",
-            "From the head of a request to its answer",
-            ("route",),
-            buckets=_SECONDS,
-            namespace=own,
-            registry=here,
-        )
-        self.batch_images = Histogram(
-            "batch_images", "Images looked at together", buckets=_BATCHES, namespace=own, registry=here
-        )
-        self.rejected = Counter("rejected", "Requests refused", ("reason",), namespace=own, registry=here)
-        self.decode_failures = Counter(
-            "decode_failures", "Images not decoded", ("reason",), namespace=own, registry=here
-        )
-        self._queue = Gauge("queue_images", "Images under way", namespace=own, registry=here)
+        of: dict[str, Any] = {"namespace": "dessin", "registry": self.registry}
+        took = "From the head of a request to its answer"
+        self.requests = Counter("requests", "Requests answered", ("route", "status"), **of)
+        self.seconds = Histogram("request_seconds", took, ("route",), buckets=_SECONDS, **of)
+        self.batch_images = Histogram("batch_images", "Images looked at together", buckets=_BATCHES, **of)
+        self.rejected = Counter("rejected", "Requests refused", ("reason",), **of)
+        self.decode_failures = Counter("decode_failures", "Images not decoded", ("reason",), **of)
+        self._queue = Gauge("queue_images", "Images under way", **of)
 
     def watch_queue(self, length: Callable[[], float]) -> None:
         """Where the length of the queue is read from."""

@@ -12,7 +12,7 @@ from dessin.images.decode import Pixels
 from dessin.images.ink import ink_mask
 from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
-from dessin.serving.answer import Candidate
+from dessin.serving.runtime import Candidate
 from dessin.studio.plain import Figure, choose, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture

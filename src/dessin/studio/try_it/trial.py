@@ -13,9 +13,8 @@ from dessin.answers.committee import COMMITTEE_FILE, find_model
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.models.card import CARD_FILE
-from dessin.serving.answer import Answer, read_answers
 from dessin.serving.maps import MapMaker
-from dessin.serving.runtime import Prepared, Runtime, prepare_for
+from dessin.serving.runtime import Answer, Prepared, Runtime, prepare_for, read_answers
 from dessin.studio.try_it.look import Look, recorded_data, training_look
 from dessin.studio.try_it.render import SIDE
 from dessin.studio.views.drawings import file_stamp

@@ -1,22 +1,28 @@
-"""The classes of one image, or of several at once."""
+"""What is asked of images: the classes of one or of several at once, and where the model looks."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Query, Request
 from fastapi.responses import Response
+from PIL import Image
 from pydantic import BaseModel, Field
 
-from dessin.serving.answer import Abstention, read_answers
+from dessin.errors import DessinError
 from dessin.serving.api.endpoints.endpoint import BINARY, IMAGE_ERRORS, Endpoint, TheService, image_body
 from dessin.serving.api.refusal import ErrorText, Refusal, error_of, json_reply
 from dessin.serving.api.service import ModelId, Service
 from dessin.serving.api.uploads import FIELD, Part, check_format, check_stated, read_batch, read_image
+from dessin.serving.maps import ImageMap
+from dessin.serving.runtime import Abstention, Prepared, read_answers
 
 Top = Annotated[int, Query(ge=1, le=20, description="How many classes to name.")]
+Label = Annotated[str | None, Query(max_length=200, description="A class (default: the likeliest).")]
 
 
 class CandidateReply(BaseModel):
@@ -63,18 +69,35 @@ class BatchReply(BaseModel):
 
 
 async def predict(request: Request, service: TheService, top: Top = 5) -> Response:
-    image = await read_image(request, service.limits, service.admission)
+    image = await read_image(request, service.admission)
     async with service.under_way(1):
         return json_reply({"model": service.model.model_dump(), **await _look(service, image, top)})
 
 
 async def predict_batch(request: Request, service: TheService, top: Top = 5) -> Response:
-    parts = await read_batch(request, service.batch_images, service.limits, service.admission)
+    parts = await read_batch(request, service.batch_images, service.admission)
     async with service.under_way(len(parts)):
-        entries = await asyncio.gather(
-            *(_entry(service, index, part, top) for index, part in enumerate(parts))
-        )
+        entries = await asyncio.gather(*(_entry(service, i, part, top) for i, part in enumerate(parts)))
     return json_reply({"model": service.model.model_dump(), "images": entries})
+
+
+async def explain(request: Request, service: TheService, label: Label = None) -> Response:
+    image = await read_image(request, service.admission)
+    async with service.under_way(1):
+        prepared = await service.pool.decode(image)
+        made: ImageMap = await service.batcher.call(lambda: _mapped(service, prepared, label))
+    buffer = io.BytesIO()
+    Image.fromarray(made.overlay).save(buffer, "PNG")
+    headers = {"Dessin-Label": quote(made.label, safe=" "), "Dessin-Method": made.method}
+    return Response(buffer.getvalue(), media_type="image/png", headers=headers)
+
+
+def _mapped(service: Service, prepared: Prepared, label: str | None) -> ImageMap:
+    assert service.maps is not None
+    try:
+        return service.maps.make_prepared(prepared, label)
+    except DessinError as error:
+        raise Refusal(422, "label", error.seen, do="GET /v1/model lists the classes.") from None
 
 
 async def _look(service: Service, data: bytes, top: int) -> dict[str, Any]:
@@ -106,12 +129,8 @@ async def _entry(service: Service, index: int, part: Part, top: int) -> dict[str
 def _batch_body(service: Service) -> dict[str, Any]:
     most = service.batch_images
     images = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": most}
-    schema = {
-        "type": "object",
-        "properties": {FIELD: images},
-        "required": [FIELD],
-        "additionalProperties": False,
-    }
+    properties = {"type": "object", "properties": {FIELD: images}}
+    schema = {**properties, "required": [FIELD], "additionalProperties": False}
     return {
         "required": True,
         "description": f"Up to {most} images, each a file of the field {FIELD}.",
@@ -136,4 +155,22 @@ PREDICT_BATCH = Endpoint(
     reply=BatchReply,
     errors=IMAGE_ERRORS,
     body=_batch_body,
+)
+EXPLAIN = Endpoint(
+    "POST",
+    "/v1/explain",
+    "Where the model looks, as a PNG",
+    explain,
+    success={
+        "description": "The image as the model sees it, with what speaks for the class laid over it. "
+        "Dessin-Label is the class (percent-encoded UTF-8), Dessin-Method how the map was made.",
+        "content": {"image/png": {"schema": BINARY}},
+        "headers": {
+            name: {"schema": {"type": "string"}, "required": True}
+            for name in ("Dessin-Label", "Dessin-Method")
+        },
+    },
+    errors=IMAGE_ERRORS,
+    body=image_body,
+    offered=lambda service: service.maps is not None,
 )
