@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from made_runs import made_record
 
-from dessin.reports.compare.differences import differences, recipe_keys
+from dessin.reports.differences import differences, recipe_keys
 from dessin.runs.record import Digests
 
 

@@ -9,7 +9,7 @@ import pytest
 from wrapup_studies import comparison, planted, result
 
 from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
-from dessin.reports.wrapup.changes import QUESTIONS, answers, base_level, changes, varied
+from dessin.reports.differences import QUESTIONS, answers, base_level, changes, varied
 from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied, outcome
 from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.statistics.comparison import Verdict, draw_forest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.files import write_csv
-from dessin.reports.compare.differences import Difference
+from dessin.reports.differences import Difference
 from dessin.results import Result
 from dessin.runs.listing.keys import machine_text
 from dessin.runs.record import SetName

@@ -10,10 +10,10 @@ from dessin.errors import DessinError
 from dessin.files import claim_folder, write_text
 from dessin.page.tables import terminal_width
 from dessin.progress import say
-from dessin.reports.compare.differences import Difference, differences, recipe_keys
 from dessin.reports.compare.measure import comparisons, robust_pairs
 from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.reports.compare.view import comparison_lines, comparison_page
+from dessin.reports.differences import Difference, differences, recipe_keys
 from dessin.runs.joined import Joined, Measured, join_runs
 from dessin.runs.record import SetName
 from dessin.trust.card.result import TrustCard

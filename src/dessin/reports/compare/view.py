@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dessin.page.numbers import points, size, written_p
 from dessin.page.render import render_page
 from dessin.page.tables import aligned, printable
-from dessin.reports.compare.differences import Difference
 from dessin.reports.compare.measure import class_changes
 from dessin.reports.compare.result import ComparedRun, RunComparison
+from dessin.reports.differences import Difference
 from dessin.reports.run.view import class_names
 from dessin.runs.joined import Joined
 from dessin.statistics.comparison import Comparison, draw_forest

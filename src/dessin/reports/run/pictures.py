@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from dessin.collection.readers.collection import Collection
@@ -34,16 +34,11 @@ class Picture:
 class Thumbnails:
     """The drawings of a collection at 112 px; an address is empty where a drawing is not there any more."""
 
-    def __init__(self, data: Path | None) -> None:
-        self._data = data
-        self._made: dict[str, str] = {}
-
-    @cached_property
-    def _collection(self) -> Collection | None:
-        try:
-            return read_collection(self._data) if self._data is not None else None
-        except DessinError:
-            return None
+    def __init__(self, data: str | None) -> None:
+        self._collection: Collection | None = None
+        with suppress(DessinError):
+            self._collection = read_collection(data) if data else None
+        self.uri = cache(self._uri)
 
     @property
     def available(self) -> bool:
@@ -54,13 +49,8 @@ class Thumbnails:
         """Each label's name for people; empty where the collection is not there any more."""
         return self._collection.names if self._collection is not None else {}
 
-    def uri(self, image_id: str) -> str:
-        """The drawing as a `data:` address, made once."""
-        if image_id not in self._made:
-            self._made[image_id] = self._make(image_id)
-        return self._made[image_id]
-
-    def _make(self, image_id: str) -> str:
+    def _uri(self, image_id: str) -> str:
+        """The drawing as a `data:` address."""
         if self._collection is None:
             return ""
         try:
@@ -75,17 +65,18 @@ def curve_charts(curve: Sequence[CurveRow], best_epoch: int | None) -> tuple[str
     """Charts of the losses and of the validation accuracy, epoch by epoch; empty without a curve."""
     if not curve:
         return ()
-    epochs = [row.epoch for row in curve]
-    losses: dict[str, list[float | None]] = {
-        "training": [row.train_loss for row in curve],
-        "validation": [row.validation_loss for row in curve],
+    lines = {
+        "Loss": {
+            "training": [row.train_loss for row in curve],
+            "validation": [row.validation_loss for row in curve],
+        }
     }
-    charts = [_chart("Loss", epochs, losses, best_epoch)]
     accuracy = [row.validation_accuracy for row in curve]
     if None not in accuracy:
-        percent: dict[str, list[float | None]] = {"validation": [100 * a for a in accuracy if a is not None]}
-        charts.append(_chart("Accuracy on the validation fold, %", epochs, percent, best_epoch))
-    return tuple(charts)
+        percent: list[float | None] = [100 * value for value in accuracy if value is not None]
+        lines["Accuracy on the validation fold, %"] = {"validation": percent}
+    epochs = [row.epoch for row in curve]
+    return tuple(_chart(title, epochs, values, best_epoch) for title, values in lines.items())
 
 
 def range_chart(rows: Sequence[tuple[float, float]], chosen: float) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -32,7 +33,7 @@ from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.headline import metric_notes
-from dessin.statistics.metrics import ClassResult, Confusion, Metrics, measure
+from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import read_curve
 
 _WORST_CLASSES = 24
@@ -47,30 +48,6 @@ class SetView:
     n: int
     values: Mapping[str, str]
     method: str
-
-
-@dataclass(frozen=True)
-class PairView:
-    """A confusion, `of` so many: drawings that were taken for another class, beside real ones of that."""
-
-    found: Confusion
-    of: int
-    mistaken: tuple[Picture, ...]
-    genuine: tuple[Picture, ...]
-
-
-@dataclass(frozen=True)
-class RunDetail:
-    """What a page dwells on: one set of a run, its classes worst first, confusions and surest mistakes."""
-
-    set_name: SetName
-    metrics: Metrics
-    groups: int
-    chance: float
-    names: Mapping[str, str]
-    classes: tuple[ClassResult, ...]
-    pairs: tuple[PairView, ...]
-    mistakes: tuple[Picture, ...]
 
 
 def run_page(run: Path, issues: Mapping[str, int] | None, scout: Sequence[ScoutRow]) -> str:
@@ -97,7 +74,7 @@ def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
     curve = read_curve(run / "curve.csv")
     best = record.decided("best_epoch", int)
     data = record.recipe.data.path
-    thumbnails = Thumbnails(Path(data) if data else None)
+    thumbnails = Thumbnails(data)
     return {
         "title": f"{record.name} on {Path(data).name if data else 'a collection'}: a dessin run",
         "collection": Path(data).name if data else record.name,
@@ -133,17 +110,19 @@ def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:
 
 def set_views(record: RunRecord) -> tuple[SetView, ...]:
     """The results of every set in the record, the holdout first."""
-    views = []
-    for name, results in sorted(record.results.items()):
-        values = results.written()
-        views.append(SetView(name, results.accuracy.n, values, results.accuracy.method))
-    return tuple(views)
+    return tuple(
+        SetView(name, found.accuracy.n, found.written(), found.accuracy.method)
+        for name, found in sorted(record.results.items())
+    )
 
 
 def run_detail(
     run: Path, record: RunRecord, split: Split, names: Mapping[str, str], thumbnails: Thumbnails
-) -> RunDetail | None:
-    """The holdout once it was opened, else the validation fold; None where neither was measured."""
+) -> dict[str, Any] | None:
+    """What a page dwells on: classes worst first, confusions and surest mistakes of one set of a run.
+
+    Of the holdout once it was opened, else of the validation fold; None where neither was measured.
+    """
     set_name: SetName = "holdout" if "holdout" in record.results else "validation"
     if set_name not in record.results:
         return None
@@ -153,39 +132,40 @@ def run_detail(
     metrics = measure(
         predictions.probabilities, predictions.targets, groups, predictions.classes, seed=record.seed
     )
-    return RunDetail(
-        set_name=set_name,
-        metrics=metrics,
-        groups=len(set(groups)),
-        chance=chance_level(predictions),
-        names=names,
-        classes=worst_first(metrics, names),
-        pairs=_pairs(metrics, predictions, thumbnails),
-        mistakes=_mistakes(predictions, names, thumbnails),
-    )
+    return {
+        "set_name": set_name,
+        "metrics": metrics,
+        "groups": len(set(groups)),
+        "chance": chance_level(predictions),
+        "names": names,
+        "classes": worst_first(metrics, names),
+        "pairs": _pairs(metrics, predictions, thumbnails),
+        "mistakes": _mistakes(predictions, names, thumbnails),
+    }
 
 
-def _pairs(metrics: Metrics, predictions: Predictions, thumbnails: Thumbnails) -> tuple[PairView, ...]:
-    """The most frequent confusions with up to three drawings a side, the surest ones first."""
+def _pairs(metrics: Metrics, predictions: Predictions, thumbnails: Thumbnails) -> list[dict[str, object]]:
+    """The most frequent confusions, `of` so many, with up to three drawings a side, the surest ones first.
+
+    Drawings that were taken for another class are beside real ones of that.
+    """
     n_of = {row.label: row.n for row in metrics.per_class}
     labels, predicted = np.array(predictions.labels), predictions.order[:, 0]
 
-    def pictures(wanted: NDArray[np.bool_], label: str) -> tuple[Picture, ...]:
+    def pictures(wanted: NDArray[np.bool_], label: str) -> list[Picture]:
         ids = surest(predictions, wanted, label, _A_SIDE)
-        return tuple(Picture(thumbnails.uri(image_id), image_id) for image_id in ids)
+        return [Picture(thumbnails.uri(image_id), image_id) for image_id in ids]
 
-    views = []
+    views: list[dict[str, object]] = []
     for pair in metrics.confusions[:_PAIRS]:
         taken = predicted == predictions.classes.index(pair.predicted)
         mistaken = pictures((labels == pair.label) & taken, pair.predicted)
         genuine = pictures(labels == pair.predicted, pair.predicted)
-        views.append(PairView(pair, n_of[pair.label], mistaken, genuine))
-    return tuple(views)
+        views.append({"found": pair, "of": n_of[pair.label], "mistaken": mistaken, "genuine": genuine})
+    return views
 
 
-def _mistakes(
-    predictions: Predictions, names: Mapping[str, str], thumbnails: Thumbnails
-) -> tuple[Picture, ...]:
+def _mistakes(predictions: Predictions, names: Mapping[str, str], thumbnails: Thumbnails) -> list[Picture]:
     pictures = []
     for row in surest_mistakes(predictions, _MISTAKES):
         answer = predictions.order[row, 0]
@@ -193,7 +173,7 @@ def _mistakes(
         note = f"taken for {names[predictions.classes[answer]]}, {sure} sure"
         uri = thumbnails.uri(predictions.image_ids[row])
         pictures.append(Picture(uri, names[predictions.labels[row]], note))
-    return tuple(pictures)
+    return pictures
 
 
 def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:

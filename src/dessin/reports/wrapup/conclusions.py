@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.page.numbers import listed, share, size
-from dessin.reports.wrapup.changes import QUESTIONS, answers, differing_keys, recipe_values
+from dessin.reports.differences import QUESTIONS, answers, differing_keys, recipe_values
 from dessin.reports.wrapup.sources import Sources, StudySource
 from dessin.runs.record import RunRecord
 from dessin.statistics.comparison import Comparison, Verdict

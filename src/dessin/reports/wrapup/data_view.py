@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dessin.audit.result import Summary
 from dessin.collection.split.files import Split
-from dessin.reports.run.measure import SplitPart, split_part
+from dessin.reports.run.measure import split_part
 from dessin.reports.run.pictures import Picture, Thumbnails
 from dessin.reports.run.view import curated
 from dessin.reports.wrapup.sources import Sources
@@ -29,18 +29,6 @@ class Use:
 
 
 @dataclass(frozen=True)
-class SplitView:
-    """A split and who used it; `left_out` drawings of the collection are in none of its parts."""
-
-    name: str
-    split: Split
-    users: tuple[str, ...]
-    groups: int
-    parts: tuple[SplitPart, ...]
-    left_out: int
-
-
-@dataclass(frozen=True)
 class CollectionView:
     """A collection, known by its manifest's digest; `strip` has a drawing of each of some classes."""
 
@@ -55,22 +43,15 @@ class CollectionView:
 
 def uses(sources: Sources) -> tuple[Use, ...]:
     """What each study and run was made from."""
-    found = [
-        Use(
-            study.record.name,
-            study.record.data,
-            study.split,
-            study.record.digests.manifest,
-            study.record.digests.split,
-            (study.record.recipe.get("data") or {}).get("curation"),
-        )
-        for study in sources.studies
-    ]
+    found = []
+    for study in sources.studies:
+        record = study.record
+        curation = (record.recipe.get("data") or {}).get("curation")
+        digests = record.digests.manifest, record.digests.split
+        found.append(Use(record.name, record.data, study.split, *digests, curation))
     for run in sources.runs:
-        data, digests = run.record.recipe.data, run.record.digests
-        found.append(
-            Use(run.record.name, data.path or "", run.split, digests.manifest, digests.split, data.curation)
-        )
+        data, digests = run.record.recipe.data, (run.record.digests.manifest, run.record.digests.split)
+        found.append(Use(run.record.name, data.path or "", run.split, *digests, data.curation))
     return tuple(found)
 
 
@@ -98,7 +79,7 @@ def _strip(folders: Sequence[str], split: Split | None) -> tuple[Picture, ...]:
     """A drawing of each of up to sixteen classes, evenly from the alphabet; none if they are gone."""
     if split is None or not split.classes:
         return ()
-    thumbnails = next((t for t in map(Thumbnails, map(Path, dict.fromkeys(folders))) if t.available), None)
+    thumbnails = next((t for t in map(Thumbnails, dict.fromkeys(folders)) if t.available), None)
     if thumbnails is None:
         return ()
     first = {row.label: row.image_id for row in reversed(split.rows)}
@@ -109,28 +90,25 @@ def _strip(folders: Sequence[str], split: Split | None) -> tuple[Picture, ...]:
     return tuple(picture for picture in pictures if picture.uri)
 
 
-def splits(found: Sequence[Use]) -> tuple[SplitView, ...]:
-    """The splits, by digest, with those who used them."""
-    views = []
+def splits(found: Sequence[Use]) -> tuple[dict[str, object], ...]:
+    """The splits, by digest, with those who used them; `left_out` drawings are in none of their parts."""
+    views: list[dict[str, object]] = []
     for number, digest in enumerate(dict.fromkeys(use.split_digest for use in found), start=1):
         users = [use for use in found if use.split_digest == digest]
         split = next((use.split for use in users if use.split), None)
         if split:
-            views.append(_split_view(f"Split {number}", split, tuple(use.name for use in users)))
+            parts = {f"fold {fold}": split.validation(fold) for fold in range(split.folds)}
+            parts["holdout"] = split.held_out()
+            view = {
+                "name": f"Split {number}",
+                "split": split,
+                "users": [use.name for use in users],
+                "groups": len({row.group for row in split.rows}),
+                "parts": [split_part(part, rows, split) for part, rows in parts.items() if rows],
+                "left_out": split.images - len(split.rows),
+            }
+            views.append(view)
     return tuple(views)
-
-
-def _split_view(name: str, split: Split, users: tuple[str, ...]) -> SplitView:
-    folds = {f"fold {fold}": split.validation(fold) for fold in range(split.folds)}
-    parts = {**folds, "holdout": split.held_out()}
-    return SplitView(
-        name=name,
-        split=split,
-        users=users,
-        groups=len({row.group for row in split.rows}),
-        parts=tuple(split_part(part, rows, split) for part, rows in parts.items() if rows),
-        left_out=split.images - len(split.rows),
-    )
 
 
 def curations(found: Sequence[Use]) -> tuple[tuple[str, dict[str, int]], ...]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
 from dessin.page.numbers import at_least, counted, p_value, points, signed, spent
-from dessin.reports.wrapup.changes import Change, base_level, changes, varied
+from dessin.reports.differences import Change, base_level, changes, varied
 from dessin.reports.wrapup.conclusions import Outcome, outcome
 from dessin.reports.wrapup.curves import Curves, draw_curves
 from dessin.reports.wrapup.sources import StudyJob, StudySource
@@ -36,8 +37,8 @@ class LevelRow:
             return ""
         kept, jobs = self.result.finished, self.result.jobs
         lost = {"collapsed": self.result.collapsed, "failed": self.result.failed}
-        parts = [f"{kept}" if kept == jobs else f"{kept} of {jobs}"]
-        return ", ".join([*parts, *(f"{count} {what}" for what, count in lost.items() if count)])
+        parts = [str(kept) if kept == jobs else f"{kept} of {jobs}"]
+        return ", ".join(parts + [f"{count} {what}" for what, count in lost.items() if count])
 
 
 @dataclass(frozen=True)
@@ -92,28 +93,11 @@ def evidence(comparison: Comparison) -> Evidence:
     return Evidence(comparison.name, comparison.against, comparison.verdict_text, tuple(lines))
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A pair of levels; `shade` (0..1) runs from the lowest to the highest accuracy of the table."""
+def grid_view(study: StudySource) -> dict[str, Any] | None:
+    """Accuracies by the levels of both factors; None for a study with one factor, or without results.
 
-    accuracy: Estimate
-    is_base: bool
-    shade: float
-
-
-@dataclass(frozen=True)
-class GridView:
-    """`cells[row][column]`; None where the pair has no result."""
-
-    row_factor: str
-    column_factor: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: tuple[tuple[Cell | None, ...], ...]
-
-
-def grid_view(study: StudySource) -> GridView | None:
-    """Accuracies by the levels of both factors; None for a study with one factor, or without results."""
+    A cell's `shade` (0..1) runs from the lowest to the highest accuracy; a pair without a result has none.
+    """
     if len(study.record.factors) != 2 or study.results is None:
         return None
     levels = study.record.levels
@@ -122,16 +106,22 @@ def grid_view(study: StudySource) -> GridView | None:
     found = {level.parts: (level.name, accuracy) for level in levels if (accuracy := results.get(level.name))}
     values = [accuracy.value for _, accuracy in found.values()]
 
-    def cell(row: str, column: str) -> Cell | None:
+    def cell(row: str, column: str) -> dict[str, Any] | None:
         if (row, column) not in found:
             return None
         name, accuracy = found[row, column]
         span = max(values) - min(values)
-        shade = (accuracy.value - min(values)) / span if span else 0.0
-        return Cell(accuracy, name == study.record.base, round(shade, 3))
+        shade = round((accuracy.value - min(values)) / span, 3) if span else 0.0
+        return {"accuracy": accuracy, "is_base": name == study.record.base, "shade": shade}
 
-    cells = tuple(tuple(cell(row, column) for column in columns) for row in rows)
-    return GridView(*study.record.factors, rows=rows, columns=columns, cells=cells)
+    row_factor, column_factor = study.record.factors
+    return {
+        "row_factor": row_factor,
+        "column_factor": column_factor,
+        "rows": rows,
+        "columns": columns,
+        "cells": [[cell(row, column) for column in columns] for row in rows],
+    }
 
 
 @dataclass(frozen=True)
@@ -145,7 +135,7 @@ class StudyView:
     rows: tuple[LevelRow, ...]
     forest: Forest | None
     effects: Forest | None
-    grid: GridView | None
+    grid: dict[str, Any] | None
     curves: Curves | None
     evidence: tuple[Evidence, ...]
     design: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.audit.result import Summary
@@ -31,18 +30,6 @@ _VERDICTS = {
     "no difference": "{} no different by what matters",
     "cannot tell": "{} that cannot be told",
 }
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Over all studies and runs given."""
-
-    studies: int
-    runs: int
-    lost: int
-    seconds: float
-    openings: int
-    looked_at: int
 
 
 def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
@@ -98,18 +85,18 @@ def _title(shown: Sequence[CollectionView], sources: Sources) -> str:
     return listed(names) or "a collection"
 
 
-def _totals(sources: Sources) -> Totals:
-    jobs = [job for study in sources.studies for job in study.jobs if job.ended]
+def _totals(sources: Sources) -> dict[str, float]:
+    """Over all studies and runs given."""
+    ended = [job.ended for study in sources.studies for job in study.jobs if job.ended]
     own = [run.record for run in sources.runs]
-    seconds = sum(job.ended.seconds for job in jobs if job.ended)
-    return Totals(
-        studies=len(sources.studies),
-        runs=len(jobs) + len(own),
-        lost=sum(job.ended is not None and job.ended.status != "finished" for job in jobs),
-        seconds=seconds + sum(sum(record.timings.values()) for record in own),
-        openings=sum(len(record.holdout_opened) for record in sources.records),
-        looked_at=len(sources.records),
-    )
+    return {
+        "studies": len(sources.studies),
+        "runs": len(ended) + len(own),
+        "lost": sum(job.status != "finished" for job in ended),
+        "seconds": sum(job.seconds for job in ended) + sum(sum(run.timings.values()) for run in own),
+        "openings": sum(len(record.holdout_opened) for record in sources.records),
+        "looked_at": len(sources.records),
+    }
 
 
 def _verdicts(findings: Sequence[Finding]) -> str:

@@ -1,4 +1,5 @@
-"""What differs between a study's levels, key by key, and which of a team's usual questions that touches."""
+"""What differs between runs, and between a study's levels, key by key; and which of a team's usual questions
+a study's levels touch."""
 
 from __future__ import annotations
 
@@ -9,13 +10,95 @@ from typing import Any
 import yaml
 
 from dessin.ops import parse_op
+from dessin.runs.listing.flat import Value, flatten, text_of
 from dessin.runs.record import RunRecord
+from dessin.schema import Section
 from dessin.studies.levels import apply_changes
 from dessin.studies.result import Level, StudyRecord
 
-Flat = dict[str, Any]
+# What defines a run, in the order in which it is shown. What a run came to (results, timings, its weights)
+# differs between any two.
+_PARTS = (
+    *("recipe.", "digests.", "counts.train", "counts.classes", "decisions.", "versions.", "git_commit"),
+    "hardware.",
+)
+_DECISIONS = ("device", "precision", "batch_size", "interpolation", "normalisation")
+_DERIVED = ("digests.model", "digests.store")
+# A path says nothing where the bytes behind it are known to be equal.
+_PATHS: Mapping[str, str] = {
+    "recipe.data.path": "digests.manifest",
+    "recipe.data.split": "digests.split",
+    "recipe.data.curation": "digests.curation",
+    "recipe.model.weights": "digests.weights",
+}
+_DIGEST_SHOWN = 12
 _MIXING = frozenset({"mixup", "cutmix", "mixup_or_cutmix"})
 _POLICIES = frozenset({"autoaugment", "randaugment", "trivialaugment", "augmix"})
+
+
+# A recipe as dotted keys; lists are values.
+Recipe = dict[str, Any]
+
+
+class Difference(Section):
+    """A key whose values differ between runs; None where a run has no such key.
+
+    `texts` are for people. A later run's is `same` where it has the first one's value, and of a list of ops
+    what it adds to the first one's and what it lacks of them.
+    """
+
+    key: str
+    values: tuple[Value, ...]
+    texts: tuple[str, ...]
+
+
+def differences(records: Sequence[RunRecord]) -> tuple[Difference, ...]:
+    """What differs between two or more runs, recipe first; keys without `recipe.` before them."""
+    flats = [flatten(record.model_dump(mode="json")) for record in records]
+    found = []
+    for key in sorted({key for flat in flats for key in flat if _defines(key)}, key=_place):
+        values = tuple(flat.get(key) for flat in flats)
+        same_bytes = key in _PATHS and len({flat.get(_PATHS[key]) for flat in flats}) == 1
+        if len(set(values)) > 1 and not same_bytes:
+            name = key.removeprefix("recipe.")
+            found.append(Difference(key=name, values=values, texts=_texts(key, values)))
+    return tuple(found)
+
+
+def recipe_keys(found: Sequence[Difference]) -> tuple[str, ...]:
+    """The keys among differences that are someone's choice in a recipe, without seed and fold."""
+    apart = ("seed", "track", "data.fold", "data.path", "data.split")
+    keys = (each.key for each in found)
+    return tuple(key for key in keys if not key.startswith(_PARTS[1:]) and key not in apart)
+
+
+def _defines(key: str) -> bool:
+    if key.startswith("decisions."):
+        return key.removeprefix("decisions.") in _DECISIONS
+    return key.startswith(_PARTS) and key not in _DERIVED
+
+
+def _place(key: str) -> tuple[int, str]:
+    return next(i for i, part in enumerate(_PARTS) if key.startswith(part)), key
+
+
+def _texts(key: str, values: tuple[Value, ...]) -> tuple[str, ...]:
+    first, *others = values
+    shown = _DIGEST_SHOWN if key.startswith(("digests.", "git_commit")) else None
+    texts = [(text_of(value) or "none")[:shown] for value in values]
+    for place, other in enumerate(others, 1):
+        if other == first:
+            texts[place] = "same"
+        elif isinstance(first, tuple) and isinstance(other, tuple):
+            changed = added_and_gone(first, other, str)
+            texts[place] = ", ".join(changed) or f"in another order: {text_of(other)}"
+    return tuple(texts)
+
+
+def added_and_gone(before: Sequence[Any], after: Sequence[Any], written: Callable[[Any], str]) -> list[str]:
+    """What a list adds to another and what it lacks of it: `+ cutmix(1.0)`, `− hflip`."""
+    added = [f"+ {written(entry)}" for entry in after if entry not in before]
+    return added + [f"− {written(entry)}" for entry in before if entry not in after]
 
 
 @dataclass(frozen=True)
@@ -26,7 +109,7 @@ class Change:
     text: str
 
 
-def level_recipe(study: StudyRecord, level: Level) -> Flat:
+def level_recipe(study: StudyRecord, level: Level) -> Recipe:
     """The recipe of a level as dotted keys; lists are values."""
     return _flat(apply_changes(study.recipe, level.changes, f'{study.name}, level "{level.name}"'))
 
@@ -38,8 +121,9 @@ def base_level(study: StudyRecord) -> Level:
 def changes(study: StudyRecord, level: Level) -> tuple[Change, ...]:
     """What differs between a level's recipe and the base's, in the base's order of keys."""
     before, after = level_recipe(study, base_level(study)), level_recipe(study, level)
-    keys = differing_keys(before, after)
-    return tuple(Change(key, _difference(before.get(key), after.get(key))) for key in keys)
+    return tuple(
+        Change(key, _difference(before.get(key), after.get(key))) for key in differing_keys(before, after)
+    )
 
 
 def varied(study: StudyRecord) -> tuple[Change, ...]:
@@ -49,18 +133,18 @@ def varied(study: StudyRecord) -> tuple[Change, ...]:
     return tuple(Change(key, in_words(base.get(key))) for key in keys)
 
 
-def recipe_values(record: RunRecord) -> Flat:
+def recipe_values(record: RunRecord) -> Recipe:
     """What can change a result in a run's recipe; not where the files lay, the fold, the seed or trackers."""
     flat = _flat(record.recipe.model_dump(mode="json", exclude={"seed", "track", "data"}))
     return flat | {"data.training_curation": record.recipe.data.training_curation}
 
 
-def differing_keys(before: Flat, after: Flat) -> list[str]:
+def differing_keys(before: Recipe, after: Recipe) -> list[str]:
     return [key for key in (before | after) if before.get(key) != after.get(key)]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Flat:
-    flat: Flat = {}
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Recipe:
+    flat: Recipe = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
@@ -73,11 +157,9 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Flat:
 def _difference(before: Any, after: Any) -> str:
     if not (isinstance(before, list) and isinstance(after, list)):
         return in_words(after)
-    added = [f"+ {in_words(entry)}" for entry in after if entry not in before]
-    gone = [f"− {in_words(entry)}" for entry in before if entry not in after]
-    if not after or not (added or gone) or len(added) + len(gone) > max(len(after), 2):
-        return in_words(after)
-    return ", ".join([*added, *gone])
+    changed = added_and_gone(before, after, in_words)
+    whole = not after or not changed or len(changed) > max(len(after), 2)
+    return in_words(after) if whole else ", ".join(changed)
 
 
 def in_words(value: Any) -> str:
@@ -91,44 +173,44 @@ def in_words(value: Any) -> str:
     return str(value)
 
 
-def _key(*keys: str) -> Callable[[Flat], str]:
-    def value(recipe: Flat) -> str:
+def _key(*keys: str) -> Callable[[Recipe], str]:
+    def value(recipe: Recipe) -> str:
         found = [in_words(recipe.get(key)) for key in keys]
         return found[0] if len(set(found)) == 1 else ", ".join(found)
 
     return value
 
 
-def _ops(wanted: Callable[[str], bool]) -> Callable[[Flat], str]:
-    def value(recipe: Flat) -> str:
+def _ops(wanted: Callable[[str], bool]) -> Callable[[Recipe], str]:
+    def value(recipe: Recipe) -> str:
         return ", ".join(op for op in _all_ops(recipe) if wanted(parse_op(op).name)) or "none"
 
     return value
 
 
-def _all_ops(recipe: Flat) -> list[str]:
+def _all_ops(recipe: Recipe) -> list[str]:
     """Every op that the recipe names: those of every epoch, of copies, and of later stages."""
     ops = [*(recipe.get("augment") or []), *(op for copy in recipe.get("copies") or [] for op in copy)]
     return ops + [op for key, late in recipe.items() if key.startswith("stages.") for op in late]
 
 
-def _clahe(recipe: Flat) -> str:
+def _clahe(recipe: Recipe) -> str:
     always = "on every image" if recipe.get("image.clahe") else ""
     at_random = _ops(lambda name: name == "clahe")(recipe)
     return always or ("none" if at_random == "none" else f"at random, {at_random}")
 
 
-def _depth(recipe: Flat) -> str:
+def _depth(recipe: Recipe) -> str:
     keys = ("finetune.mode", "finetune.stages", "finetune.last_blocks", "finetune.lora_rank")
     return " ".join(in_words(recipe[key]) for key in keys if recipe.get(key) is not None)
 
 
-def _dropped(recipe: Flat) -> str:
+def _dropped(recipe: Recipe) -> str:
     rates = {name: recipe.get(f"model.{name}") for name in ("drop_rate", "drop_path", "drop_block")}
     return ", ".join(f"{name} {rate}" for name, rate in rates.items() if rate) or "none"
 
 
-QUESTIONS: dict[str, Callable[[Flat], str]] = {
+QUESTIONS: dict[str, Callable[[Recipe], str]] = {
     "cleaning": _key("data.curation", "data.training_curation"),
     "colour": _key("image.colour"),
     "image size": _key("image.size"),
@@ -149,6 +231,6 @@ QUESTIONS: dict[str, Callable[[Flat], str]] = {
 
 def answers(study: StudyRecord) -> dict[str, tuple[str, ...]]:
     """Each usual question → the values that the study's levels have, the base's first; one: held fixed."""
-    levels: Sequence[Level] = sorted(study.levels, key=lambda level: level.name != study.base)
+    levels = sorted(study.levels, key=lambda level: level.name != study.base)
     recipes = [level_recipe(study, level) for level in levels]
     return {name: tuple(dict.fromkeys(map(value, recipes))) for name, value in QUESTIONS.items()}
