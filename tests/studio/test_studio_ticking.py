@@ -8,7 +8,7 @@ import pytest
 
 from dessin.collection.curation import Change, Curation, read_curation, write_curation
 from dessin.errors import DessinError
-from dessin.studio.views.ticking import is_own, read_changes, tick, untick
+from dessin.studio.views.issue_list import is_own, read_changes, tick, untick
 
 THEIRS = Curation(
     (

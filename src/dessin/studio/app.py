@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +13,6 @@ import streamlit as st
 from dessin.errors import DessinError
 from dessin.studio.plain import Show, show_guarded, show_text
 from dessin.studio.texts import Texts, languages, texts_in
-from dessin.studio.theme import css
 from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
@@ -38,7 +38,7 @@ def main(root: Path) -> None:
         layout="wide",
         menu_items={"Get help": None, "Report a bug": None, "About": None},
     )
-    st.html(css())
+    st.html(_css())
     texts = _choose_language()
     try:
         workspace = _scanned(str(root))
@@ -48,6 +48,15 @@ def main(root: Path) -> None:
     opened = _navigation(workspace, texts)
     _foot(workspace, texts)
     opened.run()
+
+
+def _css() -> str:
+    """The studio's style element; the forest pictures look as on dessin's pages, by the same rules."""
+    own = files("dessin.studio").joinpath("studio.css").read_text(encoding="utf-8")
+    lines = files("dessin.page").joinpath("style.css").read_text(encoding="utf-8").splitlines()
+    dots = [line for line in lines if line.startswith(".dots")]
+    narrow = [line for line in lines if line.startswith("  .dots")]
+    return "\n".join(["<style>", own, *dots, "@media (max-width: 760px) {", *narrow, "}", "</style>"])
 
 
 def _choose_language() -> Texts:

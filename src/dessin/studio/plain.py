@@ -1,11 +1,15 @@
-"""What pages are made of: texts of other people, escaped, figures, tables, dots, and widgets to choose with;
-what a user can mend is shown as a sentence, never a traceback."""
+"""What pages are made of: texts of other people, escaped, figures, tables, dots, widgets to choose with, and
+verbs carried out; what a user can mend is shown as a sentence, never a traceback."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain, count
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import streamlit as st
@@ -14,6 +18,7 @@ from dessin.errors import DessinError
 from dessin.page.dots import DotPlot
 from dessin.page.render import render_page
 from dessin.studio.texts import Texts
+from dessin.studio.verb import end
 from dessin.studio.workspace import Workspace
 
 Show = Callable[[Workspace, Texts], None]
@@ -118,3 +123,51 @@ def one_page(items: Sequence[Item], size: int, texts: Texts, *, key: str) -> Seq
 def show_dots(plot: DotPlot) -> None:
     """Dots with their intervals on one scale."""
     st.html(render_page("dessin.studio", "dots_part.html", plot=plot))
+
+
+_LAST = 3
+
+
+def carry_out(workspace: Workspace, arguments: Sequence[str], title: str, texts: Texts) -> None:
+    """Run a verb to its end in a process of its own, into a new folder of its name; then the page anew.
+
+    The page shows what the verb says, and to leave it ends the verb.
+
+    Raises:
+        DessinError: the verb failed, in its own words.
+    """
+    out = free_name(workspace, arguments[0])
+    command = [sys.executable, "-m", "dessin", *arguments, "--out", str(out)]
+    lines: list[str] = []
+    with st.status(title, expanded=True) as status:
+        show_text(texts("job.stays"), "note")
+        place = st.empty()
+        # One stream, for what it says and what it warns of belong together.
+        verb = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        try:
+            for line in verb.stdout or ():
+                lines.append(line.rstrip())
+                with place:
+                    show_text(lines[-1], "note")
+            code = verb.wait()
+        finally:
+            end(verb)
+            if verb.stdout:
+                verb.stdout.close()
+        if code:
+            status.update(label=title, state="error")
+            raise DessinError(" ".join(lines[-_LAST:]).removeprefix("dessin: ") or f"{title}: {code}")
+        status.update(label=title, state="complete", expanded=False)
+    st.cache_data.clear()
+    st.rerun()
+
+
+def free_name(
+    workspace: Workspace, stem: str, ending: str = "", may_be: Callable[[Path], bool] = lambda _: False
+) -> Path:
+    """The first of STEM, STEM-2, .. in the workspace that is not there yet, or `may_be` taken as it is."""
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    paths = (workspace.root / f"{name}{ending}" for name in names)
+    return next(path for path in paths if not path.exists() or may_be(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,8 +16,11 @@ from typing import Annotated, Any
 
 from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
-from dessin.studio.theme import THEME
 
+INK, MUTED, LINE, GROUND = "#1f2430", "#6b7280", "#e6e8ec", "#f6f7f9"
+ACCENT, GOOD, WARN = "#3157c4", "#1e7a4c", "#a8481a"
+# Told apart without colour vision as well; the first is dessin's own.
+SERIES = (ACCENT, "#c4661f", GOOD, "#8a4fa3", "#b03a5b", "#3d8fa8", "#7a6a1e", MUTED)
 APP = Path(__file__).with_name("app.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_S = 10.0
@@ -29,7 +33,15 @@ _OPTIONS: Mapping[str, object] = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",
     "logger.hideWelcomeMessage": "true",
-    **THEME,
+    "theme.base": "light",
+    "theme.primaryColor": ACCENT,
+    "theme.textColor": INK,
+    "theme.backgroundColor": "#ffffff",
+    "theme.secondaryBackgroundColor": GROUND,
+    "theme.borderColor": LINE,
+    "theme.baseRadius": "10px",
+    "theme.chartCategoricalColors": json.dumps(SERIES),
+    "theme.font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dessin.answers.committee import Committee
 from dessin.collection.manifest import Manifest, build_manifest
@@ -84,9 +85,16 @@ def _look_of_file(path: Path) -> Look | None:
         return None
 
 
+def from_paper(pixels: Pixels) -> NDArray[np.int16]:
+    """How far each pixel (H, W, 3) uint8 is from the paper in its farthest channel, (H, W)."""
+    paper = np.array(background(pixels), dtype=np.int16)
+    apart: NDArray[np.int16] = np.abs(pixels.astype(np.int16) - paper).max(axis=2)
+    return apart
+
+
 def _ink(pixels: Pixels) -> Colour:
     """The colour of a drawing's ink where it is strong, away from the soft edges of lines."""
-    apart = np.abs(pixels.astype(np.int16) - np.array(background(pixels), dtype=np.int16)).max(axis=2)
+    apart = from_paper(pixels)
     inked = ink_mask(pixels)
     strong = inked & (apart >= np.quantile(apart[inked], 0.75))
     return _middle(pixels[strong])

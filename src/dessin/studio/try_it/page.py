@@ -4,6 +4,7 @@ bars."""
 from __future__ import annotations
 
 from html import escape
+from importlib.resources import files
 
 import streamlit as st
 
@@ -24,23 +25,7 @@ from dessin.trust.mistakes.strokes import PAGE
 
 # Two stand side by side, on a phone as well.
 _SIDE = 170
-_CSS = """<style>
-.dessin.verdict small { display: block; color: #6b7280; font-size: 0.9rem; }
-.dessin.verdict strong { display: block; font-size: 1.9rem; line-height: 1.2; font-weight: 680;
-  letter-spacing: -0.02em; }
-.dessin.verdict p { margin: 6px 0 0; }
-.dessin.verdict.unsure strong, .dessin.verdict.no_class strong { color: #a8481a; }
-ol.dessin.bars { list-style: none; margin: 14px 0 0; padding: 0; display: grid; gap: 10px; }
-.dessin.bars li { margin: 0; }
-.dessin.bars .row { display: flex; justify-content: space-between; gap: 12px;
-  font-variant-numeric: tabular-nums; }
-.dessin.bars .track { display: block; height: 8px; border-radius: 4px; background: #e6e8ec; margin-top: 3px; }
-.dessin.bars .fill { display: block; height: 100%; min-width: 2px; border-radius: 4px; background: #b6c3ea; }
-.dessin.bars li:first-child .fill { background: #3157c4; }
-.dessin.bars li:first-child .row { font-weight: 600; }
-.dessin.waiting { display: grid; place-items: center; text-align: center; min-height: 220px; padding: 24px;
-  color: #6b7280; background: #f6f7f9; border: 1px dashed #c9cdd6; border-radius: 12px; }
-</style>"""
+_CSS = f"<style>\n{files(__package__).joinpath('answer.css').read_text(encoding='utf-8')}</style>"
 
 
 def show_waiting(text: str) -> None:

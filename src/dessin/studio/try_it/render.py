@@ -3,16 +3,14 @@ that no browser changes what it sees."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dessin.images.decode import Pixels
-from dessin.images.ink import background, ink_box, ink_mask
+from dessin.images.ink import ink_box, ink_mask
 from dessin.studio.try_it.canvas import PenStroke, Strokes
-from dessin.studio.try_it.look import Colour, Look
+from dessin.studio.try_it.look import Colour, Look, from_paper
 
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)
@@ -75,20 +73,11 @@ def _coverage(strokes: Strokes, side: int) -> NDArray[np.float32]:
 def _main_width(strokes: Strokes) -> float:
     """The width that most of the line was drawn with: the median, every stroke counting by its length."""
     widths = np.array([stroke.width for stroke in strokes])
-    lengths = np.array([_length(stroke) for stroke in strokes])
+    steps = [np.diff(stroke.points, axis=0) for stroke in strokes]
+    lengths = np.array([float(np.hypot(s[:, 0], s[:, 1]).sum()) for s in steps]) + widths
     order = np.argsort(widths, kind="stable")
     reached = np.cumsum(lengths[order])
     return float(widths[order][np.searchsorted(reached, reached[-1] / 2)])
-
-
-def _length(stroke: PenStroke) -> float:
-    steps = np.diff(stroke.points, axis=0)
-    return float(np.hypot(steps[:, 0], steps[:, 1]).sum()) + stroke.width
-
-
-def with_width(strokes: Strokes, width: float) -> Strokes:
-    """The same strokes by a pen of another width."""
-    return tuple(replace(stroke, width=width) for stroke in strokes)
 
 
 _WORKING = 1024
@@ -107,13 +96,15 @@ def picture_as_trained(pixels: Pixels, look: Look, *, side: int = SIDE) -> Pixel
     if box is not None:
         top, left, bottom, right = box
         inside = _strength(pixels, mask)[top:bottom, left:right]
-        _lay(page, _resized(inside, look.size * side))
+        drawing = _resized(inside, look.size * side)
+        top, left = ((side - length) // 2 for length in drawing.shape)
+        page[top : top + drawing.shape[0], left : left + drawing.shape[1]] = drawing
     return coloured(page, look.paper, look.ink)
 
 
 def _strength(pixels: Pixels, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How far each pixel is from the paper, (H, W) float32: 0 on paper, 1 on the ink of strong lines."""
-    apart = np.abs(pixels.astype(np.int16) - np.array(background(pixels), dtype=np.int16)).max(axis=2)
+    apart = from_paper(pixels)
     full = float(np.quantile(apart[mask], _FULL))
     # The soft edge of a line is in no mask, and is ink all the same; what is further off is paper.
     near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -127,13 +118,6 @@ def _resized(strength: NDArray[np.float32], longer: float) -> NDArray[np.float32
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(strength, size, interpolation=how), dtype=np.float32)
-
-
-def _lay(page: NDArray[np.float32], drawing: NDArray[np.float32]) -> None:
-    """Put a drawing, which is no larger, into the middle of a page."""
-    height, width = drawing.shape
-    top, left = (page.shape[0] - height) // 2, (page.shape[1] - width) // 2
-    page[top : top + height, left : left + width] = drawing
 
 
 def _smaller(pixels: Pixels) -> Pixels:

@@ -10,10 +10,9 @@ from threading import Lock
 import streamlit as st
 
 from dessin.answers.committee import COMMITTEE_FILE, find_model
-from dessin.errors import DessinError
 from dessin.images.decode import Pixels
 from dessin.models.card import CARD_FILE
-from dessin.serving.maps import MapMaker
+from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Answer, Prepared, Runtime, prepare_for, read_answers
 from dessin.studio.try_it.look import Look, recorded_data, training_look
 from dessin.studio.try_it.render import SIDE
@@ -47,7 +46,7 @@ class Trial:
         self.side = max(SIDE, *(spec.size for spec, _ in runtime.fittings))
         self.calibrated = _is_calibrated(runtime)
         self._runtime = runtime
-        self._maker = _map_maker(runtime)
+        self._maker = map_maker(runtime)
         self._turn = Lock()
 
     @property
@@ -85,14 +84,6 @@ def _trial(path: str, stamp: str, _workspace: Workspace) -> Trial:  # noqa: ARG0
     places = [_workspace.path(name) for name in _workspace.collections]
     recorded = recorded_data(Path(path), runtime.committee)
     return Trial(runtime, training_look(runtime.committee, [*places, *recorded]))
-
-
-def _map_maker(runtime: Runtime) -> MapMaker | None:
-    try:
-        return MapMaker(runtime)
-    except DessinError:
-        # Its models fit drawings into their square in different ways: no one picture to lay a map on.
-        return None
 
 
 def _is_calibrated(runtime: Runtime) -> bool:

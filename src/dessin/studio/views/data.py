@@ -9,12 +9,10 @@ import streamlit as st
 from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change
 from dessin.page.numbers import number
-from dessin.studio.plain import Figure, choose, one_page, show_facts, show_figures, show_text
+from dessin.studio.plain import carry_out, choose, one_page, show_facts, show_figures, show_text
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import Drawings, matching, read_drawings, thumbnail
-from dessin.studio.views.issue_list import SECTIONS, issues_of, show_issues
-from dessin.studio.views.jobs import carry_out, new_folder
-from dessin.studio.views.ticking import read_changes
+from dessin.studio.views.drawings import Drawings, matching, read_drawings
+from dessin.studio.views.issue_list import SECTIONS, issues_of, read_changes, show_issues
 from dessin.studio.workspace import Workspace
 
 _A_PAGE = 60
@@ -30,18 +28,9 @@ def show_classes(drawings: Drawings, changes: Mapping[str, Change], texts: Texts
     )
     members = drawings.members[label]
     shown = one_page(members, _A_PAGE, texts, key=f"data.sheet:{label}")
-    show_figures(
-        [
-            Figure(
-                thumbnail(drawings.collection.root, image_id),
-                image_id.rpartition("/")[2],
-                _said(changes.get(image_id), texts),
-            )
-            for image_id in shown
-        ],
-        side=104,
-    )
-    gone = sum(1 for image_id in members if image_id in changes and changes[image_id].action == "drop")
+    figures = [drawings.figure(image_id, _said(changes.get(image_id), texts)) for image_id in shown]
+    show_figures(figures, side=104)
+    gone = sum(image_id in changes and changes[image_id].action == "drop" for image_id in members)
     show_text(texts("data.class_says", count=len(members), dropped=gone), "note")
 
 
@@ -113,8 +102,4 @@ def _show_facts(drawings: Drawings, texts: Texts) -> None:
 def _offer_audit(workspace: Workspace, name: str, texts: Texts) -> None:
     show_text(texts("data.no_audit"))
     if st.button(texts("data.make_audit"), type="primary"):
-        out = new_folder(workspace.root, "audit")
-        arguments = ["audit", str(workspace.path(name)), "--out", str(out)]
-        carry_out(arguments, texts("data.auditing"), texts)
-        st.cache_data.clear()
-        st.rerun()
+        carry_out(workspace, ["audit", str(workspace.path(name))], texts("data.auditing"), texts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -23,6 +22,7 @@ from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
+from dessin.studio.plain import Figure, free_name
 from dessin.studio.workspace import Workspace
 
 
@@ -37,6 +37,10 @@ class Drawings:
     def name(self, label: str) -> str:
         """A class's name for people."""
         return self.collection.names.get(label, label)
+
+    def figure(self, image_id: str, note: str = "") -> Figure:
+        """A drawing with its file's name under it."""
+        return Figure(thumbnail(self.collection.root, image_id), image_id.rpartition("/")[2], note)
 
     @property
     def spread(self) -> str:
@@ -71,20 +75,16 @@ def matching(workspace: Workspace, drawings: Drawings) -> Matching:
     """What the workspace holds about a collection."""
     audits: dict[str, tuple[Issue, ...]] = {}
     curations, problems = [], []
-    for name in workspace.audits:
+    for name in (*workspace.audits, *workspace.curations):
         try:
-            folder = workspace.path(name)
-            if _audited(str(folder), file_stamp(folder / "manifest.csv")) == drawings.labels:
-                audits[name] = _issues(str(folder), file_stamp(folder / "issues.csv"))
+            path = workspace.path(name)
+            if name in workspace.curations:
+                curations += [name] if _is_about(path, drawings) else []
+            elif _audited(str(path), file_stamp(path / "manifest.csv")) == drawings.labels:
+                audits[name] = _issues(str(path), file_stamp(path / "issues.csv"))
         except DessinError as error:
             problems.append(str(error))
-    for name in workspace.curations:
-        try:
-            if _is_about(workspace.path(name), drawings):
-                curations.append(name)
-        except DessinError as error:
-            problems.append(str(error))
-    begun = _to_begin_with(workspace, drawings)
+    begun = free_name(workspace, "curation", ".csv", lambda file: _may_begin(file, drawings)).name
     names = (*(name for name in curations if name != begun), begun)
     return Matching(audits, names, tuple(problems))
 
@@ -93,15 +93,9 @@ def _is_about(file: Path, drawings: Drawings) -> bool:
     return all(change.image_id in drawings.labels for change in read_curation(file).changes)
 
 
-def _to_begin_with(workspace: Workspace, drawings: Drawings) -> str:
-    """The first of curation.csv, curation-2.csv, .. that is not there yet, or is of these drawings."""
-    names = chain(["curation.csv"], (f"curation-{number}.csv" for number in count(2)))
-    return next(name for name in names if _may_begin(workspace.path(name), drawings))
-
-
 def _may_begin(file: Path, drawings: Drawings) -> bool:
     try:
-        return not file.exists() or _is_about(file, drawings)
+        return _is_about(file, drawings)
     except DessinError:
         return False
 

@@ -17,10 +17,18 @@ from dessin.page.pictures import image_data_uri
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime
 from dessin.statistics.metrics import Confusion
-from dessin.studio.plain import Figure, choose, one_page, show_facts, show_figures, show_heading, show_text
+from dessin.studio.plain import (
+    Figure,
+    carry_out,
+    choose,
+    one_page,
+    show_facts,
+    show_figures,
+    show_heading,
+    show_text,
+)
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings, thumbnail
-from dessin.studio.views.jobs import carry_out, new_folder
+from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings
 from dessin.studio.workspace import Workspace
 from dessin.trust.mistakes.result import Atlas, Mistake
 
@@ -62,9 +70,9 @@ def choose_model(workspace: Workspace, atlas: Atlas, texts: Texts) -> str:
     models = workspace.models
     if not models:
         return ""
-    alike = [model for model in models if f"/{model}".endswith(f"/{atlas.name}")]
-    index = models.index(alike[0]) if alike else 0
-    return choose(texts("mistakes.maps_of"), models, key=f"mistakes.maps:{atlas.name}", index=index)
+    alike = (place for place, model in enumerate(models) if f"/{model}".endswith(f"/{atlas.name}"))
+    key = f"mistakes.maps:{atlas.name}"
+    return choose(texts("mistakes.maps_of"), models, key=key, index=next(alike, 0))
 
 
 def show_pair(pair: Pair, atlas: Atlas, drawings: Drawings | None, model: Path | None, texts: Texts) -> None:
@@ -75,25 +83,19 @@ def show_pair(pair: Pair, atlas: Atlas, drawings: Drawings | None, model: Path |
     show_text(texts("mistakes.pair", true=true, taken=taken, count=row.count, n=n))
     if drawings is None:
         return
-    root = drawings.collection.root
     left, right = st.columns(2)
     with left:
         show_text(true, "note")
-        show_figures([_figure(root, mistake, texts) for mistake in pair.wrong], side=112)
+        show_figures([drawings.figure(one.image_id, _sure(one, texts)) for one in pair.wrong], side=112)
     with right:
         show_text(texts("mistakes.others", taken=taken), "note")
-        show_figures([_other(root, image_id) for image_id in pair.others], side=112)
+        show_figures(map(drawings.figure, pair.others), side=112)
     if model and st.checkbox(texts("mistakes.show_maps"), key=f"mistakes.maps:{row.label}>{row.predicted}"):
-        _show_maps(pair, (true, taken), root, model, texts)
+        _show_maps(pair, (true, taken), drawings.collection.root, model, texts)
 
 
-def _figure(root: Path, mistake: Mistake, texts: Texts) -> Figure:
-    note = texts("mistakes.sure", probability=percent(mistake.probability), rank=mistake.rank)
-    return Figure(thumbnail(root, mistake.image_id), mistake.image_id.rpartition("/")[2], note)
-
-
-def _other(root: Path, image_id: str) -> Figure:
-    return Figure(thumbnail(root, image_id), image_id.rpartition("/")[2])
+def _sure(mistake: Mistake, texts: Texts) -> str:
+    return texts("mistakes.sure", probability=percent(mistake.probability), rank=mistake.rank)
 
 
 def _show_maps(pair: Pair, names: tuple[str, str], root: Path, model: Path, texts: Texts) -> None:
@@ -180,11 +182,8 @@ def _offer_atlas(workspace: Workspace, texts: Texts) -> None:
         return
     data = choose(texts("data.collection"), workspace.collections, key="mistakes.data")
     if st.button(texts("mistakes.make"), type="primary"):
-        out = new_folder(workspace.root, "mistakes")
-        places = ["--data", str(workspace.path(data)), "--out", str(out)]
-        carry_out(["mistakes", str(workspace.path(model)), *places], texts("mistakes.making"), texts)
-        st.cache_data.clear()
-        st.rerun()
+        asked = ["mistakes", str(workspace.path(model)), "--data", str(workspace.path(data))]
+        carry_out(workspace, asked, texts("mistakes.making"), texts)
 
 
 def _drawings_of(workspace: Workspace, atlas: Atlas) -> Drawings | None:
