@@ -1,7 +1,7 @@
 """The one table of verbs, of which the command line, `dessin.NAME` and the reference are made.
 
-A verb's arguments are read from its signature and docstring as they are written, without importing its room
-(torch takes seconds). In a signature `Annotated[..]` says what a plain type cannot: "--set" is how the
+A verb's sentence and arguments are read from its signature and docstring as they are written, without
+importing its room (torch takes seconds). In a signature `Annotated[..]` says what a plain type cannot: "--set" is how the
 command line spells the argument, "from 1" or "from 0 to 9" bounds a number, other words name the type.
 """
 
@@ -11,6 +11,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -62,13 +63,18 @@ class Argument:
 
 @dataclass(frozen=True)
 class Verb:
-    """One public function: `sentence` is also the first one of its docstring, `example` a command line."""
+    """One public function; `example` is a command line."""
 
     name: str
     home: str
     group: Group
-    sentence: str
     example: str
+
+    @cached_property
+    def sentence(self) -> str:
+        """The first paragraph of the docstring, found without parsing: the help shows those of all verbs."""
+        found = re.search(rf'^def {self.name}\(.*?"""(.*?)("""|\n\n)', self._text, re.MULTILINE | re.DOTALL)
+        return " ".join(found[1].replace("`", "").split()) if found else ""
 
     def function(self) -> Callable[..., Any]:
         """The function itself; its room is imported now."""
@@ -91,9 +97,13 @@ class Verb:
         ]
         return tuple(_argument(each, default, by, texts.get(each.arg, "")) for each, default, by in rows)
 
-    def _definition(self) -> ast.FunctionDef:
+    @property
+    def _text(self) -> str:
         path = Path(__file__).parent.joinpath(*self.home.split(".")[1:]).with_suffix(".py")
-        for node in ast.parse(path.read_bytes()).body:
+        return path.read_text(encoding="utf-8")
+
+    def _definition(self) -> ast.FunctionDef:
+        for node in ast.parse(self._text).body:
             if isinstance(node, ast.FunctionDef) and node.name == self.name:
                 return node
         raise LookupError(f"{self.home} has no function {self.name}")
@@ -151,179 +161,59 @@ def _members(node: ast.expr) -> list[str]:
     return [text] if re.fullmatch(typed, text) else []
 
 
-# Where a verb lives, its sentence and its example, in the order of the help.
-_TABLE: Final[dict[Group, tuple[tuple[str, str, str], ...]]] = {
+# Where a verb lives, and an example, which names it; in the order of the help.
+_TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
     "look": (
+        ("dessin.auto.verb", "dessin auto drawings --out result --budget 15m"),
+        ("dessin.doodles.verb", "dessin demo --out demo-out"),
+        ("dessin.audit.verb", "dessin audit drawings --out audit"),
+        ("dessin.collection.curation", "dessin curate drawings --issues audit/issues.csv --out curation.csv"),
         (
-            "dessin.auto.verb:auto",
-            "Go the whole path on your own drawings: audit, curate, split, scout, train, evaluate, report.",
-            "dessin auto drawings --out result --budget 15m",
-        ),
-        (
-            "dessin.doodles.verb:demo",
-            "Go the whole path offline on generated doodles, and check that every planted fault is found.",
-            "dessin demo --out demo-out",
-        ),
-        (
-            "dessin.audit.verb:audit",
-            "Look at every image for damage, copies and odd ones out; with predictions at the labels too.",
-            "dessin audit drawings --out audit",
-        ),
-        (
-            "dessin.collection.curation:curate",
-            "Turn an audit's issues into a file that keeps, drops or relabels images without touching them.",
-            "dessin curate drawings --issues audit/issues.csv --out curation.csv",
-        ),
-        (
-            "dessin.collection.split.verb:split",
-            "Deal the images into folds and a locked holdout, with copies and groups always on one side.",
+            "dessin.collection.split.verb",
             "dessin split drawings --curation curation.csv --folds 5 --holdout 0.2 --out split.csv",
         ),
-        (
-            "dessin.fetch.verb:fetch",
-            "Fetch a public collection of drawings as class folders, with its licence.",
-            "dessin fetch quickdraw --classes cat,house --per-class 30 --out drawings",
-        ),
+        ("dessin.fetch.verb", "dessin fetch quickdraw --classes cat,house --per-class 30 --out drawings"),
     ),
     "train": (
         (
-            "dessin.runs.scout:scout",
-            "Rank backbones by a probe on their features, with intervals and speed.",
+            "dessin.runs.scout",
             "dessin scout drawings --split split.csv --models mobilenetv3_small_100,resnet18 --out scout",
         ),
-        (
-            "dessin.recipes.verb:recipes",
-            "List the recipes and studies that come with dessin, each with the figure to expect.",
-            "dessin recipes --copy my-recipes",
-        ),
-        (
-            "dessin.runs.augment:augment",
-            "Draw what a recipe's augmentation does to drawings, and measure how much each op changes.",
-            "dessin augment lite0-128 --data drawings --out preview.png",
-        ),
-        (
-            "dessin.runs.train:train",
-            "Train a model by a recipe, so that a run that was killed and resumed ends with the same bytes.",
-            "dessin train lite0-128 --data drawings --split split.csv --out runs/first",
-        ),
-        (
-            "dessin.studies.verb:study",
-            "Carry out runs that differ in one factor, and say what follows from them.",
-            "dessin study mixup --data drawings --split split.csv",
-        ),
+        ("dessin.recipes.verb", "dessin recipes --copy my-recipes"),
+        ("dessin.runs.augment", "dessin augment lite0-128 --data drawings --out preview.png"),
+        ("dessin.runs.train", "dessin train lite0-128 --data drawings --split split.csv --out runs/first"),
+        ("dessin.studies.verb", "dessin study mixup --data drawings --split split.csv"),
     ),
     "combine": (
-        (
-            "dessin.committees.vote.verb:vote",
-            "Join the answers of any tools by image id, and let them vote.",
-            "dessin vote a.csv b.csv c.csv --out voted.csv",
-        ),
-        (
-            "dessin.committees.ensemble.verb:ensemble",
-            "Choose members among runs, and say what that gains on drawings that the choice did not see.",
-            "dessin ensemble runs/lite0 runs/lite2 runs/gray --out best",
-        ),
-        (
-            "dessin.committees.soup.verb:soup",
-            "Average the weights of runs that share a start into one model, and say what that gains.",
-            "dessin soup runs/a runs/b runs/c --out soup",
-        ),
-        (
-            "dessin.committees.families.verb:families",
-            "Propose which classes belong together, and say what a router and experts could give at most.",
-            "dessin families runs/lite0 --out families.csv",
-        ),
-        (
-            "dessin.committees.route.verb:route",
-            "Train a router over families and experts inside them, and say whether they pay.",
-            "dessin route runs/lite0 --families families.csv --out routed",
-        ),
-        (
-            "dessin.committees.distill.verb:distill",
-            "Teach one small model what a committee says, and measure what that costs and brings.",
-            "dessin distill best --student tf_efficientnet_lite0 --out small",
-        ),
+        ("dessin.committees.vote.verb", "dessin vote a.csv b.csv c.csv --out voted.csv"),
+        ("dessin.committees.ensemble.verb", "dessin ensemble runs/lite0 runs/lite2 runs/gray --out best"),
+        ("dessin.committees.soup.verb", "dessin soup runs/a runs/b runs/c --out soup"),
+        ("dessin.committees.families.verb", "dessin families runs/lite0 --out families.csv"),
+        ("dessin.committees.route.verb", "dessin route runs/lite0 --families families.csv --out routed"),
+        ("dessin.committees.distill.verb", "dessin distill best --student tf_efficientnet_lite0 --out small"),
     ),
     "understand": (
-        (
-            "dessin.trust.evaluate.verb:evaluate",
-            "Measure accuracy, top-5, macro-F1 and loss with intervals, each class, and what is confused.",
-            "dessin evaluate runs/first --holdout --out runs/first-holdout",
-        ),
-        (
-            "dessin.reports.compare.verb:compare",
-            "Compare models on the same images, with intervals, and say what this design could have seen.",
-            "dessin compare runs/first runs/second",
-        ),
-        (
-            "dessin.trust.explain.verb:explain",
-            "Show where a model looks by a map over each drawing, and how faithful these maps are.",
-            "dessin explain runs/first --images new-drawings --out maps",
-        ),
-        (
-            "dessin.trust.mistakes.verb:mistakes",
-            "Write the atlas of mistakes: classes, confused pairs with maps, and what goes with failure.",
-            "dessin mistakes runs/first --out mistakes",
-        ),
-        (
-            "dessin.trust.confidence.verb:calibrate",
-            "Measure how far a model's confidence can be trusted, and when it should say that it is unsure.",
-            "dessin calibrate runs/first --out confidence --write",
-        ),
-        (
-            "dessin.trust.card.verb:card",
-            "Write the trust card: on one page what was measured of a model, and what nobody has tested.",
-            "dessin card runs/first --out card.html",
-        ),
+        ("dessin.trust.evaluate.verb", "dessin evaluate runs/first --holdout --out runs/first-holdout"),
+        ("dessin.reports.compare.verb", "dessin compare runs/first runs/second"),
+        ("dessin.trust.explain.verb", "dessin explain runs/first --images new-drawings --out maps"),
+        ("dessin.trust.mistakes.verb", "dessin mistakes runs/first --out mistakes"),
+        ("dessin.trust.confidence.verb", "dessin calibrate runs/first --out confidence --write"),
+        ("dessin.trust.card.verb", "dessin card runs/first --out card.html"),
     ),
     "use": (
-        (
-            "dessin.serving.predict:predict",
-            "Name the class of images, with probabilities, and say where the model is unsure.",
-            "dessin predict runs/first new.png more-drawings --out predictions.csv",
-        ),
-        (
-            "dessin.serving.submit:submit",
-            "Write a contest's submission, checked before it is written.",
-            "dessin submit runs/first contest --out submission.csv",
-        ),
-        (
-            "dessin.serving.export.verb:export",
-            "Write a model as ONNX, checked against torch on real drawings before it is kept.",
-            "dessin export best --int8 --out best-onnx",
-        ),
-        (
-            "dessin.serving.api.verb:serve",
-            "Answer HTTP requests with a model: post an image, get its class.",
-            "dessin serve best-onnx --port 8000",
-        ),
-        (
-            "dessin.studio.verb:studio",
-            "Open the studio: data, runs, studies and mistakes to look at, and a page to draw on.",
-            "dessin studio result",
-        ),
+        ("dessin.serving.predict", "dessin predict runs/first new.png more-drawings --out predictions.csv"),
+        ("dessin.serving.submit", "dessin submit runs/first contest --out submission.csv"),
+        ("dessin.serving.export.verb", "dessin export best --int8 --out best-onnx"),
+        ("dessin.serving.api.verb", "dessin serve best-onnx --port 8000"),
+        ("dessin.studio.verb", "dessin studio result"),
     ),
     "keep": (
-        (
-            "dessin.runs.listing.verb:runs",
-            "Show the runs below a folder as a table: filtered, sorted, with the columns you ask for.",
-            'dessin runs . --where "accuracy>0.4" --sort -accuracy',
-        ),
-        (
-            "dessin.reports.verb:report",
-            "Write one page that a person wants to read: about a run, or about studies and a final run.",
-            "dessin report studies/mixup studies/losses runs/first --out wrap-up.html",
-        ),
-        (
-            "dessin.auto.doctor:doctor",
-            "Say what this machine has: device, precision, versions and weights.",
-            "dessin doctor",
-        ),
+        ("dessin.runs.listing.verb", 'dessin runs . --where "accuracy>0.4" --sort -accuracy'),
+        ("dessin.reports.verb", "dessin report studies/mixup studies/losses runs/first --out wrap-up.html"),
+        ("dessin.auto.doctor", "dessin doctor"),
     ),
 }
 
 VERBS: Final[tuple[Verb, ...]] = tuple(
-    Verb(place.partition(":")[2], place.partition(":")[0], group, sentence, example)
-    for group, rows in _TABLE.items()
-    for place, sentence, example in rows
+    Verb(example.split()[1], home, group, example) for group, rows in _TABLE.items() for home, example in rows
 )
