@@ -1,8 +1,9 @@
 """The one table of verbs, of which the command line, `dessin.NAME` and the reference are made.
 
 A verb's sentence and arguments are read from its signature and docstring as they are written, without
-importing its room (torch takes seconds). In a signature `Annotated[..]` says what a plain type cannot: "--set" is how the
-command line spells the argument, "from 1" or "from 0 to 9" bounds a number, other words name the type.
+importing its room (torch takes seconds). In a signature `Annotated[..]` says what a plain type cannot:
+"--set" is how the command line spells the argument, "from 1" or "from 0 to 9" bounds a number, other words
+name the type.
 """
 
 from __future__ import annotations
