@@ -14,7 +14,7 @@ from dessin.reports.compare.measure import comparisons, robust_pairs
 from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.reports.compare.view import comparison_lines, comparison_page
 from dessin.reports.differences import Difference, differences, recipe_keys
-from dessin.runs.joined import Joined, Measured, join_runs
+from dessin.runs.joined import Joined, join_runs
 from dessin.runs.record import SetName
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
@@ -51,11 +51,12 @@ def compare(
             allowed="It lies between 0 and 1.",
             do="Use 0.02 for 2 points.",
         )
-    joined = join_runs([Path(run) for run in runs], "holdout" if holdout else "validation")
+    set_name: SetName = "holdout" if holdout else "validation"
+    joined = join_runs([Path(run) for run in runs], set_name)
     if out is not None:
         claim_folder(Path(out), what="a comparison")
     cards = trust_cards([replace(read_sources(run.folder), name=run.name) for run in joined.runs])
-    result = _compared(joined, "holdout" if holdout else "validation", matters, cards)
+    result = _compared(joined, set_name, matters, cards)
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
@@ -71,30 +72,29 @@ def _compared(
 ) -> RunComparison:
     found = differences([run.record for run in joined.runs])
     robustness, unlike = robust_pairs(joined.runs)
+    runs = [
+        ComparedRun(
+            name=run.name,
+            path=run.folder.as_posix(),
+            accuracy=run.record.results[set_name].accuracy,
+            seed=run.record.seed,
+            fold=run.record.recipe.data.fold,
+            model=run.record.digests.model,
+            opened=len(run.record.holdout_opened),
+        )
+        for run in joined.runs
+    ]
     return RunComparison(
         set_name=set_name,
         images=len(joined.image_ids),
         groups=len(set(joined.groups.tolist())),
         matters=matters,
-        runs=tuple(_run(run, set_name) for run in joined.runs),
+        runs=tuple(runs),
         comparisons=comparisons(joined, matters),
         differences=found,
         cautions=(*_cautions(joined, set_name, found), *unlike),
         cards=cards,
         robustness=robustness,
-    )
-
-
-def _run(run: Measured, set_name: SetName) -> ComparedRun:
-    record = run.record
-    return ComparedRun(
-        name=run.name,
-        path=run.folder.as_posix(),
-        accuracy=record.results[set_name].accuracy,
-        seed=record.seed,
-        fold=record.recipe.data.fold,
-        model=record.digests.model,
-        opened=len(record.holdout_opened),
     )
 
 

@@ -49,25 +49,22 @@ class Finding:
 def outcome(study: StudySource) -> Outcome:
     """What became of a study; a study with jobs missing is unfinished, whatever its verdicts so far."""
     judged = study.results.comparisons if study.results else ()
-    expected = [level.name for level in study.record.levels if level.name != study.record.base]
-    silent = tuple(name for name in expected if study.results and name not in {item.name for item in judged})
-    named = [(verdict, _named(judged, verdict)) for verdict in get_args(Verdict)]
-    levels = tuple((verdict, names) for verdict, names in (*named, ("no result", silent)) if names)
-    these_runs = any(comparison.scope == "these runs" for comparison in judged)
-    return Outcome(_kind(study, judged, silent), levels, these_runs)
-
-
-def _named(judged: Sequence[Comparison], verdict: Verdict) -> tuple[str, ...]:
-    return tuple(comparison.name for comparison in judged if comparison.verdict == verdict)
-
-
-def _kind(study: StudySource, judged: Sequence[Comparison], silent: Sequence[str]) -> Kind:
-    verdicts = {comparison.verdict for comparison in judged}
+    levels: dict[Verdict | Literal["no result"], tuple[str, ...]] = {
+        verdict: tuple(each.name for each in judged if each.verdict == verdict)
+        for verdict in get_args(Verdict)
+    }
+    known = {study.record.base, *(each.name for each in judged)}
+    silent = [level.name for level in study.record.levels if study.results and level.name not in known]
+    levels["no result"] = tuple(silent)
+    kind: Kind = "no gain"
     if not study.complete:
-        return "unfinished"
-    if "better" in verdicts:
-        return "gain found"
-    return "undecided" if silent or "cannot tell" in verdicts else "no gain"
+        kind = "unfinished"
+    elif levels["better"]:
+        kind = "gain found"
+    elif silent or levels["cannot tell"]:
+        kind = "undecided"
+    named = tuple((verdict, names) for verdict, names in levels.items() if names)
+    return Outcome(kind, named, any(each.scope == "these runs" for each in judged))
 
 
 def all_findings(sources: Sources) -> tuple[Finding, ...]:
@@ -82,13 +79,13 @@ def all_findings(sources: Sources) -> tuple[Finding, ...]:
 
 def best_supported(findings: Sequence[Finding], most: int = 3) -> tuple[Finding, ...]:
     """The differences found, those about recipes before those about single runs, then by p, then by size."""
+
+    def support(finding: Finding) -> tuple[bool, float, float]:
+        comparison = finding.comparison
+        return comparison.scope != "recipes", comparison.p_holm, -abs(comparison.difference.value)
+
     found = [finding for finding in findings if finding.comparison.verdict in ("better", "worse")]
-    return tuple(sorted(found, key=_support)[:most])
-
-
-def _support(finding: Finding) -> tuple[bool, float, float]:
-    comparison = finding.comparison
-    return comparison.scope != "recipes", comparison.p_holm, -abs(comparison.difference.value)
+    return tuple(sorted(found, key=support)[:most])
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,8 @@ def gaps(sources: Sources) -> tuple[Gap, ...]:
         "cannot tell": _untold(sources),
         "robustness": _robustness(sources),
     }
-    listed_out = ((what, tuple(reasons)) for what, reasons in found.items())
-    return tuple(Gap(what, reasons) for what, reasons in listed_out if reasons)
+    gaps_found = (Gap(what, tuple(reasons)) for what, reasons in found.items())
+    return tuple(gap for gap in gaps_found if gap.reasons)
 
 
 def _mismatches(sources: Sources) -> Iterator[str]:
@@ -220,11 +217,10 @@ def _unused_folds(sources: Sources) -> Iterator[str]:
 
 def _untold(sources: Sources) -> Iterator[str]:
     for study in sources.studies:
-        judged = study.results.comparisons if study.results else ()
         untold = [
-            f"{comparison.name} ({size(min(1.0, comparison.detectable))} points)"
-            for comparison in judged
-            if comparison.verdict == "cannot tell"
+            f"{each.name} ({size(min(1.0, each.detectable))} points)"
+            for each in (study.results.comparisons if study.results else ())
+            if each.verdict == "cannot tell"
         ]
         if untold:
             yield (

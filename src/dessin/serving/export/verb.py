@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from dessin.answers.committee import SPLIT_NAME, load_model, write_committee
+from dessin.answers.inference import OpenStore
 from dessin.answers.tree import ModelNode
 from dessin.errors import DessinError
 from dessin.files import atomic_path, claim_folder
 from dessin.images.paths import image_path
-from dessin.models.bundle import Bundle, write_onnx_bundle
-from dessin.models.card import ONNX_FILE, BundleCard
+from dessin.models.bundle import write_onnx_bundle
+from dessin.models.card import ONNX_FILE
 from dessin.models.network import OnnxNetwork
 from dessin.page.numbers import number, short
 from dessin.progress import say, track, warn
@@ -54,11 +53,11 @@ def export(
         bundle.with_weights("another export")
     claim_folder(folder, what="an export")
     alone = isinstance(subject.loaded.committee.root, ModelNode)
-    write = partial(_write, subject, _converter(subject, int8=int8))
+    bundles, open_store = subject.loaded.bundles, subject.inputs.opener()
     found: dict[str, Agreement] = {}
-    bundles = subject.loaded.bundles
     for name in track(bundles, len(bundles), "exporting"):
-        found[name] = write(name, folder if alone else image_path(folder, name))
+        place = folder if alone else image_path(folder, name)
+        found[name] = _write(subject, name, place, open_store, int8=int8)
     if not alone:
         _write_committee(subject, folder)
     price = int8_price(subject, load_model(folder)) if int8 else None
@@ -68,40 +67,23 @@ def export(
     return outcome
 
 
-Converter = Callable[[Bundle], tuple[bytes, BundleCard, Agreement]]
-
-
-def _converter(subject: Subject, *, int8: bool) -> Converter:
-    """From a bundle to its ONNX file, its card, and how far both agree."""
-    open_store = subject.inputs.opener()
-
-    def convert(bundle: Bundle) -> tuple[bytes, BundleCard, Agreement]:
-        classifier = bundle.with_weights("an export").to("cpu").eval()
-        drawings = check_drawings(subject, bundle.card, open_store)
-        card = bundle.card.model_copy(update={"file": ONNX_FILE, "precision": "int8" if int8 else "float32"})
-        model = to_onnx(classifier, card, drawings)
-        found = _checked(agreement(classifier, OnnxNetwork(model), drawings, card.temperature), card)
-        if int8:
-            model = to_int8(model, card, calibration_drawings(subject, card, open_store))
-            found = agreement(classifier, OnnxNetwork(model), drawings, card.temperature)
-        return model, card, found
-
-    return convert
-
-
-def _checked(found: Agreement, card: BundleCard) -> Agreement:
+def _write(subject: Subject, name: str, folder: Path, open_store: OpenStore, *, int8: bool) -> Agreement:
+    """Write a bundle's ONNX file with its card; how far it agrees with the bundle."""
+    bundle = subject.loaded.bundles[name]
+    classifier = bundle.with_weights("an export").to("cpu").eval()
+    drawings = check_drawings(subject, bundle.card, open_store)
+    card = bundle.card.model_copy(update={"file": ONNX_FILE, "precision": "int8" if int8 else "float32"})
+    model = to_onnx(classifier, card, drawings)
+    found = agreement(classifier, OnnxNetwork(model), drawings, card.temperature)
     if not found.exact:
         raise DessinError(
             f"The ONNX file of {card.backbone} does not answer as torch does: {found.words}.",
             allowed=f"Probabilities may differ by {short(TOLERANCE)}.",
             do="Serve the bundle itself; it is not exported.",
         )
-    return found
-
-
-def _write(subject: Subject, convert: Converter, name: str, folder: Path) -> Agreement:
-    bundle = subject.loaded.bundles[name]
-    model, card, found = convert(bundle)
+    if int8:
+        model = to_int8(model, card, calibration_drawings(subject, card, open_store))
+        found = agreement(classifier, OnnxNetwork(model), drawings, card.temperature)
     provenance = {
         **card.provenance,
         "exported_from": bundle.card.digests["weights"],

@@ -24,7 +24,7 @@ from dessin.studio.views.run_table import RunTable, column_names, comparable_pai
 from dessin.studio.workspace import Workspace
 from dessin.training.curve import CurveRow, read_curve
 from dessin.trust.card.result import TrustCard
-from dessin.trust.card.sources import TrustSources, read_sources
+from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import trust_cards
 
 
@@ -95,14 +95,10 @@ def _data_of(workspace: Workspace, run: Path) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _made(folder: str, name: str, data: str, stamp: str) -> TrustCard:  # noqa: ARG001
-    sources = read_sources(Path(folder))
+    """Under the name that tells it from others here, with drawings of this workspace only."""
+    sources = replace(read_sources(Path(folder)), name=name, data=Path(data) if data else None)
     with quiet():
-        return trust_cards([_named(sources, name, data)])[0]
-
-
-def _named(sources: TrustSources, name: str, data: str) -> TrustSources:
-    """With the name that tells it from others here, and drawings of this workspace only."""
-    return replace(sources, name=name, data=Path(data) if data else None)
+        return trust_cards([sources])[0]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
