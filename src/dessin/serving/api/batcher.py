@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -24,13 +25,13 @@ _SMOOTHING = 0.1
 @dataclass(frozen=True, eq=False)
 class _Look:
     image: Prepared
-    result: asyncio.Future[Answered]
+    result: Future[Answered]
 
 
 @dataclass(frozen=True, eq=False)
 class _Call:
     function: Callable[[], Any]
-    result: asyncio.Future[Any]
+    result: Future[Any]
 
 
 class Batcher:
@@ -41,7 +42,6 @@ class Batcher:
         self._runtime, self._threads, self._batched = runtime, threads, batched
         self._jobs: SimpleQueue[_Look | _Call | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
-        self._loop: asyncio.AbstractEventLoop
         self.seconds_per_image = 0.0
 
     @property
@@ -50,7 +50,6 @@ class Batcher:
 
     async def start(self) -> None:
         """Start the thread and let it look at blank paper once, so that the first client waits no longer."""
-        self._loop = asyncio.get_running_loop()
         self._thread.start()
         blank = {
             fitting: np.full((fitting[0].channels, fitting[0].size, fitting[0].size), 255, dtype=np.uint8)
@@ -66,15 +65,15 @@ class Batcher:
 
     async def answer(self, image: Prepared) -> Answered:
         """The answer to one image, a batch of one row."""
-        job = _Look(image, self._loop.create_future())
+        job = _Look(image, Future())
         self._jobs.put(job)
-        return await job.result
+        return await asyncio.wrap_future(job.result)
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """Whatever else needs the runtime, between two batches."""
-        job = _Call(function, self._loop.create_future())
+        job = _Call(function, Future())
         self._jobs.put(job)
-        return await job.result
+        return await asyncio.wrap_future(job.result)
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
@@ -85,11 +84,15 @@ class Batcher:
                     waiting.append(self._jobs.get_nowait())
                 except Empty:
                     break
-            wanted = [one for one in waiting if one is not None and not one.result.cancelled()]
+            # Whoever waited may have given up; from here on nobody can.
+            wanted = [one for one in waiting if one is not None and one.result.set_running_or_notify_cancel()]
             self._look([one for one in wanted if isinstance(one, _Look)])
             for call in wanted:
                 if isinstance(call, _Call):
-                    self._call(call)
+                    try:
+                        call.result.set_result(call.function())
+                    except Exception as error:  # the thread must live; the request gets the error
+                        call.result.set_exception(error)
             if waiting[-1] is None:
                 break
 
@@ -99,34 +102,16 @@ class Batcher:
         start = time.perf_counter()
         try:
             answered = self._runtime.answer([look.image for look in looks])
-        except Exception as error:  # the thread must live; the requests get the error
-            self._deliver([(look.result, None, error) for look in looks])
+        except Exception as error:  # as above
+            for look in looks:
+                look.result.set_exception(error)
             return
         seconds = (time.perf_counter() - start) / len(looks)
-        self.seconds_per_image += (seconds - self.seconds_per_image) * (
-            _SMOOTHING if self.seconds_per_image else 1.0
-        )
+        weight = _SMOOTHING if self.seconds_per_image else 1.0
+        self.seconds_per_image += weight * (seconds - self.seconds_per_image)
         self._batched(len(looks))
-        self._deliver([(look.result, _row(answered, row), None) for row, look in enumerate(looks)])
-
-    def _call(self, call: _Call) -> None:
-        try:
-            self._deliver([(call.result, call.function(), None)])
-        except Exception as error:
-            self._deliver([(call.result, None, error)])
-
-    def _deliver(self, results: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
-        self._loop.call_soon_threadsafe(_settle, results)
-
-
-def _settle(results: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
-    for future, value, error in results:
-        if future.done():  # whoever waited has given up
-            continue
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
+        for row, look in enumerate(looks):
+            look.result.set_result(_row(answered, row))
 
 
 def _row(answered: Answered, row: int) -> Answered:
