@@ -19,7 +19,13 @@ from dessin.studies.result import Level, StudyRecord
 # What defines a run, in the order in which it is shown. What a run came to (results, timings, its weights)
 # differs between any two.
 _PARTS = (
-    *("recipe.", "digests.", "counts.train", "counts.classes", "decisions.", "versions.", "git_commit"),
+    "recipe.",
+    "digests.",
+    "counts.train",
+    "counts.classes",
+    "decisions.",
+    "versions.",
+    "git_commit",
     "hardware.",
 )
 _DECISIONS = ("device", "precision", "batch_size", "interpolation", "normalisation")
@@ -34,8 +40,6 @@ _PATHS: Mapping[str, str] = {
 _DIGEST_SHOWN = 12
 _MIXING = frozenset({"mixup", "cutmix", "mixup_or_cutmix"})
 _POLICIES = frozenset({"autoaugment", "randaugment", "trivialaugment", "augmix"})
-
-
 # A recipe as dotted keys; lists are values.
 Recipe = dict[str, Any]
 

@@ -18,7 +18,7 @@ from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
 
 INK, MUTED, LINE, GROUND = "#1f2430", "#6b7280", "#e6e8ec", "#f6f7f9"
-ACCENT, GOOD, WARN = "#3157c4", "#1e7a4c", "#a8481a"
+ACCENT, GOOD = "#3157c4", "#1e7a4c"
 # Told apart without colour vision as well; the first is dessin's own.
 SERIES = (ACCENT, "#c4661f", GOOD, "#8a4fa3", "#b03a5b", "#3d8fa8", "#7a6a1e", MUTED)
 APP = Path(__file__).with_name("app.py")
