@@ -78,11 +78,7 @@ def submit(
 
 
 def targets_of(model_classes: Sequence[str], contest_classes: Sequence[str]) -> tuple[int, ...]:
-    """For each column of the model the contest's target: the rank of its label.
-
-    Raises:
-        DessinError: the two do not have the same classes.
-    """
+    """For each column of the model the contest's target, its label's rank; both have the same classes."""
     missing = sorted(set(contest_classes) - set(model_classes))
     surplus = sorted(set(model_classes) - set(contest_classes))
     if missing or surplus:
@@ -100,11 +96,7 @@ def targets_of(model_classes: Sequence[str], contest_classes: Sequence[str]) -> 
 
 
 def answer_all(predictions: Predictions, targets: Sequence[int]) -> dict[str, int]:
-    """A target for every image id, the unreadable ones included.
-
-    Raises:
-        DessinError: not one image could be read.
-    """
+    """A target for every image id, the unreadable ones included; refuses where not one could be read."""
     if not predictions.image_ids:
         raise DessinError(
             f"Not one of the {counted(len(predictions.unreadable), 'test image')} can be read.",

@@ -86,11 +86,7 @@ def _checked(workspace: Path) -> Path:
 
 
 def _free_port(host: str, port: int) -> int:
-    """The port itself, or a free one for 0.
-
-    Raises:
-        DessinError: the address is not one of this machine, or the port is in use.
-    """
+    """The port itself, or a free one for 0; an error where it is in use, or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connections are only being wound up is free.

@@ -47,11 +47,7 @@ class Workspace:
         return (*self.committees, *self.bundles, *finished)
 
     def path(self, name: str) -> Path:
-        """The file or folder of a name; links are resolved first.
-
-        Raises:
-            DessinError: the name leads out of the workspace.
-        """
+        """The file or folder of a name, links resolved first; an error where it leads out of here."""
         path = self.root if "\0" in name else (self.root / name).resolve()
         if "\0" in name or not path.is_relative_to(self.root):
             raise DessinError(

@@ -108,11 +108,7 @@ class Sources:
 
 
 def read_sources(folders: Sequence[Path]) -> Sources:
-    """Read the folders of studies, ensembles, distillations and runs.
-
-    Raises:
-        DessinError: a folder twice, one that is none of these, or damaged files.
-    """
+    """Read the folders of studies, ensembles, distillations and runs; refuses others, and one given twice."""
     twice = [
         str(path) for path, count in Counter(folder.resolve() for folder in folders).items() if count > 1
     ]

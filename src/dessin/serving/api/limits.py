@@ -49,11 +49,7 @@ class Admission:
 
     @contextmanager
     def images_wait(self, count: int) -> Iterator[None]:
-        """So many images are under way inside the block.
-
-        Raises:
-            Refusal: 429, too many would be; with the seconds after which there should be room.
-        """
+        """So many images are under way inside the block; refused with 429 where that would be too many."""
         most = self.limits.queue
         if self.images + count > most:
             seen = f"{self.images} images are waiting, and {most} is the most that may wait."
@@ -65,11 +61,7 @@ class Admission:
             self.images -= count
 
     def arrive(self, count: int) -> None:
-        """So many more bytes have come; `leave` takes them off again.
-
-        Raises:
-            Refusal: 429, too much is arriving at one time.
-        """
+        """So many more bytes have come, until `leave` takes them off; refused with 429 for too many."""
         if self.bytes + count > self.limits.uploading_bytes:
             raise self._busy("uploads", "Too many images are being sent at this moment.")
         self.bytes += count

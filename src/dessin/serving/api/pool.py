@@ -54,11 +54,7 @@ class Pool:
         return any(worker.lives for worker in self._workers)
 
     async def start(self) -> None:
-        """Start all workers, and wait until they are ready.
-
-        Raises:
-            DessinError: they do not start.
-        """
+        """Start all workers, and wait until they are ready; a `DessinError` where they do not start."""
         try:
             await asyncio.gather(*(self._add() for _ in range(self._count)))
         except (OSError, EOFError, TimeoutError) as error:

@@ -82,8 +82,7 @@ class Service:
     async def under_way(self, images: int) -> AsyncIterator[None]:
         """Inside the block so many images are being answered, and the time for that runs.
 
-        Raises:
-            Refusal: there is no room for so many at this moment, or they took too long.
+        Refused where there is no room for so many at this moment, or where they took too long.
         """
         with self.admission.images_wait(images):
             try:

@@ -119,11 +119,7 @@ def _broken(reason: str) -> Refusal:
 
 
 async def read_image(request: Request, admission: Admission) -> bytes:
-    """The body of a request that should be one image, of an allowed format.
-
-    Raises:
-        Refusal: as `read_body`; 415 for another type, 422 for no bytes at all.
-    """
+    """The body of a request that should be one image; refused as in `read_body` and `check_format`."""
     stated = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     check_stated(stated)
     data = await read_body(request, admission.limits.body_bytes, admission)

@@ -69,11 +69,7 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        DessinError: the port is in use, or there is no such address.
-    """
+    """A listening socket; a `DessinError` where the port is in use, or there is no such address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family)

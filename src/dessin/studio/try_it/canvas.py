@@ -100,11 +100,7 @@ def read_given(value: object) -> Given | None:
 
 
 def read_picture(data: bytes) -> Pixels:
-    """The pixels (H, W, 3) uint8 of a picture's bytes.
-
-    Raises:
-        DessinError: more than `MAX_BYTES`, or an unreadable picture.
-    """
+    """The pixels (H, W, 3) uint8 of a picture's bytes; refused beyond `MAX_BYTES`, or unreadable."""
     if len(data) > MAX_BYTES:
         raise _too_large()
     return decode(data).pixels

@@ -171,11 +171,7 @@ def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
 
 
 def _page(given: Given, look: Look | None, side: int, texts: Texts) -> Pixels:
-    """The pixels (H, W, 3) uint8 that the model is asked about.
-
-    Raises:
-        DessinError: a picture without ink is to be brought to a look.
-    """
+    """The pixels (H, W, 3) uint8 that the model is asked about; an error without ink to bring to a look."""
     if isinstance(given, tuple):
         return rendered_as_trained(given, look, side=side) if look else render(given, side=side)
     if look is None:

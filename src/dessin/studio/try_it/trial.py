@@ -67,11 +67,7 @@ class Trial:
 
 
 def read_trial(workspace: Workspace, name: str) -> Trial:
-    """The model of that name, loaded once, and anew when its card changes.
-
-    Raises:
-        DessinError: a name outside the workspace, or a model that cannot be loaded.
-    """
+    """The model of that name, loaded once, and anew when its card changes."""
     path = workspace.path(name)
     folder = find_model(path)
     stamp = " ".join(file_stamp(folder / file) for file in (CARD_FILE, COMMITTEE_FILE))

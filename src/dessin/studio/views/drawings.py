@@ -50,11 +50,7 @@ class Drawings:
 
 
 def read_drawings(workspace: Workspace, name: str) -> Drawings:
-    """The collection of that name; remembered until a folder of it changes.
-
-    Raises:
-        DessinError: what the layout's reader refuses.
-    """
+    """The collection of that name, remembered until a folder of it changes; refused as by its reader."""
     path = workspace.path(name)
     return _drawings(str(path), folder_stamp(path))
 

@@ -138,11 +138,7 @@ def is_own(change: Change) -> bool:
 
 
 def tick(path: Path, image_id: str, reason: str) -> None:
-    """Put a drop of the image into the file; the file is made where there is none.
-
-    Raises:
-        DessinError: the file already says something of the image, is damaged, or cannot be written.
-    """
+    """Put a drop of the image into the file, new or not; an error where it has a row already."""
     with _alone(path):
         changes = read_changes(path)
         if image_id in changes:
@@ -154,11 +150,7 @@ def tick(path: Path, image_id: str, reason: str) -> None:
 
 
 def untick(path: Path, image_id: str) -> None:
-    """Take out the row that a tick put in; without one nothing happens.
-
-    Raises:
-        DessinError: the row of the image is not a tick's, or the file is damaged or cannot be written.
-    """
+    """Take out the row that a tick put in, if there is one; an error where the row is not a tick's."""
     with _alone(path):
         changes = dict(read_changes(path))
         change = changes.pop(image_id, None)
