@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from dessin.ops import parse_op
-from dessin.runs.listing.flat import Value, flatten, text_of
+from dessin.runs.listing.keys import Value, flatten, text_of
 from dessin.runs.record import RunRecord
 from dessin.schema import Section
 from dessin.studies.levels import apply_changes

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from dessin.page.numbers import points, size, written_p
 from dessin.page.render import render_page
 from dessin.page.tables import aligned, printable
 from dessin.reports.compare.measure import class_changes
-from dessin.reports.compare.result import ComparedRun, RunComparison
-from dessin.reports.differences import Difference
+from dessin.reports.compare.result import RunComparison
 from dessin.reports.run.view import class_names
 from dessin.runs.joined import Joined
 from dessin.statistics.comparison import Comparison, draw_forest
-from dessin.trust.card.result import TrustCard
 from dessin.trust.robustness.compare import RobustComparison
 from dessin.trust.robustness.suite import SUITE
 
@@ -60,11 +56,18 @@ def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
     lines += ["", *aligned(titles, list(map(_cells, result.comparisons)), width, whole=titles[1:]), ""]
     lines += [printable(f"{c.name}: {c.verdict_text}.") for c in result.comparisons]
-    lines += ["", *_beyond_accuracy(result.cards, width)]
+    facts = [
+        [alike[0].title, *(fact.value or "not measured" for fact in alike)]
+        for alike in zip(*(card.facts for card in result.cards), strict=True)
+    ]
+    lines += ["", *aligned(["beyond accuracy", *(card.name for card in result.cards)], facts, width)]
     lines += [
         printable(f"{pair.first}, robust accuracy: {pair.robust.verdict_text}.") for pair in result.robustness
     ]
-    lines += ["", *_differing(result.runs, result.differences, width)]
+    differing = [[found.key, *found.texts] for found in result.differences]
+    titles = ["what differs", *(run.name for run in result.runs)]
+    nothing = ["Nothing differs in recipe, data, weights, versions or hardware."]
+    lines += ["", *(aligned(titles, differing, width) if differing else nothing)]
     return [*lines, *(printable(f"Note: {caution}") for caution in result.cautions)]
 
 
@@ -78,18 +81,3 @@ def _cells(comparison: Comparison) -> list[str]:
         written_p(comparison.p_holm),
         size(comparison.detectable),
     ]
-
-
-def _beyond_accuracy(cards: Sequence[TrustCard], width: int | None) -> list[str]:
-    """The trust cards beside each other, a fact a line."""
-    rows = [
-        [facts[0].title, *(fact.value or "not measured" for fact in facts)]
-        for facts in zip(*(card.facts for card in cards), strict=True)
-    ]
-    return aligned(["beyond accuracy", *(card.name for card in cards)], rows, width)
-
-
-def _differing(runs: Sequence[ComparedRun], found: Sequence[Difference], width: int | None) -> list[str]:
-    if not found:
-        return ["Nothing differs in recipe, data, weights, versions or hardware."]
-    return aligned(["what differs", *(r.name for r in runs)], [[d.key, *d.texts] for d in found], width)

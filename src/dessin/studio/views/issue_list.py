@@ -35,15 +35,20 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
     trouble = st.session_state.pop(_TROUBLE, "")
     if trouble:
         show_text(trouble, "error")
-    show_text(texts(f"data.explain_{_section(issues)}"), "note")
+    section = CHECKS[issues[0].issue].section
+    show_text(texts(f"data.explain_{section}"), "note")
     changes = read_changes(file)
-    shown = one_page(issues, _A_PAGE, texts, key=f"data.issues:{_section(issues)}")
+    shown = one_page(issues, _A_PAGE, texts, key=f"data.issues:{section}")
     seen: set[str] = set()
     for issue in shown:
         with st.container(border=True):
             pictures, words = st.columns(2)
             with pictures:
-                _show_pictures(issue, drawings, texts)
+                figures = [_figure(issue.image_id, drawings)]
+                if issue.other_id:
+                    example = "" if CHECKS[issue.issue].pairs else texts("data.example")
+                    figures.append(_figure(issue.other_id, drawings, example))
+                show_figures(figures, side=132)
             with words:
                 detail = f": {issue.detail}" if issue.detail else ""
                 show_text(f"{_kind(issue, texts)} ({number(issue.score, 2)}){detail}", "note")
@@ -61,23 +66,11 @@ def _kind(issue: Issue, texts: Texts) -> str:
     return texts(f"issue.{issue.issue}") if known else CHECKS[issue.issue].short
 
 
-def _section(issues: Sequence[Issue]) -> str:
-    return CHECKS[issues[0].issue].section
-
-
 def _tickable(issue: Issue) -> tuple[str, ...]:
     """The images that the issue puts in question; where they are no pair the other is an example."""
     if issue.other_id and CHECKS[issue.issue].pairs:
         return issue.image_id, issue.other_id
     return (issue.image_id,)
-
-
-def _show_pictures(issue: Issue, drawings: Drawings, texts: Texts) -> None:
-    figures = [_figure(issue.image_id, drawings)]
-    if issue.other_id:
-        example = "" if CHECKS[issue.issue].pairs else texts("data.example")
-        figures.append(_figure(issue.other_id, drawings, example))
-    show_figures(figures, side=132)
 
 
 def _figure(image_id: str, drawings: Drawings, example: str = "") -> Figure:

@@ -35,9 +35,19 @@ def show_studies(workspace: Workspace, texts: Texts) -> None:
     if view.effects:
         show_heading(texts("studies.effects"))
         _show_forest(view.effects, view, texts)
-    _show_power(view, texts)
-    _show_evidence(view, texts)
-    _show_lost(view, texts)
+    show_heading(texts("studies.power"))
+    for line in view.seen:
+        show_text(line)
+    show_text(" · ".join(view.design), "note")
+    for found in view.evidence:
+        with st.expander(texts("studies.evidence")):
+            show_text(f"{found.name} – {found.against}: {found.verdict}.")
+            show_table([texts("studies.way"), texts("studies.answer")], found.lines, stacked=True)
+    if view.lost:
+        show_heading(texts("studies.lost"))
+        titles = [texts(f"studies.{key}") for key in ("run", "status", "reason")]
+        lost = [(job.job.name, job.ended.status, job.ended.reason) for job in view.lost if job.ended]
+        show_table(titles, lost, stacked=True)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -87,27 +97,3 @@ def _show_forest(forest: Forest | None, view: StudyView, texts: Texts) -> None:
     show_dots(forest.plot)
     against = forest.against or texts("studies.its_base")
     show_text(texts("studies.forest", against=against, matters=size(view.record.matters)), "note")
-
-
-def _show_power(view: StudyView, texts: Texts) -> None:
-    show_heading(texts("studies.power"))
-    for line in view.seen:
-        show_text(line)
-    show_text(" · ".join(view.design), "note")
-
-
-def _show_evidence(view: StudyView, texts: Texts) -> None:
-    for found in view.evidence:
-        with st.expander(texts("studies.evidence")):
-            show_text(f"{found.name} – {found.against}: {found.verdict}.")
-            show_table([texts("studies.way"), texts("studies.answer")], found.lines, stacked=True)
-
-
-def _show_lost(view: StudyView, texts: Texts) -> None:
-    if view.lost:
-        show_heading(texts("studies.lost"))
-        show_table(
-            [texts("studies.run"), texts("studies.status"), texts("studies.reason")],
-            [(job.job.name, job.ended.status, job.ended.reason) for job in view.lost if job.ended],
-            stacked=True,
-        )
