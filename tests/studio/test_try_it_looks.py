@@ -13,17 +13,12 @@ from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.look import Look, look_of
-from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
+from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained, with_width
 
 pytestmark = pytest.mark.slow
 
 LOOK = Look(thickness=3 / 256, size=0.7, paper=(250, 245, 235), ink=(20, 30, 60))
 SPEC = ImageSpec(size=96)
-
-
-def with_width(strokes: Strokes, width: float) -> Strokes:
-    """The same strokes by a pen of another width."""
-    return tuple(replace(stroke, width=width) for stroke in strokes)
 
 
 def house(scale: float = 0.4, right: float = 0.3, down: float = 0.3, width: float = 0.012) -> Strokes:

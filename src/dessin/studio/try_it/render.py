@@ -3,6 +3,8 @@ that no browser changes what it sees."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +80,11 @@ def _main_width(strokes: Strokes) -> float:
     order = np.argsort(widths, kind="stable")
     reached = np.cumsum(lengths[order])
     return float(widths[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+def with_width(strokes: Strokes, width: float) -> Strokes:
+    """The same strokes by a pen of another width."""
+    return tuple(replace(stroke, width=width) for stroke in strokes)
 
 
 _WORKING = 1024
