@@ -14,6 +14,7 @@ from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError, unknown
 from dessin.files import atomic_path, claim_folder, write_text
 from dessin.ops import names
+from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
@@ -99,12 +100,13 @@ def _nothing(reader: Reader, drawings: int) -> DessinError:
 
 
 def _say(found: Explanation, folder: Path) -> None:
-    say(f"{found.drawings:,} drawings explained; their maps are in {folder / MAPS_FOLDER}")
+    say(f"{counted(found.drawings, 'drawing')} explained; the maps are in {folder / MAPS_FOLDER}")
     for method in found.faithfulness.methods:
         say(f"{METHOD_NAMES[method.method]}: {method.verdict}. {method.text}")
     empty = Counter(row.method for row in found.rows if row.centre is None)
     for name, count in empty.items():
-        say(f"{METHOD_NAMES[name]}: {count:,} maps are empty: nothing in them speaks for the class")
+        are = "map is" if count == 1 else "maps are"
+        say(f"{METHOD_NAMES[name]}: {number(count)} {are} empty: nothing there speaks for the class")
     if found.refused:
         named = [f"{image_id} ({reason})" for image_id, reason in found.refused.items()]
         warn(f"{len(named):,} images could not be read and have no map: {listing(named)}")
