@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from dessin.errors import DessinError
 from dessin.fetch.client import NotThereError, may_follow
-from dessin.fetch.download import Origin, Part, download
+from dessin.fetch.download import Origin, PartialFile, download
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def server(running: Server) -> Server:
 
 def bring(server: Server, folder: Path, *plan: Behave, want: int | None = None) -> tuple[Origin, bytes]:
     server.plans["/f"] = list(plan)
-    part = Part(folder / "part")
+    part = PartialFile(folder / "part")
     fetched = download(new_client(), f"{server.address}/f", part, want=want)
     return fetched, part.path.read_bytes()
 
@@ -73,7 +73,7 @@ def test_the_client_names_itself(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_beginning_asks_for_no_more_and_can_be_extended(server: Server, tmp_path: Path) -> None:
-    part = Part(tmp_path / "part")
+    part = PartialFile(tmp_path / "part")
     first = download(new_client(), f"{server.address}/f", part, want=1000)
     assert (first.size, first.whole, part.path.read_bytes()) == (1000, False, DATA[:1000])
     second = download(new_client(), f"{server.address}/f", part, want=3000)
@@ -174,7 +174,7 @@ def test_a_length_that_is_no_number_does_not_hide_a_cut(server: Server, tmp_path
 def test_always_short_ends_in_an_error_and_keeps_what_came(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match=r"in 6 tries.*goes on where it stopped"):
         bring(server, tmp_path, *[dropping(100)] * 6)
-    assert Part(tmp_path / "part").size() == 600
+    assert PartialFile(tmp_path / "part").size() == 600
     _, data = bring(server, tmp_path)
     assert data == DATA
 
@@ -213,7 +213,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(server: Server, tmp_pa
         failing(503, Retry_After="Thu, 01 Jan 2026 00:02:00 GMT"),
     ]
     clock = FakeClock()
-    download(new_client(clock, interval_s=0.0), f"{server.address}/f", Part(tmp_path / "part"))
+    download(new_client(clock, interval_s=0.0), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert clock.slept == [37.0, pytest.approx(120.0 - 37.0)]
 
 
@@ -221,7 +221,7 @@ def test_pauses_double_and_end(server: Server, tmp_path: Path) -> None:
     server.plans["/f"] = [failing(503)] * 9
     clock = FakeClock()
     with pytest.raises(DessinError, match="it answered 503"):
-        download(new_client(clock, interval_s=0.0), f"{server.address}/f", Part(tmp_path / "part"))
+        download(new_client(clock, interval_s=0.0), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert clock.slept == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
@@ -229,7 +229,7 @@ def test_a_pause_of_hours_is_left_to_the_user(server: Server, tmp_path: Path) ->
     server.plans["/f"] = [failing(429, Retry_After="7200")]
     clock = FakeClock()
     with pytest.raises(DessinError, match="wait for 120 min"):
-        download(new_client(clock), f"{server.address}/f", Part(tmp_path / "part"))
+        download(new_client(clock), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert clock.slept == []
 
 
@@ -237,14 +237,14 @@ def test_requests_keep_their_distance(server: Server, tmp_path: Path) -> None:
     clock = FakeClock()
     client = new_client(clock, interval_s=0.5)
     for number in range(4):
-        download(client, f"{server.address}/f", Part(tmp_path / str(number)), want=10)
+        download(client, f"{server.address}/f", PartialFile(tmp_path / str(number)), want=10)
     assert clock.slept == [0.5, 0.5, 0.5]
 
 
 def test_a_trickle_counts_as_a_broken_connection(server: Server, tmp_path: Path) -> None:
     client = new_client(FakeClock(tick_s=40.0), slowest=10_000.0, tries=2)
     with pytest.raises(DessinError, match=r"bytes in [0-9]+ s"):
-        download(client, f"{server.address}/f", Part(tmp_path / "part"))
+        download(client, f"{server.address}/f", PartialFile(tmp_path / "part"))
 
 
 def test_a_silent_server_times_out(server: Server, tmp_path: Path) -> None:
@@ -257,13 +257,13 @@ def test_a_silent_server_times_out(server: Server, tmp_path: Path) -> None:
 
     server.plans["/f"] = [silent, silent]
     with pytest.raises(DessinError, match="timed out"):
-        download(new_client(timeout_s=0.05, tries=2), f"{server.address}/f", Part(tmp_path / "part"))
+        download(new_client(timeout_s=0.05, tries=2), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert len(hold) == 2
 
 
 def test_the_budget_ends_it(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match="More than 100,000 bytes"):
-        download(new_client(budget=100_000), f"{server.address}/f", Part(tmp_path / "part"))
+        download(new_client(budget=100_000), f"{server.address}/f", PartialFile(tmp_path / "part"))
 
 
 @pytest.mark.parametrize("status", [401, 403, 400, 501])
@@ -275,7 +275,7 @@ def test_a_refusal_is_not_repeated(server: Server, tmp_path: Path, status: int) 
 
 def test_what_is_not_there_is_said(server: Server, tmp_path: Path) -> None:
     with pytest.raises(NotThereError, match="no file"):
-        download(new_client(), f"{server.address}/other", Part(tmp_path / "part"))
+        download(new_client(), f"{server.address}/other", PartialFile(tmp_path / "part"))
 
 
 def test_an_empty_file_is_said(server: Server, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
     with running_server() as gone:
         address = gone.address
     with pytest.raises(DessinError, match=r"connection failed.*refused"):
-        download(new_client(), f"{address}/f", Part(tmp_path / "part"))
+        download(new_client(), f"{address}/f", PartialFile(tmp_path / "part"))
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_certificate_that_is_not_good_is_not_tried_again(
     monkeypatch.setattr(httpx.Client, "send", refuse)
     clock = FakeClock()
     with pytest.raises(DessinError, match=r"certificate of .* could not be verified.*expired"):
-        download(new_client(clock), f"{server.address}/f", Part(tmp_path / "part"))
+        download(new_client(clock), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert clock.slept == []
 
 

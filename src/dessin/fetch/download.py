@@ -52,7 +52,7 @@ class Origin(Version):
         return self.size == self.length
 
 
-class Part:
+class PartialFile:
     """A file on its way, kept at `path` with its version beside it; it survives the death of the process."""
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,9 @@ class Part:
         self._version.unlink(missing_ok=True)
 
 
-def download(client: Client, url: str, part: Part, *, want: int | None = None, label: str = "") -> Origin:
+def download(
+    client: Client, url: str, part: PartialFile, *, want: int | None = None, label: str = ""
+) -> Origin:
     """Bring the first `want` bytes of `url` into the part (default: all), going on from what it holds.
 
     `label` names a bar of progress. A part that holds enough is taken without asking.
@@ -129,7 +131,7 @@ def download(client: Client, url: str, part: Part, *, want: int | None = None, l
     )
 
 
-def _enough(part: Part, url: str, want: int | None) -> Version | None:
+def _enough(part: PartialFile, url: str, want: int | None) -> Version | None:
     """The version of a part that holds what is wanted."""
     version, size = part.version(), part.size()
     if version is None or version.url != url:
@@ -137,7 +139,7 @@ def _enough(part: Part, url: str, want: int | None) -> Version | None:
     return version if size == version.length or (want is not None and size >= want) else None
 
 
-def _go_on(client: Client, url: str, part: Part, want: int | None, label: str) -> None:
+def _go_on(client: Client, url: str, part: PartialFile, want: int | None, label: str) -> None:
     version = part.version()
     # Bytes can be joined only where the source can say that they are still of one file.
     if version is None or version.url != url or not version.validator:
@@ -192,7 +194,7 @@ def _read_offer(reply: httpx.Response, url: str, have: int) -> _Offer:
     return _Offer(version.model_copy(update={"length": length}), have, int(found[2]) + 1)
 
 
-def _begin_anew(part: Part, version: Version | None, offer: _Offer) -> None:
+def _begin_anew(part: PartialFile, version: Version | None, offer: _Offer) -> None:
     if version is not None and not version.same_as(offer.version):
         warn(f"{version.url} has changed at the source since the fetch began; it is fetched anew.")
     if offer.start:
@@ -210,7 +212,7 @@ def _steps(sizes: Iterable[int]) -> Iterator[None]:
             yield
 
 
-def _check_end(part: Part, offer: _Offer, want: int | None) -> None:
+def _check_end(part: PartialFile, offer: _Offer, want: int | None) -> None:
     size, length = part.size(), offer.version.length
     if length is not None and size > length:
         raise TryAgainError(f"it sent {size:,} bytes of a file of {length:,}", restart=True)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from dessin.errors import DessinError
 from dessin.fetch.client import Client, NotThereError
-from dessin.fetch.download import Origin, Part, download
+from dessin.fetch.download import Origin, PartialFile, download
 from dessin.fetch.record import Ledger
 from dessin.fetch.sources import Source, sample
 from dessin.images.colour import one_opencv_thread
@@ -85,10 +85,10 @@ def fetch_quickdraw(
     missing = [label for label in labels if not ledger.done(label)]
     with one_opencv_thread():
         for label in track(missing, len(missing), f"{source.title}, classes"):
-            _fetch_class(ledger, client, source, label, Part(parts / f"{label}.ndjson"))
+            _fetch_class(ledger, client, source, label, PartialFile(parts / f"{label}.ndjson"))
 
 
-def _fetch_class(ledger: Ledger, client: Client, source: Source, label: str, part: Part) -> None:
+def _fetch_class(ledger: Ledger, client: Client, source: Source, label: str, part: PartialFile) -> None:
     origin, pool = _fetch_pool(client, source, label, part, ledger.record.per_class)
     chosen = sample(sorted(pool.lines), ledger.record.per_class, label=label, seed=ledger.record.seed)
     images = {f"{key}.png": draw(pool.lines[key]) for key in chosen}
@@ -96,7 +96,9 @@ def _fetch_class(ledger: Ledger, client: Client, source: Source, label: str, par
     part.discard()
 
 
-def _fetch_pool(client: Client, source: Source, label: str, part: Part, count: int) -> tuple[Origin, Pool]:
+def _fetch_pool(
+    client: Client, source: Source, label: str, part: PartialFile, count: int
+) -> tuple[Origin, Pool]:
     """As much of the file as holds several times the drawings wanted, and twice as much while it does not."""
     url = source.address.format(name=quote(label))
     want = max(_LEAST, _A_DRAWING * count)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.fetch.client import AGAIN, Client
-from dessin.fetch.download import Part, download
+from dessin.fetch.download import PartialFile, download
 from dessin.fetch.record import Ledger
 from dessin.fetch.sources import Source, sample
 from dessin.progress import say, track, warn
@@ -51,7 +51,7 @@ def fetch_sketch(ledger: Ledger, client: Client, source: Source, labels: Sequenc
     missing = [label for label in labels if not ledger.done(label)]
     if not missing:
         return
-    part = Part(parts / "archive.zip")
+    part = PartialFile(parts / "archive.zip")
     origin = download(client, source.address, part, label=f"{source.title}, MiB")
     say(f"{source.title}: {origin.size:,} bytes, sha256 {origin.sha256}")
     try:

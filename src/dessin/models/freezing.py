@@ -15,7 +15,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown
 from dessin.models.classifier import Classifier
 from dessin.models.lora import add_lora
-from dessin.models.stages import Part, parts_of
+from dessin.models.stages import BodyPart, parts_of
 from dessin.models.torchvision_ops import import_timm
 
 MODES = ("probe", "full", "stages", "last_blocks", "lora", "probe_then_full")
@@ -105,7 +105,7 @@ def _stages(classifier: Classifier, stages: list[int]) -> str:
     return "; ".join([*(f"stage {stage} ({_extent(parts, stage)})" for stage in stages), "the head"])
 
 
-def _extent(parts: tuple[Part, ...], stage: int) -> str:
+def _extent(parts: tuple[BodyPart, ...], stage: int) -> str:
     names = [part.name for part in parts if part.stage == stage and part.parameters]
     return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 

@@ -22,7 +22,7 @@ _LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(frozen=True)
-class Part:
+class BodyPart:
     """One module of a body that is not divided further, or the loose parameters of one that is.
 
     `stage` is 0 for the stem, else 1 to 4. `block` is 0 before the first block; what stands between two
@@ -35,7 +35,7 @@ class Part:
     parameters: tuple[str, ...]
 
 
-def parts_of(body: Any) -> tuple[Part, ...]:
+def parts_of(body: Any) -> tuple[BodyPart, ...]:
     """All parts of a timm model, in the order of the data; each parameter belongs to exactly one.
 
     Raises:
@@ -55,7 +55,7 @@ def parts_of(body: Any) -> tuple[Part, ...]:
         stage = stages[place] if stages else -(-number * len(STAGES) // len(blocks))
         own = module.named_parameters(recurse=whole)
         prefix = f"{name}." if name else ""
-        parts.append(Part(name, stage, number, tuple(prefix + inner for inner, _ in own)))
+        parts.append(BodyPart(name, stage, number, tuple(prefix + inner for inner, _ in own)))
     return tuple(parts)
 
 

@@ -28,7 +28,7 @@ _SLUG = 40
 
 
 @dataclass(frozen=True)
-class Part:
+class RoutedPart:
     """One model to train on each fold: the router (`family` empty) or the expert of a family."""
 
     name: str
@@ -45,7 +45,7 @@ class Part:
 class TrainedPart:
     """A part's finished run on one fold."""
 
-    part: Part
+    part: RoutedPart
     fold: int
     folder: Path
 
@@ -62,7 +62,7 @@ class PartRecipes:
     expert: Path | None
     overrides: tuple[str, ...]
 
-    def of(self, part: Part, generalist: Recipe) -> Recipe:
+    def of(self, part: RoutedPart, generalist: Recipe) -> Recipe:
         """The recipe of a part for the fold of the generalist's; where its data lies is still to be set."""
         given = self.expert if part.family else self.router
         if given is not None:
@@ -111,9 +111,9 @@ def choose_experts(
 
 def plan_parts(
     split: Split, families: FamilyMap, experts: Sequence[str], *, router: bool, folds: Sequence[int]
-) -> tuple[Part, ...]:
+) -> tuple[RoutedPart, ...]:
     """The parts in the order in which they are trained."""
-    parts = [Part(ROUTER, "", router_split(split, families))] if router else []
+    parts = [RoutedPart(ROUTER, "", router_split(split, families))] if router else []
     slugs = plain_names(families.names, "family", most=_SLUG)
     for family in experts:
         own = expert_split(split, families, family)
@@ -123,7 +123,7 @@ def plan_parts(
                 f'The family "{family}" has no image in fold {empty[0]}, so an expert could not be measured.',
                 do="Leave that expert out, or split with fewer folds.",
             )
-        parts.append(Part(f"expert-{slugs[family].casefold()}", family, own))
+        parts.append(RoutedPart(f"expert-{slugs[family].casefold()}", family, own))
     if not parts:
         raise DessinError(
             "Without a router and without experts, the routed model is the generalist itself.",
@@ -157,7 +157,9 @@ def check_curation(record: RunRecord) -> None:
         )
 
 
-def part_recipes(parts: Sequence[Part], runs: Sequence[MemberRun], recipes: PartRecipes) -> dict[str, Recipe]:
+def part_recipes(
+    parts: Sequence[RoutedPart], runs: Sequence[MemberRun], recipes: PartRecipes
+) -> dict[str, Recipe]:
     """The recipe of each run by its name; a mistake in one is found before anything is trained."""
     return {
         f"{part.name}-fold-{run.fold}": recipes.of(part, run.record.recipe) for part in parts for run in runs
@@ -166,7 +168,7 @@ def part_recipes(parts: Sequence[Part], runs: Sequence[MemberRun], recipes: Part
 
 def train_parts(
     out: Path,
-    parts: Sequence[Part],
+    parts: Sequence[RoutedPart],
     runs: Sequence[MemberRun],
     recipes: Mapping[str, Recipe],
     data: Path,

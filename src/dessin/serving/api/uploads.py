@@ -19,7 +19,7 @@ ANY_TYPE = "application/octet-stream"
 
 
 @dataclass
-class Part:
+class Upload:
     """One image of a batch with the media type that it states."""
 
     stated: str = ""
@@ -35,7 +35,7 @@ class _Parts:
     """What the parser calls; it collects at most `most` parts, and one to know that there are more."""
 
     def __init__(self, most: int) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[Upload] = []
         self.complete = False
         self._most = most
         self._name = self._value = b""
@@ -43,7 +43,7 @@ class _Parts:
     def on_part_begin(self) -> None:
         if len(self.parts) > self._most:
             raise _too_many(self._most)
-        self.parts.append(Part())
+        self.parts.append(Upload())
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -66,7 +66,7 @@ class _Parts:
         self.complete = True
 
 
-async def read_batch(request: Request, most: int, admission: Admission) -> list[Part]:
+async def read_batch(request: Request, most: int, admission: Admission) -> list[Upload]:
     """The images of a batch in their order, at least one and at most `most`.
 
     Raises:

@@ -17,7 +17,7 @@ from dessin.errors import DessinError
 from dessin.serving.api.endpoints.endpoint import BINARY, IMAGE_ERRORS, Endpoint, TheService, image_body
 from dessin.serving.api.refusal import ErrorText, Refusal, error_of, json_reply
 from dessin.serving.api.service import ModelId, Service
-from dessin.serving.api.uploads import FIELD, Part, check_format, check_stated, read_batch, read_image
+from dessin.serving.api.uploads import FIELD, Upload, check_format, check_stated, read_batch, read_image
 from dessin.serving.maps import ImageMap
 from dessin.serving.runtime import Abstention, Prepared, read_answers
 
@@ -111,7 +111,7 @@ async def _look(service: Service, data: bytes, top: int) -> dict[str, Any]:
     }
 
 
-async def _entry(service: Service, index: int, part: Part, top: int) -> dict[str, Any]:
+async def _entry(service: Service, index: int, part: Upload, top: int) -> dict[str, Any]:
     """One image's answer, or its refusal, which does not harm the others."""
     try:
         data = part.data
