@@ -71,7 +71,7 @@ def test_a_star_brings_every_verb() -> None:
 
 
 def test_type_checkers_see_every_verb_where_it_lives() -> None:
-    tree = ast.parse((ROOT / "src" / "dessin" / "__init__.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "src" / "dessin" / "verbs.py").read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {
         (node.module, alias.name, alias.asname)

@@ -89,6 +89,6 @@ def crossings() -> Mapping[tuple[str, str], frozenset[str]]:
     """What is public: each (module, name) that another room imports, and which rooms these are."""
     found: dict[tuple[str, str], set[str]] = {}
     for who, module, name in imports():
-        if name and modules()[module].room != who.room:
+        if name not in ("", "*") and modules()[module].room != who.room:
             found.setdefault((module, name), set()).add(who.room)
     return {key: frozenset(users) for key, users in found.items()}

@@ -21,37 +21,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
-    from dessin.audit.verb import audit as audit
-    from dessin.auto.doctor import doctor as doctor
-    from dessin.auto.verb import auto as auto
-    from dessin.collection.curation import curate as curate
-    from dessin.collection.split.verb import split as split
-    from dessin.committees.distill.verb import distill as distill
-    from dessin.committees.ensemble.verb import ensemble as ensemble
-    from dessin.committees.families.verb import families as families
-    from dessin.committees.route.verb import route as route
-    from dessin.committees.soup.verb import soup as soup
-    from dessin.committees.vote.verb import vote as vote
-    from dessin.doodles.verb import demo as demo
-    from dessin.fetch.verb import fetch as fetch
-    from dessin.recipes.verb import recipes as recipes
-    from dessin.reports.compare.verb import compare as compare
-    from dessin.reports.verb import report as report
-    from dessin.runs.augment import augment as augment
-    from dessin.runs.listing.verb import runs as runs
-    from dessin.runs.scout import scout as scout
-    from dessin.runs.train import train as train
-    from dessin.serving.api.verb import serve as serve
-    from dessin.serving.export.verb import export as export
-    from dessin.serving.predict import predict as predict
-    from dessin.serving.submit import submit as submit
-    from dessin.studies.verb import study as study
-    from dessin.studio.verb import studio as studio
-    from dessin.trust.card.verb import card as card
-    from dessin.trust.confidence.verb import calibrate as calibrate
-    from dessin.trust.evaluate.verb import evaluate as evaluate
-    from dessin.trust.explain.verb import explain as explain
-    from dessin.trust.mistakes.verb import mistakes as mistakes
+    from dessin.verbs import *  # noqa: F403  the functions, beside their table
 
 _VERBS = {verb.name: verb for verb in VERBS}
 
