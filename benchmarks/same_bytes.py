@@ -6,7 +6,8 @@
 the same interpreter and one thread; what is in DIR already is not made again. Sums depend on the number of
 threads, and the time that a machine takes is no figure, so the demo gets a budget that never binds. Left out
 of the comparison: times, dates, versions, the machine, the commit and paths. A true minus and a hyphen, and a
-comma and a thin space between thousands, count as the same in sentences, and so do "+0.0" and "0.0".
+comma and a thin space between thousands, count as the same in sentences, and so do "+0.0" and
+"0.0", "1 threads" and "1 thread".
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def text_of(value: object) -> object:
         return value
     plain = value.replace("\u2212", "-").replace("\u202f", ",").replace("\u00a0", " ")
     plain = re.sub(r"[\d.]+ GiB of free memory", "MEMORY", plain).replace("+0.0 ", "0.0 ")
+    plain = re.sub(r"\b1 ([a-z]+)s\b", r"1 \1", plain)
     return PLACES.sub("PLACE", plain)
 
 
