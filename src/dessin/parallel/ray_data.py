@@ -7,6 +7,8 @@ import importlib
 import logging
 import secrets
 import socket
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -26,6 +28,7 @@ _STORE_BYTES = 256 * 2**20
 # Small enough pieces that all workers have some.
 _PIECES_A_WORKER = 4
 _BLOCKS_A_WORKER = 16
+_STOP_S = 10.0
 # What can change what a map gives, asked of every node before it gets work.
 _PACKAGES = ("dessin", "numpy", "Pillow", "opencv-python-headless", "torch", "timm")
 
@@ -182,6 +185,7 @@ def _results(
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     blocks = min(len(pieces), _BLOCKS_A_WORKER * workers)
+    before = set(threading.enumerate())
     made = data.from_items(list(pieces), override_num_blocks=blocks).map_batches(
         _apply,
         fn_kwargs={"name": secrets.token_hex(8), "reference": [ray.put(function)]},
@@ -199,6 +203,11 @@ def _results(
             f"The work on the Ray cluster ended: {type(error).__name__}: {said}.",
             do="Check the cluster with ray status, and give the same command again.",
         ) from error
+    finally:
+        # Threads of Ray that still fetch end the whole process if Ray is shut down under them.
+        deadline = time.monotonic() + _STOP_S
+        for thread in set(threading.enumerate()) - before - {threading.current_thread()}:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _in_order(pieces: Iterator[_Piece]) -> Iterator[Any]:
