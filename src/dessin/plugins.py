@@ -96,7 +96,7 @@ def _found() -> Mapping[str, Mapping[str, EntryPoint]]:
         DessinError: an unknown kind, or a name that two packages take.
     """
     found: dict[str, dict[str, EntryPoint]] = {}
-    for point in sorted(entry_points(group=GROUP), key=_name_of):
+    for point in sorted(entry_points(group=GROUP), key=_order):
         kind = point.name.partition(".")[0]
         if kind not in get_args(Kind):
             raise unknown(f"kind of the plugin {_written(point)}", kind, get_args(Kind))
@@ -107,6 +107,11 @@ def _found() -> Mapping[str, Mapping[str, EntryPoint]]:
             raise _refused(point, seen, "Uninstall one of them.")
         added[name] = point
     return found
+
+
+def _order(point: EntryPoint) -> tuple[str, str]:
+    """By name, and of one name by package, for the system lists packages in any order."""
+    return _name_of(point), point.dist.name if point.dist else ""
 
 
 def _name_of(point: EntryPoint) -> str:

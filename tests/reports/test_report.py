@@ -12,6 +12,7 @@ from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
 from dessin.files import write_csv
+from dessin.page.numbers import plain
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.runs.scout import COLUMNS, SCOUT_FILE, read_scout
@@ -76,7 +77,7 @@ def test_every_result_with_its_interval_is_on_the_page(run: Path, tmp_path: Path
     for results in record.results.values():
         for name in ("accuracy", "top5", "macro_f1"):
             assert str(getattr(results, name)).partition(", n = ")[0] in page.text
-        assert results.loss.plain().partition(", n = ")[0] in page.text
+        assert plain(results.loss) in page.text
     assert f"{record.results['holdout'].accuracy.value:.1%}" in page.text
     for decision in record.decisions:
         assert decision.reason in page.text
