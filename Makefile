@@ -63,11 +63,11 @@ imports: $(VENV)/.installed-dev
 
 # Files with a heavy mark are not even read; see tests/conftest.py.
 fast: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile --max-worker-restart 0
 
-# Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
+# A worker that dies ends the tests at once: begun anew, xdist can wait for ever. Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
 unit: $(VENV)/.installed-dev chromium
-	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile --max-worker-restart 0
 
 # Browser tests drive Debian's chromium. Without it they say so and are skipped; in CI they fail.
 chromium:
