@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from tiny_training import EVERYTHING, in_a_process
 
+pytestmark = pytest.mark.slow
+
 STEPS = 10
 
 
