@@ -10,8 +10,9 @@ from typing import Annotated
 from dessin.collection.readers import walk
 from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.readers.contest import contest_root
-from dessin.collection.readers.csv_file import check_files, check_spelling, refuse_repeated
 from dessin.collection.readers.detect import read_collection
+from dessin.collection.readers.finder import check_spelling
+from dessin.collection.readers.labels import check_files, refuse_repeated
 from dessin.errors import DessinError
 from dessin.files import read_csv, write_csv
 from dessin.images.paths import image_path

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dessin.answers.committee import COMMITTEE_FILE
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
-from dessin.collection.readers.csv_file import columns_of, is_label_csv
+from dessin.collection.readers.csv_file import is_label_csv
+from dessin.collection.readers.table import head_of
 from dessin.collection.readers.walk import file_rule, folder_rule
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
@@ -142,10 +143,12 @@ class _Walk:
 
 
 def _kind_of_csv(path: Path) -> str:
-    columns = columns_of(path)
-    if columns == CURATION_COLUMNS:
+    table = head_of(path)
+    if table is None:
+        return ""
+    if table.columns == CURATION_COLUMNS:
         return "curations"
-    return "splits" if columns and columns[0].startswith("# dessin split ") else ""
+    return "splits" if table.comment.startswith("dessin split ") else ""
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:

@@ -15,11 +15,15 @@ from dessin.page.numbers import counted
 
 @dataclass(frozen=True)
 class Item:
-    """One labelled image; `image_id` is its POSIX path below the root, NFC; an empty `group` is none."""
+    """One labelled image; `image_id` is its POSIX path below the root, NFC; an empty `group` is none.
+
+    `part` is what the data themselves give it for: `train`, `val`, `test`, the number of a fold, or nothing.
+    """
 
     image_id: str
     label: str
     group: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)

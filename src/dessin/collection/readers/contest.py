@@ -6,14 +6,9 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
-from dessin.collection.readers.csv_file import (
-    check_files,
-    check_spelling,
-    columns_of,
-    items_of,
-    read_labels,
-    refuse_repeated,
-)
+from dessin.collection.readers.finder import check_spelling
+from dessin.collection.readers.labels import check_files, items_of, read_labels, refuse_repeated
+from dessin.collection.readers.table import columns_of
 from dessin.collection.readers.walk import walk_images
 from dessin.errors import DessinError
 from dessin.files import read_csv
@@ -57,7 +52,6 @@ class ContestFolder(Reader):
                 do="Correct the targets, or give the data as a CSV with image_path,label.",
             )
         test_ids = _read_test(root)
-        check_files(csv, root, list(table.labels))
         check_files(root / "test.csv", root, test_ids)
         walk = walk_images(root, "train")
         skipped = {rule: list(paths) for rule, paths in table.skipped.items()}

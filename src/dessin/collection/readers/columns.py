@@ -1,0 +1,179 @@
+"""Which columns of a table hold the path of an image, its label, and the part that it is given for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from dessin.collection.readers.collection import listing
+from dessin.collection.readers.finder import Finder
+from dessin.collection.readers.table import Table
+from dessin.collection.readers.walk import IMAGE_SUFFIXES
+from dessin.errors import DessinError
+
+COLUMNS = ("image_path,label", "image_path,class_name,target")
+SAMPLE = 50  # rows, to tell what a column holds
+# The names that people give them, by preference; case, spaces and punctuation do not count.
+_PATHS = (
+    *("imagepath", "filepath", "path", "relativepath", "relpath", "imgpath", "filename", "imagefilename"),
+    *("imagefile", "imgfile", "fname", "file", "imagename", "imgname", "image", "img", "imageid", "imgid"),
+    *(
+        "picture",
+        "photo",
+        "drawing",
+        "fileid",
+        "id",
+        "name",
+        "이미지경로",
+        "경로",
+        "파일명",
+        "파일",
+        "이미지",
+    ),
+)
+_LABELS = (
+    *("label", "labels", "classname", "class", "category", "species", "target", "classlabel", "labelname"),
+    *("categoryname", "breed", "y", "classid", "labelid", "categoryid", "라벨", "레이블", "클래스", "분류"),
+)
+_PARTS = ("split", "subset", "fold", "partition", "part", "phase", "usage", "datasplit", "set")
+# What only dessin's own tables have beside `image_id`.
+_OWN = ({"action", "reason"}, {"quality", "suspect"}, {"issue", "score"}, {"predicted"})
+TRAIN, VALIDATION, TEST = "train", "val", "test"
+PART_NAMES = {
+    **dict.fromkeys(("train", "training", "trn"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), TEST),
+}
+
+
+def path_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns whose name says that they hold paths, the plainest name first."""
+    return _named(columns, _PATHS)
+
+
+def label_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns whose name says that they hold labels, the plainest name first."""
+    return _named(columns, _LABELS)
+
+
+def part_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    return _named(columns, _PARTS)
+
+
+def same_name(text: str) -> str:
+    """What is left of a name where case, spaces and punctuation do not count: `Image Path` → `imagepath`."""
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def part_of(text: str) -> str | None:
+    """`Training` → `train`; a fold's number stays; None for what is neither."""
+    return PART_NAMES.get(same_name(text)) or (str(int(text)) if text.isascii() and text.isdigit() else None)
+
+
+def one_to_one(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether two columns say the same in other words, such as names and numbers of classes."""
+    pairs = set(zip(first, second, strict=True))
+    return len(pairs) == len(set(first)) == len(set(second))
+
+
+def _named(columns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
+    found = [column for column in columns if same_name(column) in names]
+    return tuple(sorted(found, key=lambda column: names.index(same_name(column))))
+
+
+@dataclass(frozen=True)
+class Roles:
+    """A table with a header, and the names of the columns that count."""
+
+    table: Table
+    path: str
+    label: str
+    target: str = ""
+    part: str = ""
+
+
+def understand(table: Table, finder: Finder) -> Roles:
+    """Which column is the path and which the label: by their names, then by what the cells name.
+
+    Raises:
+        DessinError: a table of dessin's own, no such columns, or two that could be the label.
+    """
+    if is_own(table):
+        raise DessinError(
+            f"{table.path} is a table that dessin wrote, not one of labelled images.",
+            do="Name the folder of the images, or the table that you made.",
+        )
+    table = _with_header(table, finder)
+    path = _path_column(table, finder)
+    label, target = _label_column(table, path) if path else ("", "")
+    if not path or not label:
+        raise DessinError(
+            f"{table.path} has the columns {listing(table.columns) or 'none'}.",
+            allowed=f"A table of images has {' or '.join(COLUMNS)}, or like names (file, id; class).",
+            do=f"Rename the column of the {'labels' if path else 'paths'} in its first line.",
+        )
+    twice = [name for name in (path, label) if table.columns.count(name) > 1]
+    if twice:
+        raise DessinError(f"{table.path} has the column {twice[0]} twice.", do="Rename one of them.")
+    part = next((c for c in part_columns(table.columns) if c not in (path, label)), "")
+    if part and not all(part_of(cell) for cell in table.column(part)):
+        part = ""
+    return Roles(table, path, label, target, part)
+
+
+def is_own(table: Table) -> bool:
+    """Whether dessin wrote the table: a split, a manifest, issues, predictions or the like."""
+    own = any(columns <= set(table.columns) for columns in _OWN)
+    return table.comment.startswith("dessin ") or ("image_id" in table.columns and own)
+
+
+def _with_header(table: Table, finder: Finder) -> Table:
+    """The table, its first row taken for a row where it names an image and no column."""
+    first = table.columns
+    named = path_columns(first) or label_columns(first)
+    suffixes = {PurePosixPath(cell).suffix.lower() for cell in first}
+    if named or not (suffixes & IMAGE_SUFFIXES or any(finder.find(cell).image_id for cell in first)):
+        return table
+    columns = tuple(f"column {place}" for place in range(1, len(first) + 1))
+    return replace(table, columns=columns, rows=(first, *table.rows))
+
+
+def _path_column(table: Table, finder: Finder) -> str:
+    named = path_columns(table.columns)
+    if "image_path" in named:
+        return "image_path"
+    scores = {}
+    for column in table.columns:
+        found = [finder.find(cell) for cell in table.column(column)[:SAMPLE]]
+        ids = [one for one in found if one.image_id]
+        scores[column] = (len(ids), sum(not one.how for one in ids))
+    best = max((*named, *table.columns), key=lambda column: scores[column], default="")
+    return best if best and scores[best][0] else next(iter(named), "")
+
+
+def _label_column(table: Table, path: str) -> tuple[str, str]:
+    """The columns of the label and of its number, empty where there is none."""
+    others = [column for column in table.columns if column != path]
+    if path == "image_path":
+        if "label" in others:
+            return "label", ""
+        if {"class_name", "target"} <= {*others}:
+            return "class_name", "target"
+    named = [column for column in label_columns(others) if any(table.column(column))]
+    if not named:
+        rest = [column for column in others if column not in part_columns(others)]
+        plain = [column for column in rest if column not in path_columns(rest)] or rest
+        headless = table.columns[0] == "column 1"
+        few = [c for c in plain if headless or 2 * len(set(table.column(c))) <= len(table.rows)]
+        return (few[0] if len(plain) == len(few) == 1 else ""), ""
+    cells = {column: table.column(column) for column in named}
+    different = [column for column in named if not one_to_one(cells[named[0]], cells[column])]
+    if different:
+        raise DessinError(
+            f"{table.path} has several columns that could be the label: {listing([named[0], *different])}.",
+            allowed="One column holds the labels.",
+            do=f"Name that column label, and the others otherwise (or remove them); the path is in {path}.",
+        )
+    words = [column for column in named if not all(cell.isdigit() for cell in cells[column])]
+    return (words or named)[0], ""
