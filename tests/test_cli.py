@@ -17,7 +17,7 @@ import pytest
 
 import dessin
 from dessin import DessinError, cli, verbs
-from dessin.verbs import GROUPS, VERBS, Verb
+from dessin.verbs import GROUPS, VERBS, Argument, Verb
 
 pytestmark = pytest.mark.slow
 
@@ -47,14 +47,22 @@ def params(verb: Verb) -> dict[str, click.Parameter]:
     return {str(param.name): param for param in own if "--help" not in param.opts}
 
 
-def least_words(verb: Verb) -> list[str]:
-    """The shortest command line of a verb, without its name."""
+def least_words(verb: Verb, **given: str) -> list[str]:
+    """The shortest command line of a verb that may be right, without its name; `given` are words of it."""
     words: list[str] = []
     for argument in verb.arguments():
-        if argument.required:
+        if argument.required or argument.name in given:
             words += [] if argument.positional else [argument.option]
-            words.append(argument.choices[0] if argument.choices else ".")
+            words.append(given.get(argument.name, fitting(argument)))
     return words
+
+
+def fitting(argument: Argument) -> str:
+    if argument.choices:
+        return argument.choices[0]
+    if argument.name in cli.WRITTEN:
+        return "new"
+    return {"recipe": "lite0-128", "file": "mixup"}.get(argument.name, ".")
 
 
 def shown(*words: str, columns: int) -> str:
@@ -181,13 +189,9 @@ def test_a_path_that_is_not_there_is_said_in_less_than_a_second(tmp_path: Path) 
 def test_every_path_that_must_be_there_is_looked_for(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [each for each in verb.arguments() if each.words == "a path" and each.name not in cli.WRITTEN]
     for one in paths:
-        words = [verb.name]
-        for each in verb.arguments():
-            if each.required or each == one:
-                words += [] if each.positional else [each.option]
-                words.append("nowhere" if each == one else each.choices[0] if each.choices else ".")
+        words = least_words(verb, **{one.name: "nowhere"})
         with pytest.raises(DessinError, match="nowhere"):
-            called(monkeypatch, shlex.join(words))
+            called(monkeypatch, shlex.join([verb.name, *words]))
 
 
 def test_a_choice_that_there_is_not_is_refused_by_the_arguments_name(tmp_path: Path) -> None:
@@ -259,7 +263,10 @@ def test_help_answers_fast_and_loads_nothing_heavy() -> None:
         "print(heavy, sorted(rooms))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert loaded.stdout.splitlines()[-1] == "set() ['dessin.cli', 'dessin.errors', 'dessin.verbs']"
+    assert (
+        loaded.stdout.splitlines()[-1]
+        == "set() ['dessin.cli', 'dessin.errors', 'dessin.places', 'dessin.verbs']"
+    )
     for words in (["--help"], ["auto", "--help"]):
         times = []
         for _ in range(3):

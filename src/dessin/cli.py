@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 from click.shell_completion import get_completion_class
 
 from dessin import __version__
 from dessin.errors import DessinError, unknown
+from dessin.places import Kind, check_readable, check_writable
 from dessin.verbs import GROUPS, VERBS, Argument, Verb
 
-# Paths that verbs write. All others must be there, which is checked before a room is imported (seconds).
+# Paths that verbs write. All others must be there. Both are checked before a room is imported (seconds).
 WRITTEN: Final = ("out", "csv", "copy")
 
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
@@ -44,9 +46,11 @@ class VerbCommand(click.Command):
 
     def _call(self, **given: Any) -> None:
         arguments = self.verb.arguments()
-        for each in arguments:
-            if each.words == "a path" and each.name not in WRITTEN:
-                _check_there(each, given[each.name] if each.many else [given[each.name]])
+        for each in sorted(arguments, key=lambda each: each.name in WRITTEN):
+            values = given[each.name] if each.many else [given[each.name]]
+            for value in values:
+                if value is not None:
+                    _check_path(each, value)
         spread = [value for each in arguments if each.spread for value in given.pop(each.name)]
         self.verb.function()(*spread, **{name: value for name, value in given.items() if value is not None})
 
@@ -69,6 +73,15 @@ class VerbCommand(click.Command):
         _section(formatter, "Example", [(self.verb.example, "")])
 
 
+class _PathType(click.Path):
+    """A path; an empty one is no name of the working folder, but a variable of the shell that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty; is a variable of the shell not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Verbs(click.Group):
     """All verbs; the help shows them in the groups of the table, each with its whole sentence."""
 
@@ -85,17 +98,39 @@ def _section(formatter: click.HelpFormatter, title: str, rows: Sequence[tuple[st
             formatter.write_dl(rows)
 
 
-def _check_there(argument: Argument, paths: Sequence[Path | None]) -> None:
-    place = argument.name.upper() if argument.positional else argument.option
-    text = _plain(argument.text)
-    text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
-    for path in paths:
-        if path is not None and not path.exists():
-            raise DessinError(
-                f"There is no file or folder {path.absolute()}.",
-                allowed=f"It was given as {place}: {text}",
-                do="Check the path.",
-            )
+def _check_path(argument: Argument, value: Any) -> None:
+    """Refuse a path or the name of a recipe that leads nowhere, and a place that cannot be written."""
+    if argument.words == "a path" and argument.name in WRITTEN:
+        check_writable(value, _kind_written(argument), given=argument.option)
+    elif argument.words == "a path":
+        try:
+            check_readable(value)
+        except DessinError as error:
+            place = argument.name.upper() if argument.positional else argument.option
+            text = _plain(argument.text)
+            text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+            allowed = f"It was given as {place}: {text} {error.allowed}".strip()
+            raise DessinError(error.seen, allowed=allowed, do=error.do) from None
+    elif argument.words.startswith("a recipe's name or file") and value != "none":
+        _check_recipe(value, "recipe")
+    elif argument.words == "a study's name or file":
+        _check_recipe(value, "study")
+
+
+def _check_recipe(value: str, kind: Literal["recipe", "study"]) -> None:
+    # Not at the top: it is no part of what the help needs.
+    from dessin.recipes.verb import recipe_file
+
+    if not value:
+        raise DessinError(f"The name of the {kind} is empty.", do="dessin recipes lists all.")
+    check_readable(recipe_file(value, kind))
+
+
+def _kind_written(argument: Argument) -> Kind:
+    """What a verb writes there: the text of the argument names a file by its ending, as (.csv)."""
+    if not re.search(r"\(\.\w+\)", argument.text):
+        return "folder"
+    return "file or folder" if "folder" in argument.text else "file"
 
 
 def _parameter(argument: Argument) -> click.Parameter:
@@ -115,7 +150,7 @@ def _type(argument: Argument) -> click.ParamType[Any]:
         return click.Choice(argument.choices)
     if argument.kind == "whole number":
         return click.IntRange(argument.least, argument.most)
-    return {"number": click.FLOAT, "path": click.Path(path_type=Path)}.get(argument.kind, click.STRING)
+    return {"number": click.FLOAT, "path": _PathType(path_type=Path)}.get(argument.kind, click.STRING)
 
 
 def _spelt(argument: Argument) -> str:

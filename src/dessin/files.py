@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dessin.errors import DessinError
+from dessin.places import check_writable
 from dessin.system import sync
 
 _LOCK = ".lock"
@@ -28,6 +29,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Works for a file or a folder (a folder must not exist under the final name).
     """
+    if not path.name:
+        raise DessinError(f"{path} names no new file.", do="Give it a name, and run again.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,13 +217,10 @@ def is_empty(folder: Path) -> bool:
 
 def claim_folder(path: Path, *, what: str) -> None:
     """Make a new folder for results; one that exists with something in it is refused."""
+    check_writable(path, "folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
         occupied = not is_empty(path)
-    except FileExistsError:
-        raise DessinError(
-            f"{path} is a file, and {what} needs a folder.", do="Choose another --out."
-        ) from None
     except OSError as error:
         raise _storage_error(path, error) from error
     if occupied:

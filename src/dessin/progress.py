@@ -44,6 +44,19 @@ def warn(text: str) -> None:
         print(f"WARNING: {text}", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def on_stop(sentence: str) -> Iterator[None]:
+    """What Ctrl-C or SIGTERM inside the block says: what is kept, and how to go on.
+
+    Of blocks in one another the outermost speaks, whose verb the person started.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.args = (sentence,)
+        raise
+
+
 def track(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
     """Yield `items` while showing how many of `total` are done and how long is left."""
     if _quiet or total <= 0:

@@ -35,8 +35,8 @@ def vote(
         files: CSVs of labels (contest submissions among them) or of probabilities, folders of predictions,
             runs. One with weight 0 is not even read.
         rule: Count labels (hard), or average probabilities (soft), which every file must have then.
-        out: A CSV. The outcome of a soft vote may also be a folder of predictions, which can vote again: name
-            it without `.csv`.
+        out: A table (.csv). The outcome of a soft vote may also be a folder of predictions, which can vote
+            again: name it without `.csv`.
         weights: One a file, from 0 up, such as 1,1,0.5; equal by default.
         temperatures: One a file, each p counts as p^(1/T); fit finds them on the files' own true labels.
         align: Where images differ: an error (refuse), or a vote on those that all files have (common).

@@ -55,7 +55,7 @@ def runs(
             `model.backbone=resnet18`.
         sort: A key, with `-` before it for the largest first; by default runs are in the order of paths.
         columns: Keys to show in place of the usual ones.
-        csv: A file for programs: every digit, results with interval and n in columns of their own.
+        csv: A table (.csv) for programs: every digit, results with interval and n in columns of their own.
         limit: How many runs at most.
 
     Raises:
