@@ -265,7 +265,7 @@ def test_help_answers_fast_and_loads_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (
         loaded.stdout.splitlines()[-1]
-        == "set() ['dessin.cli', 'dessin.errors', 'dessin.places', 'dessin.verbs']"
+        == "set() ['dessin.cli', 'dessin.ending', 'dessin.errors', 'dessin.places', 'dessin.verbs']"
     )
     for words in (["--help"], ["auto", "--help"]):
         times = []

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from dessin import __version__
+from dessin.ending import told
 from dessin.errors import DessinError, unknown
 from dessin.places import Kind, check_readable, check_writable
 from dessin.verbs import GROUPS, VERBS, Argument, Verb
@@ -52,7 +53,12 @@ class VerbCommand(click.Command):
                 if value is not None:
                     _check_path(each, value)
         spread = [value for each in arguments if each.spread for value in given.pop(each.name)]
-        self.verb.function()(*spread, **{name: value for name, value in given.items() if value is not None})
+        named = {name: value for name, value in given.items() if value is not None}
+        try:
+            self.verb.function()(*spread, **named)
+        except BrokenPipeError as error:
+            # click would end in silence, as if nobody read the output any more.
+            raise RuntimeError("a pipe to another process broke") from error
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         needed = [each for each in self.verb.arguments() if each.required or each.positional]
@@ -224,14 +230,12 @@ def app() -> None:
 
 def main() -> None:
     """Run the command line: exit 0, 1 with one paragraph on stderr, or 2 for wrong usage."""
-    try:
-        app.main(prog_name="dessin", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except DessinError as error:
-        click.echo(f"dessin: {error}", err=True)
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("dessin: stopped. Nothing half-written was left under a final name.", err=True)
-        sys.exit(130)
+    with told(__version__, sys.argv[1:]):
+        try:
+            app.main(prog_name="dessin", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort as error:
+            # click puts it in the place of a KeyboardInterrupt, which knows how to go on.
+            raise error.__cause__ or KeyboardInterrupt from None

@@ -61,7 +61,7 @@ def track(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
     """Yield `items` while showing how many of `total` are done and how long is left."""
     if _quiet or total <= 0:
         yield from items
-    elif sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty():
         yield from _bar(items, total, label)
     else:
         yield from _lines(items, total, label)
