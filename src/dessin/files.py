@@ -12,12 +12,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from dessin.errors import DessinError
 from dessin.places import check_writable
+from dessin.reading import read_csv as read_csv
+from dessin.reading import read_json as read_json
+from dessin.reading import read_text as read_text
 from dessin.system import sync
 
 _LOCK = ".lock"
@@ -84,26 +86,6 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise DessinError(
-            f"{path} is not valid JSON: {error}.", do="Restore the file or make it anew."
-        ) from None
-
-
-def read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DessinError(f"There is no file {path}.", do="Check the path.") from None
-    except IsADirectoryError:
-        raise DessinError(f"{path} is a folder, and a file is needed.", do="Name the file.") from None
-    except UnicodeDecodeError:
-        raise DessinError(f"{path} is not UTF-8 text.", do="Save it as UTF-8 and run again.") from None
-
-
 def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, comment: str = ""
 ) -> None:
@@ -115,39 +97,6 @@ def write_csv(
     writer.writerow(columns)
     writer.writerows(rows)
     write_text(path, buffer.getvalue())
-
-
-def read_csv(path: Path, required: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
-    """The comment line (without `# `, or empty) and the rows as dicts.
-
-    Raises:
-        DessinError: no file, a missing column, or a row with the wrong number of fields.
-    """
-    text = io.StringIO(read_text(path), newline="")
-    comment = ""
-    if text.read(2) == "# ":
-        comment = text.readline().rstrip("\r\n")
-    else:
-        text.seek(0)
-    reader = csv.DictReader(text, strict=True)
-    columns = reader.fieldnames or []
-    missing = [column for column in required if column not in columns]
-    if missing:
-        raise DessinError(
-            f"{path} has no column {', '.join(missing)}; its columns are {', '.join(columns) or 'none'}.",
-            allowed=f"Needed are {', '.join(required)}.",
-        )
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise DessinError(f"{path}, line {reader.line_num}: {error}.", do="Correct the row.") from None
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise DessinError(
-                f"{path}, row {number} does not have the {len(columns)} fields of the header.",
-                do="Correct the row (a comma inside a value needs quotes).",
-            )
-    return comment, rows
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import keyword
+import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 
 Value = float | int | str | bool
+_LONGEST = 500  # characters; the longest op of a packaged recipe has 40
+_TOO_LARGE = 2**63
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,20 @@ def parse_op(text: str) -> Op:
     Raises:
         DessinError: the text is not `name` or `name(literal, key=literal)`.
     """
+    if len(text) > _LONGEST:
+        raise _malformed(text)
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+        # What Python would warn of (`1is`, `"\\d"`) is a misspelling too.
+        with warnings.catch_warnings(action="error"):
+            node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise _malformed(text) from None
     if isinstance(node, ast.Name):
         return Op(node.id)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         raise _malformed(text)
-    if any(named.arg is None for named in node.keywords):
+    given = [named.arg for named in node.keywords]
+    if None in given or len(set(given)) < len(given):
         raise _malformed(text)
     args = tuple(_literal(arg, text) for arg in node.args)
     kwargs = tuple((str(named.arg), _literal(named.value, text)) for named in node.keywords)
@@ -60,7 +69,9 @@ def _literal(node: ast.expr, text: str) -> Value:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise _malformed(text) from None
-    if isinstance(value, (bool, int, float, str)):
+    if isinstance(value, str) or (isinstance(value, int) and abs(value) < _TOO_LARGE):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     raise _malformed(text)
 
@@ -72,7 +83,7 @@ def _written(value: Value) -> str:
 
 def _malformed(text: str) -> DessinError:
     return DessinError(
-        f'Cannot read the op "{text}".',
+        f'Cannot read the op "{quoted(text)}".',
         allowed="An op is written name, name(15) or name(0.8, key=1.25), with numbers, words or true values.",
         do="Correct its spelling in the recipe.",
     )

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from dessin.augmentation.ops import check_ops
 from dessin.augmentation.pipeline import Pipeline
-from dessin.errors import DessinError
-from dessin.files import read_text
+from dessin.errors import DessinError, quoted
 from dessin.images.spec import ImageSpec
 from dessin.models import default_backbones
 from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
+from dessin.reading_yaml import parse_yaml, read_yaml
 from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
 from dessin.trackers import check_trackers
@@ -238,14 +237,11 @@ def read_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
 def read_values(path: Path) -> dict[str, object]:
     """The keys and values of a recipe file, or of one that comes with dessin by its name, as they stand."""
     path = recipe_file(path)
-    try:
-        values = yaml.safe_load(read_text(path)) or {}
-    except yaml.YAMLError as error:
-        raise DessinError(f"{path} is not valid YAML: {error}.", do="Correct it and run again.") from None
-    if not isinstance(values, dict):
+    values = read_yaml(path)
+    if values is not None and not isinstance(values, dict):
         kind = type(values).__name__
         raise DessinError(f"{path} holds {kind}, and a recipe is a mapping of keys to values.")
-    return values
+    return values or {}
 
 
 def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> Recipe:
@@ -264,17 +260,16 @@ def apply_override(values: dict[str, object], override: str) -> None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise DessinError(
-            f'Cannot read the override "{override}".',
+            f'Cannot read the override "{quoted(override)}".',
             allowed="An override is written key=value, with dots for sections, such as train.epochs=3.",
         )
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise DessinError(f'The value in the override "{override}" is not valid YAML.') from None
+    value = parse_yaml(text, where=f'the value in the override "{quoted(override)}"')
     section = values
     for part in parts[:-1]:
         inner = section.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise DessinError(f'The override "{override}" goes into {part}, which is not a section.')
+            raise DessinError(
+                f'The override "{quoted(override)}" goes into {quoted(part)}, which is not a section.'
+            )
         section = inner
     section[parts[-1]] = value

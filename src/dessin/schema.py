@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, quoted, unknown
 
 
 class Section(BaseModel):
@@ -67,15 +67,17 @@ def versioned(model: type[Model], values: object, where: str, newest: int, *, wh
 
 
 def _explained(model: type[Section], error: ValidationError, where: str) -> DessinError:
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    first = error.errors(include_url=False)[0]
+    path = [quoted(part, 60) for part in first["loc"]]
+    key = quoted(".".join(path))
     if first["type"] == "extra_forbidden":
         return unknown(f"key in {where}", key, _siblings(model, path[:-1]))
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, DessinError):
         return DessinError(f"{where}, key {key}: {inner.seen}", allowed=inner.allowed, do=inner.do)
-    seen = f"{where}, key {key or '(top)'}: {first['msg']}; the value was {first['input']!r}."
+    value = quoted(first["input"])
+    value = f'"{value}"' if isinstance(first["input"], str) else value
+    seen = f"{where}, key {key or '(top)'}: {quoted(first['msg'], 300)}; the value was {value}."
     return DessinError(seen, do="Correct the value and run again.")
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from dessin.errors import DessinError, unknown
-from dessin.files import read_text
+from dessin.reading import read_text
+from dessin.reading_yaml import parse_yaml
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.recipes.verb import recipe_file
 from dessin.schema import Section, validated
@@ -152,30 +152,8 @@ def read_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
 
 
 def _values(path: Path, text: str) -> dict[str, Any]:
-    try:
-        _refuse_doubles(yaml.compose(text, Loader=yaml.SafeLoader), path)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DessinError(f"{path} is not valid YAML: {error}.", do="Correct it and run again.") from None
+    values = parse_yaml(text, where=str(path))
     if not isinstance(values, dict):
         kind = "nothing" if values is None else type(values).__name__
         raise DessinError(f"{path} holds {kind}, and a study is a mapping of keys to values.")
     return {str(key): value for key, value in values.items()}
-
-
-def _refuse_doubles(node: yaml.Node | None, path: Path) -> None:
-    """YAML itself keeps the last of two equal keys, so that a level would vanish unsaid."""
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_doubles(child, path)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, child in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise DessinError(
-                    f'{path}, line {key.start_mark.line + 1}: "{name}" is there twice.',
-                    do="Give one of them another name, or remove it.",
-                )
-            seen.add(name)
-            _refuse_doubles(child, path)

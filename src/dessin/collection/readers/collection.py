@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from dessin.errors import listing as listing
 from dessin.images.paths import image_path
 from dessin.page.numbers import counted
 
@@ -92,9 +93,3 @@ def describe_collection(collection: Collection) -> str:
     for rule, paths in collection.skipped.items():
         lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
     return "\n".join(lines)
-
-
-def listing(names: tuple[str, ...] | list[str], *, limit: int = 5) -> str:
-    """The first few names and how many more there are."""
-    shown = ", ".join(names[:limit])
-    return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
