@@ -114,13 +114,13 @@ def test_whatever_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     os.mkfifo(tmp_path / "pipe")
     for name, said in {
-        "pipe": "it is not a regular file",
+        "pipe": "a pipe or a device",
         ".": "is a folder",
         "none": "There is no file",
-        "file/below": "it would lie below a file",
+        "file/below": "a part of the path is a file",
         "circle": "its links lead in a circle",
-        "n" * 300: "its name is too long",
-        "nul\0": "its name holds a NUL",
+        "n" * 300: "the path is too long",
+        "nul\0": "There is no file",
     }.items():
         for read in (read_bytes, read_text, read_json):
             with pytest.raises(DessinError) as caught:

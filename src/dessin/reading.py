@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 import math
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dessin.errors import DessinError, listing, quoted
+from dessin.places import reason
 from dessin.system import READING
 
 MiB = 2**20
@@ -50,31 +50,18 @@ def open_regular(path: Path) -> int:
     os.close(handle)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
-    raise OSError("it is not a regular file")
+    raise OSError("it is no file but a pipe or a device")
 
 
 def unreadable(path: Path, error: Exception) -> DessinError:
     """Why a file could not be opened or read, in words."""
     name = quoted(path)
-    code = error.errno if isinstance(error, OSError) else None
     if isinstance(error, IsADirectoryError):
         return DessinError(f"{name} is a folder, and a file is needed.", do="Name the file.")
-    if code == errno.ENOTDIR:
-        return DessinError(f"There is no file {name}: it would lie below a file.", do="Check the path.")
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | ValueError):  # ValueError: a NUL, which no name holds
         return DessinError(f"There is no file {name}.", do="Check the path.")
-    reasons = {
-        errno.ENAMETOOLONG: "its name is too long",
-        errno.ELOOP: "its links lead in a circle",
-        errno.EACCES: "you have no permission",
-    }
-    if isinstance(error, MemoryError):
-        reason = "there is not enough memory"
-    elif isinstance(error, ValueError):
-        reason = "its name holds a NUL character"
-    else:
-        reason = reasons.get(code or 0) or getattr(error, "strerror", None) or str(error)
-    return DessinError(f"{name} cannot be read: {quoted(reason)}.", do="Check the path.")
+    why = reason(error) if isinstance(error, OSError) else "there is not enough memory"
+    return DessinError(f"{name} cannot be read: {quoted(why)}.", do="Check the path.")
 
 
 def read_text(path: Path, *, most: int = MOST_TEXT) -> str:
@@ -213,8 +200,9 @@ def read_rows(text: io.StringIO, name: str, separator: str = ",") -> list[list[s
     try:
         rows = [row for row in reader if row]
     except csv.Error as error:
-        reason = quoted(str(error))
-        raise DessinError(f"{name}, line {reader.line_num}: {reason}.", do="Correct the row.") from None
+        raise DessinError(
+            f"{name}, line {reader.line_num}: {quoted(str(error))}.", do="Correct the row."
+        ) from None
     for number, row in enumerate(rows):
         if len(row) != len(rows[0]):
             raise DessinError(
