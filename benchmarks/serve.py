@@ -5,8 +5,10 @@ drawings, as fast as they are answered. A share of all requests is hostile: imag
 pixels, truncated ones, another format, too many bytes, and senders that drip. Every good answer is compared
 with what the runtime alone says of the same file (label, and probabilities to 1e-4). The runtime alone is
 timed on the same files before and after, from files to answers, in the best of several sizes of batches.
+With `--harm 5` one of the processes that decode is stopped or killed every 5 s, in turn, and no good image
+may be refused for it.
 
-    python benchmarks/serve.py MODEL DATA [--seconds 60] [--clients 32] [--hostile 0.05]
+    python benchmarks/serve.py MODEL DATA [--seconds 60] [--clients 32] [--hostile 0.05] [--harm 5]
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import io
 import json
 import os
 import re
+import signal
 import statistics
 import struct
 import subprocess
@@ -54,6 +57,8 @@ class Tally:
     busy: int = 0
     hostile: Counter[str] = field(default_factory=Counter)
     memory: list[float] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+    harmed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--hostile", type=float, default=0.05)
+    parser.add_argument("--harm", type=float, help="stop or kill a decoding process every so many seconds")
     parser.add_argument("--files", type=int, default=512)
     parser.add_argument("--alone", type=float, default=10.0, help="seconds of the runtime alone, twice")
     parser.add_argument("--threads", type=int)
@@ -162,9 +168,12 @@ async def _load(options: argparse.Namespace, port: int, goods: list[Good], serve
     clients = [
         _client(number, options, port, goods, attacks, slow, tally, end) for number in range(options.clients)
     ]
-    watching = asyncio.create_task(_watch(server, tally))
+    beside = [asyncio.create_task(_watch(server, tally))]
+    if options.harm:
+        beside.append(asyncio.create_task(_harm(server, options.harm, tally)))
     await asyncio.gather(*clients)
-    watching.cancel()
+    for task in beside:
+        task.cancel()
     if slow:
         await asyncio.wait(slow)
     return tally
@@ -191,6 +200,20 @@ async def _watch(server: psutil.Process, tally: Tally) -> None:
                 continue
         tally.memory.append(total / 2**20)
         await asyncio.sleep(0.5)
+
+
+async def _harm(server: psutil.Process, every: float, tally: Tally) -> None:
+    """Stop a decoding process, then kill one, and so on; any of them, whatever it does."""
+    random = np.random.default_rng(0)
+    while True:
+        await asyncio.sleep(every)
+        decoders = [
+            one for one in server.children() if any("decode_worker" in part for part in one.cmdline())
+        ]
+        if decoders:
+            number = (signal.SIGSTOP, signal.SIGKILL)[tally.harmed.total() % 2]
+            decoders[int(random.integers(len(decoders)))].send_signal(number)
+            tally.harmed[number.name] += 1
 
 
 async def _client(
@@ -232,7 +255,7 @@ async def _client(
             tally.busy += 1
             await asyncio.sleep(1.0)
         else:
-            tally.lost += 1
+            tally.refused[status] += 1
     writer.close()
 
 
@@ -339,8 +362,13 @@ def _report(options: argparse.Namespace, tally: Tally, before: float, after: flo
         f"{len(seconds):,} good answers by {options.clients} clients in {options.seconds:g} s: "
         f"{rate:.1f} a second"
     )
-    print(f"wrong {tally.wrong}, lost {tally.lost}, told to come again {tally.busy}")
-    print(f"latency p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    print(
+        f"wrong {tally.wrong}, lost {tally.lost}, told to come again {tally.busy}, "
+        f"refused {tally.refused.total()} {dict(tally.refused) or ''}"
+    )
+    if options.harm:
+        print(f"decoding processes harmed every {options.harm:g} s: {dict(tally.harmed)}")
+    print(f"latency p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms, most {1000 * seconds[-1]:.0f} ms")
     total = sum(tally.hostile.values())
     print(f"{total:,} hostile requests ({total / (total + len(seconds)):.1%}):")
     for outcome, count in sorted(tally.hostile.items()):

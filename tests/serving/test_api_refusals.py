@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-import signal
 import struct
 import threading
 import zlib
@@ -16,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from api_kit import Serving, png, raw_answer, serving
 from PIL import Image
 
 from dessin.serving.api.limits import Limits
+from dessin.serving.api.refusal import json_reply
 from dessin.serving.runtime import Answered, Prepared
 
 pytestmark = pytest.mark.slow
@@ -168,6 +168,16 @@ def test_what_is_no_http_gets_a_sentence(server: Serving) -> None:
         ("POST", "/v1/predict?top=0", {}, 422),
         ("POST", "/v1/predict?top=21", {}, 422),
         ("POST", "/v1/predict?top=x", {}, 422),
+        ("POST", "/v1/predict?topp=3", {}, 422),
+        ("POST", "/v1/predict?top=3&top=4", {}, 422),
+        ("POST", "/v1/explain?label=cat&top=3", {}, 422),
+        ("GET", "/healthz?verbose", {}, 422),
+        ("POST", "/v1/predict", {"origin": "http://elsewhere.example"}, 403),
+        ("POST", "/v1/predict", {"origin": "null"}, 403),
+        ("POST", "/v1/predict", {"origin": "http://127.0.0.1"}, 403),
+        ("POST", "/v1/predict/batch", {"origin": "http://elsewhere.example"}, 403),
+        ("POST", "/v1/explain", {"sec-fetch-site": "cross-site"}, 403),
+        ("POST", "/v1/explain", {"sec-fetch-site": "same-site"}, 403),
         ("GET", "/v1/predict", {}, 405),
         ("GET", "/v1/nothing", {}, 404),
         ("GET", "/docs", {}, 404),
@@ -186,6 +196,53 @@ def test_a_wrong_request_gets_its_status(
 def test_localhost_is_a_name_too(server: Serving) -> None:
     for host in ("localhost", f"localhost:{server.port}", "[::1]:8000", "127.0.0.1"):
         assert server.client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+def test_a_page_of_the_server_itself_may_ask(server: Serving, good: bytes) -> None:
+    for scheme in ("http", "https"):
+        own = {"origin": f"{scheme}://127.0.0.1:{server.port}", "sec-fetch-site": "same-origin"}
+        assert server.client.post("/v1/predict", content=good, headers=own).status_code == 200
+    typed = {"sec-fetch-site": "none"}
+    assert server.client.post("/v1/predict", content=good, headers=typed).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "content", "said"),
+    [
+        ("/v1/predict", "multipart/form-data; boundary=x", b"--x\r\n", "/v1/predict/batch"),
+        ("/v1/explain", "", b'--x\r\nContent-Disposition: form-data; name="images"', "/v1/predict/batch"),
+        ("/v1/predict", "application/json", b'{"image": ".."}', "neither JSON nor base64"),
+        ("/v1/predict", "", b"iVBORw0KGgoAAAANSUhEUg", "neither JSON nor base64"),
+        ("/v1/predict", "", b"data:image/png;base64,iVBO", "neither JSON nor base64"),
+        ("/v1/predict", "application/x-www-form-urlencoded", b"x", "-H 'Content-Type: image/png'"),
+        ("/v1/predict?tpo=3", "", b"x", 'Did you mean "top"?'),
+    ],
+)
+def test_what_people_send_instead_is_told_where_it_belongs(
+    server: Serving, path: str, kind: str, content: bytes, said: str
+) -> None:
+    headers = {"content-type": kind} if kind else {}
+    reply = server.client.post(path, content=content, headers=headers)
+    assert reply.status_code in (415, 422)
+    assert said in reply.json()["error"]["do"]
+
+
+def test_an_answer_that_is_no_number_is_no_answer(
+    server: Serving, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = server.service.runtime.answer
+
+    def broken(images: list[Prepared]) -> Answered:
+        answered = answer(images)
+        return Answered(answered.probabilities * np.nan, answered.scores)
+
+    monkeypatch.setattr(server.service.runtime, "answer", broken)
+    reply = server.predict(good)
+    assert (reply.status_code, "not a number" in reply.text) == (500, True)
+    batch = server.client.post("/v1/predict/batch", files=[("images", ("x", good))])
+    assert batch.json()["images"][0]["status"] == 500
+    with pytest.raises(ValueError, match="JSON"):
+        json_reply({"probability": float("nan")})
 
 
 def test_a_batch_has_its_limits(server: Serving, good: bytes) -> None:
@@ -240,34 +297,3 @@ def test_an_answer_that_takes_too_long_is_given_up(
         assert server.predict(good).status_code == 504
         gate.open.set()
         assert server.service.admission.images == 0
-
-
-def test_a_decoder_that_hangs_is_replaced(bundle: Path, good: bytes) -> None:
-    with serving(bundle, limits=replace(TIGHT, decode_seconds=0.5)) as server:
-        (before,) = server.service.pool.pids
-        os.kill(before, signal.SIGSTOP)
-        reply = server.predict(good)
-        assert (reply.status_code, "0.5 s" in reply.text) == (422, True)
-        assert server.predict(good).status_code == 200
-        assert server.service.pool.pids != [before]
-
-
-def test_a_decoder_that_dies_in_the_middle_costs_nobody_an_answer(bundle: Path, good: bytes) -> None:
-    with serving(bundle, limits=TIGHT) as server, ThreadPoolExecutor(1) as pool:
-        (before,) = server.service.pool.pids
-        os.kill(before, signal.SIGSTOP)
-        waiting = pool.submit(
-            httpx.post, f"http://127.0.0.1:{server.port}/v1/predict", content=good, timeout=20
-        )
-        while server.service.admission.images == 0:
-            assert not waiting.done()
-        os.kill(before, signal.SIGKILL)
-        assert waiting.result().status_code == 200
-        assert server.service.pool.pids != [before]
-
-
-def test_a_decoder_has_only_so_much_memory(bundle: Path, good: bytes) -> None:
-    with serving(bundle, limits=replace(TIGHT, decode_memory=24 * 2**20)) as server:
-        reply = server.predict(png(3000, 1300, "RGB"))
-        assert (reply.status_code, "memory" in reply.text) == (413, True)
-        assert server.predict(png(200, 200)).status_code == 200

@@ -17,7 +17,7 @@ from dessin.progress import warn
 from dessin.serving.api.endpoints.about import HEALTH, METRICS, MODEL, READY
 from dessin.serving.api.endpoints.predict import EXPLAIN, PREDICT, PREDICT_BATCH
 from dessin.serving.api.refusal import Refusal, note, refusal_reply
-from dessin.serving.api.security import HostCheck, TokenCheck
+from dessin.serving.api.security import HostCheck, OriginCheck, TokenCheck
 from dessin.serving.api.service import Service
 from dessin.serving.api.watch import Leftovers, Watch
 
@@ -66,8 +66,9 @@ def build_app(
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Dessin-Label", "Dessin-Method", "Retry-After"],
         )
+    app.add_middleware(OriginCheck, allowed=cors)
     app.add_middleware(HostCheck, hosts=hosts)
-    app.add_middleware(Leftovers)
+    app.add_middleware(Leftovers, limits=service.limits)
     # The outermost, so that whatever is answered is counted.
     app.add_middleware(Watch, metrics=service.metrics, routes=list(app.openapi()["paths"]))
     return app

@@ -2,8 +2,8 @@
 
 Frames in, on standard input: length (4 bytes, big-endian) and an image's bytes. Out, on standard output:
 status (1 byte), length (4 bytes), then the pixels of each fitting, in the order of the settings, or a reason
-in UTF-8. The first frame out says that it is ready, and what this system does not bound. It ends with its
-input.
+in UTF-8. The first frame out says that it is ready, and what this system does not bound; an empty frame in
+asks whether it still is. It ends with its input.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
             data = requests.read(length)
             if len(data) < length:
                 return
-            _send(replies, *work(data, settings))
+            _send(replies, *(work(data, settings) if data else (Status.READY, b"")))
 
 
 def _send(replies: BinaryIO, status: Status, payload: bytes) -> None:

@@ -17,14 +17,18 @@ class Limits:
     """Sizes in bytes, times in seconds of wall time.
 
     `queue` images may be accepted and not yet answered; `uploading_bytes` of bodies may be arriving at once.
-    `decode_memory` is what a decoding process may take beyond what it starts with. `head_seconds` is also how
-    long a connection may be silent before its first request.
+    `decode_memory` is what a decoding process may take beyond what it starts with; one that does not say
+    within `decoder_seconds` that it is there is replaced. `head_seconds` is also how long a connection may be
+    silent before its first request. What still comes from somebody who was refused is dropped for
+    `linger_seconds` and `linger_bytes` at the longest, so that the refusal is seen.
     """
 
     queue: int = 64
     connections: int = 512
     head_bytes: int = 16 * 1024
     head_seconds: float = 10.0
+    linger_seconds: float = 10.0
+    linger_bytes: int = 32 * MIB
     body_bytes: int = 8 * MIB
     body_seconds: float = 15.0
     batch_images: int = 32
@@ -32,7 +36,8 @@ class Limits:
     uploading_bytes: int = 256 * MIB
     pixels: int = 40_000_000
     decode_memory: int = 768 * MIB
-    decode_seconds: float = 10.0
+    decode_seconds: float = 5.0
+    decoder_seconds: float = 2.0
     request_seconds: float = 30.0
     shutdown_seconds: float = 35.0
 

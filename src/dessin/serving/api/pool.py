@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,11 +18,13 @@ from dessin.progress import say_once, warn
 from dessin.serving.api import decode_worker
 from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
 from dessin.serving.api.limits import Limits
-from dessin.serving.api.refusal import Refusal
+from dessin.serving.api.refusal import RETRY_SECONDS, Refusal
 from dessin.serving.runtime import Fitting, Prepared
 from dessin.system import APART
 
 _START_S = 60.0
+# A new process may take so many times as long as those before, and so long at least.
+_SLOWER, _SHORTEST_START_S = 4.0, 5.0
 _PAUSE_S = 1.0
 # Threads of numerical libraries would cost each worker address space, and do nothing for one picture.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -43,6 +46,7 @@ class Pool:
         self._workers: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._replacing: set[asyncio.Task[None]] = set()
+        self._start_s = _START_S
 
     @property
     def pids(self) -> list[int]:
@@ -56,13 +60,14 @@ class Pool:
     async def start(self) -> None:
         """Start all workers, and wait until they are ready; a `DessinError` where they do not start."""
         try:
-            await asyncio.gather(*(self._add() for _ in range(self._count)))
+            seconds = await asyncio.gather(*(self._add() for _ in range(self._count)))
         except (OSError, EOFError, TimeoutError) as error:
             await self.close()
             raise DessinError(
                 f"The processes that decode images do not start ({type(error).__name__}: {error}).",
                 do="See that this machine has memory and processes to spare.",
             ) from None
+        self._start_s = min(_START_S, max(_SHORTEST_START_S, _SLOWER * max(seconds)))
 
     async def close(self) -> None:
         """End all workers."""
@@ -78,8 +83,8 @@ class Pool:
         """The pixels of one image, as the models want them.
 
         Raises:
-            Refusal: 422 for an image that cannot be decoded, or not in time; 413 for one with too many
-                pixels, or that takes too much memory.
+            Refusal: 422 for an image that cannot be decoded; 413 for one with too many pixels, or that takes
+                too much memory; 503 where two decoders ended or stopped over it.
         """
         try:
             return await self._decode(data)
@@ -93,12 +98,8 @@ class Pool:
             try:
                 async with asyncio.timeout(self._limits.decode_seconds):
                     status, payload = await worker.ask(data)
-            except TimeoutError:
-                self._replace(worker)
-                seen = f"The image could not be decoded within {self._limits.decode_seconds:g} s."
-                raise Refusal(422, "decode_slow", seen, do="Save it anew, smaller.") from None
-            except (EOFError, ConnectionError):
-                # Perhaps somebody else ended the process: another worker gets one try.
+            except (TimeoutError, EOFError, ConnectionError):
+                # Perhaps somebody else ended or stopped the process: another worker gets one try.
                 self._replace(worker)
                 continue
             except BaseException:
@@ -109,13 +110,27 @@ class Pool:
             else:
                 self._idle.put_nowait(worker)
             return self._read(status, payload)
-        seen = "Decoding the image ended the decoder, twice."
-        raise Refusal(422, "decode_died", seen, do="Save the image anew.")
+        seconds = self._limits.decode_seconds
+        raise Refusal(
+            503,
+            "decoder",
+            f"Two decoders ended over the image, or were not done within {seconds:g} s each.",
+            do=f"Try again in {RETRY_SECONDS} s; if that fails as well, save the image anew, smaller.",
+        )
 
     async def _take(self) -> _Worker:
-        while not (worker := await self._idle.get()).lives:
-            self._replace(worker)
-        return worker
+        """A worker that is there: one that was stopped while it had nothing to do costs no image a try."""
+        while True:
+            worker = await self._idle.get()
+            try:
+                async with asyncio.timeout(self._limits.decoder_seconds):
+                    await worker.ask(b"")
+                    return worker
+            except (TimeoutError, EOFError, ConnectionError):
+                self._replace(worker)
+            except BaseException:
+                self._replace(worker)
+                raise
 
     def _read(self, status: Status, payload: bytes) -> Prepared:
         if status is Status.PREPARED:
@@ -135,12 +150,15 @@ class Pool:
             kind, seen = "too_many_pixels", f"The image has {reason}."
         raise Refusal(413, kind, seen, allowed=allowed, do="Send a smaller image.")
 
-    async def _add(self) -> None:
-        worker = await _Worker.start(self._settings)
+    async def _add(self) -> float:
+        """How long it took a new worker to be ready, in seconds."""
+        begun = time.perf_counter()
+        worker = await _Worker.start(self._settings, self._start_s)
         if worker.unbound:
             say_once(f"This system does not bound {worker.unbound} of a decoding process.")
         self._workers.add(worker)
         self._idle.put_nowait(worker)
+        return time.perf_counter() - begun
 
     def _replace(self, worker: _Worker) -> None:
         worker.kill()
@@ -153,7 +171,8 @@ class Pool:
         await old.process.wait()
         while True:
             try:
-                return await self._add()
+                await self._add()
+                return
             except (OSError, EOFError, TimeoutError) as error:
                 warn(f"a decoding process does not start again yet ({type(error).__name__}: {error})")
                 await asyncio.sleep(_PAUSE_S)
@@ -169,7 +188,7 @@ class _Worker:
         self.unbound = ""
 
     @classmethod
-    async def start(cls, settings: str) -> _Worker:
+    async def start(cls, settings: str, seconds: float) -> _Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -184,7 +203,7 @@ class _Worker:
         )
         worker = cls(process)
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(seconds):
                 _, unbound = await worker._reply()
         except BaseException:
             worker.kill()

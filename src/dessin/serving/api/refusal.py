@@ -11,9 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+RETRY_SECONDS = "5"
+
 
 class Refusal(Exception):  # noqa: N818 (what the server answers, not a fault of its own)
-    """Raised wherever a request cannot go on; `kind` is a short word for the metrics."""
+    """Raised wherever a request cannot go on; `kind` is a short word for the metrics.
+
+    A 503 says in `Retry-After` when to try again, unless `headers` do.
+    """
 
     def __init__(
         self,
@@ -28,7 +33,8 @@ class Refusal(Exception):  # noqa: N818 (what the server answers, not a fault of
         super().__init__(seen)
         self.status, self.kind = status, kind
         self.seen, self.allowed, self.do = seen, allowed, do
-        self.headers = dict(headers or {})
+        self.headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
+        self.headers.update(headers or {})
 
 
 class ErrorText(BaseModel):
@@ -63,7 +69,13 @@ def json_reply(value: Any) -> Response:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def not_a_number() -> Refusal:
+    """For an answer that says nothing: JSON has no NaN, and a client would take it for a probability."""
+    do = "Whoever runs the server must look at the model: dessin evaluate says what it is worth."
+    return Refusal(500, "not_a_number", "The model's answer to this image is not a number.", do=do)
 
 
 def refusal_reply(refusal: Refusal) -> Response:
@@ -84,16 +96,18 @@ def note(request: Request, refusal: Refusal) -> None:
 _DESCRIBED: dict[int, tuple[str, str]] = {
     400: ("The request itself is wrong.", "A request needs one Host header."),
     401: ("A token is asked for.", "The request has no valid token."),
+    403: ("A web page of another origin asks.", "A web page of another origin asks."),
     408: ("The body arrives too slowly.", "The body did not arrive within 15 s (1,024 bytes did)."),
     413: ("Too many bytes, pixels or images.", "The body is too large."),
     415: ("The type is not allowed, or the bytes are of another.", 'The content type is "image/gif".'),
     421: ("Another Host is meant.", "This server does not answer to the Host that the request names."),
     422: ("It cannot be understood.", "The image cannot be read: truncated."),
     429: ("Too much is under way; Retry-After says when to try again.", "64 images are waiting."),
+    500: ("The server failed.", "The model's answer to this image is not a number."),
     503: ("The server cannot answer now.", "The model is not ready."),
     504: ("It took too long.", "There was no answer within 30 s."),
 }
-_ALWAYS = (400, 401, 421)
+_ALWAYS = (400, 401, 421, 422)
 _RETRY = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
 
 
@@ -104,6 +118,6 @@ def described_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         description, seen = _DESCRIBED[status]
         content = {JSON: {"example": {"error": {"seen": seen, "allowed": "", "do": ""}}}}
         described[status] = {"description": description, "model": ErrorReply, "content": content}
-        if status == 429:
+        if status in (429, 503):
             described[status]["headers"] = _RETRY
     return described

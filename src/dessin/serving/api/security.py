@@ -70,6 +70,38 @@ def host_name(host: str) -> str:
     return host.partition(":")[0].rstrip(".").lower()
 
 
+class OriginCheck:
+    """Lets no web page of another origin have anything computed, also where its browser asks nobody before.
+
+    Browsers say where a page is from: `Origin` with each POST, and `Sec-Fetch-Site`. Whatever is no browser
+    says neither. What a GET answers cannot be read by such a page.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app, self._allowed = app, frozenset(allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and self._is_foreign(Headers(scope=scope)):
+            refusal = Refusal(
+                403,
+                "origin",
+                "A web page of another origin asks.",
+                allowed="Pages of this server itself may, and those that --cors names.",
+                do="Start the server with --cors ORIGIN for a page that may ask.",
+            )
+            return await refuse(refusal, scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        origins = headers.getlist("origin")
+        if not origins:
+            return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        # Behind a proxy that does TLS its own pages are https, so only the rest is compared.
+        own = headers.get("host", "").lower()
+        named = "*" in self._allowed or all(each in self._allowed for each in origins)
+        return not named and any(each.lower().partition("://")[2] != own for each in origins)
+
+
 class TokenCheck:
     """Asks for `Authorization: Bearer TOKEN` on all paths but the `open_paths`."""
 

@@ -75,7 +75,7 @@ async def read_batch(request: Request, most: int, admission: Admission) -> list[
     """
     body = await read_body(request, admission.limits.batch_bytes, admission)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data":
+    if kind != _FORM.encode():
         raise Refusal(
             415,
             "type",
@@ -159,7 +159,7 @@ async def read_body(request: Request, most: int, admission: Admission) -> bytes:
 def check_stated(stated: str) -> None:
     """Refuse, with 415, a stated type that no image has; the body need not be read for it."""
     if stated and stated != ANY_TYPE and stated not in TYPES:
-        raise _wrong_type(f'The content type is "{stated[:80]}".')
+        raise _wrong_type(f'The content type is "{stated[:80]}".', _CURES.get(stated, ""))
 
 
 def check_format(stated: str, data: bytes) -> None:
@@ -168,7 +168,7 @@ def check_format(stated: str, data: bytes) -> None:
         raise Refusal(422, "empty", "The body is empty.", do="Send the bytes of one image.")
     found = sniff(data)
     if found is None:
-        raise _wrong_type("The bytes are not those of a PNG, JPEG or WebP image.")
+        raise _wrong_type("The bytes are not those of a PNG, JPEG or WebP image.", _CURES[_text_kind(data)])
     if stated in TYPES and stated != found:
         raise _wrong_type(f"The content type is {stated}, and the bytes are those of {found}.")
 
@@ -184,6 +184,25 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
+_FORM, _JSON = "multipart/form-data", "application/json"
+_CURES = {
+    "": "",
+    _FORM: f"The body is the image itself; /v1/predict/batch takes a form, with files of the field {FIELD}.",
+    _JSON: "The body is the bytes of the image file themselves, neither JSON nor base64.",
+    # What curl says where nobody says anything.
+    "application/x-www-form-urlencoded": "With curl: --data-binary @cat.png -H 'Content-Type: image/png'.",
+}
+# PNG, JPEG, WebP and GIF in base64.
+_TEXTS = (b"{", b"[", b'"', b"data:image/", b"iVBORw0KGgo", b"/9j/", b"UklGR", b"R0lGOD")
+
+
+def _text_kind(data: bytes) -> str:
+    """What people send in place of the bytes of an image, as a key of `_CURES`."""
+    if data.startswith(b"--") and b"content-disposition" in data[:1024].lower():
+        return _FORM
+    return _JSON if data.startswith(_TEXTS) else ""
+
+
 def _too_large(most: int) -> Refusal:
     return Refusal(
         413,
@@ -194,11 +213,11 @@ def _too_large(most: int) -> Refusal:
     )
 
 
-def _wrong_type(seen: str) -> Refusal:
+def _wrong_type(seen: str, cure: str = "") -> Refusal:
     return Refusal(
         415,
         "type",
         seen,
         allowed=f"Images are {', '.join(TYPES)}; {ANY_TYPE} is taken for whichever of them it is.",
-        do="Send the bytes of such a file with its content type.",
+        do=cure or "Send the bytes of such a file with its content type.",
     )

@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dessin.progress import say
+from dessin.serving.api.limits import Limits
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -82,15 +83,18 @@ class Watch:
         say(f"{route} {status} {1000 * seconds:.0f} ms{f' ({kind})' if kind else ''}")
 
 
+_SILENCE_S = 1.0
+
+
 class Leftovers:
     """Closes the connection of a request that was answered before its body was read.
 
     To close at once would make the client's system throw the answer away, for it is still sending; so what
-    comes is dropped unseen, for `seconds` and `most_bytes` at the longest.
+    comes is dropped unseen, for as long as the limits let it linger, and while anything comes.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float = 1.0, most_bytes: int = 8 * 2**20) -> None:
-        self._app, self._seconds, self._most_bytes = app, seconds, most_bytes
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app, self._seconds, self._most_bytes = app, limits.linger_seconds, limits.linger_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope):
@@ -120,7 +124,7 @@ class Leftovers:
         try:
             async with asyncio.timeout(self._seconds):
                 while dropped < self._most_bytes:
-                    message = await receive()
+                    message = await asyncio.wait_for(receive(), _SILENCE_S)
                     if message["type"] != "http.request" or not message.get("more_body", False):
                         return
                     dropped += len(message["body"])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from dessin.images.spec import ImageSpec
 from dessin.serving.api.endpoints.endpoint import Endpoint, TheService
-from dessin.serving.api.refusal import Refusal
+from dessin.serving.api.refusal import RETRY_SECONDS, Refusal
 from dessin.serving.api.service import ModelId
 from dessin.serving.api.watch import CONTENT_TYPE
 
@@ -68,7 +68,7 @@ async def healthz() -> HealthReply:
 
 async def readyz(service: TheService) -> ReadyReply:
     if not service.ready:
-        raise Refusal(503, "not_ready", "The model is not ready.", do="Try again in some seconds.")
+        raise Refusal(503, "not_ready", "The model is not ready.", do=f"Try again in {RETRY_SECONDS} s.")
     return ReadyReply()
 
 

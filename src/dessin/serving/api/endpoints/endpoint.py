@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Security, params
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from dessin.serving.api.refusal import described_errors
+from dessin.errors import unknown
+from dessin.serving.api.refusal import Refusal, described_errors
 from dessin.serving.api.service import Service
 from dessin.serving.api.uploads import ANY_TYPE, TYPES
 
-IMAGE_ERRORS = (408, 413, 415, 422, 429, 503, 504)
+IMAGE_ERRORS = (403, 408, 413, 415, 422, 429, 500, 503, 504)
 BINARY = {"type": "string", "format": "binary"}
 
 
@@ -56,19 +57,44 @@ class Endpoint:
 
     def add_to(self, router: APIRouter, service: Service, *, asks_token: bool) -> None:
         """With `asks_token` the OpenAPI says so (`TokenCheck` does the asking)."""
-        token = [Security(HTTPBearer(auto_error=False, scheme_name="token"))]
+        checks: list[Any] = [Depends(_query_check(self.answer))]
+        if asks_token and self.needs_token:
+            checks.append(Security(HTTPBearer(auto_error=False, scheme_name="token")))
         responses: dict[int | str, dict[str, Any]] = {200: dict(self.success)} if self.success else {}
         router.add_api_route(
             self.path,
             self.answer,
             methods=[self.method],
             summary=self.summary,
-            dependencies=token if asks_token and self.needs_token else None,
+            dependencies=checks,
             responses=responses | described_errors(*self.errors),
             openapi_extra={"requestBody": self.body(service)} if self.body else None,
             response_model=self.reply,
             response_class=JSONResponse if self.reply else Response,
         )
+
+
+def _query_check(answer: Callable[..., Any]) -> Callable[[Request], Awaitable[None]]:
+    """Refuses what an endpoint does not ask for: a misspelt key would be a default that nobody wanted."""
+    hints = get_type_hints(answer, include_extras=True)
+    known = {
+        name
+        for name, hint in hints.items()
+        if any(isinstance(one, params.Query) for one in getattr(hint, "__metadata__", ()))
+    }
+
+    async def check(request: Request) -> None:
+        seen: set[str] = set()
+        for key, _ in request.query_params.multi_items():
+            if key not in known:
+                error = unknown("query key", key[:80], known)
+                allowed = error.allowed if known else "This path has no query."
+                raise Refusal(422, "parameter", error.seen, allowed=allowed, do=error.do)
+            if key in seen:
+                raise Refusal(422, "parameter", f'"{key}" is given more than once.')
+            seen.add(key)
+
+    return check
 
 
 def image_body(_: Service) -> dict[str, Any]:

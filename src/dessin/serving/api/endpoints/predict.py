@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
+import numpy as np
 from fastapi import Query, Request
 from fastapi.responses import Response
 from PIL import Image
@@ -15,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from dessin.errors import DessinError
 from dessin.serving.api.endpoints.endpoint import BINARY, IMAGE_ERRORS, Endpoint, TheService, image_body
-from dessin.serving.api.refusal import ErrorText, Refusal, error_of, json_reply
+from dessin.serving.api.refusal import ErrorText, Refusal, error_of, json_reply, not_a_number
 from dessin.serving.api.service import ModelId, Service
 from dessin.serving.api.uploads import FIELD, Upload, check_format, check_stated, read_batch, read_image
 from dessin.serving.maps import ImageMap
@@ -95,13 +96,18 @@ async def explain(request: Request, service: TheService, label: Label = None) ->
 def _mapped(service: Service, prepared: Prepared, label: str | None) -> ImageMap:
     assert service.maps is not None
     try:
-        return service.maps.make_prepared(prepared, label)
+        made = service.maps.make_prepared(prepared, label)
     except DessinError as error:
         raise Refusal(422, "label", error.seen, do="GET /v1/model lists the classes.") from None
+    if not np.isfinite(made.values).all():
+        raise not_a_number()
+    return made
 
 
 async def _look(service: Service, data: bytes, top: int) -> dict[str, Any]:
     answered = await service.batcher.answer(await service.pool.decode(data))
+    if not np.isfinite(answered.probabilities).all():
+        raise not_a_number()
     answer = read_answers(service.runtime.committee, answered, top)[0]
     return {
         "answered": not answer.abstention,
