@@ -64,13 +64,14 @@ def test_class_folders_give_sorted_ids_labels_and_classes(tmp_path: Path) -> Non
 
 def test_one_image_of_one_class_is_counted_in_the_singular(tmp_path: Path) -> None:
     put(tmp_path, "dog/b.png")
-    told = f"{tmp_path}: class folders, 1 image in 1 class (1 a class)"
+    told = f"{tmp_path}: class folders, 1 image in 1 class (1 a class)\nclasses: dog 1"
     assert describe_collection(read_collection(tmp_path)) == told
 
 
 def test_junk_is_skipped_by_rule_and_rubbish_with_an_image_name_is_not(tmp_path: Path) -> None:
     put(tmp_path, "dog/1.png", "dog/._1.png", "dog/.DS_Store", "dog/Thumbs.db", "dog/.hidden.png")
-    put(tmp_path, "__MACOSX/dog/1.png", ".git/x.png", "dog/notes.txt", "dog/old.tif", "loose.png")
+    put(tmp_path, "__MACOSX/dog/1.png", ".git/x.png", "dog/scan", "dog/old.tif", "loose.png")
+    (tmp_path / "dog" / "notes.txt").write_text("of a dog")
     (tmp_path / "dog" / "broken.png").write_bytes(b"rubbish")
     os.mkfifo(tmp_path / "dog" / "pipe.png")
     collection = read_collection(tmp_path)
@@ -83,6 +84,7 @@ def test_junk_is_skipped_by_rule_and_rubbish_with_an_image_name_is_not(tmp_path:
         ".DS_Store": ("dog/.DS_Store",),
         "Thumbs.db": ("dog/Thumbs.db",),
         "no image extension": ("dog/notes.txt",),
+        "image without an image's extension: rename it": ("dog/scan",),
         "image format .tif, which dessin does not read": ("dog/old.tif",),
         "not a regular file": ("dog/pipe.png",),
         "image outside every class folder": ("loose.png",),
@@ -105,13 +107,19 @@ def test_nothing_usable_is_refused_with_what_was_seen(tmp_path: Path) -> None:
     refused(tmp_path, "No image", "1 skipped (no image extension)")
     refused(tmp_path / "readme.txt", "neither a folder nor a CSV")
     put(tmp_path, "1.png")
-    refused(tmp_path, "1 images (1.png)", "no folder of a class")
+    refused(tmp_path, "1 image (1.png)", "no folder of a class")
 
 
 def test_parts_of_a_data_set_are_not_taken_for_classes(tmp_path: Path) -> None:
-    put(tmp_path, "train/dog/1.png", "val/dog/2.png")
-    refused(tmp_path, "parts of a data set", "train, val")
-    assert read_collection(tmp_path / "train").classes == ("dog",)
+    put(tmp_path, "train/dog/1.png", "Valid/dog/2.png", "test/3.png")
+    collection = read_collection(tmp_path)
+    assert [(i.image_id, i.label, i.part) for i in collection.items] == [
+        ("Valid/dog/2.png", "dog", "val"),
+        ("train/dog/1.png", "dog", "train"),
+    ]
+    assert collection.skipped == {"image outside every class folder": ("test/3.png",)}
+    put(tmp_path / "flat", "train/1.png", "val/2.png")
+    refused(tmp_path / "flat", "parts of a data set", "train, val")
 
 
 def test_a_decomposed_name_becomes_nfc_and_is_still_found(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from dessin.collection.issues import default_kinds
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
-from dessin.collection.split.plan import describe_split, plan_split
+from dessin.collection.split.plan import check_classes, describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.files import claim_folder, write_text
 from dessin.models.default_backbones import auto_candidates
@@ -101,6 +101,7 @@ def auto(
     clock = _Clock(parse_budget(budget) if isinstance(budget, str) else budget)
     data, folder = Path(data), Path(out)
     collection = read_collection(data, group=group)
+    check_classes(collection)
     claim_folder(folder, what="the result of auto")
     say_once(describe_collection(collection))
     device = choose_device().value

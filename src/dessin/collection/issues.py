@@ -16,6 +16,7 @@ from dessin.collection.checks.images import (
     SeveralObjects,
     UnreadableFiles,
 )
+from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import ExactDuplicates, LabelConflicts, NearDuplicates, SuspectLabels
 from dessin.errors import DessinError, unknown
 from dessin.files import read_csv, write_csv
@@ -31,6 +32,7 @@ CHECKS: Table[Check] = Table(
         ExactDuplicates(),
         NearDuplicates(),
         LabelConflicts(),
+        OddLabels(),
         SuspectLabels(),
         BlankPages(),
         LowContrast(),

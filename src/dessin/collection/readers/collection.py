@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 from dessin.errors import listing as listing
 from dessin.images.paths import image_path
-from dessin.page.numbers import counted
+from dessin.page.numbers import counted, number
+
+_CLASSES_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Reader(ABC):
 
 
 def describe_collection(collection: Collection) -> str:
-    """What was detected, in a few lines: layout, counts, groups, what was skipped and by which rule."""
+    """What was understood, in lines that a person can check: layout, classes, what is not used and why."""
     counts = Counter(item.label for item in collection.items)
     fewest, most = min(counts.values()), max(counts.values())
     spread = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -87,9 +89,17 @@ def describe_collection(collection: Collection) -> str:
         f"{collection.root}: {collection.layout}, {counted(len(collection.items), 'image')} "
         f"in {counted(len(collection.classes), 'class', 'classes')} ({spread} a class)"
     ]
+    classes = [f"{label} {number(counts[label])}" for label in collection.classes]
+    lines.append(f"classes: {listing(classes, limit=_CLASSES_SHOWN)}")
     if collection.test_ids:
         lines.append(f"{counted(len(collection.test_ids), 'test image')} without labels")
     lines.extend(collection.notes)
+    if any(item.part for item in collection.items):
+        given = Counter(item.part or "none" for item in collection.items)
+        said = listing([f"{part} {number(count)}" for part, count in sorted(given.items())])
+        lines.append(
+            f"a split comes with the data ({said}); dessin split --given keeps it, else it is not used"
+        )
     for rule, paths in collection.skipped.items():
         lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
     return "\n".join(lines)

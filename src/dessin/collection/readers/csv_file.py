@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
-from dessin.collection.readers.columns import is_own, label_columns, path_columns
+from dessin.collection.readers.columns import SAMPLE, is_own, label_columns, path_columns, understand
+from dessin.collection.readers.finder import Finder
+from dessin.collection.readers.folders import read_folders
 from dessin.collection.readers.labels import items_of, read_labels
-from dessin.collection.readers.table import SUFFIXES, columns_of, head_of
+from dessin.collection.readers.table import SUFFIXES, columns_of, head_of, read_table
+from dessin.collection.readers.walk import file_rule, nfc, walk_images
 from dessin.errors import DessinError
+from dessin.images.paths import image_path
 
 
 def is_label_csv(path: Path) -> bool:
@@ -21,50 +28,142 @@ def is_label_csv(path: Path) -> bool:
     return bool(paths) and bool(set(label_columns(table.columns)) - {paths[0]})
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The table of a folder's images, if it is to be read from one, and what to say of the tables in it."""
+
+    table: Path | None
+    notes: tuple[str, ...] = ()
+
+
+def choose_table(folder: Path) -> Choice:
+    """Whether a folder is read from a table in it, or from its folders: by what the table lists.
+
+    A table of all images wins, one of less than half of them is a note beside class folders.
+
+    Raises:
+        DessinError: several tables, or one of most images beside folders that are classes.
+    """
+    tables = {file: _listed_in(file) for file in _tables_in(folder)}
+    found = {file: ids for file, ids in tables.items() if ids}
+    if not found:
+        # Not one image is there: of the only table, its reader says which.
+        named = [file for file in tables if is_label_csv(file)]
+        return Choice(named[0] if len(named) == 1 and not _classes_in(folder)[0] else None)
+    classes, images = _classes_in(folder)
+    if classes:
+        whole = {file: ids for file, ids in found.items() if images <= ids}
+        most = [file for file, ids in found.items() if 2 * len(ids) >= len(images)]
+        if not whole and most:
+            raise _either(folder, most[0], classes, len(found[most[0]]), len(images))
+        if not whole:
+            of = f"of {len(images):,} images"
+            few = (f"{file.name} is not used: it lists {len(ids):,} {of}" for file, ids in found.items())
+            return Choice(None, tuple(few))
+        found = whole
+    if len(found) > 1:
+        names = listing([file.name for file in found])
+        raise DessinError(
+            f"{folder} holds {len(found)} CSVs of images: {names}.",
+            do=f"Name one of them, such as {next(iter(found))}.",
+        )
+    (table,) = found
+    unused = f"the folders ({listing(classes)}) are not used as classes: {table.name} lists every image"
+    return Choice(table, (unused,) if classes else ())
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """The tables that may be of labelled images; a contest's sample of a submission is none."""
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in SUFFIXES
+        and not file.name.startswith((".", "~$"))
+        and "submission" not in file.name.lower()
+        and file.is_file()
+    )
+
+
+def _listed_in(file: Path) -> set[str]:
+    """The images that are there of those that a table lists with labels."""
+    try:
+        finder = Finder(file.parent)
+        roles = understand(read_table(file), finder)
+        cells = roles.table.column(roles.path)
+        finder = finder.rebased(cells[:SAMPLE])
+        return {found for found in (finder.find(cell).image_id for cell in cells) if found}
+    except DessinError:
+        return set()
+
+
+def _classes_in(folder: Path) -> tuple[list[str], set[str]]:
+    """The classes that the folders tell, where there are several, and all images."""
+    walk = walk_images(folder)
+    try:
+        classes = sorted(set(read_folders(folder, walk).labels.values()))
+    except DessinError:
+        return [], set(walk.images)
+    return (classes if len(classes) > 1 else []), set(walk.images)
+
+
+def _either(folder: Path, table: Path, classes: Sequence[str], listed: int, images: int) -> DessinError:
+    return DessinError(
+        f"{folder} has class folders ({listing(classes)}) and {table.name}, "
+        f"which lists {listed:,} of their {images:,} images.",
+        allowed="The labels come from the folders or from the table.",
+        do=f"Name the table ({table}), or move it out of the folder to have the folders.",
+    )
+
+
 class LabelCsv(Reader):
-    """A collection listed in a table: the file itself, or the only such file in a folder."""
+    """A collection listed in a table: the file itself, or the one in a folder that lists its images."""
 
     name = "csv"
 
     def matches(self, path: Path) -> bool:
-        return _csv_in(path) is not None
+        return _table_of(path).table is not None
 
     def columns(self, path: Path) -> tuple[str, ...]:
-        return columns_of(_csv_in(path) or path)
+        return columns_of(_table_of(path).table or path)
 
     def read(self, path: Path, group_column: str | None) -> Collection:
         """Refuses missing columns or files, duplicate rows, an empty label, conflicting targets, an unsafe
         path, and no rows."""
-        path = _csv_in(path) or path
+        choice = _table_of(path)
+        path = choice.table or path
         table = read_labels(path, group_column=group_column)
         classes = tuple(sorted(set(table.labels.values())))
         ranked = {label: rank for rank, label in enumerate(classes)}
-        notes: tuple[str, ...] = (table.understood,)
+        notes = (table.understood, *choice.notes)
         if table.targets and table.targets != ranked:
             notes = (
                 *notes,
                 "the targets of the CSV are not in the order of the labels; dessin numbers classes by label",
             )
+        unlisted = _unlisted(path.parent, table.labels)
+        skipped = {**table.skipped, f"not listed in {path.name}": unlisted} if unlisted else table.skipped
         return Collection(
             root=path.parent,
             layout=LabelCsv.name,
             items=items_of(table),
             classes=classes,
             names=class_names(classes),
-            skipped=table.skipped,
+            skipped=skipped,
             notes=notes,
         )
 
 
-def _csv_in(path: Path) -> Path | None:
+def _table_of(path: Path) -> Choice:
     if path.is_file():
-        return path if path.suffix.lower() in SUFFIXES else None
-    found = sorted(
-        file for file in path.glob("*.csv") if not file.name.startswith(".") and is_label_csv(file)
-    )
-    if len(found) > 1:
-        raise DessinError(
-            f"{path} holds {len(found)} CSVs of images: {listing([file.name for file in found])}.",
-            do=f"Name one of them, such as {found[0]}.",
-        )
-    return found[0] if found else None
+        return Choice(path if path.suffix.lower() in SUFFIXES else None)
+    return choose_table(path)
+
+
+def _unlisted(root: Path, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The images beside listed ones that no row names."""
+    found = set()
+    for folder in sorted({image_id.rpartition("/")[0] for image_id in labels}):
+        for entry in os.scandir(image_path(root, folder) if folder else root):
+            if not file_rule(entry.name) and entry.is_file():
+                found.add(nfc(f"{folder}/{entry.name}" if folder else entry.name))
+    return tuple(sorted(found - labels.keys()))

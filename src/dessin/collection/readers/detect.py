@@ -9,12 +9,20 @@ from pathlib import Path
 
 from dessin.collection.readers.collection import Collection, Item, Reader
 from dessin.collection.readers.contest import ContestFolder
-from dessin.collection.readers.csv_file import LabelCsv
+from dessin.collection.readers.csv_file import LabelCsv, choose_table
 from dessin.collection.readers.folders import ClassFolders
+from dessin.collection.readers.table import SUFFIXES
+from dessin.collection.readers.walk import file_rule, folder_rule, is_result
 from dessin.errors import DessinError
 from dessin.plugins import Table
 
 _LONGEST_PATTERN = 200
+_ARCHIVES = {
+    ".zip": "unzip",
+    **dict.fromkeys((".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"), "tar xf"),
+    **dict.fromkeys((".7z", ".rar"), "7z x"),
+}
+_SHEETS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
 
 
 def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
@@ -69,11 +77,51 @@ def reader_of(path: Path) -> Reader:
     for reader in (*READERS.values(), _OTHERWISE):
         if reader.matches(path):
             return reader
+    do = "Name the folder that holds the classes."
+    if path.suffix.lower() in _ARCHIVES:
+        do = f"Unpack it ({_ARCHIVES[path.suffix.lower()]}), and name the folder that comes out."
+    elif path.suffix.lower() in _SHEETS:
+        do = 'Save it as "CSV UTF-8" beside the images, and name that file.'
+    elif not file_rule(path.name):
+        do = "It is a single image: name the folder that holds the classes."
     raise DessinError(
         f"{path} is neither a folder nor a CSV.",
         allowed="DATA is a folder of class folders, a CSV, or a contest folder.",
-        do="Name the folder that holds the classes.",
+        do=do,
     )
+
+
+def unwrapped(path: Path) -> Path:
+    """The folder that holds the collection where archives were unpacked one level or more too deep.
+
+    A folder with one folder alone in it stands for that one, where several classes or a table lie inside.
+    """
+    inner = path
+    while inner.is_dir():
+        folders, files = _contents(inner)
+        if len(folders) > 1 or any(Path(file).suffix.lower() in SUFFIXES for file in files):
+            return inner
+        if len(folders) != 1 or any(not file_rule(file) for file in files):
+            return path
+        inner = inner / folders[0]
+    return path
+
+
+def _contents(folder: Path) -> tuple[list[str], list[str]]:
+    """The folders that may hold images, and the files; none where it is closed."""
+    folders, files = [], []
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return [], []
+    for entry in entries:
+        if entry.is_symlink() and not entry.exists():
+            continue
+        if not entry.is_dir():
+            files.append(entry.name)
+        elif not folder_rule(entry.name) and not is_result(entry):
+            folders.append(entry.name)
+    return folders, files
 
 
 def read_collection(data: str | Path, *, group: str | None = None) -> Collection:
@@ -82,14 +130,22 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
     Raises:
         DessinError: what `reader_of` or the layout's reader refuses, or a `group` that is neither.
     """
-    path = Path(data).absolute()
-    reader = reader_of(path)
+    given = Path(data).absolute()
+    path, reader = given, reader_of(given)
+    if reader is _OTHERWISE and unwrapped(given) != given:
+        path = unwrapped(given)
+        reader = reader_of(path)
     column = group if group in reader.columns(path) else None
     if column == "image_path":
         raise DessinError(
             f"--group {column} would make every image its own group.", do="Name another column."
         )
     collection = reader.read(path, column)
+    if reader is _OTHERWISE:
+        collection = replace(collection, notes=(*collection.notes, *choose_table(path).notes))
+    if path != given:
+        note = f"{given.name} holds one folder alone, so {path.relative_to(given).as_posix()} in it is read"
+        collection = replace(collection, notes=(note, *collection.notes))
     return _grouped(collection, group, column) if group else collection
 
 

@@ -18,15 +18,33 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", "
 OTHER_IMAGE_SUFFIXES = frozenset({
     ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".eps", ".ico", ".tga", ".pdf"
 })  # fmt: skip
+# What systems and programs make beside people's pictures: previews, wastebaskets, caches.
+_MACHINE_FOLDERS = frozenset({
+    "__macosx", "__pycache__", "@eadir", "@recycle", "#recycle", "$recycle.bin", "recycler", "lost+found",
+    "system volume information", "found.000", "thumbs", "thumbnails", "_thumbnails",
+})  # fmt: skip
+# Files that dessin writes into the folder of a result; a folder that has one is not a class.
+_RESULT_FILES = frozenset({
+    "record.json", "folds.json", "study.json", "committee.json", "bundle.json", "export.json",
+    "metrics.json", "comparison.json", "robustness.json", "faithfulness.json", "confidence.json",
+    "mistakes.json", "scout.csv", "issues.csv", "audit/issues.csv",
+})  # fmt: skip
+NO_EXTENSION = "no image extension"
+_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
 
 
 def folder_rule(name: str) -> str | None:
     """The rule that skips a folder of this name, or None where it is to be read."""
-    if name == "__MACOSX":
-        return "__MACOSX folder"
+    if name.lower() in _MACHINE_FOLDERS:
+        return f"{name} folder"
     if name.startswith("."):
         return "hidden folder"
     return _unusable_name(name)
+
+
+def is_result(folder: Path) -> bool:
+    """Whether dessin wrote the folder: a run, an audit, a committee, all that auto makes."""
+    return any((folder / name).is_file() for name in _RESULT_FILES)
 
 
 def file_rule(name: str) -> str | None:
@@ -35,13 +53,15 @@ def file_rule(name: str) -> str | None:
         return "AppleDouble file ._*"
     if name in (".DS_Store", "Thumbs.db"):
         return name
+    if name.lower() in ("desktop.ini", "ehthumbs.db") or name.startswith("~$") or ":zone." in name.lower():
+        return "file of the system or an open program"
     if name.startswith("."):
         return "hidden file"
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_IMAGE_SUFFIXES:
         return f"image format {suffix}, which dessin does not read"
     if suffix not in IMAGE_SUFFIXES:
-        return "no image extension"
+        return NO_EXTENSION
     return _unusable_name(name)
 
 
@@ -136,6 +156,11 @@ def _walk(walk: Walk, root: Path, folder: str, above: tuple[str, ...]) -> None:
     real_folder = os.path.realpath(root / folder)
     if real_folder in above:
         raise DessinError(f"The link {folder} leads back to a folder above it.", do="Remove the link.")
+    if folder and is_result(root / folder):
+        walk.skip("a result of dessin", f"{folder}/")
+        return
+    if folder:
+        walk.folders.append(nfc(folder))
     names: dict[str, str] = {}
     for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}" if folder else entry.name
@@ -143,6 +168,8 @@ def _walk(walk: Walk, root: Path, folder: str, above: tuple[str, ...]) -> None:
         rule = folder_rule(entry.name) if is_folder else file_rule(entry.name)
         if not rule and entry.name not in (nfc(entry.name), unicodedata.normalize("NFD", entry.name)):
             rule = "name that mixes two Unicode forms"
+        if rule == NO_EXTENSION and _starts_as_image(entry):
+            rule = "image without an image's extension: rename it"
         if rule:
             walk.skip(rule, path + "/" if is_folder else path)
             continue
@@ -155,12 +182,22 @@ def _walk(walk: Walk, root: Path, folder: str, above: tuple[str, ...]) -> None:
                 do="Rename one of them.",
             )
         if is_folder:
-            walk.folders.append(nfc(path))
             _walk(walk, root, path, (*above, real_folder))
         elif entry.is_symlink() or entry.is_file():
             walk.images.append(nfc(path))
         else:
             walk.skip("not a regular file", path)
+
+
+def _starts_as_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        with Path(entry.path).open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(_STARTS) or start[:4] + start[8:] == b"RIFFWEBP"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

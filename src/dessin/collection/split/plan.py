@@ -9,7 +9,7 @@ from dataclasses import replace
 from dessin.collection.curation import Curation, apply_curation
 from dessin.collection.duplicates import Pair, group_images
 from dessin.collection.manifest import Manifest
-from dessin.collection.readers.collection import listing
+from dessin.collection.readers.collection import Collection, listing
 from dessin.collection.scan import Scan
 from dessin.collection.split.balance import balance_groups
 from dessin.collection.split.files import RULE, Assignment, Split
@@ -96,11 +96,7 @@ def plan_split(
     Raises:
         DessinError: what `make_split` or `apply_curation` refuses.
     """
-    curated = apply_curation(curation, manifest) if curation else manifest
-    unreadable = unreadable_images(manifest, scan)
-    labels = {row.image_id: row.label for row in curated.rows if row.image_id not in unreadable}
-    if not labels:
-        raise DessinError("No image can be read.", do="See dessin audit for the reasons.")
+    labels = usable_labels(manifest, scan, curation)
     # Groups are formed before the curation, so that two copies of a dropped image still stay together.
     groups = group_images(
         [row.image_id for row in manifest.rows], {row.image_id: row.group for row in manifest.rows}, pairs
@@ -113,6 +109,30 @@ def plan_split(
         group_by=group_by,
         images=len(manifest.rows),
     )
+
+
+def check_classes(collection: Collection) -> None:
+    """Raise `DessinError` where there is only one class: nothing could be told from it."""
+    if len(collection.classes) < 2:
+        raise DessinError(
+            f"{collection.root} holds one class alone: {collection.classes[0]}.",
+            allowed="Telling drawings apart takes two classes or more.",
+            do="Name the folder that holds the folders of all classes.",
+        )
+
+
+def usable_labels(manifest: Manifest, scan: Scan, curation: Curation | None) -> dict[str, str]:
+    """image_id → label after the curation, of the images that can be read.
+
+    Raises:
+        DessinError: none, or what `apply_curation` refuses.
+    """
+    curated = apply_curation(curation, manifest) if curation else manifest
+    unreadable = unreadable_images(manifest, scan)
+    labels = {row.image_id: row.label for row in curated.rows if row.image_id not in unreadable}
+    if not labels:
+        raise DessinError("No image can be read.", do="See dessin audit for the reasons.")
+    return labels
 
 
 def unreadable_images(manifest: Manifest, scan: Scan) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,8 @@ from dessin.collection.readers.collection import describe_collection, listing
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split, write_split
-from dessin.collection.split.plan import describe_split, plan_split, unreadable_images
+from dessin.collection.split.given import given_parts, plan_given
+from dessin.collection.split.plan import check_classes, describe_split, plan_split, unreadable_images
 from dessin.errors import DessinError
 from dessin.page.numbers import counted
 from dessin.progress import say, say_once, warn
@@ -27,6 +30,7 @@ def split(
     seed: Annotated[int, "from 0"] = 0,
     group: str | None = None,
     curation: str | Path | None = None,
+    given: bool = False,
 ) -> Split:
     """Deal the images into folds and a locked holdout, with copies and groups always on one side.
 
@@ -39,12 +43,16 @@ def split(
         group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
             or a column of the CSV.
         curation: A curation file to honour.
+        given: Keep the split that comes with the data, as folders (train, val, test) or a column (split): its
+            test images are the holdout, its validation images fold 0, the rest is dealt into the other folds.
 
     Raises:
         DessinError: bad data, an impossible split, or another split under that name.
     """
     collection = read_collection(data, group=group)
     say_once(describe_collection(collection))
+    check_classes(collection)
+    parts = given_parts(collection) if given else None
     changes = read_curation(Path(curation)) if curation else None
     manifest = build_manifest(collection)
     if changes:
@@ -55,16 +63,21 @@ def split(
     if unreadable:
         warn(f"{len(unreadable):,} unreadable images are left out of the split: {listing(unreadable)}")
     pairs = find_duplicates(manifest, scan)
-    made = plan_split(
-        manifest,
-        scan,
-        pairs,
-        folds=folds,
-        holdout=holdout,
-        seed=seed,
-        curation=changes,
-        group_by=collection.group_by,
-    )
+    if parts is None:
+        made = plan_split(
+            manifest,
+            scan,
+            pairs,
+            folds=folds,
+            holdout=holdout,
+            seed=seed,
+            curation=changes,
+            group_by=collection.group_by,
+        )
+    else:
+        made, leaks = plan_given(manifest, scan, pairs, parts, folds=folds, seed=seed, curation=changes)
+        made = replace(made, group_by=collection.group_by)
+        _warn_of_leaks(leaks)
     _refuse_other_split(made, Path(out))
     write_split(made, Path(out))
     ids = [row.image_id for row in made.rows]
@@ -74,6 +87,15 @@ def split(
     say(describe_split(made))
     say(f"written to {out}")
     return made
+
+
+def _warn_of_leaks(leaks: Mapping[str, int]) -> None:
+    for part, count in leaks.items():
+        if count:
+            warn(
+                f"{counted(count, 'image')} of the given {part} part show a drawing, or are of a group, that "
+                "is also trained on: its score will be too high. Without --given they are kept together."
+            )
 
 
 def _refuse_other_split(made: Split, out: Path) -> None:
