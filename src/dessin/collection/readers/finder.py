@@ -11,10 +11,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from dessin.collection.readers.walk import IMAGE_SUFFIXES, file_rule, folder_rule, nfc
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.images.paths import image_path
-
-_LONGEST = 120
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Finder:
         best = [base for base, count in found.items() if count and count == max(found.values())]
         if len(best) > 1:
             raise DessinError(
-                f"{texts[0]} is in {' and in '.join(best[:5])}, and the table does not say in which.",
+                f"{quoted(texts[0])} is in {' and in '.join(best[:5])}, and the table does not say in which.",
                 do="Write the folder in the table's paths, or move the table into the folder.",
             )
         return Finder(self.root, best) if best else self
@@ -144,9 +142,8 @@ def check_spelling(csv: Path, number: int, path: str) -> str:
     """The path in NFC; a refused one names its row (numbered from 1, without the header)."""
     wrong = fault(path)
     if wrong:
-        shown = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}.."
         raise DessinError(
-            f'{csv}, row {number}: the path "{shown}" {wrong}.',
+            f'{csv}, row {number}: the path "{quoted(path)}" {wrong}.',
             allowed="A path is relative to the images' folder and written with /, such as cat/1.png.",
             do="Download the images, and write their paths."
             if wrong == "is an address of the web"

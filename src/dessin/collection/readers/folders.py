@@ -14,8 +14,8 @@ from dessin.collection.readers.columns import PART_NAMES, same_name
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import Walk, nfc, walk_images
 from dessin.errors import DessinError
-from dessin.files import read_text
 from dessin.page.numbers import counted
+from dessin.reading import read_text
 
 # Names of folders that sort pictures without saying what they show.
 _PLAIN = frozenset({

@@ -12,7 +12,7 @@ from dessin.collection.readers.columns import SAMPLE, Roles, part_of, understand
 from dessin.collection.readers.finder import Finder, check_spelling, is_file
 from dessin.collection.readers.table import read_table
 from dessin.collection.readers.walk import nfc, path_rule
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.images.paths import image_path
 from dessin.page.numbers import counted
 
@@ -92,7 +92,7 @@ def _find_all(csv: Path, finder: Finder, cells: Sequence[str]) -> tuple[list[str
             check_spelling(csv, number, cell.strip())
             missing[cell.strip()] = found.near
         elif found.image_id is None:
-            several.append(f"row {number}: {cell.strip()} ({', '.join(found.near)})")
+            several.append(f"row {number}: {quoted(cell.strip(), 40)} ({', '.join(found.near)})")
         else:
             ids.append(found.image_id)
             hows.update([found.how] if found.how else [])
@@ -107,7 +107,7 @@ def _find_all(csv: Path, finder: Finder, cells: Sequence[str]) -> tuple[list[str
 
 
 def _missing(csv: Path, finder: Finder, missing: Mapping[str, Sequence[str]], rows: int) -> DessinError:
-    near = [f"{path} ({files[0]}?)" for path, files in missing.items() if files]
+    near = [f"{quoted(path, 40)} ({quoted(files[0], 60)}?)" for path, files in missing.items() if files]
     where = f"{finder.root / finder.bases[0]}".removesuffix("/.")
     return DessinError(
         f"{csv} lists {counted(len(missing), 'image')} that {where} does not hold"
@@ -180,7 +180,8 @@ def _check_targets(path: Path, targets: Mapping[str, set[str]]) -> dict[str, int
         text = next(iter(values))
         if not (text.isascii() and text.isdigit()):
             raise DessinError(
-                f'{path}: the target "{text}" of class {label} is not a whole number.', do="Correct the rows."
+                f'{path}: the target "{quoted(text, 40)}" of class {quoted(label, 40)} is not a whole number.',
+                do="Correct the rows.",
             )
         numbers[label] = int(text)
     by_target: dict[int, list[str]] = {}

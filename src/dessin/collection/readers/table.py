@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.errors import DessinError
+from dessin.reading import open_regular, read_bytes
 
 SUFFIXES = frozenset({".csv", ".tsv"})
 _DELIMITERS = (",", ";", "\t", "|")
@@ -43,19 +45,13 @@ def read_table(path: Path) -> Table:
     Raises:
         DessinError: no such file, not text, an open quote, or a row with more or fewer cells than the first.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DessinError(
-            f"{path} cannot be read: {error.strerror or error}.", do="Check the path."
-        ) from None
-    return _parsed(path, _text(path, data))
+    return _parsed(path, _text(path, read_bytes(path)))
 
 
 def head_of(path: Path) -> Table | None:
     """The first rows of a table, or None where the file cannot be read as one."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             data = file.read(_HEAD)
         if len(data) == _HEAD:
             data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1]
