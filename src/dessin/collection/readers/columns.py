@@ -68,7 +68,8 @@ def same_name(text: str) -> str:
 
 def part_of(text: str) -> str | None:
     """`Training` → `train`; a fold's number stays; None for what is neither."""
-    return PART_NAMES.get(same_name(text)) or (str(int(text)) if text.isascii() and text.isdigit() else None)
+    is_number = text.isascii() and text.isdigit() and len(text) < 4
+    return str(int(text)) if is_number else PART_NAMES.get(same_name(text))
 
 
 def one_to_one(first: Sequence[str], second: Sequence[str]) -> bool:

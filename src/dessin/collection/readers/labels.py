@@ -178,9 +178,9 @@ def _check_targets(path: Path, targets: Mapping[str, set[str]]) -> dict[str, int
     numbers: dict[str, int] = {}
     for label, values in targets.items():
         text = next(iter(values))
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
             raise DessinError(
-                f'{path}: the target "{quoted(text, 40)}" of class {quoted(label, 40)} is not a whole number.',
+                f'{path}: the target "{quoted(text)}" of class {quoted(label)} is not a whole number.',
                 do="Correct the rows.",
             )
         numbers[label] = int(text)
