@@ -90,13 +90,17 @@ def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, comment: str = ""
 ) -> None:
     """A CSV with `\\n` line ends; `comment` becomes a first line that starts with `# `."""
+    start = f"# {comment}\n" if comment else ""
+    write_text(path, start + csv_text(columns, rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]], *, separator: str = ",") -> str:
+    """What `write_csv` writes, with another separator where a file has one."""
     buffer = io.StringIO()
-    if comment:
-        buffer.write(f"# {comment}\n")
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\n", delimiter=separator)
     writer.writerow(columns)
     writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -17,6 +18,7 @@ from PIL import Image
 
 from dessin.collection.names import class_names, synset_table
 from dessin.collection.readers.collection import Collection, describe_collection
+from dessin.collection.readers.contest import read_contest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import file_rule, path_rule
 from dessin.errors import DessinError
@@ -296,12 +298,15 @@ def test_the_order_of_a_contests_rows_does_not_matter(tmp_path: Path) -> None:
     assert first.items == second.items
 
 
-def test_contest_targets_must_be_the_rank_of_the_class(tmp_path: Path) -> None:
+def test_a_contest_may_number_its_classes_as_it_likes(tmp_path: Path) -> None:
     root = contest(tmp_path)
     text = (root / "train.csv").read_text()
-    swapped = text.replace(",0\n", ",x\n").replace(",1\n", ",0\n").replace(",x\n", ",1\n")
+    swapped = text.replace(",0\n", ",x\n").replace(",1\n", ",0\n").replace(",x\n", ",7\n")
     (root / "train.csv").write_text(swapped)
-    refused(root, "sorted rank", "n01443537")
+    assert read_contest(root).targets == {"n01443537": 7, "n02012849": 0, "n03126707": 2}
+    assert read_collection(root).classes == WNIDS
+    (root / "train.csv").write_text(text.replace(",0\n", ",x\n", 1))
+    refused(root, "one class_name several targets", "n01443537 (0, x)")
 
 
 def test_contest_leftovers_are_said_and_missing_tests_refused(tmp_path: Path) -> None:
@@ -311,12 +316,11 @@ def test_contest_leftovers_are_said_and_missing_tests_refused(tmp_path: Path) ->
     assert collection.skipped["AppleDouble file ._*"] == ("train/._n01443537.JPEG",)
     csv(root, "ID,image_path,target\n0,2.JPEG,0\n1,0.JPEG,0\n2,1.JPEG,0\n", "sample_submission.csv")
     assert read_collection(root).test_ids == collection.test_ids
-    csv(root, "ID,image_path,target\n0,0.JPEG,0\n1,2.JPEG,0\n2,1.JPEG,0\n", "sample_submission.csv")
-    refused(root, "same images in the same order")
     (root / "test" / "1.JPEG").unlink()
-    (root / "sample_submission.csv").unlink()
-    refused(root, "test/1.JPEG")
+    refused(root, "lists 1 image", "1.JPEG")
     (root / "test.csv").unlink()
+    assert read_collection(root).test_ids == ("test/0.JPEG", "test/2.JPEG")
+    shutil.rmtree(root / "test")
     assert "nothing to submit" in describe_collection(read_collection(root))
 
 

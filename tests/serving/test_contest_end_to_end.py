@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,23 @@ from tiny_bundle import make_bundle
 
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.manifest import build_manifest
+from dessin.collection.readers.collection import Collection
+from dessin.collection.readers.contest import Contest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.plan import plan_split
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_csv
+from dessin.files import csv_text, read_csv, write_csv
+from dessin.serving.form import Form, check_submission
 from dessin.serving.predict import find_images
 from dessin.serving.runtime import Predictions, Refused
-from dessin.serving.submit import SubmissionRow, answer_all, check_submission, submit, targets_of
+from dessin.serving.submit import answer_all, submit
+from dessin.serving.wanted import Wanted, contest_labels
 
 pytestmark = pytest.mark.slow
 
 CLASSES, PER_CLASS, TEST = 500, 3, 250
-Contest = tuple[Path, tuple[int, ...], Path]
+Folder = tuple[Path, tuple[int, ...], Path]
 
 
 def _wnid(number: int) -> str:
@@ -32,7 +35,7 @@ def _wnid(number: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
+def contest(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The contest folder, its hidden targets, and a model trained on all of it."""
     out = tmp_path_factory.mktemp("contest")
     rows = [(_wnid(c), f"{_wnid(c)}/sketch_{n}.JPEG") for c in range(CLASSES) for n in range(PER_CLASS)]
@@ -45,7 +48,7 @@ def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
     return out / "c", hidden, model
 
 
-def test_the_folder_becomes_a_valid_submission(contest: Contest, tmp_path: Path) -> None:
+def test_the_folder_becomes_a_valid_submission(contest: Folder, tmp_path: Path) -> None:
     folder, hidden, model = contest
     out = tmp_path / "submission.csv"
     submit(model, folder, out=out)
@@ -60,7 +63,7 @@ def test_the_folder_becomes_a_valid_submission(contest: Contest, tmp_path: Path)
     assert (targets == np.array(hidden)).mean() > 0.02
 
 
-def test_the_same_folder_is_read_described_and_split(contest: Contest) -> None:
+def test_the_same_folder_is_read_described_and_split(contest: Folder) -> None:
     folder, _, _ = contest
     collection = read_collection(folder)
     assert (len(collection.classes), len(collection.items)) == (CLASSES, CLASSES * PER_CLASS)
@@ -74,7 +77,7 @@ def test_the_same_folder_is_read_described_and_split(contest: Contest) -> None:
     assert len(split.held_out()) > 0
 
 
-def test_targets_follow_the_images_of_a_list_in_another_order(contest: Contest, tmp_path: Path) -> None:
+def test_targets_follow_the_images_of_a_list_in_another_order(contest: Folder, tmp_path: Path) -> None:
     folder, _, model = contest
     before = {row.image_path: row.target for row in submit(model, folder, out=tmp_path / "a.csv")}
     root = folder / "data"
@@ -92,7 +95,7 @@ def test_targets_follow_the_images_of_a_list_in_another_order(contest: Contest, 
     assert {row.image_path: row.target for row in after} == before
 
 
-def test_an_unreadable_test_image_gets_the_commonest_answer(contest: Contest, tmp_path: Path) -> None:
+def test_an_unreadable_test_image_gets_the_commonest_answer(contest: Folder, tmp_path: Path) -> None:
     folder, _, model = contest
     before = submit(model, folder, out=tmp_path / "a.csv")
     broken = folder / "data" / "test" / before[7].image_path
@@ -107,7 +110,7 @@ def test_an_unreadable_test_image_gets_the_commonest_answer(contest: Contest, tm
     assert others.count(after[7].target) == max(others.count(target) for target in others)
 
 
-def test_a_contest_stands_for_its_test_images(contest: Contest) -> None:
+def test_a_contest_stands_for_its_test_images(contest: Folder) -> None:
     folder, _, _ = contest
     listed = [row["image_path"] for row in read_csv(folder / "data" / "test.csv", ("image_path",))[1]]
     assert [file.image_id for file in find_images([folder / "data"])] == [f"test/{path}" for path in listed]
@@ -115,46 +118,78 @@ def test_a_contest_stands_for_its_test_images(contest: Contest) -> None:
     assert [file.image_id for file in by_csv] == [f"test/{path}" for path in listed]
 
 
-def test_a_model_of_other_classes_is_refused(contest: Contest, bundle: Path, tmp_path: Path) -> None:
+def test_a_model_of_other_classes_is_refused(contest: Folder, bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match=r"500 only the contest has .* 3 only the model has"):
         submit(bundle, contest[0], out=tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_a_folder_that_is_no_contest_is_refused(contest: Contest, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_contest_is_refused(contest: Folder, tmp_path: Path) -> None:
     with pytest.raises(DessinError, match="no test images"):
         submit(contest[2], contest[0] / "data" / "train", out=tmp_path / "s.csv")
 
 
-def test_targets_are_ranks_of_the_labels() -> None:
-    assert targets_of(("b", "c", "a"), ("a", "b", "c")) == (1, 2, 0)
+@pytest.mark.parametrize(
+    ("model_classes", "found"),
+    [
+        (("b", "c", "A"), ("b", "c", "A")),
+        (("B", "C", "a"), ("b", "c", "A")),
+        (("02", "1", "0"), ("c", "b", "A")),
+    ],
+)
+def test_a_model_may_spell_the_classes_otherwise(
+    model_classes: tuple[str, ...], found: tuple[str, ...], tmp_path: Path
+) -> None:
+    collection = Collection(tmp_path, "contest", (), ("A", "b", "c"), {})
+    task = Contest(collection, targets={"A": 0, "b": 1, "c": 2})
+    assert contest_labels(task, model_classes) == found
+
+
+def test_classes_that_differ_in_capitals_alone_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    task = Contest(Collection(tmp_path, "contest", (), ("A", "a"), {}))
+    assert contest_labels(task, ("a", "A")) == ("a", "A")
+    with pytest.raises(DessinError, match=r"1 only the contest has \(A\)"):
+        contest_labels(task, ("a", "b"))
 
 
 def test_nothing_readable_is_no_submission() -> None:
     nothing = Predictions((), np.zeros((0, 2), dtype=np.float32), (Refused("test/0.JPEG", "empty file"),))
     with pytest.raises(DessinError, match="Not one"):
-        answer_all(nothing, (0, 1))
+        answer_all(nothing, ("a", "b"))
 
 
-ROWS = tuple(SubmissionRow(str(n), f"{n}.JPEG", n % 3) for n in range(5))
-PATHS, IDS = [row.image_path for row in ROWS], [row.identifier for row in ROWS]
+COLUMNS = ("ID", "image_path", "target")
+ROWS = tuple((str(n), f"{n}.JPEG", str(n % 3)) for n in range(5))
+WANTED = {2: Wanted("numbers", texts={"a": "0", "b": "1", "c": "2"})}
+FORM = Form(None, COLUMNS, ROWS, tuple(row[1] for row in ROWS), tuple(row[0] for row in ROWS), WANTED)
 
 
 def test_a_good_submission_passes() -> None:
-    check_submission(ROWS, PATHS, IDS, 3)
+    check_submission(csv_text(COLUMNS, ROWS), FORM)
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         (ROWS[:-1], "4 rows for 5"),
-        ((*ROWS[:-1], ROWS[0]), "twice"),
+        ((*ROWS, ROWS[0]), "6 rows for 5"),
         ((ROWS[1], ROWS[0], *ROWS[2:]), "contest has 0"),
-        ((*ROWS[:-1], replace(ROWS[-1], image_path="9.JPEG")), r"9\.JPEG"),
-        ((*ROWS[:-1], replace(ROWS[-1], target=3)), "0 to 2"),
-        ((*ROWS[:-1], replace(ROWS[-1], target=-1)), "0 to 2"),
+        ((*ROWS[:-1], ("4", "9.JPEG", "1")), r"9\.JPEG"),
+        ((*ROWS[:-1], ("4", "4.JPEG", "3")), "answers 3, which is no class"),
+        ((*ROWS[:-1], ("4", "4.JPEG", "")), "is no class"),
     ],
 )
-def test_a_faulty_submission_is_refused(rows: tuple[SubmissionRow, ...], said: str) -> None:
+def test_a_faulty_submission_is_refused(rows: tuple[tuple[str, ...], ...], said: str) -> None:
     with pytest.raises(DessinError, match=said):
-        check_submission(rows, PATHS, IDS, 3)
+        check_submission(csv_text(COLUMNS, rows), FORM)
+
+
+def test_other_columns_or_shares_that_are_none_are_refused() -> None:
+    with pytest.raises(DessinError, match="columns id, image_path, target"):
+        check_submission(csv_text(("id", "image_path", "target"), ROWS), FORM)
+    shares = {n: Wanted("p", probability_of=label) for n, label in enumerate("ab", 1)}
+    form = Form(None, ("id", "a", "b"), (("1", "", ""),), ("1.png",), ("1",), shares)
+    check_submission("id,a,b\n1,0.25,0.75\n", form)
+    for wrong in ("0.25,0.74", "-0.25,1.25", "nan,1"):
+        with pytest.raises(DessinError, match="Row 1 of the submission has probabilities"):
+            check_submission(f"id,a,b\n1,{wrong}\n", form)

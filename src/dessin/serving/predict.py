@@ -9,12 +9,14 @@ from typing import Annotated
 
 from dessin.collection.readers import walk
 from dessin.collection.readers.collection import Collection, listing
-from dessin.collection.readers.contest import contest_root
+from dessin.collection.readers.columns import path_column, with_header
+from dessin.collection.readers.contest import find_contest
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.readers.finder import check_spelling
-from dessin.collection.readers.labels import check_files, refuse_repeated
+from dessin.collection.readers.finder import Finder
+from dessin.collection.readers.labels import check_folders, find_all, refuse_repeated
+from dessin.collection.readers.table import SUFFIXES, read_table
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_csv
+from dessin.files import write_csv
 from dessin.images.paths import image_path
 from dessin.ops import names
 from dessin.page.numbers import counted, number
@@ -26,7 +28,7 @@ def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
     """Every image that the paths name, once each, in the order given (folders in sorted order).
 
     A folder is searched through and through, with the rules of the collection readers; a contest folder
-    stands for its test images, and a CSV with a column `image_path` for the images that it lists. A single
+    stands for its test images, and a table for the images that it lists. A single
     file is taken whatever its name. Image ids are relative to the folder that all the paths share.
 
     Raises:
@@ -44,24 +46,37 @@ def contest_images(contest: Collection) -> tuple[ImageFile, ...]:
 
 def _images_of(path: Path) -> list[tuple[Path, Path]]:
     """(the path as it is named, the file itself) of each image; the two differ in spelling or by a link."""
-    if path.is_file() and path.suffix.lower() == ".csv":
-        return _listed(path)
-    if path.is_dir() and contest_root(path):
-        contest = read_collection(path)
+    contest = _contest(path)
+    if contest:
         say(f"{path}: a contest, {counted(len(contest.test_ids), 'test image')}")
         return [(contest.root / file.image_id, file.path) for file in contest_images(contest)]
-    return walk.images_of(path)
+    return _listed(path) if path.is_file() and path.suffix.lower() in SUFFIXES else walk.images_of(path)
+
+
+def _contest(path: Path) -> Collection | None:
+    """The contest that a folder is, or whose table of test images or sample submission a file is."""
+    folder = path if path.is_dir() else path.parent
+    parts = find_contest(folder)
+    if parts and (path == folder or path in (parts.test, *parts.samples)):
+        return read_collection(folder)
+    return None
 
 
 def _listed(csv: Path) -> list[tuple[Path, Path]]:
-    """The images of a CSV list, relative to its folder; those of a contest's test.csv lie in test/."""
-    of_contest = csv.name == "test.csv" and contest_root(csv.parent) == csv.parent
-    root = csv.parent / "test" if of_contest else csv.parent
-    rows = read_csv(csv, ("image_path",))[1]
-    image_ids = [check_spelling(csv, number, row["image_path"]) for number, row in enumerate(rows, 1)]
+    """The images of a table, whose paths are relative to its folder."""
+    finder = Finder(csv.parent)
+    table = with_header(read_table(csv), finder)
+    column = path_column(table, finder)
+    if not column:
+        raise DessinError(
+            f"No column of {csv} names an image; its columns are {listing(table.columns)}.",
+            allowed="A list has a column image_path (or path, file, id), relative to the list's folder.",
+            do="Rename the column, or name the images themselves.",
+        )
+    image_ids = find_all(csv, finder, [row[table.columns.index(column)] for row in table.rows])[0]
     refuse_repeated(csv, image_ids)
-    check_files(csv, root, image_ids)
-    return [(root / image_id, image_path(root, image_id)) for image_id in image_ids]
+    check_folders(csv.parent, image_ids)
+    return [(csv.parent / image_id, image_path(csv.parent, image_id)) for image_id in image_ids]
 
 
 COLUMNS = ("image_id", "predicted", "name", "probability")

@@ -105,8 +105,8 @@ def understand(table: Table, finder: Finder) -> Roles:
             f"{table.path} is a table that dessin wrote, not one of labelled images.",
             do="Name the folder of the images, or the table that you made.",
         )
-    table = _with_header(table, finder)
-    path = _path_column(table, finder)
+    table = with_header(table, finder)
+    path = path_column(table, finder)
     label, target = _label_column(table, path) if path else ("", "")
     if not path or not label:
         raise DessinError(
@@ -129,7 +129,7 @@ def is_own(table: Table) -> bool:
     return table.comment.startswith("dessin ") or ("image_id" in table.columns and own)
 
 
-def _with_header(table: Table, finder: Finder) -> Table:
+def with_header(table: Table, finder: Finder) -> Table:
     """The table, its first row taken for a row where it names an image and no column."""
     first = table.columns
     named = path_columns(first) or label_columns(first)
@@ -140,7 +140,8 @@ def _with_header(table: Table, finder: Finder) -> Table:
     return replace(table, columns=columns, rows=(first, *table.rows))
 
 
-def _path_column(table: Table, finder: Finder) -> str:
+def path_column(table: Table, finder: Finder) -> str:
+    """The column that names the images, by its name and by what the cells name; empty where none does."""
     named = path_columns(table.columns)
     if "image_path" in named:
         return "image_path"

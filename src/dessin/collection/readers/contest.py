@@ -1,29 +1,109 @@
-"""The contest layout: train.csv over train/, test.csv over test/, optional sample_submission.csv."""
+"""The contest layout: a table of labels, test images without labels, maybe a sample submission."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
-from dessin.collection.readers.finder import check_spelling
-from dessin.collection.readers.labels import check_files, items_of, read_labels, refuse_repeated
-from dessin.collection.readers.table import columns_of
-from dessin.collection.readers.walk import walk_images
+from dessin.collection.readers.columns import label_columns, one_to_one, path_column, with_header
+from dessin.collection.readers.finder import Finder
+from dessin.collection.readers.joined import naming_column
+from dessin.collection.readers.labels import (
+    LabelTable,
+    check_folders,
+    find_all,
+    items_of,
+    read_labels,
+    refuse_repeated,
+)
+from dessin.collection.readers.table import columns_of, read_table
+from dessin.collection.readers.walk import Walk, nfc, walk_images
 from dessin.errors import DessinError
-from dessin.files import read_csv
+from dessin.page.numbers import counted
+
+# Names of tables without what is no letter: trainLabels.csv, train_set.csv, sample_submission_v2.csv.
+_TRAIN = re.compile(r"train(ing)?(labels?|set|data|images?)?|labels?train(ing)?|labels?")
+_TEST = re.compile(r"test(ing)?(set|data|images?|ids?)?")
+_SAMPLE = re.compile(
+    r"(sample|example|dummy|baseline)sub.*|sub(mit|mission)?s?(sample|example|dummy|baseline|format|template)"
+)
+# Where the images lie, below the contest's folder; the paths of a table may name the folder themselves.
+_TRAIN_FOLDERS = ("train", "train_images", "training", "train/images", "images/train", "data/train", "images")
+_TEST_FOLDERS = ("test", "test_images", "testing", "test/images", "images/test", "data/test", "images")
 
 
-def contest_root(folder: Path) -> Path | None:
-    """The folder that holds train.csv and train/: the given one, or `data/` in it.
+@dataclass(frozen=True)
+class Contest:
+    """A contest's collection, and what its tables say about the answers that it wants.
 
-    A train.csv with a column `label` is an ordinary CSV, whose paths are relative to itself.
+    `targets` is label → number as its table of labels has them, empty where it has none. `test` is the list
+    of test images, column → cells, in the order of `collection.test_ids`, which lie in `test_folder`.
     """
-    for root in (folder, folder / "data"):
-        csv = root / "train.csv"
-        if csv.is_file() and (root / "train").is_dir() and "label" not in columns_of(csv):
-            return root
-    return None
+
+    collection: Collection
+    label_column: str = ""
+    target_column: str = ""
+    targets: Mapping[str, int] = field(default_factory=dict)
+    test: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    test_folder: str = "test/"
+    samples: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the parts of a contest lie; folders are relative to the root, with a slash at their end."""
+
+    root: Path
+    train: Path
+    train_folders: tuple[str, ...]
+    test: Path | None
+    test_folders: tuple[str, ...]
+    samples: tuple[Path, ...]
+
+
+def find_contest(folder: Path) -> Parts | None:
+    """The parts of a contest in a folder, or in `data/` in it; None where it is none.
+
+    A table whose paths are relative to itself is a contest's only where there are test images beside it.
+    """
+    return next((parts for root in (folder, folder / "data") if (parts := _parts(root))), None)
+
+
+def _parts(root: Path) -> Parts | None:
+    try:
+        tables = sorted(path for path in root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    except OSError:
+        return None
+    named = {
+        kind: tuple(path for path in tables if kind.fullmatch(_letters(path.stem)) and path.is_file())
+        for kind in (_TRAIN, _TEST, _SAMPLE)
+    }
+    folders = [tuple(_folders(root, names)) for names in (_TRAIN_FOLDERS, _TEST_FOLDERS)]
+    if not named[_TRAIN] or not folders[0]:
+        return None
+    train = max(named[_TRAIN], key=lambda path: _letters(path.stem).startswith("train"))
+    test = next(iter(named[_TEST]), None)
+    plain = "label" not in columns_of(train) and (root / "train").is_dir()
+    # A table called labels.csv may hold the labels of test images too.
+    certain = _letters(train.stem).startswith("train") and any(name != "images/" for name in folders[1])
+    if not (plain or test or named[_SAMPLE] or certain):
+        return None
+    return Parts(root, train, folders[0], test, folders[1], named[_SAMPLE])
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _folders(root: Path, names: Sequence[str]) -> Iterator[str]:
+    """Those of the folders that are there, the deepest first: train/images/ before train/."""
+    for name in sorted(names, key=lambda name: -name.count("/")):
+        if (root / name).is_dir():
+            yield f"{name}/"
 
 
 class ContestFolder(Reader):
@@ -32,59 +112,128 @@ class ContestFolder(Reader):
     name = "contest"
 
     def matches(self, path: Path) -> bool:
-        return contest_root(path) is not None
+        return find_contest(path) is not None
 
     def columns(self, path: Path) -> tuple[str, ...]:
-        return columns_of((contest_root(path) or path) / "train.csv")
+        parts = find_contest(path)
+        return columns_of(parts.train) if parts else ()
 
     def read(self, path: Path, group_column: str | None) -> Collection:
-        """Refuses what `read_labels` does, targets that are not the rank of the sorted class names, missing
-        test images, and a sample submission in another order."""
-        root = contest_root(path) or path
-        csv = root / "train.csv"
-        table = read_labels(csv, prefix="train/", group_column=group_column)
-        classes = tuple(sorted(set(table.labels.values())))
-        wrong = [name for rank, name in enumerate(classes) if table.targets.get(name, rank) != rank]
-        if wrong:
-            raise DessinError(
-                f"{csv}: the targets of {len(wrong):,} classes are not their sorted rank: {listing(wrong)}.",
-                allowed="A contest numbers its classes 0..C-1 in the order of their sorted names.",
-                do="Correct the targets, or give the data as a CSV with image_path,label.",
-            )
-        test_ids = _read_test(root)
-        check_files(root / "test.csv", root, test_ids)
-        walk = walk_images(root, "train")
-        skipped = {rule: list(paths) for rule, paths in table.skipped.items()}
-        for rule, paths in walk.skipped.items():
-            skipped[rule] = sorted({*skipped.get(rule, []), *paths})
-        unlisted = [image_id for image_id in walk.images if image_id not in table.labels]
-        if unlisted:
-            skipped["not listed in train.csv"] = unlisted
-        return Collection(
-            root=root,
-            layout=ContestFolder.name,
-            items=items_of(table),
-            classes=classes,
-            names=class_names(classes),
-            test_ids=tuple(test_ids),
-            skipped={rule: tuple(paths) for rule, paths in skipped.items()},
-            notes=() if test_ids else ("no test.csv: there is nothing to submit",),
-        )
+        """Refuses what `read_labels` does, and missing test images."""
+        return read_contest(path, group_column).collection
 
 
-def _read_test(root: Path) -> list[str]:
-    csv = root / "test.csv"
-    if not csv.is_file():
-        return []
-    paths = [row["image_path"] for row in read_csv(csv, ("image_path",))[1]]
-    if not paths:
+def read_contest(path: Path, group_column: str | None = None) -> Contest:
+    """A contest as it lies on disk.
+
+    Raises:
+        DessinError: no contest, what `read_labels` refuses, or missing test images.
+    """
+    parts = find_contest(path)
+    if parts is None:
+        raise DessinError(f"{path} is no contest.", do="Name the folder that holds train.csv and train/.")
+    table = read_labels(parts.train, bases=(*parts.train_folders, ""), group_column=group_column)
+    tests = _read_test(parts, table)
+    skipped = {rule: {*paths} for rule, paths in (*table.skipped.items(), *tests.skipped.items())}
+    folder = _folder_of(parts.train_folders, table.labels)
+    if folder:
+        walk = walk_images(parts.root, folder.rstrip("/"))
+        known = {*table.labels, *tests.image_ids}
+        unlisted = [name for name in walk.images if name not in known]
+        for rule, paths in (*walk.skipped.items(), (f"not listed in {parts.train.name}", unlisted)):
+            skipped.setdefault(rule, set()).update(paths)
+    classes = tuple(sorted(set(table.labels.values())))
+    collection = Collection(
+        root=parts.root,
+        layout=ContestFolder.name,
+        items=items_of(table),
+        classes=classes,
+        names=class_names(classes),
+        test_ids=tests.image_ids,
+        skipped={rule: tuple(sorted(paths)) for rule, paths in skipped.items() if paths},
+        notes=(table.understood, tests.note),
+    )
+    column, targets = _targets(table)
+    return Contest(
+        collection=collection,
+        label_column=table.roles.label,
+        target_column=column,
+        targets=targets,
+        test=tests.table,
+        test_folder=_folder_of(parts.test_folders, tests.image_ids),
+        samples=parts.samples,
+    )
+
+
+def _folder_of(folders: Sequence[str], image_ids: Iterable[str]) -> str:
+    """The folder, with its slash, that holds most of the images; empty where none holds any."""
+    counts = {folder: sum(name.startswith(folder) for name in image_ids) for folder in folders}
+    best = max(counts, key=lambda folder: counts[folder], default="")
+    return best if counts.get(best) else ""
+
+
+def _targets(table: LabelTable) -> tuple[str, dict[str, int]]:
+    """The column that numbers the labels, and label → number; nothing where there is none."""
+    if table.targets:
+        return table.roles.target, dict(table.targets)
+    labels = table.roles.table.column(table.roles.label)
+    for column in label_columns(table.roles.table.columns):
+        cells = table.roles.table.column(column)
+        numbers = all(cell.isascii() and cell.isdigit() for cell in cells)
+        if column != table.roles.label and numbers and one_to_one(labels, cells):
+            return column, {nfc(label): int(cell) for label, cell in zip(labels, cells, strict=True)}
+    return "", {}
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """The test images in the contest's order, their table, what was left out, and what was understood."""
+
+    image_ids: tuple[str, ...]
+    note: str
+    table: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _read_test(parts: Parts, labelled: LabelTable) -> _Tests:
+    """By the table of test images, else by the sample submission, else all images of the test folder."""
+    if parts.test:
+        return _listed(parts, parts.test)
+    walk = Walk()
+    for folder in parts.test_folders[:1]:
+        walk = walk_images(parts.root, folder.rstrip("/"))
+    image_ids = [name for name in walk.images if name not in labelled.labels]
+    if not image_ids:
+        return _Tests((), "no test images: there is nothing to submit")
+    skipped = {rule: tuple(paths) for rule, paths in walk.skipped.items()}
+    note = f"no table of test images: {counted(len(image_ids), 'image')} in {parts.test_folders[0]}"
+    if len(parts.samples) == 1:
+        sample = read_table(parts.samples[0])
+        column, found = naming_column({name: sample.column(name) for name in sample.columns}, image_ids)
+        if column and len(found) == len(sample.rows):
+            named = [found[cell] for cell in sample.column(column)]
+            others = tuple(name for name in image_ids if name not in set(named))
+            if others:
+                skipped[f"not listed in {sample.path.name}"] = others
+            return _Tests(tuple(named), f"{note}, as {sample.path.name} lists them", {}, skipped)
+    return _Tests(tuple(image_ids), note, {}, skipped)
+
+
+def _listed(parts: Parts, csv: Path) -> _Tests:
+    finder = Finder(parts.root, (*parts.test_folders, ""))
+    table = with_header(read_table(csv), finder)
+    if not table.rows:
         raise DessinError(f"{csv} lists no image.", do="Restore the contest's file, or remove it.")
-    test_ids = ["test/" + check_spelling(csv, number, path) for number, path in enumerate(paths, 1)]
-    refuse_repeated(csv, test_ids)
-    sample = root / "sample_submission.csv"
-    if sample.is_file() and [row["image_path"] for row in read_csv(sample, ("image_path",))[1]] != paths:
+    path = path_column(table, finder)
+    if not path:
         raise DessinError(
-            f"{sample} and {csv} do not list the same images in the same order.",
-            do="Restore both from the contest.",
+            f"No column of {csv} names an image; its columns are {listing(table.columns)}.",
+            allowed=f"A column has the names of the files in {listing(parts.test_folders) or 'test/'}.",
+            do="Restore the contest's files.",
         )
-    return test_ids
+    image_ids, hows = find_all(csv, finder, [row[table.columns.index(path)] for row in table.rows])
+    refuse_repeated(csv, image_ids)
+    check_folders(parts.root, image_ids)
+    found = "".join(f", {count:,} found {how}" for how, count in hows.items())
+    note = f"{csv.name}: {counted(len(image_ids), 'test image')} by column {path}{found}"
+    return _Tests(tuple(image_ids), note, {name: table.column(name) for name in table.columns})

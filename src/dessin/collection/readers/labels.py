@@ -20,31 +20,32 @@ from dessin.page.numbers import counted
 @dataclass(frozen=True)
 class LabelTable:
     """A label table: image_id → label, label → target (if given), image_id → group and → given part (where
-    they are given), what was skipped, and in words what was understood."""
+    they are given), what was skipped, the table with its columns' roles, and in words what was understood."""
 
     labels: Mapping[str, str]
     targets: Mapping[str, int]
     groups: Mapping[str, str]
     parts: Mapping[str, str]
     skipped: Mapping[str, tuple[str, ...]]
+    roles: Roles
     understood: str
 
 
-def read_labels(path: Path, *, prefix: str = "", group_column: str | None = None) -> LabelTable:
+def read_labels(path: Path, *, bases: Sequence[str] = ("",), group_column: str | None = None) -> LabelTable:
     """The labels of a table, checked: each row is an image with a label, or skipped by a rule that is said.
 
-    `prefix` (such as `train/`) goes before every path. Paths are below the table's folder.
+    Paths are below the table's folder, in one of the folders `bases` (such as `train/`).
 
     Raises:
         DessinError: what `understand` refuses, a row without an image or a label, an image in two rows.
     """
     root = path.parent
-    finder = Finder(root, (prefix,))
+    finder = Finder(root, bases)
     roles = understand(read_table(path), finder)
     texts = roles.table.column(roles.path)
-    if not prefix:
+    if not any(bases):
         finder = finder.rebased(texts[:SAMPLE])
-    ids, hows = _find_all(
+    ids, hows = find_all(
         path, finder, [row[roles.table.columns.index(roles.path)] for row in roles.table.rows]
     )
     refuse_repeated(path, ids)
@@ -74,15 +75,16 @@ def read_labels(path: Path, *, prefix: str = "", group_column: str | None = None
     _check_labels(path, labels)
     return LabelTable(
         labels=labels,
-        targets=_check_targets(path, targets) if targets else {},
+        targets=_check_targets(path, targets, ranks=not any(bases)) if targets else {},
         groups=groups,
         parts=parts,
         skipped={rule: tuple(names) for rule, names in skipped.items()},
+        roles=roles,
         understood=_understood(roles, finder, hows),
     )
 
 
-def _find_all(csv: Path, finder: Finder, cells: Sequence[str]) -> tuple[list[str], Counter[str]]:
+def find_all(csv: Path, finder: Finder, cells: Sequence[str]) -> tuple[list[str], Counter[str]]:
     """The image id of every row, and how often it was found otherwise than as it is written."""
     ids, missing, several = [], {}, []
     hows: Counter[str] = Counter()
@@ -166,8 +168,8 @@ def _check_labels(path: Path, labels: Mapping[str, str]) -> None:
         )
 
 
-def _check_targets(path: Path, targets: Mapping[str, set[str]]) -> dict[str, int]:
-    """label → target: one each way, and exactly 0..C-1."""
+def _check_targets(path: Path, targets: Mapping[str, set[str]], *, ranks: bool) -> dict[str, int]:
+    """label → target: one each way, and for `ranks` exactly 0..C-1."""
     several = [
         f"{label} ({', '.join(sorted(values))})" for label, values in targets.items() if len(values) > 1
     ]
@@ -192,7 +194,7 @@ def _check_targets(path: Path, targets: Mapping[str, set[str]]) -> dict[str, int
         raise DessinError(
             f"{path} gives several classes one target: {listing(shared)}.", do="Correct the rows."
         )
-    if set(by_target) != set(range(len(numbers))):
+    if ranks and set(by_target) != set(range(len(numbers))):
         raise DessinError(
             f"{path} has {len(numbers):,} classes and targets from {min(by_target)} to {max(by_target)}.",
             allowed=f"Targets are 0 to {len(numbers) - 1}, each used.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections import Counter
@@ -16,10 +14,13 @@ from numpy.typing import NDArray
 
 from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
+from dessin.collection.readers.columns import label_columns
+from dessin.collection.readers.table import Table, read_table
 from dessin.errors import DessinError
-from dessin.files import read_csv, read_text
+from dessin.files import read_csv
 from dessin.page.numbers import counted
 
+Rows = Sequence[Sequence[str]]
 Floats = NDArray[np.float64]
 ABSTAINS = -1
 SETS = ("validation", "holdout")
@@ -40,7 +41,6 @@ _BESIDE = {
     *(*IMAGE_COLUMNS, *NUMBER_COLUMNS, *PREDICTED_COLUMNS, *LABEL_COLUMNS),
 }
 _RANKED = re.compile(r"top\d+(_probability)?")
-_SEPARATORS = ",;\t"
 # What rounding to four decimals may add up to over 500 classes, and more.
 _ROUNDING = 0.05
 
@@ -161,7 +161,8 @@ def _of_csv(path: Path) -> Source:
     one among `PREDICTED_COLUMNS`, else among `LABEL_COLUMNS`; or all columns that are none of these, where
     they are numbers that add up to 1. Capitals do not matter.
     """
-    columns, rows = _read_rows(path)
+    read = _read_rows(path)
+    columns, rows = read.columns, read.rows
     spelt = [column.lower() for column in columns]
 
     def one_of(names: Sequence[str], what: str) -> int | None:
@@ -189,6 +190,10 @@ def _of_csv(path: Path) -> Source:
     predicted = one_of(PREDICTED_COLUMNS, "the class that was predicted")
     # Beside a predicted class, a label is the true one.
     plain = one_of(LABEL_COLUMNS, "the class")
+    if plain is None and predicted is None and not _looks_wide(rows, rest, sure=True):
+        # A submission has the columns that its contest chose, such as breed.
+        others = label_columns([columns[i] for i in rest])
+        plain = columns.index(others[0]) if len(others) == 1 else None
     answer = plain if predicted is None else predicted
     written = tuple(row[image].strip() for row in rows)
     wide = _looks_wide(rows, rest, sure=answer is None)
@@ -238,31 +243,14 @@ def in_order(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=order))
 
 
-def _read_rows(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
-    """The header and the rows, all as long as it; commas, semicolons or tabs between the fields."""
-    text = read_text(path)
-    while text.startswith("#"):
-        text = text.partition("\n")[2]
-    header = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        rows = [row for row in reader if row]
-    except csv.Error as error:
-        raise DessinError(f"{path}, line {reader.line_num}: {error}.", do="Correct the row.") from None
-    columns = tuple(column.strip() for column in rows[0]) if rows else ()
-    if len(rows) < 2:
-        raise DessinError(f"{path} has no rows; its columns are {', '.join(columns) or 'none'}.")
-    short = next((i for i, row in enumerate(rows) if len(row) != len(columns)), None)
-    if short is not None:
-        raise DessinError(
-            f"{path}, row {short} does not have the {len(columns)} fields of the header.",
-            do="Correct the row (a separator inside a value needs quotes).",
-        )
-    return columns, rows[1:]
+def _read_rows(path: Path) -> Table:
+    table = read_table(path)
+    if not table.rows:
+        raise DessinError(f"{path} has no rows; its columns are {', '.join(table.columns) or 'none'}.")
+    return table
 
 
-def _looks_wide(rows: list[list[str]], rest: list[int], *, sure: bool) -> bool:
+def _looks_wide(rows: Rows, rest: list[int], *, sure: bool) -> bool:
     """Whether the other columns hold a number each; where a label could be meant too, they must add to 1."""
     try:
         first = [float(rows[0][i]) for i in rest]
@@ -287,7 +275,7 @@ def _as_distribution(table: NDArray[np.float64], where: str) -> Floats:
     return np.asarray(table / total[:, None])
 
 
-def _labels(path: Path, rows: list[list[str]], answer: int, spelt: list[str]) -> tuple[str, ...]:
+def _labels(path: Path, rows: Rows, answer: int, spelt: list[str]) -> tuple[str, ...]:
     """The answers; one may be empty only where a `reason` says why."""
     labels = [_label(row[answer]) for row in rows]
     reason = spelt.index("reason") if "reason" in spelt else None
