@@ -73,6 +73,12 @@ def test_the_unit_bounds_memory_and_waits_for_what_is_in_flight() -> None:
     assert int(service["TimeoutStopSec"]) >= 60
 
 
+def test_the_unit_works_in_a_folder_where_nothing_lies() -> None:
+    service = unit()["Service"]
+    assert service["WorkingDirectory"] == f"%t/{service['RuntimeDirectory']}"
+    assert service["WorkingDirectory"] not in service["Environment"]
+
+
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
@@ -99,6 +105,13 @@ def test_the_container_checks_its_health_on_that_port() -> None:
     assert words[:2] == ["python", "-c"]
     compile(words[2], "healthcheck", "exec")
     assert "http://127.0.0.1:8000/healthz" in words[2]
+
+
+def test_the_container_works_in_a_folder_where_nothing_lies() -> None:
+    last = CONTAINERFILE[CONTAINERFILE.rindex("\nFROM ") :]
+    (folder,) = re.findall(r"^WORKDIR (.*)$", last, re.MULTILINE)
+    assert folder == "/var/empty"
+    assert CONTAINERFILE.count(folder) == 1
 
 
 def test_the_container_is_not_root_and_copies_only_what_is_there() -> None:

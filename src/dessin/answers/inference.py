@@ -84,6 +84,11 @@ def look_with_energy(
             logits = classifier(VIEWS[view](pixels, background)).float()
             total = total + torch.softmax(logits / temperature, dim=1)
             energy = energy + torch.logsumexp(logits, dim=1)
+        if not bool(torch.isfinite(total).all() & torch.isfinite(energy).all()):
+            raise DessinError(
+                "The model answers with NaN or infinity in place of numbers, so it is not used.",
+                do="Copy the model again; if it is so at its source, train it again.",
+            )
         return total / len(views), energy / len(views)
 
 

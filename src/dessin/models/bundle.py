@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.torch import save
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes
@@ -17,6 +16,7 @@ from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
 from dessin.models.network import Network, OnnxNetwork, check_description
+from dessin.models.tensors import TensorShape, check_file, check_finite, tensor_shapes, unpacked
 
 
 @dataclass(frozen=True)
@@ -82,40 +82,61 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a bundle, strictly.
 
     Raises:
-        DessinError: not a bundle, a newer format, weights that are not those of the card, or that do not fit.
+        DessinError: not a bundle, a newer format, weights that are not those of the card, that do not fit, or
+            that are no numbers; an ONNX file that holds more than a model of drawings needs.
     """
     card = read_card(folder)
-    data = _read_weights(folder / card.file, card)
     if card.exported:
-        network = OnnxNetwork(data)
+        network = OnnxNetwork(_read_weights(folder / ONNX_FILE, card))
         check_description(network, card)
         return Bundle(card, network.eval())
-    return Bundle(card, _classifier(folder, data, card).eval())
+    return Bundle(card, _classifier(folder, card).eval())
 
 
-def _classifier(folder: Path, data: bytes, card: BundleCard) -> Classifier:
-    try:
-        state = load(data)
-    except SafetensorError as error:
-        raise DessinError(f"{folder / card.file} is damaged: {error}.", do="Copy the bundle again.") from None
+def _classifier(folder: Path, card: BundleCard) -> Classifier:
+    path = folder / WEIGHTS_FILE
+    # The header first: nothing is built and no tensor is read for weights of another model.
+    shapes = tensor_shapes(path)
+    _check_count(sum(shape.elements for shape in shapes.values()), folder, card)
     classifier = empty_classifier(
-        card.backbone, len(card.classes), channels=_channels(state, card), head=card.head
+        card.backbone, len(card.classes), channels=_channels(shapes, card), head=card.head
     )
     resize_body(classifier.body, describe_backbone(card.backbone), card.image.size)
     _check_card(card, classifier)
-    expected = {(name, tensor.shape) for name, tensor in classifier.state_dict().items()}
-    wrong = sorted({name for name, _ in expected ^ {(name, tensor.shape) for name, tensor in state.items()}})
+    own = classifier.state_dict()
+    expected = {(name, tuple(tensor.shape), tensor.is_floating_point()) for name, tensor in own.items()}
+    found = {(name, shape.shape, shape.floating) for name, shape in shapes.items()}
+    wrong = sorted({name for name, *_ in expected ^ found})
     if wrong:
-        raise DessinError(
-            f"The weights in {folder} do not fit {card.backbone} with {len(card.classes)} classes: "
-            f"{len(wrong)} tensors differ, such as {', '.join(wrong[:3])}.",
-            do="Make the bundle anew with this version of timm, or install the one it was made with.",
-        )
+        names = ", ".join(name[:60] for name in wrong[:3])
+        raise _misfit(folder, card, f"{len(wrong)} tensors differ, such as {names}")
+    state = unpacked(_read_weights(path, card), path)
+    check_finite(state, path)
     classifier.load_state_dict(state)
     return classifier
 
 
+def _check_count(numbers: int, folder: Path, card: BundleCard) -> None:
+    """A small file must not ask for a large network; half, for its tables may be of a smaller image."""
+    info = describe_backbone(card.backbone)
+    head = len(card.classes) * info.features
+    if numbers < info.parameters // 2 + head:
+        raise _misfit(
+            folder,
+            card,
+            f"there are {numbers:,} numbers in them, and it has about {info.parameters + head:,}",
+        )
+
+
+def _misfit(folder: Path, card: BundleCard, how: str) -> DessinError:
+    return DessinError(
+        f"The weights in {folder} do not fit {card.backbone} with {len(card.classes)} classes: {how}.",
+        do="Make the bundle anew with this version of timm, or install the one it was made with.",
+    )
+
+
 def _read_weights(path: Path, card: BundleCard) -> bytes:
+    check_file(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -128,14 +149,14 @@ def _read_weights(path: Path, card: BundleCard) -> bytes:
     return data
 
 
-def _channels(state: dict[str, Tensor], card: BundleCard) -> int:
+def _channels(shapes: Mapping[str, TensorShape], card: BundleCard) -> int:
     """How many channels the weights read: a gray bundle may hold an RGB model, which repeats the channel."""
     if card.image.colour != "gray":
         return 3
     with torch.device("meta"):
         stem = first_convolution(create_body(card.backbone))
-    kernel = state.get(f"body.{stem}.weight")
-    return 3 if kernel is None else int(kernel.shape[1])
+    kernel = shapes.get(f"body.{stem}.weight")
+    return 1 if kernel is not None and kernel.shape[1:2] == (1,) else 3
 
 
 def _check_card(card: BundleCard, classifier: Classifier) -> None:

@@ -184,6 +184,11 @@ def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weight
         for name, tensor in expected.items()
         if name in state and state[name].shape != tensor.shape
     ]
+    problems += [
+        f"{name} is of {state[name].dtype} and not {tensor.dtype}"
+        for name, tensor in expected.items()
+        if name in state and state[name].is_floating_point() != tensor.is_floating_point()
+    ]
     if problems:
         more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise DessinError(
@@ -198,9 +203,10 @@ def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weight
 
 def _take_head(classifier: Classifier, head: dict[str, Tensor], weights: Weights) -> None:
     shapes = {tensor.ndim: tensor for tensor in head.values()}
-    fits = len(head) == 2 and 2 in shapes and shapes[2].shape == (classifier.classes, classifier.width)
+    shape = (classifier.classes, classifier.width)
+    fits = len(head) == len(shapes) == 2 and shapes.keys() == {1, 2} and shapes[2].shape == shape
     if fits:
         classifier.start_head(shapes[2], shapes[1])
-    count = next(iter(head.values())).shape[0]
+    sides = next(iter(head.values())).shape
     outcome = "is used" if fits else f"is left out: this one has {classifier.classes}"
-    say(f"The head in {weights.source} has {count} classes and {outcome}.")
+    say(f"The head in {weights.source} has {sides[0] if sides else 'no'} classes and {outcome}.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dessin.errors import DessinError, install_command
 from dessin.models.card import BundleCard
+from dessin.models.onnx_file import check_onnx_file
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # type: ignore[import-untyped]
@@ -36,7 +37,8 @@ class OnnxNetwork(Network):
     Takes pixels on any device and leaves the logits there.
 
     Raises:
-        DessinError: no ONNX Runtime, or bytes that are not a classifier's ONNX file.
+        DessinError: no ONNX Runtime, or bytes that are not a classifier's ONNX file; when asked, a file that
+            does not give such logits after all.
     """
 
     def __init__(self, model: bytes, *, threads: int | None = None) -> None:
@@ -47,10 +49,15 @@ class OnnxNetwork(Network):
         shapes = [*(part.shape for part in inputs), *(part.shape for part in outputs)]
         # All but the number of images is fixed.
         sides = [side for shape in shapes for side in shape[1:]]
-        if [len(shape) for shape in shapes] != [4, 2] or not all(isinstance(side, int) for side in sides):
+        types = {part.type for part in (*inputs, *outputs)}
+        if (
+            [len(shape) for shape in shapes] != [4, 2]
+            or not all(isinstance(side, int) and side > 0 for side in sides)
+            or types != {"tensor(float)"}
+        ):
             raise DessinError(
-                f"The ONNX file has inputs and outputs of shapes {shapes}, which is no classifier's.",
-                allowed="Pixels (N, channels, S, S) go in and logits (N, C) come out.",
+                f"The ONNX file has inputs and outputs of shapes {_short(shapes)}, which is no classifier's.",
+                allowed="Pixels (N, channels, S, S) float32 go in and logits (N, C) float32 come out.",
                 do="Export the model again with dessin export.",
             )
         self._input, self._output = inputs[0].name, outputs[0].name
@@ -68,7 +75,14 @@ class OnnxNetwork(Network):
 
     def forward(self, pixels: Tensor) -> Tensor:
         values = pixels.detach().to("cpu", torch.float32).contiguous().numpy()
-        (logits,) = self._session.run([self._output], {self._input: values})
+        try:
+            (logits,) = self._session.run([self._output], {self._input: values})
+        # The runtime's errors have no root of their own but Exception.
+        except Exception as error:
+            raise _unusable(error) from None
+        # The shapes that a file states are its word alone.
+        if logits.shape != (len(values), self._classes):
+            raise _unusable(f"it gave numbers of shape {_short(logits.shape)} in place of its logits")
         return torch.from_numpy(logits).to(pixels.device)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,6 +130,7 @@ def check_description(network: OnnxNetwork, card: BundleCard) -> None:
 
 
 def _session(model: bytes, threads: int | None) -> InferenceSession:
+    check_onnx_file(model)
     try:
         import onnxruntime as runtime
     except ImportError:
@@ -134,11 +149,21 @@ def _session(model: bytes, threads: int | None) -> InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Only what is fatal is printed, and that is raised as well.
     options.log_severity_level = 4
+    # Else bytes that could be of the runtime's own format would be read as such, and were not checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    # The runtime's errors have no root of their own but Exception.
     except Exception as error:
-        raise DessinError(
-            f"The ONNX file cannot be used: {str(error).splitlines()[0]}.",
-            do="Export the model again with dessin export, or install a newer onnxruntime.",
-        ) from None
+        raise _unusable(error) from None
+
+
+def _unusable(why: Exception | str) -> DessinError:
+    return DessinError(
+        f"The ONNX file cannot be used: {_short(why)}.",
+        do="Export the model again with dessin export, or install a newer onnxruntime.",
+    )
+
+
+def _short(value: object) -> str:
+    """The first line of it, cut."""
+    return next(iter(str(value).splitlines()), "")[:160]

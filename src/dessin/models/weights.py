@@ -10,15 +10,13 @@ import importlib.metadata
 import importlib.util
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,6 +24,7 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import BackboneInfo, describe_backbone
 from dessin.models.card import WEIGHTS_FILE, read_card
+from dessin.models.tensors import check_file, check_finite, whole
 from dessin.models.torchvision_ops import import_timm
 from dessin.progress import say, warn
 
@@ -85,18 +84,26 @@ def load_state(weights: Weights) -> dict[str, Tensor]:
     """The tensors under timm's names on the CPU, with a head if the file has one; none for random weights.
 
     Raises:
-        DessinError: the file changed since it was resolved, is damaged, or does not fit the backbone.
+        DessinError: the file changed since it was resolved, is damaged, does not fit the backbone, or holds
+            NaN or infinity.
     """
     if weights.path is None:
         return {}
-    if sha256_file(weights.path) != weights.sha256:
-        raise DessinError(f"{weights.path} changed while it was being used.", do="Run again.")
+    state = _read_state(weights, weights.path)
+    check_finite(state, weights.path)
+    return state
+
+
+def _read_state(weights: Weights, path: Path) -> dict[str, Tensor]:
+    check_file(path)
+    if sha256_file(path) != weights.sha256:
+        raise DessinError(f"{path} changed while it was being used.", do="Run again.")
     if weights.source.startswith("package "):
-        return _renamed(torch.load(weights.path, weights_only=True, map_location="cpu"), weights)
+        return _renamed(torch.load(path, weights_only=True, map_location="cpu"), weights)
     if weights.source.startswith("hub "):
         return _converted_by_timm(weights)
-    with _whole(weights.path):
-        state: dict[str, Tensor] = load_file(weights.path)
+    with whole(path):
+        state: dict[str, Tensor] = load_file(path)
     if not weights.source.startswith("bundle "):
         return state
     own = [name for name in state if name.startswith("body.")]
@@ -234,18 +241,7 @@ def _converted_by_timm(weights: Weights) -> dict[str, Tensor]:
     return dict(model.state_dict())
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Says of a file that cannot be read inside the block that it is damaged."""
-    try:
-        yield
-    except (SafetensorError, OSError) as error:
-        raise DessinError(
-            f"{path} is not a whole safetensors file: {error}.", do="Fetch or write it again."
-        ) from None
-
-
 def _stated_licence(path: Path) -> str:
-    with _whole(path), safe_open(path, framework="pt") as file:
+    with whole(path), safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
     return str(metadata.get("licence") or metadata.get("license") or "not stated")

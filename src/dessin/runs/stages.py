@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from dessin.answers.inference import predict_rows
 from dessin.answers.predictions import to_predictions, write_predictions
@@ -42,7 +42,7 @@ from dessin.training.features import extract_features
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
-from dessin.training.probe import shared_probe
+from dessin.training.probe import read_head, shared_probe
 from dessin.training.range_test import find_lr
 
 LOST = "collapsed attempts"
@@ -164,9 +164,9 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)
         write_bytes(kept, save({"weight": weight, "bias": bias}))
-    head = load(kept.read_bytes())
+    weight, bias = read_head(kept)
     job.model.classifier.start_head(
-        torch.from_numpy(head["weight"]), torch.from_numpy(head["bias"]), torch.from_numpy(features[0])
+        torch.from_numpy(weight), torch.from_numpy(bias), torch.from_numpy(features[0])
     )
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 from pydantic import Field
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import warn
 from dessin.schema import Section, flattened, validated
 from dessin.training.averaging import Averages
@@ -164,14 +164,14 @@ class Checkpoints:
     ) -> None:
         """Put the tensors of `state` where they were, and drop what was left half-way."""
         folder = self._step_folder(state)
-        _fill(model, _read_tensors(folder / _MODEL, state.digests[_MODEL]))
+        _fill(model, folder / _MODEL, state.digests[_MODEL])
         _fill_optimizer(optimizer, _read_tensors(folder / _OPTIMIZER, state.digests[_OPTIMIZER]))
         averages.fill(_read_tensors(folder / _AVERAGES, state.digests[_AVERAGES]))
         self.prune(state)
 
     def restore_best(self, best: Best, model: nn.Module) -> None:
         """Put the best weights into the model."""
-        _fill(model, _read_tensors(self.folder / best.file, best.sha256))
+        _fill(model, self.folder / best.file, best.sha256)
 
     def prune(self, state: TrainingState) -> None:
         """Remove everything but the checkpoint `state` and the best weights that it names."""
@@ -202,8 +202,7 @@ def _read_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
             f"The weights {path} are missing or not the ones that this run wrote.",
             do="Start a new run with another --out.",
         )
-    tensors: dict[str, Tensor] = load_tensors(content)
-    return tensors
+    return unpacked(content, path)
 
 
 def _packed(tensors: Mapping[str, Tensor]) -> bytes:
@@ -213,7 +212,9 @@ def _packed(tensors: Mapping[str, Tensor]) -> bytes:
     return packed
 
 
-def _fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def _fill(model: nn.Module, path: Path, sha256: str) -> None:
+    tensors = _read_tensors(path, sha256)
+    check_finite(tensors, path)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

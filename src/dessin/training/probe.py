@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 from scipy.optimize import minimize, minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -18,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import cache_folder, digest_of, locked, read_json, sha256_bytes, write_bytes, write_json
+from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 
@@ -283,5 +285,17 @@ def shared_probe(
             # The weights last: where they are, the reason is too.
             write_json(reason, probe.decision.__dict__)
             write_bytes(weights, save({"weight": probe.weight, "bias": probe.bias}))
-        tensors = load_file(weights)
-        return tensors["weight"], tensors["bias"], Decision(**read_json(reason))
+        return *read_head(weights), Decision(**read_json(reason))
+
+
+def read_head(path: Path) -> tuple[Floats, Floats]:
+    """Weight (C, D) and bias (C,) that a probe left in a file.
+
+    Raises:
+        DessinError: a damaged file, or one that holds something else.
+    """
+    head = unpacked(path.read_bytes(), path)
+    if head.keys() != {"weight", "bias"}:
+        raise DessinError(f"{path} holds no probe.", do="Remove it and run again.")
+    check_finite(head, path)
+    return head["weight"].numpy(), head["bias"].numpy()
