@@ -36,6 +36,7 @@ def summarise(
     families_by, families = _families(counts)
     return Summary(
         layout=collection.layout,
+        notes=collection.notes,
         manifest_digest=manifest.digest,
         images=len(manifest.rows),
         readable=len(measured),

@@ -47,9 +47,13 @@ class FamilyShare(Section):
 
 
 class Summary(Section):
-    """Counts and distributions; the distributions are over the readable images, None where there is none."""
+    """Counts and distributions; the distributions are over the readable images, None where there is none.
+
+    `notes` say how the folder was understood, and what in it is not used.
+    """
 
     layout: str
+    notes: tuple[str, ...] = ()
     manifest_digest: str
     images: int
     readable: int

@@ -95,11 +95,14 @@ def describe_collection(collection: Collection) -> str:
         lines.append(f"{counted(len(collection.test_ids), 'test image')} without labels")
     lines.extend(collection.notes)
     if any(item.part for item in collection.items):
-        given = Counter(item.part or "none" for item in collection.items)
-        said = listing([f"{part} {number(count)}" for part, count in sorted(given.items())])
-        lines.append(
-            f"a split comes with the data ({said}); dessin split --given keeps it, else it is not used"
-        )
+        lines.append(f"a split comes with the data ({_given(collection)}); dessin split --given keeps it")
     for rule, paths in collection.skipped.items():
         lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
     return "\n".join(lines)
+
+
+def _given(collection: Collection) -> str:
+    counts = Counter(item.part for item in collection.items)
+    order = sorted(counts, key=lambda part: (part.isdigit(), part not in ("train", "val"), part.zfill(4)))
+    words = {part: f"fold {part}" if part.isdigit() else part or "no part" for part in order}
+    return listing([f"{words[part]}: {number(counts[part])}" for part in order])

@@ -13,6 +13,7 @@ from dessin.collection.readers.walk import IMAGE_SUFFIXES
 from dessin.errors import DessinError
 
 COLUMNS = ("image_path,label", "image_path,class_name,target")
+NUMBERED = "column "  # and its place, where a table does not name its columns
 SAMPLE = 50  # rows, to tell what a column holds
 # The names that people give them, by preference; case, spaces and punctuation do not count.
 _PATHS = (
@@ -136,7 +137,7 @@ def with_header(table: Table, finder: Finder) -> Table:
     suffixes = {PurePosixPath(cell).suffix.lower() for cell in first}
     if named or not (suffixes & IMAGE_SUFFIXES or any(finder.find(cell).image_id for cell in first)):
         return table
-    columns = tuple(f"column {place}" for place in range(1, len(first) + 1))
+    columns = tuple(f"{NUMBERED}{place}" for place in range(1, len(first) + 1))
     return replace(table, columns=columns, rows=(first, *table.rows))
 
 
@@ -166,7 +167,7 @@ def _label_column(table: Table, path: str) -> tuple[str, str]:
     if not named:
         rest = [column for column in others if column not in part_columns(others)]
         plain = [column for column in rest if column not in path_columns(rest)] or rest
-        headless = table.columns[0] == "column 1"
+        headless = table.columns[0] == f"{NUMBERED}1"
         few = [c for c in plain if headless or 2 * len(set(table.column(c))) <= len(table.rows)]
         return (few[0] if len(plain) == len(few) == 1 else ""), ""
     cells = {column: table.column(column) for column in named}

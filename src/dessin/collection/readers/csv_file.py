@@ -45,11 +45,9 @@ def choose_table(folder: Path) -> Choice:
         DessinError: several tables, or one of most images beside folders that are classes.
     """
     tables = {file: _listed_in(file) for file in _tables_in(folder)}
-    found = {file: ids for file, ids in tables.items() if ids}
+    found = {file: ids for file, ids in tables.items() if ids or is_label_csv(file)}
     if not found:
-        # Not one image is there: of the only table, its reader says which.
-        named = [file for file in tables if is_label_csv(file)]
-        return Choice(named[0] if len(named) == 1 and not _classes_in(folder)[0] else None)
+        return Choice(None)
     classes, images = _classes_in(folder)
     if classes:
         whole = {file: ids for file, ids in found.items() if images <= ids}
@@ -61,6 +59,7 @@ def choose_table(folder: Path) -> Choice:
             few = (f"{file.name} is not used: it lists {len(ids):,} {of}" for file, ids in found.items())
             return Choice(None, tuple(few))
         found = whole
+    found = {file: ids for file, ids in found.items() if ids} or found
     if len(found) > 1:
         names = listing([file.name for file in found])
         raise DessinError(
@@ -74,9 +73,13 @@ def choose_table(folder: Path) -> Choice:
 
 def _tables_in(folder: Path) -> list[Path]:
     """The tables that may be of labelled images; a contest's sample of a submission is none."""
+    try:
+        files = list(folder.iterdir())
+    except OSError:
+        return []
     return sorted(
         file
-        for file in folder.iterdir()
+        for file in files
         if file.suffix.lower() in SUFFIXES
         and not file.name.startswith((".", "~$"))
         and "submission" not in file.name.lower()
@@ -86,8 +89,12 @@ def _tables_in(folder: Path) -> list[Path]:
 
 def _listed_in(file: Path) -> set[str]:
     """The images that are there of those that a table lists with labels."""
+    head = head_of(file)
+    if head is None:
+        return set()
     try:
         finder = Finder(file.parent)
+        understand(head, finder)
         roles = understand(read_table(file), finder)
         cells = roles.table.column(roles.path)
         finder = finder.rebased(cells[:SAMPLE])

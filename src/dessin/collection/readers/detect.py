@@ -14,6 +14,7 @@ from dessin.collection.readers.folders import ClassFolders
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import file_rule, folder_rule, is_result
 from dessin.errors import DessinError
+from dessin.places import check_readable
 from dessin.plugins import Table
 
 _LONGEST_PATTERN = 200
@@ -72,8 +73,7 @@ def reader_of(path: Path) -> Reader:
     Raises:
         DessinError: no such path, or no known layout.
     """
-    if not path.exists():
-        raise DessinError(f"There is no file or folder {path}.", do="Check the path.")
+    check_readable(path)
     for reader in (*READERS.values(), _OTHERWISE):
         if reader.matches(path):
             return reader
@@ -99,10 +99,12 @@ def unwrapped(path: Path) -> Path:
     inner = path
     while inner.is_dir():
         folders, files = _contents(inner)
-        if len(folders) > 1 or any(Path(file).suffix.lower() in SUFFIXES for file in files):
+        if any(Path(file).suffix.lower() in SUFFIXES for file in files):
             return inner
-        if len(folders) != 1 or any(not file_rule(file) for file in files):
+        if not folders or any(not file_rule(file) for file in files):
             return path
+        if len(folders) > 1:
+            return inner
         inner = inner / folders[0]
     return path
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.readers.collection import Item, listing
-from dessin.collection.readers.columns import SAMPLE, Roles, part_of, understand
+from dessin.collection.readers.columns import NUMBERED, SAMPLE, Roles, part_of, understand
 from dessin.collection.readers.finder import Finder, check_spelling, is_file
 from dessin.collection.readers.table import read_table
 from dessin.collection.readers.walk import nfc, path_rule
@@ -123,15 +123,18 @@ def _missing(csv: Path, finder: Finder, missing: Mapping[str, Sequence[str]], ro
 def _understood(roles: Roles, finder: Finder, hows: Mapping[str, int]) -> str:
     found = "".join(f", {count:,} found {how}" for how, count in hows.items())
     below = f", below {finder.bases[0]}" if finder.bases[0] else ""
-    name = roles.table.path.name
-    return f"{name}: the path is in column {roles.path}{below}{found}; the label in column {roles.label}"
+    path, label = (
+        name if name.startswith(NUMBERED) else f"column {name}" for name in (roles.path, roles.label)
+    )
+    headless = " (no line of names)" if roles.path.startswith(NUMBERED) else ""
+    return f"{roles.table.path.name}{headless}: the path is in {path}{below}{found}; the label in {label}"
 
 
 def refuse_repeated(csv: Path, paths: Sequence[str]) -> None:
     repeated = [path for path, count in Counter(paths).items() if count > 1]
     if repeated:
         raise DessinError(
-            f"{csv} lists {len(repeated):,} images more than once: {listing(repeated)}.",
+            f"{csv} lists {counted(len(repeated), 'image')} more than once: {listing(repeated)}.",
             allowed="An image has one row.",
             do="Remove the duplicate rows.",
         )
@@ -163,8 +166,8 @@ def _check_labels(path: Path, labels: Mapping[str, str]) -> None:
     empty = [image_id for image_id, label in labels.items() if not label]
     if empty:
         raise DessinError(
-            f"{path} has {len(empty):,} rows without a label: {listing(empty)}.",
-            do="Give each a label, or remove the rows.",
+            f"{path} has {counted(len(empty), 'row')} without a label: {listing(empty)}.",
+            do="Give each a label, or remove the row.",
         )
 
 
