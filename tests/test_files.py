@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin import files
+from dessin import files, folders
 from dessin.errors import DessinError
 
 
@@ -84,11 +84,11 @@ def test_json_is_canonical_and_strict(tmp_path: Path) -> None:
 
 
 def test_an_occupied_folder_is_refused(tmp_path: Path) -> None:
-    files.claim_folder(tmp_path / "new", what="the run")
-    files.claim_folder(tmp_path / "new", what="the run")
+    folders.claim_folder(tmp_path / "new", what="the run")
+    folders.claim_folder(tmp_path / "new", what="the run")
     (tmp_path / "new" / "x").write_text("")
     with pytest.raises(DessinError, match="already exists and is not empty"):
-        files.claim_folder(tmp_path / "new", what="the run")
+        folders.claim_folder(tmp_path / "new", what="the run")
 
 
 def test_the_lock_excludes_another_process(tmp_path: Path) -> None:

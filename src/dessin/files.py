@@ -10,19 +10,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from dessin.errors import DessinError
-from dessin.places import check_writable
 from dessin.reading import read_csv as read_csv
 from dessin.reading import read_json as read_json
 from dessin.reading import read_text as read_text
 from dessin.system import sync
 
-_LOCK = ".lock"
+# The names that `atomic_path` writes under, with the process that does.
+TEMPORARY = r"\..+\.(\d+)-[0-9a-f]{8}\.tmp"
 
 
 @contextmanager
@@ -37,30 +37,33 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync_tree(temporary)
+        sync_tree(temporary)
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder, where it is there."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     elif path.parent.is_dir():
         path.unlink(missing_ok=True)
 
 
-def _sync_tree(path: Path) -> None:
+def sync_tree(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
     if path.is_dir():
         for child in path.iterdir():
-            _sync_tree(child)
+            sync_tree(child)
     sync(path)
 
 
-def _storage_error(path: Path, error: OSError) -> DessinError:
+def storage_error(path: Path, error: OSError) -> DessinError:
+    """Why a path could not be written, in words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DessinError(
             f"The disk is full: {path} could not be written, and nothing was left under that name.",
@@ -132,52 +135,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def hold(folder: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a folder that one process at a time works on, for the block, by a lock file in it.
-
-    Raises:
-        DessinError: another process holds it, and `wait` is false.
-    """
-    try:
-        held = FileLock(folder / _LOCK, thread_local=False).acquire(blocking=wait)
-    except Timeout:
-        raise DessinError(
-            f"Another process is working on the run {folder} now.",
-            do="Wait until it ends, or stop it and then use --resume.",
-        ) from None
-    except OSError as error:
-        raise _storage_error(folder, error) from error
-    with held:
-        try:
-            yield
-        finally:
-            # While it is held: whoever waits for it then sees that the file is gone, and makes a new one.
-            with suppress(OSError):
-                (folder / _LOCK).unlink()
-
-
 def cache_folder() -> Path:
     """Where derived data lives that all runs share: `$DESSIN_CACHE`, else `~/.cache/dessin`."""
     configured = os.environ.get("DESSIN_CACHE")
     return Path(configured) if configured else Path.home() / ".cache" / "dessin"
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but the lock of who holds it."""
-    return all(entry.name == _LOCK for entry in folder.iterdir())
-
-
-def claim_folder(path: Path, *, what: str) -> None:
-    """Make a new folder for results; one that exists with something in it is refused."""
-    check_writable(path, "folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        occupied = not is_empty(path)
-    except OSError as error:
-        raise _storage_error(path, error) from error
-    if occupied:
-        raise DessinError(
-            f"The folder {path} already exists and is not empty, so {what} is not written there.",
-            do="Choose another --out, or move the folder away.",
-        )

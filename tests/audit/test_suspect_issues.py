@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from audit_kit import audit_with
 from hypothesis import given
 from hypothesis import strategies as st
 from scribbles import encode, scribble, write_drawings
 
-from dessin.audit.verb import audit_images
 from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
 from dessin.collection.checks.pairs import suspect_issue
 from dessin.collection.curation import curate, read_curation
@@ -61,7 +61,7 @@ def test_suspects_are_written_counted_shown_and_curated_only_by_name(data: Path,
         suspect("cat/2.png", "dog"),
     )
     with quiet():
-        result = audit_images(data, tmp_path / "out", labels=LabelReview(suspects, numbers(2)))
+        result = audit_with(LabelReview(suspects, numbers(2)), data, tmp_path / "out")
     assert result.summary.issues["suspect_label"] == 2
     issues = read_issues(tmp_path / "out" / "issues.csv")
     found = [(i.image_id, i.other_id, i.detail, i.score) for i in issues if i.issue == "suspect_label"]
@@ -91,7 +91,7 @@ def test_suspects_are_written_counted_shown_and_curated_only_by_name(data: Path,
 def test_the_page_shows_the_worst_and_says_where_the_others_are(data: Path, tmp_path: Path) -> None:
     suspects = tuple(suspect(f"cat/{number % 3}.png", "dog") for number in range(70))
     with quiet():
-        audit_images(data, tmp_path / "out", labels=LabelReview(suspects, numbers(70)))
+        audit_with(LabelReview(suspects, numbers(70)), data, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count('class="card suspect"') == 60
     assert "The 60 least plausible of 70" in page
@@ -99,7 +99,7 @@ def test_the_page_shows_the_worst_and_says_where_the_others_are(data: Path, tmp_
 
 def test_labels_without_suspects_are_said_to_be_plausible(data: Path, tmp_path: Path) -> None:
     with quiet():
-        audit_images(data, tmp_path / "out", labels=LabelReview((), numbers(0)))
+        audit_with(LabelReview((), numbers(0)), data, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "No label looks implausible" in page
     assert "reviewed.csv" not in page

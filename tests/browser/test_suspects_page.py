@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from audit_kit import audit_with
 from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dessin.audit.verb import audit_images
 from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
 from dessin.files import read_csv
 from dessin.progress import quiet
@@ -53,7 +53,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise_high=0.2,
     )
     with quiet():
-        audit_images(folder / "data", folder / "out", labels=LabelReview(suspects, numbers))
+        audit_with(LabelReview(suspects, numbers), folder / "data", folder / "out")
     assert len(read_csv(folder / "out" / "issues.csv", ["image_id"])[1]) >= len(suspects)
     return folder / "out" / "report.html"
 

@@ -12,7 +12,8 @@ from dessin.doodles.drawing import Hand, by_hand, slanted
 from dessin.doodles.page import Page, encode, place, render
 from dessin.doodles.strokes import Shape, arc, curve, line, oval
 from dessin.errors import DessinError
-from dessin.files import claim_folder, write_csv
+from dessin.files import write_csv
+from dessin.folders import claim_folder
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 

@@ -12,13 +12,13 @@ import pytest
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.recipe import make_recipe
+from dessin.runs.holdout import open_holdout
 from dessin.runs.machine import describe_hardware, git_commit, package_versions
 from dessin.runs.record import (
     Counts,
     Digests,
     RunRecord,
     now,
-    open_holdout,
     read_record,
     store_results,
     write_record,
@@ -71,8 +71,10 @@ def test_a_later_decision_of_the_same_name_replaces_the_earlier() -> None:
 
 def test_every_opening_of_the_holdout_is_counted(tmp_path: Path) -> None:
     write_record(tmp_path, a_record())
-    assert len(open_holdout(tmp_path).holdout_opened) == 1
-    assert len(open_holdout(tmp_path).holdout_opened) == 2
+    for number in (1, 2):
+        opening = open_holdout(tmp_path, {"views": ["plain"]})
+        opening.delivered()
+        assert opening.number == len(read_record(tmp_path).holdout_opened) == number
     dates = read_record(tmp_path).holdout_opened
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", date) for date in dates)
 

@@ -16,7 +16,7 @@ from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split, ti
 
 from dessin.answers.predictions import read_predictions
 from dessin.errors import DessinError
-from dessin.files import hold
+from dessin.folders import hold
 from dessin.models.bundle import load_bundle
 from dessin.recipe import Recipe
 from dessin.runs import run as run_verb

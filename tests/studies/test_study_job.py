@@ -15,7 +15,7 @@ import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
-from dessin.files import hold
+from dessin.folders import hold
 from dessin.recipe import make_recipe
 from dessin.runs import stages
 from dessin.runs.record import read_record

@@ -104,12 +104,6 @@ def write_committee(folder: Path, committee: Committee) -> Committee:
     return committee
 
 
-def count_opening(folder: Path, when: str) -> Committee:
-    """Note in `committee.json` that the committee is measured on the holdout, at a time (ISO 8601)."""
-    opened = read_committee(folder).holdout_opened
-    return change_committee(folder, {"holdout_opened": (*opened, when)})
-
-
 def change_committee(folder: Path, values: Mapping[str, object]) -> Committee:
     """Replace some values of `committee.json`; returns what was written."""
     committee = changed(read_committee(folder), values, str(folder / COMMITTEE_FILE))

@@ -15,14 +15,16 @@ from dessin.collection.checks.base import Context, LabelReview
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import run_checks, write_issues
 from dessin.collection.manifest import build_manifest, write_manifest
-from dessin.collection.readers.collection import describe_collection
+from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
-from dessin.files import claim_folder, write_csv, write_json, write_text
+from dessin.files import write_csv, write_json, write_text
+from dessin.folders import result_folder
 from dessin.parallel.choose import choose_mapper
+from dessin.parallel.mapper import Mapper
 from dessin.progress import say, say_once
 
-LABELS_FILE = "labels.csv"
+LABELS_FILE, REPORT_FILE = "labels.csv", "report.html"
 COLUMNS = ("image_id", "label", "quality", "suspect", "probability", "suggested", "its_probability", "fold")
 
 
@@ -55,54 +57,54 @@ def audit(
             predictions that are not of this collection or not out of fold.
     """
     data, out = Path(data), Path(out)
-    if not predictions:
-        return audit_images(data, out, group, executor=executor, address=address)
-    if out.exists():
-        # One in use is refused before models answer, which can take minutes.
-        claim_folder(out, what="an audit")
-    answers = read_label_answers([Path(folder) for folder in predictions], data)
-    judgement = judge_labels(answers.probabilities, answers.given, [row.group for row in answers.rows])
-    labels = review_labels(answers, judgement)
-    result = audit_images(data, out, group, labels, executor=executor, address=address)
-    _write_labels(answers, judgement, out / LABELS_FILE)
-    say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")
+    mapper = choose_mapper(executor, address)
+    collection = read_collection(data, group=group)
+    with result_folder(out, what="an audit") as part:
+        say_once(describe_collection(collection))
+        labels = None
+        if predictions:
+            answers = read_label_answers([Path(folder) for folder in predictions], data)
+            judgement = judge_labels(
+                answers.probabilities, answers.given, [row.group for row in answers.rows]
+            )
+            labels = review_labels(answers, judgement)
+            _write_labels(answers, judgement, part / LABELS_FILE)
+        context, result = look_at(collection, labels, mapper)
+        write_audit(part, context, result, next_steps(data, out, group, result.summary))
+    say(describe_audit(result.summary))
+    say(f"report: {out / REPORT_FILE}")
+    if predictions:
+        say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")
     return result
 
 
-def audit_images(
-    data: Path,
-    out: Path,
-    group: str | None = None,
-    labels: LabelReview | None = None,
-    *,
-    executor: str = "local",
-    address: str | None = None,
-) -> AuditResult:
-    """Write the report and its tables; `labels`, what models say about the labels, is shown with the rest.
+def look_at(
+    collection: Collection, labels: LabelReview | None = None, mapper: Mapper | None = None
+) -> tuple[Context, AuditResult]:
+    """What an audit finds, with what its checks looked at; `labels` is what models say about the labels.
+
+    Images that were measured before are not read again but for their digest.
 
     Raises:
-        DessinError: what `audit` refuses, but for predictions.
+        DessinError: an image cannot be found, or changes meanwhile.
     """
-    mapper = choose_mapper(executor, address)
-    collection = read_collection(data, group=group)
-    claim_folder(out, what="an audit")
-    say_once(describe_collection(collection))
     manifest = build_manifest(collection)
     scan = scan_images(manifest, mapper)
     pairs = find_duplicates(manifest, scan)
     context = Context(manifest, scan, pairs, labels)
     issues = run_checks(context)
-    numbers = labels.numbers if labels else None
-    summary = summarise(collection, manifest, scan, pairs, issues, numbers)
-    result = AuditResult(manifest, scan, pairs, issues, summary)
-    write_manifest(manifest, out / "manifest.csv")
-    write_issues(issues, out / "issues.csv")
-    write_json(out / "summary.json", summary.model_dump(mode="json"))
-    steps = next_steps(data, out, group, summary)
-    write_text(out / "report.html", render_report(context, issues, summary, steps))
-    say(describe_audit(summary))
-    say(f"report: {out / 'report.html'}")
-    return result
+    summary = summarise(collection, manifest, scan, pairs, issues, labels.numbers if labels else None)
+    return context, AuditResult(manifest, scan, pairs, issues, summary)
+
+
+def write_audit(
+    folder: Path, context: Context, result: AuditResult, steps: tuple[tuple[str, str], ...]
+) -> None:
+    """Write the report with its next `steps`, and its tables."""
+    write_manifest(result.manifest, folder / "manifest.csv")
+    write_issues(result.issues, folder / "issues.csv")
+    write_json(folder / "summary.json", result.summary.model_dump(mode="json"))
+    write_text(folder / REPORT_FILE, render_report(context, result.issues, result.summary, steps))
 
 
 def _write_labels(answers: LabelAnswers, judgement: Judgement, path: Path) -> None:

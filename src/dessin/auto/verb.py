@@ -32,7 +32,8 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, write_split
 from dessin.collection.split.plan import check_classes, describe_split, plan_split
 from dessin.decisions import Decision
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import claim_folder
 from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.ops import names

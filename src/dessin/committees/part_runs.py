@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from dessin.errors import DessinError
-from dessin.files import claim_folder, read_json, write_json
+from dessin.files import read_json, write_json
+from dessin.folders import claim_folder
 from dessin.page.numbers import spent
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record

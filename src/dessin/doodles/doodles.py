@@ -15,7 +15,8 @@ from dessin.doodles.drawing import Doodle, draw_doodle
 from dessin.doodles.page import Pixels, encode_pixels
 from dessin.doodles.subjects import SUBJECTS
 from dessin.errors import DessinError
-from dessin.files import claim_folder, write_json
+from dessin.files import write_json
+from dessin.folders import result_folder
 from dessin.images.decode import decode
 from dessin.progress import track
 
@@ -151,20 +152,20 @@ def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed:
             f"Doodles of {classes} classes with {per_class} drawings each cannot be made.",
             allowed=f"There are 12 to {len(SUBJECTS)} classes, of at least 10 drawings.",
         )
-    claim_folder(out, what="a set of doodles")
-    names = sorted(SUBJECTS)[:classes]
-    jobs = [(name, number) for name in names for number in range(1, per_class + 1)]
-    folder = out / DRAWINGS_FOLDER
-    for name in names:
-        (folder / name).mkdir(parents=True)
+    with result_folder(out, what="a set of doodles") as part:
+        names = sorted(SUBJECTS)[:classes]
+        jobs = [(name, number) for name in names for number in range(1, per_class + 1)]
+        folder = part / DRAWINGS_FOLDER
+        for name in names:
+            (folder / name).mkdir(parents=True)
 
-    def draw(job: tuple[str, int]) -> Doodle:
-        doodle = draw_doodle(*job, seed=seed)
-        (folder / doodle.image_id).write_bytes(doodle.data)
-        return doodle
+        def draw(job: tuple[str, int]) -> Doodle:
+            doodle = draw_doodle(*job, seed=seed)
+            (folder / doodle.image_id).write_bytes(doodle.data)
+            return doodle
 
-    with ThreadPoolExecutor(2) as pool:
-        doodles = list(track(pool.map(draw, jobs), len(jobs), "drawing doodles"))
-    key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed)
-    write_json(out / KEY_FILE, key.model_dump(mode="json"))
+        with ThreadPoolExecutor(2) as pool:
+            doodles = list(track(pool.map(draw, jobs), len(jobs), "drawing doodles"))
+        key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed)
+        write_json(part / KEY_FILE, key.model_dump(mode="json"))
     return key

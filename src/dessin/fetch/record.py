@@ -13,16 +13,8 @@ from pydantic import Field
 from dessin.errors import DessinError
 from dessin.fetch.download import Origin
 from dessin.fetch.sources import Source
-from dessin.files import (
-    atomic_path,
-    claim_folder,
-    digest_of,
-    read_json,
-    sha256_bytes,
-    sha256_file,
-    write_json,
-    write_text,
-)
+from dessin.files import atomic_path, digest_of, read_json, sha256_bytes, sha256_file, write_json, write_text
+from dessin.folders import claim_folder
 from dessin.page.numbers import counted
 from dessin.progress import warn
 from dessin.schema import Section, validated

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from dessin.errors import DessinError, unknown
-from dessin.files import claim_folder
+from dessin.folders import result_folder
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import say
@@ -51,11 +51,11 @@ def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
     """
     found = packaged()
     if copy is not None:
-        claim_folder(Path(copy), what="a copy of the recipes")
-        for each in found:
-            target = Path(copy) / each.path.relative_to(FOLDER)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(each.path, target)
+        with result_folder(Path(copy), what="a copy of the recipes") as part:
+            for each in found:
+                target = part / each.path.relative_to(FOLDER)
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(each.path, target)
     width = min(terminal_width() or _WIDEST, _WIDEST)
     indent = " " * (2 + max(len(each.name) for each in found) + 2)
     for kind, title in TITLES.items():

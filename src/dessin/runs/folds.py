@@ -16,7 +16,7 @@ from dessin.answers.predictions import join_out_of_fold, to_predictions, write_p
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder, hold
+from dessin.folders import claim_folder, hold
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.recipe import Recipe

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ConfigDict, Field
 
 from dessin.decisions import Decision
-from dessin.files import hold
+from dessin.folders import hold
 from dessin.recipe import Recipe
 from dessin.results import Result
 from dessin.schema import Section, changed
@@ -152,15 +152,6 @@ def write_record(run: Path, record: RunRecord) -> None:
 
 
 read_record = RunRecord.read
-
-
-def open_holdout(run: Path) -> RunRecord:
-    """Count one opening of the holdout in the record, before any number of it is computed."""
-    with hold(run, wait=True):
-        record = read_record(run)
-        record = record.changed(holdout_opened=(*record.holdout_opened, now()))
-        write_record(run, record)
-    return record
 
 
 def store_results(run: Path, name: SetName, metrics: Metrics) -> RunRecord:

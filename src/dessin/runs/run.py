@@ -12,7 +12,7 @@ import torch
 
 from dessin.collection.split.files import write_split
 from dessin.errors import DessinError
-from dessin.files import claim_folder, hold
+from dessin.folders import claim_folder, hold
 from dessin.plugins import plugin_packages
 from dessin.progress import duration, say
 from dessin.recipe import Recipe, read_recipe

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.files import claim_folder, read_csv, write_csv
+from dessin.files import read_csv, write_csv
+from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import build_classifier
@@ -92,7 +93,19 @@ def scout(
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
     out = Path(out)
-    claim_folder(out, what="the result of scout")
+    with result_folder(out, what="the result of scout") as part:
+        rows, reason = _ranked(inputs, backbones, size, seed, mapper)
+        write_csv(part / SCOUT_FILE, COLUMNS, map(_fields, rows))
+    result = ScoutResult(rows, next(row.backbone for row in rows if row.chosen), reason, out / SCOUT_FILE)
+    for line in _table(result):
+        say(line)
+    return result
+
+
+def _ranked(
+    inputs: Inputs, backbones: Sequence[str], size: int | None, seed: int, mapper: Mapper | None
+) -> tuple[tuple[ScoutRow, ...], str]:
+    """The backbones, best first and those without weights last, and why the chosen one is."""
     groups = [row.group for row in inputs.split.training(None)]
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
@@ -117,11 +130,7 @@ def scout(
             why = "the highest accuracy, but a cheaper one cannot be told from it"
         chosen = trial is picked
         rows.append(replace(trial.row, chosen=chosen, reason=reason if chosen else why))
-    result = ScoutResult((*rows, *failures), picked.row.backbone, reason, out / SCOUT_FILE)
-    write_csv(result.path, COLUMNS, (_fields(row) for row in result.rows))
-    for line in _table(result):
-        say(line)
-    return result
+    return (*rows, *failures), reason
 
 
 def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:

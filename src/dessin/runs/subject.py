@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, count_opening, find_model, load_model
+from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, find_model, load_model
 from dessin.answers.inference import answer_rows, folds_of
 from dessin.answers.predictions import Predictions, to_predictions
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
+from dessin.runs.holdout import Opening, open_holdout
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.joined import finished_record
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName, now, open_holdout
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName
 from dessin.training.device import choose_device
 
 
@@ -53,16 +55,14 @@ class Subject:
             )
         return tuple(row for row in split.rows if row.fold in folds)
 
-    def open_holdout(self) -> int:
-        """Count one look at the holdout, before any number of it is computed; how many there were."""
+    def open_holdout(self, asks: Mapping[str, object]) -> Opening:
+        """Count one look at the holdout, before any number of it is computed; `asks` is the question."""
         if self.home is None:
             raise DessinError(
                 f"{self.given} is a bundle, which keeps no count of how often the holdout was opened.",
                 do="Evaluate the run that it comes from.",
             )
-        if self.record is not None:
-            return len(open_holdout(self.home).holdout_opened)
-        return len(count_opening(self.home, now()).holdout_opened)
+        return open_holdout(self.home, asks)
 
     def answers(self, rows: tuple[Assignment, ...], views: tuple[str, ...] | None = None) -> Predictions:
         """Probabilities for `rows`: for a fold from the models that did not see it, else from all."""

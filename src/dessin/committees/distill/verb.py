@@ -25,7 +25,8 @@ from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import atomic_path, hold, read_json, write_json, write_text
+from dessin.files import atomic_path, read_json, write_json, write_text
+from dessin.folders import hold
 from dessin.models.card import read_card
 from dessin.ops import names
 from dessin.progress import say

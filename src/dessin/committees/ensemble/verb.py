@@ -25,7 +25,8 @@ from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, check_bundles, find_members, make_committee
 from dessin.committees.rules.nested import RuleResult
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.ops import names
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
@@ -76,43 +77,43 @@ def ensemble(
     check_matters(matters)
     members = find_members([Path(run) for run in runs], least=2)
     check_bundles(members)
-    claim_folder(out, what="an ensemble")
-    say(
-        f"{len(members.members)} members{', each with a temperature of its own' if scale else ''}"
-        f"{f', in {len(seen_in)} views' if seen_in != PLAIN else ''}; {len(members.rows):,} images that "
-        f"all answered out of fold (fold {', '.join(map(str, members.folds))})"
-    )
-    for line in (*members.notes, f"the committee will be chosen by: {chosen}"):
-        say(line)
-    first = members.members[0].runs[0].record
-    # The tables of many members do not fit memory.
-    with TemporaryDirectory(prefix=".tables", dir=out, ignore_cleanup_errors=True) as folder:
-        compared, plain, notes = measure_rules(members, settings, rules, Path(folder))
-        results = EnsembleResults(
-            name=name or out.resolve().name,
-            chosen=chosen,
-            select=select,
-            rule=compared.named(chosen).choice.rule,
-            scaled=scale,
-            seed=seed,
-            images=len(members.rows),
-            groups=len({row.group for row in members.rows}),
-            classes=len(members.classes),
-            folds=members.folds,
-            parts=compared.parts,
-            matters=matters,
-            split=members.split.digest,
-            manifest=first.digests.manifest,
-            data=str(data or first.recipe.data.path or ""),
-            members=member_rows(members, compared),
-            rules=rule_rows(members, compared, matters),
-            pairs=pair_rows(members, compared),
-            views=views_gain(members, compared, plain, settings),
-            notes=(*members.notes, *notes),
-            seconds=round(time.monotonic() - began, 1),
+    with result_folder(out, what="an ensemble") as part:
+        say(
+            f"{len(members.members)} members{', each with a temperature of its own' if scale else ''}"
+            f"{f', in {len(seen_in)} views' if seen_in != PLAIN else ''}; {len(members.rows):,} images that "
+            f"all answered out of fold (fold {', '.join(map(str, members.folds))})"
         )
-        results = told(results)
-        _write(members, settings, compared.named(chosen), results, out)
+        for line in (*members.notes, f"the committee will be chosen by: {chosen}"):
+            say(line)
+        first = members.members[0].runs[0].record
+        # The tables of many members do not fit memory.
+        with TemporaryDirectory(prefix=".tables", dir=part, ignore_cleanup_errors=True) as folder:
+            compared, plain, notes = measure_rules(members, settings, rules, Path(folder))
+            results = EnsembleResults(
+                name=name or out.resolve().name,
+                chosen=chosen,
+                select=select,
+                rule=compared.named(chosen).choice.rule,
+                scaled=scale,
+                seed=seed,
+                images=len(members.rows),
+                groups=len({row.group for row in members.rows}),
+                classes=len(members.classes),
+                folds=members.folds,
+                parts=compared.parts,
+                matters=matters,
+                split=members.split.digest,
+                manifest=first.digests.manifest,
+                data=str(data or first.recipe.data.path or ""),
+                members=member_rows(members, compared),
+                rules=rule_rows(members, compared, matters),
+                pairs=pair_rows(members, compared),
+                views=views_gain(members, compared, plain, settings),
+                notes=(*members.notes, *notes),
+                seconds=round(time.monotonic() - began, 1),
+            )
+            results = told(results)
+            _write(members, settings, compared.named(chosen), results, part)
     for line in ensemble_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")

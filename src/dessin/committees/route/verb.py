@@ -25,7 +25,8 @@ from dessin.committees.route.parts import (
 from dessin.committees.route.result import RouteResults
 from dessin.committees.route.view import result_lines, route_page, told
 from dessin.errors import DessinError
-from dessin.files import hold, write_text
+from dessin.files import write_text
+from dessin.folders import hold
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.runs.inputs import read_inputs

@@ -28,7 +28,8 @@ from dessin.committees.soup.result import CHOSEN_WAY, LEARNING, SoupKind, SoupRe
 from dessin.committees.soup.view import soup_lines, soup_page, told
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError, unknown
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.models.bundle import save_bundle
 from dessin.models.card import BundleCard, read_card
 from dessin.page.numbers import counted
@@ -86,8 +87,7 @@ def soup(
         first = members.runs[0]
     where = data or first.record.recipe.data.path
     inputs = read_inputs(where, first.folder / SPLIT_FILE, None)
-    claim_folder(out, what="a soup")
-    with reproducible(device, threads):
+    with result_folder(out, what="a soup") as part, reproducible(device, threads):
         store = inputs.opener()(read_card(first.folder / BUNDLE).image)
         if members is None:
             say(f"from the probe of {first.name} to its fine-tuned weights, {len(STEPS)} steps")
@@ -134,7 +134,7 @@ def soup(
             seconds=round(time.monotonic() - began, 1),
         )
         results = told(results)
-        _write(members, mixer, results, inputs, out)
+        _write(members, mixer, results, inputs, part)
     for line in soup_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")

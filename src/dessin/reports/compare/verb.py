@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reports.compare.measure import comparisons, robust_pairs
@@ -20,6 +22,7 @@ from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import trust_cards
 
+PAGE = "comparison.html"
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (
     "This is about these trained models. With one training each, the luck of a training is not in the "
@@ -53,17 +56,16 @@ def compare(
         )
     set_name: SetName = "holdout" if holdout else "validation"
     joined = join_runs([Path(run) for run in runs], set_name)
-    if out is not None:
-        claim_folder(Path(out), what="a comparison")
-    cards = trust_cards([replace(read_sources(run.folder), name=run.name) for run in joined.runs])
-    result = _compared(joined, set_name, matters, cards)
+    with nullcontext() if out is None else result_folder(Path(out), what="a comparison") as part:
+        cards = trust_cards([replace(read_sources(run.folder), name=run.name) for run in joined.runs])
+        result = _compared(joined, set_name, matters, cards)
+        if part is not None:
+            result.write(part)
+            write_text(part / PAGE, comparison_page(result, joined))
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
-        result.write(Path(out))
-        page = Path(out) / "comparison.html"
-        write_text(page, comparison_page(result, joined))
-        say(f"page: {page}")
+        say(f"page: {Path(out) / PAGE}")
     return result
 
 

@@ -9,7 +9,8 @@ from dessin.answers.committee import SPLIT_NAME, load_model, write_committee
 from dessin.answers.inference import OpenStore
 from dessin.answers.tree import ModelNode
 from dessin.errors import DessinError
-from dessin.files import atomic_path, claim_folder
+from dessin.files import atomic_path
+from dessin.folders import result_folder
 from dessin.images.paths import image_path
 from dessin.models.bundle import write_onnx_bundle
 from dessin.models.card import ONNX_FILE
@@ -51,18 +52,18 @@ def export(
     subject, folder = read_subject(Path(model), data, split), Path(out)
     for bundle in subject.loaded.bundles.values():
         bundle.with_weights("another export")
-    claim_folder(folder, what="an export")
-    alone = isinstance(subject.loaded.committee.root, ModelNode)
-    bundles, open_store = subject.loaded.bundles, subject.inputs.opener()
-    found: dict[str, Agreement] = {}
-    for name in track(bundles, len(bundles), "exporting"):
-        place = folder if alone else image_path(folder, name)
-        found[name] = _write(subject, name, place, open_store, int8=int8)
-    if not alone:
-        _write_committee(subject, folder)
-    price = int8_price(subject, load_model(folder)) if int8 else None
-    outcome = Exported(precision="int8" if int8 else "float32", agreement=found, price=price)
-    outcome.write(folder)
+    with result_folder(folder, what="an export") as part:
+        alone = isinstance(subject.loaded.committee.root, ModelNode)
+        bundles, open_store = subject.loaded.bundles, subject.inputs.opener()
+        found: dict[str, Agreement] = {}
+        for name in track(bundles, len(bundles), "exporting"):
+            place = part if alone else image_path(part, name)
+            found[name] = _write(subject, name, place, open_store, int8=int8)
+        if not alone:
+            _write_committee(subject, part)
+        price = int8_price(subject, load_model(part)) if int8 else None
+        outcome = Exported(precision="int8" if int8 else "float32", agreement=found, price=price)
+        outcome.write(part)
     _say(outcome, folder)
     return outcome
 

@@ -15,7 +15,8 @@ from pydantic.dataclasses import dataclass
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import hold, is_empty, locked
+from dessin.files import locked
+from dessin.folders import contents, hold
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
@@ -108,7 +109,7 @@ def _carry_out(spec: JobSpec, run: Path) -> None:
 
 def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
     """The run in a folder; None where there is none, after moving aside what can not be gone on with."""
-    if is_empty(run):
+    if not contents(run):
         return None
     try:
         record = read_record(run)

@@ -8,7 +8,8 @@ from pathlib import Path
 from dessin.answers.committee import find_model, set_confidence
 from dessin.answers.inference import folds_of
 from dessin.errors import DessinError
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.confidence.evidence import gather_evidence, single_model
@@ -64,36 +65,41 @@ def calibrate(
     subject = read_subject(Path(run), data, split)
     subject.rows("validation")
     foreign = None if unknown is None else read_unknown(Path(unknown), subject)
-    claim_folder(Path(out), what="a calibration")
-    evidence = gather_evidence(subject)
-    answers = None if foreign is None else unknown_answers(subject, foreign)
-    corrected = temper(evidence)
-    rejection = measure_rejection(evidence, corrected.temperature, foreign, answers)
-    calibration = measure_calibration(evidence, corrected)
-    selection = measure_selection(evidence, corrected, precision)
-    folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
-    parts = int(evidence.parts.max()) + 1
-    outcome = ConfidenceResult(
-        name=subject.given.resolve().name,
-        subject="committee" if is_committee else "model",
-        measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
-        f"{', '.join(map(str, folds))}",
-        n=len(evidence.targets),
-        groups=len(set(evidence.groups.tolist())),
-        classes=len(evidence.classes),
-        folds=folds,
-        parts=parts,
-        seed=evidence.seed,
-        weights=dict(subject.loaded.committee.weights),
-        calibration=calibration,
-        selection=selection,
-        rejection=rejection,
-        summary=(*calibration_words(calibration), selection_words(selection), *rejection_words(rejection)),
-        cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
-        written=write,
-        seconds=round(time.monotonic() - started, 1),
-    )
-    _keep(subject, outcome, Path(out))
+    with result_folder(Path(out), what="a calibration") as part:
+        evidence = gather_evidence(subject)
+        answers = None if foreign is None else unknown_answers(subject, foreign)
+        corrected = temper(evidence)
+        rejection = measure_rejection(evidence, corrected.temperature, foreign, answers)
+        calibration = measure_calibration(evidence, corrected)
+        selection = measure_selection(evidence, corrected, precision)
+        folds, is_committee = folds_of(subject.loaded), single_model(subject.loaded) is None
+        parts = int(evidence.parts.max()) + 1
+        outcome = ConfidenceResult(
+            name=subject.given.resolve().name,
+            subject="committee" if is_committee else "model",
+            measured_on=f"validation images of {'folds' if len(folds) > 1 else 'fold'} "
+            f"{', '.join(map(str, folds))}",
+            n=len(evidence.targets),
+            groups=len(set(evidence.groups.tolist())),
+            classes=len(evidence.classes),
+            folds=folds,
+            parts=parts,
+            seed=evidence.seed,
+            weights=dict(subject.loaded.committee.weights),
+            calibration=calibration,
+            selection=selection,
+            rejection=rejection,
+            summary=(
+                *calibration_words(calibration),
+                selection_words(selection),
+                *rejection_words(rejection),
+            ),
+            cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
+            written=write,
+            seconds=round(time.monotonic() - started, 1),
+        )
+        _keep(subject, outcome, part)
+    _say(outcome, Path(out) / PAGE)
     return outcome
 
 
@@ -115,8 +121,11 @@ def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
     for place in (subject.home, out):
         if place is not None:
             outcome.write(place)
+
+
+def _say(outcome: ConfidenceResult, page: Path) -> None:
     for line in outcome.summary:
         say(line)
     if outcome.selection.threshold is None:
         warn("No threshold is set: the precision asked for cannot be promised.")
-    say(f"the page: {out / PAGE}")
+    say(f"the page: {page}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
-from dessin.files import claim_folder
+from dessin.folders import result_folder
 from dessin.ops import names
 from dessin.progress import say, warn
+from dessin.runs.holdout import Opening
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
 from dessin.statistics.headline import metric_lines
@@ -64,25 +66,31 @@ def evaluate(
     if robustness:
         # Refuses a fold of one class before the holdout is opened.
         choose_seconds(rows)
-    if folder is not None and (not holdout or subject.home is not None):
-        claim_folder(folder, what="an evaluation")
-    opened = _open(subject) if holdout else 0
-    predictions = subject.answers(rows, None if asked is None else PLAIN)
-    metrics, gain = measured(predictions, rows, seed=subject.seed), None
-    _keep(subject, set_name, predictions, metrics)
-    if asked is not None:
-        plain, predictions = predictions, subject.answers(rows, asked)
-        metrics = measured(predictions, rows, seed=subject.seed)
-        gain = views_gain(asked, plain, predictions, rows)
-    found = Evaluation(set_name, metrics, opened, gain)
-    if folder is not None:
-        write_evaluation(folder, found, predictions)
-    for line in _lines(found, subject.loaded.committee.provenance.get("nested_accuracy", "")):
-        say(line)
-    if not robustness:
-        return found
-    kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=folder)
-    return replace(found, robustness=kept)
+    asks = {
+        "model": subject.loaded.committee.model_dump(mode="json", exclude={"holdout_opened"}),
+        "data": subject.inputs.manifest.digest,
+        "views": seen,
+        "robustness": robustness,
+    }
+    with nullcontext() if folder is None else result_folder(folder, what="an evaluation") as part:
+        opening = _open(subject, asks) if holdout else Opening(0)
+        predictions = subject.answers(rows, None if asked is None else PLAIN)
+        metrics, gain = measured(predictions, rows, seed=subject.seed), None
+        _keep(subject, set_name, predictions, metrics)
+        if asked is not None:
+            plain, predictions = predictions, subject.answers(rows, asked)
+            metrics = measured(predictions, rows, seed=subject.seed)
+            gain = views_gain(asked, plain, predictions, rows)
+        found = Evaluation(set_name, metrics, opening.number, gain)
+        if part is not None:
+            write_evaluation(part, found, predictions)
+        for line in _lines(found, subject.loaded.committee.provenance.get("nested_accuracy", "")):
+            say(line)
+        if robustness:
+            kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=part)
+            found = replace(found, robustness=kept)
+    opening.delivered()
+    return found
 
 
 def _lines(found: Evaluation, nested: str) -> Iterator[str]:
@@ -100,16 +108,16 @@ def _lines(found: Evaluation, nested: str) -> Iterator[str]:
         yield f"its members were chosen on these very images; on images that the choice did not see: {nested}"
 
 
-def _open(subject: Subject) -> int:
-    opened = subject.open_holdout()
-    if opened > 1:
+def _open(subject: Subject, asks: Mapping[str, object]) -> Opening:
+    opening = subject.open_holdout(asks)
+    if opening.number > 1:
         warn(
-            f"This model's holdout is opened for the {opened}. time. Each look that leads to a choice makes "
-            "its number less trustworthy."
+            f"This model's holdout is opened for the {opening.number}. time. Each look that leads to a "
+            "choice makes its number less trustworthy."
         )
     else:
         say("The holdout is opened for the first time; the record counts it.")
-    return opened
+    return opening
 
 
 def _keep(subject: Subject, set_name: SetName, predictions: Predictions, metrics: Metrics) -> None:

@@ -12,7 +12,8 @@ from dessin.answers.committee import load_model
 from dessin.answers.tree import leaves
 from dessin.collection.readers.collection import listing
 from dessin.errors import DessinError, unknown
-from dessin.files import atomic_path, claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.ops import names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
@@ -71,22 +72,22 @@ def explain(
     explainer = Explainer(loaded, torch.device(choose_device().value))
     reader = Reader(explainer.images, explainer.device)
     folder = Path(out)
-    claim_folder(folder, what="an explanation")
-    with atomic_path(folder / MAPS_FOLDER) as maps:
+    with result_folder(folder, what="an explanation") as part:
+        maps = part / MAPS_FOLDER
         maps.mkdir()
-        rows = tuple(row for part in write_maps(explainer, reader, drawings, asked, maps) for row in part)
+        rows = tuple(row for batch in write_maps(explainer, reader, drawings, asked, maps) for row in batch)
         if not rows:
             raise _nothing(reader, len(drawings))
-    write_rows(folder, rows)
-    readable = [drawing for drawing in drawings if drawing.image_id not in reader.refused]
-    models = max(len(leaves(explainer.root(fold))) for fold in {drawing.fold for drawing in readable})
-    sample = seeded_sample(readable, seed, models)
-    faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
-    if faithfulness is None:
-        raise _nothing(reader, len(drawings))
-    found = Explanation(rows, worded(faithfulness), dict(reader.refused))
-    write_faithfulness(folder, found.faithfulness)
-    write_text(folder / "report.html", explain_page(folder, found, loaded.committee))
+        write_rows(part, rows)
+        readable = [drawing for drawing in drawings if drawing.image_id not in reader.refused]
+        models = max(len(leaves(explainer.root(fold))) for fold in {drawing.fold for drawing in readable})
+        sample = seeded_sample(readable, seed, models)
+        faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
+        if faithfulness is None:
+            raise _nothing(reader, len(drawings))
+        found = Explanation(rows, worded(faithfulness), dict(reader.refused))
+        write_faithfulness(part, found.faithfulness)
+        write_text(part / "report.html", explain_page(part, found, loaded.committee))
     _say(found, folder)
     return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.answers.committee import COMMITTEE_FILE
-from dessin.files import claim_folder, write_text
+from dessin.files import write_text
+from dessin.folders import result_folder
 from dessin.progress import say
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.mistakes.answered import answered
@@ -42,14 +43,14 @@ def mistakes(
     """
     subject, folder = read_subject(Path(run), data, split), Path(out)
     rows = subject.rows("validation")
-    claim_folder(folder, what="an atlas of mistakes")
-    given = answered(subject, rows)
-    measured = measure_drawings(subject.inputs.manifest, [row.image_id for row in rows])
-    found = measure_mistakes(_name(subject), given, measured, seed=subject.seed)
-    atlas = worded(found, correlated(measured))
-    write_tables(atlas, folder)
-    write_text(folder / PAGE_FILE, atlas_page(atlas, subject, given, measured))
-    atlas.write(folder)
+    with result_folder(folder, what="an atlas of mistakes") as part:
+        given = answered(subject, rows)
+        measured = measure_drawings(subject.inputs.manifest, [row.image_id for row in rows])
+        found = measure_mistakes(_name(subject), given, measured, seed=subject.seed)
+        atlas = worded(found, correlated(measured))
+        write_tables(atlas, part)
+        write_text(part / PAGE_FILE, atlas_page(atlas, subject, given, measured))
+        atlas.write(part)
     for line in (*atlas.summary, *atlas.cautions):
         say(line)
     say(f"page: {folder / PAGE_FILE}")

@@ -1,0 +1,155 @@
+"""Folders of results: one process at a time writes one; it appears whole, or the same command goes on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from dessin.errors import DessinError
+from dessin.files import TEMPORARY, remove, storage_error, sync_tree
+from dessin.places import check_writable
+from dessin.progress import on_stop
+from dessin.system import sync
+
+_LOCK = ".lock"
+# What is being written, and what is whole and only has to be moved up, each below the folder that gets it.
+_PART, _WHOLE = ".dessin-part", ".dessin-whole"
+# A look at the lock, as `is_held` takes, is over by then.
+_GLANCE_S = 0.2
+_NAMED = 3
+
+
+@contextmanager
+def result_folder(path: Path, *, what: str) -> Iterator[Path]:
+    """Yield a new folder to write into; once the block ends, `path` holds all that is in it.
+
+    It lies hidden below `path`, so that nothing is seen there before all is. After an error or Ctrl-C `path`
+    is as it was before; a part that a killed process left is removed by whoever writes there next.
+
+    Raises:
+        DessinError: `path` holds something, is a file or cannot be written; another process writes it now.
+    """
+    new, part = not path.exists(), path / _PART
+    try:
+        with hold(path, wait=False):
+            _publish(path)
+            claim_folder(path, what=what)
+            with _storing(path):
+                remove(part)
+                part.mkdir()
+            try:
+                with on_stop(f"Nothing of {what} is kept in {path}: the same command begins it anew."):
+                    yield part
+                with _storing(path):
+                    sync_tree(part)
+                    part.replace(path / _WHOLE)
+                    sync(path)
+                    _publish(path)
+            finally:
+                remove(part)
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _publish(path: Path) -> None:
+    """Move up what is whole; a process that was killed while it did leaves that to the next one."""
+    whole = path / _WHOLE
+    if whole.is_dir():
+        for entry in sorted(whole.iterdir()):
+            entry.replace(path / entry.name)
+        whole.rmdir()
+        sync(path)
+
+
+@contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+@contextmanager
+def hold(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a folder that one process at a time works on, for the block, by a lock file in it; it is made
+    where it is missing, and freed by the system if the holder dies.
+
+    Raises:
+        DessinError: another process holds it, and `wait` is false; it cannot be made or written.
+    """
+    check_writable(folder, "folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK, thread_local=False)
+        held = lock.acquire() if wait else lock.acquire(timeout=_GLANCE_S, poll_interval=_GLANCE_S / 4)
+    except Timeout:
+        raise DessinError(
+            f"Another process is writing {folder} now.",
+            do="Wait until it ends, or stop it and give the same command again.",
+        ) from None
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    with held:
+        try:
+            yield
+        finally:
+            # While it is held: whoever waits for it then sees that the file is gone, and makes a new one.
+            with suppress(OSError):
+                (folder / _LOCK).unlink()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process works on the folder now; one that was killed leaves the lock file, and no lock."""
+    lock = folder / _LOCK
+    if not lock.is_file():
+        return False
+    try:
+        with FileLock(lock, thread_local=False).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        # Of another user, or on a disk that may only be read: nobody can tell, so the record stands.
+        return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing under temporary names, in a folder that is held."""
+    for path in folder.rglob(".*.tmp"):
+        if _is_left_over(path):
+            remove(path)
+
+
+def _is_left_over(path: Path) -> bool:
+    found = re.fullmatch(TEMPORARY, path.name)
+    return found is not None and not psutil.pid_exists(int(found[1]))
+
+
+def contents(folder: Path) -> list[str]:
+    """The names of what lies in a folder, but for locks and what a killed process left half-written."""
+    entries = (entry for entry in folder.iterdir() if entry.name not in (_LOCK, _PART))
+    return sorted(entry.name for entry in entries if not _is_left_over(entry))
+
+
+def claim_folder(path: Path, *, what: str) -> None:
+    """Make a new folder for results; one that exists with something in it is refused."""
+    check_writable(path, "folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        found = contents(path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    if found:
+        raise DessinError(
+            f"The folder {path} already exists and is not empty, so {what} is not written there: it holds "
+            f"{', '.join(found[:_NAMED])}{', ..' if len(found) > _NAMED else ''}.",
+            do="If that is the result, it is whole. Choose another --out, or move the folder away.",
+        )
