@@ -21,8 +21,8 @@ from dessin.reading import read_json as read_json
 from dessin.reading import read_text as read_text
 from dessin.system import sync
 
-# The names that `atomic_path` writes under, with the process that does.
-TEMPORARY = r"\..+\.(\d+)-[0-9a-f]{8}\.tmp"
+# Names that are written under for a moment, with the process that does.
+TEMPORARY = r"\..+[.-](\d+)-[0-9a-f]{8}\.tmp"
 
 
 @contextmanager

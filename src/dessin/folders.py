@@ -124,19 +124,15 @@ def is_held(folder: Path) -> bool:
 def sweep(folder: Path) -> None:
     """Remove what killed processes were writing under temporary names, in a folder that is held."""
     for path in folder.rglob(".*.tmp"):
-        if _is_left_over(path):
+        found = re.fullmatch(TEMPORARY, path.name)
+        if found and not psutil.pid_exists(int(found[1])):
             remove(path)
 
 
-def _is_left_over(path: Path) -> bool:
-    found = re.fullmatch(TEMPORARY, path.name)
-    return found is not None and not psutil.pid_exists(int(found[1]))
-
-
 def contents(folder: Path) -> list[str]:
-    """The names of what lies in a folder, but for locks and what a killed process left half-written."""
-    entries = (entry for entry in folder.iterdir() if entry.name not in (_LOCK, _PART))
-    return sorted(entry.name for entry in entries if not _is_left_over(entry))
+    """The names of what lies in a folder, but for locks, temporary names and a part that was not finished."""
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name for name in names if name not in (_LOCK, _PART) and not re.fullmatch(TEMPORARY, name))
 
 
 def claim_folder(path: Path, *, what: str) -> None:
