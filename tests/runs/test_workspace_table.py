@@ -41,7 +41,7 @@ def names(*conditions: str, workspace: Path, sort: str | None = None) -> list[st
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("status=running", ["late"]),
+        ("status=stopped", ["late"]),
         ("status!=finished", ["late", "torn"]),
         ("accuracy>0.45", ["good", "middle"]),
         ("accuracy > 45%", ["good", "middle"]),

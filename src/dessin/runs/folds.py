@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -18,7 +20,7 @@ from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
 from dessin.folders import claim_folder, hold
 from dessin.models.card import read_card
-from dessin.progress import say
+from dessin.progress import on_stop, say
 from dessin.recipe import Recipe
 from dessin.results import Result
 from dessin.runs.inputs import read_inputs
@@ -27,6 +29,7 @@ from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, read_record
 from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
+from dessin.runs.same import asked_of, check_same
 from dessin.statistics.headline import metric_lines
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
@@ -69,7 +72,6 @@ def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
     first, usual = complete(_on_fold(recipe, numbers[0]))
     prepare(first, inputs, usual=usual)
     folder = order.out or claim_name(order.name or "folds")
-    claim_folder(folder, what="a group of folds")
     group = FoldGroup(
         name=folder.resolve().name,
         recipe=recipe,
@@ -77,9 +79,33 @@ def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
         threads=order.threads or torch.get_num_threads(),
         split=inputs.split.digest,
     )
-    group.write(folder)
-    write_split(inputs.split, folder / SPLIT_FILE)
-    return _carry_out(folder, group, workers=order.workers, track=order.track)
+    with _held(folder):
+        found = FoldGroup.find(folder)
+        if found is not None and found.results is None:
+            # Threads that were not asked for are those that it began with.
+            same = group if order.threads else group.model_copy(update={"threads": found.threads})
+            check_same(folder, "a group of folds", _made_of(found), _made_of(same))
+            say(f"{folder} holds this group of folds, unfinished: it goes on.")
+            group = same
+        else:
+            claim_folder(folder, what="a group of folds")
+            group.write(folder)
+        write_split(inputs.split, folder / SPLIT_FILE)
+        return _carry_out(folder, group, workers=order.workers, track=order.track)
+
+
+def _made_of(group: FoldGroup) -> dict[str, object]:
+    """What decides the group's results."""
+    own = {"folds": list(group.folds), "threads": group.threads, "split": group.split}
+    return {**asked_of(group.recipe), **own}
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    again = f"dessin train --resume {shlex.quote(str(folder))}"
+    kept = f"The folds that are trained, and what is of the one under way, are kept in {folder}; go on with: "
+    with hold(folder, wait=False), on_stop(f"{kept}{again}"):
+        yield
 
 
 def is_fold_group(folder: Path) -> bool:
@@ -91,10 +117,11 @@ def resume_folds(
 ) -> Path:
     """Go on with a group: finished folds are kept, a begun one is resumed, the others are trained."""
     group = FoldGroup.read(folder)
-    if not (folder / SPLIT_FILE).is_file():
-        write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
-    moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
-    return _carry_out(folder, moved, workers=workers, track=track)
+    with _held(folder):
+        if not (folder / SPLIT_FILE).is_file():
+            write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
+        moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
+        return _carry_out(folder, moved, workers=workers, track=track)
 
 
 def _numbers(folds: str | Sequence[int], split: Split) -> tuple[int, ...]:
@@ -127,16 +154,15 @@ def is_fold_folder(path: Path) -> bool:
 
 def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:
     recipe = located(group.recipe, None, folder / SPLIT_FILE)
-    with hold(folder, wait=False):
-        for place, fold in enumerate(group.folds, start=1):
-            run = fold_folder(folder, fold)
-            say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
-            if not (run / FILE).is_file():
-                own, told = _on_fold(recipe, fold), tuple(track)
-                begin_run(Order(own, out=run, track=told, threads=group.threads, workers=workers))
-            elif read_record(run).status != "finished":
-                resume_run(run, data=recipe.data.path, workers=workers, track=track)
-        return _join(folder, group)
+    for place, fold in enumerate(group.folds, start=1):
+        run = fold_folder(folder, fold)
+        say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
+        if not (run / FILE).is_file():
+            own, told = _on_fold(recipe, fold), tuple(track)
+            begin_run(Order(own, out=run, track=told, threads=group.threads, workers=workers))
+        elif read_record(run).status != "finished":
+            resume_run(run, data=recipe.data.path, workers=workers, track=track)
+    return _join(folder, group)
 
 
 def _join(folder: Path, group: FoldGroup) -> Path:

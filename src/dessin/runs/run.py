@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from dessin.collection.split.files import write_split
+from dessin.collection.split.files import read_split, write_split
 from dessin.errors import DessinError
-from dessin.folders import claim_folder, hold
+from dessin.folders import claim_folder, hold, sweep
 from dessin.plugins import plugin_packages
-from dessin.progress import duration, say
+from dessin.progress import duration, on_stop, say
 from dessin.recipe import Recipe, read_recipe
 from dessin.runs.inputs import read_inputs
 from dessin.runs.machine import PACKAGES, describe_hardware, git_commit, package_versions
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.record import SPLIT_FILE, Counts, Digests, RunRecord, now, read_record, write_record
+from dessin.runs.same import asked_of, check_same
 from dessin.runs.stages import Job, carry_out, remove_leftovers
 from dessin.runs.tracking.sinks import tracked
 from dessin.statistics.headline import metric_lines
@@ -53,7 +55,7 @@ class Order:
 
 
 def begin_run(order: Order) -> Path:
-    """Carry out a recipe and return the run folder.
+    """Carry out a recipe and return the run folder; this very run, unfinished, is gone on with.
 
     Raises:
         DessinError: anything that a user can put right; a run that had begun is then marked `failed`.
@@ -61,28 +63,68 @@ def begin_run(order: Order) -> Path:
     recipe = _tracked(order.recipe, order.track)
     check_trackers(recipe.track)
     wanted, usual = complete(recipe)
+    if order.out is not None and _is_unfinished(order.out):
+        return _go_on(order, order.out, wanted)
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
     prepared = prepare(wanted, inputs, usual=usual)
     folder = order.out or claim_name(order.name or wanted.model.backbone)
-    claim_folder(folder, what="a run")
-    for line in prepared.plan.lines():
-        say(line)
-    with hold(folder, wait=False):
+    with hold(folder, wait=False), _told_how_to_go_on(folder):
+        claim_folder(folder, what="a run")
+        sweep(folder)
+        for line in prepared.plan.lines():
+            say(line)
         threads = order.threads or torch.get_num_threads()
         _begin(folder, prepared, threads)
         job = Job(folder, prepared, prepared.model, order.workers, order.seconds_allowed)
         return _carry_out(job, threads)
 
 
+def _is_unfinished(folder: Path) -> bool:
+    return (folder / RunRecord.FILE).is_file() and read_record(folder).status in ("running", "failed")
+
+
+def _go_on(order: Order, folder: Path, wanted: Recipe) -> Path:
+    """Resume the run in a folder, which must be the one that was asked for."""
+    record = read_record(folder)
+    was, now_asked = asked_of(record.recipe), asked_of(wanted)
+    was["split"] = record.digests.split
+    now_asked["split"] = read_split(Path(wanted.data.split)).digest if wanted.data.split else was["split"]
+    was["threads"], now_asked["threads"] = record.hardware.threads, order.threads or record.hardware.threads
+    check_same(folder, "a run", was, now_asked)
+    say(f"{folder} holds this run, unfinished: it goes on.")
+    return resume_run(
+        folder,
+        data=wanted.data.path,
+        workers=order.workers,
+        track=order.track,
+        seconds_allowed=order.seconds_allowed,
+    )
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(folder: Path) -> Iterator[None]:
+    with on_stop(
+        f"What is trained so far is kept in {folder}; go on with: "
+        f"dessin train --resume {shlex.quote(str(folder))}"
+    ):
+        yield
+
+
 def resume_run(
-    folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
+    folder: Path,
+    *,
+    data: str | Path | None = None,
+    workers: int = 0,
+    track: Sequence[str] = (),
+    seconds_allowed: float | None = None,
 ) -> Path:
     """Go on with a run; it ends with the weights that it would have had uninterrupted.
 
     It keeps the number of threads that it began with. Raises like `begin_run`.
     """
     read_record(folder)
-    with hold(folder, wait=False):
+    with hold(folder, wait=False), _told_how_to_go_on(folder):
+        sweep(folder)
         record = read_record(folder)
         if record.status == "finished":
             remove_leftovers(folder)
@@ -101,7 +143,9 @@ def resume_run(
         begun = (*record.started, now())
         write_record(folder, record.changed(recipe=recipe, status="running", reason="", started=begun))
         write_split(inputs.split, folder / SPLIT_FILE)
-        return _carry_out(Job(folder, prepared, prepared.model, workers), record.hardware.threads)
+        return _carry_out(
+            Job(folder, prepared, prepared.model, workers, seconds_allowed), record.hardware.threads
+        )
 
 
 def _tracked(recipe: Recipe, track: Sequence[str]) -> Recipe:

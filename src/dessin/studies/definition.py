@@ -15,8 +15,9 @@ from dessin.reading import read_text
 from dessin.reading_yaml import parse_yaml
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
 from dessin.recipes.verb import recipe_file
+from dessin.runs.same import recipe_alone
 from dessin.schema import Section, validated
-from dessin.studies.levels import expand_grid, level_recipes, recipe_alone
+from dessin.studies.levels import expand_grid, level_recipes
 from dessin.studies.result import Level, Topic
 
 

@@ -105,12 +105,6 @@ def level_recipes(recipe: Recipe, levels: Sequence[Level], base: str, where: str
     return recipes
 
 
-def recipe_alone(recipe: Recipe) -> Recipe:
-    """The recipe without what changes no result and a study gives to its runs: paths, and who is told."""
-    data = recipe.data.model_copy(update={"path": None, "split": None})
-    return recipe.model_copy(update={"data": data, "track": ()})
-
-
 def slug(level: str) -> str:
     """The level's name as a part of a folder's name."""
     return re.sub(r"[^\w.=]+", "-", level.lower()).strip("-.")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from dessin.errors import DessinError
+from dessin.folders import is_held
 from dessin.page.numbers import listed
 from dessin.runs import record as run_record
 from dessin.runs.listing.keys import Flat, flatten
 
 _NAMED = 4
+# The status of a run that was killed: its record says running, and nobody works on it.
+STOPPED = "stopped"
 # Why something is left out.
 _HIDDEN = "run(s) in hidden folders, which a stopped program leaves"
 _OUTSIDE = "link(s) out of the workspace, not followed"
@@ -55,7 +58,14 @@ def read_workspace(workspace: str | Path) -> Workspace:
     """
     root = Path(workspace).resolve()
     found, notes = find_records(root)
-    return Workspace(root, tuple(_read(root, run) for run in found), notes)
+    return Workspace(root, tuple(_stopped(root, _read(root, run)) for run in found), notes)
+
+
+def _stopped(root: Path, entry: Entry) -> Entry:
+    """A run is marked running until it ends; where no process works on it, it was stopped before that."""
+    if entry.values.get("status") != "running" or is_held(root / entry.path):
+        return entry
+    return replace(entry, values={**entry.values, "status": STOPPED})
 
 
 # The studio lists again at every click; a record that has not changed is read once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from dessin.files import write_csv
 from dessin.ops import names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
-from dessin.runs.listing.find import Workspace, read_workspace
+from dessin.runs.listing.find import STOPPED, Workspace, read_workspace
 from dessin.runs.listing.keys import (
     Column,
     Flat,
@@ -25,6 +26,7 @@ from dessin.runs.listing.keys import (
 )
 
 _DAMAGED = "damaged"
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,11 @@ def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> No
     for entry in found.entries:
         if entry.problem:
             say(f"{_DAMAGED}: {printable(entry.path)}: {printable(entry.problem)}")
-    unfinished = sum(entry.values.get("status") == "running" for entry in found.entries)
-    if unfinished:
-        say(f"{unfinished:,} marked running; one that was killed stays so until dessin train --resume RUN.")
+    stopped = [entry.path for entry in found.entries if entry.values.get("status") == STOPPED]
+    for path in stopped[:_NAMED]:
+        place = printable(shlex.quote(str(found.root / path)))
+        say(f"stopped before its end: go on with dessin train --resume {place}")
+    if len(stopped) > _NAMED:
+        say(f"{len(stopped) - _NAMED:,} more were stopped; they go on in the same way.")
     for note in found.notes:
         say(printable(note))

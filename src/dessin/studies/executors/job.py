@@ -22,8 +22,8 @@ from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
+from dessin.runs.same import recipe_alone
 from dessin.schema import NewerFormat
-from dessin.studies.levels import recipe_alone
 from dessin.studies.result import JOBS, RUNS, Job, JobRecord, Outcome, ended_job, write_job
 
 
