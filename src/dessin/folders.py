@@ -34,29 +34,37 @@ def result_folder(path: Path, *, what: str) -> Iterator[Path]:
     Raises:
         DessinError: `path` holds something, is a file or cannot be written; another process writes it now.
     """
-    new, part = not path.exists(), path / _PART
-    try:
-        with hold(path, wait=False):
+    part = path / _PART
+    with hold(path, wait=False):
+        with _storing(path):
             _publish(path)
-            claim_folder(path, what=what)
+        claim_folder(path, what=what)
+        with _storing(path):
+            remove(part)
+            part.mkdir()
+        try:
+            with on_stop(f"Nothing of {what} is kept in {path}: the same command begins it anew."):
+                yield part
             with _storing(path):
-                remove(part)
-                part.mkdir()
-            try:
-                with on_stop(f"Nothing of {what} is kept in {path}: the same command begins it anew."):
-                    yield part
-                with _storing(path):
-                    sync_tree(part)
-                    part.replace(path / _WHOLE)
-                    sync(path)
-                    _publish(path)
-            finally:
-                remove(part)
-    except BaseException:
-        if new:
-            with suppress(OSError):
-                path.rmdir()
-        raise
+                sync_tree(part)
+                part.replace(path / _WHOLE)
+                sync(path)
+                _publish(path)
+        finally:
+            remove(part)
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a folder that `result_folder` writes holds its result.
+
+    Raises:
+        DessinError: another process writes it now.
+    """
+    if not path.is_dir():
+        return False
+    with hold(path, wait=False), _storing(path):
+        _publish(path)
+        return bool(contents(path))
 
 
 def _publish(path: Path) -> None:
@@ -79,13 +87,16 @@ def _storing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def hold(folder: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a folder that one process at a time works on, for the block, by a lock file in it; it is made
-    where it is missing, and freed by the system if the holder dies.
+    """Hold a folder that one process at a time works on, for the block, by a lock file in it.
+
+    It is made where it is missing, and then removed if nothing came into it. If the holder dies, the system
+    frees it.
 
     Raises:
         DessinError: another process holds it, and `wait` is false; it cannot be made or written.
     """
     check_writable(folder, "folder")
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK, thread_local=False)
@@ -104,6 +115,8 @@ def hold(folder: Path, *, wait: bool) -> Iterator[None]:
             # While it is held: whoever waits for it then sees that the file is gone, and makes a new one.
             with suppress(OSError):
                 (folder / _LOCK).unlink()
+                if new:
+                    folder.rmdir()
 
 
 def is_held(folder: Path) -> bool:

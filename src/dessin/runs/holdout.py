@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from dessin.answers.committee import COMMITTEE_FILE, change_committee, read_committee
 from dessin.errors import DessinError
 from dessin.files import digest_of, read_json, remove, write_json
-from dessin.folders import hold
+from dessin.folders import hold, is_finished
 from dessin.runs.record import now, read_record, write_record
 
 
@@ -32,37 +34,55 @@ class Opening:
             remove(self.marker)
 
 
-def open_holdout(home: Path, asks: Mapping[str, object]) -> Opening:
+def open_holdout(home: Path, asks: Mapping[str, object], out: Path | None = None) -> Opening:
     """Count a look at the holdout in the run or committee in `home`, before any number of it is computed.
 
-    `asks` is the question. Where the same one was counted for a process that died before it was answered,
-    that opening is gone on with; any other question, and one that is being answered, counts anew.
+    `asks` is the question, `out` the folder of the answer. Where the same one was counted for a process that
+    died before it had answered, that opening is gone on with. Any other counts anew, and so does one that a
+    process is answering now.
     """
     marker = home / f".opening-{digest_of(asks)[:12]}.json"
     with hold(home, wait=True):
-        opened, pending = _opened(home), _pending(marker)
-        if pending is not None:
-            number, when, process = pending
-            if process != os.getpid() and psutil.pid_exists(process):
-                _count(home, (*opened, now()))
-                return Opening(len(opened) + 1)
-            if opened[number - 1 : number] == (when,):
-                write_json(marker, [number, when, os.getpid()])
-                return Opening(number, marker)
+        opened, before = _opened(home), _pending(marker)
+        pending = _Pending(len(opened) + 1, now(), os.getpid(), str(out.absolute()) if out else "")
+        if before is not None:
+            if before.process != pending.process and psutil.pid_exists(before.process):
+                _count(home, (*opened, pending.when))
+                return Opening(pending.number)
+            if opened[before.number - 1 : before.number] == (before.when,):
+                write_json(marker, pending._replace(number=before.number, when=before.when))
+                return Opening(before.number, marker)
         # The marker first: killed in between, it names an opening that is not in the record, so it counts.
-        number, when = len(opened) + 1, now()
-        write_json(marker, [number, when, os.getpid()])
-        _count(home, (*opened, when))
-    return Opening(number, marker)
+        write_json(marker, pending)
+        _count(home, (*opened, pending.when))
+    return Opening(pending.number, marker)
 
 
-def _pending(marker: Path) -> tuple[int, str, int] | None:
+def settle(home: Path) -> None:
+    """Remove the markers of openings whose answers lie whole where they belong; to be called with no `out` held."""
+    for marker in home.glob(".opening-*.json"):
+        pending = _pending(marker)
+        # One that is being written now is not settled.
+        with suppress(DessinError):
+            if pending is None or (pending.out and is_finished(Path(pending.out))):
+                remove(marker)
+
+
+class _Pending(NamedTuple):
+    number: int
+    when: str
+    process: int
+    out: str
+
+
+def _pending(marker: Path) -> _Pending | None:
+    """What a marker says, or None: there is none, or it is damaged, and then the opening counts anew."""
     try:
-        number, when, process = read_json(marker) if marker.is_file() else (0, "", 0)
-    except (DessinError, TypeError, ValueError):
+        found = _Pending(*read_json(marker)) if marker.is_file() else None
+    except (DessinError, TypeError):
         return None
-    typed = type(number) is int and type(when) is str and type(process) is int
-    return (number, when, process) if typed and number > 0 and process > 0 else None
+    typed = found is not None and [type(value) for value in found] == [int, str, int, str]
+    return found if typed else None
 
 
 def _opened(home: Path) -> tuple[str, ...]:

@@ -55,14 +55,14 @@ class Subject:
             )
         return tuple(row for row in split.rows if row.fold in folds)
 
-    def open_holdout(self, asks: Mapping[str, object]) -> Opening:
-        """Count one look at the holdout, before any number of it is computed; `asks` is the question."""
+    def open_holdout(self, asks: Mapping[str, object], out: Path | None) -> Opening:
+        """Count one look at the holdout, before any number of it is computed; see there for the arguments."""
         if self.home is None:
             raise DessinError(
                 f"{self.given} is a bundle, which keeps no count of how often the holdout was opened.",
                 do="Evaluate the run that it comes from.",
             )
-        return open_holdout(self.home, asks)
+        return open_holdout(self.home, asks, out)
 
     def answers(self, rows: tuple[Assignment, ...], views: tuple[str, ...] | None = None) -> Predictions:
         """Probabilities for `rows`: for a fold from the models that did not see it, else from all."""

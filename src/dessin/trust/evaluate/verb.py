@@ -11,7 +11,7 @@ from dessin.answers.predictions import Predictions, read_predictions, write_pred
 from dessin.folders import result_folder
 from dessin.ops import names
 from dessin.progress import say, warn
-from dessin.runs.holdout import Opening
+from dessin.runs.holdout import Opening, settle
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
 from dessin.statistics.headline import metric_lines
@@ -66,6 +66,8 @@ def evaluate(
     if robustness:
         # Refuses a fold of one class before the holdout is opened.
         choose_seconds(rows)
+    if holdout and subject.home is not None:
+        settle(subject.home)
     asks = {
         "model": subject.loaded.committee.model_dump(mode="json", exclude={"holdout_opened"}),
         "data": subject.inputs.manifest.digest,
@@ -73,7 +75,7 @@ def evaluate(
         "robustness": robustness,
     }
     with nullcontext() if folder is None else result_folder(folder, what="an evaluation") as part:
-        opening = _open(subject, asks) if holdout else Opening(0)
+        opening = _open(subject, asks, folder) if holdout else Opening(0)
         predictions = subject.answers(rows, None if asked is None else PLAIN)
         metrics, gain = measured(predictions, rows, seed=subject.seed), None
         _keep(subject, set_name, predictions, metrics)
@@ -108,8 +110,8 @@ def _lines(found: Evaluation, nested: str) -> Iterator[str]:
         yield f"its members were chosen on these very images; on images that the choice did not see: {nested}"
 
 
-def _open(subject: Subject, asks: Mapping[str, object]) -> Opening:
-    opening = subject.open_holdout(asks)
+def _open(subject: Subject, asks: Mapping[str, object], out: Path | None) -> Opening:
+    opening = subject.open_holdout(asks, out)
     if opening.number > 1:
         warn(
             f"This model's holdout is opened for the {opening.number}. time. Each look that leads to a "
