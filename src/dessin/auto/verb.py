@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,36 +14,44 @@ import torch
 import yaml
 
 from dessin.audit.result import AuditResult
-from dessin.audit.verb import audit
+from dessin.audit.verb import audit, look_at
 from dessin.auto.budget import (
     MIN_EPOCHS,
     SAFETY,
     SIZES,
-    AutoPlan,
     Workload,
     epochs_that_fit,
     parse_budget,
     plan_auto,
 )
 from dessin.auto.measure import measure_decoding, measure_speeds
-from dessin.collection.curation import Curation, describe_curation, propose_curation, write_curation
+from dessin.auto.state import Asked, AutoState, Journey, MeasuredSpeed
+from dessin.collection.curation import (
+    Curation,
+    describe_curation,
+    propose_curation,
+    read_curation,
+    write_curation,
+)
 from dessin.collection.issues import default_kinds
+from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import Split, write_split
+from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import check_classes, describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.files import write_text
-from dessin.folders import claim_folder
+from dessin.folders import hold, is_finished
 from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
-from dessin.progress import duration, say, say_once
+from dessin.progress import duration, on_stop, say, say_once
 from dessin.recipe import read_recipe
 from dessin.reports.verb import report
-from dessin.runs.record import RunRecord, read_record
-from dessin.runs.run import Order, begin_run
-from dessin.runs.scout import scout
+from dessin.runs.holdout import settle
+from dessin.runs.record import RunRecord, now, read_record
+from dessin.runs.run import Order, begin_run, resume_run
+from dessin.runs.scout import ScoutRow, read_scout, scout
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
@@ -64,16 +73,6 @@ class AutoResult:
     seconds: float
 
 
-@dataclass
-class _Clock:
-    budget_s: float
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def used(self) -> float:
-        return time.monotonic() - self.started
-
-
 def auto(
     data: str | Path,
     *,
@@ -85,11 +84,12 @@ def auto(
 ) -> AutoResult:
     """Go the whole path on your own drawings: audit, curate, split, scout, train, evaluate, report.
 
-    The plan is made for the time that is given. The holdout is opened once, at the end.
+    The plan is made for the time that is given. The holdout is opened once, at the end. Stopped, the same
+    command goes on where it was.
 
     Args:
         data: Class folders, a CSV, or a contest folder.
-        out: A new folder for everything.
+        out: A new folder for everything, or one that the same command began.
         budget: The time for everything, such as `90s`, `15m` or `2h`; a number is seconds.
         group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
             or a column of the CSV.
@@ -97,76 +97,107 @@ def auto(
         seed: Of the split and of the training; the same seed gives the same result.
 
     Raises:
-        DessinError: bad data, a budget that is too short, or no weights for any backbone.
+        DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
+            something else.
     """
-    clock = _Clock(parse_budget(budget) if isinstance(budget, str) else budget)
+    started, seconds = time.monotonic(), parse_budget(budget) if isinstance(budget, str) else budget
     data, folder = Path(data), Path(out)
     collection = read_collection(data, group=group)
     check_classes(collection)
-    claim_folder(folder, what="the result of auto")
-    say_once(describe_collection(collection))
-    device = choose_device().value
-    plan, work = _plan(collection, names(models or auto_candidates(device)), torch.device(device), clock)
-
-    say("\n== 1/5 audit")
-    audited = audit(data, out=folder / "audit", group=group)
-    # Only safe drops are proposed, and each is in the file with its reason.
-    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
-    write_curation(curation, folder / "curation.csv")
-    say(describe_curation(curation, audited.manifest))
-    split = _split(audited, curation, collection, folder, seed)
-
-    say("\n== 2/5 scout")
-    scouted = scout(
-        data, split=folder / "split.csv", models=plan.models, out=folder / "scout", size=plan.size, seed=seed
-    )
-
-    say("\n== 3/5 train")
-    allowed = clock.budget_s - clock.used - plan.stages[-1].seconds
-    epoch_s = replace(work, images=len(split.rows)).epoch(scouted.chosen, plan.size)
-    planned = max(0.0, SAFETY * allowed)
-    reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
-    epochs = Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
-    say(epochs.line())
-    values = _recipe_values(epochs.value, scouted.chosen, plan.size, data=data, folder=folder, seed=seed)
-    # Written down, so that it can be repeated without a clock.
-    file = folder / "recipe.yaml"
-    heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {file}\n"
-    write_text(file, heading + yaml.safe_dump(values, sort_keys=False))
-    run = begin_run(Order(read_recipe(file), out=folder / "run", seconds_allowed=max(allowed, 0.0)))
-
-    say("\n== 4/5 evaluate on the holdout")
-    evaluate(run, out=folder / "holdout", holdout=True)
-
-    say("\n== 5/5 report")
-    path = folder / "report.html"
-    report(run, out=path, audit=audited, scout=scouted.rows)
-    record = read_record(run)
-    _close(record, run, path, clock)
-    return AutoResult(folder, run, path, audited, curation, split, record, clock.used)
+    kept = f"What is done so far is kept in {folder}: the same command goes on from there."
+    with hold(folder, wait=False), on_stop(kept):
+        say_once(describe_collection(collection))
+        asked = Asked(
+            manifest=build_manifest(collection).digest,
+            group=group,
+            models=names(models or ()),
+            seed=seed,
+            budget_seconds=seconds,
+        )
+        journey = Journey(folder, asked, partial(_planned, collection, asked), started=started)
+        return _go(journey, collection, data, folder)
 
 
-def _plan(
-    collection: Collection, models: tuple[str, ...], device: torch.device, clock: _Clock
-) -> tuple[AutoPlan, Workload]:
+def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> AutoResult:
+    """Every stage that is not done yet."""
+    audited = _audited(journey, collection, data, folder / "audit")
+    curation = _curation(audited, folder / "curation.csv")
+    split = _split(audited, curation, collection, folder / "split.csv", journey.state.asked.seed)
+    journey.note()
+    tried = _scouted(journey, data, folder)
+    journey.note()
+    run = _train(journey, next(row.backbone for row in tried if row.chosen), len(split.rows), data, folder)
+    journey.note()
+    settle(run)
+    if journey.stage("4/5 evaluate on the holdout", done=is_finished(folder / "holdout")):
+        evaluate(run, out=folder / "holdout", holdout=True)
+    journey.note()
+    path, record = folder / "report.html", read_record(run)
+    if journey.stage("5/5 report", done=bool(journey.state.finished)):
+        report(run, out=path, audit=audited, scout=tried)
+    journey.note(finished=now())
+    _close(record, run, path, journey)
+    return AutoResult(folder, run, path, audited, curation, split, record, journey.used)
+
+
+def _planned(collection: Collection, asked: Asked, left: float) -> AutoState:
+    """The plan, from speeds that are measured now; `left` seconds, as it begins."""
+    started, device = time.monotonic(), choose_device().value
+    models = asked.models or auto_candidates(device)
     for name in models:
         resolve_weights(name, "auto")
     work = Workload(len(collection.items), measure_decoding(collection), {})
     for size in SIZES:
         # From the largest down: where that fits, the smaller ones need no measuring.
-        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, device)})
-        left = clock.budget_s - clock.used
-        if work.affordable_epochs(models, size, left) >= MIN_EPOCHS:
+        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, torch.device(device))})
+        still = left - (time.monotonic() - started)
+        if work.affordable_epochs(models, size, still) >= MIN_EPOCHS:
             break
-    plan = plan_auto(work, models, left)
-    for line in plan.lines(left):
+    plan = plan_auto(work, models, still)
+    for line in plan.lines(still):
         say(line)
-    return plan, work
+    speeds = (
+        MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
+        for (name, size), speed in work.speeds.items()
+    )
+    return AutoState(
+        data=collection.root.as_posix(),
+        asked=asked,
+        plan=plan,
+        images=work.images,
+        decoding=work.decoding,
+        speeds=tuple(speeds),
+    )
 
 
-def _split(
-    audited: AuditResult, curation: Curation, collection: Collection, folder: Path, seed: int
-) -> Split:
+def _audited(journey: Journey, collection: Collection, data: Path, out: Path) -> AuditResult:
+    """The audit; one that is there already is not written again."""
+    if journey.stage("1/5 audit", done=is_finished(out)):
+        return audit(data, out=out, group=journey.state.asked.group)
+    return look_at(collection)[1]
+
+
+def _scouted(journey: Journey, data: Path, folder: Path) -> tuple[ScoutRow, ...]:
+    plan, out = journey.state.plan, folder / "scout"
+    if journey.stage("2/5 scout", done=is_finished(out)):
+        split, seed = folder / "split.csv", journey.state.asked.seed
+        scout(data, split=split, models=plan.models, out=out, size=plan.size, seed=seed)
+    return read_scout(out)
+
+
+def _curation(audited: AuditResult, file: Path) -> Curation:
+    """Only safe drops are proposed, and each is in the file with its reason."""
+    if file.is_file():
+        return read_curation(file)
+    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
+    write_curation(curation, file)
+    say(describe_curation(curation, audited.manifest))
+    return curation
+
+
+def _split(audited: AuditResult, curation: Curation, collection: Collection, file: Path, seed: int) -> Split:
+    if file.is_file():
+        return read_split(file)
     split = plan_split(
         audited.manifest,
         audited.scan,
@@ -177,9 +208,36 @@ def _split(
         curation=curation,
         group_by=collection.group_by,
     )
-    write_split(split, folder / "split.csv")
+    write_split(split, file)
     say(describe_split(split))
     return split
+
+
+def _train(journey: Journey, chosen: str, images: int, data: Path, folder: Path) -> Path:
+    """The run; one that was begun is gone on with in what is left of the time that it was given."""
+    file, run = folder / "recipe.yaml", folder / "run"
+    begun = (run / RunRecord.FILE).is_file()
+    journey.stage("3/5 train", done=begun and read_record(run).status == "finished")
+    if journey.state.training_seconds is None:
+        given = max(0.0, journey.left - journey.state.plan.stages[-1].seconds)
+        journey.note(training_seconds=given, training_from=journey.used)
+    state = journey.state
+    allowed = state.training_seconds or 0.0
+    if not file.is_file():
+        epoch_s, planned = replace(state.work, images=images).epoch(chosen, state.plan.size), SAFETY * allowed
+        reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
+        epochs = Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
+        say(epochs.line())
+        values = _recipe_values(
+            epochs.value, chosen, state.plan.size, data=data, folder=folder, seed=state.asked.seed
+        )
+        # Written down, so that it can be repeated without a clock.
+        heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {file}\n"
+        write_text(file, heading + yaml.safe_dump(values, sort_keys=False))
+    left = max(0.0, allowed - (journey.used - state.training_from))
+    if begun:
+        return resume_run(run, data=data, seconds_allowed=left)
+    return begin_run(Order(read_recipe(file), out=run, seconds_allowed=left))
 
 
 def _recipe_values(
@@ -205,8 +263,9 @@ def _recipe_values(
     return values
 
 
-def _close(record: RunRecord, run: Path, path: Path, clock: _Clock) -> None:
-    say(f"\nDone in {duration(clock.used)} of {duration(clock.budget_s)}.")
+def _close(record: RunRecord, run: Path, path: Path, journey: Journey) -> None:
+    budget = duration(journey.state.asked.budget_seconds)
+    say(f"\nDone in {duration(journey.state.seconds)} of {budget}.")
     for name, results in record.results.items():
         say(f"  {name}: accuracy {results.accuracy}")
     say(f"  report: {path}")

@@ -12,15 +12,19 @@ from dessin.collection.checks.base import Issue
 from dessin.doodles.check import (
     DRAWINGS_FOLDER,
     KEY_FILE,
+    AnswerKey,
     Finding,
     check_answers,
     describe_findings,
     false_alarms,
+    read_answer_key,
 )
 from dessin.doodles.doodles import generate_doodles
 from dessin.errors import DessinError
+from dessin.folders import is_finished
 from dessin.models.default_backbones import DEMO
 from dessin.progress import say
+from dessin.runs.same import check_same
 
 _RESULT_FOLDER = "result"
 
@@ -45,6 +49,8 @@ def demo(
 ) -> DemoResult:
     """Go the whole path offline on generated doodles, and check that every planted fault is found.
 
+    Stopped, the same command goes on where it was.
+
     Args:
         out: Where the doodles (`drawings/`) and what `auto` makes of them (`result/`) go.
         budget: The time for everything, such as `3m`; a number is seconds.
@@ -57,8 +63,7 @@ def demo(
         DessinError: a planted fault was missed, or anything that `auto` refuses.
     """
     folder = Path(out)
-    key = generate_doodles(folder, classes=classes, per_class=per_class, seed=seed)
-    say(f"Drew {key.images:,} doodles of {len(key.classes)} classes, with {len(key.faults)} planted faults.")
+    key = _drawn(folder, classes, per_class, seed)
     result = auto(
         folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=models or DEMO, seed=seed
     )
@@ -70,6 +75,22 @@ def demo(
     _require_all(findings, folder)
     say(f"\nThe report: {result.report}")
     return DemoResult(result, findings, alarms)
+
+
+def _drawn(folder: Path, classes: int, per_class: int, seed: int) -> AnswerKey:
+    """The key of the doodles; those that the same command drew before stay."""
+    if not (is_finished(folder) and (folder / KEY_FILE).is_file()):
+        key = generate_doodles(folder, classes=classes, per_class=per_class, seed=seed)
+        said = f"{len(key.classes)} classes, with {len(key.faults)} planted faults."
+        say(f"Drew {key.images:,} doodles of {said}")
+        return key
+    key = read_answer_key(folder / KEY_FILE)
+    # Each fault is one more file.
+    was = {"classes": len(key.classes), "drawings": key.images - len(key.faults), "seed": key.seed}
+    now = {"classes": classes, "drawings": classes * per_class, "seed": seed}
+    check_same(folder, "a demo", was, now)
+    say(f"The doodles in {folder} are there already.")
+    return key
 
 
 def _require_all(findings: Sequence[Finding], folder: Path) -> None:

@@ -59,7 +59,7 @@ def open_holdout(home: Path, asks: Mapping[str, object], out: Path | None = None
 
 
 def settle(home: Path) -> None:
-    """Remove the markers of openings whose answers lie whole where they belong; to be called with no `out` held."""
+    """Remove the markers of openings whose answers lie whole where they belong, none of which is held."""
     for marker in home.glob(".opening-*.json"):
         pending = _pending(marker)
         # One that is being written now is not settled.

@@ -36,7 +36,7 @@ def check_same(folder: Path, what: str, was: Mapping[str, object], now: Mapping[
         named = [f"{key} (was {_short(was.get(key))}, is {_short(now.get(key))})" for key in different]
         more = ", .." if len(named) > _NAMED else ""
         raise DessinError(
-            f"{folder} holds {what} that was begun otherwise, unfinished: {', '.join(named[:_NAMED])}{more}.",
+            f"{folder} holds {what} that was begun otherwise: {', '.join(named[:_NAMED])}{more}.",
             do="Repeat the command that it was begun with, to go on; or choose another --out.",
         )
 

@@ -1,0 +1,132 @@
+"""`auto.json`: what an auto was asked for, planned and used so far, so that the same command goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from dessin.auto.budget import AutoPlan, Speed, Workload
+from dessin.folders import claim_folder, sweep
+from dessin.progress import duration, say
+from dessin.results import Result
+from dessin.runs.same import check_same
+from dessin.schema import Section
+
+
+class MeasuredSpeed(Section):
+    """Images a second of a backbone at a size on this machine, when the plan was made."""
+
+    backbone: str
+    size: int
+    forward: float
+    training: float
+
+
+class Asked(Section):
+    """What decides the result of an auto; `manifest` is the digest of the data."""
+
+    manifest: str
+    group: str | None
+    models: tuple[str, ...]
+    seed: int
+    budget_seconds: float
+
+    def words(self) -> dict[str, object]:
+        """What people asked for; two that are not the same differ here too."""
+        return {
+            "drawings": self.manifest[:12],
+            "group": self.group,
+            "models": ", ".join(self.models) or "the usual",
+            "seed": self.seed,
+            "budget": duration(self.budget_seconds),
+        }
+
+
+class AutoState(Result):
+    """What was asked for, the plan, what it was made from, and how far it is.
+
+    `seconds` are those used so far, `training_seconds` those that training may take, and `training_from` the
+    seconds used when it began; `finished` is a date.
+    """
+
+    FILE = "auto.json"
+    WHAT = "the record of an auto"
+
+    kind: Literal["auto"] = "auto"
+    data: str
+    asked: Asked
+    plan: AutoPlan
+    images: int
+    decoding: float
+    speeds: tuple[MeasuredSpeed, ...]
+    seconds: float = 0.0
+    training_seconds: float | None = None
+    training_from: float = 0.0
+    finished: str = ""
+
+    @property
+    def work(self) -> Workload:
+        speeds = {(row.backbone, row.size): Speed(row.forward, row.training) for row in self.speeds}
+        return Workload(self.images, self.decoding, speeds)
+
+
+class Journey:
+    """An auto on its way: its state on disk, and the time used, that of earlier beginnings too."""
+
+    def __init__(
+        self, folder: Path, asked: Asked, make: Callable[[float], AutoState], *, started: float
+    ) -> None:
+        """Begin in a folder that is held, or go on with the same; `make` plans, from the budget that is left.
+
+        Raises:
+            DessinError: the folder holds something else, or an auto that was asked for something else.
+        """
+        self._folder, self._started, self._before = folder, started, 0.0
+        found = AutoState.find(folder)
+        if found is None:
+            claim_folder(folder, what="the result of auto")
+            self.state = make(asked.budget_seconds - self.used)
+        else:
+            check_same(folder, "the result of an auto", found.asked.words(), asked.words())
+            self._before = found.seconds + (0.0 if found.finished else _lived(folder))
+            self.state = found
+            self._say_where(found)
+        sweep(folder)
+        self.note()
+
+    @property
+    def used(self) -> float:
+        """Seconds."""
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget."""
+        return self.state.asked.budget_seconds - self.used
+
+    def stage(self, title: str, *, done: bool) -> bool:
+        """Say a stage's title; whether it is to be done."""
+        if not self.state.finished:
+            say(f"\n== {title}{', done already' if done else ''}")
+        return not done
+
+    def note(self, **changes: object) -> None:
+        """Write down how far it is."""
+        if not self.state.finished:
+            self.state = self.state.model_copy(update={**changes, "seconds": round(self.used, 3)})
+            self.state.write(self._folder)
+
+    def _say_where(self, state: AutoState) -> None:
+        if state.finished:
+            say(f"{self._folder} is finished already, since {state.finished}.")
+        else:
+            budget = duration(state.asked.budget_seconds)
+            say(f"{self._folder} was begun before and goes on: {duration(self.used)} of {budget} are used.")
+
+
+def _lived(folder: Path) -> float:
+    """Seconds from the last note to the last file that was written after it, which is when it lived still."""
+    noted = (folder / AutoState.FILE).stat().st_mtime
+    return max(path.lstat().st_mtime for path in folder.rglob("*")) - noted
