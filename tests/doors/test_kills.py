@@ -1,0 +1,125 @@
+"""A verb that is killed at any moment of its writing: the same command ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import signal
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from exportable import make_world
+from fuzz_kit import cases, rng
+from kill_kit import COMMANDS, PATIENCE_S, act, case, differences, ended, processes, run, tree
+from tiny_run import tiny_recipe
+
+from dessin.progress import quiet
+from dessin.runs.record import read_record
+from dessin.runs.train import train
+
+pytestmark = pytest.mark.slow
+
+# By hand (`DESSIN_FUZZ=10`) every verb that writes a folder, else those with the most to lose.
+LONG = cases(0) > 0
+VERBS = tuple(COMMANDS) if LONG else ("audit", "evaluate", "export", "train", "auto")
+
+
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    return processes()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawings, a split, a recipe and two finished runs, all by relative paths."""
+    folder = tmp_path_factory.mktemp("world")
+    make_world(folder)
+    with pytest.MonkeyPatch.context() as patch, quiet():
+        patch.chdir(folder)
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        torch.set_num_threads(1)
+        recipe = tiny_recipe().model_dump(mode="json", exclude_defaults=True)
+        for number, name in enumerate(("a", "b")):
+            own = tiny_recipe(seed=0, optimizer={"lr": 2e-3 * (1 + number)})
+            train(own, data="data", split="split.csv", out=f"runs/{name}")
+        (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("case") / "here"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(
+    name: str, context: ForkServerContext, world: Path, place: Path
+) -> None:
+    code, end = run(context, case(world, place), name)
+    said = (place / "said.txt").read_text()
+    assert (code, end and end[1]) == (0, ""), said
+    assert end is not None
+    whole, moments = tree(place), end[0]
+    opened = len(read_record(place / "runs/a").holdout_opened)
+    assert moments > 3
+    draw = rng(f"kills/{name}")
+    for moment in sorted(draw.sample(range(1, moments + 1), min(cases(2), moments))):
+        code, end = run(context, case(world, place), name, deadly=moment)
+        where = f"{name}, moment {moment} of {moments}"
+        assert code == -signal.SIGKILL, where
+        before = tree(place)
+        code, end = run(context, place, name)
+        assert code == 0, f"{where}: {(place / 'said.txt').read_text()}"
+        assert end is not None
+        if end[1]:
+            # Nothing was left to do, and it says so.
+            assert "is whole" in end[1], f"{where}: {end[1]}"
+            assert not differences(whole, before), where
+        assert not differences(whole, tree(place)), f"{where}: {differences(whole, tree(place))}"
+        assert len(read_record(place / "runs/a").holdout_opened) == opened, where
+
+
+@pytest.mark.parametrize("name", COMMANDS if LONG else ("audit", "train"))
+def test_of_two_at_once_one_wins_and_the_other_says_so(
+    name: str, context: ForkServerContext, world: Path, place: Path
+) -> None:
+    folder = case(world, place)
+    barrier = context.Barrier(2)
+    both = [context.Process(target=act, args=(str(folder), name, 0, barrier)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(PATIENCE_S)
+    ends = [ended(folder, process.pid) for process in both]
+    refused = [end[1] for end in ends if end and end[1]]
+    assert [process.exitcode for process in both] == [0, 0], (folder / "said.txt").read_text()
+    assert len(refused) == 1, ends
+    assert "Another process is writing out now" in refused[0] or "is whole" in refused[0]
+    assert run(context, case(world, place.with_name("alone")), name)[0] == 0
+    assert not differences(tree(place.with_name("alone")), tree(folder))
+
+
+def test_a_train_command_goes_on_only_with_its_own_run(
+    context: ForkServerContext, world: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dessin.errors import DessinError
+    from dessin.runs.listing.verb import runs
+
+    folder = case(world, place)
+    # Killed in its training: the first checkpoint is there.
+    for moment in range(20, 400, 10):
+        assert run(context, folder, "train", deadly=moment)[0] == -signal.SIGKILL
+        if list(folder.glob("out/checkpoint/step-*")):
+            break
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DESSIN_CACHE", str(folder / "cache"))
+    assert json.loads((folder / "out/record.json").read_text())["status"] == "running"
+    assert {row.path.name: row.values["status"] for row in runs(".")}["out"] == "stopped"
+    given = {"data": "data", "split": "split.csv", "out": "out"}
+    with pytest.raises(DessinError, match=r"train\.epochs \(was 2, is 3\)"):
+        train("recipe.yaml", overrides=["train.epochs=3"], **given)
+    assert read_record(train("recipe.yaml", **given)).status == "finished"
+    with pytest.raises(DessinError, match="it is whole"):
+        train("recipe.yaml", **given)

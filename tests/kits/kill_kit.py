@@ -1,0 +1,208 @@
+"""A verb in a process of its own that kills itself just before its n-th act of writing, and what is left.
+
+Python reports each file that is opened, renamed, made or removed to an audit hook, so that every moment at
+which something on the disk changes can be reached, by its number. All paths are relative to a case's folder,
+with its cache, so that one case is like another.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+PATIENCE_S = 300.0
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
+
+# Verbs by a name: where they live, and what they are given.
+COMMANDS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "audit": ("audit", {"data": "data", "out": "out"}),
+    "scout": ("scout", {"data": "data", "split": "split.csv", "models": "test_efficientnet", "size": 32,
+                        "out": "out"}),
+    "train": ("train", {"recipe": "recipe.yaml", "data": "data", "split": "split.csv", "out": "out"}),
+    "folds": ("train", {"recipe": "recipe.yaml", "data": "data", "split": "split.csv", "out": "out",
+                        "folds": "0,1"}),
+    "evaluate": ("evaluate", {"run": "runs/a", "holdout": True, "out": "out"}),
+    "ensemble": ("ensemble", {"runs": ["runs/a", "runs/b"], "out": "out"}),
+    "soup": ("soup", {"runs": ["runs/a", "runs/b"], "out": "out"}),
+    "export": ("export", {"model": "runs/a", "out": "out"}),
+    "explain": ("explain", {"run": "runs/a", "out": "out"}),
+    "mistakes": ("mistakes", {"run": "runs/a", "out": "out"}),
+    "calibrate": ("calibrate", {"run": "runs/a", "out": "out", "write": True}),
+    "compare": ("compare", {"runs": ["runs/a", "runs/b"], "out": "out"}),
+    "recipes": ("recipes", {"copy": "out"}),
+    "auto": ("auto", {"data": "data", "out": "out", "models": "test_efficientnet", "budget": "10h"}),
+}  # fmt: skip
+
+
+def processes() -> ForkServerContext:
+    """A process starts in 0.1 s with what verbs import."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dessin.auto.verb", "dessin.serving.export.verb", "torch._dynamo"])
+    return context
+
+
+class Moments:
+    """Counts acts of writing below the working folder, and dies before the one that is asked for."""
+
+    def __init__(self, deadly: int) -> None:
+        self.count, self._deadly, self._root = 0, deadly, f"{Path.cwd()}{os.sep}"
+        self.owner = os.getpid()
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            writes = isinstance(flags, int) and flags & WRITING
+        elif event in CHANGES:
+            path, writes = arguments[0], True
+        else:
+            return
+        if writes and os.getpid() == self.owner and self._is_below(path):
+            self.count += 1
+            if self.count == self._deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_below(self, path: object) -> bool:
+        # Of a name below an open folder the folder is not told, but then it was found below it.
+        return isinstance(path, (str, bytes)) and str(Path(os.fsdecode(path)).absolute()).startswith(
+            self._root
+        )
+
+
+def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> None:
+    """Carry out a command in a case's folder; killed at a moment, or its moments and its end written down."""
+    import torch
+
+    os.chdir(folder)
+    os.environ["DESSIN_CACHE"] = str(Path(folder) / "cache")
+    torch.set_num_threads(1)
+    sys.stdout = sys.stderr = Path("said.txt").open("a")  # noqa: SIM115 (until the process ends)
+    verb, given = COMMANDS[name]
+    with ExitStack() as stack:
+        for patch in _small():
+            stack.enter_context(patch)
+        from dessin.errors import DessinError
+        from dessin.verbs import VERBS
+
+        function = next(each.function() for each in VERBS if each.name == verb)
+        if barrier is not None:
+            barrier.wait(PATIENCE_S)
+        moments = Moments(deadly)
+        sys.addaudithook(moments)
+        try:
+            function(**given)
+            said = ""
+        except DessinError as error:
+            said = str(error)
+        moments.owner = 0
+    Path(folder, f"ended-{os.getpid()}.json").write_text(json.dumps([moments.count, said]))
+
+
+def _small() -> Iterator[Any]:
+    """`auto` with random weights of a tiny network, one small size and two epochs: no budget binds."""
+    modules = {name: importlib.import_module(f"dessin.{name}") for name in
+               ("models.weights", "auto.verb", "auto.budget", "runs.scout", "runs.prepare")}  # fmt: skip
+    find: Callable[..., Any] = modules["models.weights"].resolve_weights
+    random = functools.partial(_random_weights, find)
+    for name in ("auto.verb", "runs.scout", "runs.prepare"):
+        yield mock.patch.object(modules[name], "resolve_weights", random)
+    yield mock.patch.object(modules["auto.verb"], "SIZES", (32,))
+    yield mock.patch.object(modules["auto.budget"], "MAX_EPOCHS", 2)
+    yield mock.patch.object(modules["auto.budget"], "MIN_EPOCHS", 1)
+    yield mock.patch.object(modules["auto.verb"], "MIN_EPOCHS", 1)
+
+
+def _random_weights(find: Callable[..., Any], backbone: str, _requested: str = "auto") -> Any:
+    return find(backbone, "none")
+
+
+def run(
+    context: ForkServerContext, folder: Path, name: str, deadly: int = 0
+) -> tuple[int | None, tuple[int, str] | None]:
+    """The exit code, and of a process that was not killed its moments and what it was refused with."""
+    process = context.Process(target=act, args=(str(folder), name, deadly))
+    process.start()
+    process.join(PATIENCE_S)
+    return process.exitcode, ended(folder, process.pid)
+
+
+def ended(folder: Path, pid: int | None) -> tuple[int, str] | None:
+    file = folder / f"ended-{pid}.json"
+    if not file.is_file():
+        return None
+    count, said = json.loads(file.read_text())
+    file.unlink()
+    return count, said
+
+
+def case(world: Path, place: Path) -> Path:
+    """A new case in `place`, which is always the same path, so that no path differs."""
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(world, place)
+    return place
+
+
+# What a clock, a date or the number of beginnings makes of a file.
+CLOCK = re.compile(
+    r"seconds|timings|^\.?started|finished$|created|throughput|per_second|speed|decoding|holdout_opened|"
+    r"^plan\.stages|^data$"
+)
+WHEN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\+00:00)?)?")
+SPENT = re.compile(r"\d+([.,]\d+)?\s*(ms|s|min|h|images/s|images a second)\b")
+
+
+def tree(folder: Path) -> dict[str, object]:
+    """Every file below a case's folder but its cache and what was said, by path, as it is compared."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    apart = ("cache/", "said.txt", "ended-")
+    return {name: plain(path) for name, path in names.items() if not name.startswith(apart)}
+
+
+def plain(path: Path) -> object:
+    """What of a file does not come from a clock."""
+    if path.suffix == ".json":
+        return _timeless(json.loads(path.read_text()))
+    if path.suffix in (".csv", ".html", ".yaml", ".txt"):
+        text = path.read_text()
+        if path.suffix == ".csv":
+            text = _columns(text)
+        return SPENT.sub("SPENT", WHEN.sub("WHEN", text))
+    return path.read_bytes()
+
+
+def _timeless(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _timeless(inner) for key, inner in value.items() if not CLOCK.search(key)}
+    if isinstance(value, list):
+        return [_timeless(inner) for inner in value]
+    return SPENT.sub("SPENT", WHEN.sub("WHEN", value)) if isinstance(value, str) else value
+
+
+def _columns(text: str) -> str:
+    lines = text.splitlines()
+    titles = lines[0].split(",") if lines else []
+    clocks = [i for i, title in enumerate(titles) if CLOCK.search(title)]
+    if not clocks:
+        return text
+    rows = [line.split(",") for line in lines]
+    return "\n".join(",".join(cell for i, cell in enumerate(row) if i not in clocks) for row in rows)
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Files that are only on one side, or differ."""
+    return sorted(name for name in {**before, **after} if before.get(name) != after.get(name))
