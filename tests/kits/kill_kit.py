@@ -224,5 +224,6 @@ def _first(one: object, other: object) -> str:
         key = next(key for key in {**one, **other} if one.get(key) != other.get(key))
         return f"{key}: {_first(one.get(key), other.get(key))}"
     texts = [value if isinstance(value, str) else repr(value) for value in (one, other)]
-    start = len(os.path.commonprefix(texts))
+    pairs = enumerate(zip(*texts, strict=False))
+    start = next((place for place, (here, there) in pairs if here != there), min(map(len, texts)))
     return " -> ".join(repr(text[max(0, start - 40) : start + 80]) for text in texts)
