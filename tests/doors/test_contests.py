@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from dessin.collection.readers.contest import read_contest
 from dessin.collection.readers.detect import read_collection
-from dessin.committees.vote.sources import read_sources
+from dessin.committees.vote.verb import vote
 from dessin.errors import DessinError
 from dessin.serving.form import check_submission, fill
 from dessin.serving.sample import read_form
@@ -293,19 +294,36 @@ def test_the_submission_is_right_to_the_byte(world: World, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
-def test_a_submission_can_vote(world: World, tmp_path: Path) -> None:
-    root = world.make(tmp_path / "contest")
-    (tmp_path / "mine.csv").write_text(submitted(root, world.tests), encoding="utf-8")
-    source = read_sources([tmp_path / "mine.csv"])[0]
-    assert len(source.image_ids) == len(world.tests)
+def test_a_vote_of_a_submission_and_its_copy_is_that_submission(world: World, tmp_path: Path) -> None:
+    files = [tmp_path / "mine.csv", tmp_path / "copy.csv"]
+    text = submitted(world.make(tmp_path / "contest"), world.tests)
+    for file in files:
+        file.write_text(text, encoding="utf-8")
+    if len(set(world.train.values())) == 2:
+        with pytest.raises(DessinError, match=r"holds shares such as 0\.7"):
+            vote(files, out=tmp_path / "voted.csv")
+        return
+    rule: Literal["soft", "hard"] = "soft" if "0.15" in text else "hard"
+    voted = vote(files, rule=rule, out=tmp_path / "voted.csv")
+    assert len(voted.image_ids) == len(world.tests)
+    if ",source," in text:
+        text = table("image_id,predicted,share", "902.png,dog,1.0", "901.png,cat,1.0", "900.png,owl,1.0")
+        text = text.replace("1.0", "1.000000")
+    assert (tmp_path / "voted.csv").read_text(encoding="utf-8") == text
 
 
 KAGGLE = {"train.csv": NAMED, "test.csv": TEST_CSV}
 REFUSED = {
-    "rows that are too few": ("id,label\n900.png,cat\n901.png,cat\n", "not 1 that are (test/902.png)"),
-    "rows that are too many": (BY_NAME + "903.png,cat\n", "1 that are no test images (903.png)"),
-    "other images": (BY_NAME.replace("902", "x2"), "1 that are no test images (x2.png), and not 1"),
-    "an id twice": (BY_NAME.replace("902", "901"), "1 more than once (901.png)"),
+    "rows that are too few": (
+        "id,label\n900.png,cat\n901.png,cat\n",
+        "1 test image has no row: test/902.png",
+    ),
+    "rows that are too many": (BY_NAME + "903.png,cat\n", "1 row names no test image: 903.png"),
+    "other images": (
+        BY_NAME.replace("902", "x2"),
+        "1 row names no test image: x2.png; 1 test image has no row: test/902.png",
+    ),
+    "an id twice": (BY_NAME.replace("902", "901"), "1 image is in several rows: 901.png"),
     "no id at all": ("label\ncat\ndog\nowl\n", "No column"),
     "no answer": (TEST_CSV, "has no column for the answers"),
     "a number where train.csv has names": (table("id,label", *(f"{n},0" for n in TESTS)), "it holds 0"),

@@ -40,9 +40,18 @@ class Form:
 
     def line(self) -> str:
         """What it is, for people."""
-        like = f"as in {self.source.name}" if self.source else "by default, for there is no sample submission"
-        meant = dict.fromkeys(wanted.words for wanted in self.wanted.values())
-        return f"columns {like}: {listing(self.columns, limit=6)}; {' and '.join(meant)}"
+        if self.source is None:
+            start = f"no sample submission; by default the columns are {', '.join(self.columns)}"
+        else:
+            start = f"the submission follows {self.source.name}: {listing(self.columns, limit=6)}"
+        meant: dict[str, list[str]] = {}
+        for column, wanted in self.wanted.items():
+            meant.setdefault(wanted.words, []).append(self.columns[column])
+        holds = [
+            f"{names[0] if len(names) == 1 else f'{len(names):,} columns'} for {words}"
+            for words, names in meant.items()
+        ]
+        return f"{start}; {', '.join(holds)}"
 
 
 def fill(form: Form, answers: Mapping[str, Floats], labels: Sequence[str]) -> str:

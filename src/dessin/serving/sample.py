@@ -12,7 +12,7 @@ from dessin.collection.readers.contest import Contest
 from dessin.collection.readers.joined import join_names
 from dessin.collection.readers.table import read_table
 from dessin.errors import DessinError
-from dessin.page.numbers import counted, number
+from dessin.page.numbers import counted
 from dessin.serving.form import Form
 from dessin.serving.wanted import as_targets, wanted_by
 
@@ -109,18 +109,22 @@ def _check_images(
 ) -> None:
     """Refuse a sample that has not exactly one row for each test image."""
     named = set(found.values())
-    faults = {
-        "{} more than once": [cell for cell, count in Counter(cells).items() if count > 1],
-        "{} that are no test images": [cell for cell in dict.fromkeys(cells) if cell not in found],
-        "not {} that are": [image_id for image_id in test_ids if image_id not in named],
-    }
+    twice = [cell for cell, count in Counter(cells).items() if count > 1]
+    strange = [cell for cell in dict.fromkeys(cells) if cell not in found]
+    missing = [image_id for image_id in test_ids if image_id not in named]
     said = [
-        f"{words.format(number(len(names)))} ({listing(names)})" for words, names in faults.items() if names
+        f"{counted(len(names), one, many)}: {listing(names)}"
+        for names, one, many in (
+            (twice, "image is in several rows", "images are in several rows"),
+            (strange, "row names no test image", "rows name no test image"),
+            (missing, "test image has no row", "test images have no row"),
+        )
+        if names
     ]
     if said:
         raise DessinError(
-            f"{sample}, column {column}, does not list the {counted(len(test_ids), 'test image')}: it lists "
-            f"{', and '.join(said)}.",
+            f"{sample}, column {column}, does not fit the {counted(len(test_ids), 'test image')}; "
+            f"{'; '.join(said)}.",
             allowed="A sample submission has one row for each test image.",
             do="Restore the contest's files.",
         )

@@ -110,7 +110,7 @@ def _class_columns(sample: Path, contest: Contest, columns: Sequence[str]) -> di
         found = _with_prefix(columns, texts)
         if len(found) == len(columns) == len(texts):
             return {
-                column: Wanted("the probability of each class", probability_of=label)
+                column: Wanted("the probabilities of the classes", probability_of=label)
                 for column, label in found.items()
             }
         if len(found) > 1 and len(found) * 2 > min(len(columns), len(texts)):

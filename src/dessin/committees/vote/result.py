@@ -11,9 +11,10 @@ import numpy as np
 from dessin.answers.soft_labels import SoftLabels, write_named
 from dessin.committees.vote.join import Ballots
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreement
-from dessin.committees.vote.sources import SUBMISSION, Source
+from dessin.committees.vote.sheet import Sheet
+from dessin.committees.vote.sources import Source
 from dessin.errors import DessinError
-from dessin.files import atomic_path, write_csv
+from dessin.files import atomic_path, csv_text, write_csv, write_text
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 
@@ -32,18 +33,37 @@ class Voted:
     temperatures: tuple[float, ...]
 
 
-def write_submission(
-    path: Path, sources: Sequence[Source], ballots: Ballots, predicted: Sequence[str]
-) -> None:
-    """ID,image_path,target with the IDs, paths and row order of the first submission."""
-    first, rows = sources[0], ballots.voters[0].rows
-    numbers = [first.numbers[row] for row in rows]
-    for source, voter in zip(sources[1:], ballots.voters[1:], strict=True):
-        differ = sum(source.numbers[row] != number for row, number in zip(voter.rows, numbers, strict=True))
-        if differ:
-            warn(f"{source.name} has other IDs for {differ:,} images than {first.name}, whose IDs are kept.")
-    paths = [first.written[row] for row in rows]
-    write_csv(path, SUBMISSION, zip(numbers, paths, predicted, strict=True))
+def write_submission(path: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted) -> bool:
+    """The outcome in the columns, rows and spelling of the first submission; False where it does not fit.
+
+    A hard vote fills a column of labels, a soft one a column of probabilities for each class. All sources
+    must be submissions.
+    """
+    sheets = [source.sheet for source in sources if source.sheet]
+    table = voted.count.probabilities
+    if len(sheets) < len(sources) or sheets[0].wide != (table is not None):
+        return False
+    first, rows = sheets[0], ballots.voters[0].rows
+    for source, sheet, voter in zip(sources[1:], sheets[1:], ballots.voters[1:], strict=True):
+        pairs = zip(voter.rows, rows, strict=True)
+        differ = sum(_number(sheet, own) != _number(first, row) for own, row in pairs)
+        if differ and first.number is not None and sheet.number is not None:
+            kept = f"than {sources[0].name}, whose IDs are kept"
+            warn(f"{source.name} has other IDs for {differ:,} images {kept}.")
+    place = [voted.classes.index(label) for label in sources[0].classes] if first.wide else []
+    written = []
+    for i, row in enumerate(rows):
+        cells = list(first.table.rows[row])
+        answers = [voted.predicted[i]] if table is None else [f"{share:.9g}" for share in table[i, place]]
+        for column, answer in zip(first.answers, answers, strict=True):
+            cells[column] = answer
+        written.append(cells)
+    write_text(path, csv_text(first.table.columns, written, separator=first.table.delimiter))
+    return True
+
+
+def _number(sheet: Sheet, row: int) -> str:
+    return "" if sheet.number is None else sheet.table.rows[row][sheet.number]
 
 
 def write_answers(path: Path, voted: Voted) -> None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +14,15 @@ from numpy.typing import NDArray
 
 from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
-from dessin.collection.readers.columns import label_columns
-from dessin.collection.readers.table import Table, read_table
+from dessin.committees.vote.sheet import ROUNDING, Sheet, read_sheet
 from dessin.errors import DessinError
 from dessin.files import read_csv
 from dessin.page.numbers import counted
 
-Rows = Sequence[Sequence[str]]
+_SHARE = re.compile(r"0?\.\d+|[01](\.0*)?|\d(\.\d+)?e-\d+")
 Floats = NDArray[np.float64]
 ABSTAINS = -1
 SETS = ("validation", "holdout")
-
-IMAGE_COLUMNS = (
-    *("image_id", "image_path", "path", "file_path", "filepath", "file"),
-    *("file_name", "filename", "image", "image_name"),
-)
-# A row number beside one of those above, as in a contest's submission; a name only where there is none.
-NUMBER_COLUMNS = ("id", "index")
-PREDICTED_COLUMNS = ("predicted", "prediction", "pred", "predicted_label", "predicted_class")
-LABEL_COLUMNS = ("target", "label", "class", "class_name", "class_id", "category")
-SUBMISSION = ("ID", "image_path", "target")
-
-# A column of such a name is never a class of its own.
-_BESIDE = {
-    *("", "unnamed: 0", "fold", "correct", "name", "probability", "confidence", "score", "share", "reason"),
-    *(*IMAGE_COLUMNS, *NUMBER_COLUMNS, *PREDICTED_COLUMNS, *LABEL_COLUMNS),
-}
-_RANKED = re.compile(r"top\d+(_probability)?")
-# What rounding to four decimals may add up to over 500 classes, and more.
-_ROUNDING = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +31,7 @@ class Source:
 
     `votes` (N,) int64 are columns of `classes`, or `ABSTAINS`; of a CSV of labels these are the labels that
     occur in it. `truth` are true labels where they are known. `written` are the ids as the file spells them,
-    `numbers` a submission's ID column.
+    `sheet` is a submission as it was read.
     """
 
     name: str
@@ -62,7 +42,7 @@ class Source:
     votes: NDArray[np.int64]
     probabilities: Floats | None = None
     truth: tuple[str, ...] | None = None
-    numbers: tuple[str, ...] = ()
+    sheet: Sheet | None = None
 
     def line(self) -> str:
         """What it is, for people."""
@@ -155,81 +135,36 @@ def _truth(folder: Path, image_ids: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _of_csv(path: Path) -> Source:
-    """Read a CSV of labels, or one with a column of probabilities for each class.
-
-    The image's column is the one among `IMAGE_COLUMNS` (`id` where there is none of them). The answer is the
-    one among `PREDICTED_COLUMNS`, else among `LABEL_COLUMNS`; or all columns that are none of these, where
-    they are numbers that add up to 1. Capitals do not matter.
-    """
-    read = _read_rows(path)
-    columns, rows = read.columns, read.rows
-    spelt = [column.lower() for column in columns]
-
-    def one_of(names: Sequence[str], what: str) -> int | None:
-        """Where the one column among `names` is; None where there is none."""
-        found = [i for i, name in enumerate(spelt) if name in names]
-        if len(found) > 1:
-            both = " and ".join(columns[i] for i in found)
-            raise DessinError(
-                f"{path}: the columns {both} could each name {what}; its columns are {', '.join(columns)}.",
-                do="Leave one of them out, or rename it.",
-            )
-        return found[0] if found else None
-
-    image = one_of(IMAGE_COLUMNS, "the image")
-    if image is None:
-        image = one_of(NUMBER_COLUMNS, "the image")
-    if image is None:
-        raise DessinError(
-            f"{path} has no column that names the image; its columns are {', '.join(columns)}.",
-            allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
-            do="Rename the column.",
-        )
-    no_class = [i for i, name in enumerate(spelt) if name in _BESIDE or _RANKED.fullmatch(name)]
-    rest = sorted(set(range(len(columns))) - {image, *no_class})
-    predicted = one_of(PREDICTED_COLUMNS, "the class that was predicted")
-    # Beside a predicted class, a label is the true one.
-    plain = one_of(LABEL_COLUMNS, "the class")
-    if plain is None and predicted is None and not _looks_wide(rows, rest, sure=True):
-        # A submission has the columns that its contest chose, such as breed.
-        others = label_columns([columns[i] for i in rest])
-        plain = columns.index(others[0]) if len(others) == 1 else None
-    answer = plain if predicted is None else predicted
-    written = tuple(row[image].strip() for row in rows)
-    wide = _looks_wide(rows, rest, sure=answer is None)
-    if answer is None and not wide:
-        raise DessinError(
-            f"{path} has no column that says the class; its columns are {', '.join(columns)}.",
-            allowed=f"It is one of {', '.join((*PREDICTED_COLUMNS, *LABEL_COLUMNS))}; or there is a column "
-            "of probabilities for each class.",
-            do="Rename the column.",
-        )
-    truth = tuple(_label(row[plain]) for row in rows) if plain is not None else None
-    name = path.as_posix()
-    if wide:
+    """Read a CSV of labels, or one with a column of probabilities for each class."""
+    sheet = read_sheet(path)
+    rows, columns, name = sheet.table.rows, sheet.table.columns, path.as_posix()
+    written = tuple(row[sheet.image].strip() for row in rows)
+    truth = tuple(_label(row[sheet.truth]) for row in rows) if sheet.truth is not None else None
+    if sheet.wide:
         try:
-            numbers = np.array([[row[i] for i in rest] for row in rows], dtype=np.str_).astype(np.float64)
+            numbers = np.array([[row[i] for i in sheet.answers] for row in rows], dtype=np.str_)
+            table = _as_distribution(numbers.astype(np.float64), name)
         except ValueError as error:
             raise DessinError(
                 f"{path}: a probability is not a number: {error}.", do="Correct the field."
             ) from None
-        table = _as_distribution(numbers, name)
-        kind = f"probabilities, {len(rest):,} columns (images by {columns[image]})"
-        return _of_probabilities(name, kind, written, tuple(_label(columns[i]) for i in rest), table, truth)
-    assert answer is not None, "a CSV that is not wide has a column of answers"
-    labels = _labels(path, rows, answer, spelt)
+        kind = f"probabilities, {len(sheet.answers):,} columns (images by {columns[sheet.image]})"
+        classes = tuple(_label(columns[i]) for i in sheet.answers)
+        source = _of_probabilities(name, kind, written, classes, table, truth)
+        return replace(source, sheet=sheet if sheet.alone else None)
+    answer = sheet.answers[0]
+    labels = _labels(path, rows, answer, [column.lower() for column in columns])
     classes = in_order(set(labels) - {""})
     number = {label: i for i, label in enumerate(classes)} | {"": ABSTAINS}
-    is_submission = columns == SUBMISSION
     return Source(
         name=name,
-        kind=f"{'a submission' if is_submission else 'labels'} ({columns[answer]} by {columns[image]})",
+        kind=f"{'a submission' if sheet.alone else 'labels'} ({columns[answer]} by {columns[sheet.image]})",
         image_ids=_spelt(name, written),
         written=written,
         classes=classes,
         votes=np.array([number[label] for label in labels], dtype=np.int64),
-        truth=truth if predicted is not None else None,
-        numbers=tuple(row[0] for row in rows) if is_submission else (),
+        truth=truth,
+        sheet=sheet if sheet.alone else None,
     )
 
 
@@ -243,27 +178,11 @@ def in_order(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels, key=order))
 
 
-def _read_rows(path: Path) -> Table:
-    table = read_table(path)
-    if not table.rows:
-        raise DessinError(f"{path} has no rows; its columns are {', '.join(table.columns) or 'none'}.")
-    return table
-
-
-def _looks_wide(rows: Rows, rest: list[int], *, sure: bool) -> bool:
-    """Whether the other columns hold a number each; where a label could be meant too, they must add to 1."""
-    try:
-        first = [float(rows[0][i]) for i in rest]
-    except ValueError:
-        return False
-    return len(rest) > 1 and (sure or abs(sum(first) - 1.0) <= _ROUNDING)
-
-
 def _as_distribution(table: NDArray[np.float64], where: str) -> Floats:
     """Rows that add up to 1 but for rounding, made to add up to 1."""
     with np.errstate(invalid="ignore", over="ignore"):
         total = table.sum(axis=1)
-        wrong = ~((table >= 0).all(axis=1) & (np.abs(total - 1.0) <= _ROUNDING))
+        wrong = ~((table >= 0).all(axis=1) & (np.abs(total - 1.0) <= ROUNDING))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise DessinError(
@@ -275,7 +194,7 @@ def _as_distribution(table: NDArray[np.float64], where: str) -> Floats:
     return np.asarray(table / total[:, None])
 
 
-def _labels(path: Path, rows: Rows, answer: int, spelt: list[str]) -> tuple[str, ...]:
+def _labels(path: Path, rows: Sequence[Sequence[str]], answer: int, spelt: list[str]) -> tuple[str, ...]:
     """The answers; one may be empty only where a `reason` says why."""
     labels = [_label(row[answer]) for row in rows]
     reason = spelt.index("reason") if "reason" in spelt else None
@@ -288,6 +207,12 @@ def _labels(path: Path, rows: Rows, answer: int, spelt: list[str]) -> tuple[str,
     if all(re.fullmatch(r"\d+\.0", label) for label in labels if label):
         # A table program's way to write whole numbers in a column that has an empty field somewhere.
         labels = [label.removesuffix(".0") for label in labels]
+    if labels and all(_SHARE.fullmatch(label) for label in labels) and any("." in label for label in labels):
+        raise DessinError(
+            f"{path}: the column {spelt[answer]} holds shares such as {labels[0]}, not classes.",
+            allowed="A vote needs classes, or a column of probabilities for each class.",
+            do="Add a column for the other class.",
+        )
     return tuple(labels)
 
 

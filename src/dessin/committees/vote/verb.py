@@ -29,7 +29,8 @@ def vote(
 ) -> Voted:
     """Join the answers of any tools by image id, and let them vote.
 
-    Where all files are submissions, the outcome is one, with the first file's rows.
+    Where all files are submissions (ids and answers, and nothing else), the outcome is one, with the first
+    file's columns and rows: labels from a hard vote, a probability for each class from a soft one.
 
     Args:
         files: CSVs of labels (contest submissions among them) or of probabilities, folders of predictions,
@@ -149,8 +150,7 @@ def _write(out: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted)
     if voted.count.probabilities is not None and out.suffix.lower() != ".csv":
         write_folder(out, voted, ballots.truth)
         say(f"predictions that can vote again: {out}")
-    elif all(source.numbers for source in sources):
-        write_submission(out, sources, ballots, voted.predicted)
+    elif write_submission(out, sources, ballots, voted):
         say(f"a submission of {counted(len(voted.image_ids), 'row')}: {out}")
     else:
         write_answers(out, voted)
