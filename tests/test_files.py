@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin import files, folders
+from dessin import files, folders, progress
 from dessin.errors import DessinError
 
 
@@ -110,3 +110,28 @@ def test_only_what_was_written_is_synced(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     files.write_text(tmp_path / "mine.txt", "x")
     assert (tmp_path / "mine.txt").read_text() == "x"
+
+
+FORMULAS = ("=1+1", '=HYPERLINK("http://x.test","cat")', "+cat", "-cat", "@cat", "-1+1", "\uff1dcat")
+PLAIN = ("cat", "1", "-1", "+1", "-0.5", "-1e-9", "-", "", "a=b", "'=1", "c@t", " =1", "\u22121")
+
+
+@pytest.mark.parametrize("cell", [*FORMULAS, *PLAIN])
+def test_a_cell_is_written_exactly_and_a_formula_is_told_from_a_number(cell: str, tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "t.csv", ("image_id", "n"), [(cell, 1)])
+    assert files.read_csv(tmp_path / "t.csv", ("image_id",))[1] == [{"image_id": cell, "n": "1"}]
+    assert files.is_formula(cell) == (cell in FORMULAS)
+
+
+def test_a_name_that_is_a_formula_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_quiet", False)
+    monkeypatch.setattr(progress, "_said", set())
+    files.write_csv(tmp_path / "plain.csv", ("image_id", "change"), [("a.png", -0.5), ("b.png", "-0.5")])
+    assert not capsys.readouterr().err
+    for name in ("one.csv", "two.csv"):
+        files.write_csv(tmp_path / name, ("image_id", "n"), [("a.png", 1), ("=1+1.png", 2)])
+    said = capsys.readouterr().err
+    assert said.startswith("WARNING: one.csv holds a name that a spreadsheet takes for a formula: =1+1.png.")
+    assert len(said.splitlines()) == 1

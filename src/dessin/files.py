@@ -15,7 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
+from dessin.progress import warn_once
 from dessin.reading import read_csv as read_csv
 from dessin.reading import read_json as read_json
 from dessin.reading import read_text as read_text
@@ -23,6 +24,8 @@ from dessin.system import sync
 
 # Names that are written under for a moment, with the process that does.
 TEMPORARY = r"\..+[.-](\d+)-[0-9a-f]{8}\.tmp"
+# Some spreadsheets take the wide forms too.
+_FORMULA = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
 
 @contextmanager
@@ -92,9 +95,20 @@ def write_json(path: Path, value: object) -> None:
 def write_csv(
     path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, comment: str = ""
 ) -> None:
-    """A CSV with `\\n` line ends; `comment` becomes a first line that starts with `# `."""
+    """A CSV with `\\n` line ends; `comment` becomes a first line that starts with `# `.
+
+    Cells are exact, for programs join by them. Where a spreadsheet would take one for a formula, it is said.
+    """
     start = f"# {comment}\n" if comment else ""
-    write_text(path, start + csv_text(columns, rows))
+    kept = [tuple(row) for row in rows]
+    write_text(path, start + csv_text(columns, kept))
+    formula = next((cell for row in (columns, *kept) for cell in row if is_formula(cell)), None)
+    if formula is not None:
+        warn_once(
+            "formulas",
+            f"{path.name} holds a name that a spreadsheet takes for a formula: {quoted(formula)}. Import "
+            "tables with every column as text, or rename what is called so.",
+        )
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]], *, separator: str = ",") -> str:
@@ -104,6 +118,17 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]], *, separa
     writer.writerow(columns)
     writer.writerows(rows)
     return buffer.getvalue()
+
+
+def is_formula(cell: object) -> bool:
+    """Whether a spreadsheet would compute a cell: text with one of = + - @ before it that is no number."""
+    if not isinstance(cell, str) or cell[:1] not in _FORMULA or len(cell) < 2:
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -38,6 +38,13 @@ def say_once(text: str) -> None:
         say(text)
 
 
+def warn_once(about: str, text: str) -> None:
+    """Like `warn`, but nothing when this process has warned about the same before."""
+    if not _quiet and about not in _said:
+        _said.add(about)
+        warn(text)
+
+
 def warn(text: str) -> None:
     """A line that must not be missed, on standard error."""
     if not _quiet:

@@ -236,4 +236,7 @@ def _listed(parts: Parts, csv: Path) -> _Tests:
     check_folders(parts.root, image_ids)
     found = "".join(f", {count:,} found {how}" for how, count in hows.items())
     note = f"{csv.name}: {counted(len(image_ids), 'test image')} by column {path}{found}"
+    labels = [name for name in label_columns(table.columns) if name != path and any(table.column(name))]
+    if labels:
+        note += f"; its {labels[0]} is not used, for a contest's test images have no labels"
     return _Tests(tuple(image_ids), note, {name: table.column(name) for name in table.columns})
