@@ -9,7 +9,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from dessin.images.containers import ContainerError, read_container
+from dessin.images.containers.base import ContainerError
+from dessin.images.containers.read import read_container
 
 
 def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from dessin.images.decode import holds_all_pixels
+from dessin.images.containers.png import holds_all_pixels
 
 
 def png(

@@ -1,84 +1,44 @@
-"""Safe decoding: PNG, JPEG, WebP, BMP and GIF bytes to RGB pixels on white, or a short reason why not."""
+"""Safe decoding: PNG, JPEG, WebP, BMP and GIF bytes to opaque RGB pixels, or a short reason why not."""
 
 from __future__ import annotations
 
 import os
 import stat
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from dessin.errors import DessinError
-from dessin.images.containers import Container, ContainerError, read_container
+from dessin.images.containers.base import Container, ContainerError
+from dessin.images.containers.png import holds_all_pixels
+from dessin.images.containers.read import read_container
+from dessin.images.ground import Ground, on_a_ground
+from dessin.images.ground import Pixels as Pixels
+from dessin.images.last_rows import holds_all_rows
 from dessin.system import READING
 
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# Adam7 (PNG, third edition, section 8.2): first row, first column, row step, column step of the seven passes.
-_ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
-_PIECE = 2**20
-
-
-def holds_all_pixels(png: bytes) -> bool:
-    """Inflate the pixel data of a checked PNG, a piece at a time, and compare its length with the header's.
-
-    A stream that zlib refuses counts as incomplete; an unknown colour type is left to the decoder.
-    """
-    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", png, 16)
-    if colour not in _SAMPLES:
-        return True
-    bits = depth * _SAMPLES[colour]
-    passes = _ADAM7 if interlace else ((0, 0, 1, 1),)
-    missing = sum(
-        _rows_bytes(-((row - height) // row_step), -((column - width) // column_step), bits)
-        for row, column, row_step, column_step in passes
-    )
-    inflater, stream = zlib.decompressobj(), _pixel_stream(png)
-    try:
-        while missing > 0 and stream:
-            missing -= len(inflater.decompress(stream, _PIECE))
-            stream = inflater.unconsumed_tail
-    except zlib.error:
-        return False
-    return missing <= 0
-
-
-def _rows_bytes(rows: int, columns: int, bits: int) -> int:
-    """Bytes of a pass, with a filter byte a row; an empty pass has none."""
-    return max(rows, 0) * (1 + (columns * bits + 7) // 8) if columns > 0 else 0
-
-
-def _pixel_stream(png: bytes) -> bytes:
-    parts, position = [], 8
-    while position < len(png):
-        (length,) = struct.unpack_from(">I", png, position)
-        if png[position + 4 : position + 8] == b"IDAT":
-            parts.append(png[position + 8 : position + 8 + length])
-        position += 12 + length
-    return b"".join(parts)
-
-
 MAX_PIXELS = 40_000_000
+# What JPEG and GIF can say; a longer side costs Pillow a pointer a row, and every caller margins.
+MAX_SIDE = 65_535
 MAX_BYTES = 64 * 2**20
-Pixels = NDArray[np.uint8]
 
 # Image.open checks against Pillow's own limit and warns; a lower cap of ours keeps it silent.
 _PILLOW_LIMIT = Image.MAX_IMAGE_PIXELS or MAX_PIXELS
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# The turns of EXIF's orientations on (H, W, 3).
+_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
 }
 
 
@@ -113,9 +73,15 @@ class Header:
 
 @dataclass(frozen=True, eq=False)
 class Decoded(Header):
-    """A file's header with its pixels (H, W, 3) uint8 RGB, composited on white and EXIF-turned."""
+    """A file's header with its pixels (H, W, 3) uint8 RGB, EXIF-turned and read-only.
+
+    `ground` is what a transparent picture was laid on (see `ground`), None where nothing is transparent.
+    `truncated` is True for a JPEG without its last bytes whose rows of pixels are all there.
+    """
 
     pixels: Pixels
+    ground: Ground | None = None
+    truncated: bool = False
 
 
 def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
@@ -125,11 +91,12 @@ def read_header(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
         Unreadable: another format, a broken file, or more than `max_pixels`.
     """
     container = _checked(data, max_pixels)
-    with _open(container) as image:
-        width, height = container.width, container.height
-        if container.orientation >= 5:
-            width, height = height, width
-        return Header(width, height, image.mode, container.format)
+    with _refusing():
+        mode = _mode(container)
+    width, height = container.width, container.height
+    if container.orientation >= 5:
+        width, height = height, width
+    return Header(width, height, mode, container.format)
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
@@ -139,17 +106,13 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Decoded:
         Unreadable: another format, a broken or truncated file, or more than `max_pixels`.
     """
     container = _checked(data, max_pixels)
-    with _open(container) as image:
-        if container.format == "PNG" and not holds_all_pixels(container.body):
-            raise Unreadable("truncated or corrupt pixel data")
-        mode = image.mode
-        image.load()
-        opaque = _on_white(image)
-        if container.orientation in _TURNS:
-            opaque = opaque.transpose(_TURNS[container.orientation])
-        pixels = np.asarray(opaque)
+    with _refusing():
+        mode, pixels, ground = _drawn(container)
+    if container.orientation in _TURNS:
+        pixels = np.ascontiguousarray(_TURNS[container.orientation](pixels))
+    pixels.flags.writeable = False
     height, width = pixels.shape[:2]
-    return Decoded(width, height, mode, container.format, pixels)
+    return Decoded(width, height, mode, container.format, pixels, ground, not container.whole)
 
 
 def read_image_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
@@ -183,25 +146,64 @@ def _checked(data: bytes, max_pixels: int) -> Container:
     width, height = container.width, container.height
     if width <= 0 or height <= 0:
         raise Unreadable("zero-size image")
-    if width * height > min(max_pixels, _PILLOW_LIMIT):
-        raise TooManyPixels(f"too many pixels ({width}x{height})")
+    most = min(max_pixels, _PILLOW_LIMIT)
+    if width * height > most:
+        raise TooManyPixels(
+            f"{width * height / 10**6:.3g} million pixels ({width}x{height}); up to {most / 10**6:g} million "
+            "are read: save it smaller, for example at 300 dpi"
+        )
+    if max(width, height) > MAX_SIDE:
+        raise TooManyPixels(f"a side too long ({width}x{height}); up to {MAX_SIDE} pixels are read")
     return container
 
 
 @contextmanager
-def _open(container: Container) -> Iterator[Image.Image]:
-    """Pillow's image of a checked container; whatever goes wrong inside the block is `Unreadable`."""
+def _refusing() -> Iterator[None]:
+    """Whatever goes wrong inside the block is `Unreadable`."""
     try:
-        with Image.open(BytesIO(container.body), formats=(container.format,)) as image:
-            if image.size != (container.width, container.height):
-                raise Unreadable("corrupt (the header contradicts itself)")
-            yield image
+        yield
     except Unreadable:
         raise
     except MemoryError:
         raise NoMemory("not enough memory") from None
     except Exception as error:  # decoders raise almost any type on hostile bytes
         raise Unreadable(_reason(error)) from None
+
+
+def _open(container: Container) -> Image.Image:
+    image = Image.open(BytesIO(container.body), formats=(container.format,))
+    if image.size != (container.width, container.height):
+        raise Unreadable("corrupt (the header contradicts itself)")
+    return image
+
+
+def _mode(container: Container) -> str:
+    with _open(container) as image:
+        return image.mode
+
+
+def _drawn(container: Container) -> tuple[str, Pixels, Ground | None]:
+    """Mode, pixels before the EXIF turn, and ground."""
+    if not (container.whole or holds_all_rows(container.body)):
+        raise Unreadable("truncated")
+    if container.format == "PNG" and not holds_all_pixels(container.body):
+        raise Unreadable("truncated or corrupt pixel data")
+    if container.format == "WEBP" and not container.animated:
+        return _mode(container), *on_a_ground(_still_webp(container))
+    with _open(container) as image:
+        mode = image.mode
+        image.load()
+        return mode, *on_a_ground(image)
+
+
+def _still_webp(container: Container) -> Image.Image:
+    """A WebP without Pillow's decoder, which is made for animations and holds five pictures of its size."""
+    found = cv2.imdecode(np.frombuffer(container.body, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None or found.shape[:2] != (container.height, container.width):
+        raise Unreadable("truncated or corrupt pixel data")
+    cv2.cvtColor(found, cv2.COLOR_BGRA2RGBA if found.shape[2] == 4 else cv2.COLOR_BGR2RGB, found)
+    # RGBA is looked at where it lies, without a copy.
+    return Image.frombuffer("RGBA" if found.shape[2] == 4 else "RGB", found.shape[1::-1], found)
 
 
 def _reason(error: Exception) -> str:
@@ -211,25 +213,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError) or not text:
         return "corrupt"
     return f"corrupt ({text[:80]})"
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        image = _eight_bit(image)
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    paper = Image.new("RGB", layer.size, "white")
-    paper.paste(layer, mask=layer.getchannel("A"))
-    return paper
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray to 8-bit, transparent value included (Pillow's own conversion clips instead of scaling)."""
-    deep = np.asarray(image).astype(np.uint32)
-    gray = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
-    clear = image.info.get("transparency")
-    if clear is None:
-        return gray
-    alpha = Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (gray, alpha))
