@@ -42,6 +42,7 @@ from dessin.collection.split.plan import check_classes, describe_split, plan_spl
 from dessin.decisions import Decision
 from dessin.files import write_text
 from dessin.folders import hold, is_finished
+from dessin.models.backbones import check_backbone
 from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
@@ -102,6 +103,8 @@ def auto(
     """
     started, seconds = time.monotonic(), parse_budget(budget) if isinstance(budget, str) else budget
     data, folder = Path(data), Path(out)
+    for name in names(models or ()):
+        check_backbone(name)
     collection = read_collection(data, group=group)
     check_classes(collection)
     kept = f"What is done so far is kept in {folder}: the same command goes on from there."

@@ -11,11 +11,14 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing, quoted
 from dessin.images.spec import Interpolation
+from dessin.models import default_backbones
 from dessin.models.torchvision_ops import import_timm
 
 _RESIZABLE = "set_input_size"
+_LONGEST = 100
+_USUAL = (*default_backbones.DEMO, *default_backbones.auto_candidates("cpu"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,40 @@ class BackboneInfo:
     hub_id: str
     hub_file: str
     licence: str
+
+
+def check_backbone(name: str) -> None:
+    """Refuse a name that is none of timm's, or that has a tag of weights which do not exist.
+
+    Raises:
+        DessinError: naming the nearest.
+    """
+    plain, _, tag = name.partition(".")
+    if plain not in _names():
+        near = _nearest(plain)
+        raise DessinError(
+            f'Unknown backbone: "{quoted(name)}".',
+            allowed=f"It must be one of timm's {len(_names())} models.",
+            do=f"Did you mean {' or '.join(near)}?" if near else "List them with timm.list_models().",
+        )
+    tags = [known.partition(".")[2] for known in import_timm().models.get_arch_pretrained_cfgs(plain)]
+    if tag and tag not in tags:
+        raise DessinError(
+            f'The backbone "{plain}" has no weights with the tag "{quoted(tag)}".',
+            allowed=f"Its tags are {listing(tags)}." if any(tags) else "It has no tags.",
+            do="Leave out the tag after the dot.",
+        )
+
+
+def family(name: str) -> str:
+    """The module of timm that a backbone is from, such as efficientnet.
+
+    Raises:
+        DessinError: an unknown name.
+    """
+    check_backbone(name)
+    module: str = import_timm().models.model_entrypoint(name.partition(".")[0]).__module__
+    return module.rpartition(".")[2]
 
 
 @cache
@@ -76,7 +113,7 @@ def create_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0, c
     Raises:
         DessinError: an unknown name, or a regulariser that this model does not have.
     """
-    _check_name(name)
+    check_backbone(name)
     timm = import_timm()
     options: dict[str, float] = {"in_chans": channels} if channels != 3 else {}
     if drop_path:
@@ -91,7 +128,7 @@ def create_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0, c
         raise _no_regulariser(name, drop_path, drop_block) from None
     except RuntimeError as error:
         raise DessinError(
-            f'The backbone "{name}" cannot be built: {error}', do="Leave out the tag after the dot."
+            f'The backbone "{name}" cannot be built: {quoted(str(error))}', do="Choose another backbone."
         ) from None
     # Some models take the argument and ignore it; a regulariser that does nothing must be said.
     for rate, kind in ((drop_path, timm.layers.DropPath), (drop_block, timm.layers.DropBlock2d)):
@@ -165,12 +202,9 @@ def _names() -> tuple[str, ...]:
     return tuple(import_timm().list_models())
 
 
-def _check_name(name: str) -> None:
-    plain = name.partition(".")[0]
-    if plain not in _names():
-        near = difflib.get_close_matches(plain, _names(), n=3, cutoff=0.5)
-        raise DessinError(
-            f'Unknown backbone: "{name}".',
-            allowed=f"It must be one of timm's {len(_names())} models.",
-            do=f"Did you mean {' or '.join(near)}?" if near else "List them with timm.list_models().",
-        )
+def _nearest(plain: str) -> list[str]:
+    """At most three: those that hold the whole of it, the usual ones first; then those spelt alike."""
+    known = sorted(_names(), key=lambda name: (name not in _USUAL, len(name), name))
+    holding = [name for name in known if plain.lower() in name] if len(plain) > 2 else []
+    spelt = difflib.get_close_matches(plain[:_LONGEST], known, n=3, cutoff=0.5)
+    return list(dict.fromkeys((*holding, *spelt)))[:3]

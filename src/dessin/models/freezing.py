@@ -13,10 +13,10 @@ from torch import nn
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError, unknown
+from dessin.models.backbones import family
 from dessin.models.classifier import Classifier
 from dessin.models.lora import add_lora
 from dessin.models.stages import BodyPart, parts_of
-from dessin.models.torchvision_ops import import_timm
 
 MODES = ("probe", "full", "stages", "last_blocks", "lora", "probe_then_full")
 
@@ -142,10 +142,10 @@ def _frozen(module: nn.Module) -> Iterator[nn.Module]:
 
 def default_lr(backbone: str, optimizer: str, mode: str) -> Decision[float]:
     """A learning rate to begin with, for an optimiser (`adamw`, `adam`, `sgd`) and a fine-tuning mode."""
-    family = import_timm().models.model_entrypoint(backbone.partition(".")[0]).__module__.rpartition(".")[2]
-    rate = next((rate for rate, families in _RATES.items() if family in families), _OTHERS)
+    kind = family(backbone)
+    rate = next((rate for rate, families in _RATES.items() if kind in families), _OTHERS)
     rate *= (_SGD if optimizer == "sgd" else 1.0) * (_LORA if mode == "lora" else 1.0)
-    return Decision("lr", float(f"{rate:.3g}"), f"usual for {family} with {optimizer}; `lr: auto` would test")
+    return Decision("lr", float(f"{rate:.3g}"), f"usual for {kind} with {optimizer}; `lr: auto` would test")
 
 
 def default_weight_decay(optimizer: str) -> Decision[float]:

@@ -27,7 +27,7 @@ from dessin.errors import DessinError
 from dessin.files import write_bytes
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
-from dessin.models.backbones import describe_backbone
+from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.progress import say
 from dessin.recipe import Recipe, read_recipe
 from dessin.runs.inputs import read_inputs
@@ -80,6 +80,7 @@ def augment(
         raise DessinError(f"There is no epoch {epoch}.", allowed="Epochs are counted from 1.")
     name = "recipe" if isinstance(recipe, Recipe) else Path(recipe).stem
     wanted = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe), overrides=overrides)
+    check_backbone(wanted.model.backbone)
     for line in wanted.pipeline.lines():
         say(line)
     store, labels = _sample(wanted, data or wanted.data.path, split or wanted.data.split)

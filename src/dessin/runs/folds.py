@@ -64,13 +64,13 @@ def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
             folds are kept.
     """
     recipe = order.recipe
+    completed, usual = complete(recipe)
     inputs = read_inputs(recipe.data.path, recipe.data.split, recipe.data.curation)
     numbers = _numbers(folds, inputs.split)
     # What would stop a later fold is said before the first one is trained.
     for number in numbers:
         rows_of(inputs.split, _on_fold(recipe, number))
-    first, usual = complete(_on_fold(recipe, numbers[0]))
-    prepare(first, inputs, usual=usual)
+    prepare(_on_fold(completed, numbers[0]), inputs, usual=usual)
     folder = order.out or claim_name(order.name or "folds")
     group = FoldGroup(
         name=folder.resolve().name,

@@ -10,7 +10,7 @@ import torch
 
 from dessin.answers.teacher import Teacher, read_teacher
 from dessin.decisions import Decision
-from dessin.models.backbones import describe_backbone
+from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.freezing import Freezing, apply_finetune, default_lr, default_weight_decay
 from dessin.models.weights import Weights, resolve_weights
@@ -68,7 +68,12 @@ class Prepared:
 
 
 def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision[float], ...]]:
-    """The recipe with what is usual in place of what it leaves open, and those choices."""
+    """The recipe with what is usual in place of what it leaves open, and those choices.
+
+    Raises:
+        DessinError: an unknown backbone; it is said here, before any image is read.
+    """
+    check_backbone(recipe.model.backbone)
     optimizer, usual = recipe.optimizer, []
     if optimizer.lr is None:
         usual.append(default_lr(recipe.model.backbone, optimizer.name, recipe.finetune.mode))

@@ -27,6 +27,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json, write_text
 from dessin.folders import hold
+from dessin.models.backbones import check_backbone
 from dessin.models.card import read_card
 from dessin.ops import names
 from dessin.progress import say
@@ -84,6 +85,7 @@ def distill(
     out = Path(out)
     settings = Settings(student, names(views) or VIEWS, weight, temperature, final, matters)
     check_settings(settings)
+    check_backbone(student)
     subject = read_subject(Path(committee), data, split)
     measured, why = choose_folds(subject, folds)
     file = None if recipe is None else Path(recipe)
