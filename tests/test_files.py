@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin import files, folders, progress
+from dessin import files, progress
 from dessin.errors import DessinError
 
 
@@ -81,14 +81,6 @@ def test_json_is_canonical_and_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         files.write_json(tmp_path / "c.json", {"x": float("nan")})
     assert not (tmp_path / "c.json").exists()
-
-
-def test_an_occupied_folder_is_refused(tmp_path: Path) -> None:
-    folders.claim_folder(tmp_path / "new", what="the run")
-    folders.claim_folder(tmp_path / "new", what="the run")
-    (tmp_path / "new" / "x").write_text("")
-    with pytest.raises(DessinError, match="already exists and is not empty"):
-        folders.claim_folder(tmp_path / "new", what="the run")
 
 
 def test_the_lock_excludes_another_process(tmp_path: Path) -> None:

@@ -119,6 +119,20 @@ def hold(folder: Path, *, wait: bool) -> Iterator[None]:
                     folder.rmdir()
 
 
+@contextmanager
+def going_on(folder: Path, *, keeps: str) -> Iterator[None]:
+    """Hold a folder in which the same command goes on; Ctrl-C says that, and what it `keeps`.
+
+    Raises:
+        DessinError: as `hold`, which does not wait.
+    """
+    with (
+        hold(folder, wait=False),
+        on_stop(f"{keeps} is kept in {folder}: the same command goes on from there."),
+    ):
+        yield
+
+
 def is_held(folder: Path) -> bool:
     """Whether a process works on the folder now; one that was killed leaves the lock file, and no lock."""
     lock = folder / _LOCK

@@ -41,12 +41,12 @@ from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import check_classes, describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.files import write_text
-from dessin.folders import hold, is_finished
+from dessin.folders import going_on, is_finished
 from dessin.models.backbones import check_backbone
 from dessin.models.default_backbones import auto_candidates
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
-from dessin.progress import duration, on_stop, say, say_once
+from dessin.progress import duration, say, say_once
 from dessin.recipe import read_recipe
 from dessin.reports.verb import report
 from dessin.runs.holdout import settle
@@ -107,8 +107,7 @@ def auto(
         check_backbone(name)
     collection = read_collection(data, group=group)
     check_classes(collection)
-    kept = f"What is done so far is kept in {folder}: the same command goes on from there."
-    with hold(folder, wait=False), on_stop(kept):
+    with going_on(folder, keeps="What is done so far"):
         say_once(describe_collection(collection))
         asked = Asked(
             manifest=build_manifest(collection).digest,

@@ -13,7 +13,7 @@ from dessin.fetch import quickdraw, sketch
 from dessin.fetch.client import Client
 from dessin.fetch.record import RECORD, FetchRecord, open_ledger
 from dessin.fetch.sources import QUICKDRAW, Source, choose_classes, known_source, quickdraw_classes
-from dessin.files import cache_folder, digest_of, locked
+from dessin.folders import going_on
 from dessin.ops import names
 from dessin.page.numbers import counted
 from dessin.progress import say
@@ -65,8 +65,7 @@ def fetch_from(
     names = {name: name for name in quickdraw_classes()} if drawn else class_names(imagenet_wnids())
     labels = choose_classes(classes, names, source.title)
     carry_out = quickdraw.fetch_quickdraw if drawn else sketch.fetch_sketch
-    # Two fetches into one folder would write each other's parts.
-    with locked(cache_folder() / "fetch" / f"{digest_of([str(out.absolute())])}.lock"):
+    with going_on(out, keeps="What is fetched so far"):
         _sweep(out, f".{RECORD}.*.tmp")
         ledger = open_ledger(
             out,

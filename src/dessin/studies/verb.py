@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import torch
 
 from dessin.errors import DessinError, unknown
-from dessin.progress import duration, say, warn
+from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
 from dessin.runs.record import SPLIT_FILE, Digests, now
@@ -97,7 +97,8 @@ def study(
         for job in plan.jobs
         if job.name not in ended
     ]
-    _carry_out(runner, specs, plan, pace)
+    with on_stop(f"What is trained so far is kept in {folder}: the same command goes on from there."):
+        _carry_out(runner, specs, plan, pace)
     return _conclude(folder, record)
 
 

@@ -26,7 +26,7 @@ from dessin.committees.part_runs import begin
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import atomic_path, read_json, write_json, write_text
-from dessin.folders import hold
+from dessin.folders import going_on
 from dessin.models.backbones import check_backbone
 from dessin.models.card import read_card
 from dessin.ops import names
@@ -106,10 +106,10 @@ def distill(
     def made_otherwise(before: object) -> list[str]:
         return [] if before == made_of["recipe"] else [run.name for run in plan.runs()]
 
-    begin(out / DISTILL_FILE, made_of, made_otherwise, what="a distillation")
-    for line in plan.lines():
-        say(line)
-    with hold(out, wait=False):
+    with going_on(out, keeps="What is labelled and trained so far"):
+        begin(out / DISTILL_FILE, made_of, made_otherwise, what="a distillation")
+        for line in plan.lines():
+            say(line)
         labels = [make_labels(plan, out, fold) for fold in plan.labelled]
         runs = train_students(plan, out, labels)
         # Speed is measured once: begun again, the same figures stand.

@@ -45,12 +45,8 @@ def families(
     if out.suffix.lower() != ".csv":
         raise DessinError(f"The families were to be written to {out}.", allowed="It ends in .csv.")
     page = out.with_suffix(".html")
-    for path in (out, page):
-        if path.exists():
-            raise DessinError(
-                f"{path} already exists, and it may hold changes made by hand.",
-                do="Choose another --out, or move the file away.",
-            )
+    if out.exists():
+        raise _occupied(out)
     answers = out_of_fold(find_members([Path(run) for run in runs]))
     proposal = _proposed(answers, source, count)
     found = potential(
@@ -59,13 +55,24 @@ def families(
     warnings = cautions(answers, found, same_images=source == "confusions")
     if source == "confusions":
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
+    text = families_page(answers, proposal, found, warnings)
+    # The page first: one without its table is what a killed process left, if it says the same.
+    if page.exists() and page.read_bytes() != text.encode():
+        raise _occupied(page)
+    write_text(page, text)
     write_families(proposal.families, out)
-    write_text(page, families_page(answers, proposal, found, warnings))
     say(f"{answers.name}: {proposal.words}")
     for line in (*family_lines(found, answers.names), verdict(found), *warnings):
         say(line)
     say(f"written to {out}; page: {page}")
     return proposal.families
+
+
+def _occupied(path: Path) -> DessinError:
+    return DessinError(
+        f"{path} already exists, and it may hold changes made by hand.",
+        do="Choose another --out, or move the file away.",
+    )
 
 
 def _proposed(answers: OutOfFold, source: str, count: int | None) -> Proposal:

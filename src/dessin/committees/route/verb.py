@@ -26,7 +26,7 @@ from dessin.committees.route.result import RouteResults
 from dessin.committees.route.view import result_lines, route_page, told
 from dessin.errors import DessinError
 from dessin.files import write_text
-from dessin.folders import hold
+from dessin.folders import going_on
 from dessin.models.card import read_card
 from dessin.progress import say
 from dessin.runs.inputs import read_inputs
@@ -107,9 +107,9 @@ def route(
         return [name for name in (before or {}).keys() & now.keys() if before[name] != now[name]]
 
     done = (out / COMMITTEE).exists()
-    begin(out / ROUTE_FILE, made_of, made_otherwise, what="a routed model", done=done)
-    write_families(given, out / FAMILIES_FILE)
-    with hold(out, wait=False):
+    with going_on(out, keeps="What is trained so far"):
+        begin(out / ROUTE_FILE, made_of, made_otherwise, what="a routed model", done=done)
+        write_families(given, out / FAMILIES_FILE)
         trained = train_parts(out, parts, runs, recipes, Path(str(place)))
         scaled = scale_parts(collect_answers(members, answers, given, trained, inputs))
         decided = [decision, scaled.decision()]
