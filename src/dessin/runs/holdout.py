@@ -52,7 +52,12 @@ def open_holdout(home: Path, asks: Mapping[str, object], out: Path | None = None
             if opened[before.number - 1 : before.number] == (before.when,):
                 write_json(marker, pending._replace(number=before.number, when=before.when))
                 return Opening(before.number, marker)
-        # The marker first: killed in between, it names an opening that is not in the record, so it counts.
+        # The marker first: killed in between, it names one that the record has not, so it counts then.
+        # Whatever takes its number before that forgets it.
+        for other in home.glob(".opening-*.json"):
+            uncounted = _pending(other)
+            if uncounted is None or uncounted.number > len(opened):
+                remove(other)
         write_json(marker, pending)
         _count(home, (*opened, pending.when))
     return Opening(pending.number, marker)
