@@ -69,6 +69,10 @@ def begin_run(order: Order) -> Path:
     prepared = prepare(wanted, inputs, usual=usual)
     folder = order.out or claim_name(order.name or wanted.model.backbone)
     with hold(folder, wait=False), _told_how_to_go_on(folder):
+        found = RunRecord.find(folder)
+        if found is not None and found.status == "finished":
+            # One that was killed as it tidied up.
+            remove_leftovers(folder)
         claim_folder(folder, what="a run")
         sweep(folder)
         for line in prepared.plan.lines():
