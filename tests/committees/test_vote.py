@@ -256,6 +256,8 @@ def test_a_doubtful_file_is_refused(tmp_path: Path, rows: list[tuple[str, ...]],
         ("image_id,label,fold,predicted\n1.png,owl,0,crab\n2.png,owl,0,owl\n", ("crab", "owl")),
         ("path,label,x,y\n1.png,owl,17,20\n2.png,crab,3,4\n", ("owl", "crab")),
         ("path,owl,crab\n1.png,0.7,0.3\n2.png,0.1,0.9\n", ("owl", "crab")),
+        ("path;owl;crab\n1.png;0,7;0,3\n2.png;0,1;0,9\n", ("owl", "crab")),
+        ("sep=;\r\nid;breed\r\n1.png;owl\r\n2.png;crab\r\n", ("owl", "crab")),
         ("path,label,owl,crab\n1.png,crab,0.7,0.3\n2.png,crab,0.1,0.9\n", ("owl", "crab")),
     ],
 )

@@ -19,8 +19,8 @@ from dessin.collection.split.plan import plan_split
 from dessin.errors import DessinError
 from dessin.files import csv_text, read_csv, write_csv
 from dessin.serving.form import Form, check_submission
-from dessin.serving.predict import find_images
-from dessin.serving.runtime import Predictions, Refused
+from dessin.serving.predict import find_images, predict
+from dessin.serving.runtime import Predictions, Refused, Runtime
 from dessin.serving.submit import answer_all, submit
 from dessin.serving.wanted import Wanted, contest_labels
 
@@ -108,6 +108,88 @@ def test_an_unreadable_test_image_gets_the_commonest_answer(contest: Folder, tmp
     others = [row.target for number, row in enumerate(after) if number != 7]
     assert others == [row.target for number, row in enumerate(before) if number != 7]
     assert others.count(after[7].target) == max(others.count(target) for target in others)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A contest of three classes with ids without extension and no test.csv, and its model."""
+    out = tmp_path_factory.mktemp("small")
+    rows = [(name, f"{name}{n}.JPEG") for name in ("cat", "dog", "owl") for n in range(4)]
+    make_contest(out / "c", rows, test=9, size=40, seed=2)
+    root = out / "c" / "data"
+    examples: dict[str, list[bytes]] = {}
+    for name, path in rows:
+        examples.setdefault(name, []).append((root / "train" / path).read_bytes())
+    write_csv(
+        root / "train.csv", ("id", "label"), [(path.removesuffix(".JPEG"), name) for name, path in rows]
+    )
+    for name in ("test.csv", "sample_submission.csv"):
+        (root / name).unlink()
+    return root, make_bundle(out / "model", examples, classes=("owl", "cat", "dog"))
+
+
+def by_predict(model: Path, root: Path, out: Path) -> dict[str, str]:
+    """What `predict` says of the test images: the number in the name → the label."""
+    predict(model, [root], out=out / "p.csv")
+    return {Path(row["image_id"]).stem: row["predicted"] for row in read_csv(out / "p.csv", ("image_id",))[1]}
+
+
+def test_names_are_submitted_as_predict_names_them(small: tuple[Path, Path], tmp_path: Path) -> None:
+    root, model = small
+    ids = [str(n) for n in (3, 1, 4, 0, 5, 8, 2, 6, 7)]
+    write_csv(root / "sampleSubmission.csv", ("label", "id"), [("dog", name) for name in ids])
+    rows = submit(model, root, out=tmp_path / "s.csv")
+    (root / "sampleSubmission.csv").unlink()
+    told = by_predict(model, root, tmp_path)
+    assert len(set(told.values())) > 1
+    expected = "".join(f"{told[name]},{name}\n" for name in ids)
+    assert (tmp_path / "s.csv").read_text() == f"label,id\n{expected}"
+    assert [row.identifier for row in rows] == ids
+    assert [("cat", "dog", "owl")[row.target] for row in rows] == [told[name] for name in ids]
+
+
+def test_probabilities_are_submitted_also_of_an_image_that_cannot_be_read(
+    small: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, model = small
+    sample = root / "submission_format.csv"
+    write_csv(sample, ("image", "dog", "owl", "cat"), [(f"{n}.JPEG", 0, 0, 0) for n in range(9)])
+    broken = root / "test" / "4.JPEG"
+    data = broken.read_bytes()
+    try:
+        broken.write_bytes(data[:50])
+        submit(model, root, out=tmp_path / "s.csv")
+    finally:
+        broken.write_bytes(data)
+        sample.unlink()
+    rows = read_csv(tmp_path / "s.csv", ("image", "dog", "owl", "cat"))[1]
+    shares = np.array([[float(row[label]) for label in ("owl", "cat", "dog")] for row in rows])
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-8)
+    files = [file.path for file in find_images([root])]
+    told = Runtime.load(model).predict_paths(files)
+    names = [Path(name).name for name in told.image_ids]
+    known = [names.index(f"{n}.JPEG") for n in range(9) if n != 4]
+    np.testing.assert_allclose(np.delete(shares, 4, axis=0), told.probabilities[known], atol=1e-6)
+    best = np.delete(shares, 4, axis=0).argmax(axis=1)
+    common = np.bincount(best).argmax()
+    np.testing.assert_allclose(
+        shares[4], np.delete(shares, 4, axis=0)[best == common].mean(axis=0), atol=1e-6
+    )
+
+
+def test_a_sample_is_checked_before_the_model_is_read(
+    small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, model = small
+    monkeypatch.delattr(Runtime, "load")
+    write_csv(root / "sample_submission.csv", ("id", "label"), [(n, "cat") for n in range(1, 10)])
+    try:
+        with pytest.raises(
+            DessinError, match=r"1 row names no test image: 9; 1 test image has no row: test/0\.JPEG"
+        ):
+            submit(model, root, out=tmp_path / "s.csv")
+    finally:
+        (root / "sample_submission.csv").unlink()
 
 
 def test_a_contest_stands_for_its_test_images(contest: Folder) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from dessin.ops import names
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 from dessin.serving.form import Floats, check_submission, fill
-from dessin.serving.predict import contest_images
-from dessin.serving.runtime import Predictions, Runtime
 from dessin.serving.sample import read_form
 from dessin.serving.wanted import contest_labels, targets_of
+
+if TYPE_CHECKING:
+    from dessin.serving.runtime import Predictions
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,13 @@ def submit(
     form = read_form(task)
     classes = counted(len(task.collection.classes), "class", "classes")
     say(f"{counted(len(form.rows), 'test image')}, {classes}")
+    for note in task.collection.notes:
+        say(note)
     say(form.line())
+    # torch takes seconds to import: what is wrong with the sample is said before.
+    from dessin.serving.predict import contest_images
+    from dessin.serving.runtime import Runtime
+
     runtime = Runtime.load(model, views=names(views))
     labels = contest_labels(task, runtime.committee.classes)
     answers = answer_all(runtime.predict_files(contest_images(task.collection)), labels)
@@ -80,15 +88,15 @@ def submit(
 
 
 def _contest(path: Path) -> Contest:
-    collection = read_collection(path)
-    if not collection.test_ids:
+    # Readers of other packages may have test images too.
+    task = read_contest(path.absolute()) if find_contest(path) else Contest(read_collection(path))
+    if not task.collection.test_ids:
         raise DessinError(
-            f"{path} has no test images ({collection.layout}).",
-            allowed="A contest folder holds train.csv, test.csv, train/ and test/.",
+            f"{path} has no test images ({task.collection.layout}).",
+            allowed="A contest folder holds train.csv, train/, and test images in test/.",
             do="Name the contest's folder.",
         )
-    # Readers of other packages may have test images too.
-    return read_contest(path.absolute()) if find_contest(path) else Contest(collection)
+    return task
 
 
 def answer_all(predictions: Predictions, labels: Sequence[str]) -> dict[str, Floats]:

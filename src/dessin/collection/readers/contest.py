@@ -87,11 +87,13 @@ def _parts(root: Path) -> Parts | None:
         return None
     train = max(named[_TRAIN], key=lambda path: _letters(path.stem).startswith("train"))
     test = next(iter(named[_TEST]), None)
-    plain = "label" not in columns_of(train) and (root / "train").is_dir()
-    # A table called labels.csv may hold the labels of test images too.
-    certain = _letters(train.stem).startswith("train") and any(name != "images/" for name in folders[1])
-    if not (plain or test or named[_SAMPLE] or certain):
-        return None
+    if not (test or named[_SAMPLE]):
+        # A table called labels.csv may hold the labels of all images, and one whose paths are relative to
+        # itself is an ordinary table.
+        plain = "label" not in columns_of(train) and (root / "train").is_dir()
+        tests = any(name != "images/" for name in folders[1])
+        if not (_letters(train.stem).startswith("train") and (plain or tests)):
+            return None
     return Parts(root, train, folders[0], test, folders[1], named[_SAMPLE])
 
 
@@ -215,7 +217,12 @@ def _read_test(parts: Parts, labelled: LabelTable) -> _Tests:
             others = tuple(name for name in image_ids if name not in set(named))
             if others:
                 skipped[f"not listed in {sample.path.name}"] = others
-            return _Tests(tuple(named), f"{note}, as {sample.path.name} lists them", {}, skipped)
+            listed = (
+                f"{len(named):,} of which {sample.path.name} lists"
+                if others
+                else f"as {sample.path.name} lists them"
+            )
+            return _Tests(tuple(named), f"{note}, {listed}", {}, skipped)
     return _Tests(tuple(image_ids), note, {}, skipped)
 
 

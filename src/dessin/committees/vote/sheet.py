@@ -47,6 +47,10 @@ class Sheet:
     truth: int | None
     alone: bool
 
+    def probabilities(self) -> tuple[tuple[str, ...], ...]:
+        """The cells of the answers, a row an image."""
+        return tuple(tuple(_decimal(self.table, row[i]) for i in self.answers) for row in self.table.rows)
+
 
 def read_sheet(path: Path) -> Sheet:
     """A table with its columns told apart by their names; capitals do not matter.
@@ -59,8 +63,8 @@ def read_sheet(path: Path) -> Sheet:
         DessinError: no rows, or not one column for the image and one for the answer.
     """
     table = read_table(path)
-    columns, rows = table.columns, table.rows
-    if not rows:
+    columns = table.columns
+    if not table.rows:
         raise DessinError(f"{path} has no rows; its columns are {', '.join(columns) or 'none'}.")
     spelt = [column.lower() for column in columns]
 
@@ -89,13 +93,13 @@ def read_sheet(path: Path) -> Sheet:
     rest = sorted(set(range(len(columns))) - {image, *no_class})
     predicted = one_of(PREDICTED_COLUMNS, "the class that was predicted")
     plain = one_of(LABEL_COLUMNS, "the class")
-    if plain is None and predicted is None and not _looks_wide(rows, rest, sure=True):
+    if plain is None and predicted is None and not _looks_wide(table, rest, sure=True):
         # A submission has the columns that its contest chose, such as breed.
         others = label_columns([columns[i] for i in rest])
         plain = columns.index(others[0]) if len(others) == 1 else None
     # Beside a predicted class, a label is the true one; so it is beside probabilities.
     answer = plain if predicted is None else predicted
-    wide = _looks_wide(rows, rest, sure=answer is None)
+    wide = _looks_wide(table, rest, sure=answer is None)
     if answer is None and not wide:
         raise DessinError(
             f"{path} has no column that says the class; its columns are {', '.join(columns)}.",
@@ -115,10 +119,15 @@ def read_sheet(path: Path) -> Sheet:
     )
 
 
-def _looks_wide(rows: Sequence[Sequence[str]], rest: Sequence[int], *, sure: bool) -> bool:
+def _looks_wide(table: Table, rest: Sequence[int], *, sure: bool) -> bool:
     """Whether the other columns hold a number each; where a label could be meant too, they must add to 1."""
     try:
-        first = [float(rows[0][i]) for i in rest]
+        first = [float(_decimal(table, table.rows[0][i])) for i in rest]
     except ValueError:
         return False
     return len(rest) > 1 and (sure or abs(sum(first) - 1.0) <= ROUNDING)
+
+
+def _decimal(table: Table, cell: str) -> str:
+    """A number with its point; where commas part no cells a spreadsheet may have written one for it."""
+    return cell if table.delimiter == "," else cell.replace(",", ".")

@@ -142,7 +142,7 @@ def _of_csv(path: Path) -> Source:
     truth = tuple(_label(row[sheet.truth]) for row in rows) if sheet.truth is not None else None
     if sheet.wide:
         try:
-            numbers = np.array([[row[i] for i in sheet.answers] for row in rows], dtype=np.str_)
+            numbers = np.array(sheet.probabilities(), dtype=np.str_)
             table = _as_distribution(numbers.astype(np.float64), name)
         except ValueError as error:
             raise DessinError(
