@@ -267,6 +267,12 @@ def test_label_files_of_many_tools_are_read(tmp_path: Path, text: str, expected:
     assert vote([path], out=tmp_path / "out.csv").predicted == expected
 
 
+def test_labels_of_many_digits_are_words(tmp_path: Path) -> None:
+    long = "9" * 5000
+    path = written(tmp_path / "long.csv", [("path", "label"), ("1.png", long), ("2.png", "7")])
+    assert vote([path], out=tmp_path / "out.csv").predicted == (long, "7")
+
+
 def test_rows_of_predict_without_an_answer_abstain(tmp_path: Path) -> None:
     head = ("image_id", "predicted", "name", "probability", "reason")
     unsure = [

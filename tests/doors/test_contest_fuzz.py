@@ -10,12 +10,14 @@ import io
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from random import Random
+from typing import Literal
 
 import numpy as np
 import pytest
 from fuzz_kit import cases, rng
 
 from dessin.collection.readers.contest import find_contest, read_contest
+from dessin.committees.vote.verb import vote
 from dessin.errors import DessinError
 from dessin.serving.form import check_submission, fill
 from dessin.serving.sample import read_form
@@ -219,4 +221,23 @@ def test_damaged_tables_are_an_answer_or_a_sentence(tmp_path: Path) -> None:
         except DessinError as error:
             longest = max(longest, len(str(error)))
     assert read, "some damage is harmless"
+    assert longest < 2_000
+
+
+def test_damaged_submissions_vote_or_are_a_sentence(tmp_path: Path) -> None:
+    dice = rng("damaged submissions")
+    counted = longest = 0
+    for case in range(cases(80)):
+        drawn = draw(dice)
+        files = [tmp_path / f"{case % 50}-{n}.csv" for n in range(2)]
+        for file in files:
+            data = drawn.submission.encode() if dice.random() < 0.3 else damaged(drawn.submission, dice)
+            file.write_bytes(data)
+        rule: Literal["soft", "hard"] = "soft" if dice.random() < 0.3 else "hard"
+        try:
+            vote(files, rule=rule, out=tmp_path / "voted.csv", align=dice.choice(("refuse", "common")))
+            counted += 1
+        except DessinError as error:
+            longest = max(longest, len(str(error)))
+    assert counted, "some damage is harmless"
     assert longest < 2_000

@@ -48,7 +48,7 @@ class Form:
         for column, wanted in self.wanted.items():
             meant.setdefault(wanted.words, []).append(self.columns[column])
         holds = [
-            f"{names[0] if len(names) == 1 else f'{len(names):,} columns'} for {words}"
+            f"{names[0]} holds {words}" if len(names) == 1 else f"{len(names):,} columns hold {words}"
             for words, names in meant.items()
         ]
         return f"{start}; {', '.join(holds)}"

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from dessin.collection.readers.collection import listing
+from dessin.collection.readers.columns import whole
 from dessin.collection.readers.contest import Contest
 from dessin.errors import DessinError
 from dessin.page.numbers import number
@@ -146,7 +147,8 @@ def _with_prefix(columns: Sequence[str], texts: Mapping[str, str]) -> dict[str, 
 def key(text: str) -> str:
     """Spellings of one class: capitals, underscores, and 03 for 3."""
     plain = " ".join(text.casefold().replace("_", " ").split())
-    return str(int(plain)) if plain.isascii() and plain.isdigit() and len(plain) < 19 else plain
+    value = whole(plain)
+    return plain if value is None else str(value)
 
 
 def _of_column(sample: Path, contest: Contest, column: str, cells: set[str], *, alone: bool) -> Wanted:

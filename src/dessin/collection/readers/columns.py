@@ -67,6 +67,11 @@ def same_name(text: str) -> str:
     return "".join(c for c in text.casefold() if c.isalnum())
 
 
+def whole(text: str) -> int | None:
+    """The number that digits alone write, up to 18 of them; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def part_of(text: str) -> str | None:
     """`Training` → `train`; a fold's number stays; None for what is neither."""
     is_number = text.isascii() and text.isdigit() and len(text) < 4

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
-from dessin.collection.readers.columns import label_columns, one_to_one, path_column, with_header
+from dessin.collection.readers.columns import label_columns, one_to_one, path_column, whole, with_header
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.joined import naming_column
 from dessin.collection.readers.labels import (
@@ -180,10 +180,11 @@ def _targets(table: LabelTable) -> tuple[str, dict[str, int]]:
         return table.roles.target, dict(table.targets)
     labels = table.roles.table.column(table.roles.label)
     for column in label_columns(table.roles.table.columns):
-        cells = table.roles.table.column(column)
-        numbers = all(cell.isascii() and cell.isdigit() for cell in cells)
-        if column != table.roles.label and numbers and one_to_one(labels, cells):
-            return column, {nfc(label): int(cell) for label, cell in zip(labels, cells, strict=True)}
+        if column != table.roles.label and one_to_one(labels, table.roles.table.column(column)):
+            numbers = [whole(cell) for cell in table.roles.table.column(column)]
+            found = {nfc(label): n for label, n in zip(labels, numbers, strict=True) if n is not None}
+            if len(found) == len(set(labels)):
+                return column, found
     return "", {}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import PurePosixPath
 
+from dessin.collection.readers.columns import whole
 from dessin.collection.readers.walk import IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES, nfc
 
 _SUFFIXES = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES
@@ -58,8 +59,8 @@ def _name(path: str) -> str:
 
 
 def _number(path: str) -> str:
-    text = stem(_name(path))
-    return str(int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else ""
+    number = whole(stem(_name(path)))
+    return "" if number is None else str(number)
 
 
 _WAYS: tuple[Callable[[str], str], ...] = (

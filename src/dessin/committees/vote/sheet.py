@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.readers.columns import label_columns
+from dessin.collection.readers.columns import label_columns, path_columns
 from dessin.collection.readers.table import Table, read_table
 from dessin.errors import DessinError
 
@@ -82,6 +82,8 @@ def read_sheet(path: Path) -> Sheet:
     image = one_of(IMAGE_COLUMNS, "the image")
     if image is None:
         image = one_of(NUMBER_COLUMNS, "the image")
+    if image is None and (paths := path_columns(columns)):
+        image = columns.index(paths[0])
     if image is None:
         raise DessinError(
             f"{path} has no column that names the image; its columns are {', '.join(columns)}.",
@@ -96,6 +98,9 @@ def read_sheet(path: Path) -> Sheet:
     if plain is None and predicted is None and not _looks_wide(table, rest, sure=True):
         # A submission has the columns that its contest chose, such as breed.
         others = label_columns([columns[i] for i in rest])
+        if len(columns) == 2 and numbers and len(set(table.column(columns[numbers[0]]))) < len(table.rows):
+            # Image,Id: what is the same for several images is no number of a row.
+            others, numbers = (columns[numbers[0]],), []
         plain = columns.index(others[0]) if len(others) == 1 else None
     # Beside a predicted class, a label is the true one; so it is beside probabilities.
     answer = plain if predicted is None else predicted

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
+from dessin.collection.readers.columns import whole
 from dessin.committees.vote.sheet import ROUNDING, Sheet, read_sheet
 from dessin.errors import DessinError
 from dessin.files import read_csv
@@ -172,8 +173,8 @@ def in_order(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
     """Labels in their order, which no file's order has a say in: numbers by value, then words."""
 
     def order(label: str) -> tuple[bool, int, str]:
-        number = label.isascii() and label.isdigit()
-        return (not number, int(label) if number else 0, label)
+        number = whole(label)
+        return (number is None, number or 0, label)
 
     return tuple(sorted(labels, key=order))
 
