@@ -85,7 +85,7 @@ class _PathType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("the path is empty; is a variable of the shell not set?", param, ctx)
-        return super().convert(value, param, ctx)
+        return Path(value)
 
 
 class Verbs(click.Group):
@@ -156,7 +156,7 @@ def _type(argument: Argument) -> click.ParamType[Any]:
         return click.Choice(argument.choices)
     if argument.kind == "whole number":
         return click.IntRange(argument.least, argument.most)
-    return {"number": click.FLOAT, "path": _PathType(path_type=Path)}.get(argument.kind, click.STRING)
+    return {"number": click.FLOAT, "path": _PathType()}.get(argument.kind, click.STRING)
 
 
 def _spelt(argument: Argument) -> str:

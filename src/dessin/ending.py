@@ -115,8 +115,9 @@ def _temporary() -> Path:
 
 
 def _say(text: str) -> int:
+    """One paragraph on standard error; what others said into it has lines of its own."""
     if sys.stderr is not None:
-        sys.stderr.write(f"dessin: {text}\n")
+        sys.stderr.write(f"dessin: {' '.join(filter(None, map(str.strip, text.splitlines())))}\n")
         sys.stderr.flush()
     return 1
 

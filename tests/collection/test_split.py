@@ -347,3 +347,34 @@ def test_the_verb_honours_a_curation_and_user_groups(drawings: Path, tmp_path: P
     check_split(made, build_manifest(read_collection(drawings)))
     with pytest.raises(DessinError, match="no file"):
         split(drawings, out=out, curation=tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "why"),
+    [
+        ({"cat": 12}, {}, "one class alone: cat"),
+        ({"cat": 12, "dog": 1}, {}, r"1 class has a single image.*dog \(1 image\)"),
+        ({"cat": 2, "dog": 2}, {}, "4 groups, and 6 parts"),
+        ({"cat": 12, "dog": 12}, {"folds": 1}, "A split into 1 fold"),
+        ({"cat": 12, "dog": 12}, {"holdout": 1.0}, "A holdout of 1 "),
+    ],
+)
+def test_what_no_split_can_be_made_of_is_said_before_an_image_is_read(
+    sizes: dict[str, int],
+    options: dict[str, float],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for label, count in sizes.items():
+        (tmp_path / "drawings" / label).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / "drawings" / label / f"{number}.png").write_bytes(b"read by nobody")
+
+    def not_yet(*_: object) -> None:
+        raise AssertionError("an image is read")
+
+    monkeypatch.setattr("dessin.collection.split.verb.scan_images", not_yet)
+    with pytest.raises(DessinError, match=why):
+        split(tmp_path / "drawings", out=tmp_path / "split.csv", **options)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["drawings"]

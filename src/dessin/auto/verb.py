@@ -38,7 +38,7 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, read_split, write_split
-from dessin.collection.split.plan import check_classes, describe_split, plan_split
+from dessin.collection.split.plan import check_classes, check_possible, describe_split, plan_split
 from dessin.decisions import Decision
 from dessin.files import write_text
 from dessin.folders import going_on, is_finished
@@ -107,6 +107,9 @@ def auto(
         check_backbone(name)
     collection = read_collection(data, group=group)
     check_classes(collection)
+    # At once, not after the audit.
+    labels = {item.image_id: item.label for item in collection.items}
+    check_possible(labels, folds=FOLDS, holdout=HOLDOUT, seed=seed)
     with going_on(folder, keeps="What is done so far"):
         say_once(describe_collection(collection))
         asked = Asked(

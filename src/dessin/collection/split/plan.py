@@ -149,9 +149,10 @@ def make_split(
     It depends on the seed, the group names and the labels, not on any order.
 
     Raises:
-        DessinError: impossible numbers, too few groups, or a class that cannot be in every training part.
+        DessinError: impossible numbers, one class alone, too few groups, or a class that cannot be in every
+            training part.
     """
-    _check_numbers(folds, holdout, seed)
+    check_possible(labels, folds=folds, holdout=holdout, seed=seed)
     contents: dict[str, Counter[str]] = defaultdict(Counter)
     for image_id in sorted(labels):
         contents[groups[image_id]][labels[image_id]] += 1
@@ -168,7 +169,25 @@ def make_split(
     return made
 
 
-def _check_numbers(folds: int, holdout: float, seed: int) -> None:
+def check_possible(labels: Mapping[str, str], *, folds: int, holdout: float, seed: int) -> None:
+    """Refuse what no grouping of the images (image_id → label) could mend, before one of them is read.
+
+    Raises:
+        DessinError: impossible numbers, one class alone, fewer images than parts, or a class of one image.
+    """
+    check_numbers(folds, holdout, seed)
+    classes = sorted(set(labels.values()))
+    if len(classes) == 1:
+        raise DessinError(
+            f'All {counted(len(labels), "image")} are of one class, "{classes[0]}".',
+            allowed="There is something to tell apart from two classes on.",
+            do="Add drawings of another class, in a folder of their own beside this one.",
+        )
+    _check_groups({image_id: {label: 1} for image_id, label in labels.items()}, folds, holdout)
+
+
+def check_numbers(folds: int, holdout: float, seed: int) -> None:
+    """Refuse numbers of which no collection has a split."""
     if seed < 0:
         raise DessinError(f"The seed {seed} was asked for.", allowed="A seed is 0 or more.")
     if folds < 2:

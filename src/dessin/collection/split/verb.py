@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from dessin.collection.curation import describe_curation, read_curation
+from dessin.collection.curation import apply_curation, describe_curation, read_curation
 from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection, listing
@@ -15,7 +15,14 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.given import given_parts, plan_given
-from dessin.collection.split.plan import check_classes, describe_split, plan_split, unreadable_images
+from dessin.collection.split.plan import (
+    check_classes,
+    check_numbers,
+    check_possible,
+    describe_split,
+    plan_split,
+    unreadable_images,
+)
 from dessin.errors import DessinError
 from dessin.page.numbers import counted
 from dessin.progress import say, say_once, warn
@@ -49,14 +56,20 @@ def split(
     Raises:
         DessinError: bad data, an impossible split, or another split under that name.
     """
+    check_numbers(folds, holdout, seed)
     collection = read_collection(data, group=group)
     say_once(describe_collection(collection))
     check_classes(collection)
     parts = given_parts(collection) if given else None
     changes = read_curation(Path(curation)) if curation else None
-    manifest = build_manifest(collection)
+    manifest = kept = build_manifest(collection)
     if changes:
         say(describe_curation(changes, manifest))
+        kept = apply_curation(changes, manifest)
+    if parts is None:
+        # What fails here would fail after minutes of reading images.
+        labels = {row.image_id: row.label for row in kept.rows}
+        check_possible(labels, folds=folds, holdout=holdout, seed=seed)
     scan = scan_images(manifest)
     dropped = {change.image_id for change in changes.changes if change.action == "drop"} if changes else set()
     unreadable = sorted(unreadable_images(manifest, scan) - dropped)
