@@ -159,7 +159,7 @@ def test_impossible_splits_are_refused_by_name() -> None:
     def refused(words: str, labels: dict[str, str], groups: dict[str, str], **changes: float) -> None:
         numbers = {"folds": 3, "holdout": 0.2, "seed": 0} | changes
         with pytest.raises(DessinError, match=words):
-            make_split(labels, groups, **numbers)  # type: ignore[arg-type]
+            make_split(labels, groups, **numbers)
 
     refused("A split into 1 fold was asked for", labels, alone(labels), folds=1)
     for holdout in (1.0, -0.1, float("nan")):
@@ -376,5 +376,5 @@ def test_what_no_split_can_be_made_of_is_said_before_an_image_is_read(
 
     monkeypatch.setattr("dessin.collection.split.verb.scan_images", not_yet)
     with pytest.raises(DessinError, match=why):
-        split(tmp_path / "drawings", out=tmp_path / "split.csv", **options)  # type: ignore[arg-type]
+        split(tmp_path / "drawings", out=tmp_path / "split.csv", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["drawings"]
