@@ -14,10 +14,9 @@ from api_kit import Serving, png, serving
 
 from dessin.serving.api.limits import Limits
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no processes"),
-]
+pytestmark = pytest.mark.slow
+if not hasattr(signal, "SIGSTOP"):
+    pytest.skip("this system stops no processes", allow_module_level=True)
 
 SHORT = Limits(decode_seconds=1.0, decoder_seconds=0.5)
 

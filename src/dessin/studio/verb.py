@@ -8,26 +8,37 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from dessin.errors import DessinError, install_command
 from dessin.progress import say, warn
+from dessin.serving.api.security import known_hosts
 
 INK, MUTED, LINE, GROUND = "#1f2430", "#6b7280", "#e6e8ec", "#f6f7f9"
 ACCENT, GOOD = "#3157c4", "#1e7a4c"
 # Told apart without colour vision as well; the first is dessin's own.
 SERIES = (ACCENT, "#c4661f", GOOD, "#8a4fa3", "#b03a5b", "#3d8fa8", "#7a6a1e", MUTED)
 APP = Path(__file__).with_name("app.py")
+FRONT = Path(__file__).with_name("front.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GRACE_S = 10.0
+_LOOK_S = 0.2
 _OPTIONS: Mapping[str, object] = {
     "server.fileWatcherType": "none",
     "server.maxUploadSize": 8,
     "server.showEmailPrompt": "false",
+    # Its own defaults, which somebody's settings for other pages must not change here.
+    "server.enableCORS": "true",
+    "server.enableXsrfProtection": "true",
+    "server.headless": "true",
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
@@ -50,6 +61,7 @@ def studio(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, "from 0 to 65535"] = 8501,
+    allow_host: Sequence[str] = (),
     browser: bool = True,
 ) -> None:
     """Open the studio: data, runs, studies and mistakes to look at, and a page to draw on.
@@ -60,19 +72,21 @@ def studio(
         workspace: A folder with collections, runs and studies; nothing outside it is listed.
         host: Where to listen; 0.0.0.0 lets other machines in, and there is no password.
         port: Where to listen; 0 takes any free one.
+        allow_host: A further Host name to answer to, beside those of this machine and the host.
         browser: Open the page.
 
     Raises:
         DessinError: Streamlit is not installed, no such folder, a port in use, or Streamlit failed.
     """
-    if find_spec("streamlit") is None:
-        raise DessinError("The studio needs Streamlit.", do=f"Run {install_command('studio')}")
+    if find_spec("streamlit") is None or find_spec("streamlit.starlette") is None:
+        raise DessinError("The studio needs Streamlit 1.57 or newer.", do=f"Run {install_command('studio')}")
     root = _checked(Path(workspace))
     port = _free_port(host, port)
     if host not in _LOOPBACK:
         warn(f"Whoever reaches {host}:{port} can look at {root} and change its curation files.")
-    say(f"studio of {root}: http://{_in_address(host)}:{port} (Ctrl-C ends it)")
-    code = _serve(_command(root, host, port, browser), _environment(host))
+    address = f"http://{_in_address(host)}:{port}"
+    say(f"studio of {root}: {address} (Ctrl-C ends it)")
+    code = _serve(_command(root, host, port, allow_host), address if browser else None)
     if code not in (0, -signal.SIGINT, -signal.SIGTERM):
         raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")
 
@@ -101,28 +115,22 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _command(root: Path, host: str, port: int, browser: bool) -> list[str]:
-    options = {
-        "server.address": host,
-        "server.port": port,
-        "server.headless": str(not browser).lower(),
-        **_OPTIONS,
-    }
+def _command(root: Path, host: str, port: int, allow_host: Sequence[str]) -> list[str]:
+    options = {"server.address": host, "server.port": port, **_OPTIONS}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", str(root)]
+    own = socket.gethostname()
+    hosts = sorted(known_hosts(host, (own, f"{own}.local", *allow_host)))
+    return [sys.executable, "-m", "streamlit", "run", str(FRONT), *flags, "--", str(root), *hosts]
 
 
-def _environment(host: str) -> dict[str, str]:
-    """Where only this machine may ask, only its own names are answered to, against DNS rebinding."""
-    # By environment, for Streamlits that do not know the option yet refuse it as a flag.
-    names = {"STREAMLIT_SERVER_ALLOWED_HOSTS": " ".join(_LOOPBACK)} if host in _LOOPBACK else {}
-    return {**os.environ, **names}
-
-
-def _serve(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run the server to its end; its exit code."""
+def _serve(command: list[str], address: str | None) -> int:
+    """Run the server to its end; its exit code. The address is opened in a browser as soon as it answers."""
     # From its own folder: a .streamlit/config.toml in somebody's workspace is not to configure it.
-    server = subprocess.Popen(command, env=environment, cwd=APP.parent)
+    server = subprocess.Popen(command, cwd=APP.parent)
+    # Over a line to another machine a browser in the terminal is not what is meant.
+    shows = sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    if address is not None and shows:
+        threading.Thread(target=_open, args=(address, server), daemon=True).start()
     with _handed_on(server):
         try:
             return server.wait()
@@ -131,6 +139,18 @@ def _serve(command: list[str], environment: Mapping[str, str]) -> int:
             # says nothing: on Windows it is that of a failure.
             end(server)
             return 0
+
+
+def _open(address: str, server: subprocess.Popen[Any]) -> None:
+    parts = urlsplit(address)
+    while server.poll() is None:
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1).close()
+        except OSError:
+            time.sleep(_LOOK_S)
+        else:
+            webbrowser.open(address)
+            return
 
 
 @contextmanager

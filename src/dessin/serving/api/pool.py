@@ -93,10 +93,11 @@ class Pool:
             raise
 
     async def _decode(self, data: bytes) -> Prepared:
-        for _ in range(2):
+        # Whoever stops a process seldom does so with two in turn: the first wait may be the shorter one.
+        for patience in (self._limits.decode_seconds / 2, self._limits.decode_seconds):
             worker = await self._take()
             try:
-                async with asyncio.timeout(self._limits.decode_seconds):
+                async with asyncio.timeout(patience):
                     status, payload = await worker.ask(data)
             except (TimeoutError, EOFError, ConnectionError):
                 # Perhaps somebody else ended or stopped the process: another worker gets one try.

@@ -47,11 +47,11 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            names = Headers(scope=scope).getlist("host")
-            if len(names) != 1:
+            headers = Headers(scope=scope)
+            if len(headers.getlist("host")) != 1:
                 refusal = Refusal(400, "host", "A request needs one Host header.")
                 return await refuse(refusal, scope, receive, send)
-            if host_name(names[0]) not in self._hosts:
+            if not is_known(headers, self._hosts):
                 refusal = Refusal(
                     421,
                     "host",
@@ -62,6 +62,12 @@ class HostCheck:
         return await self._app(scope, receive, send)
 
 
+def is_known(headers: Headers, hosts: Collection[str]) -> bool:
+    """Whether a request names one host, and that one of these."""
+    names = headers.getlist("host")
+    return len(names) == 1 and host_name(names[0]) in hosts
+
+
 def host_name(host: str) -> str:
     """A Host header without its port, brackets and final dot, in lower case."""
     if host.startswith("["):
@@ -70,18 +76,34 @@ def host_name(host: str) -> str:
     return host.partition(":")[0].rstrip(".").lower()
 
 
+def is_foreign(headers: Headers, allowed: Collection[str] = ()) -> bool:
+    """Whether a web page of another origin asks, and none of the `allowed` ("*": any).
+
+    Browsers say where a page is from: `Origin` with each POST and WebSocket, and `Sec-Fetch-Site`. Whatever
+    is no browser says neither.
+    """
+    origins = headers.getlist("origin")
+    if not origins:
+        return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    if "*" in allowed or all(each in allowed for each in origins):
+        return False
+    # Behind a proxy that does TLS its own pages are https, so only the rest is compared.
+    own = headers.get("host", "").lower()
+    return any(each.lower().partition("://")[2] != own for each in origins)
+
+
 class OriginCheck:
     """Lets no web page of another origin have anything computed, also where its browser asks nobody before.
 
-    Browsers say where a page is from: `Origin` with each POST, and `Sec-Fetch-Site`. Whatever is no browser
-    says neither. What a GET answers cannot be read by such a page.
+    What a GET answers cannot be read by such a page.
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
         self._app, self._allowed = app, frozenset(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and self._is_foreign(Headers(scope=scope)):
+        foreign = scope["type"] == "http" and is_foreign(Headers(scope=scope), self._allowed)
+        if foreign and scope["method"] == "POST":
             refusal = Refusal(
                 403,
                 "origin",
@@ -91,15 +113,6 @@ class OriginCheck:
             )
             return await refuse(refusal, scope, receive, send)
         return await self._app(scope, receive, send)
-
-    def _is_foreign(self, headers: Headers) -> bool:
-        origins = headers.getlist("origin")
-        if not origins:
-            return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-        # Behind a proxy that does TLS its own pages are https, so only the rest is compared.
-        own = headers.get("host", "").lower()
-        named = "*" in self._allowed or all(each in self._allowed for each in origins)
-        return not named and any(each.lower().partition("://")[2] != own for each in origins)
 
 
 class TokenCheck:
