@@ -133,15 +133,13 @@ def _check_images(
 def _named_by(sample: Path, column: str, cells: Sequence[str], contest: Contest) -> dict[str, str]:
     """cell → test image: by test.csv's own column of that name, else by its file, else by its row."""
     test_ids = contest.collection.test_ids
-    own = contest.test.get(column, ())
-    if len(set(own)) == len(own) and set(own) & set(cells):
-        return {cell: image_id for cell, image_id in zip(own, test_ids, strict=True) if cell in set(cells)}
+    own, used = contest.test.get(column, ()), set(cells)
+    if len(set(own)) == len(own) and not used.isdisjoint(own):
+        return {cell: image_id for cell, image_id in zip(own, test_ids, strict=True) if cell in used}
     by_file = join_names(tuple(dict.fromkeys(cells)), test_ids)
     if column.casefold() not in _NUMBERED or not contest.test:
         return by_file
-    start = next(
-        (start for start in (0, 1) if set(cells) == {str(start + k) for k in range(len(test_ids))}), None
-    )
+    start = next((start for start in (0, 1) if used == {str(start + k) for k in range(len(test_ids))}), None)
     if start is None:
         return by_file
     by_row = {str(start + k): image_id for k, image_id in enumerate(test_ids)}

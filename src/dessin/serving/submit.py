@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dessin.collection.readers.collection import listing
-from dessin.collection.readers.contest import Contest, find_contest, read_contest
+from dessin.collection.readers.contest import Contest, find_contest, find_samples, read_contest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.files import write_text
@@ -89,7 +89,11 @@ def submit(
 
 def _contest(path: Path) -> Contest:
     # Readers of other packages may have test images too.
-    task = read_contest(path.absolute()) if find_contest(path) else Contest(read_collection(path))
+    if find_contest(path):
+        task = read_contest(path.absolute())
+    else:
+        collection = read_collection(path)
+        task = Contest(collection, samples=find_samples(collection.root))
     if not task.collection.test_ids:
         raise DessinError(
             f"{path} has no test images ({task.collection.layout}).",

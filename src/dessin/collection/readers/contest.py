@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,28 +74,38 @@ def find_contest(folder: Path) -> Parts | None:
     return next((parts for root in (folder, folder / "data") if (parts := _parts(root))), None)
 
 
-def _parts(root: Path) -> Parts | None:
+def find_samples(root: Path) -> tuple[Path, ...]:
+    """The sample submissions in a folder, by their names."""
+    return _named(_tables(root), _SAMPLE)
+
+
+def _tables(root: Path) -> list[Path]:
     try:
-        tables = sorted(path for path in root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+        names = [name for name in os.listdir(root) if name.lower().endswith((".csv", ".tsv"))]
     except OSError:
+        return []
+    return [root / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _named(tables: Sequence[Path], kind: re.Pattern[str]) -> tuple[Path, ...]:
+    return tuple(path for path in tables if kind.fullmatch(_letters(path.stem)) and path.is_file())
+
+
+def _parts(root: Path) -> Parts | None:
+    tables = _tables(root)
+    trains, tests, samples = (_named(tables, kind) for kind in (_TRAIN, _TEST, _SAMPLE))
+    train_folders, test_folders = (tuple(_folders(root, names)) for names in (_TRAIN_FOLDERS, _TEST_FOLDERS))
+    if not trains or not train_folders:
         return None
-    named = {
-        kind: tuple(path for path in tables if kind.fullmatch(_letters(path.stem)) and path.is_file())
-        for kind in (_TRAIN, _TEST, _SAMPLE)
-    }
-    folders = [tuple(_folders(root, names)) for names in (_TRAIN_FOLDERS, _TEST_FOLDERS)]
-    if not named[_TRAIN] or not folders[0]:
-        return None
-    train = max(named[_TRAIN], key=lambda path: _letters(path.stem).startswith("train"))
-    test = next(iter(named[_TEST]), None)
-    if not (test or named[_SAMPLE]):
+    train = max(trains, key=lambda path: _letters(path.stem).startswith("train"))
+    if not tests and not samples:
         # A table called labels.csv may hold the labels of all images, and one whose paths are relative to
         # itself is an ordinary table.
         plain = "label" not in columns_of(train) and (root / "train").is_dir()
-        tests = any(name != "images/" for name in folders[1])
-        if not (_letters(train.stem).startswith("train") and (plain or tests)):
+        certain = plain or any(name != "images/" for name in test_folders)
+        if not (_letters(train.stem).startswith("train") and certain):
             return None
-    return Parts(root, train, folders[0], test, folders[1], named[_SAMPLE])
+    return Parts(root, train, train_folders, next(iter(tests), None), test_folders, samples)
 
 
 def _letters(name: str) -> str:
@@ -215,7 +226,7 @@ def _read_test(parts: Parts, labelled: LabelTable) -> _Tests:
         column, found = naming_column({name: sample.column(name) for name in sample.columns}, image_ids)
         if column and len(found) == len(sample.rows):
             named = [found[cell] for cell in sample.column(column)]
-            others = tuple(name for name in image_ids if name not in set(named))
+            others = tuple(sorted(set(image_ids) - set(named)))
             if others:
                 skipped[f"not listed in {sample.path.name}"] = others
             listed = (

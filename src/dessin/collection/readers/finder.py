@@ -68,9 +68,8 @@ class Finder:
         path = text.strip()
         if "\\" in path:
             path = path.replace("\\", "/")
-        for root in (self.root, self.root.resolve()):
-            if path.startswith(f"{root.as_posix()}/"):
-                path = path.removeprefix(f"{root.as_posix()}/")
+        for root in self._roots:
+            path = path.removeprefix(root)
         absolute = path.startswith("/") or path[1:2] == ":" or "://" in path
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if parts and not absolute:
@@ -100,6 +99,10 @@ class Finder:
 
     def _holds(self, base: str, text: str) -> bool:
         return any(self._nearly(nfc(base + path)) for path in self._spellings(text))
+
+    @cached_property
+    def _roots(self) -> tuple[str, str]:
+        return f"{self.root.as_posix()}/", f"{self.root.resolve().as_posix()}/"
 
     @cached_property
     def _paths(self) -> tuple[str, ...]:
@@ -158,7 +161,8 @@ def is_file(root: Path, image_id: str) -> bool:
         if stat.S_ISREG(os.lstat(f"{root}/{image_id}").st_mode):
             return True
     except OSError:
-        pass
+        if image_id.isascii():  # no disk spells such a name otherwise
+            return False
     try:
         # A link, or a name that the disk spells otherwise.
         return image_path(root, image_id).is_file()
