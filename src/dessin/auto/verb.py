@@ -119,7 +119,7 @@ def auto(
             seed=seed,
             budget_seconds=seconds,
         )
-        journey = Journey(folder, asked, partial(_planned, collection, asked), started=started)
+        journey = Journey(folder, asked, partial(_planned, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
 
 
@@ -145,7 +145,7 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     return AutoResult(folder, run, path, audited, curation, split, record, journey.used)
 
 
-def _planned(collection: Collection, asked: Asked, left: float) -> AutoState:
+def _planned(collection: Collection, data: Path, asked: Asked, left: float) -> AutoState:
     """The plan, from speeds that are measured now; `left` seconds, as it begins."""
     started, device = time.monotonic(), choose_device().value
     models = asked.models or auto_candidates(device)
@@ -166,7 +166,7 @@ def _planned(collection: Collection, asked: Asked, left: float) -> AutoState:
         for (name, size), speed in work.speeds.items()
     )
     return AutoState(
-        data=collection.root.as_posix(),
+        data=data.as_posix(),
         asked=asked,
         plan=plan,
         images=work.images,
