@@ -37,6 +37,20 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_killed_process_was_writing_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    gone = 2**22 + 1
+    dead = tmp_path / f".a.txt.{gone}-0123abcd.tmp"
+    others = [f".a.txt.{os.getpid()}-0123abcd.tmp", f".b.txt.{gone}-0123abcd.tmp", ".a.txt.mine.tmp"]
+    for path in (dead, *(tmp_path / name for name in others)):
+        path.write_text("half")
+    files.write_text(tmp_path / "a.txt", "all")
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.txt", *others])
+    dead.mkdir()
+    (dead / "in it").touch()
+    files.write_text(tmp_path / "a.txt", "all")
+    assert not dead.exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_really_full_device_is_said_too() -> None:
     with pytest.raises(DessinError, match="could not be written"):

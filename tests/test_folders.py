@@ -17,7 +17,6 @@ from dessin.folders import (
     is_finished,
     is_held,
     result_folder,
-    sweep,
 )
 
 # A process that is gone: no system counts as far.
@@ -144,15 +143,8 @@ def test_a_folder_that_was_made_to_be_held_and_got_nothing_is_gone(tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_names_that_are_written_under_are_no_content_and_those_of_the_dead_are_swept(tmp_path: Path) -> None:
-    dead = [f".record.json.{GONE}-0123abcd.tmp", f".dessin-{GONE}-0123abcd.tmp"]
-    living = f".curve.csv.{os.getpid()}-0123abcd.tmp"
+def test_names_that_are_written_under_are_no_content(tmp_path: Path) -> None:
     mine = [".notes.tmp", ".a.12-0123abcd.tmp.txt"]
-    (tmp_path / "inner").mkdir()
-    for name in (*dead, living, *mine):
+    for name in (f".record.json.{GONE}-0123abcd.tmp", f".dessin-{GONE}-0123abcd.tmp", ".lock", *mine):
         (tmp_path / name).touch()
-        (tmp_path / "inner" / name).touch()
-    assert contents(tmp_path) == sorted([*mine, "inner"])
-    sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == sorted([living, *mine, "inner"])
-    assert sorted(os.listdir(tmp_path / "inner")) == sorted([living, *mine])
+    assert contents(tmp_path) == sorted(mine)

@@ -8,11 +8,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from filelock import FileLock
 
 from dessin.errors import DessinError, quoted
@@ -39,6 +41,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         yield temporary
         sync_tree(temporary)
         temporary.replace(path)
@@ -47,6 +50,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise storage_error(path, error) from error
     finally:
         remove(temporary)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes were writing for `path`."""
+    for name in os.listdir(path.parent):
+        found = re.fullmatch(TEMPORARY, name) if name.startswith(f".{path.name}.") else None
+        if found and not psutil.pid_exists(int(found[1])):
+            remove(path.parent / name)
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from dessin.errors import DessinError
@@ -146,14 +145,6 @@ def is_held(folder: Path) -> bool:
     except OSError:
         # Of another user, or on a disk that may only be read: nobody can tell, so the record stands.
         return True
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed processes were writing under temporary names, in a folder that is held."""
-    for path in folder.rglob(".*.tmp"):
-        found = re.fullmatch(TEMPORARY, path.name)
-        if found and not psutil.pid_exists(int(found[1])):
-            remove(path)
 
 
 def contents(folder: Path) -> list[str]:

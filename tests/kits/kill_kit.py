@@ -187,7 +187,7 @@ def plain(path: Path) -> object:
         text = path.read_text()
         if path.suffix == ".csv":
             text = _columns(text)
-        return SPENT.sub("SPENT", WHEN.sub("WHEN", text))
+        return _told(text)
     return path.read_bytes()
 
 
@@ -199,7 +199,12 @@ def _timeless(value: object) -> object:
         return kept | {"opened": len(opened) if isinstance(opened, list) else opened}
     if isinstance(value, list):
         return [_timeless(inner) for inner in value]
-    return SPENT.sub("SPENT", WHEN.sub("WHEN", value)) if isinstance(value, str) else value
+    return _told(value) if isinstance(value, str) else value
+
+
+def _told(text: str) -> str:
+    """A text without times; a run that was begun several times has several."""
+    return SPENT.sub("SPENT", re.sub(r"WHEN( UTC)?(, WHEN( UTC)?)*", "WHEN", WHEN.sub("WHEN", text)))
 
 
 def _columns(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.auto.budget import AutoPlan, Speed, Workload
-from dessin.folders import claim_folder, sweep
+from dessin.folders import claim_folder
 from dessin.progress import duration, say
 from dessin.results import Result
 from dessin.runs.same import check_same
@@ -93,7 +93,6 @@ class Journey:
             self._before = found.seconds + (0.0 if found.finished else _lived(folder))
             self.state = found
             self._say_where(found)
-        sweep(folder)
         self.note()
 
     @property

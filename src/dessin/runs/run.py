@@ -13,7 +13,7 @@ import torch
 
 from dessin.collection.split.files import read_split, write_split
 from dessin.errors import DessinError
-from dessin.folders import claim_folder, hold, sweep
+from dessin.folders import claim_folder, hold
 from dessin.plugins import plugin_packages
 from dessin.progress import duration, on_stop, say
 from dessin.recipe import Recipe, read_recipe
@@ -74,7 +74,6 @@ def begin_run(order: Order) -> Path:
             # One that was killed as it tidied up.
             remove_leftovers(folder)
         claim_folder(folder, what="a run")
-        sweep(folder)
         for line in prepared.plan.lines():
             say(line)
         threads = order.threads or torch.get_num_threads()
@@ -128,7 +127,6 @@ def resume_run(
     """
     read_record(folder)
     with hold(folder, wait=False), _told_how_to_go_on(folder):
-        sweep(folder)
         record = read_record(folder)
         if record.status == "finished":
             remove_leftovers(folder)
