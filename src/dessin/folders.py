@@ -33,6 +33,7 @@ def result_folder(path: Path, *, what: str) -> Iterator[Path]:
     Raises:
         DessinError: `path` holds something, is a file or cannot be written; another process writes it now.
     """
+    check_writable(path, "folder")
     part = path / _PART
     with hold(path, wait=False):
         with _storing(path):
@@ -94,7 +95,8 @@ def hold(folder: Path, *, wait: bool) -> Iterator[None]:
     Raises:
         DessinError: another process holds it, and `wait` is false; it cannot be made or written.
     """
-    check_writable(folder, "folder")
+    if folder.is_file():
+        raise DessinError(f"{folder} is a file, and a folder is needed.", do="Choose another --out.")
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
