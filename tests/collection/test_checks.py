@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scribbles import encode, scribble, write_drawings
 
 from dessin.collection.checks import images
@@ -151,6 +153,32 @@ def test_the_minority_mode_is_named_and_none_without_a_majority(tmp_path):
     assert {i.score for i in found} == {0.75}
     assert found[0].detail == "L; 75% are RGB"
     assert issues_of(tmp_path / "e", usual(4) | gray, "mode_differs") == []
+
+
+def transparent(seed: int, level: int) -> bytes:
+    """A scribble in one level of gray on a transparent ground."""
+    ink = 255 - scribble(seed)[..., 0]
+    layer = np.dstack([np.full((*ink.shape, 3), level, np.uint8), ink])
+    buffer = BytesIO()
+    Image.fromarray(layer).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_white_ink_on_transparency_is_seen_for_what_it_is(tmp_path):
+    """On white these would be blank, copies of each other, and in both classes."""
+    drawings = {f"{'ab'[n % 2]}/{n:02d}.png": transparent(600 + n, 255) for n in range(8)}
+    drawings |= {f"{'ab'[n % 2]}/{n:02d}.png": transparent(600 + n, 0) for n in range(8, 12)}
+    found = run_checks(context_of(tmp_path / "d", drawings))
+    assert {issue.issue for issue in found} == {"white_ink"}
+    assert [issue.image_id for issue in found] == sorted(list(drawings)[:8])
+
+
+def test_a_jpeg_without_its_end_mark_is_used_and_said(tmp_path):
+    whole = encode(scribble(3), ".jpg")
+    drawings = usual() | {"a/cut.jpg": whole[:-2], "a/lost.jpg": whole[:-40]}
+    context = context_of(tmp_path / "d", drawings)
+    assert [issue.image_id for issue in CHECKS["truncated"].run(context)] == ["a/cut.jpg"]
+    assert [issue.image_id for issue in CHECKS["unreadable"].run(context)] == ["a/lost.jpg"]
 
 
 def test_all_scores_are_shares_and_all_images_known(copies):

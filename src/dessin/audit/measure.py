@@ -60,6 +60,7 @@ def summarise(
         families=families,
         skipped={rule: len(paths) for rule, paths in sorted(collection.skipped.items())},
         labels=labels,
+        grounds=_counted(m.ground for m in measured if m.ground),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from dessin.collection.checks.base import Issue, LabelNumbers
 from dessin.collection.duplicates import Pair
 from dessin.collection.manifest import Manifest
@@ -49,7 +51,8 @@ class FamilyShare(Section):
 class Summary(Section):
     """Counts and distributions; the distributions are over the readable images, None where there is none.
 
-    `notes` say how the folder was understood, and what in it is not used.
+    `notes` say how the folder was understood, and what in it is not used; `grounds` counts the transparent
+    images by what they were laid on.
     """
 
     layout: str
@@ -73,6 +76,7 @@ class Summary(Section):
     families: tuple[FamilyShare, ...]
     skipped: dict[str, int]
     labels: LabelNumbers | None = None
+    grounds: dict[str, int] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
 from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
-from dessin.audit.view import describe_audit, next_steps, render_report
+from dessin.audit.view import describe_audit, describe_unreadable, next_steps, render_report
 from dessin.collection.checks.base import Context, LabelReview
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import run_checks, write_issues
@@ -22,7 +22,7 @@ from dessin.files import write_csv, write_json, write_text
 from dessin.folders import result_folder
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
-from dessin.progress import say, say_once
+from dessin.progress import say, say_once, warn
 
 LABELS_FILE, REPORT_FILE = "labels.csv", "report.html"
 COLUMNS = ("image_id", "label", "quality", "suspect", "probability", "suggested", "its_probability", "fold")
@@ -72,6 +72,8 @@ def audit(
         context, result = look_at(collection, labels, mapper)
         write_audit(part, context, result, next_steps(data, out, group, result.summary))
     say(describe_audit(result.summary))
+    if unreadable := describe_unreadable(result.issues):
+        warn(unreadable)
     say(f"report: {out / REPORT_FILE}")
     if predictions:
         say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")

@@ -10,9 +10,12 @@ from pathlib import Path
 from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
 from dessin.audit.result import Spread, Summary
 from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
+from dessin.collection.checks.images import UnreadableFiles
 from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
+from dessin.errors import listing
+from dessin.page.numbers import counted
 from dessin.page.render import render_page
 
 _PAIRS_SHOWN = 60
@@ -151,6 +154,9 @@ def describe_audit(summary: Summary) -> str:
         lines.append(
             f"{_range(width)} px wide, {_range(height)} px high ({modes}); median ink {ink.median:.1%}"
         )
+    if summary.grounds:
+        laid = ", ".join(f"{count:,} on {ground}" for ground, count in summary.grounds.items())
+        lines.append(f"what is transparent is laid on a ground that shows the ink: {laid}")
     for family in summary.families:
         if not family.parent:
             branches = [b for b in summary.families if b.parent == family.name]
@@ -163,6 +169,13 @@ def describe_audit(summary: Summary) -> str:
     column = max(map(len, found), default=0)
     lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
     return "\n".join(lines if found else [*lines, "no issues found"])
+
+
+def describe_unreadable(issues: Sequence[Issue]) -> str:
+    """The files that cannot be read and why, in a line; empty where there are none."""
+    named = [f"{issue.image_id} ({issue.detail})" for issue in issues if issue.issue == UnreadableFiles.name]
+    what = counted(len(named), "image cannot be read", "images cannot be read")
+    return f"{what}: {listing(named)}" if named else ""
 
 
 def _range(spread: Spread) -> str:

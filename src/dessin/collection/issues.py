@@ -9,12 +9,14 @@ from pathlib import Path
 from dessin.collection.checks.base import Check, Context, Issue
 from dessin.collection.checks.images import (
     BlankPages,
+    CutShort,
     LowContrast,
     ModeDiffers,
     OddAspect,
     OddSize,
     SeveralObjects,
     UnreadableFiles,
+    WhiteInk,
 )
 from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import ExactDuplicates, LabelConflicts, NearDuplicates, SuspectLabels
@@ -29,6 +31,7 @@ CHECKS: Table[Check] = Table(
     Check,  # type: ignore[type-abstract]
     (
         UnreadableFiles(),
+        CutShort(),
         ExactDuplicates(),
         NearDuplicates(),
         LabelConflicts(),
@@ -36,6 +39,7 @@ CHECKS: Table[Check] = Table(
         SuspectLabels(),
         BlankPages(),
         LowContrast(),
+        WhiteInk(),
         SeveralObjects(),
         OddSize(),
         OddAspect(),

@@ -75,6 +75,8 @@ class Measurement:
         second_size: extent of the second object, outside the box of the first, over that of the first, 0..1.
         second_gap: white space between these two, over the diagonal of all ink, 0..1.
         pixel_digest: sha256 of the decoded size and RGB pixels; equal for equal pictures in any file format.
+        ground: what a transparent picture was laid on, `white` or `black`; empty for an opaque one.
+        truncated: a JPEG without its last bytes, whose rows of pixels are all there.
     """
 
     readable: bool
@@ -90,6 +92,8 @@ class Measurement:
     second_size: float = 0.0
     second_gap: float = 0.0
     pixel_digest: str = ""
+    ground: str = ""
+    truncated: bool = False
 
     @property
     def blank(self) -> bool:
@@ -135,6 +139,8 @@ def measure(data: bytes) -> Measured:
         second_size=second_size,
         second_gap=second_gap,
         pixel_digest=digest.hexdigest(),
+        ground=decoded.ground or "",
+        truncated=decoded.truncated,
     )
     return Measured(measurement, draw_signature(strength, mask), _thumbnail(working))
 

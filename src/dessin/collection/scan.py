@@ -24,7 +24,7 @@ from dessin.images.paths import image_path
 from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
 
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("hashes", "signatures", "thumbnails", "offsets")
 
 

@@ -13,6 +13,7 @@ from dessin.images.ink import border_median, ink_box, ink_mask
 from dessin.images.spec import ImageSpec, Interpolation
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_MAX_CANVAS = 60_000_000  # pixels; the largest picture with its margins has 50
 _TRIM_MARGIN = 0.06  # of the ink's longer side, left free on every side
 
 
@@ -46,6 +47,10 @@ def _trimmed(pixels: Pixels) -> Pixels:
         return pixels
     top, left, bottom, right = box
     margin = max(1, round(_TRIM_MARGIN * max(bottom - top, right - left)))
+    if (bottom - top + 2 * margin) * (right - left + 2 * margin) > _MAX_CANVAS:
+        # A long thin strip, whose margins would be many times its own size.
+        ink = Image.fromarray(pixels[top:bottom, left:right])
+        return _trimmed(np.asarray(ink.reduce(2)))
     height, width = pixels.shape[:2]
     canvas = np.empty((bottom - top + 2 * margin, right - left + 2 * margin, 3), dtype=np.uint8)
     canvas[:] = border_median(pixels)

@@ -23,7 +23,7 @@ from dessin.images.shards import shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.progress import say, track
 
-_VERSION = 1  # raise it whenever the same files would give other pixels
+_VERSION = 2  # raise it whenever the same files would give other pixels
 
 
 @dataclass(frozen=True)

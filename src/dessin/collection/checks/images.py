@@ -26,6 +26,35 @@ class UnreadableFiles(Check):
         return [self.issue(row, 1.0, m.reason) for row, m in context.images() if not m.readable]
 
 
+class CutShort(Check):
+    """JPEG files without their end mark, whose rows of pixels are all there."""
+
+    name = "truncated"
+    title = "Files without their last bytes"
+    short = "last bytes missing"
+    summary = "All rows of pixels are there, so they are used. Copy them anew if you can: more may be lost."
+
+    def run(self, context: Context) -> list[Issue]:
+        detail = "a JPEG without its end mark; all pixels are there"
+        return [self.issue(row, 0.5, detail) for row, m in context.readable() if m.truncated]
+
+
+class WhiteInk(Check):
+    """White ink on a transparent ground, which would be invisible on white paper."""
+
+    name = "white_ink"
+    title = "White ink on transparency"
+    short = "white ink"
+    summary = (
+        "Nothing of these would be seen on white, so what is transparent in them is black, here and for "
+        "models. Transparent pictures with darker ink are laid on white."
+    )
+
+    def run(self, context: Context) -> list[Issue]:
+        detail = "light ink on a transparent ground, laid on black"
+        return [self.issue(row, 0.5, detail) for row, m in context.readable() if m.ground == "black"]
+
+
 @dataclass(frozen=True)
 class ModeDiffers(Check):
     """Images whose channels are not those of the majority; nothing is said where there is no majority."""

@@ -13,6 +13,7 @@ _END = b"\xff\xd9"
 _EOI, _SOS = 0xD9, 0xDA
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = (0xC0, 0xC1)  # with Huffman codes
+_ARITHMETIC = 0xC9  # and above
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 # JFIF and Adobe say how colours are stored; every other application segment is metadata.
 _METADATA = (set(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}
@@ -23,6 +24,8 @@ MAX_SCANS = 100
 # takes 30 ns a byte: 18 scans of 40 million CMYK pixels, or 40 MiB, are a second or so.
 _MAX_SCANNED = 3_000_000_000
 _MAX_SCANNED_BYTES = 40 * 2**20
+# Arithmetic codes, which no browser reads, take ten times as long a byte.
+_MAX_ARITHMETIC_BYTES = 8 * 2**20
 # It is held as coefficients, 2 bytes a sample, beside Pillow's 4 bytes a pixel and the file twice.
 _MAX_MEMORY = 480 * 2**20
 
@@ -134,6 +137,8 @@ def _next_marker(data: bytes, start: int) -> int:
 
 
 def _check_cost(frame: Frame, scans: int, size: int) -> None:
+    if frame.marker >= _ARITHMETIC and size > _MAX_ARITHMETIC_BYTES:
+        raise ContainerError(f"not decoded: a JPEG of arithmetic codes of {size / 2**20:.0f} MiB")
     memory = 2 * frame.samples + 4 * frame.width * frame.height + 2 * size
     if max(scans, 1) * frame.samples > _MAX_SCANNED or size > _MAX_SCANNED_BYTES or memory > _MAX_MEMORY:
         raise ContainerError(
