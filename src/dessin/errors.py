@@ -71,8 +71,13 @@ def listing(names: Sequence[str], *, limit: int = 5) -> str:
     return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
 
 
-def unknown(what: str, value: object, allowed: Iterable[str], *, do: str = "") -> DessinError:
-    """An error for a value outside a closed list; it names the nearest allowed ones, of a short list all."""
+def unknown(
+    what: str, value: object, allowed: Iterable[str], *, do: str = "", meant: Sequence[str] = ()
+) -> DessinError:
+    """An error for a value outside a closed list; it names the nearest allowed ones, of a short list all.
+
+    `meant` is what the caller knows to be nearer.
+    """
     names, seen = sorted(allowed), quoted(value)
     spelt = {name.lower(): name for name in names}
     near = [spelt[key] for key in difflib.get_close_matches(seen.lower(), spelt, n=5, cutoff=0.5)]
@@ -80,7 +85,8 @@ def unknown(what: str, value: object, allowed: Iterable[str], *, do: str = "") -
     rule = f"It must be one of: {every}."
     if len(every) > _NAMED:
         rule = f"It must be one of {len(names):,}, such as {quoted(', '.join(near or names[:5]), _NAMED)}."
-    hint = f'Did you mean "{quoted(near[0])}"?' if near else ""
+    near = [f'"{quoted(name)}"' for name in meant or near[:1]]
+    hint = f"Did you mean {' or '.join(near)}?" if near else ""
     return DessinError(
         f'Unknown {what}: "{seen}".', allowed=rule, do=" ".join(part for part in (hint, do) if part)
     )

@@ -17,7 +17,7 @@ from dessin.models.losses import LOSSES, check_loss
 from dessin.ops import parse_op
 from dessin.reading_yaml import parse_yaml, read_yaml
 from dessin.recipes.verb import recipe_file
-from dessin.schema import Section, validated
+from dessin.schema import Section, check_key, validated
 from dessin.trackers import check_trackers
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -255,21 +255,25 @@ def make_recipe(values: Mapping[str, object], *, where: str = "the recipe") -> R
 
 
 def apply_override(values: dict[str, object], override: str) -> None:
-    """Put the value of `key.sub=value` (YAML) into nested `values`."""
+    """Put the value of `key.sub=value` (YAML) into nested `values`.
+
+    Raises:
+        DessinError: it is not written so, an unknown key, or a value that the key cannot have.
+    """
+    where = f"--set {quoted(override)}"
     key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
+    parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise DessinError(
-            f'Cannot read the override "{quoted(override)}".',
-            allowed="An override is written key=value, with dots for sections, such as train.epochs=3.",
+            f"{where} cannot be read.",
+            allowed="It is written key=value, with dots for sections, such as --set train.epochs=3.",
         )
-    value = parse_yaml(text, where=f'the value in the override "{quoted(override)}"')
+    value = parse_yaml(text, where=f"the value of {where}")
+    check_key(Recipe, parts, value, where)
     section = values
     for part in parts[:-1]:
         inner = section.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise DessinError(
-                f'The override "{quoted(override)}" goes into {quoted(part)}, which is not a section.'
-            )
+            raise DessinError(f"{where} goes into {quoted(part)}, which is not a section.")
         section = inner
     section[parts[-1]] = value

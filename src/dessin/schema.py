@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from dessin.errors import DessinError, quoted, unknown
 
@@ -66,19 +67,64 @@ def versioned(model: type[Model], values: object, where: str, newest: int, *, wh
     return validated(model, values, where)
 
 
+def check_key(model: type[Section], path: Sequence[str], value: object, where: str) -> None:
+    """Refuse a key that is none, or a value that it cannot have whatever the other keys hold.
+
+    Raises:
+        DessinError: it names `where` the key was given, not the file that the rest comes from.
+    """
+    values: object = value
+    for part in reversed(path):
+        values = {part: values}
+    try:
+        model.model_validate(values)
+    except DessinError:
+        # Perhaps right beside other values than the defaults; if not, the whole is refused in these words.
+        return
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            at = [str(part) for part in each["loc"]]
+            # The same holds for what the validator of a whole section refuses.
+            if at[: len(path)] == list(path) or (
+                list(path[: len(at)]) == at and each["type"] not in ("value_error", "assertion_error")
+            ):
+                raise _refused(model, each, where, ".".join(path)) from None
+
+
 def _explained(model: type[Section], error: ValidationError, where: str) -> DessinError:
-    first = error.errors(include_url=False)[0]
+    return _refused(model, error.errors(include_url=False)[0], where)
+
+
+def _refused(model: type[Section], first: ErrorDetails, where: str, given: str = "") -> DessinError:
+    """Why; `given` is the key that `where` shows already."""
     path = [quoted(part, 60) for part in first["loc"]]
     key = quoted(".".join(path))
     if first["type"] == "extra_forbidden":
-        return unknown(f"key in {where}", key, _siblings(model, path[:-1]))
+        return unknown(f"key in {where}", key, _siblings(model, path[:-1]), meant=_elsewhere(model, path[-1]))
+    place = where if key == given else f"{where}, key {key or '(top)'}"
     inner = first.get("ctx", {}).get("error")
     if isinstance(inner, DessinError):
-        return DessinError(f"{where}, key {key}: {inner.seen}", allowed=inner.allowed, do=inner.do)
+        return DessinError(f"{place}: {inner.seen}", allowed=inner.allowed, do=inner.do)
     value = quoted(first["input"])
     value = f'"{value}"' if isinstance(first["input"], str) else value
-    seen = f"{where}, key {key or '(top)'}: {quoted(first['msg'], 300)}; the value was {value}."
+    if first["type"] in ("model_type", "model_attributes_type"):
+        keys = ", ".join(_siblings(model, path))
+        return DessinError(
+            f"{place}: it is a section of keys; the value was {value}.", allowed=f"Its keys: {keys}."
+        )
+    seen = f"{place}: {quoted(first['msg'], 300)}; the value was {value}."
     return DessinError(seen, do="Correct the value and run again.")
+
+
+def _elsewhere(model: type[Section], name: str) -> tuple[str, ...]:
+    """Keys of inner sections with that last name, under their dotted names."""
+    return tuple(
+        dotted
+        for part, field in model.model_fields.items()
+        if isinstance(kind := field.annotation, type) and issubclass(kind, Section)
+        for dotted in _siblings(model, [part])
+        if dotted.rpartition(".")[2] == name
+    )
 
 
 def _siblings(model: type[Section], path: list[str]) -> list[str]:
