@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -302,6 +303,39 @@ WORLDS = {
         {"train.csv": NAMED, "sample_submission.csv": BY_NAME},
         BY_NAME,
         tests={"a/900.png": "owl", "a/901.png": "cat", "b/902.png": "dog"},
+    ),
+    "names of a file system that decomposes them": World(
+        {
+            "train.csv": unicodedata.normalize("NFD", table("id,label", "1.png,é", "2.png,고양이")),
+            "sample_submission.csv": unicodedata.normalize("NFD", table("id,label", "8.png,é", "9.png,é")),
+        },
+        unicodedata.normalize("NFD", table("id,label", "8.png,고양이", "9.png,é")),
+        train={"1.png": "é", "2.png": "고양이"},
+        tests={"8.png": "고양이", "9.png": "é"},
+    ),
+    "labels that are numbers, without a sample": World(
+        {"train.csv": table("id,label", "1.png,3", "2.png,12", "3.png,7")},
+        table("ID,image_path,target", "0,8.png,12", "1,9.png,3"),
+        train={"1.png": "3", "2.png": "12", "3.png": "7"},
+        tests={"8.png": "12", "9.png": "3"},
+    ),
+    "columns of ranks where labels are numbers from 1": World(
+        {
+            "train.csv": table("class_name,image_path,target", "1,1.png,0", "2,2.png,1", "3,3.png,2"),
+            "sample_submission.csv": table("id,0,1,2", "8.png,0,0,0", "9.png,0,0,0"),
+        },
+        table("id,0,1,2", "8.png,0.15,0.7,0.15", "9.png,0.15,0.15,0.7"),
+        train={"1.png": "1", "2.png": "2", "3.png": "3"},
+        tests={"8.png": "2", "9.png": "3"},
+    ),
+    "a class called unknown": World(
+        {
+            "train.csv": table("id,label", "1.png,unknown", "2.png,cat"),
+            "sample_submission.csv": table("id,prediction", "8.png,unknown", "9.png,unknown"),
+        },
+        table("id,prediction", "8.png,unknown", "9.png,cat"),
+        train={"1.png": "unknown", "2.png": "cat"},
+        tests={"8.png": "unknown", "9.png": "cat"},
     ),
     "answers that are empty": World(
         {

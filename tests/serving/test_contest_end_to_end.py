@@ -177,6 +177,17 @@ def test_probabilities_are_submitted_also_of_an_image_that_cannot_be_read(
     )
 
 
+def test_the_sample_is_never_overwritten(small: tuple[Path, Path]) -> None:
+    root, model = small
+    sample = root / "sample_submission.csv"
+    write_csv(sample, ("id", "label"), [(n, "cat") for n in range(9)])
+    before = sample.read_bytes()
+    with pytest.raises(DessinError, match="is the contest's sample submission"):
+        submit(model, root, out=sample)
+    assert sample.read_bytes() == before
+    sample.unlink()
+
+
 def test_a_sample_is_checked_before_the_model_is_read(
     small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,8 @@ def submit(
     """
     task = _contest(Path(contest))
     form = read_form(task)
+    if form.source and Path(out).resolve() == form.source.resolve():
+        raise DessinError(f"{out} is the contest's sample submission.", do="Choose another --out.")
     classes = counted(len(task.collection.classes), "class", "classes")
     say(f"{counted(len(form.rows), 'test image')}, {classes}")
     for note in task.collection.notes:

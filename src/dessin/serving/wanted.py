@@ -11,6 +11,7 @@ from pathlib import Path
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.columns import whole
 from dessin.collection.readers.contest import Contest
+from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError
 from dessin.page.numbers import number
 from dessin.progress import say
@@ -36,19 +37,28 @@ class Wanted:
 
 
 def as_targets(contest: Contest) -> Wanted:
-    """The numbers of the classes: those of train.csv, else the rank of the sorted class."""
+    """The numbers of the classes, see `targets_of`."""
     numbers = targets_of(contest)
-    whose = "of train.csv" if contest.targets else "of the classes in their order"
+    whose = "as in train.csv" if contest.targets or are_numbers(contest) else "of the classes in their order"
     shown = [f"{number} {label}" for label, number in sorted(numbers.items(), key=lambda pair: pair[1])]
     return Wanted(
-        f"the numbers {whose} ({listing(shown, limit=3)})",
+        f"numbers {whose} ({listing(shown, limit=3)})",
         {label: str(number) for label, number in numbers.items()},
     )
 
 
 def targets_of(contest: Contest) -> dict[str, int]:
-    """class → its number in train.csv, else its rank."""
-    return dict(contest.targets) or {label: rank for rank, label in enumerate(contest.collection.classes)}
+    """class → its number: as train.csv has it, the label itself where all are numbers, else its rank."""
+    if contest.targets:
+        return dict(contest.targets)
+    ranks = {label: rank for rank, label in enumerate(contest.collection.classes)}
+    return {label: int(label) for label in ranks} if are_numbers(contest) else ranks
+
+
+def are_numbers(contest: Contest) -> bool:
+    """Whether the labels of train.csv are numbers themselves."""
+    numbers = {whole(label) for label in contest.collection.classes}
+    return not contest.targets and None not in numbers and len(numbers) == len(contest.collection.classes)
 
 
 def contest_labels(contest: Contest, model_classes: Sequence[str]) -> tuple[str, ...]:
@@ -107,23 +117,24 @@ def _class_columns(sample: Path, contest: Contest, columns: Sequence[str]) -> di
     """Each column is a class by its name or number; {} where none is one."""
     collection = contest.collection
     numbers = {label: str(number) for label, number in targets_of(contest).items()}
-    for texts in ({label: label for label in collection.classes}, collection.names, numbers):
-        found = _with_prefix(columns, texts)
-        if len(found) == len(columns) == len(texts):
-            return {
-                column: Wanted("the probabilities of the classes", probability_of=label)
-                for column, label in found.items()
-            }
-        if len(found) > 1 and len(found) * 2 > min(len(columns), len(texts)):
-            strange = [column for column in columns if column not in found]
-            missing = [text for label, text in texts.items() if label not in found.values()]
-            said = [f"no class for the column {listing(strange)}"] * bool(strange)
-            said += [f"no column for the class {listing(missing)}"] * bool(missing)
-            raise DessinError(
-                f"{sample} has columns for {len(found):,} classes, but there is {', and '.join(said)}.",
-                allowed=_HOW,
-                do="Restore the contest's files.",
-            )
+    ways = ({label: label for label in collection.classes}, collection.names, numbers)
+    found = [_with_prefix(columns, texts) for texts in ways]
+    best, texts = max(zip(found, ways, strict=True), key=lambda pair: len(pair[0]))
+    if len(best) == len(columns) == len(texts):
+        return {
+            column: Wanted("the probabilities of the classes", probability_of=label)
+            for column, label in best.items()
+        }
+    if len(best) * 2 > min(len(columns), len(texts)):
+        strange = [column for column in columns if column not in best]
+        missing = [text for label, text in texts.items() if label not in best.values()]
+        said = [f"no class for the column {listing(strange)}"] * bool(strange)
+        said += [f"no column for the class {listing(missing)}"] * bool(missing)
+        raise DessinError(
+            f"{sample} has columns for {len(best):,} classes, but there is {', and '.join(said)}.",
+            allowed=_HOW,
+            do="Restore the contest's files.",
+        )
     return {}
 
 
@@ -153,7 +164,7 @@ def key(text: str) -> str:
 
 def _of_column(sample: Path, contest: Contest, column: str, cells: set[str], *, alone: bool) -> Wanted:
     """What one column wants, by the values that it holds and by what train.csv calls its own columns."""
-    values = {cell for cell in cells if cell.casefold() not in _EMPTY}
+    values = {cell for cell in cells if cell.casefold() not in _EMPTY or cell in contest.collection.classes}
     readings = _readings(contest, values)
     own = {"names": contest.label_column, "numbers": contest.target_column}
     named = next((kind for kind, name in own.items() if name.casefold() == column.casefold()), "")
@@ -189,26 +200,30 @@ def _of_column(sample: Path, contest: Contest, column: str, cells: set[str], *, 
 def _readings(contest: Contest, values: set[str]) -> dict[str, Wanted]:
     """names, numbers or probabilities: what a column of these values may want."""
     collection = contest.collection
-    names = Wanted("the names of classes as in train.csv", {label: label for label in collection.classes})
+    names = Wanted(
+        f"labels as in train.csv ({listing(list(collection.classes), limit=3)})",
+        {label: contest.written.get(label, label) for label in collection.classes},
+    )
     numbers = as_targets(contest)
-    are_numbers = not contest.targets and all(map(_whole, collection.classes))
     if not values:
         return {"names": names} | ({"numbers": numbers} if contest.targets else {})
     found: dict[str, Wanted] = {}
-    if values <= set(collection.classes):
+    if {nfc(value) for value in values} <= set(collection.classes):
         found["names"] = names
     elif values <= set(collection.names.values()):
-        found["names"] = Wanted("the English names of classes", dict(collection.names))
+        found["names"] = Wanted("names of classes for people", dict(collection.names))
     if all(map(_whole, values)):
         texts = {str(int(float(value))) for value in values}
-        if are_numbers:
+        if are_numbers(contest):
             found["names"] = names
         elif len(texts) == 1 or texts <= set(numbers.texts.values()):
             found["numbers"] = numbers
-    elif len(collection.classes) == 2 and (contest.targets or are_numbers) and all(map(_share, values)):
-        label = max(
-            collection.classes, key=lambda label: contest.targets[label] if contest.targets else int(label)
-        )
+    elif (
+        len(collection.classes) == 2
+        and all(map(_share, values))
+        and (contest.targets or are_numbers(contest))
+    ):
+        label = max(collection.classes, key=targets_of(contest).__getitem__)
         found["probabilities"] = Wanted(f"the probability of {label}", probability_of=label)
     return found
 

@@ -41,13 +41,15 @@ _TEST_FOLDERS = ("test", "test_images", "testing", "test/images", "images/test",
 class Contest:
     """A contest's collection, and what its tables say about the answers that it wants.
 
-    `targets` is label → number as its table of labels has them, empty where it has none. `test` is the list
-    of test images, column → cells, in the order of `collection.test_ids`, which lie in `test_folder`.
+    `written` is label → how its table of labels spells it, `targets` label → number as it has them, empty
+    where it has none. `test` is the list of test images, column → cells, in the order of
+    `collection.test_ids`, which lie in `test_folder`.
     """
 
     collection: Collection
     label_column: str = ""
     target_column: str = ""
+    written: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, int] = field(default_factory=dict)
     test: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     test_folder: str = "test/"
@@ -171,6 +173,7 @@ def read_contest(path: Path, group_column: str | None = None) -> Contest:
         collection=collection,
         label_column=table.roles.label,
         target_column=column,
+        written={nfc(label): label for label in table.roles.table.column(table.roles.label)},
         targets=targets,
         test=tests.table,
         test_folder=_folder_of(parts.test_folders, tests.image_ids),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dessin.answers.soft_labels import SoftLabels, write_named
+from dessin.collection.readers.walk import nfc
 from dessin.committees.vote.join import Ballots
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreement
 from dessin.committees.vote.sheet import Sheet
@@ -50,14 +51,18 @@ def write_submission(path: Path, sources: Sequence[Source], ballots: Ballots, vo
         if differ and first.number is not None and sheet.number is not None:
             kept = f"than {sources[0].name}, whose IDs are kept"
             warn(f"{source.name} has other IDs for {differ:,} images {kept}.")
-    place = [voted.classes.index(label) for label in sources[0].classes] if first.wide else []
-    written = []
-    for i, row in enumerate(rows):
-        cells = list(first.table.rows[row])
-        answers = [voted.predicted[i]] if table is None else [f"{share:.9g}" for share in table[i, place]]
-        for column, answer in zip(first.answers, answers, strict=True):
-            cells[column] = answer
-        written.append(cells)
+    if table is None:
+        # In the first file's own spelling of a label, composed or not.
+        cells = first.table.column(first.table.columns[first.answers[0]])
+        own = {nfc(cell): cell for cell in cells}
+        answers = [[own.get(label, label)] for label in voted.predicted]
+    else:
+        place = [voted.classes.index(label) for label in sources[0].classes]
+        answers = [[f"{share:.9g}" for share in shares] for shares in table[:, place]]
+    written = [list(first.table.rows[row]) for row in rows]
+    for row, answer in zip(written, answers, strict=True):
+        for column, text in zip(first.answers, answer, strict=True):
+            row[column] = text
     write_text(path, csv_text(first.table.columns, written, separator=first.table.delimiter))
     return True
 
