@@ -205,6 +205,7 @@ def _readings(contest: Contest, values: set[str]) -> dict[str, Wanted]:
         {label: contest.written.get(label, label) for label in collection.classes},
     )
     numbers = as_targets(contest)
+    numbered = contest.targets or are_numbers(contest)
     if not values:
         return {"names": names} | ({"numbers": numbers} if contest.targets else {})
     found: dict[str, Wanted] = {}
@@ -218,11 +219,7 @@ def _readings(contest: Contest, values: set[str]) -> dict[str, Wanted]:
             found["names"] = names
         elif len(texts) == 1 or texts <= set(numbers.texts.values()):
             found["numbers"] = numbers
-    elif (
-        len(collection.classes) == 2
-        and all(map(_share, values))
-        and (contest.targets or are_numbers(contest))
-    ):
+    elif len(collection.classes) == 2 and all(map(_share, values)) and numbered:
         label = max(collection.classes, key=targets_of(contest).__getitem__)
         found["probabilities"] = Wanted(f"the probability of {label}", probability_of=label)
     return found
