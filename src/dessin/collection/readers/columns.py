@@ -14,24 +14,14 @@ from dessin.errors import DessinError
 
 COLUMNS = ("image_path,label", "image_path,class_name,target")
 NUMBERED = "column "  # and its place, where a table does not name its columns
+_FIRST = 5  # rows, of which one at least names an image
 SAMPLE = 50  # rows, to tell what a column holds
 # The names that people give them, by preference; case, spaces and punctuation do not count.
 _PATHS = (
     *("imagepath", "filepath", "path", "relativepath", "relpath", "imgpath", "filename", "imagefilename"),
     *("imagefile", "imgfile", "fname", "file", "imagename", "imgname", "image", "img", "imageid", "imgid"),
-    *(
-        "picture",
-        "photo",
-        "drawing",
-        "fileid",
-        "id",
-        "name",
-        "이미지경로",
-        "경로",
-        "파일명",
-        "파일",
-        "이미지",
-    ),
+    *("picture", "photo", "drawing", "fileid", "id", "name"),
+    *("이미지경로", "경로", "파일명", "파일", "이미지"),
 )
 _LABELS = (
     *("label", "labels", "classname", "class", "category", "species", "target", "classlabel", "labelname"),
@@ -124,7 +114,8 @@ def understand(table: Table, finder: Finder) -> Roles:
     if twice:
         raise DessinError(f"{table.path} has the column {twice[0]} twice.", do="Rename one of them.")
     part = next((c for c in part_columns(table.columns) if c not in (path, label)), "")
-    if part and not all(part_of(cell) for cell in table.column(part)):
+    given = [part_of(cell) for cell in table.column(part) if cell] if part else []
+    if not given or None in given:
         part = ""
     return Roles(table, path, label, target, part)
 
@@ -147,17 +138,24 @@ def with_header(table: Table, finder: Finder) -> Table:
 
 
 def path_column(table: Table, finder: Finder) -> str:
-    """The column that names the images, by its name and by what the cells name; empty where none does."""
+    """The column of the paths: of several with such a name, or else of any name, the one that names files."""
     named = path_columns(table.columns)
     if "image_path" in named:
         return "image_path"
-    scores = {}
-    for column in table.columns:
-        found = [finder.find(cell) for cell in table.column(column)[:SAMPLE]]
-        ids = [one for one in found if one.image_id]
-        scores[column] = (len(ids), sum(not one.how for one in ids))
-    best = max((*named, *table.columns), key=lambda column: scores[column], default="")
-    return best if best and scores[best][0] else next(iter(named), "")
+    for columns in (named, table.columns):
+        scores = {column: _score(table.column(column), finder) for column in columns}
+        best = max(columns, key=lambda column: scores[column], default="")
+        if best and scores[best][0]:
+            return best
+    return next(iter(named), "")
+
+
+def _score(cells: Sequence[str], finder: Finder) -> tuple[int, int]:
+    """How many of the first cells name a file, and how many as they are written."""
+    if not any(finder.find(cell).image_id for cell in cells[:_FIRST]):
+        return 0, 0
+    found = [one for one in map(finder.find, cells[:SAMPLE]) if one.image_id]
+    return len(found), sum(not one.how for one in found)
 
 
 def _label_column(table: Table, path: str) -> tuple[str, str]:

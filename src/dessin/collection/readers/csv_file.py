@@ -14,7 +14,7 @@ from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.folders import read_folders
 from dessin.collection.readers.labels import items_of, read_labels
 from dessin.collection.readers.table import SUFFIXES, columns_of, head_of, read_table
-from dessin.collection.readers.walk import file_rule, nfc, walk_images
+from dessin.collection.readers.walk import file_rule, folder_rule, nfc, walk_images
 from dessin.errors import DessinError
 from dessin.images.paths import image_path
 
@@ -44,10 +44,12 @@ def choose_table(folder: Path) -> Choice:
     Raises:
         DessinError: several tables, or one of most images beside folders that are classes.
     """
-    tables = {file: _listed_in(file) for file in _tables_in(folder)}
-    found = {file: ids for file, ids in tables.items() if ids or is_label_csv(file)}
-    if not found:
+    tables = [file for file in _tables_in(folder) if _may_label(file)]
+    if not tables:
         return Choice(None)
+    if len(tables) == 1 and not _has_folders(folder):
+        return Choice(tables[0])
+    found = {file: _listed_in(file) for file in tables}
     classes, images = _classes_in(folder)
     if classes:
         whole = {file: ids for file, ids in found.items() if images <= ids}
@@ -87,14 +89,25 @@ def _tables_in(folder: Path) -> list[Path]:
     )
 
 
+def _may_label(file: Path) -> bool:
+    """Whether the first rows of a table have a path and a label, by its columns or by what they name."""
+    head = head_of(file)
+    try:
+        return head is not None and (is_label_csv(file) or bool(understand(head, Finder(file.parent))))
+    except DessinError:
+        return False
+
+
+def _has_folders(folder: Path) -> bool:
+    """Whether several folders lie in it, which may be classes."""
+    with os.scandir(folder) as entries:
+        return sum(entry.is_dir() and not folder_rule(entry.name) for entry in entries) > 1
+
+
 def _listed_in(file: Path) -> set[str]:
     """The images that are there of those that a table lists with labels."""
-    head = head_of(file)
-    if head is None:
-        return set()
     try:
         finder = Finder(file.parent)
-        understand(head, finder)
         roles = understand(read_table(file), finder)
         cells = roles.table.column(roles.path)
         finder = finder.rebased(cells[:SAMPLE])

@@ -134,7 +134,8 @@ def fault(path: str) -> str | None:
         "is an address of the web": "://" in path,
         "is absolute": path.startswith("/") or path[1:2] == ":",
         "contains a backslash": "\\" in path,
-        "contains a control character": any(unicodedata.category(c) == "Cc" for c in path),
+        "contains a control character": not path.isprintable()
+        and any(unicodedata.category(c) == "Cc" for c in path),
         "contains ..": ".." in parts,
         "contains an empty part or .": "" in parts or "." in parts,
     }
