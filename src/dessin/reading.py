@@ -11,6 +11,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT) -> bytes:
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            data = file.read(most + 1)
+            # Not more than there is: Python makes room for all that it is asked to read.
+            data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     except (OSError, ValueError, MemoryError) as error:
         raise unreadable(path, error) from None
     if len(data) > most:
@@ -210,3 +212,27 @@ def read_rows(text: io.StringIO, name: str, separator: str = ",") -> list[list[s
                 do="Correct the row (a separator inside a value needs quotes).",
             )
     return rows
+
+
+def number_of(text: str, where: str) -> float:
+    """The number in a field of a table.
+
+    Raises:
+        DessinError: it is none, or not finite.
+    """
+    with suppress(ValueError):
+        return _finite(text)
+    raise DessinError(f'{where}: "{quoted(text)}" is not a number.', do="Correct the field, or make it anew.")
+
+
+def count_of(text: str, where: str) -> int:
+    """The whole number of at most 18 digits in a field of a table.
+
+    Raises:
+        DessinError: it is none.
+    """
+    if re.fullmatch(r"[0-9]{1,18}", text.strip(), re.ASCII):
+        return int(text)
+    raise DessinError(
+        f'{where}: "{quoted(text)}" is not a whole number.', do="Correct the field, or make it anew."
+    )

@@ -1,4 +1,4 @@
-"""Arrays of numbers from files: `.npy` and safetensors, checked before they are used."""
+"""Arrays of numbers from `.npy` files, whose header is checked before anything is made of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError, quoted
-from dessin.reading import open_regular, read_bytes, unreadable
+from dessin.reading import open_regular, unreadable
 
 
 def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
@@ -51,24 +51,3 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
         warnings.simplefilter("error")
         shape, _, dtype = read[np.lib.format.read_magic(file)](file)
     return shape, dtype
-
-
-def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays in a safetensors file, by name.
-
-    Raises:
-        DessinError: as `read_bytes`, or it is not such a file, or holds NaN or an infinity.
-    """
-    from safetensors.numpy import load
-
-    data = read_bytes(path)
-    try:
-        tensors: dict[str, NDArray[Any]] = load(data)
-    except Exception:  # of a header that is wrong, or a dtype that numpy has not
-        raise DessinError(f"{quoted(path)} is not a whole safetensors file.", do="Make it anew.") from None
-    broken = next((name for name, tensor in tensors.items() if not np.isfinite(tensor).all()), None)
-    if broken is not None:
-        raise DessinError(
-            f'The tensor "{quoted(broken)}" in {quoted(path)} holds NaN or an infinity.', do="Make it anew."
-        )
-    return tensors

@@ -81,5 +81,5 @@ def test_an_edited_manifest_is_refused(drawings: Path, tmp_path: Path, change: t
     path = tmp_path / "out" / "manifest.csv"
     write_manifest(build_manifest(read_collection(drawings)), path)
     path.write_text(path.read_text().replace(*change))
-    with pytest.raises(DessinError, match=r"as dessin wrote it|not a number"):
+    with pytest.raises(DessinError, match=r"as dessin wrote it|not a whole number"):
         read_manifest(path, drawings)

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError
-from dessin.files import atomic_path, digest_of, read_csv, sha256_bytes, write_bytes, write_csv
+from dessin.errors import DessinError, quoted
+from dessin.files import atomic_path, digest_of, sha256_bytes, write_bytes, write_csv
+from dessin.reading import read_csv
+from dessin.reading_arrays import read_npy
 
 Floats = NDArray[np.float32]
 
@@ -53,7 +54,7 @@ def places_of(names: Sequence[str], wanted: Sequence[str], what: str) -> list[in
     missing = [name for name in wanted if name not in place]
     if missing:
         raise DessinError(
-            f"The predictions say nothing of the {what} {missing[0]} ({len(missing):,} such in all).",
+            f"The predictions say nothing of the {what} {quoted(missing[0])} ({len(missing):,} such in all).",
             do="Join predictions of the same images and classes.",
         )
     return [place[name] for name in wanted]
@@ -85,11 +86,9 @@ def read_named(folder: Path, *, do: str) -> SoftLabels:
     classes = tuple(row["label"] for row in read_csv(folder / "classes.csv", ["label"])[1])
     path = folder / "probabilities.npy"
     try:
-        table: NDArray[Any] = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DessinError(f"There is no file {path}.", do=do) from None
-    except (ValueError, OSError, EOFError):
-        raise DessinError(f"{path} is not a plain array of numbers.", do=do) from None
+        table = read_npy(path)
+    except DessinError as error:
+        raise DessinError(error.seen, do=do) from None
     shape = (len(image_ids), len(classes))
     if table.shape != shape or table.dtype.kind != "f":
         raise DessinError(
@@ -101,7 +100,7 @@ def read_named(folder: Path, *, do: str) -> SoftLabels:
     for names, what in ((image_ids, "image"), (classes, "class")):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise DessinError(f"The files in {folder} name the {what} {twice[0]} twice.", do=do)
+            raise DessinError(f"The files in {folder} name the {what} {quoted(twice[0])} twice.", do=do)
     return SoftLabels(image_ids, classes, table)
 
 
@@ -118,9 +117,10 @@ def read_soft_labels(folder: Path) -> SoftLabels:
         wrong |= ~(np.abs(table.sum(axis=1, dtype=np.float64) - 1.0) <= _TOLERANCE)
     if wrong.any():
         first = int(wrong.argmax())
+        total = float(table[first].sum(dtype=np.float64))
         raise DessinError(
             f"The soft labels in {folder} are no distribution for {int(wrong.sum()):,} of {len(wrong):,} "
-            f"images: that of {image_ids[first]} sums to {float(table[first].sum(dtype=np.float64)):g}.",
+            f"images: that of {quoted(image_ids[first])} sums to {total:g}.",
             allowed="Each row has numbers from 0 to 1 that sum to 1.",
             do="Make them anew.",
         )

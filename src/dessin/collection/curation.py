@@ -16,10 +16,11 @@ from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.collection import describe_collection, listing
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc
-from dessin.errors import DessinError, unknown
-from dessin.files import digest_of, read_csv, write_csv
+from dessin.errors import DessinError, quoted, unknown
+from dessin.files import digest_of, write_csv
 from dessin.ops import names
 from dessin.progress import say, say_once
+from dessin.reading import read_csv
 
 _PAIR_KINDS = ("exact_duplicate", "near_duplicate")
 
@@ -256,11 +257,11 @@ def read_curation(path: Path) -> Curation:
         if action not in get_args(Action):
             raise unknown(f"action in {path}", action, get_args(Action))
         if image_id in changes:
-            raise DessinError(f"{path} has two rows for {image_id}.", do="Keep one of them.")
+            raise DessinError(f"{path} has two rows for {quoted(image_id)}.", do="Keep one of them.")
         if (action == "relabel") != bool(label):
-            wrong = "no label to change to" if action == "relabel" else f'the label "{label}"'
+            wrong = "no label to change to" if action == "relabel" else f'the label "{quoted(label)}"'
             raise DessinError(
-                f"{path}: the {action} of {image_id} has {wrong}.",
+                f"{path}: the {action} of {quoted(image_id)} has {wrong}.",
                 allowed="A relabel has the new label; keep and drop have none.",
                 do="Correct the row.",
             )

@@ -20,9 +20,10 @@ from dessin.collection.checks.images import (
 )
 from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import ExactDuplicates, LabelConflicts, NearDuplicates, SuspectLabels
-from dessin.errors import DessinError, unknown
-from dessin.files import read_csv, write_csv
+from dessin.errors import quoted, unknown
+from dessin.files import write_csv
 from dessin.plugins import Table
+from dessin.reading import number_of, read_csv
 
 COLUMNS = ("image_id", "issue", "score", "other_id", "detail")
 # In the order in which issues are listed everywhere.
@@ -69,10 +70,7 @@ def read_issues(path: Path) -> tuple[Issue, ...]:
     for row in read_csv(path, COLUMNS)[1]:
         if row["issue"] not in CHECKS:
             raise unknown(f"issue in {path}", row["issue"], CHECKS)
-        try:
-            score = float(row["score"])
-        except ValueError:
-            raise DessinError(f'{path}: the score "{row["score"]}" is not a number.') from None
+        score = number_of(row["score"], f"{path}, the score of {quoted(row['image_id'])}")
         issues.append(Issue(row["image_id"], row["issue"], score, row["other_id"], row["detail"]))
     return tuple(issues)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Item
 from dessin.errors import DessinError
-from dessin.files import digest_of, read_csv, sha256_bytes, sha256_file, write_csv
+from dessin.files import digest_of, sha256_bytes, sha256_file, write_csv
 from dessin.images.decode import Unreadable, read_header, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.progress import track
+from dessin.reading import count_of, read_csv
 
 COLUMNS = ("image_id", "label", "group", "width", "height", "mode", "sha256")
 UNREADABLE = "unreadable"
@@ -102,15 +103,10 @@ def read_manifest(path: Path, root: Path) -> Manifest:
         DessinError: not a manifest, a size that is no number, or rows changed since it was written.
     """
     comment, table = read_csv(path, COLUMNS)
-    try:
-        rows = tuple(
-            Row(image_id, label, group, int(width), int(height), mode, sha256)
-            for image_id, label, group, width, height, mode, sha256 in map(itemgetter(*COLUMNS), table)
-        )
-    except ValueError:
-        raise DessinError(
-            f"{path}: a width or height is not a number.", do="Make the manifest anew."
-        ) from None
+    rows = tuple(
+        Row(image_id, label, group, count_of(width, str(path)), count_of(height, str(path)), mode, sha256)
+        for image_id, label, group, width, height, mode, sha256 in map(itemgetter(*COLUMNS), table)
+    )
     classes = tuple(sorted({row.label for row in rows}))
     manifest = Manifest(root, rows, classes, class_names(classes))
     if comment != f"dessin manifest 1 {manifest.digest}":

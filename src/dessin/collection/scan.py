@@ -12,20 +12,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from dessin.collection.hashing import Hashes, perceptual_hashes
 from dessin.collection.manifest import Manifest, Row
 from dessin.collection.measure import SIGNATURE_SHAPE, Measured, Measurement, measure, unreadable
 from dessin.errors import DessinError
-from dessin.files import atomic_path, cache_folder, digest_of, locked, read_json, sha256_bytes, write_json
+from dessin.files import atomic_path, cache_folder, digest_of, locked, sha256_bytes, write_json
 from dessin.images.colour import one_opencv_thread
 from dessin.images.decode import Unreadable, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
+from dessin.reading import read_json
+from dessin.reading_arrays import read_npy
 
 _VERSION = 2
-_ARRAYS = ("hashes", "signatures", "thumbnails", "offsets")
+_MOST = 2**30  # of measurements.json: some four million images
+_ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+    "hashes": (np.uint64, ()),
+    "signatures": (np.uint8, SIGNATURE_SHAPE),
+    "thumbnails": (np.uint8, ()),
+    "offsets": (np.int64, ()),
+}
 
 
 @dataclass(frozen=True)
@@ -125,13 +134,16 @@ def _gathered(measured: Sequence[Measured]) -> Scan:
 def _load(folder: Path, count: int) -> Scan | None:
     """The scan in a cache folder, or None where it is not whole."""
     try:
-        records = read_json(folder / "measurements.json")
-        measurements = tuple(
-            Measurement(**{**record, "brightness": tuple(record["brightness"])}) for record in records
-        )
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS}
-        scan = Scan(measurements, **arrays)
-    except (DessinError, OSError, ValueError, TypeError, KeyError):
+        records = read_json(folder / "measurements.json", most=_MOST)
+        measurements = TypeAdapter(tuple[Measurement, ...]).validate_python(records)
+        arrays = {name: read_npy(folder / f"{name}.npy") for name in _ARRAYS}
+    except (DessinError, ValueError):
         return None
+    for name, (dtype, shape) in _ARRAYS.items():
+        if arrays[name].dtype != dtype or arrays[name].ndim < 1 or arrays[name].shape[1:] != shape:
+            return None
+    scan = Scan(measurements, **arrays)
     lengths = {len(measurements), len(scan.hashes), len(scan.signatures), len(scan.offsets) - 1}
-    return scan if lengths == {count} and scan.offsets[-1] == len(scan.thumbnails) else None
+    places = scan.offsets.tolist()
+    whole = lengths == {count} and places == sorted(places) and places[0] == 0
+    return scan if whole and places[-1] == len(scan.thumbnails) else None

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_csv
+from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import describe_backbone
@@ -22,6 +22,7 @@ from dessin.ops import names
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
+from dessin.reading import count_of, number_of, read_csv
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.training.device import choose_device, seconds_of
@@ -203,17 +204,16 @@ def _fields(row: ScoutRow) -> list[object]:
 def read_scout(folder: Path) -> tuple[ScoutRow, ...]:
     """The rows that `scout` left in a folder."""
     path, rows = folder / SCOUT_FILE, []
-    try:
-        for row in read_csv(path, COLUMNS)[1]:
-            estimate = None
-            if row["accuracy"]:
-                value, low, high = (float(row[name]) for name in ("accuracy", "low", "high"))
-                estimate = Estimate(value, low, high, int(row["n"]))
-            speed, parameters = float(row["images_per_second"] or 0.0), int(row["parameters"])
-            chosen = row["chosen"] == "yes"
-            rows.append(ScoutRow(row["backbone"], estimate, speed, parameters, chosen, row["reason"]))
-    except ValueError as error:
-        raise DessinError(f"{path} is damaged: {error}.", do="Scout again.") from None
+    where = str(path)
+    for row in read_csv(path, COLUMNS)[1]:
+        estimate = None
+        if row["accuracy"]:
+            value, low, high = (number_of(row[name], where) for name in ("accuracy", "low", "high"))
+            estimate = Estimate(value, low, high, count_of(row["n"], where))
+        speed = number_of(row["images_per_second"] or "0", where)
+        parameters = count_of(row["parameters"], where)
+        chosen = row["chosen"] == "yes"
+        rows.append(ScoutRow(row["backbone"], estimate, speed, parameters, chosen, row["reason"]))
     return tuple(rows)
 
 

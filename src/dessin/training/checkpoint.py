@@ -13,9 +13,10 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from dessin.errors import DessinError
-from dessin.files import atomic_path, read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from dessin.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
 from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import warn
+from dessin.reading import read_bytes, read_json
 from dessin.schema import Section, flattened, validated
 from dessin.training.averaging import Averages
 from dessin.training.curve import CurveRow
@@ -67,6 +68,7 @@ def check_fingerprint(before: Mapping[str, str], now: Mapping[str, str]) -> None
 
 _MODEL, _OPTIMIZER, _AVERAGES = "model.safetensors", "optimizer.safetensors", "averages.safetensors"
 _STATE = "state.json"
+_MOST = 2**40  # bytes of a checkpoint
 
 
 class Best(Section):
@@ -196,7 +198,7 @@ def _read_whole(folder: Path) -> TrainingState | None:
 
 
 def _read_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
-    content = path.read_bytes() if path.is_file() else b""
+    content = read_bytes(path, most=_MOST) if path.is_file() else b""
     if sha256_bytes(content) != sha256:
         raise DessinError(
             f"The weights {path} are missing or not the ones that this run wrote.",

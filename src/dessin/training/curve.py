@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.files import read_csv, write_csv
-from dessin.schema import Section
+from dessin.schema import Section, validated
 
 
 class CurveRow(Section):
@@ -36,4 +36,7 @@ def read_curve(path: Path) -> tuple[CurveRow, ...]:
     if not path.is_file():
         return ()
     rows = read_csv(path, list(CurveRow.model_fields))[1]
-    return tuple(CurveRow.model_validate({key: value or None for key, value in row.items()}) for row in rows)
+    return tuple(
+        validated(CurveRow, {key: value or None for key, value in row.items()}, f"{path}, row {number}")
+        for number, row in enumerate(rows, start=1)
+    )

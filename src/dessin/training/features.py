@@ -18,6 +18,7 @@ from dessin.models.classifier import Classifier
 from dessin.models.torchvision_ops import import_timm
 from dessin.parallel.mapper import Mapper
 from dessin.progress import track
+from dessin.reading_arrays import read_npy
 from dessin.training.device import choose_device
 from dessin.training.folding import folded
 from dessin.training.views import VIEWS, check_views
@@ -160,7 +161,7 @@ def _to_be_sent(extractor: Extractor) -> Extractor:
 def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:
     """The cached features as a memory map; None if there are none, or not of this shape (a damaged file)."""
     try:
-        features: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        features = read_npy(path, mapped=True)
+    except DessinError:
         return None
     return features if features.shape == shape and features.dtype == np.float32 else None

@@ -22,6 +22,7 @@ from dessin.files import cache_folder, digest_of, locked, read_json, sha256_byte
 from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
+from dessin.reading import read_bytes
 
 _ITERATIONS = 20
 _TOLERANCE = 1e-5
@@ -294,7 +295,7 @@ def read_head(path: Path) -> tuple[Floats, Floats]:
     Raises:
         DessinError: a damaged file, or one that holds something else.
     """
-    head = unpacked(path.read_bytes(), path)
+    head = unpacked(read_bytes(path), path)
     if head.keys() != {"weight", "bias"}:
         raise DessinError(f"{path} holds no probe.", do="Remove it and run again.")
     check_finite(head, path)

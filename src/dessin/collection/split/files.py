@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from pydantic import Field
 
 from dessin.collection.manifest import Manifest
 from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError
-from dessin.files import digest_of, read_csv, write_csv
+from dessin.errors import DessinError, quoted
+from dessin.files import digest_of, write_csv
+from dessin.reading import parse_json, read_csv
 from dessin.schema import Section, validated
 
 RULE = "stratified-groups-1"
@@ -107,11 +109,11 @@ def read_split(path: Path) -> Split:
     seen: set[str] = set()
     for row in rows:
         if row.image_id in seen:
-            raise DessinError(f"{path} has two rows for {row.image_id}.", do="Make the split anew.")
+            raise DessinError(f"{path} has two rows for {quoted(row.image_id)}.", do="Make the split anew.")
         seen.add(row.image_id)
         if sides.setdefault(row.group, row.fold) != row.fold:
             raise DessinError(
-                f"{path}: the group {row.group} is on two sides, so images that belong together leak.",
+                f"{path}: the group {quoted(row.group)} is on two sides: images that belong together leak.",
                 do="Make the split anew; it is not meant to be edited.",
             )
     rows = tuple(sorted(rows, key=lambda row: row.image_id))
@@ -121,8 +123,9 @@ def read_split(path: Path) -> Split:
 
 def _read_stamp(path: Path, comment: str) -> Stamp:
     try:
-        values = json.loads(comment.removeprefix(_START)) if comment.startswith(_START) else None
-    except ValueError:
+        text = comment.removeprefix(_START)
+        values = parse_json(text, where=str(path)) if comment.startswith(_START) else None
+    except DessinError:
         values = None
     if not isinstance(values, dict):
         raise DessinError(
@@ -135,9 +138,9 @@ def _read_stamp(path: Path, comment: str) -> Stamp:
 
 def _assignment(path: Path, row: Mapping[str, str], folds: int) -> Assignment:
     fold = row["fold"]
-    if fold != HOLDOUT and fold not in map(str, range(folds)):
+    if fold != HOLDOUT and not (re.fullmatch("0|[1-9][0-9]{0,17}", fold) and int(fold) < folds):
         raise DessinError(
-            f'{path}: {row["image_id"]} is in fold "{fold}".',
+            f'{path}: {quoted(row["image_id"])} is in fold "{quoted(fold)}".',
             allowed=f"A fold is 0 to {folds - 1}, or {HOLDOUT}.",
         )
     if not (row["image_id"] and row["label"] and row["group"]):

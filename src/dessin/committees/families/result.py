@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import nfc
-from dessin.errors import DessinError, unknown
-from dessin.files import digest_of, read_csv, write_csv
+from dessin.errors import DessinError, quoted, unknown
+from dessin.files import digest_of, write_csv
+from dessin.reading import read_csv
 
 COLUMNS = ("label", "family", "reason")
 
@@ -107,9 +108,11 @@ def read_families(path: Path, classes: Sequence[str]) -> FamilyMap:
     for row in read_csv(path, COLUMNS[:2])[1]:
         label, family = nfc(row["label"].strip()), nfc(row["family"].strip())
         if label in family_of:
-            raise DessinError(f"{path} has two rows for {label}.", do="Keep one of them.")
+            raise DessinError(f"{path} has two rows for {quoted(label)}.", do="Keep one of them.")
         if not family:
-            raise DessinError(f"{path}: the class {label} has an empty family.", do="Name its family.")
+            raise DessinError(
+                f"{path}: the class {quoted(label)} has an empty family.", do="Name its family."
+            )
         family_of[label], reasons[label] = family, row.get("reason", "")
     try:
         return make_families(family_of, classes, reasons)

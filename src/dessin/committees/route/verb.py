@@ -104,7 +104,8 @@ def route(
     }
 
     def made_otherwise(before: Any) -> list[str]:
-        return [name for name in (before or {}).keys() & now.keys() if before[name] != now[name]]
+        held = before if isinstance(before, dict) else {}
+        return [name for name in held.keys() & now.keys() if held[name] != now[name]]
 
     done = (out / COMMITTEE).exists()
     with going_on(out, keeps="What is trained so far"):

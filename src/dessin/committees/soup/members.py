@@ -17,12 +17,12 @@ from dessin.committees.members import told_apart
 from dessin.committees.soup.result import PROBE, TUNED
 from dessin.committees.soup.weights import Floats, Mixer, State, alone
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.images.store import PixelStore
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
 from dessin.models.lora import merge_lora
+from dessin.reading import number_of, read_csv
 from dessin.recipe import TeacherSpec
 from dessin.runs.folds import is_fold_folder
 from dessin.runs.inputs import Inputs, class_numbers, training_curation
@@ -345,4 +345,4 @@ def stated_accuracy(folder: Path) -> float | None:
         return None
     rows = read_csv(folder / CURVE_FILE, ["epoch", "validation_accuracy"])[1]
     found = next((row["validation_accuracy"] for row in rows if row["epoch"] == "0"), "")
-    return float(found) if found else None
+    return number_of(found, str(folder / CURVE_FILE)) if found else None

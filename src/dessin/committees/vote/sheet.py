@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dessin.collection.readers.columns import label_columns, path_columns
 from dessin.collection.readers.table import Table, read_table
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 
 IMAGE_COLUMNS = (
     *("image_id", "image_path", "path", "file_path", "filepath", "file"),
@@ -65,7 +65,7 @@ def read_sheet(path: Path) -> Sheet:
     table = read_table(path)
     columns = table.columns
     if not table.rows:
-        raise DessinError(f"{path} has no rows; its columns are {', '.join(columns) or 'none'}.")
+        raise DessinError(f"{path} has no rows; its columns are {listing(columns) or 'none'}.")
     spelt = [column.lower() for column in columns]
 
     def one_of(names: Sequence[str], what: str) -> int | None:
@@ -74,7 +74,7 @@ def read_sheet(path: Path) -> Sheet:
         if len(found) > 1:
             both = " and ".join(columns[i] for i in found)
             raise DessinError(
-                f"{path}: the columns {both} could each name {what}; its columns are {', '.join(columns)}.",
+                f"{path}: the columns {both} could each name {what}; its columns are {listing(columns)}.",
                 do="Leave one of them out, or rename it.",
             )
         return found[0] if found else None
@@ -86,7 +86,7 @@ def read_sheet(path: Path) -> Sheet:
         image = columns.index(paths[0])
     if image is None:
         raise DessinError(
-            f"{path} has no column that names the image; its columns are {', '.join(columns)}.",
+            f"{path} has no column that names the image; its columns are {listing(columns)}.",
             allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
             do="Rename the column.",
         )
@@ -107,7 +107,7 @@ def read_sheet(path: Path) -> Sheet:
     wide = _looks_wide(table, rest, sure=answer is None)
     if answer is None and not wide:
         raise DessinError(
-            f"{path} has no column that says the class; its columns are {', '.join(columns)}.",
+            f"{path} has no column that says the class; its columns are {listing(columns)}.",
             allowed=f"It is one of {', '.join((*PREDICTED_COLUMNS, *LABEL_COLUMNS))}; or there is a column "
             "of probabilities for each class.",
             do="Rename the column.",

@@ -16,9 +16,9 @@ from dessin.answers.soft_labels import read_named
 from dessin.collection.readers.collection import listing
 from dessin.collection.readers.columns import whole
 from dessin.committees.vote.sheet import ROUNDING, Sheet, read_sheet
-from dessin.errors import DessinError
-from dessin.files import read_csv
+from dessin.errors import DessinError, quoted
 from dessin.page.numbers import counted
+from dessin.reading import read_csv
 
 _SHARE = re.compile(r"0?\.\d+|[01](\.0*)?|\d(\.\d+)?e-\d+")
 Floats = NDArray[np.float64]
@@ -143,11 +143,12 @@ def _of_csv(path: Path) -> Source:
     truth = tuple(_label(row[sheet.truth]) for row in rows) if sheet.truth is not None else None
     if sheet.wide:
         try:
-            numbers = np.array(sheet.probabilities(), dtype=np.str_)
-            table = _as_distribution(numbers.astype(np.float64), name)
+            # Not as an array of texts first: one long field makes room for all others of its length.
+            numbers = np.array([[float(cell) for cell in row] for row in sheet.probabilities()])
+            table = _as_distribution(numbers, name)
         except ValueError as error:
             raise DessinError(
-                f"{path}: a probability is not a number: {error}.", do="Correct the field."
+                f"{path}: a probability is not a number: {quoted(str(error))}.", do="Correct the field."
             ) from None
         kind = f"probabilities, {len(sheet.answers):,} columns (images by {columns[sheet.image]})"
         classes = tuple(_label(columns[i]) for i in sheet.answers)

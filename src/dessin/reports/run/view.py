@@ -17,10 +17,10 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.numbers import percent
 from dessin.page.render import render_page
+from dessin.reading import number_of, read_csv
 from dessin.reports.run.measure import (
     chance_level,
     run_parts,
@@ -181,7 +181,8 @@ def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:
     path = run / RANGE_FILE
     if not path.is_file():
         return ()
-    rows = [(float(row["lr"]), float(row["smoothed"])) for row in read_csv(path, ["lr", "smoothed"])[1]]
+    table = read_csv(path, ["lr", "smoothed"])[1]
+    rows = [(number_of(row["lr"], str(path)), number_of(row["smoothed"], str(path))) for row in table]
     return (range_chart(rows, record.attempts[0].lr),)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from dessin.errors import DessinError
 from dessin.page.numbers import at_least, counted, p_value, points, signed, spent
+from dessin.reading_yaml import parse_yaml
 from dessin.reports.differences import Change, base_level, changes, varied
 from dessin.reports.wrapup.conclusions import Outcome, outcome
 from dessin.reports.wrapup.curves import Curves, draw_curves
@@ -218,8 +220,8 @@ def _progress(study: StudySource) -> str:
 def _definition(study: StudySource) -> str:
     """The study file with its recipe in it, so that it needs no other; empty where it is gone or damaged."""
     try:
-        values = yaml.safe_load(study.definition)
-    except yaml.YAMLError:
+        values = parse_yaml(study.definition, where="the study file")
+    except DessinError:
         return ""
     if not isinstance(values, dict):
         return ""

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dessin.errors import DessinError
-from dessin.files import read_csv, write_bytes, write_csv
+from dessin.files import write_bytes, write_csv
 from dessin.page.tables import spread, write_table
+from dessin.reading import read_csv
+from dessin.reading_arrays import read_npy
 from dessin.results import Result
 from dessin.runs.record import SetName
 from dessin.schema import Section
@@ -138,9 +140,9 @@ def read_answers(folder: Path) -> RobustAnswers:
     rows = read_csv(folder / IMAGES_FILE, _IMAGE_COLUMNS)[1]
     path, again = folder / ANSWERS_FILE, "Run dessin evaluate --robustness again."
     try:
-        correct = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DessinError(f"{path} is missing or no plain array.", do=again) from None
+        correct = read_npy(path)
+    except DessinError as error:
+        raise DessinError(error.seen, do=again) from None
     if correct.dtype != np.uint8 or correct.ndim != 3 or correct.shape[2] != len(rows):
         raise DessinError(
             f"{path} holds {correct.dtype} of shape {correct.shape}, and {IMAGES_FILE} names {len(rows)} "

@@ -1,0 +1,81 @@
+"""Whatever is wrong with a file that dessin reads: it is read, or refused in one short sentence, soon."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from damaged import formats
+from fuzz_kit import cases, rng
+
+from dessin.errors import DessinError
+
+pytestmark = pytest.mark.slow
+
+_SENTENCE = 1000
+_SECONDS = 2.0
+_MEMORY = 500 * 2**20
+
+
+def _peak() -> int:
+    """The most bytes that this process has held at once, where the system tells."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_every_format_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for each in formats(tmp_path):
+        # A cache that is not whole is none.
+        assert each.read(tmp_path) is not None or each.name in ("op", "parts"), each.name
+
+
+def test_a_damaged_file_is_read_or_refused_in_a_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = _peak()
+    kinds, random = formats(tmp_path), rng("damaged files")
+    counts: Counter[tuple[str, str]] = Counter()
+    faults: dict[str, str] = {}
+    for number in range(cases(1500)):
+        each = kinds[number % len(kinds)]
+        path = tmp_path / each.file
+        whole = path.read_bytes()
+        path.write_bytes(data := random.choice(each.ways)(random, whole))
+        begun = time.perf_counter()
+        try:
+            each.read(tmp_path)
+            counts[each.name, "read"] += 1
+        except DessinError as error:
+            counts[each.name, "refused"] += 1
+            if len(str(error)) > _SENTENCE:
+                faults.setdefault(
+                    f"{each.name}: {len(str(error))} characters: {str(error)[:80]}", repr(data[:2000])
+                )
+        except Exception as error:
+            counts[each.name, "traceback"] += 1
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            kind = (
+                f"{each.name}: {type(error).__name__} in {where.filename.rpartition('/')[2]}:{where.lineno}"
+            )
+            faults.setdefault(kind, f"{str(error)[:300]!r} for {data[:1500]!r}")
+        if (spent := time.perf_counter() - begun) > _SECONDS:
+            faults.setdefault(f"{each.name}: {spent:.1f} s", repr(data[:2000]))
+        path.write_bytes(whole)
+    capfd.readouterr()
+    with capfd.disabled():
+        if number > 10_000:
+            for name in dict.fromkeys(name for name, _ in counts):
+                ends = {end: counts[name, end] for end in ("read", "refused", "traceback")}
+                print(name, ends)  # noqa: T201
+    assert _peak() - before < _MEMORY
+    assert not faults, "\n".join(f"{kind}\n    {seen}" for kind, seen in faults.items())
+    # Of caches, and of folders that are looked through, what is damaged is made anew, or a line of the list.
+    quiet = ("listing", "features", "scan", "scan array", "checkpoint", "parts")
+    assert all(counts[each.name, "refused"] for each in kinds if each.name not in quiet)
