@@ -41,15 +41,18 @@ SECONDS, MEBIBYTES = 4.0, 500
 
 STOPPED: dict[str, tuple[Callable[[], bytes], str]] = {
     "scans": (lambda: scans(64, 64, 2000), f"more than {MAX_SCANS} JPEG scans"),
-    "few scans of a large page": (lambda: scans(6400, 6200, 80), "a progressive JPEG of 86 scans"),
+    "few scans of a large page": (
+        lambda: scans(6400, 6200, 80),
+        "too costly a progressive JPEG (86 scans, 6400x6200",
+    ),
     "segments": (lambda: many_segments(200_000), "more than 65,536 JPEG segments"),
     "chunks": (lambda: many_chunks(200_000), "more than 65,536 PNG chunks"),
     "empty pixel chunks": (lambda: many_chunks(200_000, b"IDAT"), "more than 65,536 PNG chunks"),
     "WebP chunks": (lambda: webp_chunks(200_000), "more than 65,536 WebP chunks"),
     "sub-blocks": (lambda: gif(750, 750, block=1), "more than 524,288 GIF blocks"),
     "a side": (lambda: tall_png(MAX_SIDE + 1), "a side too long"),
-    "runs of one": (lambda: rle_bmp(3000, 2600, b"\1\0" * 3000 * 2600), "a run-length BMP"),
-    "runs of a large page": (lambda: rle_bmp(6000, 6000, b"\0\1"), "a run-length BMP"),
+    "runs of one": (lambda: rle_bmp(3000, 2600, b"\1\0" * 3000 * 2600), "too large a run-length BMP"),
+    "runs of a large page": (lambda: rle_bmp(6000, 6000, b"\0\1"), "too large a run-length BMP"),
     "16 bits": (lambda: png(6200, 6200, 16, 6, b"\0"), "16 bits a channel"),
     "pixels": (
         lambda: png(9000, 6700, 1, 0, b"\0"),
@@ -57,7 +60,7 @@ STOPPED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "arithmetic codes": (
         lambda: raw_jpeg(0xC9, 3000, 3000, 3, bytes(range(255)) * 35_000),
-        "arithmetic codes of 9 MiB",
+        "too large a JPEG of arithmetic codes (9 MiB)",
     ),
     "no codes at all": (lambda: raw_jpeg(0xC3, 3000, 3000, 1, bytes(range(255)) * 4000), ""),
 }

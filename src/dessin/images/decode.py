@@ -153,7 +153,7 @@ def _checked(data: bytes, max_pixels: int) -> Container:
             "are read: save it smaller, for example at 300 dpi"
         )
     if max(width, height) > MAX_SIDE:
-        raise TooManyPixels(f"a side too long ({width}x{height}); up to {MAX_SIDE} pixels are read")
+        raise TooManyPixels(f"a side too long ({width}x{height}); up to {MAX_SIDE:,} pixels are read")
     return container
 
 

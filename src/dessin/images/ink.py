@@ -42,11 +42,19 @@ def ink_mask(pixels: Pixels) -> Mask:
     picture's strongest difference up; on noisy or uneven paper, from six times the border's median
     difference up, though never more than half of the strongest.
     """
-    difference = _difference(pixels)
+    difference = from_paper(pixels)
     strongest = _strongest(difference)
     noise = float(np.median(_border(difference[..., None])))
     uneven = min(_NOISE_FACTOR * noise, _NOISE_SHARE * strongest)
     return difference >= max(_FLOOR, uneven, _SHARE_OF_STRONGEST * strongest)
+
+
+def from_paper(pixels: Pixels) -> Pixels:
+    """How far each pixel (H, W, 3) uint8 is from the background in its farthest channel, (H, W) uint8."""
+    apart = cv2.absdiff(pixels, np.array([*background(pixels), 0], dtype=np.float64))
+    farthest, green, blue = cv2.split(apart)
+    cv2.max(farthest, green, farthest)
+    return np.asarray(cv2.max(farthest, blue, farthest), dtype=np.uint8)
 
 
 def ink_box(mask: Mask) -> tuple[int, int, int, int] | None:
@@ -62,12 +70,6 @@ def _border(pixels: Pixels) -> Pixels:
     thick = min(_MAX_BORDER, max(1, min(height, width) // 64))
     sides = (pixels[:thick], pixels[-thick:], pixels[thick:-thick, :thick], pixels[thick:-thick, -thick:])
     return np.concatenate([side.reshape(-1, channels) for side in sides])
-
-
-def _difference(pixels: Pixels) -> Pixels:
-    apart = cv2.absdiff(pixels, np.array([*background(pixels), 0], dtype=np.float64))
-    red, green, blue = cv2.split(apart)
-    return np.asarray(cv2.max(cv2.max(red, green), blue), dtype=np.uint8)
 
 
 def _strongest(difference: Pixels) -> int:

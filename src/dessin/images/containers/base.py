@@ -33,7 +33,7 @@ class Container:
 
 
 def too_many(what: str) -> ContainerError:
-    return ContainerError(f"not decoded: more than {MAX_PARTS:,} {what}")
+    return ContainerError(f"more than {MAX_PARTS:,} {what}")
 
 
 def exif_orientation(exif: bytes) -> int:

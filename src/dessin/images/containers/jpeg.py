@@ -109,7 +109,7 @@ def _scans(data: bytes, position: int) -> tuple[int, int]:
             return count, position + 2
         count += marker == _SOS
         if count > MAX_SCANS:
-            raise ContainerError(f"not decoded: more than {MAX_SCANS} JPEG scans")
+            raise ContainerError(f"more than {MAX_SCANS} JPEG scans")
         if marker in _ALONE:
             position += 2
         elif position + 4 <= len(data):
@@ -138,12 +138,12 @@ def _next_marker(data: bytes, start: int) -> int:
 
 def _check_cost(frame: Frame, scans: int, size: int) -> None:
     if frame.marker >= _ARITHMETIC and size > _MAX_ARITHMETIC_BYTES:
-        raise ContainerError(f"not decoded: a JPEG of arithmetic codes of {size / 2**20:.0f} MiB")
+        raise ContainerError(f"too large a JPEG of arithmetic codes ({size / 2**20:.0f} MiB)")
     memory = 2 * frame.samples + 4 * frame.width * frame.height + 2 * size
     if max(scans, 1) * frame.samples > _MAX_SCANNED or size > _MAX_SCANNED_BYTES or memory > _MAX_MEMORY:
         raise ContainerError(
-            f"not decoded: a progressive JPEG of {scans} scans, {frame.width}x{frame.height} pixels and "
-            f"{size / 2**20:.0f} MiB costs too much; save it smaller, or not progressive"
+            f"too costly a progressive JPEG ({scans} scans, {frame.width}x{frame.height}, "
+            f"{size / 2**20:.0f} MiB); save it smaller, or not progressive"
         )
 
 

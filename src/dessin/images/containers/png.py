@@ -43,9 +43,7 @@ def read_png(data: bytes) -> Container:
             kept.append(whole[start:end])
     body = b"".join(kept)
     if pixel_bytes(body) > _MAX_PIXEL_BYTES and data[24] == 16:
-        raise ContainerError(
-            f"not decoded: a PNG of {width}x{height} pixels with 16 bits a channel; save it with 8 bits"
-        )
+        raise ContainerError(f"too large a PNG of 16 bits a channel ({width}x{height}); save it with 8 bits")
     return Container("PNG", width, height, exif_orientation(exif), body)
 
 

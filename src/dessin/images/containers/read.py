@@ -77,9 +77,7 @@ def _webp(data: bytes) -> Container:
         raise ContainerError("corrupt (unknown first WebP chunk)")
     animated = kind == b"VP8X" and bool(data[20] & 2)
     if animated and width * height > _MAX_ANIMATED_PIXELS:
-        raise ContainerError(
-            f"not decoded: an animated WebP of {width}x{height} pixels; save one picture of it"
-        )
+        raise ContainerError(f"too large an animated WebP ({width}x{height}); save one picture of it")
     kept, exif = [], b""
     for kind, start, end in _webp_chunks(data, length + 8):
         if kind == b"EXIF" and not exif:
@@ -133,7 +131,7 @@ def _gif_blocks_end(data: bytes, position: int, blocks: Iterator[int]) -> int:
         if not data[position]:
             return position + 1
         position += 1 + data[position]
-    raise ContainerError(f"not decoded: more than {_MAX_GIF_BLOCKS:,} GIF blocks")
+    raise ContainerError(f"more than {_MAX_GIF_BLOCKS:,} GIF blocks")
 
 
 def _bmp(data: bytes) -> Container:
@@ -142,7 +140,7 @@ def _bmp(data: bytes) -> Container:
     coded = header >= 40 and struct.unpack_from("<I", data, 30)[0] in (1, 2)
     if coded and (width * abs(height) > _MAX_RLE_PIXELS or len(data) > _MAX_RLE_BYTES):
         raise ContainerError(
-            f"not decoded: a run-length BMP of {width}x{abs(height)} pixels and {len(data) / 2**20:.0f} MiB; "
+            f"too large a run-length BMP ({width}x{abs(height)}, {len(data) / 2**20:.0f} MiB); "
             "save it as a PNG"
         )
     return Container("BMP", width, abs(height), 1, data)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dessin.answers.committee import Committee
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
-from dessin.images.ink import background, ink_mask
+from dessin.images.ink import background, from_paper, ink_mask
 from dessin.parallel.mapper import ThreadMapper
 from dessin.randomness import image_keys, permutation
 from dessin.runs.record import FILE, read_record
@@ -83,13 +82,6 @@ def _look_of_file(path: Path) -> Look | None:
         return look_of(decode(read_image_bytes(path)).pixels)
     except Unreadable:
         return None
-
-
-def from_paper(pixels: Pixels) -> NDArray[np.int16]:
-    """How far each pixel (H, W, 3) uint8 is from the paper in its farthest channel, (H, W)."""
-    paper = np.array(background(pixels), dtype=np.int16)
-    apart: NDArray[np.int16] = np.abs(pixels.astype(np.int16) - paper).max(axis=2)
-    return apart
 
 
 def _ink(pixels: Pixels) -> Colour:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.images.decode import Pixels
-from dessin.images.ink import ink_box, ink_mask
+from dessin.images.ink import from_paper, ink_box, ink_mask
 from dessin.studio.try_it.canvas import PenStroke, Strokes
-from dessin.studio.try_it.look import Colour, Look, from_paper
+from dessin.studio.try_it.look import Colour, Look
 
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)
