@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from scribbles import encode, scribble, write_drawings
 
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit
-from dessin.audit.view import describe_audit
+from dessin.audit.view import describe_audit, describe_unreadable
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
 from dessin.errors import DessinError
@@ -173,6 +175,21 @@ def test_only_broken_files_still_give_a_report(tmp_path):
     assert result.summary.width is None
     assert [i.issue for i in result.issues] == ["unreadable", "unreadable"]
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_what_cannot_be_read_is_said_with_the_limit_and_the_cure(tmp_path):
+    header = struct.pack(">IIBBBBB", 9000, 6700, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b"")]
+    scan = b"".join(
+        struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in chunks
+    )
+    drawings = {f"{'ab'[n % 2]}/{n}.png": encode(scribble(700 + n)) for n in range(4)}
+    drawings["b/scan.png"] = b"\x89PNG\r\n\x1a\n" + scan
+    result = audit(write_drawings(tmp_path / "d", drawings), out=tmp_path / "out")
+    assert describe_unreadable(result.issues) == (
+        "1 image cannot be read: b/scan.png (60.3 million pixels (9000x6700); up to 40 million are read: "
+        "save it smaller, for example at 300 dpi)"
+    )
 
 
 def test_an_occupied_folder_is_refused_and_left_alone(tmp_path):
