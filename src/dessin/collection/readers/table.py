@@ -146,6 +146,9 @@ def _width(row: Sequence[str]) -> int:
 def _trimmed(path: Path, rows: Sequence[Sequence[str]], comment: str, delimiter: str) -> Table:
     """All rows as wide as the first; empty cells beyond it are what a spreadsheet leaves."""
     width, named = len(rows[0]), _width(rows[0])
+    if all(cell.strip() for cell in rows[0]) and all(len(row) == width for row in rows):
+        columns = tuple(cell.strip() for cell in rows[0])
+        return Table(path, columns, tuple(map(tuple, rows[1:])), comment, delimiter)
     for number, row in enumerate(rows):
         if len(row) < named or _width(row) > width:
             raise DessinError(

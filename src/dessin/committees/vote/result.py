@@ -12,7 +12,6 @@ from dessin.answers.soft_labels import SoftLabels, write_named
 from dessin.collection.readers.walk import nfc
 from dessin.committees.vote.join import Ballots
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreement
-from dessin.committees.vote.sheet import Sheet
 from dessin.committees.vote.sources import Source
 from dessin.errors import DessinError
 from dessin.files import atomic_path, csv_text, write_csv, write_text
@@ -46,9 +45,11 @@ def write_submission(path: Path, sources: Sequence[Source], ballots: Ballots, vo
         return False
     first, rows = sheets[0], ballots.voters[0].rows
     for source, sheet, voter in zip(sources[1:], sheets[1:], ballots.voters[1:], strict=True):
-        pairs = zip(voter.rows, rows, strict=True)
-        differ = sum(_number(sheet, own) != _number(first, row) for own, row in pairs)
-        if differ and first.number is not None and sheet.number is not None:
+        ours, theirs = first.numbers(), sheet.numbers()
+        if not ours or not theirs:
+            continue
+        differ = sum(theirs[own] != ours[row] for own, row in zip(voter.rows, rows, strict=True))
+        if differ:
             kept = f"than {sources[0].name}, whose IDs are kept"
             warn(f"{source.name} has other IDs for {differ:,} images {kept}.")
     if table is None:
@@ -65,10 +66,6 @@ def write_submission(path: Path, sources: Sequence[Source], ballots: Ballots, vo
             row[column] = text
     write_text(path, csv_text(first.table.columns, written, separator=first.table.delimiter))
     return True
-
-
-def _number(sheet: Sheet, row: int) -> str:
-    return "" if sheet.number is None else sheet.table.rows[row][sheet.number]
 
 
 def write_answers(path: Path, voted: Voted) -> None:

@@ -47,6 +47,10 @@ class Sheet:
     truth: int | None
     alone: bool
 
+    def numbers(self) -> tuple[str, ...]:
+        """The IDs or row numbers beside the images; () without."""
+        return () if self.number is None else self.table.column(self.table.columns[self.number])
+
     def probabilities(self) -> tuple[tuple[str, ...], ...]:
         """The cells of the answers, a row an image."""
         return tuple(tuple(_decimal(self.table, row[i]) for i in self.answers) for row in self.table.rows)
