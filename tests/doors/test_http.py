@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from api_kit import Serving, serving
+from crafted_images import many_chunks, many_segments, png, scans, tall_png, webp_chunks
 from fuzz_kit import cases, rng
 from http_attacks import Attack, attack
 from tiny_bundle import make_bundle
@@ -62,6 +63,29 @@ def test_each_gets_a_status_and_the_next_good_one_its_answer(
     assert most < 200 * MIB
     assert len(statuses) > 8
     assert {200, 400, 413, 431} <= set(statuses)
+
+
+CRAFTED: dict[str, tuple[Callable[[], bytes], int, str]] = {
+    "scans": (lambda: scans(64, 64, 2000), 422, "scans"),
+    "segments": (lambda: many_segments(200_000), 422, "segments"),
+    "PNG chunks": (lambda: many_chunks(200_000), 422, "chunks"),
+    "WebP chunks": (lambda: webp_chunks(200_000), 422, "chunks"),
+    "a long side": (lambda: tall_png(70_000), 413, "up to 65535 pixels"),
+    "many pixels": (lambda: png(9000, 6700, 1, 0, b"\0"), 413, "up to 40 million"),
+}
+
+
+def test_an_image_that_would_cost_too_much_is_refused_with_the_limit_and_the_cure(tmp_path: Path) -> None:
+    good = {label: [draw_doodle(label, 0, seed=0).data] for label in ("cat", "star")}
+    with serving(make_bundle(tmp_path / "bundle", good)) as server:
+        (worker,) = server.service.pool.pids
+        for name, (make, status, said) in CRAFTED.items():
+            reply = server.predict(make())
+            assert (reply.status_code, said in reply.json()["error"]["seen"]) == (status, True), name
+            assert reply.json()["error"]["do"], name
+        assert likeliest(server, good["cat"][0])
+        # None of them took so long or so much that its decoder had to be replaced.
+        assert server.service.pool.pids == [worker]
 
 
 def likeliest(server: Serving, data: bytes) -> dict[str, float]:
