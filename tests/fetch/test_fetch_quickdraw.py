@@ -379,6 +379,7 @@ def test_killed_in_the_middle_and_started_again_the_bytes_are_the_same(
         started.set()
         assert child.wait(60) == -signal.SIGKILL
     assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
         ".part",
         "LICENCE.txt",
         "The Eiffel Tower",
