@@ -115,16 +115,16 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
 def _small() -> Iterator[Any]:
     """`auto` with random weights of a tiny network, one small size and two epochs: no budget binds."""
     modules = {name: importlib.import_module(f"dessin.{name}") for name in
-               ("models.weights", "auto.verb", "auto.budget", "runs.scout", "runs.prepare")}  # fmt: skip
+               ("models.weights", "auto.state", "auto.budget", "runs.scout", "runs.prepare")}  # fmt: skip
     find: Callable[..., Any] = modules["models.weights"].resolve_weights
     random = functools.partial(_random_weights, find)
-    for name in ("auto.verb", "runs.scout", "runs.prepare"):
+    for name in ("auto.state", "runs.scout", "runs.prepare"):
         yield mock.patch.object(modules[name], "resolve_weights", random)
     yield mock.patch.object(modules["runs.scout"], "seconds_of", _a_hundredth)
-    yield mock.patch.object(modules["auto.verb"], "SIZES", (32,))
+    yield mock.patch.object(modules["auto.state"], "SIZES", (32,))
     yield mock.patch.object(modules["auto.budget"], "MAX_EPOCHS", 2)
     yield mock.patch.object(modules["auto.budget"], "MIN_EPOCHS", 1)
-    yield mock.patch.object(modules["auto.verb"], "MIN_EPOCHS", 1)
+    yield mock.patch.object(modules["auto.state"], "MIN_EPOCHS", 1)
 
 
 def _a_hundredth(work: Callable[[], object], _device: object) -> float:

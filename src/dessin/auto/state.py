@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dessin.auto.budget import AutoPlan, Speed, Workload
+import torch
+
+from dessin.auto.budget import MIN_EPOCHS, SIZES, AutoPlan, Speed, Workload, plan_auto
+from dessin.auto.measure import measure_decoding, measure_speeds
+from dessin.collection.readers.collection import Collection
 from dessin.folders import claim_folder
+from dessin.models.default_backbones import auto_candidates
+from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say
 from dessin.results import Result
 from dessin.runs.same import check_same
 from dessin.schema import Section
+from dessin.training.device import choose_device
 
 
 class MeasuredSpeed(Section):
@@ -70,6 +78,40 @@ class AutoState(Result):
     def work(self) -> Workload:
         speeds = {(row.backbone, row.size): Speed(row.forward, row.training) for row in self.speeds}
         return Workload(self.images, self.decoding, speeds)
+
+
+def plan_now(collection: Collection, data: Path, asked: Asked, left: float) -> AutoState:
+    """A new auto with its plan, from speeds that are measured now; `left` seconds, as it begins.
+
+    Raises:
+        DessinError: a budget that is too short, or no weights for a backbone.
+    """
+    started, device = time.monotonic(), choose_device().value
+    models = asked.models or auto_candidates(device)
+    for name in models:
+        resolve_weights(name, "auto")
+    work = Workload(len(collection.items), measure_decoding(collection), {})
+    for size in SIZES:
+        # From the largest down: where that fits, the smaller ones need no measuring.
+        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, torch.device(device))})
+        still = left - (time.monotonic() - started)
+        if work.affordable_epochs(models, size, still) >= MIN_EPOCHS:
+            break
+    plan = plan_auto(work, models, still)
+    for line in plan.lines(still):
+        say(line)
+    speeds = (
+        MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
+        for (name, size), speed in work.speeds.items()
+    )
+    return AutoState(
+        data=data.as_posix(),
+        asked=asked,
+        plan=plan,
+        images=work.images,
+        decoding=work.decoding,
+        speeds=tuple(speeds),
+    )
 
 
 class Journey:

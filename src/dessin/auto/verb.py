@@ -10,22 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import yaml
 
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit, look_at
 from dessin.auto.budget import (
-    MIN_EPOCHS,
     SAFETY,
-    SIZES,
-    Workload,
     epochs_that_fit,
     parse_budget,
-    plan_auto,
 )
-from dessin.auto.measure import measure_decoding, measure_speeds
-from dessin.auto.state import Asked, AutoState, Journey, MeasuredSpeed
+from dessin.auto.state import Asked, Journey, plan_now
 from dessin.collection.curation import (
     Curation,
     describe_curation,
@@ -43,8 +37,6 @@ from dessin.decisions import Decision
 from dessin.files import write_text
 from dessin.folders import going_on, is_finished
 from dessin.models.backbones import check_backbone
-from dessin.models.default_backbones import auto_candidates
-from dessin.models.weights import resolve_weights
 from dessin.ops import names
 from dessin.progress import duration, say, say_once
 from dessin.recipe import read_recipe
@@ -53,7 +45,6 @@ from dessin.runs.holdout import settle
 from dessin.runs.record import RunRecord, now, read_record
 from dessin.runs.run import Order, begin_run, resume_run
 from dessin.runs.scout import ScoutRow, read_scout, scout
-from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
 AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")
@@ -119,7 +110,7 @@ def auto(
             seed=seed,
             budget_seconds=seconds,
         )
-        journey = Journey(folder, asked, partial(_planned, collection, data, asked), started=started)
+        journey = Journey(folder, asked, partial(plan_now, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
 
 
@@ -143,36 +134,6 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     journey.note(finished=now())
     _close(record, run, path, journey)
     return AutoResult(folder, run, path, audited, curation, split, record, journey.used)
-
-
-def _planned(collection: Collection, data: Path, asked: Asked, left: float) -> AutoState:
-    """The plan, from speeds that are measured now; `left` seconds, as it begins."""
-    started, device = time.monotonic(), choose_device().value
-    models = asked.models or auto_candidates(device)
-    for name in models:
-        resolve_weights(name, "auto")
-    work = Workload(len(collection.items), measure_decoding(collection), {})
-    for size in SIZES:
-        # From the largest down: where that fits, the smaller ones need no measuring.
-        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, torch.device(device))})
-        still = left - (time.monotonic() - started)
-        if work.affordable_epochs(models, size, still) >= MIN_EPOCHS:
-            break
-    plan = plan_auto(work, models, still)
-    for line in plan.lines(still):
-        say(line)
-    speeds = (
-        MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
-        for (name, size), speed in work.speeds.items()
-    )
-    return AutoState(
-        data=data.as_posix(),
-        asked=asked,
-        plan=plan,
-        images=work.images,
-        decoding=work.decoding,
-        speeds=tuple(speeds),
-    )
 
 
 def _audited(journey: Journey, collection: Collection, data: Path, out: Path) -> AuditResult:
