@@ -148,9 +148,11 @@ def _checked(data: bytes, max_pixels: int) -> Container:
         raise Unreadable("zero-size image")
     most = min(max_pixels, _PILLOW_LIMIT)
     if width * height > most:
+        millions = width * height / 10**6
+        seen = f"{millions:,.0f}" if millions >= 100 else f"{millions:.4g}"
         raise TooManyPixels(
-            f"{width * height / 10**6:.3g} million pixels ({width}x{height}); up to {most / 10**6:g} million "
-            "are read: save it smaller, for example at 300 dpi"
+            f"{seen} million pixels ({width}x{height}); up to {most / 10**6:g} million are read: "
+            "save it smaller, for example at 300 dpi"
         )
     if max(width, height) > MAX_SIDE:
         raise TooManyPixels(f"a side too long ({width}x{height}); up to {MAX_SIDE:,} pixels are read")

@@ -53,7 +53,7 @@ def _trimmed(pixels: Pixels) -> Pixels:
         return _trimmed(np.asarray(ink.reduce(2)))
     height, width = pixels.shape[:2]
     canvas = np.empty((bottom - top + 2 * margin, right - left + 2 * margin, 3), dtype=np.uint8)
-    canvas[:] = border_median(pixels)
+    canvas[:] = np.tile(border_median(pixels), (canvas.shape[1], 1))  # by rows, which is much faster
     first_row, last_row = max(0, top - margin), min(height, bottom + margin)
     first_column, last_column = max(0, left - margin), min(width, right + margin)
     row, column = first_row - (top - margin), first_column - (left - margin)

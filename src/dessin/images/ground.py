@@ -56,8 +56,8 @@ def _laid_on(image: Image.Image, ground: Ground) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         image = _eight_bit(image)
     if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
+        return image if image.mode == "RGB" else image.convert("RGB")
+    layer = image if image.mode == "RGBA" else image.convert("RGBA")
     paper = Image.new("RGB", layer.size, ground)
     paper.paste(layer, mask=layer.getchannel("A"))
     return paper
