@@ -439,6 +439,41 @@ TABLES = [
 
 BESIDE = [
     Case(
+        "a table of names whose images lie in several folders",
+        (*under("part 1", FLAT[:2]), *under("part 2/b", FLAT[2:])),
+        named("file,label"),
+        TWO,
+        ("4 found in a folder below", "the folders (part 1, part 2) are not used as classes"),
+    ),
+    Case(
+        "a table of names that two folders hold",
+        (*under("a", FLAT), *under("b", FLAT[:1])),
+        named("file,label", rows=ROWS + "5.png,dog\n"),
+        data="labels.csv",
+        refused=("1 image", "5.png", "a does not hold"),
+    ),
+    Case(
+        "a table of images without a plain label",
+        CLASSES,
+        table("file,mood,hand", "cat/1.png,good,left", "dog/3.png,bad,right"),
+        TWO,
+        ("labels.csv is not used: no column is plainly the label (mood, hand); name one of them label",),
+    ),
+    Case(
+        "a column a class",
+        FLAT,
+        table("image,cat,dog", "1.png,1,0", "2.png,1,0", "3.png,0,1", "4.png,0,1"),
+        refused=("no column is plainly the label (cat, dog)",),
+    ),
+    Case(
+        "a list in a text file",
+        FLAT,
+        {"list.txt": ROWS},
+        data="list.txt",
+        refused=("image_path,label beside",),
+    ),
+    Case("the folder of a class", CLASSES, data="cat", refused=("name the folder above",)),
+    Case(
         "a table of a few beside classes",
         CLASSES,
         table("file,label", "cat/1.png,tabby"),

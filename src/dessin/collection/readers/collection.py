@@ -103,6 +103,6 @@ def describe_collection(collection: Collection) -> str:
 
 def _given(collection: Collection) -> str:
     counts = Counter(item.part for item in collection.items)
-    order = sorted(counts, key=lambda part: (part.isdigit(), part not in ("train", "val"), part.zfill(4)))
+    order = sorted(counts, key=lambda part: (part.isdigit(), part == "test", part == "val", part.zfill(4)))
     words = {part: f"fold {part}" if part.isdigit() else part or "no part" for part in order}
     return listing([f"{words[part]}: {number(counts[part])}" for part in order])

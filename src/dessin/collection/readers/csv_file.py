@@ -9,7 +9,14 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
-from dessin.collection.readers.columns import SAMPLE, is_own, label_columns, path_columns, understand
+from dessin.collection.readers.columns import (
+    SAMPLE,
+    is_own,
+    label_columns,
+    path_column,
+    path_columns,
+    understand,
+)
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.folders import read_folders
 from dessin.collection.readers.labels import items_of, read_labels
@@ -44,9 +51,10 @@ def choose_table(folder: Path) -> Choice:
     Raises:
         DessinError: several tables, or one of most images beside folders that are classes.
     """
-    tables = [file for file in _tables_in(folder) if _may_label(file)]
+    files = _tables_in(folder)
+    tables = [file for file in files if _may_label(file)]
     if not tables:
-        return Choice(None)
+        return Choice(None, tuple(filter(None, map(_unlabelled, files))))
     if len(tables) == 1 and not _has_folders(folder):
         return Choice(tables[0])
     found = {file: _listed_in(file) for file in tables}
@@ -96,6 +104,20 @@ def _may_label(file: Path) -> bool:
         return head is not None and (is_label_csv(file) or bool(understand(head, Finder(file.parent))))
     except DessinError:
         return False
+
+
+def _unlabelled(file: Path) -> str:
+    """What to say of a table of images none of whose columns is plainly the label; nothing of any other."""
+    head = head_of(file)
+    if head is None or is_own(head) or not head.rows:
+        return ""
+    finder = Finder(file.parent)
+    path = path_column(head, finder)
+    cells = head.column(path)[:SAMPLE] if path else ()
+    if not any(finder.rebased([cell]).find(cell).image_id for cell in cells[:1]):
+        return ""
+    others = listing([column for column in head.columns if column != path])
+    return f"{file.name} is not used: no column is plainly the label ({others}); name one of them label"
 
 
 def _has_folders(folder: Path) -> bool:

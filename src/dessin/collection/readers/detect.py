@@ -82,6 +82,8 @@ def reader_of(path: Path) -> Reader:
         do = f"Unpack it ({_ARCHIVES[path.suffix.lower()]}), and name the folder that comes out."
     elif path.suffix.lower() in _SHEETS:
         do = 'Save it as "CSV UTF-8" beside the images, and name that file.'
+    elif path.suffix.lower() in (".txt", ".json", ".jsonl", ".xml", ".parquet"):
+        do = "Save it as a CSV with the columns image_path,label beside the images, and name that."
     elif not file_rule(path.name):
         do = "It is a single image: name the folder that holds the classes."
     raise DessinError(
@@ -142,9 +144,15 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
         raise DessinError(
             f"--group {column} would make every image its own group.", do="Name another column."
         )
-    collection = reader.read(path, column)
-    if reader is _OTHERWISE:
-        collection = replace(collection, notes=(*collection.notes, *choose_table(path).notes))
+    beside = choose_table(path).notes if reader is _OTHERWISE else ()
+    try:
+        collection = reader.read(path, column)
+    except DessinError as error:
+        if not beside:
+            raise
+        seen = " ".join([error.seen, *(f"{note}." for note in beside)])
+        raise DessinError(seen, allowed=error.allowed, do=error.do) from None
+    collection = replace(collection, notes=(*collection.notes, *beside))
     if path != given:
         note = f"{given.name} holds one folder alone, so {path.relative_to(given).as_posix()} in it is read"
         collection = replace(collection, notes=(note, *collection.notes))

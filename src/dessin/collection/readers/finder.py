@@ -29,11 +29,15 @@ class Found:
 
 
 class Finder:
-    """Finds the images of a table below `root`; `bases` (such as `train/`) go before each path, in turn."""
+    """Finds the images of a table below `root`; `bases` (such as `train/`) go before each path, in turn.
 
-    def __init__(self, root: Path, bases: Sequence[str] = ("",)) -> None:
+    With `anywhere` a name alone is looked for in all folders below.
+    """
+
+    def __init__(self, root: Path, bases: Sequence[str] = ("",), *, anywhere: bool = False) -> None:
         self.root = root
         self.bases = tuple(bases)
+        self._anywhere = anywhere
 
     def find(self, text: str) -> Found:
         """What a cell names; as it is written comes first, then nearly so."""
@@ -46,8 +50,14 @@ class Finder:
                 found = self._nearly(nfc(base + path))
                 if found:
                     return found
-        name = PurePosixPath(text.strip().replace("\\", "/")).name
-        return Found(None, near=tuple(self._index["name"].get(_stem(name.casefold()), ())))
+        name = nfc(PurePosixPath(text.strip().replace("\\", "/")).name).casefold()
+        if self._anywhere and name == nfc(text.strip()).casefold():
+            bare = PurePosixPath(name).suffix not in IMAGE_SUFFIXES
+            ids = self._index["name"].get(name if bare else _stem(name), [])
+            ids = [path for path in ids if bare or PurePosixPath(path).name.casefold() == name]
+            if ids:
+                return Found(ids[0], "in a folder below") if len(ids) == 1 else _several(ids)
+        return Found(None, near=tuple(self._index["name"].get(_stem(name), ())))
 
     def _nearly(self, path: str) -> Found | None:
         """By case, then by the name without its extension where the table leaves it away."""
@@ -59,7 +69,7 @@ class Finder:
             if len(ids) == 1:
                 return Found(ids[0], how)
             if ids:
-                return Found(None, "", tuple(ids), several=True)
+                return _several(ids)
         return None
 
     def _spellings(self, text: str) -> Iterator[str]:
@@ -78,24 +88,26 @@ class Finder:
                 yield "/".join(parts[1:])
 
     def rebased(self, texts: Sequence[str]) -> Finder:
-        """This one, or where it finds none of the paths, one that looks in the folder below that holds them.
+        """This one, or where it finds none of the paths, one that looks in the folder below that holds most
+        of them, or else in all folders below.
 
         Raises:
-            DessinError: several folders hold them.
+            DessinError: two folders hold all of them.
         """
-        if any(self.find(text).image_id for text in texts):
+        if not texts or any(self.find(text).image_id for text in texts):
             return self
-        found = {
-            base: sum(self._holds(base, text) for text in texts)
-            for base in sorted({f"{path.partition('/')[0]}/" for path in self._paths if "/" in path})
-        }
-        best = [base for base, count in found.items() if count and count == max(found.values())]
+        tops = sorted({f"{path.partition('/')[0]}/" for path in self._paths if "/" in path})
+        held = {base: sum(self._holds(base, text) for text in texts) for base in tops}
+        best = [base for base in tops if 2 * held[base] > len(texts) and held[base] == max(held.values())]
         if len(best) > 1:
             raise DessinError(
-                f"{quoted(texts[0])} is in {' and in '.join(best[:5])}, and the table does not say in which.",
+                f"{quoted(texts[0])} is in {' and in '.join(best[:5])}, and the table does not say where.",
                 do="Write the folder in the table's paths, or move the table into the folder.",
             )
-        return Finder(self.root, best) if best else self
+        if best:
+            return Finder(self.root, best)
+        anywhere = Finder(self.root, self.bases, anywhere=True)
+        return anywhere if any(anywhere.find(text).image_id for text in texts) else self
 
     def _holds(self, base: str, text: str) -> bool:
         return any(self._nearly(nfc(base + path)) for path in self._spellings(text))
@@ -124,6 +136,10 @@ class Finder:
                 index["stem"].setdefault(_stem(key), []).append(path)
                 index["name"].setdefault(_stem(nfc(name).casefold()), []).append(path)
         return index
+
+
+def _several(ids: Sequence[str]) -> Found:
+    return Found(None, near=tuple(ids), several=True)
 
 
 def fault(path: str) -> str | None:

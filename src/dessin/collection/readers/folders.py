@@ -162,7 +162,7 @@ def _nothing_found(root: Path, walk: Walk) -> DessinError:
             f"{root} holds {counted(len(walk.images), 'image')} ({listing(walk.images)}) "
             f"and no folder of a class.{hint}",
             allowed="Images lie in one folder a class, or are listed in a CSV with image_path,label.",
-            do="Make one folder a class and move the images into them, or write that CSV.",
+            do="Make one folder a class, or write that CSV; if this one is a class, name the folder above.",
         )
     skipped = "; ".join(f"{len(paths):,} skipped ({rule})" for rule, paths in walk.skipped.items())
     formats = any(rule.startswith("image format") for rule in walk.skipped)
