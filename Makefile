@@ -28,8 +28,14 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+# LOCKED=1, as CI has it, takes only files whose hashes are known; see the head of locks/serve.txt.
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt $(wildcard locks/*.txt)
+ifdef LOCKED
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r locks/dev.txt
+	$(PIP) --no-deps --no-build-isolation -e '.[dev]'
+else
 	$(PIP) -e '.[dev]'
+endif
 	touch $@
 
 install: $(VENV)/.installed

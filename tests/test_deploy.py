@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,44 @@ def test_the_container_works_in_a_folder_where_nothing_lies() -> None:
     (folder,) = re.findall(r"^WORKDIR (.*)$", last, re.MULTILINE)
     assert folder == "/var/empty"
     assert CONTAINERFILE.count(folder) == 1
+
+
+def test_the_base_of_the_container_is_fixed_by_its_digest() -> None:
+    (base,) = re.findall(r"^ARG BASE=(.*)$", CONTAINERFILE, re.MULTILINE)
+    assert re.fullmatch(r"docker\.io/library/python:3\.12-slim@sha256:[0-9a-f]{64}", base)
+    assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"${BASE}"}
+
+
+def pins(text: str) -> dict[str, str]:
+    """name → version of each package that a file fixes."""
+    found = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_what_is_installed_by_hash_is_what_the_constraints_say_and_all_of_it() -> None:
+    serve, dev = ((ROOT / "locks" / f"{name}.txt").read_text() for name in ("serve", "dev"))
+    allowed = pins((ROOT / "constraints.txt").read_text())
+    locked = pins(serve) | pins(dev)
+    assert {name: allowed.get(name) for name in locked} == locked
+    # Those that only other systems, or nobody, need.
+    assert set(allowed) - set(locked) == {"tzdata", "uvloop"}
+    assert not set(pins(serve)) & set(pins(dev))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["serve"]]
+    names = {re.match(r"[\w.-]+", line).group().lower() for line in wanted}  # type: ignore[union-attr]
+    assert {re.sub(r"[-_.]+", "-", name) for name in names - {"dessin"}} <= set(pins(serve))
+    for text in (serve, dev):
+        for line in text.splitlines():
+            assert re.fullmatch(
+                r"#.*|-r serve\.txt|[\w.-]+==[\w.]+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line
+            )
+        assert "://" not in text
+
+
+def test_ci_and_the_container_install_by_hash() -> None:
+    assert "--require-hashes -r locks/serve.txt" in CONTAINERFILE
+    assert "make test LOCKED=1" in (ROOT / ".ci" / "run").read_text()
+    assert "--require-hashes -r locks/dev.txt" in (ROOT / "Makefile").read_text()
 
 
 def test_the_container_is_not_root_and_copies_only_what_is_there() -> None:
