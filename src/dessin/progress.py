@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _quiet = False
 _said: set[str] = set()
 
@@ -28,7 +30,7 @@ def quiet() -> Iterator[None]:
 def say(text: str = "") -> None:
     """One plain line on standard output."""
     if not _quiet:
-        print(text, flush=True)
+        print(_harmless(text), flush=True)
 
 
 def say_once(text: str) -> None:
@@ -48,7 +50,12 @@ def warn_once(about: str, text: str) -> None:
 def warn(text: str) -> None:
     """A line that must not be missed, on standard error."""
     if not _quiet:
-        print(f"WARNING: {text}", file=sys.stderr, flush=True)
+        print(f"WARNING: {_harmless(text)}", file=sys.stderr, flush=True)
+
+
+def _harmless(text: str) -> str:
+    """Without what a name in a foreign file could say to a terminal: such characters are spelt out."""
+    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 @contextmanager
