@@ -33,8 +33,11 @@ def quoted(value: object, most: int = _LINE) -> str:
         value, most = str(value), 2 * most
     if not isinstance(value, str):
         return _cut(_begun(value, most), most)
-    parts = (value,) if len(value) <= most else (value[: most * 2 // 3], value[-most // 3 :])
-    return "…".join("".join(c if c.isprintable() else ascii(c)[1:-1] for c in part) for part in parts)
+    long = len(value) > most
+    text = "".join(
+        c if c.isprintable() else ascii(c)[1:-1] for c in (value[:most] + value[-most:] if long else value)
+    )
+    return f"{text[: most * 2 // 3]}…{text[-most // 3 :]}" if long or len(text) > most else text
 
 
 def _begun(value: object, most: int, depth: int = 3) -> str:
@@ -82,7 +85,7 @@ def unknown(
     spelt = {name.lower(): name for name in names}
     near = [spelt[key] for key in difflib.get_close_matches(seen.lower(), spelt, n=5, cutoff=0.5)]
     every = ", ".join(names)
-    rule = f"It must be one of: {every}."
+    rule = f"It must be one of: {every}." if names else ""
     if len(every) > _NAMED:
         rule = f"It must be one of {len(names):,}, such as {quoted(', '.join(near or names[:5]), _NAMED)}."
     near = [f'"{quoted(name)}"' for name in meant or near[:1]]

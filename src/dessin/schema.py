@@ -108,10 +108,9 @@ def _refused(model: type[Section], first: ErrorDetails, where: str, given: str =
     value = quoted(first["input"])
     value = f'"{value}"' if isinstance(first["input"], str) else value
     if first["type"] in ("model_type", "model_attributes_type"):
-        keys = ", ".join(_siblings(model, path))
-        return DessinError(
-            f"{place}: it is a section of keys; the value was {value}.", allowed=f"Its keys: {keys}."
-        )
+        keys = quoted(", ".join(_siblings(model, path)), 400)
+        seen = f"{place}: it is a section of keys; the value was {value}."
+        return DessinError(seen, allowed=f"Its keys: {keys}." if keys else "", do="Correct it and run again.")
     seen = f"{place}: {quoted(first['msg'], 300)}; the value was {value}."
     return DessinError(seen, do="Correct the value and run again.")
 
@@ -128,12 +127,13 @@ def _elsewhere(model: type[Section], name: str) -> tuple[str, ...]:
 
 
 def _siblings(model: type[Section], path: list[str]) -> list[str]:
+    """The keys of the section at a path, under their dotted names; none inside a list or another mapping."""
     current: type[Section] = model
     for part in path:
         field = current.model_fields.get(part)
         kind = field.annotation if field else None
         if not (isinstance(kind, type) and issubclass(kind, Section)):
-            break
+            return []
         current = kind
     prefix = ".".join(path)
     names = (field.alias or name for name, field in current.model_fields.items())

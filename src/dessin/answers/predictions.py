@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dessin.answers.soft_labels import SoftLabels, places_of, read_named, write_named
 from dessin.collection.split.files import Assignment
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.files import read_csv, write_csv
 from dessin.statistics.headline import TOP
 
@@ -109,7 +109,7 @@ def read_predictions(folder: Path) -> Predictions:
         raise DessinError(f"The predictions in {folder} do not belong together: {apart}.", do=again)
     strange = sorted({row["label"] for row in rows.values()} - set(named.classes))
     if strange:
-        apart = f'predictions.csv has the label "{strange[0]}", which classes.csv has not'
+        apart = f'predictions.csv has the label "{quoted(strange[0])}", which classes.csv has not'
         raise DessinError(f"The predictions in {folder} do not belong together: {apart}.", do=again)
     labels, folds = (tuple(rows[name][key] for name in named.image_ids) for key in ("label", "fold"))
     return Predictions(named.image_ids, named.classes, named.probabilities, labels, folds)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dessin.augmentation.ops import bind_op
 from dessin.augmentation.plan import AugmentPlan, compile_plan, with_chains
 from dessin.augmentation.spec import Act, Action, BoundOp
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.randomness import Words, derive, uniform
 
 _OWN_COLUMNS = 2  # the draws of every op before its own: whether it acts, and its seed for draws a pixel
@@ -180,7 +180,7 @@ def _check_copy(number: int, ops: Sequence[str]) -> None:
         spec = _bound(text).spec
         if spec.kind in ("blend", "mixing"):
             raise DessinError(
-                f'Copy {number} has the op "{text}", which blends pictures and cannot make a copy.',
+                f'Copy {number} has the op "{quoted(text)}", which blends pictures and cannot make a copy.',
                 do=f"Move {spec.name} to augment.",
             )
 
@@ -197,7 +197,7 @@ def _check_order(ops: Sequence[str]) -> None:
     for text in others[:-1]:
         if _bound(text).spec.kind == "blend":
             raise DessinError(
-                f'"{text}" stands before "{others[-1]}".',
+                f'"{quoted(text)}" stands before "{others[-1]}".',
                 allowed=f"{_bound(text).spec.name} blends finished pictures, so only mixing may follow it.",
                 do="Write it last, stages included.",
             )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, quoted, unknown
 from dessin.ops import Op, Value
 
 Rows = NDArray[np.int64]
@@ -141,7 +141,7 @@ def bind(op: Op, spec: OpSpec) -> BoundOp:
     given = dict(zip(names, op.args, strict=False))
     for key, value in op.kwargs:
         if key not in names:
-            raise _refused(op, spec, f"it has no parameter {key}")
+            raise _refused(op, spec, f"it has no parameter {quoted(key)}")
         if key in given:
             raise _refused(op, spec, f"{key} was given twice")
         given[key] = value
@@ -173,7 +173,7 @@ def _value(op: Op, spec: OpSpec, parameter: Parameter, value: Value | None) -> f
             raise unknown(f"{parameter.name} of {spec.name}", value, parameter.words)
         return str(value)
     if isinstance(value, (bool, str)):
-        raise _refused(op, spec, f"{parameter.name} is {value!r}, and a number is needed")
+        raise _refused(op, spec, f"{parameter.name} is {quoted(value)!r}, and a number is needed")
     if parameter.whole and value % 1 != 0:
         raise _refused(op, spec, f"{parameter.name} is {value:g}, and a whole number is needed")
     # Written so that NaN is refused as well.
@@ -185,7 +185,7 @@ def _value(op: Op, spec: OpSpec, parameter: Parameter, value: Value | None) -> f
 def _refused(op: Op, spec: OpSpec, reason: str) -> DessinError:
     ranges = "; ".join(parameter.describe() for parameter in spec.parameters)
     return DessinError(
-        f'The augmentation "{op}" cannot be used: {reason}.',
+        f'The augmentation "{quoted(str(op))}" cannot be used: {reason}.',
         allowed=f"It is written {spec.signature()}: {ranges}.",
         do="Correct it in the recipe.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dessin.decisions import Decision
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.page.numbers import counted
 from dessin.progress import duration
 
@@ -106,7 +106,7 @@ def parse_budget(text: str) -> float:
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
     if seconds <= 0:
         raise DessinError(
-            f'"{text}" is not a budget of time.',
+            f'"{quoted(text)}" is not a budget of time.',
             allowed="A budget is written 90s, 15m or 2h, and is above zero.",
         )
     return seconds

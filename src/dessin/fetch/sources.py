@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.files import read_csv
 from dessin.randomness import image_keys, permutation
 
@@ -73,7 +73,7 @@ def known_source(name: str) -> Source:
     """
     if name not in SOURCES:
         raise DessinError(
-            f'"{name}" is not a collection that can be fetched.',
+            f'"{quoted(name)}" is not a collection that can be fetched.',
             allowed=f"There are {' and '.join(SOURCES)}.",
         )
     return SOURCES[name]
@@ -101,11 +101,13 @@ def _choose(text: str, spelt: Mapping[str, list[str]], names: Mapping[str, str],
     if len(labels) == 1:
         return labels[0]
     if labels:
-        raise DessinError(f'"{text}" is the name of {len(labels)} classes: {", ".join(sorted(labels))}.')
+        raise DessinError(
+            f'"{quoted(text)}" is the name of {len(labels)} classes: {", ".join(sorted(labels))}.'
+        )
     near = difflib.get_close_matches(text.lower(), spelt, n=3, cutoff=0.5)
     meant = sorted({names[label] for key in near for label in spelt[key]})
     raise DessinError(
-        f'{title} has no class "{text}" among its {len(names):,}.',
+        f'{title} has no class "{quoted(text)}" among its {len(names):,}.',
         do=f"Did you mean {' or '.join(meant)}?" if meant else "See the names on its own page.",
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, quoted, unknown
 from dessin.ops import Op, Value, parse_op
 from dessin.plugins import Table
 
@@ -125,12 +125,14 @@ def _parsed(text: str) -> tuple[Op, LossSpec, tuple[float, ...]]:
     if wrong or set(given) != set(names) or set(numbers) != set(names):
         signature = f"{op.name}({', '.join(names)})" if names else op.name
         raise DessinError(
-            f'The loss "{op}" has the wrong arguments.', allowed=f"It is written {signature}, with numbers."
+            f'The loss "{quoted(str(op))}" has the wrong arguments.',
+            allowed=f"It is written {signature}, with numbers.",
         )
     limit = "finite" if math.isinf(spec.below) else f"below {spec.below:g}"
     for key, number in numbers.items():
         if not 0.0 <= number < spec.below:
             raise DessinError(
-                f'The loss "{op}" has {key} = {number:g}.', allowed=f"{key} is at least 0 and {limit}."
+                f'The loss "{quoted(str(op))}" has {quoted(key)} = {number:g}.',
+                allowed=f"{key} is at least 0 and {limit}.",
             )
     return op, spec, tuple(numbers[name] for name in names)

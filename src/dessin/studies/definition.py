@@ -20,6 +20,8 @@ from dessin.schema import Section, validated
 from dessin.studies.levels import expand_grid, level_recipes
 from dessin.studies.result import Level, Topic
 
+_MOST_LEVELS = 256
+
 
 def _named(levels: object) -> object:
     """Levels by name. YAML reads `on` and `off` as true and false, and a level may have nothing to change."""
@@ -136,6 +138,12 @@ def read_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         factors, base = (str(file.factor),), file.base or levels[0].name
         if base not in given:
             raise unknown(f"base in {path}", base, given)
+    if len(levels) > _MOST_LEVELS:
+        raise DessinError(
+            f"{path} has {len(levels):,} levels.",
+            allowed=f"A study compares up to {_MOST_LEVELS}.",
+            do="Ask fewer questions at once.",
+        )
     return Study(
         path=path,
         text=text,

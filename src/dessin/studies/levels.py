@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.models.backbones import describe_backbone
 from dessin.recipe import Recipe, make_recipe
 from dessin.runs.prepare import complete
@@ -25,7 +25,8 @@ def apply_changes(values: Mapping[str, Any], changes: Mapping[str, Any], where: 
         if name != key:
             if name in changes:
                 raise DessinError(
-                    f'{where} has both "{name}" and "{key}".', do="Give the whole list, or what is appended."
+                    f'{where} has both "{quoted(name)}" and "{quoted(key)}".',
+                    do="Give the whole list, or what is appended.",
                 )
             result[name] = _appended(values.get(name), change, where, name)
         elif isinstance(change, Mapping) and isinstance(values.get(key), Mapping):
@@ -37,7 +38,11 @@ def apply_changes(values: Mapping[str, Any], changes: Mapping[str, Any], where: 
 
 def _appended(before: object, more: object, where: str, name: str) -> list[Any]:
     if not isinstance(before, (list, tuple)) or not isinstance(more, (list, tuple)):
-        wrong = f'the recipe\'s "{name}"' if isinstance(more, (list, tuple)) else f'the value of "{name}+"'
+        wrong = (
+            f'the recipe\'s "{quoted(name)}"'
+            if isinstance(more, (list, tuple))
+            else f'the value of "{quoted(name)}+"'
+        )
         raise DessinError(
             f"{where}: {wrong} is no list.", allowed='"key+" appends a list to a list, such as "augment+".'
         )
@@ -99,7 +104,9 @@ def level_recipes(recipe: Recipe, levels: Sequence[Level], base: str, where: str
             that changes what belongs to the study; or two names that give one folder.
     """
     values = recipe.model_dump(mode="python")
-    recipes = {level.name: _recipe(values, level, f'{where}, level "{level.name}"') for level in levels}
+    recipes = {
+        level.name: _recipe(values, level, f'{where}, level "{quoted(level.name)}"') for level in levels
+    }
     _refuse_equal(recipes, base, where)
     _refuse_equal_slugs(recipes, where)
     return recipes
@@ -133,9 +140,10 @@ def _refuse_equal(recipes: Mapping[str, Recipe], base: str, where: str) -> None:
     names = [base, *(name for name in recipes if name != base)]
     for first, second in itertools.combinations(names, 2):
         if whole[first] == whole[second]:
-            seen = f'the level "{second}" changes nothing: its recipe is that of the base, "{base}".'
+            one, other, start = quoted(first), quoted(second), quoted(base)
+            seen = f'the level "{other}" changes nothing: its recipe is that of the base, "{start}".'
             if first != base:
-                seen = f'the levels "{first}" and "{second}" collide: they give the same recipe.'
+                seen = f'the levels "{one}" and "{other}" collide: they give the same recipe.'
             raise DessinError(f"{where}: {seen}", do="Change it, or leave it out.")
 
 
@@ -145,7 +153,7 @@ def _refuse_equal_slugs(names: Sequence[str] | Mapping[str, Recipe], where: str)
         folder = slug(name)
         if not folder or len(folder) > _LONGEST:
             raise DessinError(
-                f'{where}: the level "{name}" cannot name a folder.',
+                f'{where}: the level "{quoted(name)}" cannot name a folder.',
                 allowed=f"A level's name has letters or digits, at most {_LONGEST}.",
             )
         if folder in folders:

@@ -13,7 +13,7 @@ from dessin.collection.readers.csv_file import LabelCsv, choose_table
 from dessin.collection.readers.folders import ClassFolders
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import file_rule, folder_rule, is_result
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.places import check_readable
 from dessin.plugins import Table
 
@@ -44,7 +44,7 @@ def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
         compiled = re.compile(pattern)
     except re.error as error:
         raise DessinError(
-            f'The --group pattern "{pattern}" is not a regular expression: {error}.', do="Correct it."
+            f'The --group pattern "{quoted(pattern)}" is not a regular expression: {error}.', do="Correct it."
         ) from None
     which = min(compiled.groups, 1)
     found = (compiled.search(item.image_id) for item in items)
@@ -53,7 +53,7 @@ def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
     )
     if not any(item.group for item in grouped):
         raise DessinError(
-            f'The --group pattern "{pattern}" matches none of the {len(items):,} images, such as '
+            f'The --group pattern "{quoted(pattern)}" matches none of the {len(items):,} images, such as '
             f"{items[0].image_id}.",
             allowed="It is a regular expression over the image id, or the name of a column of the CSV.",
             do="Correct it, or leave --group away.",

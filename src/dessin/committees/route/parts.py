@@ -14,7 +14,7 @@ from dessin.committees.families.result import FamilyMap
 from dessin.committees.members import MemberRun, plain_names
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, quoted, unknown
 from dessin.page.numbers import counted, points
 from dessin.progress import say
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
@@ -102,8 +102,8 @@ def choose_experts(
             raise unknown("family", name, families.names)
         if len(families.members(name)) < 2:
             raise DessinError(
-                f'The family "{name}" has a single class, so an expert for it would have nothing to tell '
-                "apart.",
+                f'The family "{quoted(name)}" has a single class, so an expert for it would have nothing '
+                "to tell apart.",
                 do="Leave it out.",
             )
     return names, Decision("experts", ", ".join(names), "asked for")
@@ -120,7 +120,8 @@ def plan_parts(
         empty = [fold for fold in folds if not own.validation(fold)]
         if empty:
             raise DessinError(
-                f'The family "{family}" has no image in fold {empty[0]}, so an expert could not be measured.',
+                f'The family "{quoted(family)}" has no image in fold {empty[0]}, so an expert could not be '
+                "measured.",
                 do="Leave that expert out, or split with fewer folds.",
             )
         parts.append(RoutedPart(f"expert-{slugs[family].casefold()}", family, own))

@@ -13,7 +13,7 @@ from dessin.committees.vote.join import Align, Ballots, Voter, join
 from dessin.committees.vote.measure import Rule, count_hard, count_soft
 from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, quoted, unknown
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 
@@ -117,7 +117,8 @@ def _one_each(
     except ValueError:
         other = ", or fit" if what == "temperature" else ""
         raise DessinError(
-            f'The {what}s are "{given}".', allowed=f"They are a number for each file{other}, such as 1,1,0.5."
+            f'The {what}s are "{quoted(given)}".',
+            allowed=f"They are a number for each file{other}, such as 1,1,0.5.",
         ) from None
     if len(numbers) != len(files):
         raise DessinError(f"There are {len(files)} files and {len(numbers)} {what}s.", do="Give one a file.")
