@@ -337,6 +337,26 @@ WORLDS = {
         train={"1.png": "unknown", "2.png": "cat"},
         tests={"8.png": "unknown", "9.png": "cat"},
     ),
+    "capital letters": World(
+        {
+            "Train.csv": NAMED.replace("id,label", "Image_ID,Label"),
+            "Test.csv": TEST_CSV.replace("id", "Image_ID"),
+            "SampleSubmission.csv": table("Image_ID,Label", "900.png,cat", "901.png,cat", "902.png,cat"),
+        },
+        table("Image_ID,Label", "900.png,owl", "901.png,cat", "902.png,dog"),
+        train_in="Images",
+        test_in="Images",
+    ),
+    "archives that hold a folder of their own name, in a folder": World(
+        {
+            "the-contest/train.csv": NAMED,
+            "the-contest/test.csv": TEST_CSV,
+            "the-contest/sample_submission.csv": BY_NAME,
+        },
+        BY_NAME,
+        train_in="the-contest/train/train",
+        test_in="the-contest/test/test",
+    ),
     "answers that are empty": World(
         {
             "train.csv": NAMED,
@@ -363,7 +383,7 @@ def test_the_submission_is_right_to_the_byte(world: World, tmp_path: Path) -> No
     collection = read_collection(root)
     assert collection.layout == "contest"
     assert {Path(item.image_id).name: item.label for item in collection.items} == world.train
-    folder = f"{world.test_in}/".removeprefix("data/")
+    folder = f"{world.test_in}/".removeprefix("data/").removeprefix("the-contest/")
     assert {image_id.removeprefix(folder) for image_id in collection.test_ids} == set(world.tests)
     assert not collection.skipped
     assert submitted(root, world.tests) == world.submission

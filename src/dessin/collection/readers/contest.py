@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from dessin.collection.readers.labels import (
     refuse_repeated,
 )
 from dessin.collection.readers.table import columns_of, read_table
-from dessin.collection.readers.walk import Walk, nfc, walk_images
+from dessin.collection.readers.walk import Walk, folder_rule, nfc, walk_images
 from dessin.errors import DessinError
 from dessin.page.numbers import counted
 
@@ -33,8 +33,14 @@ _SAMPLE = re.compile(
     r"(sample|example|dummy|baseline)sub.*|sub(mit|mission)?s?(sample|example|dummy|baseline|format|template)"
 )
 # Where the images lie, below the contest's folder; the paths of a table may name the folder themselves.
-_TRAIN_FOLDERS = ("train", "train_images", "training", "train/images", "images/train", "data/train", "images")
-_TEST_FOLDERS = ("test", "test_images", "testing", "test/images", "images/test", "data/test", "images")
+_TRAIN_FOLDERS = (
+    *("train", "train_images", "training", "train/train", "train/images", "images/train", "data/train"),
+    "images",
+)
+_TEST_FOLDERS = (
+    *("test", "test_images", "testing", "test/test", "test/images", "images/test", "data/test"),
+    "images",
+)
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,13 @@ class Parts:
 
 
 def find_contest(folder: Path) -> Parts | None:
-    """The parts of a contest in a folder, or in `data/` in it; None where it is none.
+    """The parts of a contest in a folder, or in the only folder or `data/` in it; None where it is none.
 
     A table whose paths are relative to itself is a contest's only where there are test images beside it.
     """
-    return next((parts for root in (folder, folder / "data") if (parts := _parts(root))), None)
+    inside = [name for name in _subfolders(folder) if not folder_rule(name)]
+    roots = (folder, *(folder / name for name in inside if name.lower() == "data" or len(inside) == 1))
+    return next((parts for root in roots if (parts := _parts(root))), None)
 
 
 def find_samples(root: Path) -> tuple[Path, ...]:
@@ -96,15 +104,16 @@ def _named(tables: Sequence[Path], kind: re.Pattern[str]) -> tuple[Path, ...]:
 def _parts(root: Path) -> Parts | None:
     tables = _tables(root)
     trains, tests, samples = (_named(tables, kind) for kind in (_TRAIN, _TEST, _SAMPLE))
-    train_folders, test_folders = (tuple(_folders(root, names)) for names in (_TRAIN_FOLDERS, _TEST_FOLDERS))
-    if not trains or not train_folders:
+    train_folders = _folders(root, _TRAIN_FOLDERS) if trains else ()
+    if not train_folders:
         return None
+    test_folders = _folders(root, _TEST_FOLDERS)
     train = max(trains, key=lambda path: _letters(path.stem).startswith("train"))
     if not tests and not samples:
         # A table called labels.csv may hold the labels of all images, and one whose paths are relative to
         # itself is an ordinary table.
-        plain = "label" not in columns_of(train) and (root / "train").is_dir()
-        certain = plain or any(name != "images/" for name in test_folders)
+        plain = "label" not in columns_of(train) and any(name.lower() == "train/" for name in train_folders)
+        certain = plain or any(name.lower() != "images/" for name in test_folders)
         if not (_letters(train.stem).startswith("train") and certain):
             return None
     return Parts(root, train, train_folders, next(iter(tests), None), test_folders, samples)
@@ -114,11 +123,30 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
-def _folders(root: Path, names: Sequence[str]) -> Iterator[str]:
-    """Those of the folders that are there, the deepest first: train/images/ before train/."""
-    for name in sorted(names, key=lambda name: -name.count("/")):
-        if (root / name).is_dir():
-            yield f"{name}/"
+def _folders(root: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the folders that are there, in any case, the deepest first: train/images/ before train/."""
+    ordered = sorted(names, key=lambda name: -name.count("/"))
+    return tuple(found for name in ordered if (found := _folder(root, name)))
+
+
+def _folder(root: Path, name: str) -> str:
+    """A folder as the disk spells it, with a slash at its end; empty where it is not there."""
+    path = ""
+    for part in name.split("/"):
+        spelt = next((one for one in _subfolders(root / path) if one.lower() == part), None)
+        if spelt is None:
+            return ""
+        path += f"{spelt}/"
+    return path
+
+
+def _subfolders(folder: Path) -> list[str]:
+    """The names of the folders in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir())
+    except OSError:
+        return []
 
 
 class ContestFolder(Reader):
