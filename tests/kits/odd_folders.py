@@ -141,7 +141,7 @@ FOLDERS = [
         "parts of a given split",
         (*under("train", CLASSES), *under("val", CLASSES), "test/cat/9.png"),
         classes={"cat": 5, "dog": 4},
-        said=("parts of a given split", "dessin split --given"),
+        said=("parts of a given split", "only dessin split --given keeps it"),
         parts={"train": 4, "val": 4, "test": 1},
     ),
     Case(
@@ -419,7 +419,7 @@ TABLES = [
         FLAT,
         table("file,label,split", "1.png,cat,train", "2.png,cat,Test", "3.png,dog,train", "4.png,dog,Test"),
         classes=TWO,
-        said=("dessin split --given",),
+        said=("only dessin split --given keeps it",),
         parts={"train": 2, "test": 2},
     ),
     Case(

@@ -95,7 +95,9 @@ def describe_collection(collection: Collection) -> str:
         lines.append(f"{counted(len(collection.test_ids), 'test image')} without labels")
     lines.extend(collection.notes)
     if any(item.part for item in collection.items):
-        lines.append(f"a split comes with the data ({_given(collection)}); dessin split --given keeps it")
+        lines.append(
+            f"a split comes with the data ({_given(collection)}); only dessin split --given keeps it"
+        )
     for rule, paths in collection.skipped.items():
         lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.collection.readers.collection import Collection, Item, Reader
+from dessin.collection.readers.columns import path_columns
 from dessin.collection.readers.contest import ContestFolder
 from dessin.collection.readers.csv_file import LabelCsv, choose_table
 from dessin.collection.readers.folders import ClassFolders
@@ -140,10 +141,6 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
         path = unwrapped(given)
         reader = reader_of(path)
     column = group if group in reader.columns(path) else None
-    if column == "image_path":
-        raise DessinError(
-            f"--group {column} would make every image its own group.", do="Name another column."
-        )
     beside = choose_table(path).notes if reader is _OTHERWISE else ()
     try:
         collection = reader.read(path, column)
@@ -162,6 +159,10 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
 def _grouped(collection: Collection, group: str, column: str | None) -> Collection:
     if column:
         group_by, items = f"column {column}", collection.items
+        if path_columns([column]) and len({item.group for item in items}) == len(items):
+            raise DessinError(
+                f"--group {column} would make every image its own group.", do="Name another column."
+            )
         if not any(item.group for item in items):
             raise DessinError(f"The column {column} is empty in every row.", do="Name another column.")
     else:
