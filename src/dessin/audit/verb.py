@@ -10,7 +10,7 @@ from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
 from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
-from dessin.audit.view import describe_audit, describe_unreadable, next_steps, render_report
+from dessin.audit.view import describe_audit, describe_labels, describe_unreadable, next_steps, render_report
 from dessin.collection.checks.base import Context, LabelReview
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import run_checks, write_issues
@@ -74,6 +74,8 @@ def audit(
     say(describe_audit(result.summary))
     if unreadable := describe_unreadable(result.issues):
         warn(unreadable)
+    if odd := describe_labels(result.issues):
+        warn(odd)
     say(f"report: {out / REPORT_FILE}")
     if predictions:
         say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")

@@ -11,6 +11,7 @@ from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
 from dessin.audit.result import Spread, Summary
 from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.checks.images import UnreadableFiles
+from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
@@ -176,6 +177,12 @@ def describe_unreadable(issues: Sequence[Issue]) -> str:
     named = [f"{issue.image_id} ({issue.detail})" for issue in issues if issue.issue == UnreadableFiles.name]
     what = counted(len(named), "image cannot be read", "images cannot be read")
     return f"{what}: {listing(named)}" if named else ""
+
+
+def describe_labels(issues: Sequence[Issue]) -> str:
+    """The labels that may be a slip, in a line; empty where there are none."""
+    odd = [issue.detail for issue in issues if issue.issue == OddLabels.name]
+    return f"labels that may be a slip: {listing(odd)}" if odd else ""
 
 
 def _range(spread: Spread) -> str:
