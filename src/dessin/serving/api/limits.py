@@ -36,7 +36,7 @@ class Limits:
     uploading_bytes: int = 256 * MIB
     pixels: int = 40_000_000
     decode_memory: int = 768 * MIB
-    decode_seconds: float = 5.0
+    decode_seconds: float = 8.0
     decoder_seconds: float = 2.0
     request_seconds: float = 30.0
     shutdown_seconds: float = 35.0

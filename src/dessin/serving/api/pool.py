@@ -14,6 +14,7 @@ from contextlib import suppress
 import numpy as np
 
 from dessin.errors import DessinError
+from dessin.images.decode import MAX_SIDE
 from dessin.progress import say_once, warn
 from dessin.serving.api import decode_worker
 from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
@@ -145,7 +146,7 @@ class Pool:
         if status is Status.UNREADABLE:
             seen = f"The image cannot be decoded: {reason}."
             raise Refusal(422, "unreadable", seen, do="Send another, or save it anew.")
-        allowed = f"Up to {self._limits.pixels / 10**6:g} million pixels."
+        allowed = f"Up to {self._limits.pixels / 10**6:g} million pixels, and {MAX_SIDE:,} a side."
         kind, seen = "decode_memory", "Decoding the image takes too much memory."
         if status is Status.TOO_MANY_PIXELS:
             kind, seen = "too_many_pixels", f"The image has {reason}."
