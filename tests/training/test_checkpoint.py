@@ -138,6 +138,22 @@ def test_damaged_best_weights_are_refused(tmp_path: Path) -> None:
         checkpoints.restore_best(best, model)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(value: float, tmp_path: Path) -> None:
+    model, optimizer, averages = trained(1)
+    name, tensor = next(iter(model.named_parameters()))
+    tensor.data.fill_(value)
+    checkpoints, state = Checkpoints(tmp_path), state_at(1)
+    checkpoints.save(state, model, optimizer, averages)
+    kept = checkpoints.latest()
+    assert kept is not None
+    with pytest.raises(DessinError, match=name):
+        checkpoints.restore(kept, *trained(0))
+    file, sha256 = checkpoints.save_best(1, model)
+    with pytest.raises(DessinError, match=name):
+        checkpoints.restore_best(Best(epoch=1, accuracy=0.5, loss=1.0, file=file, sha256=sha256), model)
+
+
 def test_another_model_is_refused(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     model, optimizer, averages = trained(1)

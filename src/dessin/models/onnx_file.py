@@ -144,5 +144,5 @@ def _refused(why: str) -> DessinError:
     return DessinError(
         f"The ONNX file cannot be used: it {why}.",
         allowed="A model is one graph of plain operators with its numbers inside.",
-        do="Export the model again with dessin export.",
+        do="Export the model again with dessin export, or serve the bundle that it was exported from.",
     )

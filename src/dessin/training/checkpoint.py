@@ -12,7 +12,7 @@ from pydantic import Field
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.files import atomic_path, sha256_bytes, sha256_file, write_bytes, write_json
 from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import warn
@@ -220,9 +220,13 @@ def _fill(model: nn.Module, path: Path, sha256: str) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise DessinError(
-            f"The checkpoint is of another model: {error}.", do="Start a new run with another --out."
-        ) from None
+        raise _of_another(quoted(str(error))) from None
+
+
+def _of_another(how: str) -> DessinError:
+    return DessinError(
+        f"The checkpoint is of another model: {how}.", do="Start a new run with another --out."
+    )
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -230,6 +234,8 @@ def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tens
     parameters = trained_parameters(optimizer)
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")
+        if not index.isdecimal() or int(index) >= len(parameters):
+            raise _of_another(f"it holds {quoted(key)}")
         parameter = parameters[int(index)]
         if tensor.shape == parameter.shape:
             # In the parameter's own memory format: fused optimisers walk both side by side.
