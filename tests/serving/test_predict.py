@@ -83,6 +83,14 @@ def test_a_csv_lists_its_images_in_its_order(folder: Path) -> None:
         find_images([folder / "list.csv"])
 
 
+def test_a_list_of_other_columns_is_read_as_a_spreadsheet_writes_it(folder: Path) -> None:
+    (folder / "list.csv").write_text("\ufeffnote;file\r\na;star/1\r\nb;cat\\2.png\r\n", encoding="utf-8")
+    assert [file.image_id for file in find_images([folder / "list.csv"])] == ["star/1.png", "cat/2.png"]
+    (folder / "list.csv").write_text("note,count\na,1\n")
+    with pytest.raises(DessinError, match="names an image; its columns are note, count"):
+        find_images([folder / "list.csv"])
+
+
 def test_unreadable_files_keep_a_row_with_the_reason(
     bundle: Path, folder: Path, drawings: dict[str, list[bytes]]
 ) -> None:

@@ -46,11 +46,12 @@ def contest_images(contest: Collection) -> tuple[ImageFile, ...]:
 
 def _images_of(path: Path) -> list[tuple[Path, Path]]:
     """(the path as it is named, the file itself) of each image; the two differ in spelling or by a link."""
-    contest = _contest(path)
+    table = path.is_file() and path.suffix.lower() in SUFFIXES
+    contest = _contest(path) if table or path.is_dir() else None
     if contest:
         say(f"{path}: a contest, {counted(len(contest.test_ids), 'test image')}")
         return [(contest.root / file.image_id, file.path) for file in contest_images(contest)]
-    return _listed(path) if path.is_file() and path.suffix.lower() in SUFFIXES else walk.images_of(path)
+    return _listed(path) if table else walk.images_of(path)
 
 
 def _contest(path: Path) -> Collection | None:
