@@ -62,6 +62,24 @@ def test_bytes_behind_the_data_are_not_taken_for_rows() -> None:
             decode(data[:-lost] + bytes(4096))
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0, "optimize": True}])
+def test_an_end_mark_behind_missing_rows_does_not_help(mode: str, options: dict[str, object]) -> None:
+    """The decoder would fill them with gray and say nothing."""
+    data = jpeg(page("RGB").convert(mode), **options)
+    for lost in range(150, len(data) - 700, 61):
+        with pytest.raises(Unreadable, match="truncated"):
+            decode(data[:-lost] + b"\xff\xd9")
+
+
+def test_a_whole_picture_may_end_in_gray() -> None:
+    for mode in ("L", "RGB"):
+        for options in ({}, {"optimize": True}, {"restart_marker_blocks": 2}, {"progressive": True}):
+            gray = Image.new(mode, (70, 50), 128 if mode == "L" else (128, 128, 128))
+            gray.paste(page(mode).crop((0, 0, 40, 20)))
+            assert (decode(jpeg(gray, **options)).pixels[-1, -1] == 128).all()
+
+
 def test_a_progressive_one_without_its_end_is_not_used() -> None:
     data = jpeg(page("RGB"), progressive=True)
     with pytest.raises(Unreadable, match="truncated"):

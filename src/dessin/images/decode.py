@@ -20,7 +20,7 @@ from dessin.images.containers.png import holds_all_pixels
 from dessin.images.containers.read import read_container
 from dessin.images.ground import Ground, on_a_ground
 from dessin.images.ground import Pixels as Pixels
-from dessin.images.last_rows import holds_all_rows
+from dessin.images.last_rows import end_is_made_up, holds_all_rows
 from dessin.system import READING
 
 MAX_PIXELS = 40_000_000
@@ -192,6 +192,13 @@ def _drawn(container: Container) -> tuple[str, Pixels, Ground | None]:
         raise Unreadable("truncated or corrupt pixel data")
     if container.format == "WEBP" and not container.animated:
         return _mode(container), *on_a_ground(_still_webp(container))
+    mode, pixels, ground = _by_pillow(container)
+    if container.format == "JPEG" and container.whole and end_is_made_up(container.body, pixels):
+        raise Unreadable("truncated")
+    return mode, pixels, ground
+
+
+def _by_pillow(container: Container) -> tuple[str, Pixels, Ground | None]:
     with _open(container) as image:
         mode = image.mode
         image.load()
