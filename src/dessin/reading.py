@@ -21,7 +21,8 @@ from dessin.system import READING
 
 MiB = 2**20
 MOST_TEXT = 1024 * MiB
-MOST_JSON = 64 * MiB
+MOST_JSON = 16 * MiB
+_BYTES_A_VALUE = 32  # at least, in the mean: nothing but commas would be half a value a byte
 DEPTH = 40  # of values within values; ours have six
 DIGITS = 19  # of a whole number; more are no 64-bit integer
 
@@ -87,12 +88,18 @@ def read_text(path: Path, *, most: int = MOST_TEXT) -> str:
 
 
 def read_json(path: Path, *, most: int = MOST_JSON) -> Any:
-    """The value in a JSON file.
+    """The value in a JSON file, of at most a value for each 32 of the `most` bytes.
 
     Raises:
-        DessinError: as `read_text`, or what `parse_json` refuses.
+        DessinError: as `read_text`, too many values, or what `parse_json` refuses.
     """
-    return parse_json(read_text(path, most=most), where=quoted(path))
+    text, name = read_text(path, most=most), quoted(path)
+    # Whoever checks the values makes an object of each that is wrong.
+    if text.count(",") > most // _BYTES_A_VALUE:
+        raise DessinError(
+            f"{name} has more than {most // _BYTES_A_VALUE:,} values.", do="Restore the file or make it anew."
+        )
+    return parse_json(text, where=name)
 
 
 def parse_json(text: str, *, where: str) -> Any:

@@ -18,6 +18,7 @@ class Section(BaseModel):
 
 
 Model = TypeVar("Model", bound=Section)
+_MANY = 1000  # wrong values
 
 
 def validated(model: type[Model], values: Mapping[str, object], where: str) -> Model:
@@ -92,6 +93,9 @@ def check_key(model: type[Section], path: Sequence[str], value: object, where: s
 
 
 def _explained(model: type[Section], error: ValidationError, where: str) -> DessinError:
+    if error.error_count() > _MANY:
+        # To tell them apart takes ten times as long as to find them.
+        return DessinError(f"{where}: {error.error_count():,} values are wrong.", do="Make it anew.")
     return _refused(model, error.errors(include_url=False)[0], where)
 
 

@@ -13,6 +13,7 @@ from damaged import formats
 from fuzz_kit import cases, rng
 
 from dessin.errors import DessinError
+from dessin.runs.record import read_record
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,26 @@ def test_every_format_is_read_as_it_was_written(tmp_path: Path) -> None:
     for each in formats(tmp_path):
         # A cache that is not whole is none.
         assert each.read(tmp_path) is not None or each.name in ("op", "parts"), each.name
+
+
+def test_a_large_record_of_wrong_values_is_refused_soon(tmp_path: Path) -> None:
+    """Of each wrong value its checker makes an object, and to name one names all."""
+    before = _peak()
+    many = b"0," * 500_000
+    for text in (
+        b'{"format": 1, "started": [%s0]}' % many,
+        b'{"format": 1, "started": [%s0]}' % (b"0,          " * 500_000),
+        b'{"format": 1, "versions": {%s}}' % b",".join(b'"%d": 0' % n for n in range(200_000)),
+        b'{"format": 1, %s}' % b",".join(b'"%d": 0' % n for n in range(200_000)),
+        b" " * 16 * 2**20 + b"1",
+    ):
+        (tmp_path / "record.json").write_bytes(text)
+        begun = time.perf_counter()
+        with pytest.raises(DessinError) as caught:
+            read_record(tmp_path)
+        assert len(str(caught.value)) < _SENTENCE
+        assert time.perf_counter() - begun < _SECONDS
+    assert _peak() - before < _MEMORY
 
 
 def test_a_damaged_file_is_read_or_refused_in_a_sentence(
