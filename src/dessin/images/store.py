@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -32,6 +31,7 @@ from dessin.images.store_build import (
     shard_folder,
 )
 from dessin.progress import warn
+from dessin.reading import read_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +152,11 @@ def _check_ids(key: StoreKey) -> None:
 def _load(folder: Path, key: StoreKey) -> PixelStore | None:
     """The store in `folder`, or None where there is none or its files are not whole."""
     try:
-        header = json.loads((folder / HEADER).read_bytes())
+        header = read_json(folder / HEADER)
         if header["digest"] != key.digest or header["bytes"] != file_sizes(folder):
             return None
         read = _read(folder, key.shape)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DessinError, OSError, KeyError, TypeError):
         return None
     if read is None:
         return None

@@ -22,6 +22,7 @@ from dessin.images.paths import image_path
 from dessin.images.shards import shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.progress import say, track
+from dessin.reading_arrays import read_npy
 
 _VERSION = 2  # raise it whenever the same files would give other pixels
 
@@ -97,10 +98,8 @@ def file_sizes(folder: Path) -> dict[str, int]:
 def read_rows(folder: Path, shape: tuple[int, ...]) -> tuple[Pixels, Pixels] | None:
     """The pixels (mapped) and background of a store of one file or of one shard; None where damaged."""
     try:
-        # open_memmap reads .npy and nothing else: no archive, no object array.
-        pixels = np.lib.format.open_memmap(folder / PIXELS, mode="r")
-        background = np.array(np.lib.format.open_memmap(folder / BACKGROUND, mode="r"))
-    except (OSError, ValueError):
+        pixels, background = read_npy(folder / PIXELS, mapped=True), read_npy(folder / BACKGROUND)
+    except DessinError:
         return None
     if (pixels.shape, background.shape) != (shape, shape[:2]) or pixels.dtype != np.uint8:
         return None

@@ -44,7 +44,7 @@ class Level(Section):
 class Job(Section):
     """One run of a study: a level, a seed and a fold. Its folder is `runs/<name>` below the study's."""
 
-    name: str
+    name: str = Field(pattern=r"^[^./\\][^/\\]*$")  # nothing outside the folder
     level: str
     seed: int
     fold: int

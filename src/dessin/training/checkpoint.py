@@ -81,7 +81,7 @@ class Best(Section):
     averaged: int = 0
     accuracy: float
     loss: float
-    file: str
+    file: str = Field(pattern=r"^best-\d+\.safetensors$")  # nothing outside the folder
     sha256: str
 
 
