@@ -439,6 +439,15 @@ TABLES = [
 
 BESIDE = [
     Case(
+        "a table for each part",
+        FLAT,
+        {
+            **table("file,label", "1.png,cat", "3.png,dog", name="train.csv"),
+            **table("file,label", "2.png,cat", name="val.csv"),
+        },
+        refused=("train.csv, val.csv", "one table with a column split (train, val)"),
+    ),
+    Case(
         "a table of names whose images lie in several folders",
         (*under("part 1", FLAT[:2]), *under("part 2/b", FLAT[2:])),
         named("file,label"),

@@ -10,11 +10,13 @@ from pathlib import Path
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader, listing
 from dessin.collection.readers.columns import (
+    PART_NAMES,
     SAMPLE,
     is_own,
     label_columns,
     path_column,
     path_columns,
+    same_name,
     understand,
 )
 from dessin.collection.readers.finder import Finder
@@ -72,10 +74,11 @@ def choose_table(folder: Path) -> Choice:
     found = {file: ids for file, ids in found.items() if ids} or found
     if len(found) > 1:
         names = listing([file.name for file in found])
-        raise DessinError(
-            f"{folder} holds {len(found)} CSVs of images: {names}.",
-            do=f"Name one of them, such as {next(iter(found))}.",
-        )
+        do = f"Name one of them, such as {next(iter(found))}."
+        if all(same_name(file.stem) in PART_NAMES for file in found):
+            parts = ", ".join(file.stem for file in found)
+            do = f"Join them into one table with a column split ({parts}), or name one of them."
+        raise DessinError(f"{folder} holds {len(found)} CSVs of images: {names}.", do=do)
     (table,) = found
     unused = f"the folders ({listing(classes)}) are not used as classes: {table.name} lists every image"
     return Choice(table, (unused,) if classes else ())
