@@ -71,9 +71,9 @@ def test_it_is_said_and_sorted_by(run: Path, tmp_path: Path) -> None:
     made_run(tmp_path / "better", SPLIT, answers(SPLIT, 0.9, seed=2))
     rows = runs(tmp_path, columns=["name", "validation.certainty"], sort="-validation.certainty")
     assert [row.values["name"] for row in rows] == ["better", "run"]
-    said = metric_lines("validation", read_record(run).results["validation"].items())
-    assert [line.partition(" ")[0] for line in said] == ["validation:"] * 3
-    assert said[-1].startswith("validation: certainty 3")
+    said = metric_lines("validation", read_record(run).results["validation"].items(), 3)
+    assert [line.partition(" ")[0] for line in said] == ["validation:"] * 2
+    assert "; certainty 3" in said[-1]
 
 
 def test_a_record_from_before_it_is_read_and_shows_what_it_has(run: Path, tmp_path: Path) -> None:
@@ -82,4 +82,16 @@ def test_a_record_from_before_it_is_read_and_shows_what_it_has(run: Path, tmp_pa
     del values["results"]["validation"]["certainty"]
     file.write_text(json.dumps(values))
     assert len(read_record(run).results["validation"].items()) == len(METRICS) - 1
-    assert "Top-5 accuracy" in report(run, out=tmp_path / "run.html").read_text()
+    assert "Macro-F1" in report(run, out=tmp_path / "run.html").read_text()
+
+
+def test_what_is_1_whatever_the_answers_are_is_not_shown(run: Path, tmp_path: Path) -> None:
+    results = read_record(run).results["validation"]
+    assert "top5" in dict(results)
+    for classes, shown in ((2, False), (5, False), (6, True)):
+        assert ("Top-5 accuracy" in results.written(classes)) == shown
+        assert any("top-5" in line for line in metric_lines("validation", results.items(), classes)) == shown
+    assert "op-5" not in report(run, out=tmp_path / "run.html").read_text()
+    made_run(tmp_path / "other", SPLIT, answers(SPLIT, 0.9, seed=2))
+    compare([run, tmp_path / "other"], out=tmp_path / "compared")
+    assert "op-5" not in (tmp_path / "compared" / "comparison.html").read_text()

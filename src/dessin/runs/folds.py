@@ -184,7 +184,9 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     write_committee(folder, _committee(folder, group, split, records, str(metrics.accuracy)))
     for fold, accuracy in by_fold.items():
         say(f"fold {fold}: accuracy {accuracy}")
-    for line in metric_lines(f"out of fold, all {len(by_fold)} together", metrics.items()):
+    for line in metric_lines(
+        f"out of fold, all {len(by_fold)} together", metrics.items(), len(metrics.per_class)
+    ):
         say(line)
     say(f"{folder} is one model now: its {len(by_fold)} folds vote (dessin predict {folder} ..)")
     return folder

@@ -41,9 +41,10 @@ class SetResults(Section):
         held: dict[str, Estimate] = dict(self)
         return tuple((metric, held[metric.name]) for metric in METRICS if metric.name in held)
 
-    def written(self) -> dict[str, str]:
-        """Each metric's title with its value and interval, for people."""
-        return {metric.title: metric.written(result) for metric, result in self.items()}
+    def written(self, classes: int) -> dict[str, str]:
+        """The title of each metric that says something of so many classes, with its value, for people."""
+        shown = (pair for pair in self.items() if classes >= pair[0].least_classes)
+        return {metric.title: metric.written(result) for metric, result in shown}
 
 
 class Attempt(Section):

@@ -261,7 +261,7 @@ def _carry_out(job: Job, threads: int) -> Path:
                 write_record(folder, record.changed(status=status, reason=reason))
             raise
     for name, results in record.results.items():
-        for line in metric_lines(name, results.items()):
+        for line in metric_lines(name, results.items(), record.counts.classes):
             say(line)
     say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
     return folder

@@ -40,6 +40,7 @@ class Metric:
         title: for people; `short` the same within a sentence.
         better: which of two values is the better one.
         bounds: the least and the largest value; what lies within 0..1 is written as a share.
+        least_classes: with fewer classes it has one value whatever the answers are, and is not shown.
         note: a clause about it, for below a table.
     """
 
@@ -50,6 +51,7 @@ class Metric:
     of_counts: Callable[[Floats, Floats, Floats], Floats] | None = None
     better: Literal["higher", "lower"] = "higher"
     bounds: tuple[float, float] = (0.0, 1.0)
+    least_classes: int = 2
     note: str = ""
 
     def written(self, result: Interval) -> str:
@@ -87,8 +89,7 @@ def _macro_f1(right: Floats, named: Floats, there: Floats) -> Floats:
 
 METRICS: list[Metric] = [
     Metric("accuracy", "Accuracy", "accuracy", per_image=_correct),
-    # With 5 classes or fewer it is 1.
-    Metric("top5", "Top-5 accuracy", "top-5", per_image=_among_the_first),
+    Metric("top5", "Top-5 accuracy", "top-5", per_image=_among_the_first, least_classes=TOP + 1),
     Metric(
         "macro_f1",
         "Macro-F1",
@@ -115,7 +116,11 @@ def metric_notes() -> str:
     return f"{capital('; '.join(noted))}."
 
 
-def metric_lines(where: str, results: Iterable[tuple[Metric, Counted]]) -> list[str]:
+def metric_lines(where: str, results: Iterable[tuple[Metric, Counted]], classes: int) -> list[str]:
     """The metrics of a set of images as lines for a terminal, two a line."""
-    said = [f"{metric.short} {metric.written(result)}, n = {number(result.n)}" for metric, result in results]
+    said = [
+        f"{metric.short} {metric.written(result)}, n = {number(result.n)}"
+        for metric, result in results
+        if classes >= metric.least_classes
+    ]
     return [f"{where}: {'; '.join(said[start : start + 2])}" for start in range(0, len(said), 2)]

@@ -31,7 +31,9 @@ def comparison_page(result: RunComparison, joined: Joined) -> str:
         facts_by_kind=list(zip(*(card.facts for card in result.cards), strict=True)),
         forest=draw_forest(result.comparisons, result.matters),
         robust_forests=[draw_forest(_titled(pair), result.matters) for pair in result.robustness],
-        measured=[run.record.results[result.set_name].written() for run in joined.runs],
+        measured=[
+            run.record.results[result.set_name].written(run.record.counts.classes) for run in joined.runs
+        ],
         classes=classes,
         names=class_names(base.folder, joined.labels),
     )

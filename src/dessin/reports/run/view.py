@@ -111,7 +111,7 @@ def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:
 def set_views(record: RunRecord) -> tuple[SetView, ...]:
     """The results of every set in the record, the holdout first."""
     return tuple(
-        SetView(name, found.accuracy.n, found.written(), found.accuracy.method)
+        SetView(name, found.accuracy.n, found.written(record.counts.classes), found.accuracy.method)
         for name, found in sorted(record.results.items())
     )
 

@@ -92,13 +92,15 @@ def evaluate(
             kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=part)
             found = replace(found, robustness=kept)
     opening.delivered()
+    if folder is not None:
+        say(f"the tables and answers are in {folder}")
     return found
 
 
 def _lines(found: Evaluation, nested: str) -> Iterator[str]:
     """The headline numbers; `nested` is the accuracy of a committee on images that its choice did not see."""
     set_name, metrics = found.set_name, found.metrics
-    yield from metric_lines(set_name, metrics.items())
+    yield from metric_lines(set_name, metrics.items(), len(metrics.per_class))
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
         count = len(metrics.absent)
