@@ -376,3 +376,25 @@ def test_whatever_happens_in_between_the_bytes_are_those_of_the_source(
     fetched, data = bring(server, tmp_path_factory.mktemp("part"), *plan, want=want)
     assert data == DATA[: size if want is None else min(want, size)]
     assert fetched.whole == (len(data) == size)
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError("no route"), httpx.ConnectTimeout("timed out")])
+def test_without_a_network_it_gives_up_soon(
+    failure: httpx.TransportError, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    clock = FakeClock()
+    client = new_client(clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.Client, "send", refuse)
+        with pytest.raises(DessinError, match=r"127\.0\.0\.1 cannot be reached: .*Check the network"):
+            download(client, f"{server.address}/f", PartialFile(tmp_path / "part"))
+    assert sum(clock.slept) < 3
+    # A server that was there before is waited for.
+    server.files["/f"] = DATA
+    download(client, f"{server.address}/f", PartialFile(tmp_path / "part"))
+    monkeypatch.setattr(httpx.Client, "send", refuse)
+    with pytest.raises(DessinError, match="in 6 tries"):
+        download(client, f"{server.address}/f", PartialFile(tmp_path / "other"))

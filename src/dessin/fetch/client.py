@@ -40,9 +40,14 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How a server is treated; a connection of fewer than `slowest` bytes a second counts as stuck."""
+    """How a server is treated; a connection of fewer than `slowest` bytes a second counts as stuck.
+
+    As long as no server was reached at all there is probably no network, so that few tries are made.
+    """
 
     timeout_s: float = 30.0
+    connect_s: float = 5.0
+    tries_unreached: int = 2
     interval_s: float = 0.25
     tries: int = 6
     first_pause_s: float = 1.0
@@ -53,12 +58,14 @@ class Limits:
 class TryAgainError(Exception):
     """A try that failed and may be repeated; `wait` is what the server asked for, in seconds.
 
-    `restart` says that the bytes received so far are of no use.
+    `restart` says that the bytes received so far are of no use, `unreached` that there was no connection.
     """
 
-    def __init__(self, reason: str, *, wait: float = 0.0, restart: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, wait: float = 0.0, restart: bool = False, unreached: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.wait, self.restart = wait, restart
+        self.wait, self.restart, self.unreached = wait, restart, unreached
 
 
 class NotThereError(DessinError):
@@ -72,6 +79,7 @@ class Client:
         self.limits, self._clock = limits or Limits(), clock
         self._left = self._budget = budget
         self._next_s = 0.0
+        self._reached = False
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
@@ -93,13 +101,14 @@ class Client:
         self._pace()
         # Identity: the bytes counted, resumed and hashed must be those of the file.
         always = {"User-Agent": f"dessin/{version('dessin')}", "Accept-Encoding": "identity"}
-        with _session(url, self.limits.timeout_s) as session:
+        with _session(url, self.limits) as session:
             try:
                 reply = _followed(session, url, {**headers, **always})
             except httpx.TransportError as error:
                 raise _lost(url, error) from None
             except httpx.InvalidURL as error:
                 raise _not_followed(url, f"no address ({error})") from None
+            self._reached = True
             try:
                 if reply.status_code not in (200, 206, 416):
                     raise self._refusal(url, reply)
@@ -135,6 +144,12 @@ class Client:
         Raises:
             DessinError: too many failures, or the server asks for a longer pause than is sensible.
         """
+        if trouble.unreached and not self._reached and failures >= self.limits.tries_unreached:
+            raise DessinError(
+                f"{urlsplit(url).hostname} cannot be reached: {trouble}.",
+                allowed="What is fetched comes from the internet.",
+                do="Check the network and its proxy, then give the same command again.",
+            )
         if failures >= self.limits.tries:
             raise DessinError(
                 f"{url} could not be fetched in {failures} tries; the last time {trouble}.", do=AGAIN
@@ -173,10 +188,11 @@ class Client:
         return DessinError(f"{url} was refused: the server answered {code}.", do=AGAIN)
 
 
-def _session(url: str, timeout_s: float) -> httpx.Client:
+def _session(url: str, limits: Limits) -> httpx.Client:
+    timeout = httpx.Timeout(limits.timeout_s, connect=min(limits.timeout_s, limits.connect_s))
     # The system's own certificates, as a proxy of a company needs them; no proxy for this machine itself.
     return httpx.Client(
-        timeout=timeout_s, verify=ssl.create_default_context(), trust_env=not _on_this_machine(url)
+        timeout=timeout, verify=ssl.create_default_context(), trust_env=not _on_this_machine(url)
     )
 
 
@@ -228,7 +244,8 @@ def _lost(url: str, error: httpx.TransportError) -> Exception:
             f"The certificate of {url} could not be verified: {error}.",
             do="Check the date of this machine and its certificates.",
         )
-    return TryAgainError(f"the connection failed ({str(error) or type(error).__name__})")
+    unreached = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+    return TryAgainError(f"the connection failed ({str(error) or type(error).__name__})", unreached=unreached)
 
 
 def _seconds_to_wait(header: str, now: datetime) -> float:

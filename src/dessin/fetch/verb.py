@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from dessin.collection.names import class_names, imagenet_wnids
 from dessin.errors import DessinError
@@ -76,6 +77,7 @@ def fetch_from(
             now=client.now(),
         )
         _sweep(out, ".*.tmp")
+        say(f"{source.title}: asking {urlsplit(source.address).hostname}")
         carry_out(ledger, client, source, labels, out / _PARTS)
         shutil.rmtree(out / _PARTS, ignore_errors=True)
     images = sum(ledger.record.classes[label].images for label in labels)
