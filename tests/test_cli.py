@@ -173,10 +173,13 @@ def seconds_of_children() -> float:
     return spent.children_user + spent.children_system
 
 
-def test_a_path_that_is_not_there_is_said_in_less_than_a_second(tmp_path: Path) -> None:
-    start = seconds_of_children()
-    result = run("auto", "nowhere", "--out", "a", cwd=tmp_path)
-    assert seconds_of_children() - start < 1.0
+def test_a_path_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    times = []
+    for _ in range(3):
+        start = seconds_of_children()
+        result = run("auto", "nowhere", "--out", "a", cwd=tmp_path)
+        times.append(seconds_of_children() - start)
+    assert min(times) < 0.3
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
         f"dessin: There is no file or folder {tmp_path / 'nowhere'}. "
@@ -192,6 +195,34 @@ def test_every_path_that_must_be_there_is_looked_for(verb: Verb, monkeypatch: py
         words = least_words(verb, **{one.name: "nowhere"})
         with pytest.raises(DessinError, match="nowhere"):
             called(monkeypatch, shlex.join([verb.name, *words]))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("families . --out o.csv --from nowhere.csv", "There is no file or folder .*nowhere.csv"),
+        ("train lite0-12", "Unknown recipe.*lite0-128"),
+        ("train nowhere.yaml", "There is no file or folder .*nowhere.yaml"),
+        ("route . --families . --out o --router nowhere.yaml", "nowhere.yaml"),
+        ("study mixupp --data . --split .", "Unknown study.*mixup"),
+        ("audit . --out .", "--out . names no new folder"),
+        ("predict . . --out ..", "--out .. names no new file"),
+        ("auto . --out ~/x", "The shell did not put a folder"),
+        ("vote . --out /dev/null", "is a device"),
+    ],
+)
+def test_what_leads_nowhere_is_said_before_a_room_is_imported(
+    line: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DessinError, match=said):
+        called(monkeypatch, line)
+
+
+def test_an_empty_path_is_a_variable_that_is_not_set_and_never_the_working_folder() -> None:
+    for words in (["audit", "", "--out", "x"], ["audit", ".", "--out", ""]):
+        result = run(*words)
+        assert result.returncode == 2
+        assert "is a variable of the shell not set?" in result.stderr
 
 
 def test_a_choice_that_there_is_not_is_refused_by_the_arguments_name(tmp_path: Path) -> None:

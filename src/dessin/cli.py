@@ -119,6 +119,8 @@ def _check_path(argument: Argument, value: Any) -> None:
             raise DessinError(error.seen, allowed=allowed, do=error.do) from None
     elif argument.words.startswith("a recipe's name or file") and value != "none":
         _check_recipe(value, "recipe")
+    elif argument.words.endswith("or a .csv") and str(value).endswith(".csv"):
+        check_readable(Path(value))
     elif argument.words == "a study's name or file":
         _check_recipe(value, "study")
 

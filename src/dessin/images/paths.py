@@ -24,7 +24,7 @@ def image_path(root: Path, image_id: str) -> Path:
     if not image_id or "\0" in image_id or relative.is_absolute() or ".." in relative.parts:
         raise _outside(root, image_id)
     path = root / relative
-    if not path.exists():
+    if not _is_there(path):
         path = _by_parts(root, relative)
     try:
         resolved = path.resolve()
@@ -43,8 +43,16 @@ def _by_parts(root: Path, relative: PurePosixPath) -> Path:
     path = root
     for part in relative.parts:
         decomposed = path / unicodedata.normalize("NFD", part)
-        path = decomposed if decomposed.exists() else path / part
+        path = decomposed if _is_there(decomposed) else path / part
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that no disk takes, or that nobody may look at, is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _outside(root: Path, image_id: str) -> DessinError:
