@@ -10,6 +10,8 @@ import pytest
 from dessin.errors import DessinError
 from dessin.places import Kind, check_readable, check_writable, shown
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and devices of POSIX")
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
