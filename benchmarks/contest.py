@@ -27,8 +27,8 @@ from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.verb import split
-from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reading import read_csv
 from dessin.recipe import make_recipe
 from dessin.runs.train import train
 from dessin.serving.submit import submit

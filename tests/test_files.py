@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin import files, progress
+from dessin import files, progress, reading
 from dessin.errors import DessinError
 
 
@@ -68,7 +68,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
 def test_csv_round_trip_with_awkward_values(tmp_path: Path) -> None:
     rows = [("a,b", 'quote"d', "two\nlines"), ("é", "a\u2028b", " x ")]
     files.write_csv(tmp_path / "t.csv", ("x", "y", "z"), rows, comment="made by a test")
-    comment, read = files.read_csv(tmp_path / "t.csv", ("x", "y", "z"))
+    comment, read = reading.read_csv(tmp_path / "t.csv", ("x", "y", "z"))
     assert comment == "made by a test"
     assert [tuple(row.values()) for row in read] == rows
 
@@ -85,7 +85,7 @@ def test_csv_round_trip_with_awkward_values(tmp_path: Path) -> None:
 def test_a_bad_csv_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DessinError, match=message):
-        files.read_csv(tmp_path / "t.csv", ("c",))
+        reading.read_csv(tmp_path / "t.csv", ("c",))
 
 
 def test_json_is_canonical_and_strict(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ PLAIN = ("cat", "1", "-1", "+1", "-0.5", "-1e-9", "-", "", "a=b", "'=1", "c@t", 
 @pytest.mark.parametrize("cell", [*FORMULAS, *PLAIN])
 def test_a_cell_is_written_exactly_and_a_formula_is_told_from_a_number(cell: str, tmp_path: Path) -> None:
     files.write_csv(tmp_path / "t.csv", ("image_id", "n"), [(cell, 1)])
-    assert files.read_csv(tmp_path / "t.csv", ("image_id",))[1] == [{"image_id": cell, "n": "1"}]
+    assert reading.read_csv(tmp_path / "t.csv", ("image_id",))[1] == [{"image_id": cell, "n": "1"}]
     assert files.is_formula(cell) == (cell in FORMULAS)
 
 

@@ -19,9 +19,6 @@ from filelock import FileLock
 
 from dessin.errors import DessinError, quoted
 from dessin.progress import warn_once
-from dessin.reading import read_csv as read_csv
-from dessin.reading import read_json as read_json
-from dessin.reading import read_text as read_text
 from dessin.system import sync
 
 # Names that are written under for a moment, with the process that does.

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
+from dessin.reading import read_json
 from dessin.schema import Section, versioned
 
 

@@ -27,12 +27,12 @@ from dessin.collection.readers.walk import nfc
 from dessin.collection.scan import scan_images
 from dessin.doodles.drawing import draw_doodle
 from dessin.doodles.subjects import SUBJECTS
-from dessin.files import read_json
 from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
 from dessin.models.losses import make_loss
 from dessin.randomness import image_keys
+from dessin.reading import read_json
 from dessin.runs.tracking.messages import Begin, End, Message, Point
 from dessin.runs.tracking.sinks import FOLDER, TrackerError, TrackerProcess
 from dessin.trackers import read_tracker

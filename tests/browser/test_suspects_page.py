@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from dessin.collection.checks.base import LabelNumbers, LabelReview, SuspectLabel
-from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reading import read_csv
 
 pytestmark = pytest.mark.browser
 

@@ -34,10 +34,11 @@ from dessin.committees.soup.verb import soup
 from dessin.committees.soup.view import soup_page
 from dessin.committees.soup.weights import Mixer, alone
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record, write_record
 from dessin.runs.train import train

@@ -16,8 +16,9 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 
 from dessin.audit.verb import audit
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.page.numbers import points, share
+from dessin.reading import read_json
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.studies.definition import read_study

@@ -17,8 +17,9 @@ from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import read_json, sha256_file
+from dessin.files import sha256_file
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.runs import folds as folds_module
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record

@@ -8,8 +8,8 @@ import pytest
 from tiny_run import A_CLASS, CLASSES, apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reading import read_csv
 from dessin.runs import scout as module
 from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, read_scout, scout
 from dessin.statistics.intervals import Estimate

@@ -12,7 +12,8 @@ import pytest
 from made_runs import made_record
 
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
+from dessin.reading import read_json
 from dessin.runs import record as record_module
 from dessin.runs.listing.find import Workspace, read_workspace
 from dessin.runs.record import FILE as RECORD

@@ -13,7 +13,7 @@ from api_kit import Serving, serving
 from PIL import Image
 from tiny_bundle import make_bundle
 
-from dessin.files import read_csv
+from dessin.reading import read_csv
 from dessin.serving.predict import predict
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ from tiny_bundle import make_bundle
 from dessin.answers.committee import Committee, as_committee, save_committee
 from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.models.bundle import load_bundle
 from dessin.models.card import read_card
+from dessin.reading import read_csv
 from dessin.serving.predict import predict
 from dessin.serving.runtime import Runtime
 from dessin.serving.submit import submit

@@ -17,7 +17,8 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.plan import plan_split
 from dessin.errors import DessinError
-from dessin.files import csv_text, read_csv, write_csv
+from dessin.files import csv_text, write_csv
+from dessin.reading import read_csv
 from dessin.serving.form import Form, check_submission
 from dessin.serving.predict import find_images, predict
 from dessin.serving.runtime import Predictions, Refused, Runtime

@@ -14,10 +14,11 @@ from exportable import LABELS, World, add_bundle, add_committee, make_world
 from dessin.answers.committee import load_model, read_committee
 from dessin.answers.tree import ModelNode, RoutedNode
 from dessin.errors import DessinError
-from dessin.files import read_csv, sha256_file
+from dessin.files import sha256_file
 from dessin.images.decode import Pixels
 from dessin.models.bundle import load_bundle
 from dessin.models.card import BundleCard, read_card
+from dessin.reading import read_csv
 from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
 from dessin.serving.export.convert import to_int8, to_onnx

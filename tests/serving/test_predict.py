@@ -8,7 +8,7 @@ import pytest
 from tiny_bundle import make_bundle
 
 from dessin.errors import DessinError
-from dessin.files import read_csv
+from dessin.reading import read_csv
 from dessin.serving.predict import find_images, predict
 from dessin.serving.runtime import Runtime
 

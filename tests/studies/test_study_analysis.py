@@ -11,7 +11,7 @@ import pytest
 from study_kit import made_run, made_split, made_study
 
 from dessin.errors import DessinError
-from dessin.files import read_csv
+from dessin.reading import read_csv
 from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.measure import analyse
 from dessin.studies.result import JobRecord, StudyResults, write_job

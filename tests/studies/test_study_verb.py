@@ -12,7 +12,7 @@ from study_kit import Inline, study_file
 from tiny_run import apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
-from dessin.files import read_csv
+from dessin.reading import read_csv
 from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.studies import verb as carry_out

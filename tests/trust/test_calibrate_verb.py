@@ -17,10 +17,11 @@ from dessin.answers.predictions import read_predictions
 from dessin.audit.answers import read_label_answers
 from dessin.committees.members import find_members, member_answers
 from dessin.errors import DessinError
-from dessin.files import read_csv, sha256_file, write_json
+from dessin.files import sha256_file, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import WEIGHTS_FILE, read_card
 from dessin.progress import quiet
+from dessin.reading import read_csv
 from dessin.runs.subject import read_subject
 from dessin.runs.train import train
 from dessin.serving.predict import predict

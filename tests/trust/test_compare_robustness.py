@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.reports.compare.verb import compare
 from dessin.runs.train import train
 from dessin.trust.card.verb import card

@@ -16,8 +16,8 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
-from dessin.files import read_json
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.training.views import VIEWS

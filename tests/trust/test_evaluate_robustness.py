@@ -17,8 +17,9 @@ from dessin.answers.committee import read_committee
 from dessin.collection.split.files import read_split
 from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate

@@ -19,8 +19,8 @@ from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reading import read_csv
 from dessin.runs.train import train
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.explainer import Explainer, Share, shares

@@ -19,8 +19,8 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import read_split
 from dessin.committees.ensemble.verb import ensemble
 from dessin.errors import DessinError
-from dessin.files import read_csv
 from dessin.progress import quiet
+from dessin.reading import read_csv
 from dessin.runs.train import train
 from dessin.trust.mistakes.measure import measure_mistakes
 from dessin.trust.mistakes.properties import correlated

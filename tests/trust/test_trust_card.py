@@ -18,8 +18,9 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Assignment, Split
 from dessin.collection.split.plan import make_split
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.progress import quiet
+from dessin.reading import read_json
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.schema import validated

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from dessin.answers.soft_labels import SoftLabels, places_of, read_named, write_named
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError, quoted
-from dessin.files import read_csv, write_csv
+from dessin.files import write_csv
+from dessin.reading import read_csv
 from dessin.statistics.headline import TOP
 
 COLUMNS = ("image_id", "label", "fold", "predicted", "probability", "correct")

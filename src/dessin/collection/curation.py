@@ -13,10 +13,10 @@ from dessin.collection.checks.base import Issue
 from dessin.collection.duplicates import UnionFind
 from dessin.collection.issues import CHECKS, default_kinds, read_issues
 from dessin.collection.manifest import Manifest, build_manifest
-from dessin.collection.readers.collection import describe_collection, listing
+from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc
-from dessin.errors import DessinError, quoted, unknown
+from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
 from dessin.ops import names
 from dessin.progress import say, say_once

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from dessin.errors import DessinError
-from dessin.files import read_text
+from dessin.reading import read_text
 
 _WNID = re.compile(r"n\d{8}")
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json
+from dessin.files import write_json
 from dessin.folders import claim_folder
 from dessin.page.numbers import spent
+from dessin.reading import read_json
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record
 from dessin.studies.executors.job import JobSpec, carry_out_job

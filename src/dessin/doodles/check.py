@@ -10,7 +10,7 @@ from typing import Literal
 from dessin.collection.checks.base import Issue
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import Split
-from dessin.files import read_json
+from dessin.reading import read_json
 from dessin.schema import Section, validated
 
 KEY_FILE = "answer_key.json"

@@ -12,8 +12,9 @@ import httpx
 
 from dessin.errors import DessinError
 from dessin.fetch.client import Client, TryAgainError
-from dessin.files import read_json, sha256_file, write_json
+from dessin.files import sha256_file, write_json
 from dessin.progress import track, warn
+from dessin.reading import read_json
 from dessin.schema import Section, validated
 from dessin.system import sync
 

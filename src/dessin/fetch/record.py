@@ -13,10 +13,11 @@ from pydantic import Field
 from dessin.errors import DessinError
 from dessin.fetch.download import Origin
 from dessin.fetch.sources import Source
-from dessin.files import atomic_path, digest_of, read_json, sha256_bytes, sha256_file, write_json, write_text
+from dessin.files import atomic_path, digest_of, sha256_bytes, sha256_file, write_json, write_text
 from dessin.folders import claim_folder
 from dessin.page.numbers import counted
 from dessin.progress import warn
+from dessin.reading import read_json
 from dessin.schema import Section, validated
 
 RECORD, LICENCE = "fetch.json", "LICENCE.txt"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.errors import DessinError, quoted
-from dessin.files import read_csv
 from dessin.randomness import image_keys, permutation
+from dessin.reading import read_csv
 
 _GIB = 2**30
 

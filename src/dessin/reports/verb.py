@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dessin.audit.result import Summary
 from dessin.errors import DessinError
-from dessin.files import read_json, write_text
+from dessin.files import write_text
 from dessin.progress import say
+from dessin.reading import read_json
 from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
 from dessin.runs.record import FILE

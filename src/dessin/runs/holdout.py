@@ -13,8 +13,9 @@ import psutil
 
 from dessin.answers.committee import COMMITTEE_FILE, change_committee, read_committee
 from dessin.errors import DessinError
-from dessin.files import digest_of, read_json, remove, write_json
+from dessin.files import digest_of, remove, write_json
 from dessin.folders import hold, is_finished
+from dessin.reading import read_json
 from dessin.runs.record import now, read_record, write_record
 
 

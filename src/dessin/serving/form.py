@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.files import csv_text
 from dessin.page.numbers import counted
 from dessin.serving.wanted import Wanted

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 from dessin.collection.readers import walk
-from dessin.collection.readers.collection import Collection, listing
+from dessin.collection.readers.collection import Collection
 from dessin.collection.readers.columns import path_column, with_header
 from dessin.collection.readers.contest import find_contest
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.labels import check_folders, find_all, refuse_repeated
 from dessin.collection.readers.table import SUFFIXES, read_table
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.files import write_csv
 from dessin.images.paths import image_path
 from dessin.ops import names

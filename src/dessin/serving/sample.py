@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.columns import path_columns
 from dessin.collection.readers.contest import Contest
 from dessin.collection.readers.joined import join_names
 from dessin.collection.readers.table import read_table
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 from dessin.serving.form import Form
 from dessin.serving.wanted import as_targets, wanted_by

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.contest import Contest, find_contest, find_samples, read_contest
 from dessin.collection.readers.detect import read_collection
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.files import write_text
 from dessin.ops import names
 from dessin.page.numbers import counted

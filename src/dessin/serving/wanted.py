@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.columns import whole
 from dessin.collection.readers.contest import Contest
 from dessin.collection.readers.walk import nfc
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import number
 from dessin.progress import say
 

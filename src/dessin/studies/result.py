@@ -13,9 +13,10 @@ from pydantic import Field
 
 from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
-from dessin.files import read_json, write_json, write_text
+from dessin.files import write_json, write_text
 from dessin.folders import claim_folder, hold
 from dessin.progress import warn
+from dessin.reading import read_json
 from dessin.results import Result
 from dessin.runs.record import SPLIT_FILE, STUDY_FILE, Digests, read_record
 from dessin.schema import Section, validated

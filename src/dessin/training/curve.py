@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dessin.files import read_csv, write_csv
+from dessin.files import write_csv
+from dessin.reading import read_csv
 from dessin.schema import Section, validated
 
 

@@ -18,11 +18,11 @@ from torch.nn.functional import cross_entropy
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import cache_folder, digest_of, locked, read_json, sha256_bytes, write_bytes, write_json
+from dessin.files import cache_folder, digest_of, locked, sha256_bytes, write_bytes, write_json
 from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
-from dessin.reading import read_bytes
+from dessin.reading import read_bytes, read_json
 
 _ITERATIONS = 20
 _TOLERANCE = 1e-5

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from dessin.errors import listing as listing
+from dessin.errors import listing
 from dessin.images.paths import image_path
 from dessin.page.numbers import counted, number
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.table import Table
 from dessin.collection.readers.walk import IMAGE_SUFFIXES
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 
 COLUMNS = ("image_path,label", "image_path,class_name,target")
 NUMBERED = "column "  # and its place, where a table does not name its columns

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers.collection import Collection, Reader, listing
+from dessin.collection.readers.collection import Collection, Reader
 from dessin.collection.readers.columns import label_columns, one_to_one, path_column, whole, with_header
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.joined import naming_column
@@ -23,7 +23,7 @@ from dessin.collection.readers.labels import (
 )
 from dessin.collection.readers.table import columns_of, read_table
 from dessin.collection.readers.walk import Walk, folder_rule, nfc, walk_images
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 
 # Names of tables without what is no letter: trainLabels.csv, train_set.csv, sample_submission_v2.csv.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.names import class_names
-from dessin.collection.readers.collection import Collection, Reader, listing
+from dessin.collection.readers.collection import Collection, Reader
 from dessin.collection.readers.columns import (
     PART_NAMES,
     SAMPLE,
@@ -24,7 +24,7 @@ from dessin.collection.readers.folders import read_folders
 from dessin.collection.readers.labels import items_of, read_labels
 from dessin.collection.readers.table import SUFFIXES, columns_of, head_of, read_table
 from dessin.collection.readers.walk import file_rule, folder_rule, nfc, walk_images
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.images.paths import image_path
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.collection.names import class_names, is_wnid
-from dessin.collection.readers.collection import Collection, Item, Reader, listing
+from dessin.collection.readers.collection import Collection, Item, Reader
 from dessin.collection.readers.columns import PART_NAMES, same_name
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import Walk, nfc, walk_images
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 from dessin.reading import read_text
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.collection.readers.collection import Item, listing
+from dessin.collection.readers.collection import Item
 from dessin.collection.readers.columns import NUMBERED, SAMPLE, Roles, part_of, understand
 from dessin.collection.readers.finder import Finder, check_spelling, is_file
 from dessin.collection.readers.table import read_table
 from dessin.collection.readers.walk import nfc, path_rule
-from dessin.errors import DessinError, quoted
+from dessin.errors import DessinError, listing, quoted
 from dessin.images.paths import image_path
 from dessin.page.numbers import counted
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.images.paths import image_path
 from dessin.page.numbers import number
 from dessin.progress import say

@@ -13,8 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from dessin.collection.manifest import Manifest
-from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError, quoted
+from dessin.errors import DessinError, listing, quoted
 from dessin.files import digest_of, write_csv
 from dessin.reading import parse_json, read_csv
 from dessin.schema import Section, validated

@@ -8,12 +8,12 @@ from dataclasses import replace
 from dessin.collection.curation import Curation
 from dessin.collection.duplicates import Pair, group_images
 from dessin.collection.manifest import Manifest
-from dessin.collection.readers.collection import Collection, listing
+from dessin.collection.readers.collection import Collection
 from dessin.collection.readers.columns import TEST, TRAIN, VALIDATION
 from dessin.collection.scan import Scan
 from dessin.collection.split.files import Assignment, Split
 from dessin.collection.split.plan import make_split, usable_labels
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 
 RULE = "given-1"

@@ -9,11 +9,11 @@ from dataclasses import replace
 from dessin.collection.curation import Curation, apply_curation
 from dessin.collection.duplicates import Pair, group_images
 from dessin.collection.manifest import Manifest
-from dessin.collection.readers.collection import Collection, listing
+from dessin.collection.readers.collection import Collection
 from dessin.collection.scan import Scan
 from dessin.collection.split.balance import balance_groups
 from dessin.collection.split.files import RULE, Assignment, Split
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 
 _UNEVEN = 0.1

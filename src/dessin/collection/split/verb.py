@@ -10,7 +10,7 @@ from typing import Annotated
 from dessin.collection.curation import apply_curation, describe_curation, read_curation
 from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.manifest import build_manifest
-from dessin.collection.readers.collection import describe_collection, listing
+from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split, write_split
@@ -23,7 +23,7 @@ from dessin.collection.split.plan import (
     plan_split,
     unreadable_images,
 )
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 from dessin.progress import say, say_once, warn
 

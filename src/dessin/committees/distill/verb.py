@@ -25,12 +25,13 @@ from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import atomic_path, read_json, write_json, write_text
+from dessin.files import atomic_path, write_json, write_text
 from dessin.folders import going_on
 from dessin.models.backbones import check_backbone
 from dessin.models.card import read_card
 from dessin.ops import names
 from dessin.progress import say
+from dessin.reading import read_json
 from dessin.runs.subject import read_subject
 from dessin.schema import validated
 

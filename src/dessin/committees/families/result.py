@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import nfc
-from dessin.errors import DessinError, quoted, unknown
+from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
 from dessin.reading import read_csv
 

@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.collection.readers.collection import listing
 from dessin.committees.vote.sources import ABSTAINS, Floats, Source, in_order
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 
 Align = Literal["refuse", "common"]
 

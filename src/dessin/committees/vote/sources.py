@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.answers.soft_labels import read_named
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.columns import whole
 from dessin.committees.vote.sheet import ROUNDING, Sheet, read_sheet
-from dessin.errors import DessinError, quoted
+from dessin.errors import DessinError, listing, quoted
 from dessin.page.numbers import counted
 from dessin.reading import read_csv
 

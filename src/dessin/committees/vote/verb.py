@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from dessin.collection.readers.collection import listing
 from dessin.committees.vote.join import Align, Ballots, Voter, join
 from dessin.committees.vote.measure import Rule, count_hard, count_soft
 from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
-from dessin.errors import DessinError, quoted, unknown
+from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 

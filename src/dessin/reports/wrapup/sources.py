@@ -11,8 +11,8 @@ from dessin.collection.split.files import Split, read_split
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.errors import DessinError
-from dessin.files import read_json, read_text
 from dessin.progress import warn
+from dessin.reading import read_json, read_text
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.schema import validated
 from dessin.studies.result import (

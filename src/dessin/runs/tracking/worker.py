@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
-from dessin.files import locked, read_json, write_json
+from dessin.files import locked, write_json
+from dessin.reading import read_json
 from dessin.runs.tracking.messages import Adapter, Answer, Begin, End, Message, read_message, to_line
 from dessin.schema import Section, validated
 from dessin.trackers import TRACKERS

@@ -14,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.answers.inference import OpenStore, answer_rows, folds_of
-from dessin.collection.readers.collection import listing
 from dessin.collection.readers.walk import walk_images
 from dessin.committees.rules.nested import deal_groups
-from dessin.errors import DessinError
+from dessin.errors import DessinError, listing
 from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path

@@ -10,8 +10,7 @@ import torch
 
 from dessin.answers.committee import load_model
 from dessin.answers.tree import leaves
-from dessin.collection.readers.collection import listing
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError, listing, unknown
 from dessin.files import write_text
 from dessin.folders import result_folder
 from dessin.ops import names
