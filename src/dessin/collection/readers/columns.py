@@ -27,6 +27,7 @@ _LABELS = (
     *("categoryname", "breed", "y", "classid", "labelid", "categoryid", "라벨", "레이블", "클래스", "분류"),
 )
 _PARTS = ("split", "subset", "fold", "partition", "part", "phase", "usage", "datasplit", "set")
+_LONGEST = 40  # characters of a usual name; a damaged header can have a megabyte
 # What only dessin's own tables have beside `image_id`.
 _OWN = ({"action", "reason"}, {"quality", "suspect"}, {"issue", "score"}, {"predicted"})
 TRAIN, VALIDATION, TEST = "train", "val", "test"
@@ -74,7 +75,7 @@ def one_to_one(first: Sequence[str], second: Sequence[str]) -> bool:
 
 
 def _named(columns: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
-    found = [column for column in columns if same_name(column) in names]
+    found = [column for column in columns if len(column) <= _LONGEST and same_name(column) in names]
     return tuple(sorted(found, key=lambda column: names.index(same_name(column))))
 
 
@@ -167,8 +168,9 @@ def _label_column(table: Table, path: str) -> tuple[str, str]:
             return "class_name", "target"
     named = [column for column in label_columns(others) if any(table.column(column))]
     if not named:
-        rest = [column for column in others if column not in part_columns(others)]
-        plain = [column for column in rest if column not in path_columns(rest)] or rest
+        parts, paths = part_columns(others), path_columns(others)
+        rest = [column for column in others if column not in parts]
+        plain = [column for column in rest if column not in paths] or rest
         headless = table.columns[0] == f"{NUMBERED}1"
         few = [c for c in plain if headless or 2 * len(set(table.column(c))) <= len(table.rows)]
         return (few[0] if len(plain) == len(few) == 1 else ""), ""
