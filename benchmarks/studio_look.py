@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.progress import quiet
 from dessin.serving.runtime import BATCH, Runtime, prepare_for
 from dessin.statistics.contrasts import two_models

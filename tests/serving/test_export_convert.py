@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.backbones import describe_backbone, resize_body
 from dessin.models.card import BundleCard, BundleImage, HeadKind
 from dessin.models.classifier import Classifier, empty_classifier

@@ -15,7 +15,7 @@ from dessin.answers.committee import load_model, read_committee
 from dessin.answers.tree import ModelNode, RoutedNode
 from dessin.errors import DessinError
 from dessin.files import sha256_file
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.bundle import load_bundle
 from dessin.models.card import BundleCard, read_card
 from dessin.reading import read_csv

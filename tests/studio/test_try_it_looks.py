@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dessin.images.decode import Pixels
 from dessin.images.fit import prepare
+from dessin.images.ground import Pixels
 from dessin.images.spec import ImageSpec
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.look import Look, look_of

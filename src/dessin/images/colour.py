@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from dessin.errors import DessinError
 from dessin.images.containers.base import Container, ContainerError
 from dessin.images.containers.png import holds_all_pixels
 from dessin.images.containers.read import read_container
-from dessin.images.ground import Ground, on_a_ground
-from dessin.images.ground import Pixels as Pixels
+from dessin.images.ground import Ground, Pixels, on_a_ground
 from dessin.images.last_rows import end_is_made_up, holds_all_rows
 from dessin.system import READING
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from dessin.images.colour import equalised, to_gray
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.images.ink import border_median, ink_box, ink_mask
 from dessin.images.spec import ImageSpec, Interpolation
 

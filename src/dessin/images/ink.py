@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 
 Mask = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 
 # A shard is what a build that was killed does anew, and what one node of a cluster takes at a time.
 SHARD_IMAGES = 65_536

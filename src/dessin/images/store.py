@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder, locked
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.images.shards import ShardedPixels, StoredPixels, shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store_build import (

@@ -15,8 +15,9 @@ import PIL
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, digest_of, sha256_bytes, write_json
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
+from dessin.images.ground import Pixels
 from dessin.images.ink import border_median
 from dessin.images.paths import image_path
 from dessin.images.shards import shard_bounds

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError, unknown
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
 from dessin.serving.runtime import Prepared, Runtime, prepare_for

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dessin.answers.committee import Committee, LoadedCommittee, load_model
 from dessin.answers.inference import join, look_with_energy
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
+from dessin.images.ground import Pixels
 from dessin.images.ink import border_median
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.models.card import BundleImage

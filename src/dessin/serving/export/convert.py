@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from dessin.errors import DessinError, install_command
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.classifier import Classifier
 from dessin.models.network import INPUT, OUTPUT, describe

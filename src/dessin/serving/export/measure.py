@@ -12,7 +12,7 @@ import torch
 from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import BATCH, OpenStore, folds_of
 from dessin.collection.split.files import Assignment
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.card import BundleCard
 from dessin.models.network import Network
 from dessin.randomness import image_keys, permutation

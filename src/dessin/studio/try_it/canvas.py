@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from streamlit.components.v2.types import ComponentRenderer
 
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels, decode
+from dessin.images.decode import decode
+from dessin.images.ground import Pixels
 from dessin.page.numbers import counted, number
 from dessin.studio.texts import Texts
 

@@ -14,7 +14,8 @@ from dessin.answers.committee import Committee
 from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.ground import Pixels
 from dessin.images.ink import background, from_paper, ink_mask
 from dessin.parallel.mapper import ThreadMapper
 from dessin.randomness import image_keys, permutation

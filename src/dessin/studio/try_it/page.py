@@ -9,7 +9,7 @@ from importlib.resources import files
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.images.ink import ink_mask
 from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.images.ink import from_paper, ink_box, ink_mask
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.look import Colour, Look

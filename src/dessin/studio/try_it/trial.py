@@ -10,7 +10,7 @@ from threading import Lock
 import streamlit as st
 
 from dessin.answers.committee import COMMITTEE_FILE, find_model
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.card import CARD_FILE
 from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Answer, Prepared, Runtime, prepare_for, read_answers

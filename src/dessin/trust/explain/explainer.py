@@ -15,7 +15,7 @@ from dessin.answers.committee import LoadedCommittee
 from dessin.answers.inference import join, look, tree_of_fold
 from dessin.answers.tree import ModelNode, Node, RoutedNode, VoteNode, leaves
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
 from dessin.models.network import Network

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels
+from dessin.images.ground import Pixels
 from dessin.images.ink import ink_mask
 from dessin.images.paths import image_path
 from dessin.trust.explain.explainer import BatchAnswers, Explainer

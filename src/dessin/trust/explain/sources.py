@@ -15,8 +15,9 @@ from torch import Tensor
 
 from dessin.collection.readers.walk import find_images
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
+from dessin.images.ground import Pixels
 from dessin.models.card import BundleImage, Fitting
 from dessin.progress import track
 from dessin.runs.subject import Subject

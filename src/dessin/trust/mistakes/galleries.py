@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.ground import Pixels
 from dessin.page.pictures import image_data_uri
 from dessin.progress import warn
 from dessin.randomness import image_keys

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from dessin.collection.manifest import Manifest
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import scan_images
-from dessin.images.decode import Pixels, Unreadable, decode, read_image_bytes
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.ground import Pixels
 from dessin.images.ink import Mask, background, ink_box, ink_mask
 from dessin.parallel.mapper import ThreadMapper
 from dessin.progress import track
