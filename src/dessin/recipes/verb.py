@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -85,8 +86,10 @@ def recipe_file(given: str | Path, kind: Kind = "recipe") -> Path:
             or a study in the place of a recipe or the other way round.
     """
     path = Path(given)
-    if path.is_file():
-        return path
+    # A name that is too long is none; whoever reads it says so.
+    with suppress(OSError):
+        if path.is_file():
+            return path
     by_name = {each.name: each for each in packaged()}
     is_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
     found = by_name.get(path.stem if is_path else str(given))
