@@ -11,6 +11,7 @@ import pytest
 from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.reading import MiB, parse_json, read_bytes, read_csv, read_json, read_text
 from dessin.reading_yaml import parse_yaml
+from dessin.recipe import read_recipe
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
@@ -172,3 +173,10 @@ def test_of_very_many_names_the_nearest_and_the_number_are_said() -> None:
 
 def test_no_error_is_longer_than_a_screen() -> None:
     assert len(str(DessinError("a" * 10**6, allowed="b" * 10**6, do="c" * 10**6))) < 3000
+
+
+def test_a_recipe_whose_name_is_too_long_is_a_sentence() -> None:
+    for name in ("x" * 5000, "x" * 5000 + ".yaml", "a/" + "x" * 5000):
+        with pytest.raises(DessinError) as caught:
+            read_recipe(Path(name))
+        assert len(str(caught.value)) < 1000
