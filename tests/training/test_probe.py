@@ -11,6 +11,7 @@ from dessin.errors import DessinError
 from dessin.training import probe as linear
 from dessin.training.probe import (
     PENALTIES,
+    WEAKER,
     Kind,
     fit_logistic,
     fit_probe,
@@ -100,10 +101,50 @@ def test_the_first_view_alone_is_judged_and_all_are_learnt_from(kind: Kind) -> N
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_reason_names_what_was_seen(kind: Kind) -> None:
     probe = fit_probe(*blobs(), 4, kind=kind)
-    assert [penalty for penalty, _, _ in probe.path] == list(PENALTIES[kind])
+    tried = [penalty for penalty, _, _ in probe.path]
+    assert tried == [*PENALTIES[kind], *WEAKER[kind]][: len(tried)]
+    assert f"from {tried[0]:g} to {tried[-1]:g}" in probe.decision.reason
     best = max(accuracy for _, accuracy, _ in probe.path)
     assert {p: a for p, a, _ in probe.path}[probe.penalty] == best
     assert "120 training images" in probe.decision.reason
+
+
+def faint(images: int = 240):
+    """Views, labels and groups; the class is in the difference of columns that are nearly the same."""
+    random = np.random.default_rng(0)
+    labels = (np.arange(images) // 3) % 2
+    common = random.normal(size=(images, 4))
+    sign = 0.005 * ((2 * labels - 1) + 0.5 * random.normal(size=images))[:, None]
+    features = np.concatenate([common + sign, common - sign], axis=1)[None]
+    return features.astype(np.float32), labels, [f"photo {i // 3}" for i in range(images)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_the_weakest_is_chosen_weaker_ones_are_tried(kind: Kind) -> None:
+    """A planted signal that any of the usual penalties shrinks away."""
+    features, labels, groups = faint()
+    usual = fit_probe(features, labels, groups, 2, kind=kind, weakest=PENALTIES[kind][-1])
+    probe = fit_probe(features, labels, groups, 2, kind=kind)
+    assert usual.penalty == PENALTIES[kind][-1]
+    assert [penalty for penalty, _, _ in usual.path] == list(PENALTIES[kind])
+    assert probe.penalty in WEAKER[kind]
+    assert probe.path[: len(usual.path)] == usual.path
+    accuracy = {penalty: found for penalty, found, _ in probe.path}
+    assert accuracy[probe.penalty] > accuracy[usual.penalty] + 0.1
+    said = "a weaker one might do better still" in probe.decision.reason
+    assert said == (probe.penalty == WEAKER[kind][-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("made", [faint, blobs])
+def test_the_penalty_that_was_chosen_gives_the_same_probe_again(kind: Kind, made) -> None:
+    features, labels, groups = made()
+    classes = int(labels.max()) + 1
+    probe = fit_probe(features, labels, groups, classes, kind=kind)
+    again = fit_probe(features, labels, groups, classes, kind=kind, weakest=probe.penalty)
+    assert again.penalty == probe.penalty
+    assert again.weight.tobytes() == probe.weight.tobytes()
+    assert again.bias.tobytes() == probe.bias.tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -51,6 +51,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "groups": lambda: shared_probe(_features(), LABELS, GROUPS[::-1], 3, seed=0),
     "classes": lambda: shared_probe(_features(), LABELS, GROUPS, 4, seed=0),
     "seed": lambda: shared_probe(_features(), LABELS, GROUPS, 3, seed=1),
+    "weakest": lambda: shared_probe(_features(), LABELS, GROUPS, 3, seed=0, weakest=0.001),
 }
 
 

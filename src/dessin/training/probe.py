@@ -116,6 +116,7 @@ def fit_logistic(
     return point[:width] * unit.double(), point[width] * bias_unit
 
 
+PENALTY = "probe penalty"
 Kind = Literal["logistic", "ridge"]
 Floats = NDArray[np.float32]
 
@@ -123,6 +124,11 @@ Floats = NDArray[np.float32]
 PENALTIES: dict[Kind, tuple[float, ...]] = {
     "logistic": (0.03, 0.01, 0.003, 0.001),
     "ridge": (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01),
+}
+# Tried one by one while the weakest so far is the best: the more there is to learn from, the less is shrunk.
+WEAKER: dict[Kind, tuple[float, ...]] = {
+    "logistic": (0.0003, 0.0001, 0.00003, 0.00001),
+    "ridge": (0.003, 0.001, 0.0003, 0.0001),
 }
 _DEFAULT_PENALTY: dict[Kind, float] = {"logistic": 0.01, "ridge": 0.1}
 _INNER_FOLDS = 3
@@ -161,6 +167,7 @@ def fit_probe(
     *,
     kind: Kind = "logistic",
     seed: int = 0,
+    weakest: float = 0.0,
 ) -> Probe:
     """Fit a probe; views are extra samples, and the penalty is chosen on the first view of unseen groups.
 
@@ -168,6 +175,8 @@ def fit_probe(
         features: (V, N, D) float32, the same images in V views; the first is the image as it is.
         labels: (N,) class numbers, 0..classes - 1.
         groups: (N,) what belongs together; an empty string is a group of its own.
+        weakest: No penalty below this is tried beyond the usual ones; the one that a probe chose gives the
+            very same probe again, also one that was fitted before weaker ones were tried.
 
     Raises:
         DessinError: fewer than two classes among the labels, or features that are not finite.
@@ -178,40 +187,81 @@ def fit_probe(
         )
     if not np.isfinite(features).all():
         raise DessinError("Some features are not finite numbers.", do="Check the backbone and its weights.")
-    penalty, temperature, path, reason = _choose(features, labels, groups, classes, kind, seed)
+    penalty, temperature, path, reason = _choose(features, labels, groups, classes, kind, seed, weakest)
     axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
-    fits = _fit_path(axes, targets, classes, kind, [p for p in PENALTIES[kind] if p >= penalty])
-    weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fits[-1]))
-    decision = Decision("probe penalty", penalty, reason)
+    fit: tuple[Tensor, Tensor] | None = None
+    for stronger in (*PENALTIES[kind], *WEAKER[kind]):
+        if stronger >= penalty:
+            fit = _fit(axes, targets, classes, kind, stronger, fit)
+    assert fit is not None, "the penalty is one of them"
+    weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fit))
+    decision = Decision(PENALTY, penalty, reason)
     return Probe(kind, weight, bias, penalty, temperature, path, decision)
 
 
 def _choose(
-    features: Floats, labels: NDArray[np.int64], groups: Sequence[str], classes: int, kind: Kind, seed: int
+    features: Floats,
+    labels: NDArray[np.int64],
+    groups: Sequence[str],
+    classes: int,
+    kind: Kind,
+    seed: int,
+    weakest: float,
 ) -> tuple[float, float, tuple[tuple[float, float, float], ...], str]:
     """The penalty, its temperature, the path and the reason."""
     folds = inner_folds(labels, groups, seed)
     used = [k for k in range(folds.max() + 1) if len(np.unique(labels[folds != k])) > 1]
     if folds.max() < 1 or not used:
         return _DEFAULT_PENALTY[kind], 1.0, (), "the usual one: too few groups to choose by cross-validation"
-    penalties = PENALTIES[kind]
-    held: list[list[Tensor]] = [[] for _ in penalties]
+    truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
+    inner: list[_InnerFold] = []
+    held: list[list[Tensor]] = []
     for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty"):
         axes, targets = _axes(features, labels, folds != fold)
         unseen = axes.place(torch.from_numpy(features[0, folds == fold])).double()
-        fits = _fit_path(axes, targets, classes, kind, penalties)
-        for logits, (weight, bias) in zip(held, fits, strict=True):
-            logits.append(unseen @ weight + bias)
-    truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
-    results = [_calibrated(torch.cat(logits), truth) for logits in held]
-    best = min(range(len(penalties)), key=lambda i: (-results[i][1], results[i][2]))
+        inner.append(_InnerFold(axes, targets, unseen, classes, kind))
+        held.append([inner[-1].logits(penalty) for penalty in PENALTIES[kind]])
+    penalties = list(PENALTIES[kind])
+    results = [_calibrated(torch.cat(logits), truth) for logits in zip(*held, strict=True)]
+    for weaker in WEAKER[kind]:
+        if weaker < weakest or _best(results) < len(results) - 1:
+            break
+        penalties.append(weaker)
+        results.append(_calibrated(torch.cat([part.logits(weaker) for part in inner]), truth))
+    best = _best(results)
     temperature, accuracy, loss = results[best]
     path = tuple((p, r[1], r[2]) for p, r in zip(penalties, results, strict=True))
     reason = (
-        f"highest accuracy ({accuracy:.1%}, loss {loss:.3f}) of {len(penalties)} penalties on {len(truth):,} "
-        f"training images, each predicted from other groups"
+        f"highest accuracy ({accuracy:.1%}, loss {loss:.3f}) of {len(penalties)} penalties from "
+        f"{penalties[0]:g} to {penalties[-1]:g} on {len(truth):,} training images, each predicted from other "
+        f"groups"
     )
+    if penalties[best] == WEAKER[kind][-1]:
+        reason += "; the weakest that is tried, so a weaker one might do better still"
     return penalties[best], temperature, path, reason
+
+
+def _best(results: Sequence[tuple[float, float, float]]) -> int:
+    """The number of the highest accuracy; of equal ones that of the smaller loss."""
+    return min(range(len(results)), key=lambda number: (-results[number][1], results[number][2]))
+
+
+@dataclass
+class _InnerFold:
+    """A probe of the other folds, fitted to ever weaker penalties, and `unseen` images (m, r) in its axes."""
+
+    axes: Axes
+    targets: Tensor
+    unseen: Tensor
+    classes: int
+    kind: Kind
+    fitted: tuple[Tensor, Tensor] | None = None
+
+    def logits(self, penalty: float) -> Tensor:
+        """(m, C) logits; a logistic fit starts from that for the penalty before."""
+        self.fitted = _fit(self.axes, self.targets, self.classes, self.kind, penalty, self.fitted)
+        weight, bias = self.fitted
+        return self.unseen @ weight + bias
 
 
 def inner_folds(labels: NDArray[np.int64], groups: Sequence[str], seed: int) -> NDArray[np.int64]:
@@ -242,15 +292,17 @@ def _axes(features: Floats, labels: NDArray[np.int64], rows: NDArray[np.bool_]) 
     return principal_axes(samples), torch.from_numpy(np.tile(labels[rows], len(features)))
 
 
-def _fit_path(
-    axes: Axes, targets: Tensor, classes: int, kind: Kind, penalties: Sequence[float]
-) -> list[tuple[Tensor, Tensor]]:
+def _fit(
+    axes: Axes,
+    targets: Tensor,
+    classes: int,
+    kind: Kind,
+    penalty: float,
+    start: tuple[Tensor, Tensor] | None,
+) -> tuple[Tensor, Tensor]:
     if kind == "ridge":
-        return [fit_ridge(axes, targets, classes, penalty) for penalty in penalties]
-    fits: list[tuple[Tensor, Tensor]] = []
-    for penalty in penalties:
-        fits.append(fit_logistic(axes, targets, classes, penalty, fits[-1] if fits else None))
-    return fits
+        return fit_ridge(axes, targets, classes, penalty)
+    return fit_logistic(axes, targets, classes, penalty, start)
 
 
 def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
@@ -264,25 +316,31 @@ def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
     return float(np.exp(found.x)), accuracy, float(found.fun)
 
 
-_VERSION = 1  # raise it whenever the same features would give another probe
+_VERSION = 2  # raise it whenever the same features would give another probe
 
 
 def shared_probe(
-    features: Floats, labels: NDArray[np.int64], groups: Sequence[str], classes: int, *, seed: int
+    features: Floats,
+    labels: NDArray[np.int64],
+    groups: Sequence[str],
+    classes: int,
+    *,
+    seed: int,
+    weakest: float = 0.0,
 ) -> tuple[Floats, Floats, Decision[float]]:
     """Weight (C, D), bias (C,) and the penalty's reason of `fit_probe` with these arguments.
 
     The first call computes them; the key has all that the bytes depend on, the number of threads and torch's
     version among it. Two processes that ask at once compute them once.
     """
-    asked = [list(features.shape), labels.tolist(), list(groups), classes, seed]
+    asked = [list(features.shape), labels.tolist(), list(groups), classes, seed, weakest]
     computed = [torch.__version__, torch.get_num_threads()]
     key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
     reason = weights.with_suffix(".json")
     with locked(weights.with_suffix(".lock")):
         if not weights.is_file():
-            probe = fit_probe(features, labels, groups, classes, seed=seed)
+            probe = fit_probe(features, labels, groups, classes, seed=seed, weakest=weakest)
             # The weights last: where they are, the reason is too.
             write_json(reason, probe.decision.__dict__)
             write_bytes(weights, save({"weight": probe.weight, "bias": probe.bias}))

@@ -33,7 +33,7 @@ from dessin.runs.stages import PROBE_VIEWS
 from dessin.statistics.intervals import group_index
 from dessin.training.data import TrainingData
 from dessin.training.features import extract_features
-from dessin.training.probe import shared_probe
+from dessin.training.probe import PENALTY, shared_probe
 
 _USUAL_BATCH = 32
 CURVE_FILE = "curve.csv"
@@ -314,6 +314,7 @@ def _start_state(
         [row.group for row in rows],
         classifier.classes,
         seed=recipe.seed,
+        weakest=record.decided(PENALTY, float) or 0.0,
     )
     classifier.start_head(torch.from_numpy(weight), torch.from_numpy(bias), torch.from_numpy(features[0]))
     merge_lora(classifier)
