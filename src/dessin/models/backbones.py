@@ -39,6 +39,12 @@ class BackboneInfo:
     licence: str
 
 
+def candidate(given: str) -> tuple[str, str]:
+    """A backbone and its weights as scout takes them: `NAME` (weights auto) or `NAME:WEIGHTS`."""
+    name, _, weights = given.partition(":")
+    return name, weights or "auto"
+
+
 def check_backbone(name: str) -> None:
     """Refuse a name that is none of timm's, or that has a tag of weights which do not exist.
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import BackboneInfo, describe_backbone
-from dessin.models.card import WEIGHTS_FILE, read_card
+from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.tensors import check_file, check_finite, whole
 from dessin.models.torchvision_ops import import_timm
 from dessin.progress import say, warn
@@ -52,6 +52,7 @@ _PACKAGES = {
 }
 PACKAGED = tuple(_PACKAGES)
 _CONNECT_S = 3.0
+_ALLOWED = "Weights are auto, none, a .safetensors file, a run that has finished or a bundle."
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class Weights:
 
 
 def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
-    """Find the weights for a backbone: `auto`, `none` (random), or the path of a safetensors file or bundle.
+    """Find the weights for a backbone: `auto`, `none` (random), or a path.
+
+    A path is that of a safetensors file, a bundle or a finished run.
 
     Raises:
         DessinError: an unknown backbone, no such file, a file that may not be read, or none to be had here.
@@ -112,6 +115,9 @@ def _read_state(weights: Weights, path: Path) -> dict[str, Tensor]:
 
 def _from_path(backbone: str, path: Path) -> Weights:
     if path.is_dir():
+        name = path.name
+        if not (path / CARD_FILE).is_file() and (path / BundleCard.FOLDER / CARD_FILE).is_file():
+            path = path / BundleCard.FOLDER
         card = read_card(path)
         if card.backbone != backbone:
             raise DessinError(
@@ -124,16 +130,16 @@ def _from_path(backbone: str, path: Path) -> Weights:
                 do="Name the bundle that it was exported from.",
             )
         digest = card.digests["weights"]
-        return Weights(backbone, f"bundle {path.name}", path / WEIGHTS_FILE, digest, card.licence)
+        return Weights(backbone, f"bundle {name}", path / WEIGHTS_FILE, digest, card.licence)
     if not path.is_file():
         raise DessinError(
             f'There are no weights at "{path}".',
-            allowed="Weights are auto, none, a .safetensors file or a bundle folder.",
+            allowed=_ALLOWED,
         )
     if path.suffix != ".safetensors":
         raise DessinError(
             f"{path} is not read: a {path.suffix or 'nameless'} file may be a pickle, which can run code.",
-            allowed="Weights are auto, none, a .safetensors file or a bundle folder.",
+            allowed=_ALLOWED,
             do="Convert it to safetensors where you trust it.",
         )
     return Weights(backbone, f"file {path.name}", path, sha256_file(path), _stated_licence(path))

@@ -15,7 +15,7 @@ from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
-from dessin.models.backbones import describe_backbone
+from dessin.models.backbones import candidate, describe_backbone
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
@@ -75,7 +75,8 @@ def scout(
     Args:
         data: Class folders, a CSV, or a contest folder.
         split: The split file.
-        models: The backbones to rank.
+        models: The backbones to rank. NAME:RUN is one with the weights of an earlier run (or of a
+            .safetensors file); beside NAME it shows whether they help here.
         out: A new folder for scout.csv.
         size: The side of the images in pixels; by default each backbone's own.
         seed: Of the intervals.
@@ -90,7 +91,7 @@ def scout(
     if not backbones:
         raise DessinError("No backbone was named.", do="Name one or more with --models.")
     for name in backbones:
-        describe_backbone(name)
+        describe_backbone(candidate(name)[0])
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
     out = Path(out)
@@ -111,7 +112,7 @@ def _ranked(
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
     for name in backbones:
-        info = describe_backbone(name)
+        info = describe_backbone(candidate(name)[0])
         try:
             trials.append(_try(inputs, name, size or info.input_size, seed, mapper))
         except DessinError as error:
@@ -135,10 +136,10 @@ def _ranked(
 
 
 def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:
-    info = describe_backbone(name)
-    weights = resolve_weights(name)
+    backbone, asked = candidate(name)
+    info, weights = describe_backbone(backbone), resolve_weights(backbone, asked)
     split = inputs.split
-    classifier = build_classifier(name, len(split.classes), weights, image_size=size)
+    classifier = build_classifier(backbone, len(split.classes), weights, image_size=size)
     device = torch.device(str(choose_device().value))
     store = inputs.open_store(ImageSpec(size=size), info.interpolation)
     rows = split.training(None)
@@ -230,7 +231,10 @@ def _table(result: ScoutResult) -> list[str]:
 
 @dataclass(frozen=True)
 class ScoutRow:
-    """One backbone of a scout; `accuracy` is None where its weights were not to be had."""
+    """One backbone of a scout, with its weights (`NAME:WEIGHTS`) where others than `auto` were asked for.
+
+    `accuracy` is None where the weights were not to be had.
+    """
 
     backbone: str
     accuracy: Estimate | None
