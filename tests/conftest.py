@@ -16,6 +16,9 @@ import pytest
 
 from dessin.progress import quiet
 
+# No test asks the hub: those that fetch have a small one of their own on loopback.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 HEAVY = re.compile(
     r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix|wheel)\b", re.MULTILINE
 )

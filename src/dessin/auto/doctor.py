@@ -1,4 +1,4 @@
-"""What this machine has: device, precision, versions, weights. For people, before they start."""
+"""What this machine has: device, precision, versions, weights, backbones. For people, before they start."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import psutil
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder
+from dessin.models.candidates import Job, choose_candidates
+from dessin.models.default_backbones import TABLE
+from dessin.models.hub import hub_silence
 from dessin.models.weights import PACKAGED, resolve_weights
 from dessin.progress import say
+from dessin.runs.candidates import this_machine
 from dessin.runs.machine import versions_of
 from dessin.training.device import choose_device, choose_precision
 
@@ -20,9 +24,11 @@ PACKAGES = (
     *("Pillow", "opencv-python-headless"),
 )
 
+_JOB, _JOB_IN_WORDS = Job(images=1000, seconds=3600.0, tuned=True), "1,000 drawings and an hour"
+
 
 def doctor() -> dict[str, str]:
-    """Say what this machine has: device, precision, versions and weights.
+    """Say what this machine has: device, precision, versions, weights, and which backbones suit it.
 
     Returns:
         What was found, name → finding.
@@ -45,8 +51,29 @@ def doctor() -> dict[str, str]:
             finding = f"none: {error.seen}"
         findings[f"Weights {name}"] = finding
     width = max(map(len, findings))
-    for name, finding in findings.items():
+    backbones = _backbones()
+    for name, finding in (findings | backbones).items():
         say(f"{name:<{width}}  {finding}")
+    return findings | backbones
+
+
+def _backbones() -> dict[str, str]:
+    """The table that `auto` and `scout` take their candidates from, and what they do with each here."""
+    silent = hub_silence()
+    machine = this_machine(hub=silent)
+    chosen = choose_candidates(machine, _JOB)
+    findings = {
+        "Hub": silent or "it answers",
+        "Candidates": f"{', '.join(chosen.names)}, for {_JOB_IN_WORDS}",
+    }
+    decided = {decision.value: decision for decision in (*chosen.taken, *chosen.missed, *chosen.left)}
+    for row in TABLE:
+        where = "here" if row.name in machine.here else f"{row.gigabytes:.1f} GB on the hub"
+        memory = f"{row.features_gib} GiB for features and {row.tuning_gib} to tune at {row.size} px"
+        finding = f"{row.tier}, {row.described}, {memory}, weights {where}"
+        if row.name in decided:
+            finding += f"; {decided[row.name].name}: {decided[row.name].reason}"
+        findings[f"Backbone {row.name}"] = finding
     return findings
 
 

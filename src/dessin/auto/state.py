@@ -14,7 +14,7 @@ from dessin.auto.budget import MIN_EPOCHS, SIZES, AutoPlan, Speed, Workload, pla
 from dessin.auto.measure import measure_decoding, measure_speeds
 from dessin.collection.readers.collection import Collection
 from dessin.folders import claim_folder
-from dessin.models.default_backbones import auto_candidates
+from dessin.models.default_backbones import ALWAYS
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say
 from dessin.results import Result
@@ -87,7 +87,7 @@ def plan_now(collection: Collection, data: Path, asked: Asked, left: float) -> A
         DessinError: a budget that is too short, or no weights for a backbone.
     """
     started, device = time.monotonic(), choose_device().value
-    models = asked.models or auto_candidates(device)
+    models = asked.models or ALWAYS
     for name in models:
         resolve_weights(name, "auto")
     work = Workload(len(collection.items), measure_decoding(collection), {})

@@ -18,7 +18,7 @@ from dessin.models.torchvision_ops import import_timm
 
 _RESIZABLE = "set_input_size"
 _LONGEST = 100
-_USUAL = (*default_backbones.DEMO, *default_backbones.auto_candidates("cpu"))
+_USUAL = (*default_backbones.DEMO, *default_backbones.ALWAYS)
 
 
 @dataclass(frozen=True)

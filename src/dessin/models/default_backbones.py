@@ -1,19 +1,108 @@
-"""The table of default backbones by machine: what is trained, tried and shown where nobody names one."""
+"""The table of default backbones: what is trained, tried and shown where nobody names one; no torch."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
 
 # What a recipe that names none trains; a recipe means the same on every machine.
 RECIPE = "tf_efficientnet_lite0"
 # What `dessin demo` compares, anywhere in minutes.
 DEMO = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
-# What `dessin auto` chooses from, by device; their weights come as packages, so no internet is needed.
-_AUTO = {
-    "cpu": ("tf_efficientnet_lite0", "tf_efficientnet_lite2"),
-    "cuda": ("tf_efficientnet_lite0", "tf_efficientnet_lite2"),
-    "mps": ("tf_efficientnet_lite0", "tf_efficientnet_lite2"),
-}
+# What `dessin auto` and `scout` always try: their weights come as packages, so no internet is needed.
+ALWAYS = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
+# Where the column `sketch` is from.
+SKETCH_SOURCE = "timm, results/results-sketch.csv"
+
+Tier = Literal["packaged", "small", "strong", "named"]
 
 
-def auto_candidates(device: str) -> tuple[str, ...]:
-    """The backbones that `dessin auto` chooses from on a device, as `choose_device` names it."""
-    return _AUTO[device]
+@dataclass(frozen=True)
+class Backbone:
+    """A row: `packaged` anywhere, `small` where the hub is, `strong` on a GPU, `named` only when asked for.
+
+    `licence` is of the weights, as SPDX writes it. `millions` are the parameters without a head, `gmacs` the
+    billions of multiplications of an image at `size`, the side in pixels that it was trained at; it reads
+    sides that `step` divides. `sketch` is its accuracy in percent on ImageNet-Sketch without having been
+    trained on drawings (`SKETCH_SOURCE`), None where that has none. `features_gib` is for features of 64
+    images, `tuning_gib` for a step of all its weights with AdamW and 8 images, both in float32 at `size`.
+    """
+
+    name: str
+    tier: Tier
+    licence: str
+    millions: float
+    gmacs: float
+    sketch: float | None
+    size: int
+    features_gib: float
+    tuning_gib: float
+    step: int = 1
+
+    @property
+    def gigabytes(self) -> float:
+        """Of the file of its weights."""
+        return 4e-3 * self.millions
+
+    @property
+    def described(self) -> str:
+        sketch = f", {self.sketch}% on ImageNet-Sketch" if self.sketch is not None else ""
+        return f"{self.licence}, {self.millions:.0f} M parameters{sketch}"
+
+    def side(self, most: int) -> int:
+        """The largest side in pixels up to `most` that it reads and was trained at."""
+        return min(most, self.size) // self.step * self.step
+
+
+# Of each tier the first that fits is taken first.
+TABLE = (
+    Backbone("tf_efficientnet_lite0", "packaged", "Apache-2.0", 3.4, 0.4, 24.4, 224, 1.2, 0.8),
+    Backbone("tf_efficientnet_lite1", "packaged", "Apache-2.0", 4.1, 0.6, 25.5, 240, 1.3, 1.2),
+    Backbone("tf_efficientnet_lite2", "packaged", "Apache-2.0", 4.8, 0.9, 24.5, 260, 1.6, 1.5),
+    Backbone(
+        "vit_so400m_patch14_siglip_378.webli_ft_in1k",
+        *("strong", "Apache-2.0", 428.2, 335.2, 71.7, 378, 4.6, 28.1),
+        step=14,
+    ),
+    Backbone(
+        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
+        *("strong", "MIT", 304.1, 361.7, 70.7, 448, 3.8, 39.6),
+        step=14,
+    ),
+    Backbone(
+        "convnext_large_mlp.clip_laion2b_soup_ft_in12k_in1k_320",
+        *("strong", "Apache-2.0", 198.6, 70.1, 64.9, 320, 5.4, 9.6),
+    ),
+    Backbone(
+        "vit_pe_core_large_patch14_336.fb",
+        *("strong", "Apache-2.0", 316.1, 192.2, None, 336, 3.4, 18.1),
+        step=14,
+    ),
+    Backbone(
+        "vit_so400m_patch14_siglip_gap_224.v2_webli",
+        *("strong", "Apache-2.0", 412.4, 109.5, None, 224, 2.6, 11.8),
+        step=14,
+    ),
+    Backbone(
+        "convnext_base.clip_laion2b_augreg_ft_in12k_in1k",
+        *("strong", "Apache-2.0", 87.6, 20.1, 59.8, 256, 2.3, 4.1),
+    ),
+    Backbone(
+        "tiny_vit_21m_224.dist_in22k_ft_in1k",
+        *("small", "Apache-2.0", 20.6, 4.2, 44.8, 224, 1.2, 1.8),
+        step=32,
+    ),
+    Backbone("convnext_small.fb_in22k_ft_in1k", *("small", "Apache-2.0", 49.5, 8.7, 43.6, 224, 1.3, 2.4)),
+    # Its licence is its own and asks for consent: never taken unless a person names it.
+    Backbone(
+        "vit_large_patch16_dinov3.lvd1689m",
+        *("named", "dinov3-license", 303.1, 82.4, None, 256, 2.1, 9.8),
+        step=16,
+    ),
+)
+ROWS = {row.name: row for row in TABLE}
+
+
+def side_of(name: str, most: int) -> int:
+    """The side in pixels at which a backbone is used where up to `most` are wanted."""
+    return ROWS[name].side(most) if name in ROWS else most

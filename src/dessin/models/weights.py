@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import torch
 from safetensors import safe_open
@@ -24,9 +21,10 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import BackboneInfo, describe_backbone
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, read_card
+from dessin.models.hub import cached_file, checked_digest, fetch_file, tell_licence
 from dessin.models.tensors import check_file, check_finite, whole
 from dessin.models.torchvision_ops import import_timm
-from dessin.progress import say, warn
+from dessin.progress import warn
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,6 @@ _PACKAGES = {
     )
 }
 PACKAGED = tuple(_PACKAGES)
-_CONNECT_S = 3.0
 _ALLOWED = "Weights are auto, none, a .safetensors file, a run that has finished or a bundle."
 
 
@@ -80,7 +77,7 @@ def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
         return Weights(backbone, "none", None, "", "none")
     if requested != "auto":
         return _from_path(backbone, Path(requested))
-    return _from_package(backbone) or _from_hub_cache(info) or _from_hub(info)
+    return _from_package(backbone) or _from_hub(info)
 
 
 def load_state(weights: Weights) -> dict[str, Tensor]:
@@ -164,49 +161,13 @@ def _from_package(backbone: str) -> Weights | None:
     return Weights(backbone, source, path, package.sha256, licence)
 
 
-def _from_hub_cache(info: BackboneInfo) -> Weights | None:
-    if not info.hub_id or not info.hub_file.endswith(".safetensors"):
-        return None
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(info.hub_id, info.hub_file)
-    return _hub_weights(info, Path(found)) if isinstance(found, str) else None
-
-
 def _from_hub(info: BackboneInfo) -> Weights:
-    if not info.hub_id or not info.hub_file.endswith(".safetensors"):
-        raise _unavailable(info, "its published weights are not a safetensors file on the hub")
-    from huggingface_hub import hf_hub_download
-
-    if not _hub_answers():
-        raise _unavailable(info, "they are not on this machine and the hub cannot be reached")
-    say(f"Fetching the weights of {info.name} from the hub ({info.hub_id})")
     try:
-        path = hf_hub_download(info.hub_id, info.hub_file, etag_timeout=_CONNECT_S)
-    except (OSError, ValueError) as error:
-        raise _unavailable(info, f"the hub did not give them ({type(error).__name__})") from None
-    return _hub_weights(info, Path(path))
-
-
-def _hub_answers() -> bool:
-    """Ask once and quickly: the hub's own client retries for half a minute."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True
-    address = urlsplit(constants.ENDPOINT)
-    port = address.port or (80 if address.scheme == "http" else 443)
-    try:
-        socket.create_connection((address.hostname or "", port), timeout=_CONNECT_S).close()
-    except OSError:
-        return False
-    return True
-
-
-def _hub_weights(info: BackboneInfo, path: Path) -> Weights:
-    return Weights(info.name, f"hub {info.hub_id}", path, sha256_file(path), info.licence)
+        path = cached_file(info.name) or fetch_file(info.name, info.licence)
+    except DessinError as error:
+        raise _unavailable(info, error.seen) from None
+    tell_licence(info.name, info.licence)
+    return Weights(info.name, f"hub {info.hub_id}", path, checked_digest(info.name, path), info.licence)
 
 
 def _unavailable(info: BackboneInfo, why: str) -> DessinError:
@@ -220,6 +181,12 @@ def _unavailable(info: BackboneInfo, why: str) -> DessinError:
 def available_backbones() -> tuple[str, ...]:
     """The backbones whose weights are installed as packages, so that they work offline."""
     return tuple(name for name, package in _PACKAGES.items() if _installed(package))
+
+
+def weights_are_here(backbone: str) -> bool:
+    """Whether weights are on this machine: in a package, or in the cache of the hub, which is not asked."""
+    package = _PACKAGES.get(backbone)
+    return bool(package and _installed(package)) or cached_file(backbone) is not None
 
 
 def _installed(package: _Package) -> importlib.metadata.Distribution | None:

@@ -1,0 +1,143 @@
+"""Which backbones a machine tries is planned from numbers alone: no torch, no hub, no GPU."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dessin.models.candidates import Candidates, Job, Machine, choose_candidates
+from dessin.models.default_backbones import ALWAYS, ROWS, TABLE, side_of
+
+PACKAGED = frozenset(row.name for row in TABLE if row.tier == "packaged")
+GPU = Machine("cuda", 80.0, 16, PACKAGED, hub="")
+CPU = Machine("cpu", 16.0, 2, PACKAGED, hub="")
+GONE = "the hub cannot be reached"
+HOUR = Job(images=1000, seconds=3600.0, tuned=True)
+SIGLIP, EVA, CONVNEXT, TINY = (
+    "vit_so400m_patch14_siglip_378.webli_ft_in1k",
+    "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",
+    "convnext_large_mlp.clip_laion2b_soup_ft_in12k_in1k_320",
+    "tiny_vit_21m_224.dist_in22k_ft_in1k",
+)
+
+
+def reasons(plan: Candidates) -> dict[str, str]:
+    return {decision.value: decision.reason for decision in (*plan.taken, *plan.missed, *plan.left)}
+
+
+def test_a_gpu_of_80_gb_tries_the_strong_ones_and_says_licences_and_minutes() -> None:
+    plan = choose_candidates(GPU, HOUR)
+    assert plan.names == (*ALWAYS, SIGLIP, EVA, CONVNEXT)
+    assert not plan.missed
+    said = dict(zip(plan.names[2:], plan.lines(), strict=True))
+    for name, line in said.items():
+        assert line.startswith(f"candidate: {name} (")
+        assert ROWS[name].licence in line
+        assert " min, " in line
+        assert "GB from the hub" in line
+    assert "71.7% on ImageNet-Sketch" in said[SIGLIP]
+    assert "MIT" in said[EVA]
+
+
+def test_with_the_hub_gone_it_says_what_it_would_have_used() -> None:
+    plan = choose_candidates(replace(GPU, hub=GONE), HOUR)
+    assert plan.names == ALWAYS
+    assert [decision.value for decision in plan.missed] == [SIGLIP, EVA, CONVNEXT]
+    for line in plan.lines():
+        assert line.startswith("would have been a candidate: ")
+        assert GONE in line
+        assert " min, " in line
+
+
+def test_what_was_fetched_ahead_is_used_without_the_hub() -> None:
+    base = "convnext_base.clip_laion2b_augreg_ft_in12k_in1k"
+    plan = choose_candidates(replace(GPU, hub=GONE, here=PACKAGED | {EVA, base}), HOUR)
+    assert plan.names == (*ALWAYS, EVA, base)
+    assert "its weights are here" in reasons(plan)[EVA]
+    assert [decision.value for decision in plan.missed] == [SIGLIP, CONVNEXT]
+
+
+def test_a_processor_gets_a_small_one_where_there_is_time() -> None:
+    assert choose_candidates(CPU, HOUR).names == (*ALWAYS, TINY)
+    short = choose_candidates(CPU, replace(HOUR, seconds=300.0))
+    assert short.names == ALWAYS
+    assert "too much of 5 min" in reasons(short)[TINY]
+    assert reasons(short)[SIGLIP] == "needs a GPU"
+
+
+def test_memory_counts_for_what_is_done() -> None:
+    tuned, frozen = (
+        choose_candidates(replace(GPU, memory_gib=20.0), replace(HOUR, tuned=tuned))
+        for tuned in (True, False)
+    )
+    assert SIGLIP not in tuned.names
+    assert "needs 28.1 GiB, and 20.0 are free" in reasons(tuned)[SIGLIP]
+    assert SIGLIP in frozen.names
+
+
+def test_a_licence_of_its_own_is_never_taken_unasked() -> None:
+    everything = replace(GPU, memory_gib=1000.0, here=frozenset(ROWS))
+    for machine in (everything, GPU, CPU):
+        plan = choose_candidates(machine, replace(HOUR, seconds=None))
+        assert not any("dinov3" in name for name in plan.names)
+        assert "only when you name it" in reasons(plan)["vit_large_patch16_dinov3.lvd1689m"]
+
+
+machines = st.builds(
+    Machine,
+    st.sampled_from(["cpu", "cuda", "mps"]),
+    st.floats(0.5, 200),
+    st.integers(1, 64),
+    st.frozensets(st.sampled_from(sorted(ROWS))),
+    st.sampled_from(["", GONE]),
+)
+jobs = st.builds(Job, st.integers(10, 100_000), st.none() | st.floats(10, 1e5), st.booleans())
+
+
+@given(machines, jobs)
+def test_nothing_is_taken_that_cannot_be_had(machine: Machine, job: Job) -> None:
+    plan = choose_candidates(machine, job)
+    assert plan.names[:2] == ALWAYS
+    assert len(set(plan.names)) == len(plan.names)
+    for name in plan.names[2:]:
+        assert not machine.hub or name in machine.here
+        assert ROWS[name].features_gib <= machine.memory_gib
+    assert not plan.missed or machine.hub
+    assert not {decision.value for decision in plan.missed} & set(plan.names)
+
+
+@given(machines, jobs, st.floats(1, 10))
+def test_more_time_and_memory_never_lose_all_of_the_best(machine: Machine, job: Job, more: float) -> None:
+    """The first of the strongest stays, or a stronger one comes before it."""
+    order = list(ROWS)
+    seconds = None if job.seconds is None else more * job.seconds
+    richer = replace(machine, memory_gib=more * machine.memory_gib)
+    before = choose_candidates(machine, job).names[2:]
+    after = choose_candidates(richer, replace(job, seconds=seconds)).names[2:]
+    if before:
+        assert after
+        assert order.index(after[0]) <= order.index(before[0])
+
+
+def test_a_side_is_one_that_the_backbone_reads_and_was_trained_at() -> None:
+    assert [side_of(EVA, most) for most in (128, 160, 224, 320, 448, 600)] == [126, 154, 224, 308, 448, 448]
+    assert [side_of(ALWAYS[0], most) for most in (128, 160, 224, 448)] == [128, 160, 224, 224]
+    assert side_of("resnet18", 448) == 448, "of others nothing is known"
+
+
+def test_planning_imports_no_torch() -> None:
+    code = "import sys, dessin.models.candidates; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_row_is_whole(row: object) -> None:
+    assert isinstance(row, type(TABLE[0]))
+    assert row.features_gib < row.tuning_gib or row.tier == "packaged"
+    assert row.size % row.step == 0
