@@ -112,20 +112,28 @@ def parse_budget(text: str) -> float:
     return seconds
 
 
-def plan_auto(work: Workload, models: Sequence[str], budget_s: float) -> AutoPlan:
+def plan_auto(
+    work: Workload,
+    models: Sequence[str],
+    budget_s: float,
+    *,
+    sizes: Sequence[int] = SIZES,
+    why: Sequence[Decision[object]] = (),
+) -> AutoPlan:
     """The largest picture size at which every candidate can be scouted and fine-tuned for some epochs.
 
     Where none is, all candidates at the smallest size if they can be scouted, else the first one alone.
+    `sizes` are those that were allowed, and `why` is how the candidates were chosen.
     """
-    sizes = sorted({size for _, size in work.speeds}, reverse=True)
+    offered, sizes = list(sizes), sorted({size for _, size in work.speeds}, reverse=True)
     for size in sizes:
         if work.affordable_epochs(models, size, budget_s) >= MIN_EPOCHS:
-            reason = f"the largest of {list(SIZES)} at which {MIN_EPOCHS} or more epochs of any candidate fit"
-            return _plan(work, tuple(models), size, budget_s, reason)
+            reason = f"the largest of {offered} at which {MIN_EPOCHS} or more epochs of any candidate fit"
+            return _plan(work, tuple(models), size, budget_s, reason, why)
     for chosen in (tuple(models), tuple(models[:1])):
         if work.around(chosen, sizes[-1]) <= SAFETY * budget_s:
             reason = f"the smallest size: {MIN_EPOCHS} epochs at a larger one do not fit the budget"
-            return _plan(work, chosen, sizes[-1], budget_s, reason)
+            return _plan(work, chosen, sizes[-1], budget_s, reason, why)
     need = work.around(models[:1], sizes[-1])
     raise DessinError(
         f"{work.images} images cannot be read and probed in this budget: the shortest plan is "
@@ -140,7 +148,14 @@ def epochs_that_fit(left_s: float, epoch_s: float) -> int:
     return max(0, min(MAX_EPOCHS, int(left_s / epoch_s)))
 
 
-def _plan(work: Workload, models: tuple[str, ...], size: int, budget_s: float, reason: str) -> AutoPlan:
+def _plan(
+    work: Workload,
+    models: tuple[str, ...],
+    size: int,
+    budget_s: float,
+    reason: str,
+    why: Sequence[Decision[object]],
+) -> AutoPlan:
     epochs = work.affordable_epochs(models, size, budget_s)
     up_to = f"up to {counted(epochs, 'epoch')} from the probe's start"
     what = up_to if epochs else "nothing: only the probe fits"
@@ -153,5 +168,6 @@ def _plan(work: Workload, models: tuple[str, ...], size: int, budget_s: float, r
         decisions=(
             Decision("image size", size, reason),
             Decision("candidates", ", ".join(models), "fit the budget"),
+            *why,
         ),
     )

@@ -11,7 +11,9 @@ from torch.nn import functional
 from dessin.auto.budget import Speed
 from dessin.collection.readers.collection import Collection
 from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.models.backbones import describe_backbone, resize_body
 from dessin.models.classifier import Classifier, empty_classifier
+from dessin.models.default_backbones import side_of
 from dessin.progress import track
 from dessin.training.device import seconds_of
 
@@ -33,11 +35,17 @@ def measure_decoding(collection: Collection) -> float:
 
 
 def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> dict[tuple[str, int], Speed]:
-    """(backbone, size) → images a second, from one timed batch each after one to warm up."""
+    """(backbone, size) → images a second, from one timed batch each after one to warm up.
+
+    A backbone of the table of defaults is measured at the side that it has where up to `size` are wanted.
+    """
     speeds = {}
     for name in track(models, len(models), f"measuring speed at {size} px"):
-        classifier = empty_classifier(name, 100).to(device)
-        pixels = torch.randint(0, 256, (_BATCH, 3, size, size), dtype=torch.uint8, device=device)
+        side = side_of(name, size)
+        classifier = empty_classifier(name, 100)
+        resize_body(classifier.body, describe_backbone(name), side)
+        classifier.to(device)
+        pixels = torch.randint(0, 256, (_BATCH, 3, side, side), dtype=torch.uint8, device=device)
         speeds[name, size] = Speed(_forward(classifier, pixels), _training(classifier, pixels))
     return speeds
 

@@ -13,11 +13,15 @@ import torch
 from dessin.auto.budget import MIN_EPOCHS, SIZES, AutoPlan, Speed, Workload, plan_auto
 from dessin.auto.measure import measure_decoding, measure_speeds
 from dessin.collection.readers.collection import Collection
+from dessin.decisions import Decision
+from dessin.errors import DessinError
 from dessin.folders import claim_folder
-from dessin.models.default_backbones import ALWAYS
+from dessin.models.candidates import Job
+from dessin.models.default_backbones import ALWAYS, sizes_of
 from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say
 from dessin.results import Result
+from dessin.runs.candidates import candidates_here
 from dessin.runs.same import check_same
 from dessin.schema import Section
 from dessin.training.device import choose_device
@@ -87,17 +91,23 @@ def plan_now(collection: Collection, data: Path, asked: Asked, left: float) -> A
         DessinError: a budget that is too short, or no weights for a backbone.
     """
     started, device = time.monotonic(), choose_device().value
-    models = asked.models or ALWAYS
-    for name in models:
-        resolve_weights(name, "auto")
+    models, why = asked.models, tuple[Decision[object], ...]()
+    if models:
+        for name in models:
+            resolve_weights(name, "auto")
+    else:
+        models, why = _candidates(Job(len(collection.items), left, tuned=True))
     work = Workload(len(collection.items), measure_decoding(collection), {})
-    for size in SIZES:
+    sizes = sizes_of(models, device, SIZES)
+    for size in sizes:
         # From the largest down: where that fits, the smaller ones need no measuring.
         work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, torch.device(device))})
         still = left - (time.monotonic() - started)
+        if work.affordable_epochs(models, size, still) < MIN_EPOCHS and why and size == max(SIZES):
+            models, why = _affordable(work, models, still, why)
         if work.affordable_epochs(models, size, still) >= MIN_EPOCHS:
             break
-    plan = plan_auto(work, models, still)
+    plan = plan_auto(work, models, still, sizes=sizes, why=why)
     for line in plan.lines(still):
         say(line)
     speeds = (
@@ -112,6 +122,39 @@ def plan_now(collection: Collection, data: Path, asked: Asked, left: float) -> A
         decoding=work.decoding,
         speeds=tuple(speeds),
     )
+
+
+def _candidates(job: Job) -> tuple[tuple[str, ...], tuple[Decision[object], ...]]:
+    """The backbones that this machine should try, whose weights are here now, and the reasons."""
+    plan = candidates_here(job)
+    why: list[Decision[object]] = []
+    models = []
+    for taken in plan.taken:
+        try:
+            resolve_weights(taken.value, "auto")
+        except DessinError as error:
+            if taken.value in ALWAYS:
+                raise
+            why.append(Decision("left out", taken.value, error.seen))
+        else:
+            models.append(taken.value)
+            why += [taken] if taken.value not in ALWAYS else []
+    return tuple(models), (*why, *plan.missed)
+
+
+def _affordable(
+    work: Workload, models: tuple[str, ...], budget_s: float, why: tuple[Decision[object], ...]
+) -> tuple[tuple[str, ...], tuple[Decision[object], ...]]:
+    """Without those beside the usual ones that are too slow at the usual size, the slowest first."""
+    size = max(SIZES)
+    dropped: dict[str, Decision[object]] = {}
+    while set(models) > set(ALWAYS) and work.affordable_epochs(models, size, budget_s) < MIN_EPOCHS:
+        rates = {name: work.speeds[name, size].training for name in models if name not in ALWAYS}
+        slow, rate = min(rates.items(), key=lambda pair: pair[1])
+        reason = f"measured now, it trains {rate:.1f} images/s at {size} px: {MIN_EPOCHS} epochs do not fit"
+        models = tuple(name for name in models if name != slow)
+        dropped[slow] = Decision("left out", slow, reason)
+    return models, tuple(dropped.get(str(decision.value), decision) for decision in why)
 
 
 class Journey:

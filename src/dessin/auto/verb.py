@@ -37,14 +37,16 @@ from dessin.decisions import Decision
 from dessin.files import write_text
 from dessin.folders import going_on, is_finished
 from dessin.models.backbones import check_backbone
+from dessin.models.default_backbones import side_of
 from dessin.ops import names
 from dessin.progress import duration, say, say_once
 from dessin.recipe import read_recipe
 from dessin.reports.verb import report
 from dessin.runs.holdout import settle
+from dessin.runs.inputs import read_inputs
 from dessin.runs.record import RunRecord, now, read_record
 from dessin.runs.run import Order, begin_run, resume_run
-from dessin.runs.scout import ScoutRow, read_scout, scout
+from dessin.runs.scout import ScoutRow, rank, read_scout
 from dessin.trust.evaluate.verb import evaluate
 
 AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")
@@ -85,7 +87,8 @@ def auto(
         budget: The time for everything, such as `90s`, `15m` or `2h`; a number is seconds.
         group: What belongs together, such as the drawings of one photo: a regular expression over image ids,
             or a column of the CSV.
-        models: The backbones to choose from; by default those that this machine and this time allow.
+        models: The backbones to choose from; by default those of the table of defaults that this machine,
+            its weights or the hub, and this time allow (see dessin doctor).
         seed: Of the split and of the training; the same seed gives the same result.
 
     Raises:
@@ -147,7 +150,8 @@ def _scouted(journey: Journey, data: Path, folder: Path) -> tuple[ScoutRow, ...]
     plan, out = journey.state.plan, folder / "scout"
     if journey.stage("2/5 scout", done=is_finished(out)):
         split, seed = folder / "split.csv", journey.state.asked.seed
-        scout(data, split=split, models=plan.models, out=out, size=plan.size, seed=seed)
+        sides = {name: side_of(name, plan.size) for name in plan.models}
+        rank(read_inputs(data, split, None), sides, out, seed)
     return read_scout(out)
 
 
@@ -195,7 +199,12 @@ def _train(journey: Journey, chosen: str, images: int, data: Path, folder: Path)
         epochs = Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
         say(epochs.line())
         values = _recipe_values(
-            epochs.value, chosen, state.plan.size, data=data, folder=folder, seed=state.asked.seed
+            epochs.value,
+            chosen,
+            side_of(chosen, state.plan.size),
+            data=data,
+            folder=folder,
+            seed=state.asked.seed,
         )
         # Written down, so that it can be repeated without a clock.
         heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {file}\n"

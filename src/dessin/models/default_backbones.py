@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,3 +107,9 @@ ROWS = {row.name: row for row in TABLE}
 def side_of(name: str, most: int) -> int:
     """The side in pixels at which a backbone is used where up to `most` are wanted."""
     return ROWS[name].side(most) if name in ROWS else most
+
+
+def sizes_of(names: Iterable[str], device: str, usual: Sequence[int]) -> tuple[int, ...]:
+    """The sizes to choose from, largest first: the usual ones, and on a GPU those of training."""
+    own = {ROWS[name].size for name in names if name in ROWS} if device == "cuda" else set()
+    return tuple(sorted({size for size in own if size > max(usual)} | set(usual), reverse=True))

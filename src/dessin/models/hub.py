@@ -59,7 +59,8 @@ def fetch_file(name: str, licence: str) -> Path:
         raise DessinError(
             f"the hub gives them to those alone who accepted their licence ({licence})"
         ) from None
-    except (OSError, ValueError) as error:
+    # The client raises what its HTTP library does, which is another one in each of its major versions.
+    except Exception as error:
         raise DessinError(f"the hub did not give them ({type(error).__name__})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
 from dessin.models.backbones import candidate, describe_backbone
+from dessin.models.candidates import Job
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
@@ -23,6 +24,7 @@ from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
 from dessin.reading import count_of, number_of, read_csv
+from dessin.runs.candidates import candidates_here
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.training.device import choose_device, seconds_of
@@ -60,7 +62,7 @@ def scout(
     data: str | Path,
     *,
     split: str | Path,
-    models: str | Sequence[str],
+    models: str | Sequence[str] | None = None,
     out: str | Path,
     size: int | None = None,
     seed: Annotated[int, "from 0"] = 0,
@@ -75,7 +77,8 @@ def scout(
     Args:
         data: Class folders, a CSV, or a contest folder.
         split: The split file.
-        models: The backbones to rank. NAME:RUN is one with the weights of an earlier run (or of a
+        models: The backbones to rank; by default those that suit this machine and whose weights are here or
+            on the hub (see dessin doctor). NAME:RUN is one with the weights of an earlier run (or of a
             .safetensors file); beside NAME it shows whether they help here.
         out: A new folder for scout.csv.
         size: The side of the images in pixels; by default each backbone's own.
@@ -87,16 +90,27 @@ def scout(
         DessinError: no or unknown backbones, a split that does not fit, no weights for any backbone, or no
             such cluster.
     """
-    backbones = tuple(dict.fromkeys(names(models)))
-    if not backbones:
+    if models is not None and not names(models):
         raise DessinError("No backbone was named.", do="Name one or more with --models.")
-    for name in backbones:
+    for name in names(models or ()):
         describe_backbone(candidate(name)[0])
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
-    out = Path(out)
+    if models is None:
+        plan = candidates_here(Job(len(inputs.split.rows), None, tuned=False))
+        for line in (f"Candidates: {', '.join(plan.names)}.", *plan.lines()):
+            say(line)
+        models = plan.names
+    sides = {name: size or describe_backbone(candidate(name)[0]).input_size for name in names(models)}
+    return rank(inputs, sides, Path(out), seed, mapper)
+
+
+def rank(
+    inputs: Inputs, sides: Mapping[str, int], out: Path, seed: int, mapper: Mapper | None = None
+) -> ScoutResult:
+    """`scout` of backbones that are known, each at its side in pixels."""
     with result_folder(out, what="the result of scout") as part:
-        rows, reason = _ranked(inputs, backbones, size, seed, mapper)
+        rows, reason = _ranked(inputs, sides, seed, mapper)
         write_csv(part / SCOUT_FILE, COLUMNS, map(_fields, rows))
     result = ScoutResult(rows, next(row.backbone for row in rows if row.chosen), reason, out / SCOUT_FILE)
     for line in _table(result):
@@ -105,22 +119,23 @@ def scout(
 
 
 def _ranked(
-    inputs: Inputs, backbones: Sequence[str], size: int | None, seed: int, mapper: Mapper | None
+    inputs: Inputs, sides: Mapping[str, int], seed: int, mapper: Mapper | None
 ) -> tuple[tuple[ScoutRow, ...], str]:
     """The backbones, best first and those without weights last, and why the chosen one is."""
     groups = [row.group for row in inputs.split.training(None)]
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
-    for name in backbones:
+    for name, size in sides.items():
         info = describe_backbone(candidate(name)[0])
         try:
-            trials.append(_try(inputs, name, size or info.input_size, seed, mapper))
+            trials.append(_try(inputs, name, size, seed, mapper))
         except DessinError as error:
             warn(f"{name} is left out: {error}")
             failures.append(ScoutRow(name, None, 0.0, info.parameters, False, f"left out: {error.seen}"))
     if not trials:
         raise DessinError(
-            f"None of the {len(backbones)} backbones could be probed. {backbones[0]}: {failures[0].reason}",
+            f"None of the {len(sides)} backbones could be probed. "
+            f"{failures[0].backbone}: {failures[0].reason}",
             do="Name backbones whose weights are here (see dessin doctor).",
         )
     picked, reason = _pick(trials, groups, seed)

@@ -1,0 +1,151 @@
+"""What `auto` and `scout` try beside the usual: from a small hub on loopback, or said where it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hub_kit import hub_at, small_hub
+from loopback_servers import free_port
+from tiny_run import make_drawings, make_tiny_split
+
+from dessin.auto import state as module
+from dessin.auto.budget import Speed, Workload
+from dessin.auto.state import Asked, AutoState, plan_now
+from dessin.collection.readers.detect import read_collection
+from dessin.decisions import Decision
+from dessin.models import candidates, default_backbones
+from dessin.models.default_backbones import ALWAYS, TABLE, Backbone, sizes_of
+from dessin.models.weights import resolve_weights, weights_are_here
+from dessin.runs import candidates as here
+from dessin.runs.scout import read_scout, scout
+
+pytestmark = pytest.mark.slow
+
+TINY = "test_resnet"
+ASKED = Asked(manifest="m" * 64, group=None, models=(), seed=0, budget_seconds=900.0)
+
+
+@contextmanager
+def a_small_table() -> Iterator[None]:
+    """The packaged ones and one small one, of which a hub has random weights."""
+    rows = (*TABLE[:3], Backbone(TINY, "small", "Apache-2.0", 0.5, 0.1, 12.3, 224, 0.1, 0.2))
+    with pytest.MonkeyPatch.context() as patch:
+        for place in (candidates, default_backbones, here):
+            patch.setattr(place, "TABLE", rows)
+        for place in (candidates, default_backbones):
+            patch.setattr(place, "ROWS", {row.name: row for row in rows})
+        yield
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AutoState]]:
+    data = make_drawings(tmp_path / "drawings")
+    collection = read_collection(data)
+
+    def plan(asked: Asked = ASKED, *, training: float = 50.0) -> AutoState:
+        def speeds(models: tuple[str, ...], size: int, _device: object) -> dict[tuple[str, int], Speed]:
+            return {(name, size): Speed(100.0, training if name == TINY else 50.0) for name in models}
+
+        monkeypatch.setattr(module, "measure_speeds", speeds)
+        return plan_now(collection, data, asked, asked.budget_seconds)
+
+    with a_small_table():
+        yield plan
+
+
+def said(state: AutoState) -> dict[str, Decision[object]]:
+    return {str(decision.value): decision for decision in state.plan.decisions}
+
+
+def test_a_small_one_is_fetched_and_tried(planned: Callable[..., AutoState], tmp_path: Path) -> None:
+    with small_hub(tmp_path / "cache") as hub:
+        hub.publish(TINY)
+        state = planned()
+        assert weights_are_here(TINY)
+    assert state.plan.models == (*ALWAYS, TINY)
+    decision = said(state)[TINY]
+    assert decision.name == "candidate"
+    assert "Apache-2.0" in decision.reason
+    assert "12.3% on ImageNet-Sketch" in decision.reason
+    assert "from the hub" in decision.reason
+    assert decision.line() in "\n".join(state.plan.lines(900.0))
+
+
+def test_with_the_hub_gone_the_usual_are_tried_and_what_would_have_been_is_said(
+    planned: Callable[..., AutoState], tmp_path: Path
+) -> None:
+    with hub_at(f"http://127.0.0.1:{free_port()}", tmp_path / "cache"):
+        state = planned()
+    assert state.plan.models == ALWAYS
+    assert said(state)[TINY].name == "would have been a candidate"
+    assert said(state)[TINY].reason.startswith("the hub cannot be reached; Apache-2.0")
+
+
+def test_one_that_the_hub_does_not_give_is_left_out(
+    planned: Callable[..., AutoState], tmp_path: Path
+) -> None:
+    with small_hub(tmp_path / "cache"):
+        state = planned()
+    assert state.plan.models == ALWAYS
+    assert said(state)[TINY].name == "left out"
+    assert "the hub did not give them" in said(state)[TINY].reason
+
+
+def test_the_hub_is_not_asked_where_nothing_depends_on_it(
+    planned: Callable[..., AutoState], tmp_path: Path
+) -> None:
+    named = ASKED.model_copy(update={"models": ALWAYS})
+    with small_hub(tmp_path / "cache") as hub, pytest.MonkeyPatch.context() as patch:
+        hub.publish(TINY)
+        resolve_weights(TINY)
+        hub.asked.clear()
+        patch.setattr(here, "hub_silence", lambda: pytest.fail("asked"))
+        assert planned(named).plan.models == ALWAYS
+        state = planned()
+        assert hub.asked == []
+    assert "its weights are here" in said(state)[TINY].reason
+
+
+def test_one_that_is_slower_than_was_thought_is_dropped(
+    planned: Callable[..., AutoState], tmp_path: Path
+) -> None:
+    with small_hub(tmp_path / "cache") as hub:
+        hub.publish(TINY)
+        state = planned(training=0.01)
+    assert state.plan.models == ALWAYS
+    assert state.plan.size == 224, "the others do not pay for it"
+    assert said(state)[TINY].name == "left out"
+    assert "measured now, it trains 0.0 images/s at 224 px" in said(state)[TINY].reason
+
+
+def test_of_several_the_slowest_is_dropped_first() -> None:
+    names = (*ALWAYS, "fast", "slow")
+    rates = dict(zip(names, (50.0, 50.0, 40.0, 1.0), strict=True))
+    work = Workload(1000, 300.0, {(name, 224): Speed(500.0, rates[name]) for name in names})
+    why = tuple(Decision[object]("candidate", name, "strong") for name in names[2:])
+    models, after = module._affordable(work, names, 900.0, why)
+    assert models == (*ALWAYS, "fast")
+    assert [(decision.name, decision.value) for decision in after] == [
+        ("candidate", "fast"),
+        ("left out", "slow"),
+    ]
+
+
+def test_sizes_go_up_to_what_a_backbone_was_trained_at_on_a_gpu_alone() -> None:
+    strong = "vit_so400m_patch14_siglip_378.webli_ft_in1k"
+    assert sizes_of((*ALWAYS, strong), "cuda", (224, 160, 128)) == (378, 260, 224, 160, 128)
+    assert sizes_of((*ALWAYS, strong), "cpu", (224, 160, 128)) == (224, 160, 128)
+    assert sizes_of(("resnet18",), "cuda", (224, 160, 128)) == (224, 160, 128)
+
+
+def test_scout_takes_them_too(tmp_path: Path) -> None:
+    data = make_drawings(tmp_path / "drawings")
+    split = make_tiny_split(data, tmp_path / "split.csv")
+    with small_hub(tmp_path / "cache") as hub, a_small_table():
+        hub.publish(TINY)
+        result = scout(data, split=split, out=tmp_path / "scout", size=32)
+    assert {row.backbone for row in result.rows} == {*ALWAYS, TINY}
+    assert all(row.accuracy for row in read_scout(tmp_path / "scout"))
