@@ -72,4 +72,6 @@ def test_scout_ranks_the_same_backbone_with_other_weights(home: Path, tmp_path: 
     rows = {row.backbone: row for row in result.rows}
     assert rows.keys() == set(names)
     assert rows[names[0]].accuracy == rows[names[1]].accuracy
+    assert len({row.images_per_second for row in rows.values()}) == 1, "one network"
+    assert all(" points [" in row.reason for row in rows.values() if row.accuracy != result.rows[0].accuracy)
     assert result.chosen in names

@@ -138,11 +138,12 @@ def _ranked(
             f"{failures[0].backbone}: {failures[0].reason}",
             do="Name backbones whose weights are here (see dessin doctor).",
         )
+    trials = _of_one_speed(trials)
     picked, reason = _pick(trials, groups, seed)
     ranked = sorted(trials, key=_accuracy, reverse=True)
     rows = []
     for trial in ranked:
-        why = f"{100 * (_accuracy(ranked[0]) - _accuracy(trial)):.1f} points below {ranked[0].row.backbone}"
+        why = f"{_points(_gap(ranked[0], trial, groups, seed))} below {ranked[0].row.backbone}"
         if trial is ranked[0]:
             why = "the highest accuracy, but a cheaper one cannot be told from it"
         chosen = trial is picked
@@ -181,6 +182,17 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None)
     return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
 
 
+def _of_one_speed(trials: Sequence[_Trial]) -> list[_Trial]:
+    """One network has one speed, whatever its weights: that of its fastest pass."""
+    speeds: dict[str, float] = {}
+    for trial in trials:
+        backbone = candidate(trial.row.backbone)[0]
+        speeds[backbone] = max(speeds.get(backbone, 0.0), trial.row.images_per_second)
+    return [
+        replace(t, row=replace(t.row, images_per_second=speeds[candidate(t.row.backbone)[0]])) for t in trials
+    ]
+
+
 def _pick(trials: Sequence[_Trial], groups: Sequence[str], seed: int) -> tuple[_Trial, str]:
     """The most accurate, unless a cheaper one cannot be told from it; then the cheapest of those."""
     best = max(trials, key=_accuracy)
@@ -190,17 +202,25 @@ def _pick(trials: Sequence[_Trial], groups: Sequence[str], seed: int) -> tuple[_
         trial
         for trial in trials
         if trial.row.images_per_second > _CHEAPER * best.row.images_per_second
-        and bootstrap_mean(best.correct - trial.correct, groups, seed=seed, bounds=(-1.0, 1.0)).low <= 0.0
+        and _gap(best, trial, groups, seed).low <= 0.0
     ]
     if not cheaper:
-        return best, "the highest accuracy, and none that is much cheaper comes within the paired interval"
+        second = max((trial for trial in trials if trial is not best), key=_accuracy)
+        lead = f"{_points(_gap(best, second, groups, seed))} above {second.row.backbone}"
+        return best, f"the highest accuracy, {lead}; none that is much cheaper comes within its interval"
     picked = max(cheaper, key=lambda trial: trial.row.images_per_second)
-    gap = bootstrap_mean(best.correct - picked.correct, groups, seed=seed, bounds=(-1.0, 1.0))
+    gap = _points(_gap(best, picked, groups, seed))
     faster = picked.row.images_per_second / best.row.images_per_second
-    return picked, (
-        f"{faster:.1f} times as fast as {best.row.backbone}, whose lead of {100 * gap.value:.1f} points "
-        f"[{100 * gap.low:.1f}, {100 * gap.high:.1f}] could be chance"
-    )
+    return picked, (f"{faster:.1f} times as fast as {best.row.backbone}, whose lead of {gap} could be chance")
+
+
+def _gap(best: _Trial, other: _Trial, groups: Sequence[str], seed: int) -> Estimate:
+    """How much more accurate one is than another, paired by image."""
+    return bootstrap_mean(best.correct - other.correct, groups, seed=seed, bounds=(-1.0, 1.0))
+
+
+def _points(gap: Estimate) -> str:
+    return f"{100 * gap.value:.1f} points [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
 
 
 def _accuracy(trial: _Trial) -> float:
