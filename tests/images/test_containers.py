@@ -122,6 +122,7 @@ def test_every_truncation_of_the_header_is_refused(file_format: str) -> None:
         (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", "XML"),
         (b"\0\0\0\x18ftypheic" + b"\0" * 20, "HEIC"),
         (b"%PDF-1.7", "PDF"),
+        (b"../store/cat/0.png\n", "a link that was saved as text"),
         (b"RIFF\x10\0\0\0WAVEfmt " + b"\0" * 20, "another RIFF"),
         (b"\xff\xd8\xff\xda\0\2" + b"\0" * 9, "without a frame"),
         (b"\xff\xd8\xff\xdb\0\4\0\0oops", "no JPEG marker"),

@@ -54,6 +54,9 @@ def _guess(data: bytes) -> str:
     for magic, name in _FOREIGN:
         if start.lower().startswith(magic.lower()):
             return f" (looks like {name})"
+    # What git leaves on Windows, and some archives, in the place of a link.
+    if len(data) < 1024 and b"/" in data and data.isascii() and data.decode().strip().isprintable():
+        return " (looks like a link that was saved as text: copy the pictures themselves)"
     return ""
 
 
