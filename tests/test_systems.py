@@ -46,7 +46,7 @@ CALLS = {
         "alarm",
         "setitimer",
     },
-    "socket": {"AF_UNIX", "SO_REUSEPORT", "socketpair"},
+    "socket": {"AF_UNIX", "SO_REUSEPORT"},
 }
 ARGUMENTS = {"preexec_fn", "start_new_session", "process_group", "pass_fds", "creationflags"}
 # Everything of the core is imported and put to work with these gone, as on a system that never had them.

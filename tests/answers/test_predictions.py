@@ -96,7 +96,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
 
     for name, change, seen in (
         ("short", shorten, "do not belong together"),
-        ("pickle", pickled, "not a plain array"),
+        ("pickle", pickled, "not a whole, plain array"),
         ("ids", renamed, "same images"),
         ("classes", other_class, '"ant"'),
         ("gone", lambda folder: (folder / "probabilities.npy").unlink(), "no file"),

@@ -75,9 +75,12 @@ def test_every_result_with_its_interval_is_on_the_page(run: Path, tmp_path: Path
     evaluate(run, holdout=True)
     page, record = page_of(run, tmp_path), read_record(run)
     for results in record.results.values():
-        for name in ("accuracy", "top5", "macro_f1"):
+        for name in ("accuracy", "macro_f1"):
             assert str(getattr(results, name)).partition(", n = ")[0] in page.text
         assert plain(results.loss) in page.text
+    # Of five classes or fewer, the first five are all.
+    assert record.counts.classes <= 5
+    assert "top-5" not in page.text.lower()
     assert f"{record.results['holdout'].accuracy.value:.1%}" in page.text
     for decision in record.decisions:
         assert decision.reason in page.text

@@ -209,7 +209,7 @@ def test_missing_and_damaged_files_are_refused(tmp_path: Path) -> None:
     write_soft_labels(SoftLabels(("x",), NAMES, guesses(1)), tmp_path / "labels")
     for content in (b"no array", b""):
         (tmp_path / "labels" / "probabilities.npy").write_bytes(content)
-        with pytest.raises(DessinError, match="not a plain array"):
+        with pytest.raises(DessinError, match="not a whole, plain array"):
             read_teacher(spec, ["x"], NAMES)
     np.save(tmp_path / "labels" / "probabilities.npy", np.ones((1, 3), dtype=np.int64))
     with pytest.raises(DessinError, match="holds int64"):

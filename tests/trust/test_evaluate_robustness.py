@@ -265,7 +265,7 @@ def test_results_that_cannot_be_compared_are_refused_in_words(made: Path, tmp_pa
     with pytest.raises(DessinError, match="format 99"):
         RobustnessResult.find(changed)
     (changed / "robustness.npy").unlink()
-    with pytest.raises(DessinError, match=r"robustness\.npy is missing"):
+    with pytest.raises(DessinError, match=r"There is no file .*robustness\.npy\. Run dessin evaluate"):
         read_answers(changed)
 
 
