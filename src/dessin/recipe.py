@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from dessin.augmentation.ops import check_ops
 from dessin.augmentation.pipeline import Pipeline
@@ -37,11 +45,19 @@ class DataSpec(Section):
     training_curation: str | None = None
 
 
+# Keys that a written recipe lacks where they have this value.
+UNSAID: dict[str, object] = {"model.features": "last"}
+
+
 class ModelSpec(Section):
-    """`drop_rate`, `drop_path` and `drop_block` are probabilities; not every backbone has the last two."""
+    """`drop_rate`, `drop_path` and `drop_block` are probabilities; not every backbone has the last two.
+
+    With `features: several` the head reads the last two feature maps too, by their mean and maximum.
+    """
 
     backbone: str = default_backbones.RECIPE
     weights: str = "auto"
+    features: Literal["last", "several"] = "last"
     drop_rate: Rate = 0.0
     drop_path: Rate = 0.0
     drop_block: Rate = 0.0
@@ -53,6 +69,14 @@ class ModelSpec(Section):
 
             check_regularisers(self.backbone, drop_path=self.drop_path, drop_block=self.drop_block)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `features` where they are the usual ones: what was written before has no such key."""
+        values: dict[str, Any] = whole(self)
+        if self.features == UNSAID["model.features"]:
+            values.pop("features", None)
+        return values
 
 
 class FinetuneSpec(Section):
@@ -209,6 +233,8 @@ class Recipe(Section):
         late = [epoch for epoch in self.stages if epoch > epochs]
         if late:
             raise ValueError(f"the stage at epoch {late[0]} never begins: there are {epochs} epochs")
+        if self.model.features != "last" and self.finetune.start == "imagenet":
+            raise ValueError("ImageNet's rows are for features: last; use another finetune.head_start")
         if self.teacher.labels is not None and self.finetune.mode == "probe":
             raise ValueError("a probe is fitted to labels, so a teacher needs another finetune.mode")
         if self.teacher.labels is not None and LOSSES[parse_op(self.loss).name].needs_features:

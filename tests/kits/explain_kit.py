@@ -25,7 +25,9 @@ SIZE = 128
 CUE = 32
 
 
-def untrained(backbone: str, size: int, *, channels: int = 3, head: str = "linear") -> Classifier:
+def untrained(
+    backbone: str, size: int, *, channels: int = 3, head: str = "linear", features: str = "last"
+) -> Classifier:
     """A classifier of three classes with random weights, in evaluation mode."""
     torch.set_num_threads(1)
     weights = Weights(backbone, "none", None, "", "none")
@@ -36,6 +38,7 @@ def untrained(backbone: str, size: int, *, channels: int = 3, head: str = "linea
         image_size=size,
         channels=channels,
         head=head,  # type: ignore[arg-type]
+        features=features,  # type: ignore[arg-type]
     ).eval()
 
 

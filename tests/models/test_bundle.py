@@ -157,6 +157,21 @@ def test_head_and_channels_travel_with_the_bundle(head: HeadKind, channels: int,
     assert torch.equal(loaded(PIXELS[:, :1]), classifier(PIXELS[:, :1]))
 
 
+@pytest.mark.parametrize(("backbone", "size"), [(TINY, 40), ("test_vit", 96)])
+def test_a_head_of_several_layers_travels_with_the_bundle(backbone: str, size: int, tmp_path: Path) -> None:
+    weights = Weights(backbone, "none", None, "", "none")
+    classifier = build_classifier(backbone, 3, weights, image_size=size, features="several").eval()
+    card = make(backbone, size)[1]
+    with pytest.raises(DessinError, match="states features of last and the model has those of several"):
+        save_bundle(tmp_path / "b", classifier, card)
+    save_bundle(tmp_path / "b", classifier, card.model_copy(update={"features": "several"}))
+    pixels = torch.zeros(1, 3, size, size)
+    assert torch.equal(load_bundle(tmp_path / "b").classifier(pixels), classifier(pixels))
+    change(tmp_path / "b", features="last")
+    with pytest.raises(DessinError, match="do not fit"):
+        load_bundle(tmp_path / "b")
+
+
 def test_a_card_that_states_another_head_or_colour_is_refused(tmp_path: Path) -> None:
     classifier, card = make()
     with pytest.raises(DessinError, match="states a mlp head and the model has a linear one"):
@@ -168,9 +183,11 @@ def test_a_card_that_states_another_head_or_colour_is_refused(tmp_path: Path) ->
     assert not (tmp_path / "b").exists()
 
 
-def test_a_card_from_before_there_were_other_heads_is_read(bundle: Path) -> None:
+def test_a_card_from_before_there_were_other_heads_or_features_is_read(bundle: Path) -> None:
     path = bundle / "bundle.json"
     values = json.loads(path.read_text())
+    assert "features" not in values
     del values["head"]
     path.write_text(json.dumps(values))
-    assert load_bundle(bundle).card.head == "linear"
+    card = load_bundle(bundle).card
+    assert (card.head, card.features) == ("linear", "last")

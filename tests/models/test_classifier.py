@@ -68,6 +68,17 @@ def test_weights_of_a_file_arrive_and_a_head_of_another_size_does_not(tmp_path: 
     assert torch.equal(same.head.bias, state["fc.bias"])
 
 
+def test_a_head_that_reads_other_features_is_left_out_and_why_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("dessin.models.classifier.say", said.append)
+    weights, _ = file_weights(tmp_path / "w.safetensors", classes=7)
+    several = build_classifier(TINY, 7, weights, features="several")
+    (line,) = said
+    assert f"has 7 classes and is left out: it does not read the {several.width} features" in line
+
+
 def test_the_classifier_of_imagenet_is_what_timm_computes(tmp_path: Path) -> None:
     weights, state = file_weights(tmp_path / "w.safetensors", classes=7)
     whole = import_timm().create_model(TINY, num_classes=7).eval()

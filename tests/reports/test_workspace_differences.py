@@ -58,3 +58,8 @@ def test_the_order_of_runs_only_orders_the_values() -> None:
     a, b, c = (made_record(seed=seed, recipe={"image": {"size": 32 * (seed + 1)}}) for seed in range(3))
     forth, back = differences([a, b, c]), differences([c, b, a])
     assert [(d.key, d.values) for d in forth] == [(d.key, d.values[::-1]) for d in back]
+
+
+def test_usual_features_are_named_though_a_recipe_leaves_them_out() -> None:
+    found = differences([made_record(), made_record(recipe={"model": {"features": "several"}})])
+    assert [(d.key, d.values) for d in found] == [("model.features", ("last", "several"))]

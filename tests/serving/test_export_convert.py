@@ -11,7 +11,7 @@ import torch
 
 from dessin.images.ground import Pixels
 from dessin.models.backbones import describe_backbone, resize_body
-from dessin.models.card import BundleCard, BundleImage, HeadKind
+from dessin.models.card import BundleCard, BundleImage, Features, HeadKind
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.lora import add_lora, merge_lora
 from dessin.models.network import OnnxNetwork
@@ -25,11 +25,19 @@ CLASSES = ("a", "b", "c", "d")
 
 
 def make(
-    backbone: str, *, size: int, head: HeadKind = "linear", colour: str = "rgb", channels: int = 3
+    backbone: str,
+    *,
+    size: int,
+    head: HeadKind = "linear",
+    colour: str = "rgb",
+    channels: int = 3,
+    features: Features = "last",
 ) -> tuple[Classifier, BundleCard]:
     """Random weights with batch statistics that are not those of a new network, and answers far apart."""
     info = describe_backbone(backbone)
-    classifier = empty_classifier(backbone, len(CLASSES), seed=1, head=head, channels=channels)
+    classifier = empty_classifier(
+        backbone, len(CLASSES), seed=1, head=head, channels=channels, features=features
+    )
     resize_body(classifier.body, info, size)
     generator = torch.Generator().manual_seed(0)
     for module in classifier.modules():
@@ -47,7 +55,9 @@ def make(
         fit="letterbox",
         colour=colour,
     )
-    card = BundleCard(classes=CLASSES, backbone=backbone, head=head, image=image, licence="none")
+    card = BundleCard(
+        classes=CLASSES, backbone=backbone, head=head, features=features, image=image, licence="none"
+    )
     return classifier.eval(), card
 
 
@@ -63,6 +73,8 @@ def drawings(count: int, channels: int, size: int) -> Pixels:
         ("test_efficientnet", 32, {"colour": "gray", "channels": 1}),
         ("test_convnext", 32, {"head": "mlp"}),
         ("test_vit", 64, {}),
+        ("test_efficientnet", 32, {"features": "several"}),
+        ("test_vit", 64, {"features": "several"}),
     ],
 )
 def test_every_family_answers_the_same(backbone: str, size: int, kind: dict[str, object]) -> None:

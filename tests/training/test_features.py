@@ -81,6 +81,14 @@ def test_whatever_defines_the_features_is_in_the_key(what: str, model: Classifie
     assert not np.allclose(first, extract_features(model, digest, store, ROWS))
 
 
+def test_features_of_several_layers_are_kept_apart(model: Classifier, store: Pages) -> None:
+    several = build_classifier(TINY, 2, Weights(TINY, "none", None, "", "none"), features="several")
+    first, joined = (extract_features(one, "a", store, ROWS) for one in (model, several))
+    assert joined.shape[2] == several.width
+    np.testing.assert_allclose(joined[..., : model.width], first, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(extract_features(model, "a", store, ROWS), first)
+
+
 def test_a_mirrored_store_looks_mirrored(model: Classifier, store: Pages) -> None:
     mirrored = replace(store, pixels=np.ascontiguousarray(store.pixels[..., ::-1]), digest="mirrored")
     plain = extract_features(model, "", store, ROWS, ["identity", "hflip"])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dessin.models.card import Features
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.weights import Weights
 from dessin.training.folding import folded
@@ -15,9 +16,9 @@ pytestmark = pytest.mark.slow
 PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def with_statistics(backbone: str) -> Classifier:
+def with_statistics(backbone: str, features: Features = "last") -> Classifier:
     """Random weights, and normalisations that do something: fresh ones are nearly the identity."""
-    classifier = build_classifier(backbone, 2, Weights(backbone, "none", None, "", "none"))
+    classifier = build_classifier(backbone, 2, Weights(backbone, "none", None, "", "none"), features=features)
     generator = torch.Generator().manual_seed(1)
     for module in classifier.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -31,9 +32,12 @@ def norms(classifier: Classifier) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in classifier.modules())
 
 
-@pytest.mark.parametrize("backbone", ["test_resnet", "tf_efficientnet_lite0"])
-def test_the_features_stay_and_the_normalisations_go(backbone: str) -> None:
-    classifier = with_statistics(backbone)
+@pytest.mark.parametrize(
+    ("backbone", "features"),
+    [("test_resnet", "last"), ("tf_efficientnet_lite0", "last"), ("test_resnet", "several")],
+)
+def test_the_features_stay_and_the_normalisations_go(backbone: str, features: Features) -> None:
+    classifier = with_statistics(backbone, features)
     before = norms(classifier)
     fast = folded(classifier, PIXELS)
     assert (norms(fast), norms(classifier)) == (0, before)

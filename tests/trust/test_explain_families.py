@@ -85,6 +85,37 @@ def _assert_seen_at(classifier: Classifier, size: int, side: int, row: int, colu
     assert (columns[:half].sum() > columns[-half:].sum()) == (column < half)
 
 
+# The earlier of the two maps: twice as fine where the last stage halves the side.
+SEVERAL = {
+    "test_efficientnet": (128, 8),
+    "test_convnext": (128, 8),
+    "resnet18": (128, 8),
+    "test_vit": (64, 4),
+    "swin_tiny_patch4_window7_224": (128, 8),
+}
+
+
+@pytest.mark.parametrize("backbone", SEVERAL)
+def test_a_head_of_several_layers_has_maps_of_the_earliest(backbone: str) -> None:
+    size, side = SEVERAL[backbone]
+    classifier = untrained(backbone, size, features="several")
+    pixels = noise(size)
+    before = _state(classifier)
+    maps = [class_maps(classifier, pixels, [label] * 2) for label in range(3)]
+    assert _state(classifier) == before
+    assert all(one.cells.shape == (2, side, side) for one in maps)
+    with torch.inference_mode():
+        np.testing.assert_allclose(maps[0].logits, classifier(pixels).numpy(), atol=1e-4)
+    assert np.max([one.cells.max(axis=(1, 2)) for one in maps], axis=0).tolist() == [1.0, 1.0]
+    for row, column in ((0, side - 1), (side - 1, 0)):
+        _assert_seen_at(classifier, size, side, row, column)
+
+
+def test_several_layers_that_lie_on_no_grid_are_refused() -> None:
+    with pytest.raises(DessinError, match="do not lie on a grid"):
+        split_forward(untrained("crossvit_9_240", 240, features="several"), noise(240, count=1))
+
+
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
 @pytest.mark.parametrize("head", ["linear", "cosine", "mlp"])
 @pytest.mark.parametrize("channels", [1, 3])

@@ -15,6 +15,7 @@ from dessin.models.backbones import create_body, describe_backbone, resize_body
 from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.gray import first_convolution
+from dessin.models.layers import feature_count
 from dessin.models.network import Network, OnnxNetwork, check_description
 from dessin.models.tensors import TensorShape, check_file, check_finite, tensor_shapes, unpacked
 
@@ -99,7 +100,11 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
     shapes = tensor_shapes(path)
     _check_count(sum(shape.elements for shape in shapes.values()), folder, card)
     classifier = empty_classifier(
-        card.backbone, len(card.classes), channels=_channels(shapes, card), head=card.head
+        card.backbone,
+        len(card.classes),
+        channels=_channels(shapes, card),
+        head=card.head,
+        features=card.features,
     )
     resize_body(classifier.body, describe_backbone(card.backbone), card.image.size)
     _check_card(card, classifier)
@@ -119,7 +124,7 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
 def _check_count(numbers: int, folder: Path, card: BundleCard) -> None:
     """A small file must not ask for a large network; half, for its tables may be of a smaller image."""
     info = describe_backbone(card.backbone)
-    head = len(card.classes) * info.features
+    head = len(card.classes) * feature_count(card.backbone, card.features)
     if numbers < info.parameters // 2 + head:
         raise _misfit(
             folder,
@@ -169,6 +174,10 @@ def _check_card(card: BundleCard, classifier: Classifier) -> None:
     if card.head != classifier.head_kind:
         raise DessinError(
             f"The card states a {card.head} head and the model has a {classifier.head_kind} one."
+        )
+    if card.features != classifier.reads:
+        raise DessinError(
+            f"The card states features of {card.features} and the model has those of {classifier.reads}."
         )
     if classifier.channels == 1 and card.image.colour != "gray":
         raise DessinError(f"The card states {card.image.colour} images and the model reads one gray channel.")

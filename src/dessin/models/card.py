@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from dessin.errors import DessinError
 from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
@@ -19,6 +25,7 @@ ONNX_FILE = "model.onnx"
 
 Triple = tuple[float, float, float]
 HeadKind = Literal["linear", "cosine", "mlp"]
+Features = Literal["last", "several"]
 Precision = Literal["float32", "int8"]
 RejectionScore = Literal["energy", "max_probability", "negative_entropy"]
 Fitting = tuple[ImageSpec, Interpolation]
@@ -63,6 +70,7 @@ class BundleCard(Result):
     `classes` are the labels in the order of the logits; `names` gives them for people (label → name).
     Logits are divided by `temperature`; a probability below `threshold` is not an answer (0: always answer).
     With a `rejection`, what looks like no class at all is not answered either.
+    The head reads `features` of the last layer, or of several (`models/layers.py`).
     `file` holds the weights: safetensors for torch, ONNX where the model was exported, then of a `precision`.
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
@@ -77,6 +85,7 @@ class BundleCard(Result):
     names: dict[str, str] = Field(default_factory=dict)
     backbone: str
     head: HeadKind = "linear"
+    features: Features = "last"
     image: BundleImage
     file: Literal["model.safetensors", "model.onnx"] = "model.safetensors"
     precision: Precision = "float32"
@@ -92,6 +101,14 @@ class BundleCard(Result):
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("a class is listed twice")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `features` where they are the usual ones: what was written before has no such key."""
+        values: dict[str, Any] = whole(self)
+        if self.features == "last":
+            values.pop("features", None)
+        return values
 
     @property
     def exported(self) -> bool:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from dessin.errors import DessinError
-from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, pooled_features, resize_body
-from dessin.models.card import HeadKind
+from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
+from dessin.models.card import Features, HeadKind
 from dessin.models.gray import fold_to_gray, gray_normalisation
 from dessin.models.heads import HEADS, CosineHead
+from dessin.models.layers import feature_count, read_features
 from dessin.models.network import Network
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
@@ -23,6 +24,8 @@ _HEAD_STD = 0.01
 
 class Classifier(Network):
     """`body` (timm, without its head), then `head` (D → C), one of the kinds in `HEADS`.
+
+    The head `reads` the body's last features or those of several layers (`models/layers.py`).
 
     Takes (N, channels, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits; with 3 channels
     it takes (N, 1, S, S) too, as if repeated. Weights and images are kept channels-last: on a CPU
@@ -41,14 +44,16 @@ class Classifier(Network):
         drop_rate: float = 0.0,
         channels: int = 3,
         head: HeadKind = "linear",
+        features: Features = "last",
     ) -> None:
         super().__init__()
         self.backbone = info.name
         self.channels = channels
         self.head_kind = head
+        self.reads = features
         self.body = body
         self.dropout = nn.Dropout(drop_rate)
-        self.head = HEADS[head](info.features, classes)
+        self.head = HEADS[head](feature_count(info.name, features), classes)
         mean, std = (info.mean, info.std) if channels == 3 else gray_normalisation(info)
         # In units of pixel values; not in the state, because they are on the bundle's card.
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1) * 255.0, persistent=False)
@@ -69,7 +74,7 @@ class Classifier(Network):
 
     def features(self, pixels: Tensor) -> Tensor:
         """The features that the head reads: (N, channels, S, S) pixels → (N, D)."""
-        return pooled_features(self.body, self.normalise(pixels))
+        return read_features(self.body, self.normalise(pixels), self.reads)
 
     def classify(self, features: Tensor) -> Tensor:
         """(N, D) features → (N, C) logits, with dropout between them in training."""
@@ -116,6 +121,7 @@ def build_classifier(
     image_size: int | None = None,
     channels: int = 3,
     head: HeadKind = "linear",
+    features: Features = "last",
 ) -> Classifier:
     """A classifier with the given weights in its body and a new head drawn from the seed.
 
@@ -136,6 +142,7 @@ def build_classifier(
         seed=seed,
         channels=channels,
         head=head,
+        features=features,
     )
     generator = torch.Generator().manual_seed(derive(seed, "head"))
     drawn = torch.empty(classes, classifier.width).normal_(std=_HEAD_STD, generator=generator)
@@ -158,6 +165,7 @@ def empty_classifier(
     seed: int = 0,
     channels: int = 3,
     head: HeadKind = "linear",
+    features: Features = "last",
 ) -> Classifier:
     """A classifier whose weights are random, a function of the seed; no global generator is touched."""
     keep_freed_memory()
@@ -165,7 +173,9 @@ def empty_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "body"))
         body = create_body(backbone, drop_path=drop_path, drop_block=drop_block, channels=channels)
-        return Classifier(body, info, classes, drop_rate=drop_rate, channels=channels, head=head)
+        return Classifier(
+            body, info, classes, drop_rate=drop_rate, channels=channels, head=head, features=features
+        )
 
 
 def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weights) -> None:
@@ -207,6 +217,8 @@ def _take_head(classifier: Classifier, head: dict[str, Tensor], weights: Weights
     fits = len(head) == len(shapes) == 2 and shapes.keys() == {1, 2} and shapes[2].shape == shape
     if fits:
         classifier.start_head(shapes[2], shapes[1])
-    sides = next(iter(head.values())).shape
+    found = next(iter(head.values())).shape[0] if all(tensor.ndim for tensor in head.values()) else "no"
     outcome = "is used" if fits else f"is left out: this one has {classifier.classes}"
-    say(f"The head in {weights.source} has {sides[0] if sides else 'no'} classes and {outcome}.")
+    if not fits and found == classifier.classes:
+        outcome = f"is left out: it does not read the {classifier.width} features that this one reads"
+    say(f"The head in {weights.source} has {found} classes and {outcome}.")

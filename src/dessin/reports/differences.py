@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from dessin.ops import parse_op
+from dessin.recipe import UNSAID
 from dessin.runs.listing.keys import Value, flatten, text_of
 from dessin.runs.record import RunRecord
 from dessin.schema import Section
@@ -115,7 +116,7 @@ class Change:
 
 def level_recipe(study: StudyRecord, level: Level) -> Recipe:
     """The recipe of a level as dotted keys; lists are values."""
-    return _flat(apply_changes(study.recipe, level.changes, f'{study.name}, level "{level.name}"'))
+    return UNSAID | _flat(apply_changes(study.recipe, level.changes, f'{study.name}, level "{level.name}"'))
 
 
 def base_level(study: StudyRecord) -> Level:
@@ -140,7 +141,7 @@ def varied(study: StudyRecord) -> tuple[Change, ...]:
 def recipe_values(record: RunRecord) -> Recipe:
     """What can change a result in a run's recipe; not where the files lay, the fold, the seed or trackers."""
     flat = _flat(record.recipe.model_dump(mode="json", exclude={"seed", "track", "data"}))
-    return flat | {"data.training_curation": record.recipe.data.training_curation}
+    return UNSAID | flat | {"data.training_curation": record.recipe.data.training_curation}
 
 
 def differing_keys(before: Recipe, after: Recipe) -> list[str]:

@@ -188,7 +188,10 @@ def _training_line(plan: RunPlan) -> str:
     recipe = plan.recipe
     finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
     if plan.tuning is None:
-        return f"a linear probe on frozen features of {recipe.model.backbone}; no epoch of fine-tuning"
+        layers = "several layers of " if recipe.model.features == "several" else ""
+        return (
+            f"a linear probe on frozen features of {layers}{recipe.model.backbone}; no epoch of fine-tuning"
+        )
     lr, decay = (
         "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
         for value in (optimizer.lr, optimizer.weight_decay)
@@ -207,6 +210,7 @@ def _extras(recipe: Recipe) -> list[str]:
     """What is on beside the usual, so that nothing acts unsaid."""
     model, finetune, optimizer, train = recipe.model, recipe.finetune, recipe.optimizer, recipe.train
     switches = {
+        "features of several layers": model.features == "several",
         f"dropout {model.drop_rate:g}": model.drop_rate,
         f"drop path {model.drop_path:g}": model.drop_path,
         f"drop block {model.drop_block:g}": model.drop_block,

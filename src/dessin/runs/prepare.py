@@ -134,6 +134,7 @@ def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
         image_size=recipe.image.size,
         channels=recipe.image.channels,
         head=finetune.head,
+        features=model.features,
     )
     freezing = apply_finetune(
         classifier,

@@ -271,6 +271,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
             **recipe.image.model_dump(), mean=info.mean, std=info.std, interpolation=info.interpolation
         ),
         head=recipe.finetune.head,
+        features=recipe.model.features,
         digests={"manifest": inputs.manifest.digest, "split": inputs.split.digest, "store": store.digest},
         provenance={
             "run": read_record(job.folder).name,

@@ -96,8 +96,9 @@ def extract_features(
     """Features of a frozen body for some rows of a store, (V, N, D) float32, in the order of `rows`.
 
     The first call for a view computes the whole store and keeps the result under the cache folder, keyed by
-    the body's weights, its normalisation, the store and the view; later calls read it. `weights_digest` is
-    the sha256 of the weights that the body has; where it is empty (random weights) the tensors are hashed.
+    the body's weights, its normalisation, what the head reads, the store and the view; later calls read it.
+    `weights_digest` is the sha256 of the weights that the body has; where it is empty (random weights) the
+    tensors are hashed.
     With a `mapper` its workers compute, each on the device that it has; the batches are the same ones.
 
     Raises:
@@ -112,7 +113,9 @@ def extract_features(
             hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         weights = hashed.hexdigest()
     normalisation = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
-    key = digest_of([_VERSION, weights, classifier.backbone, normalisation, store.digest])
+    # What the head usually reads needs no word, so that files of before stay valid.
+    read = [] if classifier.reads == "last" else [classifier.reads]
+    key = digest_of([_VERSION, weights, classifier.backbone, normalisation, store.digest, *read])
     folder = cache_folder() / "features" / key
     shape = (len(store.pixels), classifier.head.in_features)
     result = np.empty((len(views), len(rows), shape[1]), dtype=np.float32)

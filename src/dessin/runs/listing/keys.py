@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from dessin.errors import DessinError, unknown
 from dessin.page.numbers import number, plain
 from dessin.progress import duration
+from dessin.recipe import UNSAID
 from dessin.schema import flattened
 from dessin.statistics.headline import METRICS
 
@@ -60,7 +61,8 @@ def flatten(record: Mapping[str, Any]) -> dict[str, Value]:
     (all stages together).
     """
     kept = {key: value for key, value in record.items() if key not in _APART}
-    flat = {key: _leaf(value) for key, value in flattened(kept).items()}
+    usual = {f"recipe.{key}": value for key, value in UNSAID.items()}
+    flat = {key: _leaf(value) for key, value in (usual | flattened(kept)).items()}
     flat |= {f"decisions.{row['name']}": _leaf(row["value"]) for row in record["decisions"]}
     flat["started"] = next(iter(record["started"]), None)
     flat["beginnings"] = len(record["started"])

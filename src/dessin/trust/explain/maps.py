@@ -3,7 +3,8 @@
 For gradients a classifier is taken in two: from pixels to its last feature map, and from that map to the
 logits. The second half is small, so a gradient of the logits at the map costs next to nothing, and no
 gradient of a weight is ever computed. Of a network that pools by a class token the final tokens will not do:
-one of them is read, and the others have no gradient. There the map is taken before the last attention.
+one of them is read, and the others have no gradient. There the map is taken before the last attention. Of a
+head that reads several layers the map is the earliest that it reads: all that it reads comes from there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from dessin.errors import DessinError
 from dessin.images.ink import border_median
 from dessin.models.classifier import Classifier
+from dessin.models.layers import MAPS
 from dessin.models.network import Network
 
 Layout = Literal["channels first", "channels last", "tokens"]
@@ -64,10 +66,28 @@ def split_forward(classifier: Classifier, pixels: Tensor) -> Split:
         DessinError: a network whose last features do not lie on a grid.
     """
     with _settled(classifier):
+        body: Any = classifier.body
+        if classifier.reads == "several":
+            split = _after(_earliest_map(classifier), classifier, pixels)
+            channels = split.as_map(split.activations).shape[1]
+            if channels != body.feature_info[-MAPS]["num_chs"]:
+                raise _no_grid(classifier)
+            return split
         norm = norm_before_class_token(classifier)
         if norm is None:
             return _at_the_end(classifier, pixels)
         return _after(norm, classifier, pixels)
+
+
+def _earliest_map(classifier: Classifier) -> nn.Module:
+    """The module that gives the first of the feature maps that the head reads."""
+    body: Any = classifier.body
+    try:
+        found: nn.Module = body.get_submodule(body.feature_info[-MAPS]["module"])
+    # A description that is another one's, or that names what is no module.
+    except (AttributeError, IndexError, KeyError, TypeError):
+        raise _no_grid(classifier) from None
+    return found
 
 
 def norm_before_class_token(classifier: Classifier) -> nn.Module | None:
@@ -92,7 +112,9 @@ def _at_the_end(classifier: Classifier, pixels: Tensor) -> Split:
 def _after(norm: nn.Module, classifier: Classifier, pixels: Tensor) -> Split:
     seen: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    def keep(_module: nn.Module, _inputs: Any, output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise _no_grid(classifier)
         seen.append(output.detach().requires_grad_())
         return seen[-1]
 
@@ -102,6 +124,8 @@ def _after(norm: nn.Module, classifier: Classifier, pixels: Tensor) -> Split:
             logits = classifier(pixels)
     finally:
         handle.remove()
+    if len(seen) != 1:
+        raise _no_grid(classifier)
     (activations,) = seen
     layout, prefix = _layout(classifier, activations)
     return Split(activations, logits, layout, prefix)
@@ -118,7 +142,11 @@ def _layout(classifier: Classifier, values: object) -> tuple[Layout, int]:
             of_picture = values.shape[1] - prefix
             if of_picture > 0 and math.isqrt(of_picture) ** 2 == of_picture:
                 return "tokens", prefix
-    raise DessinError(
+    raise _no_grid(classifier)
+
+
+def _no_grid(classifier: Classifier) -> DessinError:
+    return DessinError(
         f'The last features of "{classifier.backbone}" do not lie on a grid, so they give no map.',
         do="Use --methods occlusion, which needs no look inside.",
     )
