@@ -72,7 +72,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     }
     wanted = {name for name in wanted if "__pycache__" not in name}
     kinds = {Path(name).suffix for name in wanted}
-    assert {".py", ".html", ".css", ".js", ".csv", ".yaml"} <= kinds
+    assert {".py", ".html", ".css", ".js", ".csv", ".yaml", ".safetensors"} <= kinds
     assert "dessin/py.typed" in wanted
     with zipfile.ZipFile(wheel) as archive:
         assert wanted - set(archive.namelist()) == set()

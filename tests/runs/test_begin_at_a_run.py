@@ -1,9 +1,11 @@
-"""A run that has finished is where another one begins: its body, in other classes."""
+"""A run that has finished is where another one begins: its body, in other classes; and how it is packaged."""
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
 from dessin.models.bundle import load_bundle
+from dessin.models.drawn import drawn_facts
 from dessin.models.weights import load_state, resolve_weights
 from dessin.progress import quiet
 from dessin.runs.record import read_record
@@ -19,6 +22,7 @@ from dessin.runs.train import train
 
 pytestmark = pytest.mark.slow
 
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "drawn_weights.py"
 BACKBONE = "test_efficientnet"
 
 
@@ -75,3 +79,19 @@ def test_scout_ranks_the_same_backbone_with_other_weights(home: Path, tmp_path: 
     assert len({row.images_per_second for row in rows.values()}) == 1, "one network"
     assert all(" points [" in row.reason for row in rows.values() if row.accuracy != result.rows[0].accuracy)
     assert result.chosen in names
+
+
+def test_a_run_is_packaged_with_its_facts_and_always_the_same_bytes(home: Path, tmp_path: Path) -> None:
+    script: dict[str, Any] = runpy.run_path(str(SCRIPT))
+    run, path = home / "first", tmp_path / "w.safetensors"
+    path.write_bytes(script["body_of"](run))
+    assert path.read_bytes() == script["body_of"](run)
+    facts = drawn_facts(path)
+    assert facts["run"] == f"model.safetensors {read_record(run).digests.model}"
+    assert str(read_record(run).results["validation"].accuracy) in facts["validation"]
+    assert "CC BY 4.0" in facts["data"]
+    state, trained = load_state(resolve_weights(BACKBONE, str(path))), body(run)
+    assert state.keys() == trained.keys()
+    assert all(
+        torch.equal(state[name], trained[name].to(torch.float16).to(state[name].dtype)) for name in state
+    )

@@ -10,8 +10,10 @@ import psutil
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder
+from dessin.models.backbones import candidate
 from dessin.models.candidates import Job, choose_candidates
 from dessin.models.default_backbones import TABLE
+from dessin.models.drawn import DIGESTS, DRAWN
 from dessin.models.hub import hub_silence
 from dessin.models.weights import PACKAGED, resolve_weights
 from dessin.progress import say
@@ -43,9 +45,9 @@ def doctor() -> dict[str, str]:
         "Cache": _cache(),
     }
     findings |= {f"Package {name}": found for name, found in versions_of(PACKAGES).items()}
-    for name in PACKAGED:
+    for name in (*PACKAGED, *(f"{backbone}:{DRAWN}" for backbone in DIGESTS)):
         try:
-            weights = resolve_weights(name, "auto")
+            weights = resolve_weights(*candidate(name))
             finding = f"{weights.source}, sha256 {weights.sha256[:12]}, {weights.licence}"
         except DessinError as error:
             finding = f"none: {error.seen}"

@@ -1,7 +1,7 @@
 """Where weights come from, in this order: a path, an installed package, the cache of the hub, the hub.
 
 Only safetensors files are read, and the three packaged files whose digests are pinned here: a `.pth` is a
-pickle, which can run code. Weights are never random without being asked for.
+pickle, which can run code. Weights are never random without being asked for, nor tuned on drawings (`drawn`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.backbones import BackboneInfo, describe_backbone
 from dessin.models.card import CARD_FILE, WEIGHTS_FILE, BundleCard, read_card
+from dessin.models.drawn import DRAWN, SOURCE, drawn_facts, drawn_file, widened
 from dessin.models.hub import cached_file, checked_digest, fetch_file, tell_licence
 from dessin.models.tensors import check_file, check_finite, whole
 from dessin.models.torchvision_ops import import_timm
@@ -49,7 +50,7 @@ _PACKAGES = {
     )
 }
 PACKAGED = tuple(_PACKAGES)
-_ALLOWED = "Weights are auto, none, a .safetensors file, a run that has finished or a bundle."
+_ALLOWED = f"Weights are auto, {DRAWN}, none, a .safetensors file, a run that has finished or a bundle."
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ class NoWeightsError(DessinError):
 
 
 def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
-    """Find the weights for a backbone: `auto`, `none` (random), or a path.
+    """Find the weights for a backbone: `auto`, `drawn`, `none` (random), or a path.
 
-    A path is that of a safetensors file, a bundle or a finished run.
+    A path is that of a safetensors file, a bundle or a finished run; `drawn` were tuned on drawings.
 
     Raises:
         DessinError: an unknown backbone, no such file, a file that may not be read, or none to be had here.
@@ -79,6 +80,9 @@ def resolve_weights(backbone: str, requested: str = "auto") -> Weights:
     if requested == "none":
         warn(f"{backbone} starts from RANDOM weights, as asked (weights: none); expect far lower accuracy.")
         return Weights(backbone, "none", None, "", "none")
+    if requested == DRAWN:
+        path, digest = drawn_file(backbone)
+        return Weights(backbone, SOURCE, path, digest, drawn_facts(path)["licence"])
     if requested != "auto":
         return _from_path(backbone, Path(requested))
     return _from_package(backbone) or _from_hub(info)
@@ -107,7 +111,7 @@ def _read_state(weights: Weights, path: Path) -> dict[str, Tensor]:
     if weights.source.startswith("hub "):
         return _converted_by_timm(weights)
     with whole(path):
-        state: dict[str, Tensor] = load_file(path)
+        state = widened(load_file(path))
     if not weights.source.startswith("bundle "):
         return state
     own = [name for name in state if name.startswith("body.")]

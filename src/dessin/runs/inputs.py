@@ -36,6 +36,11 @@ class Inputs:
     manifest: Manifest
     split: Split
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as people call them."""
+        return tuple(self.manifest.names.get(label, label) for label in self.split.classes)
+
     def open_store(self, spec: ImageSpec, interpolation: Interpolation) -> PixelStore:
         """The pixels of every image of the split; one store serves all folds and the holdout."""
         sha256 = {row.image_id: row.sha256 for row in self.manifest.rows}

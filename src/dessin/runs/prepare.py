@@ -12,6 +12,7 @@ from dessin.answers.teacher import Teacher, read_teacher
 from dessin.decisions import Decision
 from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.freezing import Freezing, apply_finetune, default_lr, default_weight_decay
 from dessin.models.weights import Weights, resolve_weights
 from dessin.recipe import Recipe
@@ -71,9 +72,12 @@ def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision[float], ...]]:
     """The recipe with what is usual in place of what it leaves open, and those choices.
 
     Raises:
-        DessinError: an unknown backbone; it is said here, before any image is read.
+        DessinError: an unknown backbone, or one without the weights that the recipe asks for by name; it is
+            said here, before any image is read.
     """
     check_backbone(recipe.model.backbone)
+    if recipe.model.weights == DRAWN:
+        drawn_file(recipe.model.backbone)
     optimizer, usual = recipe.optimizer, []
     if optimizer.lr is None:
         usual.append(default_lr(recipe.model.backbone, optimizer.name, recipe.finetune.mode))
@@ -97,6 +101,8 @@ def prepare(
     """
     info = describe_backbone(recipe.model.backbone)
     weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
+    if recipe.model.weights == DRAWN:
+        warn_of_own_drawings(recipe.model.backbone, inputs.manifest.root, inputs.class_names)
     curation = training_curation(recipe.data.training_curation, inputs.manifest)
     train, _validation = rows_of(inputs.split, recipe, curation)
     teacher = read_teacher(recipe.teacher, [row.image_id for row in train], inputs.split.classes)

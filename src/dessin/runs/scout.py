@@ -18,6 +18,7 @@ from dessin.images.spec import ImageSpec
 from dessin.models.backbones import candidate, describe_backbone
 from dessin.models.candidates import Job
 from dessin.models.classifier import build_classifier
+from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.weights import resolve_weights
 from dessin.ops import names
 from dessin.parallel.choose import choose_mapper
@@ -78,8 +79,8 @@ def scout(
         data: Class folders, a CSV, or a contest folder.
         split: The split file.
         models: The backbones to rank; by default those that suit this machine and whose weights are here or
-            on the hub (see dessin doctor). NAME:RUN is one with the weights of an earlier run (or of a
-            .safetensors file); beside NAME it shows whether they help here.
+            on the hub (see dessin doctor). NAME:drawn is one with weights that have seen drawings, NAME:RUN
+            one with those of an earlier run; beside NAME it shows whether they help here.
         out: A new folder for scout.csv.
         size: The side of the images in pixels; by default each backbone's own.
         seed: Of the intervals.
@@ -92,8 +93,10 @@ def scout(
     """
     if models is not None and not names(models):
         raise DessinError("No backbone was named.", do="Name one or more with --models.")
-    for name in names(models or ()):
-        describe_backbone(candidate(name)[0])
+    for backbone, weights in map(candidate, names(models or ())):
+        describe_backbone(backbone)
+        if weights == DRAWN:
+            drawn_file(backbone)
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
     if models is None:
@@ -109,6 +112,9 @@ def rank(
     inputs: Inputs, sides: Mapping[str, int], out: Path, seed: int, mapper: Mapper | None = None
 ) -> ScoutResult:
     """`scout` of backbones that are known, each at its side in pixels."""
+    drawn = [backbone for backbone, weights in map(candidate, sides) if weights == DRAWN]
+    if drawn:
+        warn_of_own_drawings(drawn[0], inputs.manifest.root, inputs.class_names)
     with result_folder(out, what="the result of scout") as part:
         rows, reason = _ranked(inputs, sides, seed, mapper)
         write_csv(part / SCOUT_FILE, COLUMNS, map(_fields, rows))
