@@ -71,7 +71,8 @@ def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
     Raises:
         DessinError: naming the first such tensor.
     """
-    for name, tensor in tensors.items():
+    # By name: the library gives the tensors of a file in another order each time.
+    for name, tensor in sorted(tensors.items()):
         # A sum is read once and is finite of finite numbers, but for very large ones: these are looked at.
         if tensor.is_floating_point() and not (
             bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
