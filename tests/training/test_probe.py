@@ -5,20 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from dessin.errors import DessinError
-from dessin.training import probe as linear
-from dessin.training.probe import (
-    PENALTIES,
-    WEAKER,
-    Kind,
-    fit_logistic,
-    fit_probe,
-    fit_ridge,
-    inner_folds,
-    principal_axes,
-)
+from dessin.training.linear import Kind
+from dessin.training.probe import PENALTIES, WEAKER, fit_probe, inner_folds
 
 KINDS: tuple[Kind, ...] = ("logistic", "ridge")
 
@@ -183,31 +173,3 @@ def test_inner_folds_keep_groups_whole_and_classes_even() -> None:
     order = np.random.default_rng(0).permutation(360)
     assert np.array_equal(inner_folds(labels[order], [groups[i] for i in order], 0), folds[order])
     assert not np.array_equal(inner_folds(labels, groups, 1), folds)
-
-
-def standardised(images: int, width: int):
-    features, labels, _ = blobs(images, width=width)
-    standard = (features[0] - features[0].mean(axis=0)) / features[0].std(axis=0)
-    return torch.from_numpy(features[0]), torch.from_numpy(labels), standard
-
-
-@pytest.mark.parametrize(("images", "width"), [(120, 20), (30, 60)])
-def test_ridge_is_the_closed_form(images: int, width: int) -> None:
-    features, labels, standard = standardised(images, width)
-    axes = principal_axes(features)
-    weight, bias = axes.fold_back(*fit_ridge(axes, labels, 4, 0.3))
-    reference = Ridge(alpha=0.3 * images).fit(standard, np.eye(4)[labels])
-    found = features.double() @ weight.T + bias
-    np.testing.assert_allclose(found.numpy(), reference.predict(standard), atol=1e-4)
-
-
-@pytest.mark.parametrize(("images", "width"), [(120, 20), (30, 60)])
-def test_logistic_is_the_usual_one(images: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "_ITERATIONS", 500)
-    monkeypatch.setattr(linear, "_PROGRESS", 0.0)
-    features, labels, standard = standardised(images, width)
-    axes = principal_axes(features)
-    weight, bias = axes.fold_back(*fit_logistic(axes, labels, 4, 0.01))
-    logits = features.double() @ weight.T + bias
-    reference = LogisticRegression(C=1 / (0.01 * images), tol=1e-8, max_iter=5000).fit(standard, labels)
-    np.testing.assert_allclose(logits.softmax(dim=1).numpy(), reference.predict_proba(standard), atol=2e-3)

@@ -1,18 +1,17 @@
-"""A linear probe on frozen features: which classes a backbone already tells apart, in seconds; fitted once
-and kept."""
+"""A linear probe on frozen features: which classes a backbone already tells apart, in seconds; its penalty is
+chosen on unseen groups, and it is fitted once and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -23,101 +22,9 @@ from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 from dessin.reading import read_bytes, read_json
-
-_ITERATIONS = 20
-_TOLERANCE = 1e-5
-# A relative gain of the objective below which the accuracy of a probe no longer changes (measured).
-_PROGRESS = 1e-4
-
-
-@dataclass(frozen=True)
-class Axes:
-    """Standardised samples in principal axes.
-
-    `samples` (n, r) float32; `variances` (r,) float64 along each axis; `turn` (D, r) and `mean`, `scale` (D,)
-    lead back to raw features.
-    """
-
-    samples: Tensor
-    variances: Tensor
-    turn: Tensor
-    mean: Tensor
-    scale: Tensor
-
-    def place(self, features: Tensor) -> Tensor:
-        """Other raw features (m, D) in these axes, (m, r)."""
-        return ((features - self.mean) / self.scale) @ self.turn
-
-    def fold_back(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """A fit in these axes, (r, C) and (C,), as weight (C, D) and bias (C,) on raw features; float64."""
-        raw = (self.turn.double() @ weight.double()) / self.scale.double()[:, None]
-        return raw.T.contiguous(), bias.double() - self.mean.double() @ raw
-
-
-def principal_axes(features: Tensor) -> Axes:
-    """Standardise features (n, D) float32 and turn them; r = min(n - 1, D) at most, without empty axes."""
-    mean = features.mean(dim=0)
-    deviation = features.std(dim=0, correction=0)
-    scale = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
-    standard = (features - mean) / scale
-    count, width = standard.shape
-    few = count < width
-    values, vectors = torch.linalg.eigh((standard @ standard.T if few else standard.T @ standard).double())
-    kept = values > values[-1] * 1e-7
-    values, turn = values[kept], vectors[:, kept]
-    turned = (standard.T.double() @ (turn / values.sqrt()) if few else turn).float()
-    return Axes(standard @ turned, values / count, turned, mean, scale)
-
-
-def fit_ridge(axes: Axes, labels: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
-    """Least squares on centred class indicators, (r, C) and (C,); `penalty` is relative to unit variance."""
-    indicators = torch.nn.functional.one_hot(labels, classes).float()
-    centre = indicators.mean(dim=0)
-    correlation = (axes.samples.T @ (indicators - centre)).double() / len(labels)
-    return correlation / (axes.variances[:, None] + penalty), centre.double()
-
-
-def fit_logistic(
-    axes: Axes, labels: Tensor, classes: int, penalty: float, start: tuple[Tensor, Tensor] | None = None
-) -> tuple[Tensor, Tensor]:
-    """Multinomial logistic regression by L-BFGS, (r, C) and (C,): mean cross-entropy + penalty / 2 · |W|².
-
-    The bias is not penalised. `start` is the solution for a neighbouring penalty.
-    """
-    width = axes.samples.shape[1]
-    # At the start every class has probability 1 / C, so this is the true curvature there.
-    curvature = axes.variances * (1.0 / classes) * (1.0 - 1.0 / classes)
-    unit = (1.0 / (curvature + penalty).sqrt()).float()[:, None]
-    bias_unit = float(1.0 / np.sqrt((1.0 / classes) * (1.0 - 1.0 / classes)))
-    scaled = axes.samples * unit.T
-    rows = torch.arange(len(labels))
-    shrink = penalty * unit.double() ** 2
-
-    def objective(vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        point = torch.from_numpy(vector).view(width + 1, classes)
-        weight, bias = point[:width], point[width] * bias_unit
-        logits = scaled @ weight.float() + bias.float()
-        log_probabilities = logits.log_softmax(dim=1)
-        loss = -log_probabilities[rows, labels].double().mean() + 0.5 * (shrink * weight**2).sum()
-        error = log_probabilities.exp_()
-        error[rows, labels] -= 1.0
-        error /= len(labels)
-        gradient = torch.empty_like(point)
-        gradient[:width] = (scaled.T @ error).double() + shrink * weight
-        gradient[width] = error.double().sum(dim=0) * bias_unit
-        return float(loss), gradient.flatten().numpy()
-
-    first = torch.zeros(width + 1, classes, dtype=torch.float64)
-    if start is not None:
-        first[:width], first[width] = start[0] / unit.double(), start[1] / bias_unit
-    options = {"maxiter": _ITERATIONS, "maxcor": 10, "gtol": _TOLERANCE, "ftol": _PROGRESS}
-    found: Any = minimize(objective, first.flatten().numpy(), jac=True, method="L-BFGS-B", options=options)
-    point = torch.from_numpy(found.x).view(width + 1, classes)
-    return point[:width] * unit.double(), point[width] * bias_unit
-
+from dessin.training.linear import Axes, Kind, fit_linear, principal_axes
 
 PENALTY = "probe penalty"
-Kind = Literal["logistic", "ridge"]
 Floats = NDArray[np.float32]
 
 # From strong to weak, so that each logistic fit starts from the solution of the one before it.
@@ -192,7 +99,7 @@ def fit_probe(
     fit: tuple[Tensor, Tensor] | None = None
     for stronger in (*PENALTIES[kind], *WEAKER[kind]):
         if stronger >= penalty:
-            fit = _fit(axes, targets, classes, kind, stronger, fit)
+            fit = fit_linear(axes, targets, classes, kind, stronger, fit)
     assert fit is not None, "the penalty is one of them"
     weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fit))
     decision = Decision(PENALTY, penalty, reason)
@@ -259,7 +166,7 @@ class _InnerFold:
 
     def logits(self, penalty: float) -> Tensor:
         """(m, C) logits; a logistic fit starts from that for the penalty before."""
-        self.fitted = _fit(self.axes, self.targets, self.classes, self.kind, penalty, self.fitted)
+        self.fitted = fit_linear(self.axes, self.targets, self.classes, self.kind, penalty, self.fitted)
         weight, bias = self.fitted
         return self.unseen @ weight + bias
 
@@ -290,19 +197,6 @@ def inner_folds(labels: NDArray[np.int64], groups: Sequence[str], seed: int) -> 
 def _axes(features: Floats, labels: NDArray[np.int64], rows: NDArray[np.bool_]) -> tuple[Axes, Tensor]:
     samples = torch.from_numpy(features[:, rows].reshape(-1, features.shape[2]))
     return principal_axes(samples), torch.from_numpy(np.tile(labels[rows], len(features)))
-
-
-def _fit(
-    axes: Axes,
-    targets: Tensor,
-    classes: int,
-    kind: Kind,
-    penalty: float,
-    start: tuple[Tensor, Tensor] | None,
-) -> tuple[Tensor, Tensor]:
-    if kind == "ridge":
-        return fit_ridge(axes, targets, classes, penalty)
-    return fit_logistic(axes, targets, classes, penalty, start)
 
 
 def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
