@@ -141,6 +141,17 @@ def test_sizes_go_up_to_what_a_backbone_was_trained_at_on_a_gpu_alone() -> None:
     assert sizes_of(("resnet18",), "cuda", (224, 160, 128)) == (224, 160, 128)
 
 
+def test_scout_leaves_out_a_file_that_does_not_fit(tmp_path: Path) -> None:
+    data = make_drawings(tmp_path / "drawings")
+    split = make_tiny_split(data, tmp_path / "split.csv")
+    with small_hub(tmp_path / "cache") as hub, a_small_table():
+        hub.put(TINY, b"<html>Please sign in</html>")
+        result = scout(data, split=split, out=tmp_path / "scout", size=32)
+    left = {row.backbone: row.reason for row in result.rows if row.accuracy is None}
+    assert list(left) == [TINY]
+    assert "not a whole safetensors file" in left[TINY]
+
+
 def test_scout_takes_them_too(tmp_path: Path) -> None:
     data = make_drawings(tmp_path / "drawings")
     split = make_tiny_split(data, tmp_path / "split.csv")

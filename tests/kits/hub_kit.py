@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +21,10 @@ COMMIT = "c" * 40
 
 
 class Hub(ThreadingHTTPServer):
-    """Files by the path of their address. `asked` are the requests, `cut` sends half of each file."""
+    """Files by the path of their address. `asked` are the requests, `cut` sends half of each file.
+
+    `gated` and `refused` answer 403, for those who did not consent to a licence, and without a reason.
+    """
 
     daemon_threads = True
 
@@ -28,7 +32,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _HubRequest)
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
-        self.gated = self.cut = False
+        self.gated = self.cut = self.refused = False
 
     @property
     def address(self) -> str:
@@ -37,7 +41,10 @@ class Hub(ThreadingHTTPServer):
     def publish(self, backbone: str, seed: int = 0) -> str:
         """Random weights of a timm model; the sha256 of the file."""
         torch.manual_seed(seed)
-        content = save(import_timm().create_model(backbone).state_dict())
+        return self.put(backbone, save(import_timm().create_model(backbone).state_dict()))
+
+    def put(self, backbone: str, content: bytes) -> str:
+        """Any bytes as the weights of a timm model; their sha256."""
         repository, file = hub_file(backbone)
         self.files[f"/{repository}/resolve/main/{file}"] = content
         return hashlib.sha256(content).hexdigest()
@@ -56,9 +63,10 @@ class _HubRequest(BaseHTTPRequestHandler):
     def _answer(self) -> bytes:
         self.server.asked.append(f"{self.command} {self.path}")
         content = self.server.files.get(self.path)
-        if content is None or self.server.gated:
-            self.send_response(403 if self.server.gated else 404)
-            self.send_header("X-Error-Code", "GatedRepo" if self.server.gated else "EntryNotFound")
+        if content is None or self.server.gated or self.server.refused:
+            self.send_response(403 if self.server.gated or self.server.refused else 404)
+            if not self.server.refused:
+                self.send_header("X-Error-Code", "GatedRepo" if self.server.gated else "EntryNotFound")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return b""
@@ -86,6 +94,16 @@ def hub_at(address: str, cache: Path) -> Iterator[None]:
         patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"):
             patch.delenv(name, raising=False)
+        yield
+
+
+@contextmanager
+def silent_hub(cache: Path) -> Iterator[None]:
+    """One that takes connections and never says a word."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        hub_at(f"http://127.0.0.1:{server.getsockname()[1]}", cache),
+    ):
         yield
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dessin.models.candidates import Candidates, Job, Machine, choose_candidates
 from dessin.models.default_backbones import ALWAYS, ROWS, TABLE, side_of
+from dessin.models.price import gib_of
 
 PACKAGED = frozenset(row.name for row in TABLE if row.tier == "packaged")
 GPU = Machine("cuda", 80.0, 16, PACKAGED, hub="")
@@ -27,31 +28,32 @@ SIGLIP, EVA, CONVNEXT, TINY = (
 
 
 def reasons(plan: Candidates) -> dict[str, str]:
-    return {decision.value: decision.reason for decision in (*plan.taken, *plan.missed, *plan.left)}
+    return {each.value: each.reason for each in (*plan.taken, *plan.offered, *plan.missed, *plan.left)}
 
 
 def test_a_gpu_of_80_gb_tries_the_strong_ones_and_says_licences_and_minutes() -> None:
     plan = choose_candidates(GPU, HOUR)
-    assert plan.names == (*ALWAYS, SIGLIP, EVA, CONVNEXT)
+    assert plan.names == (*ALWAYS, EVA, SIGLIP, CONVNEXT)
     assert not plan.missed
     said = dict(zip(plan.names[2:], plan.lines(), strict=True))
     for name, line in said.items():
         assert line.startswith(f"candidate: {name} (")
         assert ROWS[name].licence in line
-        assert " min, " in line
+        assert f"{ROWS[name].tuning_gib:.1f} of 80 GiB" in line
+        assert " for features of 1,000 images, tuning " in line
         assert "GB from the hub" in line
-    assert "71.7% on ImageNet-Sketch" in said[SIGLIP]
-    assert "MIT" in said[EVA]
+    assert "MIT, 304 M parameters, 70.7% on ImageNet-Sketch, tuned, 448 px" in said[EVA]
+    assert "Apache-2.0" in said[SIGLIP]
 
 
 def test_with_the_hub_gone_it_says_what_it_would_have_used() -> None:
     plan = choose_candidates(replace(GPU, hub=GONE), HOUR)
     assert plan.names == ALWAYS
-    assert [decision.value for decision in plan.missed] == [SIGLIP, EVA, CONVNEXT]
+    assert [missed.value for missed in plan.missed] == [EVA, SIGLIP, CONVNEXT]
     for line in plan.lines():
         assert line.startswith("would have been a candidate: ")
         assert GONE in line
-        assert " min, " in line
+        assert "tuning " in line
 
 
 def test_what_was_fetched_ahead_is_used_without_the_hub() -> None:
@@ -59,7 +61,44 @@ def test_what_was_fetched_ahead_is_used_without_the_hub() -> None:
     plan = choose_candidates(replace(GPU, hub=GONE, here=PACKAGED | {EVA, base}), HOUR)
     assert plan.names == (*ALWAYS, EVA, base)
     assert "its weights are here" in reasons(plan)[EVA]
-    assert [decision.value for decision in plan.missed] == [SIGLIP, CONVNEXT]
+    assert [missed.value for missed in plan.missed] == [SIGLIP, CONVNEXT]
+
+
+def test_what_memory_is_too_small_to_tune_is_offered_for_a_probe_or_lora() -> None:
+    plan = choose_candidates(replace(GPU, memory_gib=12.0), replace(HOUR, seconds=None))
+    assert {each.way for each in plan.taken} == {"tuned"}
+    assert [(each.value, each.way) for each in plan.offered] == [(EVA, "frozen"), (SIGLIP, "lora")]
+    reason = reasons(plan)[EVA]
+    assert reason.startswith("tuning needs 17.7 GiB, and 12.0 are free; MIT, ")
+    assert "frozen, for a probe, 448 px, 3.8 of 12 GiB" in reason
+    assert not {each.value for each in plan.offered} & {each.value for each in plan.left}
+    assert [line.split(":")[0] for line in plan.lines()] == ["candidate"] * 3 + ["offered"] * 2
+
+
+def test_with_the_hub_gone_it_says_what_it_would_have_offered() -> None:
+    plan = choose_candidates(replace(GPU, memory_gib=12.0, hub=GONE), replace(HOUR, seconds=None))
+    assert not plan.offered
+    assert [each.way for each in plan.missed] == ["frozen", "lora", "tuned", "tuned", "tuned"]
+    line = plan.lines()[1]
+    assert line.startswith(
+        f"would have been offered: {SIGLIP} ({GONE}; tuning needs 15.1 GiB, and 12.0 are free"
+    )
+
+
+def test_what_there_is_no_time_to_tune_is_offered_too() -> None:
+    job = Job(images=15_000, seconds=2700.0, tuned=True)
+    plan = choose_candidates(replace(GPU, here=frozenset(ROWS)), job)
+    offered = {each.value: each for each in plan.offered}
+    assert offered[EVA].way == "lora"
+    assert "too much of 45 min 0 s" in offered[EVA].reason
+    assert sum(each.seconds for each in (*plan.taken[2:], *plan.offered)) <= 0.5 * 2700
+
+
+def test_where_a_probe_is_all_that_is_wanted_nothing_is_offered_beside_it() -> None:
+    plan = choose_candidates(replace(GPU, memory_gib=12.0), replace(HOUR, tuned=False))
+    assert {each.way for each in plan.taken} == {"frozen"}
+    assert EVA in plan.names
+    assert not plan.offered
 
 
 def test_a_processor_gets_a_small_one_where_there_is_time() -> None:
@@ -72,11 +111,11 @@ def test_a_processor_gets_a_small_one_where_there_is_time() -> None:
 
 def test_memory_counts_for_what_is_done() -> None:
     tuned, frozen = (
-        choose_candidates(replace(GPU, memory_gib=20.0), replace(HOUR, tuned=tuned))
+        choose_candidates(replace(GPU, memory_gib=16.0), replace(HOUR, tuned=tuned))
         for tuned in (True, False)
     )
     assert SIGLIP not in tuned.names
-    assert "needs 28.1 GiB, and 20.0 are free" in reasons(tuned)[SIGLIP]
+    assert "needs 15.1 GiB, and 16.0 are free" in reasons(tuned)[SIGLIP]
     assert SIGLIP in frozen.names
 
 
@@ -104,9 +143,11 @@ def test_nothing_is_taken_that_cannot_be_had(machine: Machine, job: Job) -> None
     plan = choose_candidates(machine, job)
     assert plan.names[:2] == ALWAYS
     assert len(set(plan.names)) == len(plan.names)
-    for name in plan.names[2:]:
-        assert not machine.hub or name in machine.here
-        assert ROWS[name].features_gib <= machine.memory_gib
+    for each in (*plan.taken[2:], *plan.offered):
+        assert not machine.hub or each.value in machine.here
+        assert each.gib == gib_of(ROWS[each.value], each.way) <= machine.memory_gib
+        assert job.seconds is None or each.seconds <= job.seconds
+    assert not {each.value for each in plan.offered} & set(plan.names)
     assert not plan.missed or machine.hub
     assert not {decision.value for decision in plan.missed} & set(plan.names)
 
@@ -117,11 +158,15 @@ def test_more_time_and_memory_never_lose_all_of_the_best(machine: Machine, job: 
     order = list(ROWS)
     seconds = None if job.seconds is None else more * job.seconds
     richer = replace(machine, memory_gib=more * machine.memory_gib)
-    before = choose_candidates(machine, job).names[2:]
-    after = choose_candidates(richer, replace(job, seconds=seconds)).names[2:]
+    before = beside_the_usual(choose_candidates(machine, job))
+    after = beside_the_usual(choose_candidates(richer, replace(job, seconds=seconds)))
     if before:
         assert after
         assert order.index(after[0]) <= order.index(before[0])
+
+
+def beside_the_usual(plan: Candidates) -> list[str]:
+    return sorted((each.value for each in (*plan.taken[2:], *plan.offered)), key=list(ROWS).index)
 
 
 def test_a_side_is_one_that_the_backbone_reads_and_was_trained_at() -> None:

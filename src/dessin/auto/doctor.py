@@ -11,12 +11,13 @@ import psutil
 from dessin.errors import DessinError
 from dessin.files import cache_folder
 from dessin.models.backbones import candidate
-from dessin.models.candidates import Job, choose_candidates
-from dessin.models.default_backbones import TABLE
+from dessin.models.candidates import Job, Machine, choose_candidates, time_of
+from dessin.models.default_backbones import TABLE, Backbone
 from dessin.models.drawn import DIGESTS, DRAWN
 from dessin.models.hub import hub_silence
+from dessin.models.price import WAYS, gib_of
 from dessin.models.weights import PACKAGED, resolve_weights
-from dessin.progress import say
+from dessin.progress import duration, say
 from dessin.runs.candidates import this_machine
 from dessin.runs.machine import versions_of
 from dessin.training.device import choose_device, choose_precision
@@ -26,7 +27,7 @@ PACKAGES = (
     *("Pillow", "opencv-python-headless"),
 )
 
-_JOB, _JOB_IN_WORDS = Job(images=1000, seconds=3600.0, tuned=True), "1,000 drawings and an hour"
+_JOB, _JOB_IN_WORDS = Job(images=3000, seconds=3600.0, tuned=True), "3,000 drawings and an hour"
 
 
 def doctor() -> dict[str, str]:
@@ -68,15 +69,26 @@ def _backbones() -> dict[str, str]:
         "Hub": silent or "it answers",
         "Candidates": f"{', '.join(chosen.names)}, for {_JOB_IN_WORDS}",
     }
-    decided = {decision.value: decision for decision in (*chosen.taken, *chosen.missed, *chosen.left)}
+    if chosen.offered:
+        findings["Offered"] = ", ".join(f"{each.value} ({each.way})" for each in chosen.offered)
+    decided = {each.value: each for each in (*chosen.taken, *chosen.offered, *chosen.missed, *chosen.left)}
     for row in TABLE:
         where = "here" if row.name in machine.here else f"{row.gigabytes:.1f} GB on the hub"
-        memory = f"{row.features_gib} GiB for features and {row.tuning_gib} to tune at {row.size} px"
-        finding = f"{row.tier}, {row.described}, {memory}, weights {where}"
+        finding = (
+            f"{row.tier}, {row.described}, at {row.size} px {_would_take(row, machine)}, weights {where}"
+        )
         if row.name in decided:
             finding += f"; {decided[row.name].name}: {decided[row.name].reason}"
         findings[f"Backbone {row.name}"] = finding
     return findings
+
+
+def _would_take(row: Backbone, machine: Machine) -> str:
+    """What it is planned to cost here, in each way that it can be used."""
+    ways = [way for way in reversed(WAYS) if gib_of(row, way) is not None]
+    costs = {way: time_of(row, way, machine, _JOB.images) for way in ways}
+    parts = [f"{way} {duration(cost.seconds)} and {cost.gib:.1f} GiB" for way, cost in costs.items()]
+    return f"{_JOB.images:,} drawings would take {', '.join(parts)}"
 
 
 def _cache() -> str:

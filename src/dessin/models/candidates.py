@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from dessin.decisions import Decision
 from dessin.models.default_backbones import ALWAYS, ROWS, TABLE, Backbone
+from dessin.models.price import WAYS, Price, Way, gib_of, gmacs_a_second, price
 from dessin.progress import duration
 
-# How many beside those that are always tried.
-_MOST = {"cuda": 3}
+# How many beside those that are always tried; and how many more of which only a part, or nothing, is trained.
+_MOST, _MOST_OFFERED = {"cuda": 3}, {"cuda": 2}
 _MOST_ELSEWHERE = 1
-# The share of a budget that they may take; the rest is for the training of the one that is chosen.
+# The share of a budget that all of them may take; the rest is for the training of the one that is chosen.
 _SHARE = 0.5
 _USABLE = 0.9
-# Passes over the images: features of an image and its mirror image; four epochs on 64% of them, a step of
-# which costs three passes.
-_FEATURES, _TUNING = 2.0, 4 * 3 * 0.64
-# What people have of the internet, and what a core and GPUs of so many GiB compute, in numbers that are met
-# rather than the best. Estimates: what is planned with them is measured before it begins.
+# Four epochs on 64% of the images.
+_TUNED_ON = 4 * 0.64
+# What people have of the internet. An estimate, as all times here: what is planned with them is measured
+# before it begins.
 _DOWNLOAD_GB_S = 0.02
-_CORE_GMACS_S = 12.0
-_GPU_GMACS_S = ((45.0, 50_000.0), (20.0, 20_000.0), (0.0, 7_000.0))
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Machine:
     here: Collection[str]
     hub: str
 
+    @property
+    def gmacs_s(self) -> float:
+        return gmacs_a_second(self.device, self.memory_gib, self.cores)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -49,22 +54,42 @@ class Job:
     tuned: bool
 
 
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Candidate(Decision[str]):
+    """A backbone, what of it is trained, and what that is planned to take at `side` pixels, with AdamW.
+
+    `seconds` are those of its features, its training and fetching its weights.
+    """
+
+    way: Way
+    side: int
+    gib: float
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Candidates:
-    """Each backbone with its reason: `taken`, `missed` for want of the hub, and `left` out otherwise."""
+    """Each backbone with its reason.
 
-    taken: tuple[Decision[str], ...]
-    missed: tuple[Decision[str], ...]
+    `taken` are tried as the job wants them. For that, memory or time does not suffice for the `offered` ones,
+    but it does for LoRA or a probe on frozen features (their `way`): a strong body frozen is worth more than
+    a weak one tuned. `missed` would have been one of both, were the hub there; `left` are out otherwise.
+    """
+
+    taken: tuple[Candidate, ...]
+    offered: tuple[Candidate, ...]
+    missed: tuple[Candidate, ...]
     left: tuple[Decision[str], ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(decision.value for decision in self.taken)
+        """Of those taken."""
+        return tuple(candidate.value for candidate in self.taken)
 
     def lines(self) -> list[str]:
-        """What the taken ones beside the usual are, and what a hub would have changed."""
-        extra = [decision.line() for decision in self.taken if decision.value not in ALWAYS]
-        return extra + [decision.line() for decision in self.missed]
+        """What the taken ones beside the usual are, what is offered, and what a hub would have changed."""
+        extra = [candidate for candidate in self.taken if candidate.value not in ALWAYS]
+        return [candidate.line() for candidate in (*extra, *self.offered, *self.missed)]
 
 
 def choose_candidates(machine: Machine, job: Job) -> Candidates:
@@ -73,67 +98,114 @@ def choose_candidates(machine: Machine, job: Job) -> Candidates:
     Where the hub does not answer, the strongest of those that are here; `missed` has what it would have
     been, and the reason.
     """
-    usual = [Decision("candidate", name, "its weights come as a package") for name in ALWAYS]
+    wants = _wanted(job)
+    usual = [_candidate(ROWS[name], wants, machine, job, "its weights come as a package") for name in ALWAYS]
     wanted, left = _fitting(machine, job, ROWS)
-    taken, missed = wanted, []
+    found, missed = wanted, []
     if machine.hub:
-        taken, _ = _fitting(machine, job, machine.here)
-        missed = [
-            Decision("would have been a candidate", row.name, f"{machine.hub}; {_words(row, machine, job)}")
-            for row in wanted
-            if row not in taken
-        ]
-    extra = [Decision("candidate", row.name, _words(row, machine, job)) for row in taken]
-    return Candidates((*usual, *extra), tuple(missed), left)
+        found, _ = _fitting(machine, job, machine.here)
+        names = {candidate.value for candidate in found}
+        missed = [_missed(candidate, machine) for candidate in wanted if candidate.value not in names]
+    taken = [candidate for candidate in found if candidate.way == wants]
+    offered = [candidate for candidate in found if candidate.way != wants]
+    return Candidates((*usual, *taken), tuple(offered), tuple(missed), left)
+
+
+def time_of(row: Backbone, way: Way, machine: Machine, images: int) -> Price:
+    """Its features, and four epochs where it is trained, at its own size, in seconds and GiB."""
+    return price(
+        row,
+        way,
+        machine.gmacs_s,
+        images=images,
+        trained_on=_TUNED_ON * images,
+        gpu=machine.device != "cpu",
+    )
 
 
 def _fitting(
     machine: Machine, job: Job, allowed: Collection[str]
-) -> tuple[list[Backbone], tuple[Decision[str], ...]]:
-    """The rows beside the usual ones, best first, and why others are left out."""
-    most = _MOST.get(machine.device, _MOST_ELSEWHERE)
-    taken: list[Backbone] = []
+) -> tuple[list[Candidate], tuple[Decision[str], ...]]:
+    """The rows beside the usual ones, best first, each in the first way that fits; why others do not."""
+    ways = WAYS if job.tuned else WAYS[-1:]
+    found: list[Candidate] = []
     left: list[Decision[str]] = []
     for row in TABLE:
-        need = row.tuning_gib if job.tuned else row.features_gib
-        seconds = sum(_seconds(each, machine, job) for each in (*taken, row))
-        why = ""
-        if row.tier == "named":
-            why = f"only when you name it: its licence is its own ({row.licence})"
-        elif row.tier == "strong" and machine.device != "cuda":
-            why = "needs a GPU"
-        elif row.tier == "packaged" or row.name not in allowed:
-            continue
-        elif need > _USABLE * machine.memory_gib:
-            why = f"needs {need:.1f} GiB, and {machine.memory_gib:.1f} are free"
-        elif job.seconds is not None and seconds > _SHARE * job.seconds:
-            why = f"{_minutes(row, machine, job)}, too much of {duration(job.seconds)}"
-        elif len(taken) == most:
-            why = "as good ones are taken already"
+        why = _excluded(row, machine)
         if why:
             left.append(Decision("left out", row.name, why))
-        else:
-            taken.append(row)
-    return taken, tuple(left)
+        elif row.tier != "packaged" and row.name in allowed:
+            obstacles = {way: _obstacle(row, way, machine, job, found) for way in ways}
+            # What keeps it from being used as the job wants is what people should know.
+            why = obstacles[ways[0]]
+            fitting = next((way for way, obstacle in obstacles.items() if not obstacle), None)
+            if fitting is None:
+                left.append(Decision("left out", row.name, why))
+            else:
+                words = _words(row, fitting, machine, job)
+                found.append(_candidate(row, fitting, machine, job, f"{why}; {words}" if why else words))
+    return found, tuple(left)
 
 
-def _words(row: Backbone, machine: Machine, job: Job) -> str:
-    need = row.tuning_gib if job.tuned else row.features_gib
+def _excluded(row: Backbone, machine: Machine) -> str:
+    """Why this machine never tries a row unasked."""
+    if row.tier == "named":
+        return f"only when you name it: its licence is its own ({row.licence})"
+    return "needs a GPU" if row.tier == "strong" and machine.device != "cuda" else ""
+
+
+def _obstacle(row: Backbone, way: Way, machine: Machine, job: Job, found: Sequence[Candidate]) -> str:
+    """Why it does not fit in this way beside those found before; empty where it does."""
+    need, wants = gib_of(row, way), _wanted(job)
+    if need is None:
+        return "LoRA is not offered for it"
+    if need > _USABLE * machine.memory_gib:
+        return f"{_DOING[way]} needs {need:.1f} GiB, and {machine.memory_gib:.1f} are free"
+    seconds, spent = _seconds(row, way, machine, job), sum(each.seconds for each in found)
+    if job.seconds is not None and spent + seconds > _SHARE * job.seconds:
+        beside = " beside stronger ones" if spent else ""
+        return f"{_DOING[way]} takes about {duration(seconds)}, too much{beside} of {duration(job.seconds)}"
+    taken = sum(each.way == wants for each in found)
+    most = _MOST.get(machine.device, _MOST_ELSEWHERE)
+    more = _MOST_OFFERED.get(machine.device, _MOST_ELSEWHERE)
+    if taken >= most or (way != wants and len(found) - taken >= more):
+        return "as good ones are taken already"
+    return ""
+
+
+def _wanted(job: Job) -> Way:
+    return "tuned" if job.tuned else "frozen"
+
+
+_DOING: dict[Way, str] = {"tuned": "tuning", "lora": "LoRA", "frozen": "a probe"}
+_DONE: dict[Way, str] = {"tuned": "tuned", "lora": "LoRA alone", "frozen": "frozen, for a probe"}
+
+
+def _candidate(row: Backbone, way: Way, machine: Machine, job: Job, reason: str) -> Candidate:
+    name = "candidate" if way == _wanted(job) else "offered"
+    need = time_of(row, way, machine, job.images).gib
+    return Candidate(name, row.name, reason, way, row.size, need, _seconds(row, way, machine, job))
+
+
+def _missed(candidate: Candidate, machine: Machine) -> Candidate:
+    name = {"candidate": "would have been a candidate", "offered": "would have been offered"}[candidate.name]
+    reason = f"{machine.hub}; {candidate.reason}"
+    return Candidate(
+        name, candidate.value, reason, candidate.way, candidate.side, candidate.gib, candidate.seconds
+    )
+
+
+def _words(row: Backbone, way: Way, machine: Machine, job: Job) -> str:
+    cost = time_of(row, way, machine, job.images)
     here = row.name in machine.here
     source = "its weights are here" if here else f"{row.gigabytes:.1f} GB from the hub"
-    memory = f"{need:.1f} of {machine.memory_gib:.0f} GiB"
-    return f"{row.described}, {row.size} px, {memory}, {_minutes(row, machine, job)}, {source}"
+    training = f", {_DOING[way]} {duration(cost.training)}" if cost.training else ""
+    time = f"about {duration(cost.features)} for features of {job.images:,} images{training}"
+    memory = f"{cost.gib:.1f} of {machine.memory_gib:.0f} GiB"
+    return f"{row.described}, {_DONE[way]}, {row.size} px, {memory}, {time}, {source}"
 
 
-def _minutes(row: Backbone, machine: Machine, job: Job) -> str:
-    return f"about {max(1, round(_seconds(row, machine, job) / 60))} min"
-
-
-def _seconds(row: Backbone, machine: Machine, job: Job) -> float:
-    """Of fetching its weights, its features, and where it is tuned four epochs, at its own size."""
-    rate = _CORE_GMACS_S * machine.cores
-    if machine.device != "cpu":
-        rate = next(gmacs for least, gmacs in _GPU_GMACS_S if machine.memory_gib >= least)
-    passes = _FEATURES + (_TUNING if job.tuned else 0.0)
+def _seconds(row: Backbone, way: Way, machine: Machine, job: Job) -> float:
+    """Of fetching its weights, its features and its training."""
     fetching = 0.0 if row.name in machine.here else row.gigabytes / _DOWNLOAD_GB_S
-    return fetching + passes * job.images * row.gmacs / rate
+    return fetching + time_of(row, way, machine, job.images).seconds

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import threading
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dessin.errors import DessinError
 from dessin.files import sha256_file
@@ -57,11 +55,23 @@ def fetch_file(name: str, licence: str) -> Path:
         return Path(hf_hub_download(repository, file, etag_timeout=_CONNECT_S))
     except GatedRepoError:
         raise DessinError(
-            f"the hub gives them to those alone who accepted their licence ({licence})"
+            f"the hub gives them to those alone who consented to their licence ({licence}), which is done "
+            f"on the page of {repository} there; HF_TOKEN then says who asks"
         ) from None
     # The client raises what its HTTP library does, which is another one in each of its major versions.
     except Exception as error:
-        raise DessinError(f"the hub did not give them ({type(error).__name__})") from None
+        raise DessinError(f"the hub did not give them ({_answer_of(error)})") from None
+
+
+def _answer_of(error: BaseException | None) -> str:
+    """What the hub answered, where that is what was wrong: the client wraps it in errors of its own."""
+    kind = type(error).__name__
+    while error is not None:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status is not None:
+            return f"it answered {status}"
+        error = error.__cause__ or error.__context__
+    return kind
 
 
 def checked_digest(name: str, path: Path) -> str:
@@ -100,20 +110,19 @@ def hub_silence() -> str:
         return "the hub is not asked, for HF_HUB_OFFLINE is set"
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return ""
-    address = urlsplit(constants.ENDPOINT)
-    port = address.port or (80 if address.scheme == "http" else 443)
     reached: list[bool] = []
-    asking = threading.Thread(
-        target=lambda: reached.append(_reaches(address.hostname or "", port)), daemon=True
-    )
+    asking = threading.Thread(target=lambda: reached.append(_reaches(constants.ENDPOINT)), daemon=True)
     asking.start()
     asking.join(_CONNECT_S)
     return "" if any(reached) else "the hub cannot be reached"
 
 
-def _reaches(host: str, port: int) -> bool:
+def _reaches(address: str) -> bool:
+    """Whether anything is answered; one that is connected to and says nothing is as good as gone."""
+    import httpx
+
     try:
-        socket.create_connection((host, port), timeout=_CONNECT_S).close()
-    except OSError:
+        httpx.head(address, timeout=_CONNECT_S)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError):
         return False
     return True

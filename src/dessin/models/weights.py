@@ -109,7 +109,7 @@ def _read_state(weights: Weights, path: Path) -> dict[str, Tensor]:
     if weights.source.startswith("package "):
         return _renamed(torch.load(path, weights_only=True, map_location="cpu"), weights)
     if weights.source.startswith("hub "):
-        return _converted_by_timm(weights)
+        return _converted_by_timm(weights, path)
     with whole(path):
         state = widened(load_file(path))
     if not weights.source.startswith("bundle "):
@@ -213,12 +213,20 @@ def _renamed(state: dict[str, Tensor], weights: Weights) -> dict[str, Tensor]:
     return dict(zip(expected, state.values(), strict=True))
 
 
-def _converted_by_timm(weights: Weights) -> dict[str, Tensor]:
+def _converted_by_timm(weights: Weights, path: Path) -> dict[str, Tensor]:
     """Published files may be in another project's layout; timm converts them while it loads."""
-    overlay = {"file": str(weights.path), "source": "", "custom_load": False}
+    overlay = {"file": str(path), "source": "", "custom_load": False}
     create: Any = import_timm().create_model
-    with torch.random.fork_rng(devices=[]):
-        model = create(weights.backbone, pretrained=True, pretrained_cfg_overlay=overlay)
+    try:
+        with whole(path), torch.random.fork_rng(devices=[]):
+            model = create(weights.backbone, pretrained=True, pretrained_cfg_overlay=overlay)
+    # So torch says that names or shapes differ.
+    except RuntimeError as error:
+        raise DessinError(
+            f"The weights of {weights.source} do not fit {weights.backbone}: "
+            f"{' '.join(str(error).split())[:200]}",
+            do=f"Delete {path} and fetch them again, or name other weights.",
+        ) from None
     return dict(model.state_dict())
 
 
