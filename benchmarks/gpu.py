@@ -1,79 +1,57 @@
-"""The real training loop on a GPU, beside the same model on a resident batch and timm's loader.
+"""What a GPU makes of dessin: the loop beside a resident batch, the recipes for GPUs, and what needs CUDA.
 
-For each backbone, images a second at 224 px through `fit` (order, pixels, plans, augmentation, mixing of
-precisions, checks, checkpoint at the end), divided by those of the same model, optimiser and loss on one
-batch that stays on the GPU; and timm's own loader (worker processes, its augmentation, prefetcher) feeding
-the same step from PNG files. All in turn, medians of the rounds. It needs a CUDA machine with torch 2.11 or
-newer, timm and this repository on the path, no other data and no weights:
+    PYTHONPATH=src python benchmarks/gpu.py [--backbones resnet50 resnet152] [--parts] [--compile]
 
-    PYTHONPATH=src python benchmarks/gpu.py [--backbones resnet50 resnet152] [--images 2048] [--compile]
+The loop (`gpu_loop.py`); with `--parts` also with none and some of the augmentation: whose is the time?
+
+    PYTHONPATH=src python benchmarks/gpu.py --plan [--drawings 15021] [--out plan.csv]
+
+Minutes and GiB of the packaged recipes for GPUs (`gpu_plan.py`), planned; where a GPU is, measured on it too.
+
+    PYTHONPATH=src python benchmarks/gpu.py --all OUT
+
+All of it in less than ten minutes, each part with its own limit: the loop with its parts, the plan, the tests
+that need CUDA, and `dessin auto` on doodles. What is printed lies in OUT too.
+
+It needs a CUDA machine (but for the plan) with torch 2.11 or newer, timm and this repository on the path, no
+other data, no weights and no network.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
-import statistics
-import tempfile
+import subprocess
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import nn
-from torch.nn import functional
 
-from dessin.images.spec import ImageSpec
-from dessin.images.store import PixelStore
-from dessin.models.classifier import Classifier, build_classifier
-from dessin.models.torchvision_ops import import_timm
-from dessin.models.weights import resolve_weights
-from dessin.progress import quiet
-from dessin.recipe import Recipe, make_recipe
-from dessin.training.data import Training, TrainingData
-from dessin.training.device import Computing, choose_device, choose_precision
-from dessin.training.loop import fit
-from dessin.training.seeding import reproducible
+from dessin.doodles.doodles import generate_doodles
+from dessin.training.device import choose_device, choose_precision
+from gpu_loop import compare
+from gpu_plan import DRAWINGS, RECIPES, Line, header, measured, planned, write_lines
 
-SIZE = 224
-CLASSES = 100
-OPS = ["hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)", "thickness(0.8, 1.25)"]
-GOAL = 0.95
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """Images a second, medians over the rounds."""
-
-    loop: float
-    resident: float
-    timm: float
+ROOT = Path(__file__).parent.parent
+# Seconds of each part of `--all`; together with what lies between them less than ten minutes.
+LIMITS = {"loop": 150, "plan": 270, "tests": 60, "auto": 90}
 
 
 def main() -> None:
     options = _options()
-    device = str(choose_device().value)
-    if device != "cuda" and not options.any_device:
-        raise SystemExit("This benchmark is for a CUDA machine. To try it elsewhere: --any-device.")
-    precision = str(choose_precision(device).value)
-    name = torch.cuda.get_device_name() if device == "cuda" else device
-    print(f"{name}, torch {torch.__version__}, timm {import_timm().__version__}, {precision}, {SIZE} px")
-    print(f"batch {options.batch_size}, {options.images} images a measurement, {options.rounds} rounds\n")
-    print("| backbone | dessin's loop | resident batch | timm's loader | loop ÷ resident | loop ÷ timm |")
-    print("|---|---|---|---|---|---|")
-    worst = 1.0
-    for backbone in options.backbones:
-        speeds = measure(backbone, device, precision, options)
-        ratio = speeds.loop / speeds.resident
-        worst = min(worst, ratio)
-        print(
-            f"| {backbone} | {speeds.loop:.0f} | {speeds.resident:.0f} | {speeds.timm:.0f} "
-            f"| {ratio:.3f} | {speeds.loop / speeds.timm:.2f} |",
-            flush=True,
-        )
-    print(f"\nThe goal of {GOAL} of the resident batch is {'reached' if worst >= GOAL else 'MISSED'}.")
+    device = choose_device().value
+    precision = choose_precision(device).value
+    if options.all:
+        everything(Path(options.all))
+    elif options.plan:
+        plan(device, precision, options)
+    elif device != "cuda" and not options.any_device:
+        raise SystemExit("The loop is for a CUDA machine. To try it elsewhere: --any-device.")
+    else:
+        compare(device, precision, options)
 
 
 def _options() -> argparse.Namespace:
@@ -81,160 +59,90 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--backbones", nargs="+", default=["resnet50", "resnet152"])
-    parser.add_argument("--images", type=int, default=4096, help="images a measurement")
+    parser.add_argument("--images", type=int, default=4096, help="images a measurement of the loop")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 1), help="of timm's loader")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--parts", action="store_true", help="the loop with parts of the augmentation, too")
+    parser.add_argument("--no-timm", action="store_true", help="without timm's loader")
     parser.add_argument("--any-device", action="store_true")
+    parser.add_argument("--plan", action="store_true")
+    parser.add_argument("--drawings", type=int, default=DRAWINGS)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no backbone later than this")
+    parser.add_argument("--out", type=Path, help="the table of the plan as CSV")
+    parser.add_argument("--all", metavar="OUT", help="all of it, into this folder")
     return parser.parse_args()
 
 
-def measure(backbone: str, device: str, precision: str, options: argparse.Namespace) -> Speeds:
-    data = make_data(options.images)
-    recipe = make_recipe(
-        {
-            "augment": OPS,
-            "train": {"epochs": 1, "compile": options.compile},
-            "optimizer": {"lr": 1e-6, "warmup_epochs": 0},
-            "finetune": {"mode": "full", "batch_norm": "train"},
-        }
-    )
-    classifier = build_classifier(backbone, CLASSES, resolve_weights(backbone, "none"))
-    loop, resident, timm_side = [], [], []
-    with tempfile.TemporaryDirectory() as folder:
-        files = write_files(data, Path(folder))
-        for number in range(options.rounds + 1):
-            rates = (
-                loop_rate(classifier, recipe, data, device, precision, options),
-                resident_rate(classifier, data, device, precision, options),
-                timm_rate(classifier, files, device, precision, options),
-            )
-            # The first round warms everything up.
-            if number:
-                for kept, rate in zip((loop, resident, timm_side), rates, strict=True):
-                    kept.append(rate)
-    return Speeds(*(statistics.median(rates) for rates in (loop, resident, timm_side)))
-
-
-def make_data(images: int) -> TrainingData:
-    """Random lines on white paper, as a pixel store in memory."""
-    generator = np.random.default_rng(0)
-    pixels = np.full((images, 3, SIZE, SIZE), 255, dtype=np.uint8)
-    for image, places in zip(pixels, generator.integers(4, SIZE - 8, (images, 12)), strict=True):
-        for place in places[:6]:
-            image[:, place : place + 3] = 20
-        for place in places[6:]:
-            image[:, :, place : place + 3] = 20
-    store = PixelStore(
-        pixels=pixels,
-        image_ids=tuple(f"{n:06d}.png" for n in range(images)),
-        spec=ImageSpec(size=SIZE),
-        interpolation="bilinear",
-        background=np.full((images, 3), 255, dtype=np.uint8),
-        digest="generated",
-    )
-    none = np.empty(0, dtype=np.int64)
-    return TrainingData(store, np.arange(images), np.arange(images) % CLASSES, none, none)
-
-
-def loop_rate(
-    classifier: Classifier,
-    recipe: Recipe,
-    data: TrainingData,
-    device: str,
-    precision: str,
-    options: argparse.Namespace,
-) -> float:
-    """Images a second of the epoch itself, as `fit` times it (compiling and the checkpoints left out)."""
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        computing = Computing(torch.device(device), precision, options.batch_size)
-        outcome = fit(Training(classifier, recipe, data, computing), Path(folder), lr=1e-6)
-    return options.images / outcome.seconds
-
-
-def resident_rate(
-    classifier: Classifier,
-    data: TrainingData,
-    device: str,
-    precision: str,
-    options: argparse.Namespace,
-) -> float:
-    pixels = torch.from_numpy(np.asarray(data.store.pixels)[: options.batch_size]).to(device).float()
-    labels = torch.from_numpy(data.train_labels[: options.batch_size]).to(device)
-    step = _step(classifier, device, precision, options)
-    with reproducible(torch.device(device), torch.get_num_threads()):
-        step(pixels, labels)
-        started = _now(device)
-        for _ in range(options.images // options.batch_size):
-            step(pixels, labels)
-        return options.images // options.batch_size * options.batch_size / (_now(device) - started)
-
-
-def timm_rate(
-    classifier: Classifier, files: Path, device: str, precision: str, options: argparse.Namespace
-) -> float:
-    """timm's loader with its usual training augmentation; its normalisation is in the classifier already."""
-    timm = import_timm()
-    from timm.data import create_dataset, create_loader
-
-    dataset = create_dataset("", root=str(files))
-    loader = create_loader(
-        dataset,
-        input_size=(3, SIZE, SIZE),
-        batch_size=options.batch_size,
-        is_training=True,
-        use_prefetcher=True,
-        mean=(0.0, 0.0, 0.0),
-        std=(1 / 255, 1 / 255, 1 / 255),
-        num_workers=options.workers,
-        persistent_workers=False,
-        device=torch.device(device),
-    )
-    assert timm is not None
-    step = _step(classifier, device, precision, options)
-    seen, started = 0, 0.0
-    with reproducible(torch.device(device), torch.get_num_threads()):
-        for number, (pixels, labels) in enumerate(loader):
-            step(pixels, labels)
-            if number == 0:
-                # Starting the workers is not what is measured.
-                started = _now(device)
-            else:
-                seen += len(labels)
-        return seen / (_now(device) - started)
-
-
-def _step(classifier: Classifier, device: str, precision: str, options: argparse.Namespace):  # type: ignore[no-untyped-def]
-    where = torch.device(device)
-    classifier.to(where).train()
-    model: nn.Module = torch.compile(classifier) if options.compile else classifier  # type: ignore[assignment]
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=1e-6, fused=True)
-
-    def step(pixels: torch.Tensor, labels: torch.Tensor) -> None:
-        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-            logits = model(pixels)
-        loss = functional.cross_entropy(logits.float(), labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    return step
-
-
-def write_files(data: TrainingData, folder: Path) -> Path:
-    """The same drawings as PNG files in class folders, for timm's loader."""
-    for row, label in zip(data.train_rows, data.train_labels, strict=True):
-        path = folder / f"{label:03d}" / f"{row:06d}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(np.asarray(data.store.pixels[row]).transpose(1, 2, 0)).save(path, compress_level=1)
-    return folder
-
-
-def _now(device: str) -> float:
+def plan(device: str, precision: str, options: argparse.Namespace) -> list[Line]:
+    """Print the plan for the three sizes of GPUs, and for this GPU what was measured beside it."""
+    lines = planned(options.drawings)
+    for name in RECIPES:
+        print(f"{name}, {options.drawings:,} drawings, on 24, 48 and 80 GB, planned:")
+        print(*header(name, lines), sep="\n")
     if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+        print("Measured with random weights: minutes (planned) and GiB (planned)")
+        stop_at = time.monotonic() + options.seconds
+        for line in measured(torch.device(device), precision, drawings=options.drawings, stop_at=stop_at):
+            minutes = f"{line.measured_minutes:.1f} ({line.planned_minutes:.1f}) min"
+            gib = f"{line.measured_gib:.1f} ({line.planned_gib:.1f}) GiB"
+            print(f"{line.recipe} {line.backbone}: {minutes}, {gib}", flush=True)
+            lines.append(line)
+    else:
+        print("No GPU is here, so none of this was measured.")
+    if options.out:
+        write_lines(options.out, lines)
+    return lines
+
+
+def everything(out: Path) -> None:
+    """Each part in a process of its own, whose end by its limit takes nothing from the others."""
+    out.mkdir(parents=True, exist_ok=True)
+    generate_doodles(out / "doodles", classes=16, per_class=30)
+    me, limit = [sys.executable, __file__], LIMITS["plan"]
+    loop = [*me, "--parts", "--no-timm", "--rounds", "2", "--images", "2048"]
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "cuda",
+        "tests/augmentation",
+    ]
+    auto = [
+        sys.executable,
+        "-m",
+        "dessin.cli",
+        "auto",
+        out / "doodles",
+        "--out",
+        out / "auto",
+        "--budget",
+        "60s",
+    ]
+    _run("loop", loop, out)
+    _run("plan", [*me, "--plan", "--out", out / "plan.csv", "--seconds", str(limit - 40)], out)
+    _run("tests", tests, out)
+    _run("auto", auto, out)
+
+
+def _run(name: str, command: Sequence[str | Path], out: Path) -> None:
+    print(f"== {name}", flush=True)
+    started = time.monotonic()
+    with (out / f"{name}.txt").open("w", encoding="utf-8") as file:
+        try:
+            code = subprocess.run(
+                command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, timeout=LIMITS[name], check=False
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+    print((out / f"{name}.txt").read_text(encoding="utf-8")[-6000:])
+    ended = "ran out of time" if code == -1 else f"ended with {code}"
+    print(f"{name} {ended} after {time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+"""The recipes for GPUs: their heads say what is planned, and measuring them runs, here with a tiny body."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dessin.models.default_backbones import ROWS, Backbone
+from dessin.recipe import read_recipe
+from dessin.recipes.verb import recipe_file
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+NAMES = ("gpu-folds", "gpu-lora", "gpu-probe")
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_head_says_what_is_planned(name: str) -> None:
+    import gpu_plan
+
+    text = recipe_file(name).read_text(encoding="utf-8")
+    assert "\n".join(gpu_plan.header(name, gpu_plan.planned())) in text
+    assert "planned from" in text
+    assert "no GPU was lent" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_a_strong_body_of_the_table_at_its_side(name: str) -> None:
+    recipe = read_recipe(Path(name))
+    row = ROWS[recipe.model.backbone]
+    assert (row.tier, row.size) == ("strong", recipe.image.size)
+
+
+def test_larger_gpus_are_never_planned_to_take_longer_and_minutes_follow_the_drawings() -> None:
+    import gpu_plan
+
+    for name in gpu_plan.RECIPES:
+        for row in gpu_plan.STRONG:
+            minutes = [gpu_plan.plan_line(name, row, gpu, 1000).planned_minutes for gpu in (16, 24, 48, 80)]
+            assert minutes == sorted(minutes, reverse=True)
+            twice = gpu_plan.plan_line(name, row, 16, 2000).planned_minutes
+            assert twice == pytest.approx(2 * minutes[0])
+
+
+@pytest.mark.slow
+def test_what_a_gpu_would_be_measured_by_runs_here_with_a_tiny_body(tmp_path: Path) -> None:
+    import gpu_plan
+
+    tiny = Backbone("test_vit", "strong", "Apache-2.0", 0.4, 0.04, None, 160, 0.1, 0.1, step=16, lora_gib=0.1)
+    lines = list(
+        gpu_plan.measured(torch.device("cpu"), "float32", drawings=100, rows=(tiny,), seconds=0.0, images=16)
+    )
+    assert {line.recipe for line in lines} == set(gpu_plan.RECIPES)
+    for line in lines:
+        assert line.features_a_second is not None
+        assert line.measured_minutes == pytest.approx(minutes_of(line))
+        assert (line.trained_a_second is None) == (line.recipe == "gpu-probe")
+        assert line.measured_gib is None, "a processor has no memory of its own"
+    gpu_plan.write_lines(tmp_path / "plan.csv", [*gpu_plan.planned(100, (tiny,)), *lines])
+    rows = (tmp_path / "plan.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 9 + 3
+
+
+def minutes_of(line: Any) -> float:
+    """Two views of 100 drawings, then what an epoch of a fold takes times both."""
+    epochs = {"gpu-probe": 0, "gpu-lora": 6, "gpu-folds": 5 * 8}[line.recipe]
+    steps = epochs * 100 * (0.8 + 0.2 / 3) / line.trained_a_second if epochs else 0.0
+    return float((200 / line.features_a_second + steps) / 60)
+
+
+def test_no_backbone_is_begun_when_no_time_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    import gpu_plan
+
+    assert not list(gpu_plan.measured(torch.device("cpu"), "float32", stop_at=0.0))
+    assert "no time is left" in capsys.readouterr().out
