@@ -1,0 +1,254 @@
+"""The tables of the few-shot benchmark: from finished cells to a CSV, and from that to the papers.
+
+A cell is a folder OUT/cells/TASK/BUDGET/SIDE with `predictions.csv` and `result.json`. Differences are dessin
+minus another side on the same drawings, with an interval from resampling whole groups.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from dessin.page.numbers import number, points, share
+from dessin.progress import duration
+from dessin.statistics.intervals import Estimate, bootstrap_mean
+
+ROOT = Path(__file__).parents[1]
+TABLE = Path("docs") / "benchmarks" / "few_shot.csv"
+BEGIN, END = "<!-- few_shot.py: begin -->", "<!-- few_shot.py: end -->"
+PREDICTED = ("file", "label", "group", "predicted")
+OWN = "own"
+DESSIN, UNDRAWN = "dessin", "dessin-undrawn"
+TITLES = {
+    DESSIN: "dessin",
+    UNDRAWN: "dessin, drawn weights forbidden",
+    "before": "dessin before",
+    "fastai": "fastai",
+    "timm": "timm script",
+}
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (task, budget, side): how it went. `budget` 0 is that of a recipe, which takes its own time.
+
+    `seconds` of the whole process to the end of training; `others`: how many processors other programs had
+    meanwhile, -1 where that is not known; `seen`: the weights `drawn` were trained on the task's drawings.
+    """
+
+    task: str
+    title: str
+    classes: int
+    trained: int
+    seen: bool
+    budget: int
+    side: str
+    seconds: float
+    others: float
+    how: str
+    versions: str
+    machine: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the CSV: a cell with its accuracy, and dessin's at the same budget minus it (or nothing)."""
+
+    cell: Cell
+    accuracy: Estimate
+    minus: Estimate | None
+
+
+def folder_of(out: Path, task: str, budget: int, side: str) -> Path:
+    return out / "cells" / task / (f"{budget}s" if budget else OWN) / re.sub(r"[^\w.-]+", "-", side)
+
+
+def read_cell(folder: Path) -> tuple[Cell, list[dict[str, str]]]:
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as lines:
+        predicted = list(csv.DictReader(lines))
+    return Cell(**json.loads((folder / "result.json").read_text(encoding="utf-8"))), predicted
+
+
+def rows_of(out: Path) -> tuple[Row, ...]:
+    """Whatever is finished below `out`, in the order of tasks, budgets and sides.
+
+    A recipe is compared with dessin at the smallest budget that gave it as much time.
+    """
+    cells = [read_cell(file.parent) for file in sorted(out.glob("cells/*/*/*/result.json"))]
+    base = {(cell.task, cell.budget): found for cell, found in cells if cell.side == _base(cell)}
+    rows = []
+    for cell, found in cells:
+        groups = [row["group"] for row in found]
+        minus, against = None, base.get((cell.task, _budget_of(cell, [b for t, b in base if t == cell.task])))
+        if against and cell.side not in (DESSIN, UNDRAWN):
+            ours = {row["file"]: _right(row) for row in against}
+            differences = [ours[row["file"]] - _right(row) for row in found]
+            minus = bootstrap_mean(differences, groups, bounds=(-1, 1))
+        rows.append(Row(cell, bootstrap_mean([_right(row) for row in found], groups), minus))
+    return tuple(sorted(rows, key=_order))
+
+
+def _base(cell: Cell) -> str:
+    """The side that others are held against: never one that has seen the drawings."""
+    return UNDRAWN if cell.seen else DESSIN
+
+
+def _budget_of(cell: Cell, budgets: Iterable[int]) -> int:
+    enough = [budget for budget in budgets if budget >= cell.seconds]
+    return cell.budget or min(enough, default=0)
+
+
+def _right(row: dict[str, str]) -> float:
+    return float(row["label"] == row["predicted"])
+
+
+def _order(row: Row) -> tuple[object, ...]:
+    cell, sides = row.cell, list(TITLES)
+    task = re.fullmatch(r"(.*?)(\d*)", cell.task)
+    place = sides.index(cell.side) if cell.side in sides else len(sides)
+    return (task[1], int(task[2] or 0), cell.budget or 10**9, place, cell.side) if task else ()
+
+
+_ESTIMATE = ("value", "low", "high")
+_CELL = tuple(field.name for field in fields(Cell))
+COLUMNS = (*_CELL, "n", *(f"accuracy_{x}" for x in _ESTIMATE), *(f"dessin_minus_{x}" for x in _ESTIMATE))
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            three = [
+                [f"{getattr(e, x):.6f}" for x in _ESTIMATE] if e else [""] * 3
+                for e in (row.accuracy, row.minus)
+            ]
+            writer.writerow([*asdict(row.cell).values(), row.accuracy.n, *three[0], *three[1]])
+
+
+def read_rows(path: Path) -> tuple[Row, ...]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return tuple(_row(line) for line in csv.DictReader(lines))
+
+
+def _row(line: dict[str, str]) -> Row:
+    kinds = {"int": int, "float": float, "bool": "True".__eq__}
+    values = {field.name: kinds.get(str(field.type), str)(line[field.name]) for field in fields(Cell)}
+    accuracy, minus = (
+        Estimate(*(float(line[f"{name}_{x}"]) for x in _ESTIMATE), n=int(line["n"]))
+        if line[f"{name}_value"]
+        else None
+        for name in ("accuracy", "dessin_minus")
+    )
+    return Row(Cell(**values), accuracy, minus)  # type: ignore[arg-type]
+
+
+def merged(old: Sequence[Row], new: Sequence[Row]) -> tuple[Row, ...]:
+    """The tasks of `new` as they are there, since only what ran together is compared; others of `old`."""
+    tasks = {row.cell.task for row in new}
+    return tuple(sorted([*(row for row in old if row.cell.task not in tasks), *new], key=_order))
+
+
+def write_docs(rows: Sequence[Row], root: Path = ROOT) -> None:
+    """The CSV with these rows in it, then the tables of README.md and docs/benchmarks.md from it."""
+    table = root / TABLE
+    if rows:
+        write_rows(table, merged(read_rows(table) if table.is_file() else (), rows))
+    kept = read_rows(table) if table.is_file() else ()
+    for name, text in (("README.md", short_table(kept)), ("docs/benchmarks.md", full_tables(kept))):
+        paper = root / name
+        paper.write_text(with_table(paper.read_text(encoding="utf-8"), text), encoding="utf-8")
+
+
+def with_table(paper: str, table: str) -> str:
+    """A paper with the table between its two marks."""
+    before, begin, rest = paper.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"A paper lacks the lines {BEGIN} and {END}, between which the table goes.")
+    return f"{before}{BEGIN}\n{table}{END}{after}"
+
+
+def short_table(rows: Sequence[Row]) -> str:
+    """A line a task and budget: accuracies, and how far dessin is before others."""
+    tuned = [row for row in rows if row.cell.budget]
+    sides = _sides(tuned)
+    lines = []
+    for task, budget in dict.fromkeys((row.cell.task, row.cell.budget) for row in tuned):
+        found = {row.cell.side: row for row in tuned if (row.cell.task, row.cell.budget) == (task, budget)}
+        first = next(iter(found.values()))
+        cells = [_short(found[side]) if side in found else MISSING for side in sides]
+        lines.append([f"{first.cell.title}, {_drawn(first)}", duration(budget), *cells])
+    return _markdown(["drawings", "after", *(TITLES[side] for side in sides)], lines)
+
+
+def full_tables(rows: Sequence[Row]) -> str:
+    """A table a task, with intervals, the seconds that were taken, and what was trained."""
+    parts = []
+    for task in dict.fromkeys(row.cell.task for row in rows):
+        mine = [row for row in rows if row.cell.task == task]
+        lines = []
+        for row in mine:
+            asked = duration(row.cell.budget) if row.cell.budget else "its own time"
+            took = f"{number(row.cell.seconds)} s"
+            minus = points(row.minus) if row.minus else ""
+            lines.append([asked, _title(row), share(row.accuracy), minus, took, row.cell.how])
+        head = ["budget", "", "accuracy", "dessin minus it, paired by image", "took", "what was trained"]
+        lines += [
+            [duration(budget), TITLES.get(side, side), MISSING, "", "", ""]
+            for budget in dict.fromkeys(row.cell.budget for row in mine if row.cell.budget)
+            for side in _sides(mine)
+            if not any((row.cell.budget, row.cell.side) == (budget, side) for row in mine)
+        ]
+        first = mine[0]
+        parts.append(
+            f"**{first.cell.title}**: {_drawn(first)}. {_circumstances(mine)}\n\n{_markdown(head, lines)}"
+        )
+    return "\n".join(parts)
+
+
+def _sides(rows: Sequence[Row]) -> list[str]:
+    return [side for side in TITLES if any(row.cell.side == side for row in rows)]
+
+
+def _title(row: Row) -> str:
+    title = TITLES.get(row.cell.side, f"`{row.cell.side}`")
+    return f"{title} (may have seen these drawings)" if _marked(row) else title
+
+
+def _marked(row: Row) -> bool:
+    return row.cell.seen and row.cell.side == DESSIN
+
+
+def _short(row: Row) -> str:
+    if _marked(row):
+        return f"({row.accuracy.value:.1%}: may have seen them)"
+    return f"{row.accuracy.value:.1%}" + (f" ({points(row.minus)})" if row.minus else "")
+
+
+def _drawn(row: Row) -> str:
+    return f"{number(row.cell.trained)} of {row.cell.classes} classes, n = {number(row.accuracy.n)}"
+
+
+def _circumstances(rows: Sequence[Row]) -> str:
+    """When and where, and how quiet it was there."""
+    dates = sorted({row.cell.date for row in rows})
+    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    machines = " and ".join(sorted({row.cell.machine for row in rows}))
+    versions = ", ".join(dict.fromkeys(v for row in rows for v in row.cell.versions.split(", ") if v))
+    loud = max(row.cell.others for row in rows)
+    quiet = f" Other programs had at most {loud:.2f} processors." if loud >= 0 else ""
+    return f"{days}, {machines}; {versions}.{quiet}"
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
