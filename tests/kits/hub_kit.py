@@ -23,7 +23,8 @@ COMMIT = "c" * 40
 class Hub(ThreadingHTTPServer):
     """Files by the path of their address. `asked` are the requests, `cut` sends half of each file.
 
-    `gated` and `refused` answer 403, for those who did not consent to a licence, and without a reason.
+    `gated` and `refused` answer 403, for those who did not consent to a licence, and without a reason;
+    `other` sends as many bytes, and not those whose digest was promised.
     """
 
     daemon_threads = True
@@ -32,7 +33,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _HubRequest)
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
-        self.gated = self.cut = self.refused = False
+        self.gated = self.cut = self.refused = self.other = False
 
     @property
     def address(self) -> str:
@@ -58,6 +59,8 @@ class _HubRequest(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         content = self._answer()
+        if self.server.other and content:
+            content = content[:-1] + bytes([content[-1] ^ 1])
         self.wfile.write(content[: len(content) // 2] if self.server.cut else content)
 
     def _answer(self) -> bytes:

@@ -58,6 +58,13 @@ def test_a_file_that_the_cache_changed_is_not_read(hub: Hub, monkeypatch: pytest
         resolve_weights(TINY)
 
 
+def test_a_file_that_is_not_what_was_promised_is_not_read(hub: Hub) -> None:
+    hub.publish(TINY)
+    hub.other = True
+    with pytest.raises(DessinError, match=r"are damaged \(sha256 .*, the hub's is .*not read"):
+        resolve_weights(TINY)
+
+
 def test_a_cut_transfer_and_a_missing_file_are_sentences(hub: Hub) -> None:
     with pytest.raises(DessinError, match=r"the hub did not give them \(it answered 404\)"):
         resolve_weights(TINY)

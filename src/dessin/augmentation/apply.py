@@ -21,13 +21,13 @@ from dessin.errors import DessinError
 def resample(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
     """Move the pixels of a batch; what comes in from outside an image is its background colour.
 
-    `pixels` (N, channels, S, S) float32 are overwritten; `background` (N, channels) is float32, as they are.
+    `pixels` (N, channels, S, S) are uint8 or float32; `background` (N, channels) is float32, as the result.
     """
     # Zero is the background here, so that the zeros around the image need no mask.
     fill = background[:, :, None, None]
-    pixels.sub_(fill)
     grid = sampling_grid(plan, pixels.device)
-    moved = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    ink = pixels - fill
+    moved = functional.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return moved.add_(fill)
 
 
@@ -118,9 +118,7 @@ def _blend(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
 
 def _render(plan: AugmentPlan, pixels: Tensor, background: Tensor) -> Tensor:
     """The picture of one plan without its chains, always a new tensor."""
-    picture = pixels.to(torch.float32, copy=True)
-    if plan.moves:
-        picture = resample(plan, picture, background)
+    picture = resample(plan, pixels, background) if plan.moves else pixels.to(torch.float32, copy=True)
     for step in plan.steps:
         picture, background = _step(step, picture, background)
     return picture.clamp_(0.0, 255.0)

@@ -64,11 +64,12 @@ def _grown(levels: Tensor, *, halved: bool) -> Tensor:
 
 def _pooled(levels: Tensor, extreme: Callable[..., Tensor]) -> Tensor:
     """The extreme of each 3 x 3 neighbourhood, one direction after the other; outside the page is nothing."""
-    across = levels.clone()
-    extreme(across[..., 1:], levels[..., :-1], out=across[..., 1:])
+    across, pooled = torch.empty_like(levels), torch.empty_like(levels)
+    across[..., 0] = levels[..., 0]
+    extreme(levels[..., 1:], levels[..., :-1], out=across[..., 1:])
     extreme(across[..., :-1], levels[..., 1:], out=across[..., :-1])
-    pooled = across.clone()
-    extreme(pooled[..., 1:, :], across[..., :-1, :], out=pooled[..., 1:, :])
+    pooled[..., 0, :] = across[..., 0, :]
+    extreme(across[..., 1:, :], across[..., :-1, :], out=pooled[..., 1:, :])
     extreme(pooled[..., :-1, :], across[..., 1:, :], out=pooled[..., :-1, :])
     return pooled
 
