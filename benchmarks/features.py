@@ -97,7 +97,7 @@ def _extraction(classifier: Classifier, store: PixelStore, key: str, device: tor
     """A key of its own, so that nothing is found in the cache."""
     rows = np.arange(len(store.pixels))
     start = time.perf_counter()
-    extract_features(classifier, key, store, rows, device=device)
+    extract_features(classifier, (key,), store, rows, device=device)
     return len(rows) / (time.perf_counter() - start)
 
 

@@ -83,7 +83,7 @@ def read_drawings(name: str, data: Path, group: str | None, backbone: str, size:
         device = torch.device(str(choose_device().value))
         image_ids = tuple(row.image_id for row in kept.rows)
         features = extract_features(
-            classifier, weights.sha256, store, store.rows(image_ids), VIEWS, device=device
+            classifier, (weights.sha256,), store, store.rows(image_ids), VIEWS, device=device
         )
     number = {label: i for i, label in enumerate(kept.classes)}
     return Drawings(

@@ -45,19 +45,27 @@ class DataSpec(Section):
     training_curation: str | None = None
 
 
+def _as_list(given: object) -> object:
+    """A single entry may be written without brackets."""
+    return [given] if isinstance(given, str) else given
+
+
 # Keys that a written recipe lacks where they have this value.
-UNSAID: dict[str, object] = {"model.features": "last"}
+UNSAID: dict[str, object] = {"model.features": "last", "model.beside": []}
 
 
 class ModelSpec(Section):
     """`drop_rate`, `drop_path` and `drop_block` are probabilities; not every backbone has the last two.
 
     With `features: several` the head reads the last two feature maps too, by their mean and maximum.
+    `beside` are further frozen bodies, NAME or NAME:WEIGHTS, whose features a probe reads after those of the
+    first.
     """
 
     backbone: str = default_backbones.RECIPE
     weights: str = "auto"
     features: Literal["last", "several"] = "last"
+    beside: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     drop_rate: Rate = 0.0
     drop_path: Rate = 0.0
     drop_block: Rate = 0.0
@@ -68,15 +76,35 @@ class ModelSpec(Section):
             from dessin.models.capabilities import check_regularisers
 
             check_regularisers(self.backbone, drop_path=self.drop_path, drop_block=self.drop_block)
+        if self.beside:
+            from dessin.models.backbones import check_bodies
+
+            check_bodies(self.bodies)
         return self
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `features` where they are the usual ones: what was written before has no such key."""
+        """Without `features` and `beside` where they are the usual ones: what was written before has no such
+        key."""
         values: dict[str, Any] = whole(self)
         if self.features == UNSAID["model.features"]:
             values.pop("features", None)
+        if not self.beside:
+            values.pop("beside", None)
         return values
+
+    @property
+    def bodies(self) -> tuple[tuple[str, str], ...]:
+        """Backbone and weights of each body, the first one first."""
+        others = (entry.partition(":") for entry in self.beside)
+        return ((self.backbone, self.weights), *((name, weights or "auto") for name, _, weights in others))
+
+    @property
+    def candidate(self) -> str:
+        """All bodies as `scout` takes them: `NAME[:WEIGHTS]`, joined by `+`."""
+        from dessin.models.backbones import written
+
+        return written(self.bodies)
 
 
 class FinetuneSpec(Section):
@@ -233,6 +261,11 @@ class Recipe(Section):
         late = [epoch for epoch in self.stages if epoch > epochs]
         if late:
             raise ValueError(f"the stage at epoch {late[0]} never begins: there are {epochs} epochs")
+        if self.model.beside and self.finetune.mode != "probe":
+            raise ValueError(
+                f"model.beside joins frozen bodies, which finetune.mode: probe alone can have, and it is "
+                f"{self.finetune.mode}; set finetune.mode to probe, or leave out model.beside"
+            )
         if self.model.features != "last" and self.finetune.start == "imagenet":
             raise ValueError("ImageNet's rows are for features: last; use another finetune.head_start")
         if self.teacher.labels is not None and self.finetune.mode == "probe":

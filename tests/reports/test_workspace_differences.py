@@ -63,3 +63,11 @@ def test_the_order_of_runs_only_orders_the_values() -> None:
 def test_usual_features_are_named_though_a_recipe_leaves_them_out() -> None:
     found = differences([made_record(), made_record(recipe={"model": {"features": "several"}})])
     assert [(d.key, d.values) for d in found] == [("model.features", ("last", "several"))]
+
+
+def test_bodies_beside_are_shown_where_one_run_has_none() -> None:
+    joined = {"model": {"beside": ["resnet18:none"]}, "finetune": {"mode": "probe"}}
+    found = differences([made_record(recipe={"finetune": {"mode": "probe"}}), made_record(recipe=joined)])
+    assert [(d.key, d.values, d.texts[0]) for d in found] == [
+        ("model.beside", ((), ("resnet18:none",)), "none")
+    ]

@@ -44,7 +44,7 @@ def store() -> Pages:
 def test_features_are_those_of_the_classifier_in_the_order_asked(model: Classifier, store: Pages) -> None:
     model.train()
     rows = np.array([7, 2, 2, 9])
-    found = extract_features(model, "", store, rows, ["identity"], batch_size=4)
+    found = extract_features(model, ("",), store, rows, ["identity"], batch_size=4)
     assert model.training, "the mode is given back"
     with torch.inference_mode():
         expected = model.eval().features(torch.from_numpy(store.pixels[rows])).numpy()
@@ -56,9 +56,9 @@ def test_features_are_those_of_the_classifier_in_the_order_asked(model: Classifi
 def test_the_second_call_reads_and_does_not_compute(
     model: Classifier, store: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = extract_features(model, "", store, ROWS, ["identity", "hflip"])
+    first = extract_features(model, ("",), store, ROWS, ["identity", "hflip"])
     monkeypatch.setattr(model, "features", lambda _: pytest.fail("computed again"))
-    again = extract_features(model, "", store, ROWS[::-1].copy(), ["hflip", "identity"])
+    again = extract_features(model, ("",), store, ROWS[::-1].copy(), ["hflip", "identity"])
     assert np.array_equal(again, first[::-1, ::-1])
 
 
@@ -67,7 +67,7 @@ def test_whatever_defines_the_features_is_in_the_key(what: str, model: Classifie
     digest = "a"
     if what == "weights":
         digest = ""
-    first = extract_features(model, digest, store, ROWS)
+    first = extract_features(model, (digest,), store, ROWS)
     if what == "weights":
         with torch.no_grad():
             next(model.body.parameters()).mul_(1.5)
@@ -78,21 +78,21 @@ def test_whatever_defines_the_features_is_in_the_key(what: str, model: Classifie
         store = Pages(store.pixels // 2, store.background // 2, "darker pages")
     else:
         model.mean += 10
-    assert not np.allclose(first, extract_features(model, digest, store, ROWS))
+    assert not np.allclose(first, extract_features(model, (digest,), store, ROWS))
 
 
 def test_features_of_several_layers_are_kept_apart(model: Classifier, store: Pages) -> None:
     several = build_classifier(TINY, 2, Weights(TINY, "none", None, "", "none"), features="several")
-    first, joined = (extract_features(one, "a", store, ROWS) for one in (model, several))
+    first, joined = (extract_features(one, ("a",), store, ROWS) for one in (model, several))
     assert joined.shape[2] == several.width
     np.testing.assert_allclose(joined[..., : model.width], first, rtol=1e-4, atol=1e-5)
-    assert np.array_equal(extract_features(model, "a", store, ROWS), first)
+    assert np.array_equal(extract_features(model, ("a",), store, ROWS), first)
 
 
 def test_a_mirrored_store_looks_mirrored(model: Classifier, store: Pages) -> None:
     mirrored = replace(store, pixels=np.ascontiguousarray(store.pixels[..., ::-1]), digest="mirrored")
-    plain = extract_features(model, "", store, ROWS, ["identity", "hflip"])
-    turned = extract_features(model, "", mirrored, ROWS, ["hflip", "identity"])
+    plain = extract_features(model, ("",), store, ROWS, ["identity", "hflip"])
+    turned = extract_features(model, ("",), mirrored, ROWS, ["hflip", "identity"])
     np.testing.assert_allclose(plain, turned, rtol=1e-4, atol=1e-5)
     assert not np.allclose(plain[0], plain[1])
 
@@ -125,11 +125,11 @@ def test_views_move_as_their_names_say(store: Pages) -> None:
 
 
 def test_a_damaged_cache_is_made_anew(model: Classifier, store: Pages, own_cache: Path) -> None:
-    first = extract_features(model, "", store, ROWS)
+    first = extract_features(model, ("",), store, ROWS)
     (path,) = own_cache.rglob("identity.npy")
     for damaged in (path.read_bytes()[:100], b"", b"nonsense"):
         path.write_bytes(damaged)
-        assert np.array_equal(extract_features(model, "", store, ROWS), first)
+        assert np.array_equal(extract_features(model, ("",), store, ROWS), first)
 
 
 def test_a_failure_leaves_nothing_behind(
@@ -146,10 +146,10 @@ def test_a_failure_leaves_nothing_behind(
 
     monkeypatch.setattr(model, "features", fails_later)
     with pytest.raises(MemoryError):
-        extract_features(model, "", store, ROWS, batch_size=4)
+        extract_features(model, ("",), store, ROWS, batch_size=4)
     assert [path.name for path in own_cache.rglob("*") if path.is_file()] == ["identity.lock"]
 
 
 def test_an_unknown_view_names_the_nearest(model: Classifier, store: Pages) -> None:
     with pytest.raises(DessinError, match='Did you mean "hflip"'):
-        extract_features(model, "", store, ROWS, ["hflop"])
+        extract_features(model, ("",), store, ROWS, ["hflop"])

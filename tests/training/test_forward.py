@@ -54,7 +54,7 @@ def test_ranges_of_whole_batches_give_the_bytes_of_one_range(
 
 
 def test_a_mapper_changes_no_byte(store: PixelStore, classifier: Classifier, own_cache: Path) -> None:
-    asked = (classifier, "", store, np.array([12, 0, 5]), ("identity", "hflip"))
+    asked = (classifier, ("",), store, np.array([12, 0, 5]), ("identity", "hflip"))
     here = extract_features(*asked, batch_size=2)
     for file in own_cache.glob("features/*/*.npy"):
         file.unlink()

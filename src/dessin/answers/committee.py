@@ -183,7 +183,7 @@ def as_committee(bundle: Bundle) -> LoadedCommittee:
     """The committee of one bundle, which answers exactly as the bundle does."""
     card = bundle.card
     committee = Committee(
-        name=card.backbone,
+        name="+".join(card.backbones),
         classes=card.classes,
         names=card.names,
         root=ModelNode(bundle=_ALONE),

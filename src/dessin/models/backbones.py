@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from dessin.errors import DessinError, listing, quoted
 from dessin.images.spec import Interpolation
 from dessin.models import default_backbones
+from dessin.models.card import JOINED
 from dessin.models.torchvision_ops import import_timm
 
 _RESIZABLE = "set_input_size"
@@ -43,6 +45,56 @@ def candidate(given: str) -> tuple[str, str]:
     """A backbone and its weights as scout takes them: `NAME` (weights auto) or `NAME:WEIGHTS`."""
     name, _, weights = given.partition(":")
     return name, weights or "auto"
+
+
+def candidates(given: str) -> tuple[tuple[str, str], ...]:
+    """The bodies of a candidate, `NAME[:WEIGHTS]` or several joined by `+`, the first one first.
+
+    Raises:
+        DessinError: as `check_bodies`.
+    """
+    bodies = tuple(map(candidate, given.split("+")))
+    check_bodies(bodies)
+    return bodies
+
+
+def check_bodies(bodies: Sequence[tuple[str, str]]) -> None:
+    """Refuse bodies, each a backbone and its weights, that cannot be joined.
+
+    Raises:
+        DessinError: more than `JOINED`, the same one twice, or one without a name.
+    """
+    if not all(name for name, _ in bodies):
+        raise DessinError(
+            f'"{quoted(written(bodies))}" lacks the name of a backbone.',
+            allowed="Bodies are written NAME or NAME:WEIGHTS, and joined by a plus sign.",
+        )
+    twice = [body for body in bodies if bodies.count(body) > 1]
+    if twice:
+        raise DessinError(
+            f"{quoted(written(twice[:1]))} is joined to itself, which adds nothing.",
+            do="Name it once, or with other weights beside it.",
+        )
+    if len(bodies) > JOINED:
+        raise DessinError(
+            f"{len(bodies)} bodies are to be joined.",
+            allowed=f"At most {JOINED} are, for each image goes through all of them.",
+        )
+
+
+def written(bodies: Iterable[tuple[str, str]]) -> str:
+    """Bodies as a candidate is written: `candidates` the other way round."""
+    return "+".join(name if weights == "auto" else f"{name}:{weights}" for name, weights in bodies)
+
+
+def recipe_values(given: str) -> dict[str, dict[str, object]]:
+    """What a recipe says to have a candidate, of one body or of several: `{"model": {..}}`.
+
+    `ModelSpec.candidate` is the way back.
+    """
+    (backbone, weights), *others = candidates(given)
+    beside = [written([other]) for other in others]
+    return {"model": {"backbone": backbone, "weights": weights, "beside": beside}}
 
 
 def check_backbone(name: str) -> None:

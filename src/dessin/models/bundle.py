@@ -11,13 +11,14 @@ from safetensors.torch import save
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, sha256_bytes, write_bytes
-from dessin.models.backbones import create_body, describe_backbone, resize_body
-from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BundleCard, read_card
-from dessin.models.classifier import Classifier, empty_classifier
+from dessin.models.backbones import create_body, describe_backbone
+from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BesideBody, BundleCard, BundleImage, read_card
+from dessin.models.classifier import Classifier, empty_classifier, resize
 from dessin.models.gray import first_convolution
 from dessin.models.layers import feature_count
 from dessin.models.network import Network, OnnxNetwork, check_description
 from dessin.models.tensors import TensorShape, check_file, check_finite, tensor_shapes, unpacked
+from dessin.page.numbers import listed
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
         channels=_channels(shapes, card),
         head=card.head,
         features=card.features,
+        beside=card.backbones[1:],
     )
-    resize_body(classifier.body, describe_backbone(card.backbone), card.image.size)
+    resize(classifier, card.image.size)
     _check_card(card, classifier)
     own = classifier.state_dict()
     expected = {(name, tuple(tensor.shape), tensor.is_floating_point()) for name, tensor in own.items()}
@@ -123,19 +125,18 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
 
 def _check_count(numbers: int, folder: Path, card: BundleCard) -> None:
     """A small file must not ask for a large network; half, for its tables may be of a smaller image."""
-    info = describe_backbone(card.backbone)
-    head = len(card.classes) * feature_count(card.backbone, card.features)
-    if numbers < info.parameters // 2 + head:
+    bodies = sum(describe_backbone(name).parameters for name in card.backbones)
+    head = len(card.classes) * sum(feature_count(name, card.features) for name in card.backbones)
+    if numbers < bodies // 2 + head:
         raise _misfit(
-            folder,
-            card,
-            f"there are {numbers:,} numbers in them, and it has about {info.parameters + head:,}",
+            folder, card, f"there are {numbers:,} numbers in them, and it has about {bodies + head:,}"
         )
 
 
 def _misfit(folder: Path, card: BundleCard, how: str) -> DessinError:
+    bodies = listed(card.backbones)
     return DessinError(
-        f"The weights in {folder} do not fit {card.backbone} with {len(card.classes)} classes: {how}.",
+        f"The weights in {folder} do not fit {bodies} with {len(card.classes)} classes: {how}.",
         do="Make the bundle anew with this version of timm, or install the one it was made with.",
     )
 
@@ -166,7 +167,6 @@ def _channels(shapes: Mapping[str, TensorShape], card: BundleCard) -> int:
 
 def _check_card(card: BundleCard, classifier: Classifier) -> None:
     """The card must say what the model does: as many classes, and the normalisation that is inside it."""
-    info = describe_backbone(card.backbone)
     if len(card.classes) != classifier.classes:
         raise DessinError(
             f"The card lists {len(card.classes)} classes and the model has {classifier.classes}."
@@ -179,15 +179,20 @@ def _check_card(card: BundleCard, classifier: Classifier) -> None:
         raise DessinError(
             f"The card states features of {card.features} and the model has those of {classifier.reads}."
         )
+    bodies = tuple(encoder.backbone for encoder in classifier.encoders)
+    if card.backbones != bodies:
+        raise DessinError(f"The card states {listed(card.backbones)} and the model has {listed(bodies)}.")
     if classifier.channels == 1 and card.image.colour != "gray":
         raise DessinError(f"The card states {card.image.colour} images and the model reads one gray channel.")
-    stated = torch.tensor([card.image.mean, card.image.std])
-    if not torch.allclose(stated, torch.tensor([info.mean, info.std]), atol=1e-6):
-        raise DessinError(
-            f"The card's mean and std {card.image.mean}, {card.image.std} are not those of {card.backbone}: "
-            f"{info.mean}, {info.std}.",
-            do="Make the bundle anew.",
-        )
+    normalised: tuple[BundleImage | BesideBody, ...] = (card.image, *card.beside)
+    for name, body in zip(card.backbones, normalised, strict=True):
+        info, stated = describe_backbone(name), torch.tensor([body.mean, body.std])
+        if not torch.allclose(stated, torch.tensor([info.mean, info.std]), atol=1e-6):
+            raise DessinError(
+                f"The card's mean and std {body.mean}, {body.std} are not those of {name}: "
+                f"{info.mean}, {info.std}.",
+                do="Make the bundle anew.",
+            )
 
 
 def _same(folder: Path, card: BundleCard) -> bool:

@@ -19,6 +19,8 @@ from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
 from dessin.results import Result
 from dessin.schema import Section, changed
 
+# How many bodies one head may read: each image goes through all of them.
+JOINED = 4
 CARD_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
@@ -53,6 +55,17 @@ class BundleImage(Section):
         return self.spec, self.interpolation
 
 
+class BesideBody(Section):
+    """A further body whose features are joined to those of the first; mean and std are of values from 0 to 1.
+
+    All bodies read the same pixels.
+    """
+
+    backbone: str
+    mean: Triple
+    std: Triple
+
+
 class Rejection(Section):
     """When an image is taken for a drawing of no class: where its `score` is below `threshold`.
 
@@ -70,7 +83,8 @@ class BundleCard(Result):
     `classes` are the labels in the order of the logits; `names` gives them for people (label → name).
     Logits are divided by `temperature`; a probability below `threshold` is not an answer (0: always answer).
     With a `rejection`, what looks like no class at all is not answered either.
-    The head reads `features` of the last layer, or of several (`models/layers.py`).
+    The head reads `features` of the last layer, or of several (`models/layers.py`), and those of the bodies
+    `beside` the first.
     `file` holds the weights: safetensors for torch, ONNX where the model was exported, then of a `precision`.
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
@@ -86,6 +100,7 @@ class BundleCard(Result):
     backbone: str
     head: HeadKind = "linear"
     features: Features = "last"
+    beside: tuple[BesideBody, ...] = Field((), max_length=JOINED - 1)
     image: BundleImage
     file: Literal["model.safetensors", "model.onnx"] = "model.safetensors"
     precision: Precision = "float32"
@@ -104,11 +119,19 @@ class BundleCard(Result):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `features` where they are the usual ones: what was written before has no such key."""
+        """Without `features` and `beside` where they are the usual ones: what was written before has no such
+        key."""
         values: dict[str, Any] = whole(self)
         if self.features == "last":
             values.pop("features", None)
+        if not self.beside:
+            values.pop("beside", None)
         return values
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Those of all bodies, the first one first."""
+        return (self.backbone, *(body.backbone for body in self.beside))
 
     @property
     def exported(self) -> bool:

@@ -1,7 +1,12 @@
-"""A backbone and a head that take raw pixels: normalisation is inside, so nobody can forget it."""
+"""A backbone and a head that take raw pixels: normalisation is inside, so nobody can forget it.
+
+Further bodies may stand beside the first. Each normalises the pixels as it wants, and the head reads the
+features of all of them, joined in their order.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,9 +15,9 @@ from torch import Tensor, nn
 from dessin.errors import DessinError
 from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, resize_body
 from dessin.models.card import Features, HeadKind
-from dessin.models.gray import fold_to_gray, gray_normalisation
+from dessin.models.gray import fold_to_gray
 from dessin.models.heads import HEADS, CosineHead
-from dessin.models.layers import feature_count, read_features
+from dessin.models.layers import Encoder, feature_count
 from dessin.models.network import Network
 from dessin.models.weights import Weights, load_state
 from dessin.progress import say
@@ -22,18 +27,16 @@ from dessin.system import keep_freed_memory
 _HEAD_STD = 0.01
 
 
-class Classifier(Network):
+class Classifier(Encoder, Network):
     """`body` (timm, without its head), then `head` (D → C), one of the kinds in `HEADS`.
 
-    The head `reads` the body's last features or those of several layers (`models/layers.py`).
+    The head `reads` the body's last features or those of several layers (`models/layers.py`), and after them
+    those of the encoders `beside` it.
 
     Takes (N, channels, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits; with 3 channels
     it takes (N, 1, S, S) too, as if repeated. Weights and images are kept channels-last: on a CPU
     convolutions run about twice as fast so.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -45,19 +48,14 @@ class Classifier(Network):
         channels: int = 3,
         head: HeadKind = "linear",
         features: Features = "last",
+        beside: Sequence[Encoder] = (),
     ) -> None:
-        super().__init__()
-        self.backbone = info.name
-        self.channels = channels
+        super().__init__(body, info, channels=channels, features=features)
         self.head_kind = head
-        self.reads = features
-        self.body = body
         self.dropout = nn.Dropout(drop_rate)
-        self.head = HEADS[head](feature_count(info.name, features), classes)
-        mean, std = (info.mean, info.std) if channels == 3 else gray_normalisation(info)
-        # In units of pixel values; not in the state, because they are on the bundle's card.
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1) * 255.0, persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1) * 255.0, persistent=False)
+        width = feature_count(info.name, features) + sum(encoder.width for encoder in beside)
+        self.head = HEADS[head](width, classes)
+        self.beside = nn.ModuleList(beside)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -69,21 +67,30 @@ class Classifier(Network):
         """D, the number of features that the head reads."""
         return self.head.in_features
 
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Each body with its own normalisation, the first one first; they share the weights of this one."""
+        if not self.beside:
+            return (self,)
+        info = describe_backbone(self.backbone)
+        alone = Encoder(self.body, info, channels=self.channels, features=self.reads)
+        return (alone.to(self.mean.device).train(self.training), *self._others())
+
+    def _others(self) -> tuple[Encoder, ...]:
+        return tuple(encoder for encoder in self.beside if isinstance(encoder, Encoder))
+
     def forward(self, pixels: Tensor) -> Tensor:
         return self.classify(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
         """The features that the head reads: (N, channels, S, S) pixels → (N, D)."""
-        return read_features(self.body, self.normalise(pixels), self.reads)
+        own = super().features(pixels)
+        others = [encoder.features(pixels) for encoder in self._others()]
+        return torch.cat([own, *others], dim=1) if others else own
 
     def classify(self, features: Tensor) -> Tensor:
         """(N, D) features → (N, C) logits, with dropout between them in training."""
         return self.head(self.dropout(features))  # type: ignore[no-any-return]
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """(N, channels, S, S) from 0 to 255 → float32, channels-last, as the backbone wants it."""
-        images = pixels.to(torch.float32, memory_format=torch.channels_last)
-        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def start_head(self, weight: Tensor, bias: Tensor, features: Tensor | None = None) -> None:
         """Let the head begin as a fitted linear one: weight (C, D), bias (C,), features (n, D) that it reads.
@@ -122,8 +129,9 @@ def build_classifier(
     channels: int = 3,
     head: HeadKind = "linear",
     features: Features = "last",
+    beside: Sequence[Weights] = (),
 ) -> Classifier:
-    """A classifier with the given weights in its body and a new head drawn from the seed.
+    """A classifier with the given weights in its bodies and a new head drawn from the seed.
 
     A file that holds a head of this size too gives its head; another head is left out, and that is said.
     `image_size` matters for transformers with position tables (they are resampled); None is the backbone's
@@ -143,16 +151,29 @@ def build_classifier(
         channels=channels,
         head=head,
         features=features,
+        beside=[other.backbone for other in beside],
     )
     generator = torch.Generator().manual_seed(derive(seed, "head"))
     drawn = torch.empty(classes, classifier.width).normal_(std=_HEAD_STD, generator=generator)
     classifier.start_head(drawn, torch.zeros(classes))
-    state = load_state(weights)
-    if state:
-        _load_body(classifier, state, weights)
+    for encoder, given in zip(classifier.encoders, (weights, *beside), strict=True):
+        state = load_state(given)
+        found = _load_body(encoder, state, given) if state else {}
+        if given is weights and weights.source.startswith("file ") and found:
+            _take_head(classifier, found, weights)
     if image_size is not None:
-        resize_body(classifier.body, describe_backbone(backbone), image_size)
+        resize(classifier, image_size)
     return classifier
+
+
+def resize(classifier: Classifier, size: int) -> None:
+    """Make every body read images of `size` pixels.
+
+    Raises:
+        DessinError: one of them cannot.
+    """
+    for encoder in classifier.encoders:
+        resize_body(encoder.body, describe_backbone(encoder.backbone), size)
 
 
 def empty_classifier(
@@ -166,22 +187,39 @@ def empty_classifier(
     channels: int = 3,
     head: HeadKind = "linear",
     features: Features = "last",
+    beside: Sequence[str] = (),
 ) -> Classifier:
-    """A classifier whose weights are random, a function of the seed; no global generator is touched."""
+    """A classifier whose weights are random, a function of the seed; no global generator is touched.
+
+    `beside` are the backbones of the further bodies.
+    """
     keep_freed_memory()
     info = describe_backbone(backbone)
+    others = []
     with torch.random.fork_rng(devices=[]):
+        for number, name in enumerate(beside):
+            torch.manual_seed(derive(seed, "beside", number))
+            other = create_body(name, channels=channels)
+            others.append(Encoder(other, describe_backbone(name), channels=channels, features=features))
         torch.manual_seed(derive(seed, "body"))
         body = create_body(backbone, drop_path=drop_path, drop_block=drop_block, channels=channels)
         return Classifier(
-            body, info, classes, drop_rate=drop_rate, channels=channels, head=head, features=features
+            body,
+            info,
+            classes,
+            drop_rate=drop_rate,
+            channels=channels,
+            head=head,
+            features=features,
+            beside=others,
         )
 
 
-def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weights) -> None:
-    body: Any = classifier.body
-    if classifier.channels == 1:
-        state = fold_to_gray(state, body, describe_backbone(classifier.backbone))
+def _load_body(encoder: Encoder, state: dict[str, Tensor], weights: Weights) -> dict[str, Tensor]:
+    """Load a body; returns the head that came with it, which may be empty."""
+    body: Any = encoder.body
+    if encoder.channels == 1:
+        state = fold_to_gray(state, body, describe_backbone(encoder.backbone))
     heads = body.pretrained_cfg.get("classifier") or ()
     prefixes = tuple(f"{name}." for name in ([heads] if isinstance(heads, str) else heads))
     expected = body.state_dict()
@@ -204,11 +242,10 @@ def _load_body(classifier: Classifier, state: dict[str, Tensor], weights: Weight
         raise DessinError(
             f"The weights of {weights.source} do not fit {weights.backbone}: "
             f"{'; '.join(problems[:3])}{more}.",
-            do="Check model.backbone and model.weights.",
+            do="Check model.backbone and model.weights, or the entry of model.beside.",
         )
     body.load_state_dict({name: state[name] for name in expected})
-    if weights.source.startswith("file ") and head:
-        _take_head(classifier, head, weights)
+    return head
 
 
 def _take_head(classifier: Classifier, head: dict[str, Tensor], weights: Weights) -> None:

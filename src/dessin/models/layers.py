@@ -1,5 +1,7 @@
 """What a head reads of a body: its last features, or these joined with its last two feature maps.
 
+An encoder is a body that does so, from raw pixels: it normalises them as its own weights want it.
+
 Of each map the mean and the maximum over its places are taken; of a network with a class token that token and
 the mean of the patches, after each of the last two blocks. Earlier maps tell strokes and their parts apart,
 which the last layer of a network that was trained on photographs no longer does.
@@ -11,13 +13,51 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dessin.errors import DessinError
-from dessin.models.backbones import create_body, describe_backbone, pooled_features
+from dessin.models.backbones import BackboneInfo, create_body, describe_backbone, pooled_features
 from dessin.models.card import Features
+from dessin.models.gray import gray_normalisation
 
 MAPS = 2
+
+
+class Encoder(nn.Module):
+    """A timm `body` without its head: (N, channels, S, S) pixels from 0 to 255 → (N, D) features.
+
+    It `reads` the body's last features or those of several layers.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, body: nn.Module, info: BackboneInfo, *, channels: int = 3, features: Features = "last"
+    ) -> None:
+        super().__init__()
+        self.backbone = info.name
+        self.channels = channels
+        self.reads = features
+        self.body = body
+        mean, std = (info.mean, info.std) if channels == 3 else gray_normalisation(info)
+        # In units of pixel values; not in the state, because they are on the bundle's card.
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1) * 255.0, persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1) * 255.0, persistent=False)
+
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        return feature_count(self.backbone, self.reads)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """(N, channels, S, S) pixels → (N, D)."""
+        return read_features(self.body, self.normalise(pixels), self.reads)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(N, channels, S, S) from 0 to 255 → float32, channels-last, as the backbone wants it."""
+        images = pixels.to(torch.float32, memory_format=torch.channels_last)
+        return ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
 def read_features(body: Any, images: Tensor, features: Features) -> Tensor:

@@ -107,7 +107,7 @@ def describe(card: BundleCard) -> dict[str, str]:
             "float32 pixels from 0 to 255, (N, channels, size, size); mean and std are applied inside"
         ),
         "dessin.output": "logits (N, classes)",
-        "dessin.backbone": card.backbone,
+        "dessin.backbone": "+".join(card.backbones),
         "dessin.precision": card.precision,
         "dessin.licence": card.licence,
     }

@@ -129,6 +129,11 @@ def _from_path(backbone: str, path: Path) -> Weights:
                 f"The bundle {path} holds {card.backbone}, and the recipe asks for {backbone}.",
                 do=f"Set model.backbone to {card.backbone}, or name other weights.",
             )
+        if card.beside:
+            raise DessinError(
+                f"The bundle {path} joins the bodies {' + '.join(card.backbones)}, and one is asked for.",
+                do="They are frozen: name the weights of one, as the bundle's provenance has them.",
+            )
         if card.exported:
             raise DessinError(
                 f"{path} was exported to {card.file}, which has no weights to train on from.",

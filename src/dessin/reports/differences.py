@@ -37,6 +37,7 @@ _PATHS: Mapping[str, str] = {
     "recipe.data.split": "digests.split",
     "recipe.data.curation": "digests.curation",
     "recipe.model.weights": "digests.weights",
+    "recipe.model.beside": "digests.beside",
 }
 _DIGEST_SHOWN = 12
 _MIXING = frozenset({"mixup", "cutmix", "mixup_or_cutmix"})
@@ -63,7 +64,8 @@ def differences(records: Sequence[RunRecord]) -> tuple[Difference, ...]:
     found = []
     for key in sorted({key for flat in flats for key in flat if _defines(key)}, key=_place):
         values = tuple(flat.get(key) for flat in flats)
-        same_bytes = key in _PATHS and len({flat.get(_PATHS[key]) for flat in flats}) == 1
+        digests = {flat.get(_PATHS[key]) for flat in flats} if key in _PATHS else set()
+        same_bytes = len(digests) == 1 and None not in digests
         if len(set(values)) > 1 and not same_bytes:
             name = key.removeprefix("recipe.")
             found.append(Difference(key=name, values=values, texts=_texts(key, values)))
@@ -205,6 +207,10 @@ def _clahe(recipe: Recipe) -> str:
     return always or ("none" if at_random == "none" else f"at random, {at_random}")
 
 
+def _backbone(recipe: Recipe) -> str:
+    return " + ".join(map(in_words, (recipe.get("model.backbone"), *(recipe.get("model.beside") or []))))
+
+
 def _depth(recipe: Recipe) -> str:
     keys = ("finetune.mode", "finetune.stages", "finetune.last_blocks", "finetune.lora_rank")
     return " ".join(in_words(recipe[key]) for key in keys if recipe.get(key) is not None)
@@ -224,7 +230,7 @@ QUESTIONS: dict[str, Callable[[Recipe], str]] = {
     "augmentation": _ops(lambda name: name not in _MIXING | _POLICIES | {"clahe"}),
     "mixing (MixUp, CutMix)": _ops(_MIXING.__contains__),
     "AutoAugment and other policies": _ops(_POLICIES.__contains__),
-    "backbone": _key("model.backbone"),
+    "backbone": _backbone,
     "fine-tuning depth": _depth,
     "loss": _key("loss"),
     "optimiser": _key("optimizer.name"),

@@ -26,10 +26,21 @@ _HEADS = {
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The backbone as it comes."""
+    """The backbone as it comes, and those beside it, which have none beside themselves."""
 
     info: BackboneInfo
     weights: Weights
+    beside: tuple[Pretrained, ...] = ()
+
+    @property
+    def bodies(self) -> tuple[Pretrained, ...]:
+        """All of them, the first one first."""
+        return (self, *self.beside)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The sha256 of each body's weights; empty for random ones."""
+        return tuple(body.weights.sha256 for body in self.bodies)
 
 
 @dataclass(frozen=True)
@@ -141,10 +152,7 @@ def plan_run(
     curation: Curation | None = None,
 ) -> RunPlan:
     """Plan a run from facts alone."""
-    info, weights = pretrained.info, pretrained.weights
-    asked = "the first of path, package, hub" if recipe.model.weights == "auto" else "asked for in the recipe"
-    what = f"sha256 {weights.sha256[:12]}…, licence {weights.licence}"
-    why = f"{asked}; {what if weights.sha256 else 'random numbers drawn from the seed'}"
+    info = pretrained.info
     train, validation = rows_of(split, recipe, curation)
     further: list[Decision[object]] = [] if teacher is None else [teacher]
     if info.input_size != recipe.image.size:
@@ -153,7 +161,6 @@ def plan_run(
     if curation is not None:
         named, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
         further.append(curation_decision(named, curation, before, train))
-    mean_and_std = f"mean {_triple(info.mean)}, std {_triple(info.std)}"
     return RunPlan(
         recipe=recipe,
         classes=split.classes,
@@ -161,15 +168,55 @@ def plan_run(
         validation=validation,
         held_out=len(split.held_out()),
         backbone=(
-            Decision("weights", weights.source, why),
+            *(
+                _weights(number, asked, body.weights)
+                for number, ((_, asked), body) in enumerate(
+                    zip(recipe.model.bodies, pretrained.bodies, strict=True)
+                )
+            ),
             Decision("interpolation", info.interpolation, info.interpolation_reason),
-            Decision("normalisation", mean_and_std, "the backbone's own"),
+            Decision("normalisation", _normalisation(info), "the backbone's own"),
+            *_joined(pretrained),
         ),
         device=device,
         tuning=tuning,
         further=tuple(further),
         curation_digest=curation.digest if curation else "",
     )
+
+
+def _weights(number: int, asked: str, weights: Weights) -> Decision[str]:
+    """Where the weights of a body are from; the first has the number 0."""
+    how = "the first of path, package, hub" if asked == "auto" else "asked for in the recipe"
+    what = f"sha256 {weights.sha256[:12]}…, licence {weights.licence}"
+    why = f"{how}; {what if weights.sha256 else 'random numbers drawn from the seed'}"
+    if not number:
+        return Decision("weights", weights.source, why)
+    return Decision(f"weights beside {number}", f"{weights.backbone}: {weights.source}", why)
+
+
+def _joined(pretrained: Pretrained) -> list[Decision[str]]:
+    """What it means that several bodies read each image; nothing of one alone."""
+    if not pretrained.beside:
+        return []
+    bodies = pretrained.bodies
+    millions = " + ".join(f"{body.info.parameters / 1e6:.1f}" for body in bodies)
+    reason = (
+        f"asked for in the recipe; {millions} million parameters: each image goes through all of them, so an "
+        "answer takes the sum of their times"
+    )
+    others = dict.fromkeys(_normalisation(body.info) for body in pretrained.beside)
+    apart = [text for text in others if text != _normalisation(pretrained.info)]
+    if apart:
+        reason += f"; each with its own normalisation, beside the first: {', '.join(apart)}"
+    resampled = [
+        body.info.name
+        for body in pretrained.beside
+        if body.info.interpolation != pretrained.info.interpolation
+    ]
+    if resampled:
+        reason += f"; {listed(resampled)} would resample otherwise, and reads the pixels of the first"
+    return [Decision("bodies", " + ".join(body.info.name for body in bodies), reason)]
 
 
 def _data_line(plan: RunPlan) -> str:
@@ -189,9 +236,7 @@ def _training_line(plan: RunPlan) -> str:
     finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
     if plan.tuning is None:
         layers = "several layers of " if recipe.model.features == "several" else ""
-        return (
-            f"a linear probe on frozen features of {layers}{recipe.model.backbone}; no epoch of fine-tuning"
-        )
+        return f"a linear probe on frozen features of {layers}{_bodies(recipe)}; no epoch of fine-tuning"
     lr, decay = (
         "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
         for value in (optimizer.lr, optimizer.weight_decay)
@@ -225,6 +270,19 @@ def _extras(recipe: Recipe) -> list[str]:
         "compiled": train.compile,
     }
     return [text for text, on in switches.items() if on]
+
+
+def _bodies(recipe: Recipe) -> str:
+    """Weights from a run or a file have their decision, where they are named."""
+    named = [
+        f"{name} ({weights})" if weights in ("drawn", "none") else name
+        for name, weights in recipe.model.bodies
+    ]
+    return listed(named) if recipe.model.beside else recipe.model.backbone
+
+
+def _normalisation(info: BackboneInfo) -> str:
+    return f"mean {_triple(info.mean)}, std {_triple(info.std)}"
 
 
 def _triple(values: tuple[float, float, float]) -> str:

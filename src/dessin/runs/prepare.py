@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ class Prepared:
 
     def build(self) -> Trainable:
         """The model as it was before anything was trained."""
-        return _build(self.recipe, len(self.plan.classes), self.weights)
+        return _build(self.recipe, len(self.plan.classes), self.pretrained)
 
 
 def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision[float], ...]]:
@@ -75,9 +75,10 @@ def complete(recipe: Recipe) -> tuple[Recipe, tuple[Decision[float], ...]]:
         DessinError: an unknown backbone, or one without the weights that the recipe asks for by name; it is
             said here, before any image is read.
     """
-    check_backbone(recipe.model.backbone)
-    if recipe.model.weights == DRAWN:
-        drawn_file(recipe.model.backbone)
+    for backbone, weights in recipe.model.bodies:
+        check_backbone(backbone)
+        if weights == DRAWN:
+            drawn_file(backbone)
     optimizer, usual = recipe.optimizer, []
     if optimizer.lr is None:
         usual.append(default_lr(recipe.model.backbone, optimizer.name, recipe.finetune.mode))
@@ -99,14 +100,18 @@ def prepare(
     `usual` are choices that completed the recipe; `decided` those of an earlier beginning of the run, which
     stand.
     """
-    info = describe_backbone(recipe.model.backbone)
-    weights = resolve_weights(recipe.model.backbone, recipe.model.weights)
-    if recipe.model.weights == DRAWN:
-        warn_of_own_drawings(recipe.model.backbone, inputs.manifest.root, inputs.class_names)
+    own, *beside = (
+        Pretrained(describe_backbone(backbone), resolve_weights(backbone, weights))
+        for backbone, weights in recipe.model.bodies
+    )
+    pretrained = replace(own, beside=tuple(beside))
+    for backbone, weights in recipe.model.bodies:
+        if weights == DRAWN:
+            warn_of_own_drawings(backbone, inputs.manifest.root, inputs.class_names)
     curation = training_curation(recipe.data.training_curation, inputs.manifest)
     train, _validation = rows_of(inputs.split, recipe, curation)
     teacher = read_teacher(recipe.teacher, [row.image_id for row in train], inputs.split.classes)
-    model, device = _build(recipe, len(inputs.split.classes), weights), choose_device()
+    model, device = _build(recipe, len(inputs.split.classes), pretrained), choose_device()
     tuning = None
     if recipe.finetune.mode != "probe":
         kept = {decision.name: decision for decision in decided}
@@ -122,17 +127,17 @@ def prepare(
             steps_per_epoch=steps_per_epoch(recipe, len(train), batch_size.value),
             usual=tuple(usual),
         )
-    pretrained, taught = Pretrained(info, weights), teacher.decision if teacher else None
+    taught = teacher.decision if teacher else None
     plan = plan_run(recipe, inputs.split, pretrained, device, tuning, teacher=taught, curation=curation)
     return Prepared(plan, inputs, pretrained, model, teacher)
 
 
-def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
+def _build(recipe: Recipe, classes: int, pretrained: Pretrained) -> Trainable:
     model, finetune = recipe.model, recipe.finetune
     classifier = build_classifier(
         model.backbone,
         classes,
-        weights,
+        pretrained.weights,
         drop_rate=model.drop_rate,
         drop_path=model.drop_path,
         drop_block=model.drop_block,
@@ -141,6 +146,7 @@ def _build(recipe: Recipe, classes: int, weights: Weights) -> Trainable:
         channels=recipe.image.channels,
         head=finetune.head,
         features=model.features,
+        beside=[other.weights for other in pretrained.beside],
     )
     freezing = apply_finetune(
         classifier,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from dessin.decisions import Decision
 from dessin.folders import hold
@@ -60,16 +60,28 @@ class Attempt(Section):
 
 
 class Digests(Section):
-    """What the run was made from, by sha256, and its own weights (`model`); empty where there is none yet."""
+    """What the run was made from, by sha256, and its own weights (`model`); empty where there is none yet.
+
+    `beside` is of the weights of all further bodies.
+    """
 
     manifest: str
     split: str
     weights: str
+    beside: str = ""
     curation: str = ""
     training_curation: str = ""
     teacher: str = ""
     store: str = ""
     model: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `beside` where nothing is: what was written before has no such key."""
+        values: dict[str, Any] = whole(self)
+        if not self.beside:
+            values.pop("beside", None)
+        return values
 
 
 class Counts(Section):

@@ -13,6 +13,7 @@ import torch
 
 from dessin.collection.split.files import read_split, write_split
 from dessin.errors import DessinError
+from dessin.files import digest_of
 from dessin.folders import claim_folder, hold
 from dessin.plugins import plugin_packages
 from dessin.progress import duration, on_stop, say
@@ -29,7 +30,7 @@ from dessin.trackers import check_tracker, check_trackers, joined
 from dessin.training.seeding import reproducible
 
 # The digests of what a run begins with.
-_INPUTS = {"manifest", "split", "weights", "training_curation", "teacher"}
+_INPUTS = {"manifest", "split", "weights", "beside", "training_curation", "teacher"}
 
 
 @dataclass(frozen=True)
@@ -211,11 +212,12 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
 
 def _digests(prepared: Prepared) -> Digests:
     """Of all that a run begins with."""
-    split = prepared.inputs.split
+    split, beside = prepared.inputs.split, prepared.pretrained.beside
     return Digests(
         manifest=prepared.inputs.manifest.digest,
         split=split.digest,
         weights=prepared.weights.sha256,
+        beside=digest_of([[body.info.name, body.weights.sha256] for body in beside]) if beside else "",
         curation=split.curation_digest,
         training_curation=prepared.plan.curation_digest,
         teacher=prepared.teacher.digest if prepared.teacher else "",

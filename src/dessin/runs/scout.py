@@ -28,8 +28,8 @@ from dessin.reading import count_of, number_of, read_csv
 from dessin.runs.candidates import candidates_here
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean
-from dessin.training.device import choose_device, seconds_of
-from dessin.training.features import extract_features
+from dessin.training.device import choose_device
+from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.probe import fit_probe
 
 SCOUT_FILE = "scout.csv"
@@ -37,8 +37,6 @@ COLUMNS = ("backbone", "accuracy", "low", "high", "n", "images_per_second", "par
 VIEWS = ("identity", "hflip")
 # A smaller difference of speed is within what a busy machine makes of two runs of the same model.
 _CHEAPER = 1.2
-_SPEED_BATCH = 32
-_SPEED_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None)
     rows = split.training(None)
     positions = store.rows([row.image_id for row in rows])
     features = extract_features(
-        classifier, weights.sha256, store, positions, VIEWS, device=device, mapper=mapper
+        classifier, (weights.sha256,), store, positions, VIEWS, device=device, mapper=mapper
     )
     labels = class_numbers(rows, split.classes)
     groups = np.array([row.group for row in rows])
@@ -179,12 +177,7 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None)
         probe = fit_probe(features[:, seen], labels[seen], own, count, kind="ridge", seed=seed)
         correct[~seen] = probe.logits(features[0, ~seen]).argmax(axis=1) == labels[~seen]
     accuracy = bootstrap_mean(correct, groups, seed=seed)
-    # The best of a few timed passes of one resident batch, after one to warm up.
-    pixels = torch.from_numpy(np.array(store.pixels[:_SPEED_BATCH])).to(device)
-    classifier.to(device).eval()
-    with torch.inference_mode():
-        seconds = [seconds_of(lambda: classifier.features(pixels), device) for _ in range(1 + _SPEED_REPEATS)]
-    rate = len(pixels) / min(seconds[1:])
+    rate = 1 / sum(seconds_an_image(classifier.to(device), store))
     return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
 
 

@@ -25,7 +25,8 @@ from dessin.decisions import Decision
 from dessin.files import write_bytes, write_csv
 from dessin.images.store import PixelStore
 from dessin.models.bundle import load_bundle, save_bundle
-from dessin.models.card import BundleCard, BundleImage
+from dessin.models.card import BesideBody, BundleCard, BundleImage
+from dessin.models.classifier import Classifier
 from dessin.models.imagenet_rows import imagenet_rows
 from dessin.models.lora import merge_lora
 from dessin.progress import say
@@ -38,7 +39,7 @@ from dessin.runs.record import RunRecord, now, read_record, write_record
 from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import CurveRow
 from dessin.training.data import Rows, Training, TrainingData
-from dessin.training.features import extract_features
+from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
@@ -163,11 +164,22 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
         )
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)
+        if job.model.classifier.beside:
+            job.decide(_speed(job.model.classifier, data.store))
         write_bytes(kept, save({"weight": weight, "bias": bias}))
     weight, bias = read_head(kept)
     job.model.classifier.start_head(
         torch.from_numpy(weight), torch.from_numpy(bias), torch.from_numpy(features[0])
     )
+
+
+def _speed(classifier: Classifier, store: PixelStore) -> Decision[float]:
+    """The price of joining: images a second of all bodies together, beside those of each alone."""
+    seconds = seconds_an_image(classifier, store)
+    names = (encoder.backbone for encoder in classifier.encoders)
+    each = [f"{name} alone {1 / spent:,.0f}" for name, spent in zip(names, seconds, strict=True)]
+    reason = f"images a second in float32, the bodies one after another, measured now: {', '.join(each)}"
+    return Decision("speed", round(1 / sum(seconds), 1), reason)
 
 
 def _start_from_imagenet(job: Job, data: TrainingData) -> None:
@@ -187,9 +199,8 @@ def _start_from_imagenet(job: Job, data: TrainingData) -> None:
 
 def _features(job: Job, data: TrainingData, views: Sequence[str]) -> NDArray[np.float32]:
     classifier, prepared = job.model.classifier, job.prepared
-    return extract_features(
-        classifier, prepared.weights.sha256, data.store, data.train_rows, views, device=prepared.device
-    )
+    digests = prepared.pretrained.digests
+    return extract_features(classifier, digests, data.store, data.train_rows, views, device=prepared.device)
 
 
 def _train(job: Job, data: TrainingData) -> Outcome:
@@ -262,7 +273,8 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
 
 def _card(job: Job, store: PixelStore) -> BundleCard:
     prepared, recipe = job.prepared, job.recipe
-    info, weights, inputs = prepared.pretrained.info, prepared.weights, prepared.inputs
+    own, *beside = prepared.pretrained.bodies
+    info, weights, inputs = own.info, own.weights, prepared.inputs
     return BundleCard(
         classes=job.plan.classes,
         names={label: inputs.manifest.names.get(label, label) for label in job.plan.classes},
@@ -272,16 +284,23 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
         ),
         head=recipe.finetune.head,
         features=recipe.model.features,
+        beside=tuple(
+            BesideBody(backbone=body.info.name, mean=body.info.mean, std=body.info.std) for body in beside
+        ),
         digests={"manifest": inputs.manifest.digest, "split": inputs.split.digest, "store": store.digest},
         provenance={
             "run": read_record(job.folder).name,
             "fold": str(recipe.data.fold),
             "seed": str(recipe.seed),
             "backbone_weights": f"{weights.source} {weights.sha256}".strip(),
+            **{
+                f"beside_{number}_weights": f"{body.weights.source} {body.weights.sha256}".strip()
+                for number, body in enumerate(beside)
+            },
             "dessin": version("dessin"),
             **({"teacher": prepared.teacher.digest} if prepared.teacher else {}),
         },
-        licence=weights.licence,
+        licence="; ".join(dict.fromkeys(body.weights.licence for body in prepared.pretrained.bodies)),
     )
 
 

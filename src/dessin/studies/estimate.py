@@ -108,7 +108,7 @@ def expected_pace(
         except DessinError as error:
             seconds[level], problems[level] = None, str(error)
             continue
-        shared[recipe.model.backbone, recipe.model.weights, recipe.image] = features
+        shared[recipe.model.bodies, recipe.model.features, recipe.image] = features
     return Pace(left, seconds, sum(shared.values()) / workers, workers, problems, pace.ran)
 
 

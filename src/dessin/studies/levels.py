@@ -128,7 +128,8 @@ def _recipe(values: Mapping[str, Any], level: Level, where: str) -> Recipe:
                 )
     recipe = make_recipe(apply_changes(values, level.changes, where), where=where)
     try:
-        describe_backbone(recipe.model.backbone)
+        for backbone, _ in recipe.model.bodies:
+            describe_backbone(backbone)
     except DessinError as error:
         raise DessinError(f"{where}: {error.seen}", allowed=error.allowed, do=error.do) from None
     return recipe

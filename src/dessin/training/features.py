@@ -15,11 +15,12 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked
 from dessin.images.store import PixelStore, StoreOnDisk
 from dessin.models.classifier import Classifier
+from dessin.models.layers import Encoder
 from dessin.models.torchvision_ops import import_timm
 from dessin.parallel.mapper import Mapper
 from dessin.progress import track
 from dessin.reading_arrays import read_npy
-from dessin.training.device import choose_device
+from dessin.training.device import choose_device, seconds_of
 from dessin.training.folding import folded
 from dessin.training.views import VIEWS, check_views
 
@@ -40,16 +41,16 @@ class Extractor:
 
     def __init__(
         self,
-        classifier: Classifier,
+        encoder: Encoder,
         store: PixelStore | StoreOnDisk,
         view: str,
         *,
         device: torch.device | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> None:
-        self.classifier, self.store, self.view = classifier, store, view
+        self.encoder, self.store, self.view = encoder, store, view
         self.device, self.batch_size = device, batch_size
-        self._ready: tuple[Classifier, torch.device] | None = None
+        self._ready: tuple[Encoder, torch.device] | None = None
 
     def __call__(self, rows: tuple[int, int]) -> Floats:
         if self._ready is None:
@@ -62,19 +63,38 @@ class Extractor:
         ]
         return np.concatenate(parts)
 
-    def _prepare(self) -> tuple[Classifier, torch.device]:
+    def _prepare(self) -> tuple[Encoder, torch.device]:
         device = self.device or torch.device(str(choose_device().value))
-        self.classifier.to(device).eval()
+        self.encoder.to(device).eval()
         sample = torch.from_numpy(np.array(self.store.pixels[:_SAMPLE])).to(device)
-        return folded(self.classifier, sample), device
+        return folded(self.encoder, sample), device
 
-    def _batch(self, model: Classifier, device: torch.device, rows: slice) -> Floats:
+    def _batch(self, model: Encoder, device: torch.device, rows: slice) -> Floats:
         # A copy: the store is a read-only map, and torch wants memory that it may write.
         pixels = torch.from_numpy(np.array(self.store.pixels[rows])).to(device, non_blocking=True)
         background = torch.from_numpy(np.array(self.store.background[rows])).to(device)
         with torch.inference_mode():
             features = model.features(VIEWS[self.view](pixels, background))
         return features.float().cpu().numpy()
+
+
+# The best of a few timed passes of one resident batch, after one to warm up.
+_TIMED_BATCH = 32
+_TIMED_PASSES = 3
+
+
+def seconds_an_image(classifier: Classifier, store: PixelStore | StoreOnDisk) -> tuple[float, ...]:
+    """What an image costs each body of a classifier, where it is now; its head costs next to nothing."""
+    device = classifier.mean.device
+    pixels = torch.from_numpy(np.array(store.pixels[:_TIMED_BATCH])).to(device)
+
+    def best(encoder: Encoder) -> float:
+        encoder.eval()
+        with torch.inference_mode():
+            passes = [seconds_of(lambda: encoder.features(pixels), device) for _ in range(1 + _TIMED_PASSES)]
+        return min(passes[1:]) / len(pixels)
+
+    return tuple(map(best, classifier.encoders))
 
 
 _VERSION = 2
@@ -84,7 +104,7 @@ _BATCHES_A_RANGE = 16
 
 def extract_features(
     classifier: Classifier,
-    weights_digest: str,
+    digests: tuple[str, ...],
     store: PixelStore | StoreOnDisk,
     rows: NDArray[np.int64],
     views: Sequence[str] = ("identity",),
@@ -93,11 +113,12 @@ def extract_features(
     batch_size: int = BATCH_SIZE,
     mapper: Mapper | None = None,
 ) -> Floats:
-    """Features of a frozen body for some rows of a store, (V, N, D) float32, in the order of `rows`.
+    """Features of frozen bodies for some rows of a store, (V, N, D) float32, in the order of `rows`.
 
-    The first call for a view computes the whole store and keeps the result under the cache folder, keyed by
-    the body's weights, its normalisation, what the head reads, the store and the view; later calls read it.
-    `weights_digest` is the sha256 of the weights that the body has; where it is empty (random weights) the
+    The first call for a body and a view computes the whole store and keeps the result under the cache folder,
+    keyed by the body's weights, its normalisation, what the head reads, the store and the view; later calls
+    read it, whatever other bodies it is joined with.
+    `digests` has for each body the sha256 of the weights that it has; where it is empty (random weights) the
     tensors are hashed.
     With a `mapper` its workers compute, each on the device that it has; the batches are the same ones.
 
@@ -105,32 +126,41 @@ def extract_features(
         DessinError: an unknown view, or a worker that does not see the store's folder.
     """
     check_views(views)
-    weights = weights_digest
+    if mapper is None:
+        classifier.to(device)
+    result = np.empty((len(views), len(rows), classifier.width), dtype=np.float32)
+    begin = 0
+    for encoder, weights in zip(classifier.encoders, digests, strict=True):
+        columns = slice(begin, begin + encoder.width)
+        begin = columns.stop
+        folder = cache_folder() / "features" / _key(encoder, weights, store)
+        shape = (len(store.pixels), columns.stop - columns.start)
+        for number, view in enumerate(views):
+            path = folder / f"{view}.npy"
+            with locked(folder / f"{view}.lock"):
+                cached = _open_cached(path, shape)
+                if cached is None:
+                    where = torch.device(device)
+                    extractor = Extractor(encoder, store, view, device=where, batch_size=batch_size)
+                    _compute(path, shape, extractor, mapper)
+                    cached = _open_cached(path, shape)
+            assert cached is not None, f"{path} was just written whole"
+            result[number, :, columns] = cached[rows]
+    return result
+
+
+def _key(encoder: Encoder, weights: str, store: PixelStore | StoreOnDisk) -> str:
+    """What the features of a body depend on."""
     if not weights:
         hashed = hashlib.sha256()
-        for name, tensor in classifier.body.state_dict().items():
+        for name, tensor in encoder.body.state_dict().items():
             hashed.update(name.encode())
             hashed.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         weights = hashed.hexdigest()
-    normalisation = [classifier.mean.flatten().tolist(), classifier.std.flatten().tolist()]
+    normalisation = [encoder.mean.flatten().tolist(), encoder.std.flatten().tolist()]
     # What the head usually reads needs no word, so that files of before stay valid.
-    read = [] if classifier.reads == "last" else [classifier.reads]
-    key = digest_of([_VERSION, weights, classifier.backbone, normalisation, store.digest, *read])
-    folder = cache_folder() / "features" / key
-    shape = (len(store.pixels), classifier.head.in_features)
-    result = np.empty((len(views), len(rows), shape[1]), dtype=np.float32)
-    for number, view in enumerate(views):
-        path = folder / f"{view}.npy"
-        with locked(folder / f"{view}.lock"):
-            cached = _open_cached(path, shape)
-            if cached is None:
-                where = torch.device(device)
-                extractor = Extractor(classifier, store, view, device=where, batch_size=batch_size)
-                _compute(path, shape, extractor, mapper)
-                cached = _open_cached(path, shape)
-        assert cached is not None, f"{path} was just written whole"
-        result[number] = cached[rows]
-    return result
+    read = [] if encoder.reads == "last" else [encoder.reads]
+    return digest_of([_VERSION, weights, encoder.backbone, normalisation, store.digest, *read])
 
 
 def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: Mapper | None) -> None:
@@ -141,7 +171,7 @@ def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: M
     blocks: Iterable[Floats] = map(extractor, ranges)
     if mapper is not None:
         blocks = mapper.map(_to_be_sent(extractor), ranges, together=1)
-    was_training = extractor.classifier.training
+    was_training = extractor.encoder.training
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -149,7 +179,7 @@ def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: M
             for block in track(blocks, len(ranges), label):
                 file.write(block.tobytes())
     finally:
-        extractor.classifier.train(was_training)
+        extractor.encoder.train(was_training)
 
 
 def _to_be_sent(extractor: Extractor) -> Extractor:
@@ -158,7 +188,7 @@ def _to_be_sent(extractor: Extractor) -> Extractor:
     if not isinstance(store, PixelStore) or store.folder is None:
         raise DessinError("Only the features of a pixel store on a disk can be computed elsewhere.")
     on_disk = StoreOnDisk(store.folder.absolute(), store.pixels.shape, store.digest)
-    return Extractor(extractor.classifier, on_disk, extractor.view, batch_size=extractor.batch_size)
+    return Extractor(extractor.encoder, on_disk, extractor.view, batch_size=extractor.batch_size)
 
 
 def _open_cached(path: Path, shape: tuple[int, int]) -> Floats | None:

@@ -15,29 +15,38 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from dessin.models.classifier import Classifier
-from dessin.models.network import Network
+from dessin.models.layers import Encoder
 
 _RELATIVE_ERROR = 1e-4
-NetworkT = TypeVar("NetworkT", bound=Network)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-def folded(classifier: NetworkT, sample: Tensor) -> NetworkT:
+def folded(network: ModuleT, sample: Tensor) -> ModuleT:
     """A copy in evaluation mode with folded normalisations, or the network itself where that is not exact.
 
     Which normalisation follows which convolution is guessed from the order of definition, and then checked:
-    on `sample` (N, 1 or 3, S, S) pixels the features must agree within 1e-4 of their largest value.
+    on `sample` (N, 1 or 3, S, S) pixels the features of each body must agree within 1e-4 of their largest
+    value.
     """
-    classifier.eval()
-    if not isinstance(classifier, Classifier):
-        return classifier
-    copied = copy.deepcopy(classifier)
-    if not _fold_in_place(copied.body):
-        return classifier
+    network.eval()
+    if not isinstance(network, Encoder):
+        return network
+    copied = copy.deepcopy(network)
+    if not sum(_fold_in_place(encoder.body) for encoder in _encoders(copied)):
+        return network
     copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pairs = zip(_encoders(network), _encoders(copied), strict=True)
+    return copied if all(_agree(*pair, sample) for pair in pairs) else network
+
+
+def _encoders(network: Encoder) -> tuple[Encoder, ...]:
+    return network.encoders if isinstance(network, Classifier) else (network,)
+
+
+def _agree(plain: Encoder, fast: Encoder, sample: Tensor) -> bool:
     with torch.inference_mode():
-        expected, found = classifier.features(sample), copied.features(sample)
-    exact = (found - expected).abs().max() <= _RELATIVE_ERROR * expected.abs().max()
-    return copied if exact else classifier
+        expected, found = plain.features(sample), fast.features(sample)
+    return bool((found - expected).abs().max() <= _RELATIVE_ERROR * expected.abs().max())
 
 
 def _fold_in_place(body: nn.Module) -> int:

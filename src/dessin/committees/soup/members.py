@@ -160,7 +160,7 @@ def _facts(run: Measured, card: BundleCard) -> dict[str, str]:
     # A probe is the minimum of a convex loss, whatever the seed; a new head is drawn from it.
     begun = {"probe": "a probe", "imagenet": "ImageNet's rows"}
     return {
-        "The backbone": card.backbone,
+        "The backbone": " + ".join(card.backbones),
         "The pretrained weights": f"sha256 {digest[:12]}…" if digest else f"drawn from seed {record.seed}",
         "The image": f"{image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
         "The normalisation": f"mean {image.mean}, std {image.std}, {image.interpolation}",
@@ -307,7 +307,7 @@ def _start_state(
     data = training_data(rows, bundle.card.classes, store)
     classifier = prepared.model.classifier
     features = extract_features(
-        classifier, prepared.weights.sha256, store, data.train_rows, PROBE_VIEWS, device=device
+        classifier, prepared.pretrained.digests, store, data.train_rows, PROBE_VIEWS, device=device
     )
     weight, bias, _ = shared_probe(
         features,

@@ -110,6 +110,9 @@ def beginning(record: RunRecord) -> Begin:
     parameters = _flat(record.recipe.model_dump(mode="json", exclude={"track"}))
     for key in _PATHS:
         parameters[key] = _without_folders(parameters[key])
+    if record.recipe.model.beside:
+        others = record.recipe.model.bodies[1:]
+        parameters["model.beside"] = "+".join(f"{name}:{_without_folders(w)}" for name, w in others)
     tags = {
         "seed": record.seed,
         "git_commit": record.git_commit,

@@ -11,7 +11,7 @@ import copy
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -109,8 +109,8 @@ def import_onnx() -> ModuleType:
 def to_int8(model: bytes, card: BundleCard, drawings: Pixels) -> bytes:
     """The int8 file of an ONNX classifier; `drawings` (n, channels, S, S) uint8 show what values occur.
 
-    The first layer, which reads the pixels, and the last, which gives the logits, stay in float32: together
-    they cost a few percent of the time, and most of the accuracy that quantisation costs.
+    The first layer of each body, which reads the pixels, and the last, which gives the logits, stay in
+    float32: together they cost a few percent of the time, and most of the accuracy that quantisation costs.
     """
     onnx = import_onnx()
     from onnxruntime.quantization import (  # type: ignore[import-untyped]
@@ -136,7 +136,7 @@ def to_int8(model: bytes, card: BundleCard, drawings: Pixels) -> bytes:
             _Reader(drawings),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=[*_WEIGHTED, *(_BETWEEN if convolutional else ())],
-            nodes_to_exclude=[weighted[0].name, weighted[-1].name],
+            nodes_to_exclude=[*_first_layers(nodes), weighted[-1].name],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -145,6 +145,19 @@ def to_int8(model: bytes, card: BundleCard, drawings: Pixels) -> bytes:
             extra_options={"MatMulConstBOnly": True},
         )
         return described(onnx.load(quantised), card)
+
+
+def _first_layers(nodes: Sequence[Any]) -> list[str]:
+    """The names of the layers with weights that no other such layer comes before; nodes are in order."""
+    behind: set[str] = set()
+    first = []
+    for node in nodes:
+        weighted, after = node.op_type in _WEIGHTED, bool(behind.intersection(node.input))
+        if weighted and not after:
+            first.append(node.name)
+        if weighted or after:
+            behind.update(node.output)
+    return first
 
 
 class _Reader:

@@ -65,6 +65,11 @@ def split_forward(classifier: Classifier, pixels: Tensor) -> Split:
     Raises:
         DessinError: a network whose last features do not lie on a grid.
     """
+    if classifier.beside:
+        raise DessinError(
+            f"The model joins {1 + len(classifier.beside)} bodies, and a map by gradients shows one of them.",
+            do="Use --methods occlusion, which covers parts of the drawing that all of them read.",
+        )
     with _settled(classifier):
         body: Any = classifier.body
         if classifier.reads == "several":
