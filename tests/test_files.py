@@ -57,6 +57,13 @@ def test_a_really_full_device_is_said_too() -> None:
         files.write_text(Path("/dev/full/x"), "y")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_the_digest_of_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        files.sha256_file(tmp_path / "pipe")
+
+
 def test_a_folder_appears_whole(tmp_path: Path) -> None:
     with files.atomic_path(tmp_path / "folder") as temporary:
         temporary.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dessin.errors import DessinError
-from dessin.places import Kind, check_readable, check_writable, shown
+from dessin.places import Kind, check_readable, check_writable
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and devices of POSIX")
 
@@ -111,9 +111,3 @@ def test_a_name_that_is_not_text_is_refused(here: Path) -> None:
 def test_files_and_folders_are_read(here: Path) -> None:
     check_readable(here / "file")
     check_readable(here / "folder")
-
-
-def test_a_path_is_shown_as_one_short_line() -> None:
-    assert shown("a\tb\u202ec\x7f") == r"a\tb\u202ec\x7f"
-    assert shown("그림/고양이.png") == "그림/고양이.png"
-    assert len(shown("a" * 5000)) == 201

@@ -21,10 +21,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 def refused(text: str, parse: str = "yaml") -> str:
     read = {"yaml": parse_yaml, "json": parse_json}[parse]
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(DessinError) as caught:
         read(text, where="it")
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert len(str(caught.value)) < 400
     return str(caught.value)
 

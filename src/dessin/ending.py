@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from dessin.errors import DessinError
-from dessin.places import reason, shown
+from dessin.errors import DessinError, quoted
+from dessin.places import reason
 
 # Set to anything, it shows tracebacks and the warnings of libraries on the screen.
 DEBUG: Final = "DESSIN_DEBUG"
@@ -73,14 +73,15 @@ def explained(error: Exception, version: str, words: Sequence[str]) -> str:
         less = "where a model is trained, lower train.batch_size or image.size with --set"
         return f"There is not enough memory for this. Close other programs; {less}."
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-        name = f"{shown(os.fsdecode(error.filename))} could not be used" if error.filename else "Stopped"
+        place = quoted(Path(os.fsdecode(error.filename))) if error.filename else ""
+        name = f"{place} could not be used" if place else "Stopped"
         return f"{name}: {reason(error)}. Mend that, and run again."
     whole = "".join(traceback.format_exception(error))
     if os.environ.get(DEBUG) and sys.stderr is not None:
         sys.stderr.write(whole)
     command = shlex.join(["dessin", *words])
     file = _report("\n".join((f"dessin {version}", platform.platform(), sys.version, command, "", whole)))
-    what = f"This is a fault of dessin, not of yours: {shown(' '.join(text.split()))}."
+    what = f"This is a fault of dessin, not of yours: {quoted(' '.join(text.split()), 200)}."
     if file is None:
         return f"{what} Please report it with this line and the command."
     return f"{what} Please report it with the file {file} (it holds your command and paths: read it first)."

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from dessin.errors import DessinError, quoted
 from dessin.progress import warn_once
+from dessin.reading import open_regular
 from dessin.system import sync
 
 # Names that are written under for a moment, with the process that does.
@@ -144,7 +145,8 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
+    """The digest of a regular file; of a pipe, which would be waited for, an OSError."""
+    with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dessin.errors import DessinError, quoted
 
@@ -60,6 +61,16 @@ def names(given: str | Iterable[str]) -> tuple[str, ...]:
     """Names that are given one by one, or with commas in one text."""
     parts = given.split(",") if isinstance(given, str) else given
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def as_texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Texts that are given in a row, or one alone, which is never taken for its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def as_paths(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Paths that are given in a row, or one alone."""
+    return [Path(path) for path in ((given,) if isinstance(given, str | Path) else given)]
 
 
 def _literal(node: ast.expr, text: str) -> Value:

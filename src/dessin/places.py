@@ -10,13 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 
 Kind = Literal["file", "folder", "file or folder"]
 
 # What file systems take for a name, less what the temporary name of a file that is being written adds.
 _LONGEST_NAME: Final = 255 - 31
-_LONGEST_SHOWN: Final = 200
 
 
 def check_writable(path: Path, kind: Kind, *, given: str = "--out") -> None:
@@ -46,7 +45,7 @@ def check_writable(path: Path, kind: Kind, *, given: str = "--out") -> None:
                 probe.rmdir()
     except OSError as error:
         raise DessinError(
-            f"{shown(path)} cannot be written: {reason(error)}.",
+            f"{quoted(path)} cannot be written: {reason(error)}.",
             allowed=f"It was given as {given}.",
             do="Choose another place, or make this one writable.",
         ) from None
@@ -62,26 +61,26 @@ def check_readable(path: Path) -> None:
     try:
         found = _status(path)
     except OSError as error:
-        raise DessinError(f"{shown(path)} cannot be read: {reason(error)}.", do="Check the path.") from None
+        raise DessinError(f"{quoted(path)} cannot be read: {reason(error)}.", do="Check the path.") from None
     if found is None and path.is_symlink():
         raise _dangling(path)
     if found is None:
-        raise DessinError(f"There is no file or folder {shown(path.absolute())}.", do="Check the path.")
+        raise DessinError(f"There is no file or folder {quoted(path.absolute())}.", do="Check the path.")
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise DessinError(
-            f"{shown(path)} is {_what(found)}.",
+            f"{quoted(path)} is {_what(found)}.",
             allowed="What is read is a file or a folder.",
             do="Save what it gives as a file, and name that.",
         )
     needed = os.R_OK | (os.X_OK if stat.S_ISDIR(found.st_mode) else 0)
     if not os.access(path, needed):
         raise DessinError(
-            f"{shown(path)} cannot be read: you have no permission.",
+            f"{quoted(path)} cannot be read: you have no permission.",
             do="Have its owner allow it, or copy it to a place of your own.",
         )
     if not _is_text(str(path)):
         raise DessinError(
-            f"The name {shown(path)} is not UTF-8.",
+            f"The name {quoted(path)} is not UTF-8.",
             allowed="A path is written into records and tables, which are UTF-8.",
             do="Rename it.",
         )
@@ -102,13 +101,6 @@ def reason(error: OSError) -> str:
     return words.get(error.errno or 0, error.strerror or str(error))
 
 
-def shown(path: str | Path) -> str:
-    """A path as one line: what cannot be seen as escapes, and the middle of a long one left out."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
-    half = _LONGEST_SHOWN // 2
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:half]}…{text[-half:]}"
-
-
 def _check_name(path: Path, kind: Kind, given: str) -> None:
     if path.name in ("", ".."):
         raise DessinError(
@@ -118,20 +110,20 @@ def _check_name(path: Path, kind: Kind, given: str) -> None:
     text = str(path)
     if not path.name.strip() or not _is_text(text) or any(unicodedata.category(c) == "Cc" for c in text):
         raise DessinError(
-            f'The name "{shown(path)}" is blank, is not UTF-8, or holds a line break or another character '
+            f'The name "{quoted(path)}" is blank, is not UTF-8, or holds a line break or another character '
             "that cannot be seen.",
             allowed=f"It was given as {given}.",
             do=f"Choose another {given}.",
         )
     if path.parts[0].startswith("~") and not Path(path.parts[0]).exists():
         raise DessinError(
-            f"The shell did not put a folder in the place of {path.parts[0]} in {shown(path)}.",
-            do=f"Write {given} {shown(path)} with a space and without quotes, or the whole path.",
+            f"The shell did not put a folder in the place of {path.parts[0]} in {quoted(path)}.",
+            do=f"Write {given} {quoted(path)} with a space and without quotes, or the whole path.",
         )
     long = max(path.parts, key=lambda part: len(os.fsencode(part)))
     if len(os.fsencode(long)) > _LONGEST_NAME:
         raise DessinError(
-            f"The name {shown(long)} has {len(os.fsencode(long)):,} bytes.",
+            f"The name {quoted(long)} has {len(os.fsencode(long)):,} bytes.",
             allowed=f"A name has at most {_LONGEST_NAME}.",
             do=f"Choose a shorter {given}.",
         )
@@ -142,13 +134,13 @@ def _check_kind(path: Path, found: os.stat_result, kind: Kind, given: str) -> No
     if (is_file and "file" in kind) or (is_folder and "folder" in kind):
         return
     raise DessinError(
-        f"{shown(path)} is {_what(found)}, and a {kind} is needed.", do=f"Choose another {given}."
+        f"{quoted(path)} is {_what(found)}, and a {kind} is needed.", do=f"Choose another {given}."
     )
 
 
 def _dangling(path: Path) -> DessinError:
     return DessinError(
-        f"{shown(path)} is a link to {shown(path.readlink())}, which is not there.",
+        f"{quoted(path)} is a link to {quoted(path.readlink())}, which is not there.",
         do="Correct or remove the link, or choose another path.",
     )
 

@@ -29,12 +29,28 @@ _BLOCK = 2**20
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _NEVER = 2**30
+_MADE_UP = frozenset(
+    (
+        *("autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts"),
+        *("devtmpfs", "efivarfs", "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs"),
+        *("securityfs", "selinuxfs", "sysfs", "tracefs"),
+    )
+)
 _OUT_OF_MEMORY = -9  # SIGKILL, which Windows does not name
 
 
 def processors() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def made_up_places() -> frozenset[str]:
+    """Where the system shows itself as files (processes, devices, settings): no file there is of a person."""
+    with suppress(OSError):  # no /proc, as in some containers
+        return frozenset(
+            disk.mountpoint for disk in psutil.disk_partitions(all=True) if disk.fstype in _MADE_UP
+        )
+    return frozenset()
 
 
 def sync(path: Path) -> None:

@@ -163,7 +163,8 @@ def _argument(node: ast.arg, default: ast.expr | None, by: str, text: str) -> Ar
         plain, *noted = plain.slice.elts
         notes = [ast.literal_eval(note) for note in noted]
     members = _members(plain)
-    several = re.fullmatch(r"Sequence\[(.*)\]", " | ".join(members))
+    # One path alone may be given for several; a text alone would be names with commas.
+    several = re.fullmatch(r"(?:str \| Path \| )?Sequence\[(.*)\]", " | ".join(members))
     kind = several[1] if several else " | ".join(members)
     choices = ast.literal_eval(kind.removeprefix("Literal")) if kind.startswith("Literal") else []
     read, words = ("text", f"one of {'|'.join(choices)}") if choices else _KINDS[kind]

@@ -139,6 +139,6 @@ def test_affine_is_scale_shear_rotate_and_shift_in_this_order() -> None:
 def test_planning_is_fast() -> None:
     """Well below a millisecond an image, fields included."""
     ops = (*OPS, "elastic(0.05)", "line_wobble(0.01)", "thickness(0.8, 1.2)", "augmix(3)", "cutmix(1)")
-    start = time.perf_counter()
+    start = time.process_time()
     planned(ops, 0, 0, KEYS)
-    assert (time.perf_counter() - start) / len(KEYS) < 1e-3
+    assert (time.process_time() - start) / len(KEYS) < 1e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dessin import DessinError, auto
+from dessin import DessinError, auto, demo
 
 pytestmark = pytest.mark.slow
 
@@ -27,3 +27,12 @@ def test_it_refuses_what_no_split_can_be_made_of(sizes: dict[str, int], why: str
     with pytest.raises(DessinError, match=why):
         auto(tmp_path / "drawings", out=tmp_path / "auto")
     assert [path.name for path in tmp_path.iterdir()] == ["drawings"]
+
+
+@pytest.mark.parametrize("models", ["", " , ", []])
+def test_no_backbone_is_not_the_usual_ones(models: str | list[str], tmp_path: Path) -> None:
+    with pytest.raises(DessinError, match="No backbone was named"):
+        auto(tmp_path / "drawings", out=tmp_path / "auto", models=models)
+    with pytest.raises(DessinError, match="No backbone was named"):
+        demo(out=tmp_path / "demo", models=models)
+    assert list(tmp_path.iterdir()) == []

@@ -51,6 +51,33 @@ def refused(data: Path, *words: str, group: str | None = None) -> None:
         assert word in str(caught.value)
 
 
+# --- tables
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_long_table_is_known_by_its_first_rows(encoding: str, tmp_path: Path) -> None:
+    """More than is looked at, whose end is in the middle of a line, of a character and of a quoted cell."""
+    names = [f"{number}.png" for number in range(12)]
+    put(tmp_path, *names)
+    for padding in range(4):
+        remark = "그림\n" * (1_400 + padding)
+        rows = "".join(f'{name},{"cat" if n % 2 else "dog"},"{remark}"\n' for n, name in enumerate(names))
+        mark = "\ufeff" if encoding == "utf-16-be" else ""
+        (tmp_path / "t.csv").write_bytes(f"{mark}file,class,remark\n{rows}".encode(encoding))
+        collection = read_collection(tmp_path)
+        assert collection.layout == "csv"
+        assert collection.classes == ("cat", "dog")
+
+
+def test_a_cell_of_a_table_without_names_is_no_column_to_group_by(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(4)]
+    put(tmp_path, *names)
+    (tmp_path / "t.csv").write_text("".join(f"{name},{'ab'[n % 2]}\n" for n, name in enumerate(names)))
+    refused(tmp_path / "t.csv", "matches none of the 4 images", group="b")
+    grouped = read_collection(tmp_path / "t.csv", group="column 2")
+    assert [item.group for item in grouped.items] == ["a", "b", "a", "b"]
+
+
 # --- class folders
 
 

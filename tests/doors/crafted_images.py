@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -152,6 +153,20 @@ def rle_bmp(width: int, height: int, runs: bytes, *, depth: int = 8) -> bytes:
     kind = 1 if depth == 8 else 2
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, depth, kind, len(runs), 0, 0, 2**depth, 0)
     return head + info + palette + runs
+
+
+def clear_webp(width: int, height: int) -> bytes:
+    """A lossy WebP of noise with noise for its transparency, at the best quality that its format can hold."""
+    for quality in (95, 90, 85, 80, 75, 60):
+        with suppress(ValueError):  # its first part would be too large
+            return encoded(noise(width, height, "RGBA"), "WEBP", method=0, quality=quality)
+    raise AssertionError("no quality is low enough")
+
+
+def sized_webp(whole: bytes, width: int, height: int) -> bytes:
+    """An extended WebP whose header says another size."""
+    size = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+    return whole[:24] + size + whole[30:]
 
 
 def webp_chunks(count: int) -> bytes:

@@ -63,9 +63,8 @@ def test_every_verb_says_it_at_once(world: World, name: str, tmp_path: Path) -> 
         ),
         "train, all folds": lambda: train(recipe(world, name), out=out, folds="all"),
         "augment": lambda: augment(recipe(world, name), out=tmp_path / "sheet.png"),
-        "scout": lambda: scout(world.data, split=world.split, models=name or [""], out=out),
-        # Nothing named is the usual ones, for auto.
-        "auto": lambda: auto(world.data, out=out, models=name or ["resnet"]),
+        "scout": lambda: scout(world.data, split=world.split, models=name, out=out),
+        "auto": lambda: auto(world.data, out=out, models=name),
         "distill": lambda: distill(tmp_path / "committee", student=name, out=out),
         "study": lambda: study(
             study_file(tmp_path / "s.yaml", levels={"a": {}, "b": {"model": {"backbone": name}}}),

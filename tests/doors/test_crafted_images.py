@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from crafted_images import (
+    clear_webp,
     deep_png,
     encoded,
     gif,
@@ -24,6 +25,7 @@ from crafted_images import (
     raw_jpeg,
     rle_bmp,
     scans,
+    sized_webp,
     tall_png,
     text_png,
     webp_chunks,
@@ -32,6 +34,7 @@ from fuzz_kit import cases
 from PIL import Image
 
 from dessin.images.containers.jpeg import MAX_SCANS
+from dessin.images.containers.read import read_container
 from dessin.images.decode import MAX_SIDE, Unreadable, decode, read_header
 
 pytestmark = pytest.mark.slow
@@ -62,6 +65,10 @@ STOPPED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: raw_jpeg(0xC9, 3000, 3000, 3, bytes(range(255)) * 35_000),
         "too large a JPEG of arithmetic codes (9 MiB)",
     ),
+    "a lossy WebP with transparency": (
+        lambda: sized_webp(clear_webp(64, 64), 6400, 5100),
+        "too large a lossy WebP with transparency (6400x5100); save it as a PNG",
+    ),
     "no codes at all": (lambda: raw_jpeg(0xC3, 3000, 3000, 1, bytes(range(255)) * 4000), ""),
 }
 
@@ -71,6 +78,7 @@ from io import BytesIO
 from pathlib import Path
 from PIL import Image
 from dessin.collection.measure import measure
+from dessin.images.containers.read import read_container
 from dessin.images.decode import Unreadable, decode
 from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec
@@ -127,6 +135,7 @@ LARGEST: dict[str, Callable[[], bytes]] = {
     "JPEG of scans": lambda: scans(8000, 5000, 12, mode="RGB"),
     "CMYK JPEG": lambda: encoded(noise(8000, 5000, "CMYK"), "JPEG", quality=30, subsampling=0),
     "GIF": lambda: gif(8000, 5000),
+    "lossy WebP with transparency": lambda: clear_webp(8000, 4000),
 }
 
 
@@ -152,6 +161,7 @@ def test_ordinary_files_are_far_below_the_caps() -> None:
     assert decode(many_chunks(5000)).width == 1
     assert decode(many_segments(5000)).width == 8
     assert decode(webp_chunks(5000)).width == 8
+    assert read_container(sized_webp(clear_webp(64, 64), 6400, 5000)).width == 6400
     assert decode(gif(300, 300, block=1)).width == 300
     assert read_header(tall_png(MAX_SIDE)).height == MAX_SIDE
 

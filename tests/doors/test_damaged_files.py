@@ -49,11 +49,11 @@ def test_a_large_record_of_wrong_values_is_refused_soon(tmp_path: Path) -> None:
         b" " * 16 * 2**20 + b"1",
     ):
         (tmp_path / "record.json").write_bytes(text)
-        begun = time.perf_counter()
+        begun = time.process_time()
         with pytest.raises(DessinError) as caught:
             read_record(tmp_path)
         assert len(str(caught.value)) < _SENTENCE
-        assert time.perf_counter() - begun < _SECONDS
+        assert time.process_time() - begun < _SECONDS
     assert _peak() - before < _MEMORY
 
 
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(
         path = tmp_path / each.file
         whole = path.read_bytes()
         path.write_bytes(data := random.choice(each.ways)(random, whole))
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             each.read(tmp_path)
             counts[each.name, "read"] += 1
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(
                 f"{each.name}: {type(error).__name__} in {where.filename.rpartition('/')[2]}:{where.lineno}"
             )
             faults.setdefault(kind, f"{str(error)[:300]!r} for {data[:1500]!r}")
-        if (spent := time.perf_counter() - begun) > _SECONDS:
+        if (spent := time.process_time() - begun) > _SECONDS:
             faults.setdefault(f"{each.name}: {spent:.1f} s", repr(data[:2000]))
         path.write_bytes(whole)
     capfd.readouterr()

@@ -51,14 +51,14 @@ def test_a_changed_bundle_answers_or_is_refused_in_a_sentence(
     draw, counts = rng(f"bundles/{bundle.name}"), {"answered": 0, "refused": 0}
     for number in range(cases(60)):
         what = mutate(bundle, target, draw)
-        started = time.monotonic()
+        started = time.process_time()
         try:
             answer(target)
             counts["answered"] += 1
         except DessinError:
             counts["refused"] += 1
         # No sentence and no answer costs what a hostile file asks for.
-        assert time.monotonic() - started < 10, (number, what)
+        assert time.process_time() - started < 10, (number, what)
     # The changes are reached, and are not all fatal.
     assert min(counts.values()) >= cases(60) // 20, counts
 

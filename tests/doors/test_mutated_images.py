@@ -117,9 +117,9 @@ def test_a_damaged_image_is_pixels_or_a_short_reason() -> None:
     reasons, read = set(), 0
     for _ in range(cases(1500)):
         data = mutated(random.choice(whole), random, whole)
-        start = time.monotonic()
+        start = time.process_time()
         reason = reason_of(data)
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
         assert len(reason) <= 200
         assert "\n" not in reason
         reasons.add(reason)

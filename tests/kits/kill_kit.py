@@ -7,6 +7,7 @@ with its cache, so that one case is like another.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import json
@@ -23,6 +24,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from study_kit import Inline
+
+from dessin.fetch.sources import QUICKDRAW
 
 PATIENCE_S = 300.0
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -46,6 +51,14 @@ COMMANDS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "compare": ("compare", {"runs": ["runs/a", "runs/b"], "out": "out"}),
     "recipes": ("recipes", {"copy": "out"}),
     "auto": ("auto", {"data": "data", "out": "out", "models": "test_efficientnet", "budget": "10h"}),
+    "study": ("study", {"file": "study.yaml", "data": "data", "split": "split.csv", "out": "out"}),
+    "study in one process": ("study", {"file": "study.yaml", "data": "data", "split": "split.csv",
+                                       "out": "out"}),
+    "distill": ("distill", {"committee": "both", "student": "test_efficientnet", "recipe": "recipe.yaml",
+                            "views": "identity,hflip", "out": "out"}),
+    "route": ("route", {"run": "runs/a", "families": "families.csv", "experts": "pets", "out": "out"}),
+    "families": ("families", {"runs": ["runs/a", "runs/b"], "count": 2, "out": "out/families.csv"}),
+    "fetch": ("fetch", {"collection": "quickdraw", "classes": "cat,house", "per_class": 5, "out": "out"}),
 }  # fmt: skip
 
 
@@ -93,7 +106,7 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
     sys.stdout = sys.stderr = Path("said.txt").open("a")  # noqa: SIM115 (until the process ends)
     verb, given = COMMANDS[name]
     with ExitStack() as stack:
-        for patch in _small():
+        for patch in (*_small(), *_own(name)):
             stack.enter_context(patch)
         from dessin.errors import DessinError
         from dessin.verbs import VERBS
@@ -125,6 +138,15 @@ def _small() -> Iterator[Any]:
     yield mock.patch.object(modules["auto.budget"], "MAX_EPOCHS", 2)
     yield mock.patch.object(modules["auto.budget"], "MIN_EPOCHS", 1)
     yield mock.patch.object(modules["auto.state"], "MIN_EPOCHS", 1)
+
+
+def _own(name: str) -> Iterator[Any]:
+    """What a command needs: jobs of a study that are counted, a server of drawings on this machine."""
+    if name == "study in one process":
+        yield mock.patch("dessin.studies.verb._executor", return_value=Inline())
+    if name == "fetch":
+        here = dataclasses.replace(QUICKDRAW, address=Path("server.txt").read_text())
+        yield mock.patch("dessin.fetch.verb.known_source", return_value=here)
 
 
 def _a_hundredth(work: Callable[[], object], _device: object) -> float:
@@ -175,7 +197,7 @@ def tree(folder: Path) -> dict[str, object]:
     """Every file below a case's folder but its cache and what was said, by path, as it is compared."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
-    apart = ("cache/", "said.txt", "ended-")
+    apart = ("cache/", "said.txt", "ended-", "out/jobs/worker-")
     return {name: plain(path) for name, path in names.items() if not name.startswith(apart)}
 
 

@@ -15,9 +15,11 @@ from dessin.errors import DessinError
 from dessin.files import write_json
 from dessin.reading import read_json
 from dessin.runs import record as record_module
+from dessin.runs.listing import find
 from dessin.runs.listing.find import Workspace, read_workspace
 from dessin.runs.record import FILE as RECORD
 from dessin.runs.record import write_record
+from dessin.system import made_up_places
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +114,37 @@ def test_a_name_that_is_no_text_is_said(workspace: Path) -> None:
     assert "not UTF-8" in found.notes[0]
 
 
+def test_where_the_system_shows_itself_is_not_looked_into(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find, "made_up_places", lambda: frozenset({str(workspace / "deep")}))
+    found = read_workspace(workspace)
+    assert paths(found) == ["runs/a", "runs/b", "studies/colour/runs/gray-0-0"]
+    assert found.notes == ("Left out: 1 folder(s) in which the system shows itself: deep.",)
+    assert found.folders == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="Linux shows its processes below /proc")
+def test_the_places_of_processes_and_devices_are_known() -> None:
+    assert {"/proc", "/sys"} <= made_up_places()
+    assert "/" not in made_up_places()
+
+
+def test_so_many_folders_are_looked_into_and_no_more(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upper ones first: what lies deepest is left out, and that is said."""
+    whole = read_workspace(workspace)
+    assert whole.folders == 11
+    monkeypatch.setattr(find, "MOST_FOLDERS", 11)
+    assert read_workspace(workspace) == whole
+    monkeypatch.setattr(find, "MOST_FOLDERS", 7)
+    found = read_workspace(workspace)
+    assert paths(found) == ["runs/a", "runs/b"]
+    assert found.folders == 7
+    assert "Only 7 folders were looked into, the upper ones first" in found.notes[0]
+
+
 def test_a_workspace_that_is_none_is_refused(workspace: Path) -> None:
     with pytest.raises(DessinError, match="no folder"):
         read_workspace(workspace / "nowhere")
@@ -131,6 +164,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from made_runs import made_record
 from dessin.runs.record import write_record
+from dessin.system import made_up_places
 from dessin.runs.listing.find import read_workspace
 
 root, own = Path(sys.argv[1]), sys.argv[2]

@@ -83,5 +83,12 @@ def test_a_token_file_needs_a_token(tmp_path: Path, text: str) -> None:
 def test_the_token_is_the_first_line(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("sesame\nwhatever\n")
     assert read_token(tmp_path / "token") == "sesame"
-    with pytest.raises(DessinError, match="cannot be read"):
+    with pytest.raises(DessinError, match="There is no file"):
         read_token(tmp_path / "none")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_is_no_token_file_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    with pytest.raises(DessinError, match="a pipe or a device"):
+        read_token(tmp_path / "token")

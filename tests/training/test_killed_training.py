@@ -87,7 +87,7 @@ def test_sigkill_from_outside_while_a_checkpoint_is_half_written(
     stopped = (str(tmp_path), 1, False, 1, ("fsync", 17), None, signal.SIGSTOP)
     process = processes.Process(target=in_a_process, args=stopped)
     process.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(tmp_path.glob("checkpoint/.step-*.tmp/model.safetensors")):
         assert time.monotonic() < deadline
         assert process.is_alive()

@@ -20,6 +20,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.scan import scan_images
 from dessin.files import write_csv, write_json, write_text
 from dessin.folders import result_folder
+from dessin.ops import as_paths
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, say_once, warn
@@ -33,7 +34,7 @@ def audit(
     *,
     out: str | Path,
     group: str | None = None,
-    predictions: Sequence[str | Path] = (),
+    predictions: str | Path | Sequence[str | Path] = (),
     executor: Literal["local", "ray"] = "local",
     address: str | None = None,
 ) -> AuditResult:
@@ -63,7 +64,7 @@ def audit(
         say_once(describe_collection(collection))
         labels = None
         if predictions:
-            answers = read_label_answers([Path(folder) for folder in predictions], data)
+            answers = read_label_answers(as_paths(predictions), data)
             judgement = judge_labels(
                 answers.probabilities, answers.given, [row.group for row in answers.rows]
             )

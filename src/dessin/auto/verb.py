@@ -36,9 +36,8 @@ from dessin.collection.split.plan import check_classes, check_possible, describe
 from dessin.decisions import Decision
 from dessin.files import write_text
 from dessin.folders import going_on, is_finished
-from dessin.models.backbones import check_backbone
+from dessin.models.backbones import asked_for, check_backbone
 from dessin.models.default_backbones import side_of
-from dessin.ops import names
 from dessin.progress import duration, say, say_once
 from dessin.recipe import read_recipe
 from dessin.reports.verb import report
@@ -97,7 +96,8 @@ def auto(
     """
     started, seconds = time.monotonic(), parse_budget(budget) if isinstance(budget, str) else budget
     data, folder = Path(data), Path(out)
-    for name in names(models or ()):
+    asked_models = asked_for(models) or ()
+    for name in asked_models:
         check_backbone(name)
     collection = read_collection(data, group=group)
     check_classes(collection)
@@ -109,7 +109,7 @@ def auto(
         asked = Asked(
             manifest=build_manifest(collection).digest,
             group=group,
-            models=names(models or ()),
+            models=asked_models,
             seed=seed,
             budget_seconds=seconds,
         )

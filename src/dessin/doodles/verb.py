@@ -22,6 +22,7 @@ from dessin.doodles.check import (
 from dessin.doodles.doodles import generate_doodles
 from dessin.errors import DessinError
 from dessin.folders import is_finished
+from dessin.models.backbones import asked_for
 from dessin.models.default_backbones import DEMO
 from dessin.progress import say
 from dessin.runs.same import check_same
@@ -62,10 +63,10 @@ def demo(
     Raises:
         DessinError: a planted fault was missed, or anything that `auto` refuses.
     """
-    folder = Path(out)
+    folder, asked = Path(out), asked_for(models) or DEMO
     key = _drawn(folder, classes, per_class, seed)
     result = auto(
-        folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=models or DEMO, seed=seed
+        folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=asked, seed=seed
     )
     findings = check_answers(key, result.audit.issues, result.split)
     alarms = false_alarms(key, result.audit.issues)

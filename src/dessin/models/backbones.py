@@ -17,6 +17,7 @@ from dessin.images.spec import Interpolation
 from dessin.models import default_backbones
 from dessin.models.card import JOINED
 from dessin.models.torchvision_ops import import_timm
+from dessin.ops import names
 
 _RESIZABLE = "set_input_size"
 _LONGEST = 100
@@ -95,6 +96,20 @@ def recipe_values(given: str) -> dict[str, dict[str, object]]:
     (backbone, weights), *others = candidates(given)
     beside = [written([other]) for other in others]
     return {"model": {"backbone": backbone, "weights": weights, "beside": beside}}
+
+
+def asked_for(models: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """The backbones, or `NAME:WEIGHTS`, that were named; None where the choice is left to dessin.
+
+    Raises:
+        DessinError: a list of none.
+    """
+    if models is None:
+        return None
+    named = names(models)
+    if not named:
+        raise DessinError("No backbone was named.", do="Name one or more with --models, or leave it out.")
+    return named
 
 
 def check_backbone(name: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 
 from dessin.errors import DessinError
-from dessin.files import atomic_path, sha256_bytes, write_bytes
+from dessin.files import atomic_path, sha256_bytes, sha256_file, write_bytes
 from dessin.models.backbones import create_body, describe_backbone
 from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BesideBody, BundleCard, BundleImage, read_card
 from dessin.models.classifier import Classifier, empty_classifier, resize
@@ -197,7 +197,7 @@ def _check_card(card: BundleCard, classifier: Classifier) -> None:
 
 def _same(folder: Path, card: BundleCard) -> bool:
     try:
-        digest = sha256_bytes((folder / card.file).read_bytes())
+        digest = sha256_file(folder / card.file)
         return read_card(folder) == card and digest == card.digests["weights"]
     except (DessinError, OSError):
         return False

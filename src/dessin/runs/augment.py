@@ -28,10 +28,12 @@ from dessin.files import write_bytes
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
 from dessin.models.backbones import check_backbone, describe_backbone
+from dessin.ops import as_texts
 from dessin.progress import say
-from dessin.recipe import Recipe, read_recipe
+from dessin.recipe import Recipe
 from dessin.runs.inputs import read_inputs
 from dessin.runs.plan import rows_of
+from dessin.runs.run import as_recipe
 
 _MEASURED = 64
 _SHOWN = 6
@@ -79,7 +81,7 @@ def augment(
     if epoch < 1:
         raise DessinError(f"There is no epoch {epoch}.", allowed="Epochs are counted from 1.")
     name = "recipe" if isinstance(recipe, Recipe) else Path(recipe).stem
-    wanted = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe), overrides=overrides)
+    wanted = as_recipe(recipe, as_texts(overrides))
     check_backbone(wanted.model.backbone)
     for line in wanted.pipeline.lines():
         say(line)

@@ -15,12 +15,11 @@ from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
-from dessin.models.backbones import candidate, describe_backbone
+from dessin.models.backbones import asked_for, candidate, describe_backbone
 from dessin.models.candidates import Job
 from dessin.models.classifier import build_classifier
 from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.weights import resolve_weights
-from dessin.ops import names
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
@@ -89,20 +88,19 @@ def scout(
         DessinError: no or unknown backbones, a split that does not fit, no weights for any backbone, or no
             such cluster.
     """
-    if models is not None and not names(models):
-        raise DessinError("No backbone was named.", do="Name one or more with --models.")
-    for backbone, weights in map(candidate, names(models or ())):
+    asked = asked_for(models)
+    for backbone, weights in map(candidate, asked or ()):
         describe_backbone(backbone)
         if weights == DRAWN:
             drawn_file(backbone)
     mapper = choose_mapper(executor, address, gpu=True)
     inputs = read_inputs(data, split, None)
-    if models is None:
+    if asked is None:
         plan = candidates_here(Job(len(inputs.split.rows), None, tuned=False))
         for line in (f"Candidates: {', '.join(plan.names)}.", *plan.lines()):
             say(line)
-        models = plan.names
-    sides = {name: size or describe_backbone(candidate(name)[0]).input_size for name in names(models)}
+        asked = plan.names
+    sides = {name: size or describe_backbone(candidate(name)[0]).input_size for name in asked}
     return rank(inputs, sides, Path(out), seed, mapper)
 
 

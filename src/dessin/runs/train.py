@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dessin.errors import DessinError
+from dessin.ops import as_texts
 from dessin.recipe import Recipe
 from dessin.runs.folds import begin_folds, is_fold_group, resume_folds
 from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
@@ -54,17 +55,17 @@ def train(
                 do="Give --resume alone, or with --data where the images have moved.",
             )
         go_on = resume_folds if is_fold_group(Path(resume)) else resume_run
-        return go_on(Path(resume), data=data, workers=workers, track=track)
+        return go_on(Path(resume), data=data, workers=workers, track=as_texts(track))
     if recipe is None:
         raise DessinError(
             "No recipe was given.",
             do="Name one (dessin recipes lists them), a YAML file, or a run with --resume.",
         )
     order = Order(
-        recipe=located(as_recipe(recipe, overrides), data, split),
+        recipe=located(as_recipe(recipe, as_texts(overrides)), data, split),
         name="" if isinstance(recipe, Recipe) else Path(recipe).stem,
         out=None if out is None else Path(out),
-        track=tuple(track),
+        track=as_texts(track),
         threads=threads,
         workers=workers,
     )

@@ -18,7 +18,7 @@ from dessin.collection.readers.table import SUFFIXES, read_table
 from dessin.errors import DessinError, listing
 from dessin.files import write_csv
 from dessin.images.paths import image_path
-from dessin.ops import names
+from dessin.ops import as_paths, names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.serving.runtime import Answer, Answered, ImageFile, Predictions, Runtime, read_answers
@@ -85,7 +85,7 @@ COLUMNS = ("image_id", "predicted", "name", "probability")
 
 def predict(
     model: str | Path,
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     top: Annotated[int, "from 1"] = 5,
@@ -109,7 +109,7 @@ def predict(
         DessinError: no model, no images, or not one image that can be read.
     """
     runtime = Runtime.load(model, views=names(views))
-    files = find_images([Path(path) for path in paths])
+    files = find_images(as_paths(paths))
     predictions = runtime.predict_files(files)
     if not predictions.image_ids:
         first = predictions.unreadable[0]

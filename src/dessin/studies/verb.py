@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import torch
 
 from dessin.errors import DessinError, unknown
+from dessin.ops import as_texts
 from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
@@ -60,8 +61,8 @@ def study(
         DessinError: a study that cannot be carried out, or of which no run finished. A run that fails or
             collapses is recorded, and the others go on.
     """
-    definition = read_study(file, overrides)
-    track = tuple(check_tracker(text) for text in track)
+    definition = read_study(file, as_texts(overrides))
+    track = tuple(check_tracker(text) for text in as_texts(track))
     inputs = read_inputs(data, split, definition.recipe.data.curation)
     plan = plan_study(definition, inputs.split)
     runner = _executor(executor, address)

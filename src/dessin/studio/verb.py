@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from dessin.errors import DessinError, install_command
+from dessin.ops import as_texts
 from dessin.progress import say, warn
 from dessin.serving.api.security import known_hosts
 
@@ -86,7 +87,7 @@ def studio(
         warn(f"Whoever reaches {host}:{port} can look at {root} and change its curation files.")
     address = f"http://{_in_address(host)}:{port}"
     say(f"studio of {root}: {address} (Ctrl-C ends it)")
-    code = _serve(_command(root, host, port, allow_host), address if browser else None)
+    code = _serve(_command(root, host, port, as_texts(allow_host)), address if browser else None)
     if code not in (0, -signal.SIGINT, -signal.SIGTERM):
         raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")
 

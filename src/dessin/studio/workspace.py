@@ -81,11 +81,13 @@ def scan_workspace(root: Path) -> Workspace:
         DessinError: no such folder, a file, or a folder that may not be read.
     """
     root = root.resolve()
-    found, notes = find_records(root)
+    seen = find_records(root)
     walk = _Walk(root)
     walk.go()
     kinds = {kind: tuple(sorted(names)) for kind, names in walk.found.items()}
-    return Workspace(root, runs=tuple(run.path for run in found), notes=(*notes, *walk.notes), **kinds)
+    return Workspace(
+        root, runs=tuple(run.path for run in seen.found), notes=(*seen.notes, *walk.notes), **kinds
+    )
 
 
 class _Walk:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from dessin.collection.readers.finder import Finder
-from dessin.collection.readers.table import Table
+from dessin.collection.readers.table import Table, head_of
 from dessin.collection.readers.walk import IMAGE_SUFFIXES
 from dessin.errors import DessinError, listing
 
@@ -124,6 +124,12 @@ def is_own(table: Table) -> bool:
     """Whether dessin wrote the table: a split, a manifest, issues, predictions or the like."""
     own = any(columns <= set(table.columns) for columns in _OWN)
     return table.comment.startswith("dessin ") or ("image_id" in table.columns and own)
+
+
+def columns_of(path: Path, finder: Finder) -> tuple[str, ...]:
+    """The names of a table's columns, or () where the file cannot be read as one."""
+    table = head_of(path)
+    return with_header(table, finder).columns if table else ()
 
 
 def with_header(table: Table, finder: Finder) -> Table:

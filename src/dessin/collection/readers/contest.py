@@ -10,7 +10,14 @@ from pathlib import Path
 
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Reader
-from dessin.collection.readers.columns import label_columns, one_to_one, path_column, whole, with_header
+from dessin.collection.readers.columns import (
+    columns_of,
+    label_columns,
+    one_to_one,
+    path_column,
+    whole,
+    with_header,
+)
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.joined import naming_column
 from dessin.collection.readers.labels import (
@@ -21,7 +28,7 @@ from dessin.collection.readers.labels import (
     read_labels,
     refuse_repeated,
 )
-from dessin.collection.readers.table import columns_of, read_table
+from dessin.collection.readers.table import read_table
 from dessin.collection.readers.walk import Walk, folder_rule, nfc, walk_images
 from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
@@ -112,7 +119,8 @@ def _parts(root: Path) -> Parts | None:
     if not tests and not samples:
         # A table called labels.csv may hold the labels of all images, and one whose paths are relative to
         # itself is an ordinary table.
-        plain = "label" not in columns_of(train) and any(name.lower() == "train/" for name in train_folders)
+        named = columns_of(train, Finder(root))
+        plain = "label" not in named and any(name.lower() == "train/" for name in train_folders)
         certain = plain or any(name.lower() != "images/" for name in test_folders)
         if not (_letters(train.stem).startswith("train") and certain):
             return None
@@ -159,7 +167,7 @@ class ContestFolder(Reader):
 
     def columns(self, path: Path) -> tuple[str, ...]:
         parts = find_contest(path)
-        return columns_of(parts.train) if parts else ()
+        return columns_of(parts.train, Finder(parts.root, (*parts.train_folders, ""))) if parts else ()
 
     def read(self, path: Path, group_column: str | None) -> Collection:
         """Refuses what `read_labels` does, and missing test images."""

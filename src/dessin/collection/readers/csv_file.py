@@ -12,6 +12,7 @@ from dessin.collection.readers.collection import Collection, Reader
 from dessin.collection.readers.columns import (
     PART_NAMES,
     SAMPLE,
+    columns_of,
     is_own,
     label_columns,
     path_column,
@@ -22,7 +23,7 @@ from dessin.collection.readers.columns import (
 from dessin.collection.readers.finder import Finder
 from dessin.collection.readers.folders import read_folders
 from dessin.collection.readers.labels import items_of, read_labels
-from dessin.collection.readers.table import SUFFIXES, columns_of, head_of, read_table
+from dessin.collection.readers.table import SUFFIXES, head_of, read_table
 from dessin.collection.readers.walk import file_rule, folder_rule, nfc, walk_images
 from dessin.errors import DessinError, listing
 from dessin.images.paths import image_path
@@ -169,7 +170,8 @@ class LabelCsv(Reader):
         return _table_of(path).table is not None
 
     def columns(self, path: Path) -> tuple[str, ...]:
-        return columns_of(_table_of(path).table or path)
+        table = _table_of(path).table or path
+        return columns_of(table, Finder(table.parent))
 
     def read(self, path: Path, group_column: str | None) -> Collection:
         """Refuses missing columns or files, duplicate rows, an empty label, conflicting targets, an unsafe

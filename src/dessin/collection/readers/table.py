@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -53,25 +54,21 @@ def head_of(path: Path) -> Table | None:
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             data = file.read(_HEAD)
-        if len(data) == _HEAD:
-            data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1]
-        return _parsed(path, _text(path, data), cut=len(data) >= _HEAD // 2)
+        cut = len(data) == _HEAD
+        return _parsed(path, _text(path, data, cut=cut), cut=cut)
     except (OSError, DessinError):
         return None
 
 
-def columns_of(path: Path) -> tuple[str, ...]:
-    """The header of a table, or () where the file cannot be read as one."""
-    table = head_of(path)
-    return table.columns if table else ()
-
-
-def _text(path: Path, data: bytes) -> str:
-    mark, encoding = next(((m, e) for m, e in _MARKS if data.startswith(m)), (b"", "utf-8"))
+def _text(path: Path, data: bytes, *, cut: bool = False) -> str:
+    """The text of a table, or of its whole lines where it is `cut`, perhaps within a character."""
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
-        text = data.decode(encoding) if encoding == "utf-16" else data.removeprefix(mark).decode()
+        text = codecs.getincrementaldecoder(encoding)().decode(data, final=not cut)
     except UnicodeDecodeError:
         text = "\0"
+    if cut:
+        text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
     if "\0" in text:
         raise DessinError(
             f"{path} is not UTF-8 text.",
@@ -88,13 +85,11 @@ def _parsed(path: Path, text: str, *, cut: bool = False) -> Table:
     elif text[:4].lower() == "sep=":
         first, text = _first_line(text)
         delimiter = first[4:].strip('" ') or "\t"
-    delimiter = delimiter[:1] or _delimiter(text)
+    delimiter = delimiter[:1] or _delimiter(text, cut=cut)
     try:
-        rows = list(_rows(text, delimiter))
+        rows = _rows(text, delimiter, cut=cut)
     except csv.Error as error:
         raise DessinError(f"{path}: {error}.", do="Correct the row (a quote was not closed?).") from None
-    if cut:
-        rows = rows[:-1]
     if not rows:
         return Table(path, (), (), comment, delimiter)
     return _trimmed(path, rows, comment, delimiter)
@@ -105,8 +100,8 @@ def _first_line(text: str) -> tuple[str, str]:
     return line.rstrip("\r\n"), text[len(line) :]
 
 
-def _rows(text: str, delimiter: str, most: int | None = None) -> list[list[str]]:
-    """The rows that hold any text."""
+def _rows(text: str, delimiter: str, most: int | None = None, *, cut: bool = False) -> list[list[str]]:
+    """The rows that hold any text; of a text that was `cut`, those before a quote that is not closed."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
     )
@@ -118,16 +113,17 @@ def _rows(text: str, delimiter: str, most: int | None = None) -> list[list[str]]
             if most is not None and len(rows) >= most:
                 break
     except csv.Error as error:
-        raise csv.Error(f"line {reader.line_num}: {error}") from None
+        if not cut:
+            raise csv.Error(f"line {reader.line_num}: {error}") from None
     return rows
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(text: str, *, cut: bool) -> str:
     """What parts the first rows into the same number of cells, else what the first row has most of."""
     best, most = ",", 0
     for delimiter in _DELIMITERS:
         try:
-            rows = _rows(text, delimiter, _LOOKED_AT)
+            rows = _rows(text, delimiter, _LOOKED_AT, cut=cut)
         except csv.Error:
             continue
         widths = {_width(row) for row in rows}

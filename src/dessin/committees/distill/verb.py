@@ -29,7 +29,7 @@ from dessin.files import atomic_path, write_json, write_text
 from dessin.folders import going_on
 from dessin.models.backbones import check_backbone
 from dessin.models.card import read_card
-from dessin.ops import names
+from dessin.ops import as_texts, names
 from dessin.progress import say
 from dessin.reading import read_json
 from dessin.runs.subject import read_subject
@@ -90,7 +90,7 @@ def distill(
     subject = read_subject(Path(committee), data, split)
     measured, why = choose_folds(subject, folds)
     file = None if recipe is None else Path(recipe)
-    own, source = student_recipe(subject, student, file, overrides, seed=seed)
+    own, source = student_recipe(subject, student, file, as_texts(overrides), seed=seed)
     # Where the images are, as whatever made the committee noted it.
     record = subject.record
     place = data or (record.recipe.data.path if record else subject.loaded.committee.provenance["data"])

@@ -27,7 +27,7 @@ from dessin.committees.members import Members, check_bundles, find_members, make
 from dessin.committees.rules.nested import RuleResult
 from dessin.files import write_text
 from dessin.folders import result_folder
-from dessin.ops import names
+from dessin.ops import as_paths, names
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
 from dessin.runs.record import SPLIT_FILE
@@ -37,7 +37,7 @@ COMMITTEE, NESTED, PAGE = "committee", "nested", "report.html"
 
 
 def ensemble(
-    runs: Sequence[str | Path],
+    runs: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     select: Literal["greedy", "accuracy", "diversity", "weighted", "all", "best"] = "greedy",
@@ -75,7 +75,7 @@ def ensemble(
     seen_in = check_views(tuple(dict.fromkeys((*PLAIN, *names(views)))))
     settings = Settings(chosen, scale, seen_in, data, seed, matters)
     check_matters(matters)
-    members = find_members([Path(run) for run in runs], least=2)
+    members = find_members(as_paths(runs), least=2)
     check_bundles(members)
     with result_folder(out, what="an ensemble") as part:
         say(

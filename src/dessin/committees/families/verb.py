@@ -16,13 +16,14 @@ from dessin.committees.families.view import cautions, families_page, family_line
 from dessin.committees.members import find_members
 from dessin.errors import DessinError, unknown
 from dessin.files import write_text
+from dessin.ops import as_paths
 from dessin.progress import say
 
 SOURCES = ("confusions", "wordnet")
 
 
 def families(
-    runs: Sequence[str | Path],
+    runs: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     source: Annotated[str, "--from", "confusions, wordnet or a .csv"] = "confusions",
@@ -47,7 +48,7 @@ def families(
     page = out.with_suffix(".html")
     if out.exists():
         raise _occupied(out)
-    answers = out_of_fold(find_members([Path(run) for run in runs]))
+    answers = out_of_fold(find_members(as_paths(runs)))
     proposal = _proposed(answers, source, count)
     found = potential(
         answers.probabilities, answers.targets, answers.groups, proposal.families, answers.classes
@@ -57,7 +58,7 @@ def families(
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
     text = families_page(answers, proposal, found, warnings)
     # The page first: one without its table is what a killed process left, if it says the same.
-    if page.exists() and page.read_bytes() != text.encode():
+    if page.exists() and not (page.is_file() and page.read_bytes() == text.encode()):
         raise _occupied(page)
     write_text(page, text)
     write_families(proposal.families, out)

@@ -28,6 +28,7 @@ from dessin.errors import DessinError
 from dessin.files import write_text
 from dessin.folders import going_on
 from dessin.models.card import read_card
+from dessin.ops import as_texts
 from dessin.progress import say
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE
@@ -86,7 +87,7 @@ def route(
     asked = PartRecipes(
         router=None if router in (None, NONE) else Path(str(router)),
         expert=None if expert is None else Path(expert),
-        overrides=tuple(overrides),
+        overrides=as_texts(overrides),
     )
     parts = plan_parts(members.split, given, chosen, router=router != NONE, folds=members.folds)
     recipes = part_recipes(parts, runs, asked)

@@ -32,6 +32,7 @@ from dessin.files import write_text
 from dessin.folders import result_folder
 from dessin.models.bundle import save_bundle
 from dessin.models.card import BundleCard, read_card
+from dessin.ops import as_paths
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
@@ -44,7 +45,7 @@ BUNDLE, VALIDATION, PAGE = "bundle", "validation", "report.html"
 
 
 def soup(
-    runs: Sequence[str | Path],
+    runs: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     kind: Literal["greedy", "uniform", "wise"] = "greedy",
@@ -73,7 +74,7 @@ def soup(
         DessinError: runs that share no start or are not of one fold, an unknown kind, `out` in use.
     """
     began, out = time.monotonic(), Path(out)
-    folders = [Path(run) for run in runs]
+    folders = as_paths(runs)
     _check_kind(kind, len(folders))
     check_matters(matters)
     device = torch.device(str(choose_device().value))
@@ -99,14 +100,6 @@ def soup(
             )
             notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
         mixer = make_mixer(members, inputs, store, device)
-        if mixer.moved:
-            have = "has" if len(mixer.moved) == 1 else "have"
-            again = (
-                f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the "
-                "members; for every mixture they were estimated anew on the training images, augmented as "
-                f"in {guide_of(members.runs).name}."
-            )
-            notes = (*notes, again)
         ways = measure_ways(members, mixer.answers, seed=seed, matters=matters)
         chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
         results = SoupResults(
@@ -130,7 +123,7 @@ def soup(
             members=member_rows(members, chosen),
             ways=ways,
             curve=curve_between(members, mixer.answers) if members.ends else (),
-            notes=notes,
+            notes=(*notes, *_of_statistics(mixer, members)),
             seconds=round(time.monotonic() - began, 1),
         )
         results = told(results)
@@ -156,6 +149,18 @@ def _check_kind(kind: str, runs: int) -> None:
             allowed="A soup is the mean of two runs or more.",
             do="Name more runs; or, to go between one run's probe and its end, use kind wise.",
         )
+
+
+def _of_statistics(mixer: Mixer, members: SoupMembers) -> tuple[str, ...]:
+    """What to say of batch normalisations whose statistics no mean of weights gives."""
+    if not mixer.moved:
+        return ()
+    have = "has" if len(mixer.moved) == 1 else "have"
+    return (
+        f"{counted(len(mixer.moved), 'batch normalisation')} {have} other statistics in each of the members; "
+        "for every mixture they were estimated anew on the training images, augmented as in "
+        f"{guide_of(members.runs).name}.",
+    )
 
 
 def _write(members: SoupMembers, mixer: Mixer, results: SoupResults, inputs: Inputs, out: Path) -> None:

@@ -71,34 +71,12 @@ def read_sheet(path: Path) -> Sheet:
     if not table.rows:
         raise DessinError(f"{path} has no rows; its columns are {listing(columns) or 'none'}.")
     spelt = [column.lower() for column in columns]
-
-    def one_of(names: Sequence[str], what: str) -> int | None:
-        """Where the one column among `names` is; None where there is none."""
-        found = [i for i, name in enumerate(spelt) if name in names]
-        if len(found) > 1:
-            both = " and ".join(columns[i] for i in found)
-            raise DessinError(
-                f"{path}: the columns {both} could each name {what}; its columns are {listing(columns)}.",
-                do="Leave one of them out, or rename it.",
-            )
-        return found[0] if found else None
-
-    image = one_of(IMAGE_COLUMNS, "the image")
-    if image is None:
-        image = one_of(NUMBER_COLUMNS, "the image")
-    if image is None and (paths := path_columns(columns)):
-        image = columns.index(paths[0])
-    if image is None:
-        raise DessinError(
-            f"{path} has no column that names the image; its columns are {listing(columns)}.",
-            allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
-            do="Rename the column.",
-        )
+    image = _image_column(table)
     numbers = [i for i, name in enumerate(spelt) if name in _NUMBERED and i != image]
     no_class = [i for i, name in enumerate(spelt) if name in _BESIDE or _RANKED.fullmatch(name)]
     rest = sorted(set(range(len(columns))) - {image, *no_class})
-    predicted = one_of(PREDICTED_COLUMNS, "the class that was predicted")
-    plain = one_of(LABEL_COLUMNS, "the class")
+    predicted = _one_of(table, PREDICTED_COLUMNS, "the class that was predicted")
+    plain = _one_of(table, LABEL_COLUMNS, "the class")
     if plain is None and predicted is None and not _looks_wide(table, rest, sure=True):
         # A submission has the columns that its contest chose, such as breed.
         others = label_columns([columns[i] for i in rest])
@@ -126,6 +104,34 @@ def read_sheet(path: Path) -> Sheet:
         truth=plain if wide or predicted is not None else None,
         alone={image, *numbers, *answers} == set(range(len(columns))),
     )
+
+
+def _image_column(table: Table) -> int:
+    image = _one_of(table, IMAGE_COLUMNS, "the image")
+    if image is None:
+        image = _one_of(table, NUMBER_COLUMNS, "the image")
+    if image is None and (paths := path_columns(table.columns)):
+        image = table.columns.index(paths[0])
+    if image is None:
+        raise DessinError(
+            f"{table.path} has no column that names the image; its columns are {listing(table.columns)}.",
+            allowed=f"It is one of {', '.join((*IMAGE_COLUMNS, 'id'))}.",
+            do="Rename the column.",
+        )
+    return image
+
+
+def _one_of(table: Table, names: Sequence[str], what: str) -> int | None:
+    """Where the one column among `names` is; None where there is none."""
+    found = [place for place, name in enumerate(table.columns) if name.lower() in names]
+    if len(found) > 1:
+        both = " and ".join(table.columns[place] for place in found)
+        raise DessinError(
+            f"{table.path}: the columns {both} could each name {what}; its columns are "
+            f"{listing(table.columns)}.",
+            do="Leave one of them out, or rename it.",
+        )
+    return found[0] if found else None
 
 
 def _looks_wide(table: Table, rest: Sequence[int], *, sure: bool) -> bool:

@@ -13,12 +13,13 @@ from dessin.committees.vote.measure import Rule, count_hard, count_soft
 from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
 from dessin.errors import DessinError, listing, quoted, unknown
+from dessin.ops import as_paths
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 
 
 def vote(
-    files: Sequence[str | Path],
+    files: str | Path | Sequence[str | Path],
     *,
     rule: Literal["hard", "soft"] = "hard",
     out: str | Path,
@@ -45,7 +46,7 @@ def vote(
         DessinError: a file that cannot be read for certain, other images or classes, or options that do not
             fit the files.
     """
-    paths, weight, warmth = _options(files, rule, weights, temperatures, align)
+    paths, weight, warmth = _options(as_paths(files), rule, weights, temperatures, align)
     target = Path(out)
     if any(target.resolve() == path.resolve() for path in paths):
         raise DessinError(f"{target} is one of the files that vote.", do="Choose another --out.")
@@ -79,7 +80,7 @@ def vote(
 
 
 def _options(
-    files: Sequence[str | Path],
+    files: Sequence[Path],
     rule: str,
     weights: str | Sequence[float] | None,
     temperatures: str | Sequence[float] | None,
@@ -100,14 +101,14 @@ def _options(
     for i, file in enumerate(files):
         if not given[i]:
             say(f"{file}: has weight 0 and is left out")
-    paths = [Path(files[i]) for i in counted]
+    paths = [files[i] for i in counted]
     if len({path.resolve() for path in paths}) < len(paths):
         warn("A file is named more than once; it counts each time.")
     return paths, [given[i] for i in counted], tuple(warmth[i] for i in counted)
 
 
 def _one_each(
-    what: str, files: Sequence[str | Path], given: str | Sequence[float] | None, *, smallest: float
+    what: str, files: Sequence[Path], given: str | Sequence[float] | None, *, smallest: float
 ) -> list[float]:
     if given is None:
         return [1.0] * len(files)

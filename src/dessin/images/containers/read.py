@@ -27,6 +27,8 @@ _MAX_RLE_PIXELS = 8_000_000
 _MAX_RLE_BYTES = 4 * 2**20
 # Pillow holds five pictures of an animation's size at once.
 _MAX_ANIMATED_PIXELS = 16_000_000
+# Noise takes 50 ns a pixel, half of it to unpack the plane of transparency and to lay it on white.
+_MAX_CLEAR_PIXELS = 32_000_000
 _WEBP_PICTURE = (b"VP8X", b"ALPH", b"VP8 ", b"VP8L")
 
 
@@ -81,12 +83,15 @@ def _webp(data: bytes) -> Container:
     animated = kind == b"VP8X" and bool(data[20] & 2)
     if animated and width * height > _MAX_ANIMATED_PIXELS:
         raise ContainerError(f"too large an animated WebP ({width}x{height}); save one picture of it")
-    kept, exif = [], b""
+    kept, kinds, exif = [], set(), b""
     for kind, start, end in _webp_chunks(data, length + 8):
+        kinds.add(kind)
         if kind == b"EXIF" and not exif:
             exif = data[start + 8 : end].removeprefix(b"Exif\0\0")
         elif animated or kind in _WEBP_PICTURE:
             kept.append(memoryview(data)[start:end])
+    if {b"ALPH", b"VP8 "} <= kinds and width * height > _MAX_CLEAR_PIXELS:
+        raise ContainerError(f"too large a lossy WebP with transparency ({width}x{height}); save it as a PNG")
     size = struct.pack("<I", 4 + sum(map(len, kept)))
     body = b"".join([b"RIFF", size, b"WEBP", *kept])
     return Container("WEBP", width, height, exif_orientation(exif), body, animated=animated)

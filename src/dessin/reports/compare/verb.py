@@ -10,6 +10,7 @@ from pathlib import Path
 from dessin.errors import DessinError
 from dessin.files import write_text
 from dessin.folders import result_folder
+from dessin.ops import as_paths
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reports.compare.measure import comparisons, robust_pairs
@@ -31,7 +32,7 @@ _ONE_TRAINING_EACH = (
 
 
 def compare(
-    runs: Sequence[str | Path],
+    runs: str | Path | Sequence[str | Path],
     *,
     out: str | Path | None = None,
     holdout: bool = False,
@@ -55,7 +56,7 @@ def compare(
             do="Use 0.02 for 2 points.",
         )
     set_name: SetName = "holdout" if holdout else "validation"
-    joined = join_runs([Path(run) for run in runs], set_name)
+    joined = join_runs(as_paths(runs), set_name)
     with nullcontext() if out is None else result_folder(Path(out), what="a comparison") as part:
         cards = trust_cards([replace(read_sources(run.folder), name=run.name) for run in joined.runs])
         result = _compared(joined, set_name, matters, cards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,11 @@ from dessin.folders import is_held
 from dessin.page.numbers import listed
 from dessin.runs import record as run_record
 from dessin.runs.listing.keys import Flat, flatten
+from dessin.system import made_up_places
 
 _NAMED = 4
+# A home has fewer and a disk more; a minute of looking at the slowest of disks.
+MOST_FOLDERS = 50_000
 # The status of a run that was killed: its record says running, and nobody works on it.
 STOPPED = "stopped"
 # Why something is left out.
@@ -21,6 +25,7 @@ _HIDDEN = "run(s) in hidden folders, which a stopped program leaves"
 _OUTSIDE = "link(s) out of the workspace, not followed"
 _CLOSED = "folder(s) that may not be read"
 _UNNAMED = "run(s) with names that are not UTF-8"
+_MADE_UP = "folder(s) in which the system shows itself"
 _REMEMBERED = 5000
 
 
@@ -43,11 +48,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Every run below `root`, sorted by path; `notes` are lines about what was left out."""
+    """Every run below `root`, sorted by path; `notes` are lines about what was left out.
+
+    `folders` is how many were looked into.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
+    folders: int = 0
 
 
 def read_workspace(workspace: str | Path) -> Workspace:
@@ -57,8 +66,9 @@ def read_workspace(workspace: str | Path) -> Workspace:
         DessinError: no such folder, or one that may not be read.
     """
     root = Path(workspace).resolve()
-    found, notes = find_records(root)
-    return Workspace(root, tuple(_stopped(root, _read(root, run)) for run in found), notes)
+    seen = find_records(root)
+    entries = tuple(_stopped(root, _read(root, run)) for run in seen.found)
+    return Workspace(root, entries, seen.notes, seen.folders)
 
 
 def _stopped(root: Path, entry: Entry) -> Entry:
@@ -78,8 +88,17 @@ def _read(root: Path, run: Found) -> Entry:
         return Entry(run.path, {}, str(error))
 
 
-def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
-    """Every run folder below `root`, sorted, and lines about what was not looked into.
+@dataclass(frozen=True)
+class Records:
+    """Run folders, sorted; how many folders were looked into, and lines about those that were not."""
+
+    found: tuple[Found, ...]
+    folders: int
+    notes: tuple[str, ...]
+
+
+def find_records(root: Path) -> Records:
+    """Every run folder below `root`, the upper ones first up to `MOST_FOLDERS`.
 
     A folder with a record is a run, and nothing below it is another. Hidden folders are what a stopped
     program leaves, so a run in one is counted and no more; links are followed nowhere, and those that lead
@@ -100,33 +119,48 @@ def find_records(root: Path) -> tuple[list[Found], tuple[str, ...]]:
         for reason, paths in walk.left_out.items()
         if paths
     )
-    return sorted(walk.found, key=lambda found: found.path), notes
+    if walk.more:
+        notes += (
+            f"Only {walk.folders:,} folders were looked into, the upper ones first: for what lies below the "
+            "others, name a folder further down.",
+        )
+    return Records(tuple(sorted(walk.found, key=lambda found: found.path)), walk.folders, notes)
 
 
 class _Walk:
-    """Goes through the folders below `root`; `left_out` are paths by the reason why."""
+    """Goes through the folders below `root`; `left_out` are paths by the reason why.
+
+    `folders` were looked into, and there are `more`.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root, self._made_up = root, made_up_places()
         self.found: list[Found] = []
+        self.folders, self.more = 0, False
         self.left_out: dict[str, list[str]] = {
-            reason: [] for reason in (_HIDDEN, _OUTSIDE, _CLOSED, _UNNAMED)
+            reason: [] for reason in (_HIDDEN, _OUTSIDE, _CLOSED, _UNNAMED, _MADE_UP)
         }
 
     def go(self) -> None:
-        waiting = [""]
-        while waiting:
-            path = waiting.pop()
-            try:
-                with os.scandir(self._root / path) as scanned:
-                    entries = list(scanned)
-                record = next((entry for entry in entries if _is_record(entry)), None)
-                if record is not None:
-                    self._keep(path or ".", record)
-                else:
-                    waiting += [inner for entry in entries if (inner := self._inner(path, entry))]
-            except OSError:
-                self.left_out[_CLOSED].append(path)
+        """Breadth first, so that the bound leaves out what lies deepest."""
+        waiting = deque([""])
+        while waiting and self.folders < MOST_FOLDERS:
+            self.folders += 1
+            waiting += self._look(waiting.popleft())
+        self.more = bool(waiting)
+
+    def _look(self, path: str) -> list[str]:
+        """Keep a folder that is a run; the folders in any other that are to be looked into."""
+        try:
+            with os.scandir(self._root / path) as scanned:
+                entries = sorted(scanned, key=lambda entry: entry.name)
+            record = next((entry for entry in entries if _is_record(entry)), None)
+            if record is None:
+                return [inner for entry in entries if (inner := self._inner(path, entry))]
+            self._keep(path or ".", record)
+        except OSError:
+            self.left_out[_CLOSED].append(path)
+        return []
 
     def _keep(self, path: str, record: os.DirEntry[str]) -> None:
         """A run whose name has no spelling in UTF-8 could not be printed."""
@@ -145,9 +179,11 @@ class _Walk:
             if entry.is_dir() and not Path(entry.path).resolve().is_relative_to(self._root):
                 self.left_out[_OUTSIDE].append(path)
         elif entry.is_dir(follow_symlinks=False):
-            if not entry.name.startswith("."):
+            if entry.path in self._made_up:
+                self.left_out[_MADE_UP].append(path)
+            elif not entry.name.startswith("."):
                 return path
-            if (self._root / path / run_record.FILE).is_file():
+            elif (self._root / path / run_record.FILE).is_file():
                 self.left_out[_HIDDEN].append(path)
         return ""
 

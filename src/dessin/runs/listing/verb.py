@@ -10,7 +10,7 @@ from typing import Annotated
 
 from dessin.errors import DessinError
 from dessin.files import write_csv
-from dessin.ops import names
+from dessin.ops import as_texts, names
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
 from dessin.runs.listing.find import STOPPED, Workspace, read_workspace
@@ -71,7 +71,7 @@ def runs(
         damaged = {"status": _DAMAGED} if entry.problem else {}
         rows.append(Row(found.root / entry.path, {"name": entry.path, **damaged, **entry.values}))
     keys = {key for row in rows for key in row.values} or {"name", "status"}
-    conditions = parse_conditions(where, keys, [row.values for row in rows]) if rows else []
+    conditions = parse_conditions(as_texts(where), keys, [row.values for row in rows]) if rows else []
     chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
     if rows and sort is not None:
         chosen = _sorted(chosen, sort, keys)
@@ -110,7 +110,8 @@ def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> No
         for line in (*aligned(shown[0], shown[1:], width, whole=whole), *asides):
             say(line)
     total = len(found.entries)
-    say(f"{len(rows):,} of {total:,} runs in {found.root}" if total else f"No run below {found.root}.")
+    count = f"{len(rows):,} of {total:,} runs in" if total else "No run below"
+    say(f"{count} {found.root} (folders looked into: {found.folders:,})")
     for entry in found.entries:
         if entry.problem:
             say(f"{_DAMAGED}: {printable(entry.path)}: {printable(entry.problem)}")

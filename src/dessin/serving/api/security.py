@@ -10,9 +10,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dessin.errors import DessinError
+from dessin.reading import read_text
 from dessin.serving.api.refusal import Refusal, refuse
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+_LONGEST_FILE = 2**16  # bytes
 
 
 def read_token(path: Path) -> str:
@@ -21,10 +23,7 @@ def read_token(path: Path) -> str:
     Raises:
         DessinError: it cannot be read, or has no usable token.
     """
-    try:
-        token = path.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError):
-        raise DessinError(f"The token file {path} cannot be read.", do="Check the path.") from None
+    token = read_text(path, most=_LONGEST_FILE).partition("\n")[0].strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise DessinError(
             f"The first line of {path} is not a token.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from dessin.errors import DessinError, install_command
+from dessin.ops import as_texts
 from dessin.progress import say, warn
 from dessin.serving.api.limits import Limits
 
@@ -62,7 +63,9 @@ def serve(
         threads = threads or os.cpu_count() or 1
         limits = Limits(queue=queue)
         service = Service(Runtime.load(model, threads=threads), limits=limits, threads=threads)
-        app = build_app(service, hosts=known_hosts(host, allow_host), token=token, cors=tuple(cors))
+        app = build_app(
+            service, hosts=known_hosts(host, as_texts(allow_host)), token=token, cors=as_texts(cors)
+        )
         _say(service.model.name, host, listening.getsockname()[1], token)
         run(app, listening, limits)
     say("stopped; everything that was under way is answered")

@@ -13,7 +13,7 @@ from dessin.answers.tree import leaves
 from dessin.errors import DessinError, listing, unknown
 from dessin.files import write_text
 from dessin.folders import result_folder
-from dessin.ops import names
+from dessin.ops import as_paths, names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
@@ -33,7 +33,7 @@ def explain(
     run: str | Path,
     *,
     out: str | Path,
-    images: Sequence[str | Path] = (),
+    images: str | Path | Sequence[str | Path] = (),
     methods: str | Sequence[str] | None = None,
     data: str | Path | None = None,
     split: str | Path | None = None,
@@ -64,7 +64,7 @@ def explain(
     if images:
         # These need no collection beside the model.
         loaded, seed = load_model(Path(run)), 0
-        drawings = given_drawings([Path(path) for path in images])
+        drawings = given_drawings(as_paths(images))
     else:
         subject = read_subject(Path(run), data, split)
         loaded, seed, drawings = subject.loaded, subject.seed, validation_drawings(subject)
