@@ -167,7 +167,7 @@ def measure_features(recipe: Recipe, data: TrainingData, device: torch.device) -
             rows = np.arange(len(part.store.pixels))
             started = _now(device)
             # A digest that no cache has.
-            extract_features(classifier, f"random {number}", part.store, rows, device=device)
+            extract_features(classifier, (f"random {number}",), part.store, rows, device=device)
             rates.append(len(rows) / (_now(device) - started))
         return rates[-1]
 

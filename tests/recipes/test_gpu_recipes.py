@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tiny_run import make_drawings, make_tiny_split
 
 from dessin.models.default_backbones import ROWS, Backbone
+from dessin.progress import quiet
 from dessin.recipe import read_recipe
 from dessin.recipes.verb import recipe_file
+from dessin.runs.record import RunRecord, read_record
+from dessin.runs.train import train
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("gpu-folds", "gpu-lora", "gpu-probe")
@@ -36,6 +41,45 @@ def test_it_names_a_strong_body_of_the_table_at_its_side(name: str) -> None:
     recipe = read_recipe(Path(name))
     row = ROWS[recipe.model.backbone]
     assert (row.tier, row.size) == ("strong", recipe.image.size)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "body", "folds", "more"),
+    [
+        ("gpu-probe", "test_vit", None, ()),
+        ("gpu-probe", "test_vit", None, ("model.beside=test_convnext:none",)),
+        ("gpu-lora", "test_vit", None, ()),
+        ("gpu-folds", "test_convnext", "all", ()),
+    ],
+)
+def test_it_trains_as_it_is_written_but_for_the_body(
+    tmp_path: Path, name: str, body: str, folds: str | None, more: tuple[str, ...]
+) -> None:
+    data = make_drawings(tmp_path / "drawings")
+    split = make_tiny_split(data, tmp_path / "split.csv", folds=2)
+    small = (f"model.backbone={body}", "model.weights=none", "image.size=64", "train.epochs=2")
+    out = tmp_path / "run"
+    with quiet():
+        train(name, data=data, split=split, overrides=(*small, *more), out=out, folds=folds)
+    records = [read_record(path.parent) for path in sorted(out.rglob(RunRecord.FILE))]
+    assert len(records) == (2 if folds else 1)
+    assert all(record.status == "finished" for record in records)
+
+
+@pytest.mark.slow
+def test_without_a_gpu_it_is_said_that_nothing_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gpu
+
+    options = Namespace(drawings=1000, out=tmp_path / "plan.csv", seconds=1.0)
+    lines = gpu.plan("cpu", "float32", options)
+    said = capsys.readouterr().out
+    assert "none of this was measured" in said
+    assert "1,000 drawings, on 24, 48 and 80 GB, planned" in said
+    assert all(line.measured_minutes is None for line in lines)
+    assert len((tmp_path / "plan.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(lines)
 
 
 def test_larger_gpus_are_never_planned_to_take_longer_and_minutes_follow_the_drawings() -> None:
