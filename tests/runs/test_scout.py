@@ -13,6 +13,7 @@ from dessin.reading import read_csv
 from dessin.runs import scout as module
 from dessin.runs.scout import COLUMNS, ScoutResult, ScoutRow, read_scout, scout
 from dessin.statistics.intervals import Estimate
+from dessin.training import features
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +74,34 @@ def test_the_file_says_what_the_result_says(scouted: ScoutResult) -> None:
             assert read.accuracy.value == pytest.approx(row.accuracy.value, abs=1e-4)
 
 
+def test_a_join_costs_its_fit_alone_and_is_as_slow_as_its_bodies_together(
+    drawings: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[Path] = []
+    whole = features._compute
+    monkeypatch.setattr(features, "_compute", lambda *asked: computed.append(asked[0]) or whole(*asked))
+    data, split = drawings
+    models = [LITE0, f"{LITE0}:drawn", f"{LITE0}+{LITE0}:drawn"]
+    with quiet():
+        result = scout(data, split=split, models=models, out=tmp_path / "s", size=32, features="several")
+    assert len(computed) == 2 * len(module.VIEWS), "each body once"
+    rows = {row.backbone: row for row in read_scout(tmp_path / "s")}
+    assert rows.keys() == set(models)
+    assert result.chosen in models
+    alone, other, joined = (rows[name] for name in models)
+    assert alone.images_per_second == other.images_per_second
+    assert joined.images_per_second == pytest.approx(alone.images_per_second / 2, rel=0.01)
+    assert joined.parameters == 2 * alone.parameters
+
+
 def test_bad_requests_leave_no_folder(drawings: tuple[Path, Path], tmp_path: Path) -> None:
     data, split = drawings
     out = tmp_path / "scout"
     with pytest.raises(DessinError, match="Did you mean"):
         scout(data, split=split, models=["tf_efficientnet_lite9"], out=out)
+    for twice, message in ((f"{LITE0}+{LITE0}", "joined to itself"), (f"{LITE0}+", "lacks the name")):
+        with pytest.raises(DessinError, match=message):
+            scout(data, split=split, models=[twice], out=out)
     with pytest.raises(DessinError, match="No backbone"):
         scout(data, split=split, models=[], out=out)
     assert not out.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,8 +16,9 @@ from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec
-from dessin.models.backbones import asked_for, candidate, describe_backbone
+from dessin.models.backbones import asked_for, candidates, describe_backbone
 from dessin.models.candidates import Job
+from dessin.models.card import Features
 from dessin.models.classifier import build_classifier
 from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.weights import resolve_weights
@@ -50,10 +52,14 @@ class ScoutResult:
 
 @dataclass(frozen=True)
 class _Trial:
-    """A probed backbone; `correct` (N,) 0 or 1 for every image outside the holdout, each predicted unseen."""
+    """A probed candidate; `correct` (N,) 0 or 1 for every image outside the holdout, each predicted unseen.
+
+    `seconds` an image of each of its bodies.
+    """
 
     row: ScoutRow
     correct: NDArray[np.float64]
+    seconds: tuple[float, ...] = ()
 
 
 def scout(
@@ -63,6 +69,7 @@ def scout(
     models: str | Sequence[str] | None = None,
     out: str | Path,
     size: int | None = None,
+    features: Literal["last", "several"] = "last",
     seed: Annotated[int, "from 0"] = 0,
     executor: Literal["local", "ray"] = "local",
     address: str | None = None,
@@ -77,9 +84,11 @@ def scout(
         split: The split file.
         models: The backbones to rank; by default those that suit this machine and whose weights are here or
             on the hub (see dessin doctor). NAME:drawn is one with weights that have seen drawings, NAME:RUN
-            one with those of an earlier run; beside NAME it shows whether they help here.
+            one with those of an earlier run; beside NAME it shows whether they help here. A+B:drawn joins
+            the features of both in one probe, which takes the sum of their times.
         out: A new folder for scout.csv.
-        size: The side of the images in pixels; by default each backbone's own.
+        size: The side of the images in pixels; by default each backbone's own, of joined ones the first's.
+        features: What the probe reads: the last layer, or the last two feature maps beside it.
         seed: Of the intervals.
         executor: This machine, or all nodes of a Ray cluster, which must share the cache folder.
         address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
@@ -89,7 +98,7 @@ def scout(
             such cluster.
     """
     asked = asked_for(models)
-    for backbone, weights in map(candidate, asked or ()):
+    for backbone, weights in chain.from_iterable(map(candidates, asked or ())):
         describe_backbone(backbone)
         if weights == DRAWN:
             drawn_file(backbone)
@@ -100,19 +109,26 @@ def scout(
         for line in (f"Candidates: {', '.join(plan.names)}.", *plan.lines()):
             say(line)
         asked = plan.names
-    sides = {name: size or describe_backbone(candidate(name)[0]).input_size for name in asked}
-    return rank(inputs, sides, Path(out), seed, mapper)
+    sides = {name: size or describe_backbone(candidates(name)[0][0]).input_size for name in asked}
+    return rank(inputs, sides, Path(out), seed, mapper, features=features)
 
 
 def rank(
-    inputs: Inputs, sides: Mapping[str, int], out: Path, seed: int, mapper: Mapper | None = None
+    inputs: Inputs,
+    sides: Mapping[str, int],
+    out: Path,
+    seed: int,
+    mapper: Mapper | None = None,
+    *,
+    features: Features = "last",
 ) -> ScoutResult:
-    """`scout` of backbones that are known, each at its side in pixels."""
-    drawn = [backbone for backbone, weights in map(candidate, sides) if weights == DRAWN]
+    """`scout` of candidates that are known, each at its side in pixels."""
+    bodies = chain.from_iterable(map(candidates, sides))
+    drawn = [backbone for backbone, weights in bodies if weights == DRAWN]
     if drawn:
         warn_of_own_drawings(drawn[0], inputs.manifest.root, inputs.class_names)
     with result_folder(out, what="the result of scout") as part:
-        rows, reason = _ranked(inputs, sides, seed, mapper)
+        rows, reason = _ranked(inputs, sides, seed, mapper, features)
         write_csv(part / SCOUT_FILE, COLUMNS, map(_fields, rows))
     result = ScoutResult(rows, next(row.backbone for row in rows if row.chosen), reason, out / SCOUT_FILE)
     for line in _table(result):
@@ -121,26 +137,25 @@ def rank(
 
 
 def _ranked(
-    inputs: Inputs, sides: Mapping[str, int], seed: int, mapper: Mapper | None
+    inputs: Inputs, sides: Mapping[str, int], seed: int, mapper: Mapper | None, features: Features
 ) -> tuple[tuple[ScoutRow, ...], str]:
     """The backbones, best first and those without weights last, and why the chosen one is."""
     groups = [row.group for row in inputs.split.training(None)]
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
     for name, size in sides.items():
-        info = describe_backbone(candidate(name)[0])
         try:
-            trials.append(_try(inputs, name, size, seed, mapper))
+            trials.append(_try(inputs, name, size, seed, mapper, features))
         except DessinError as error:
             warn(f"{name} is left out: {error}")
-            failures.append(ScoutRow(name, None, 0.0, info.parameters, False, f"left out: {error.seen}"))
+            failures.append(ScoutRow(name, None, 0.0, _parameters(name), False, f"left out: {error.seen}"))
     if not trials:
         raise DessinError(
             f"None of the {len(sides)} backbones could be probed. "
             f"{failures[0].backbone}: {failures[0].reason}",
             do="Name backbones whose weights are here (see dessin doctor).",
         )
-    trials = _of_one_speed(trials)
+    trials = _of_one_speed(sides, trials)
     picked, reason = _pick(trials, groups, seed)
     ranked = sorted(trials, key=_accuracy, reverse=True)
     rows = []
@@ -153,18 +168,22 @@ def _ranked(
     return (*rows, *failures), reason
 
 
-def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None) -> _Trial:
-    backbone, asked = candidate(name)
-    info, weights = describe_backbone(backbone), resolve_weights(backbone, asked)
+def _parameters(name: str) -> int:
+    return sum(describe_backbone(backbone).parameters for backbone, _ in candidates(name))
+
+
+def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None, reads: Features) -> _Trial:
+    first, *beside = (resolve_weights(*body) for body in candidates(name))
     split = inputs.split
-    classifier = build_classifier(backbone, len(split.classes), weights, image_size=size)
+    classifier = build_classifier(
+        first.backbone, len(split.classes), first, image_size=size, features=reads, beside=beside
+    )
     device = torch.device(str(choose_device().value))
-    store = inputs.open_store(ImageSpec(size=size), info.interpolation)
+    store = inputs.open_store(ImageSpec(size=size), describe_backbone(first.backbone).interpolation)
     rows = split.training(None)
     positions = store.rows([row.image_id for row in rows])
-    features = extract_features(
-        classifier, (weights.sha256,), store, positions, VIEWS, device=device, mapper=mapper
-    )
+    digests = tuple(weights.sha256 for weights in (first, *beside))
+    features = extract_features(classifier, digests, store, positions, VIEWS, device=device, mapper=mapper)
     labels = class_numbers(rows, split.classes)
     groups = np.array([row.group for row in rows])
     folds = np.array([row.fold for row in rows])
@@ -175,18 +194,26 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None)
         probe = fit_probe(features[:, seen], labels[seen], own, count, kind="ridge", seed=seed)
         correct[~seen] = probe.logits(features[0, ~seen]).argmax(axis=1) == labels[~seen]
     accuracy = bootstrap_mean(correct, groups, seed=seed)
-    rate = 1 / sum(seconds_an_image(classifier.to(device), store))
-    return _Trial(ScoutRow(name, accuracy, rate, info.parameters, False, ""), correct)
+    seconds = seconds_an_image(classifier.to(device), store)
+    return _Trial(ScoutRow(name, accuracy, 1 / sum(seconds), _parameters(name), False, ""), correct, seconds)
 
 
-def _of_one_speed(trials: Sequence[_Trial]) -> list[_Trial]:
-    """One network has one speed, whatever its weights: that of its fastest pass."""
-    speeds: dict[str, float] = {}
+def _of_one_speed(sides: Mapping[str, int], trials: Sequence[_Trial]) -> list[_Trial]:
+    """One network has one speed at a side, whatever its weights and joined with what: its fastest pass.
+
+    A joined candidate takes the sum of its bodies' times.
+    """
+    fastest: dict[tuple[str, int], float] = {}
+    networks = []
     for trial in trials:
-        backbone = candidate(trial.row.backbone)[0]
-        speeds[backbone] = max(speeds.get(backbone, 0.0), trial.row.images_per_second)
+        name = trial.row.backbone
+        networks.append([(backbone, sides[name]) for backbone, _ in candidates(name)])
+        for network, seconds in zip(networks[-1], trial.seconds, strict=True):
+            fastest[network] = min(seconds, fastest.get(network, seconds))
+    rates = [1 / sum(fastest[network] for network in bodies) for bodies in networks]
     return [
-        replace(t, row=replace(t.row, images_per_second=speeds[candidate(t.row.backbone)[0]])) for t in trials
+        replace(trial, row=replace(trial.row, images_per_second=rate))
+        for trial, rate in zip(trials, rates, strict=True)
     ]
 
 
@@ -263,7 +290,8 @@ def _table(result: ScoutResult) -> list[str]:
 
 @dataclass(frozen=True)
 class ScoutRow:
-    """One backbone of a scout, with its weights (`NAME:WEIGHTS`) where others than `auto` were asked for.
+    """One candidate of a scout: a backbone, with its weights (`NAME:WEIGHTS`) where others than `auto` were
+    asked for, or several joined by `+`.
 
     `accuracy` is None where the weights were not to be had.
     """

@@ -24,9 +24,9 @@ from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
 from dessin.files import write_bytes, write_csv
 from dessin.images.store import PixelStore
+from dessin.models.backbones import written
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import BesideBody, BundleCard, BundleImage
-from dessin.models.classifier import Classifier
 from dessin.models.imagenet_rows import imagenet_rows
 from dessin.models.lora import merge_lora
 from dessin.progress import say
@@ -165,7 +165,7 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)
         if job.model.classifier.beside:
-            job.decide(_speed(job.model.classifier, data.store))
+            job.decide(_speed(job, data.store))
         write_bytes(kept, save({"weight": weight, "bias": bias}))
     weight, bias = read_head(kept)
     job.model.classifier.start_head(
@@ -173,10 +173,10 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
     )
 
 
-def _speed(classifier: Classifier, store: PixelStore) -> Decision[float]:
+def _speed(job: Job, store: PixelStore) -> Decision[float]:
     """The price of joining: images a second of all bodies together, beside those of each alone."""
-    seconds = seconds_an_image(classifier, store)
-    names = (encoder.backbone for encoder in classifier.encoders)
+    seconds = seconds_an_image(job.model.classifier, store)
+    names = (written([body]) for body in job.recipe.model.bodies)
     each = [f"{name} alone {1 / spent:,.0f}" for name, spent in zip(names, seconds, strict=True)]
     reason = f"images a second in float32, the bodies one after another, measured now: {', '.join(each)}"
     return Decision("speed", round(1 / sum(seconds), 1), reason)
