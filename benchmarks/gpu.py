@@ -98,6 +98,8 @@ def plan(device: str, precision: str, options: argparse.Namespace) -> list[Line]
 
 def everything(out: Path) -> None:
     """Each part in a process of its own, whose end by its limit takes nothing from the others."""
+    # The parts run at the root of the repository.
+    out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     generate_doodles(out / "doodles", classes=16, per_class=30)
     me, limit = [sys.executable, __file__], LIMITS["plan"]
@@ -113,17 +115,8 @@ def everything(out: Path) -> None:
         "cuda",
         "tests/augmentation",
     ]
-    auto = [
-        sys.executable,
-        "-m",
-        "dessin.cli",
-        "auto",
-        out / "doodles",
-        "--out",
-        out / "auto",
-        "--budget",
-        "60s",
-    ]
+    drawings = out / "doodles" / "drawings"
+    auto = [sys.executable, "-m", "dessin", "auto", drawings, "--out", out / "auto", "--budget", "60s"]
     _run("loop", loop, out)
     _run("plan", [*me, "--plan", "--out", out / "plan.csv", "--seconds", str(limit - 40)], out)
     _run("tests", tests, out)

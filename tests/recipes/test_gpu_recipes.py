@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,27 @@ def test_without_a_gpu_it_is_said_that_nothing_was_measured(
     assert "1,000 drawings, on 24, 48 and 80 GB, planned" in said
     assert all(line.measured_minutes is None for line in lines)
     assert len((tmp_path / "plan.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(lines)
+
+
+@pytest.mark.slow
+def test_a_part_that_runs_out_of_time_takes_nothing_from_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gpu
+
+    monkeypatch.setattr(gpu, "LIMITS", {"endless": 1, "short": 60})
+    gpu._run("endless", [sys.executable, "-c", "while True: pass"], tmp_path)
+    gpu._run("short", [sys.executable, "-c", "print(6 * 7)"], tmp_path)
+    said = capsys.readouterr().out
+    assert "endless ran out of time after 1 s" in said
+    assert "short ended with 0" in said
+    assert (tmp_path / "short.txt").read_text(encoding="utf-8") == "42\n"
+
+
+def test_all_parts_together_take_less_than_ten_minutes() -> None:
+    import gpu
+
+    assert sum(gpu.LIMITS.values()) <= 590
 
 
 def test_larger_gpus_are_never_planned_to_take_longer_and_minutes_follow_the_drawings() -> None:
