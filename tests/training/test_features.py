@@ -27,6 +27,12 @@ class Pages:
     digest: str = "pages"
 
 
+@pytest.fixture(autouse=True)
+def in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on every processor, unless a test says so."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+
+
 @pytest.fixture
 def model() -> Classifier:
     return build_classifier(TINY, 2, Weights(TINY, "none", None, "", "none"))
@@ -87,6 +93,33 @@ def test_features_of_several_layers_are_kept_apart(model: Classifier, store: Pag
     assert joined.shape[2] == several.width
     np.testing.assert_allclose(joined[..., : model.width], first, rtol=1e-4, atol=1e-5)
     assert np.array_equal(extract_features(model, ("a",), store, ROWS), first)
+
+
+def test_a_processor_that_multiplies_bfloat16_is_used(
+    model: Classifier, store: Pages, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = extract_features(model, ("a",), store, ROWS)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    # These pages hardly differ, so that the error is large beside it.
+    monkeypatch.setattr("dessin.training.features.deviation", lambda *_: 0.05)
+    fast = extract_features(model, ("a",), store, ROWS)
+    assert fast.dtype == np.float32
+    assert not np.array_equal(fast, exact)
+    assert np.linalg.norm(fast - exact) < 0.03 * np.linalg.norm(exact)
+    assert np.array_equal(extract_features(model, ("a",), store, ROWS, precision="float32"), exact)
+    assert len(list(own_cache.rglob("identity.npy"))) == 2, "each precision has its own file"
+
+
+def test_bfloat16_that_is_too_far_off_is_not_used_and_that_is_said(
+    model: Classifier, store: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = extract_features(model, ("a",), store, ROWS)
+    said: list[str] = []
+    monkeypatch.setattr("dessin.training.features.warn", said.append)
+    monkeypatch.setattr("dessin.training.features.deviation", lambda *_: float("nan"))
+    assert np.array_equal(extract_features(model, ("a",), store, ROWS, precision="bfloat16"), exact)
+    assert len(said) == 1
+    assert "computed in float32" in said[0]
 
 
 def test_a_mirrored_store_looks_mirrored(model: Classifier, store: Pages) -> None:

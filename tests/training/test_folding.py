@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from dessin.models.card import Features
 from dessin.models.classifier import Classifier, build_classifier
+from dessin.models.torchvision_ops import import_timm
 from dessin.models.weights import Weights
-from dessin.training.folding import folded
+from dessin.training.folding import _grow_kernels, deviation, folded, in_bfloat16
 
+Conv2dSame = import_timm().layers.Conv2dSame
 pytestmark = pytest.mark.slow
 
 PIXELS = torch.randint(0, 256, (3, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -46,6 +48,44 @@ def test_the_features_stay_and_the_normalisations_go(backbone: str, features: Fe
     with torch.inference_mode():
         expected, found = classifier.features(other), fast.features(other)
     assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+@pytest.mark.parametrize("side", [40, 41, 47, 56])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_grown_kernel_gives_what_a_side_padded_more_gives(side: int, kernel: int, stride: int) -> None:
+    torch.manual_seed(0)
+    body = nn.Sequential(Conv2dSame(3, 6, kernel, stride, groups=3), nn.BatchNorm2d(6)).eval()
+    images = torch.randn(2, 3, side, side + 3)
+    with torch.inference_mode():
+        expected = body(images)
+        _grow_kernels(body)
+        torch.testing.assert_close(body(images), expected)
+    assert not any(isinstance(module, Conv2dSame) for module in body)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "features"),
+    [("test_resnet", "last"), ("test_resnet", "several"), ("test_vit", "several")],
+)
+def test_in_bfloat16_the_features_are_near_and_float32(backbone: str, features: Features) -> None:
+    classifier = with_statistics(backbone, features)
+    side = 160 if backbone == "test_vit" else 40
+    noise = torch.Generator().manual_seed(2)
+    pixels = torch.randint(0, 256, (6, 3, side, side), dtype=torch.uint8, generator=noise)
+    with torch.inference_mode():
+        exact, found = classifier.features(pixels), in_bfloat16(classifier).features(pixels)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, exact)
+    assert (found - exact).norm() < 0.03 * exact.norm()
+    assert next(classifier.body.parameters()).dtype == torch.float32, "a copy was made"
+
+
+def test_deviation_is_a_share_of_what_varies() -> None:
+    expected = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
+    assert deviation(expected, expected) == 0
+    assert deviation(expected + 0.1, expected + 100) > 99
+    assert deviation(expected + 0.1, expected) == pytest.approx(0.1 * 2**0.5)
 
 
 class Misleading(nn.Module):

@@ -57,7 +57,7 @@ class Prepared:
         return torch.device(self.plan.device.value)
 
     def computing(self, workers: int = 0) -> Computing:
-        """How its training is computed; a probe's features are, in float32 and by 32."""
+        """How its training is computed; a probe's features are, by 32."""
         tuning = self.plan.tuning
         if tuning is None:
             return Computing(self.device, workers=workers)

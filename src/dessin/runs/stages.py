@@ -39,6 +39,7 @@ from dessin.runs.record import RunRecord, now, read_record, write_record
 from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import CurveRow
 from dessin.training.data import Rows, Training, TrainingData
+from dessin.training.device import FEATURES, choose_feature_precision
 from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
@@ -198,9 +199,16 @@ def _start_from_imagenet(job: Job, data: TrainingData) -> None:
 
 
 def _features(job: Job, data: TrainingData, views: Sequence[str]) -> NDArray[np.float32]:
-    classifier, prepared = job.model.classifier, job.prepared
-    digests = prepared.pretrained.digests
-    return extract_features(classifier, digests, data.store, data.train_rows, views, device=prepared.device)
+    classifier, prepared, asked = job.model.classifier, job.prepared, job.recipe.train.precision
+    precision = read_record(job.folder).decided(FEATURES, str)
+    if precision is None:
+        decision = choose_feature_precision(prepared.device.type, asked)
+        job.decide(decision, aloud=False)
+        precision = decision.value
+    digests, rows = prepared.pretrained.digests, data.train_rows
+    return extract_features(
+        classifier, digests, data.store, rows, views, device=prepared.device, precision=precision
+    )
 
 
 def _train(job: Job, data: TrainingData) -> Outcome:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -161,6 +161,8 @@ def free_memory(device: torch.device) -> int:
     return max(0, available)
 
 
+# The decision on how features are computed.
+FEATURES = "feature precision"
 _CPU_BATCH = 32
 _GPU_BATCH = 256
 _SMALLEST = 2
@@ -196,6 +198,23 @@ def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
     elif device == "cpu":
         reason = "on a CPU, training in bfloat16 was measured slower"
     return Decision("precision", chosen, reason)
+
+
+def choose_feature_precision(device: str, asked: str = "auto") -> Decision[str]:
+    """`float32` or `bfloat16`, in which a frozen body computes features: a function of the machine.
+
+    `asked` as in a recipe; raises like `choose_precision`.
+    """
+    if asked != "auto":
+        return replace(choose_precision(device, asked), name=FEATURES)
+    if device != "cpu":
+        return Decision(FEATURES, "float32", f"on {device}, features in bfloat16 have not been measured")
+    # A function of torch 2.12; of an older one the processor is not known.
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if can.get("avx512_bf16") or can.get("amx_bf16"):
+        reason = "the processor multiplies it itself: measured 1.5 times as fast, with the same accuracy"
+        return Decision(FEATURES, "bfloat16", reason)
+    return Decision(FEATURES, "float32", "the processor would have to emulate bfloat16")
 
 
 def choose_batch_size(

@@ -32,6 +32,7 @@ from dessin.runs.prepare import prepare
 from dessin.runs.stages import PROBE_VIEWS
 from dessin.statistics.intervals import group_index
 from dessin.training.data import TrainingData
+from dessin.training.device import FEATURES
 from dessin.training.features import extract_features
 from dessin.training.probe import PENALTY, shared_probe
 
@@ -306,8 +307,11 @@ def _start_state(
     rows = training_rows(run, inputs)
     data = training_data(rows, bundle.card.classes, store)
     classifier = prepared.model.classifier
+    digests = prepared.pretrained.digests
+    # Runs of before bfloat16 say nothing of it.
+    precision = record.decided(FEATURES, str) or "float32"
     features = extract_features(
-        classifier, prepared.pretrained.digests, store, data.train_rows, PROBE_VIEWS, device=device
+        classifier, digests, store, data.train_rows, PROBE_VIEWS, device=device, precision=precision
     )
     weight, bias, _ = shared_probe(
         features,
