@@ -96,7 +96,7 @@ def test_features_are_the_same_to_the_byte_with_as_many_threads(drawings: Path, 
     extract = partial(
         extract_features,
         classifier,
-        weights.sha256,
+        (weights.sha256,),
         store,
         np.arange(40),
         ("identity", "hflip"),
