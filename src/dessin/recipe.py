@@ -51,7 +51,7 @@ def _as_list(given: object) -> object:
 
 
 # Keys that a written recipe lacks where they have this value.
-UNSAID: dict[str, object] = {"model.features": "last", "model.beside": []}
+UNSAID: dict[str, object] = {"model.features": "last", "model.beside": [], "model.mirrored": False}
 
 
 class ModelSpec(Section):
@@ -59,13 +59,14 @@ class ModelSpec(Section):
 
     With `features: several` the head reads the last two feature maps too, by their mean and maximum.
     `beside` are further frozen bodies, NAME or NAME:WEIGHTS, whose features a probe reads after those of the
-    first.
+    first. With `mirrored` the model answers with the mean of its logits for an image and its mirror image.
     """
 
     backbone: str = default_backbones.RECIPE
     weights: str = "auto"
     features: Literal["last", "several"] = "last"
     beside: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    mirrored: bool = False
     drop_rate: Rate = 0.0
     drop_path: Rate = 0.0
     drop_block: Rate = 0.0
@@ -84,13 +85,13 @@ class ModelSpec(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `features` and `beside` where they are the usual ones: what was written before has no such
-        key."""
+        """Without the keys of `UNSAID` where they are the usual ones: what was written before has none."""
         values: dict[str, Any] = whole(self)
         if self.features == UNSAID["model.features"]:
             values.pop("features", None)
-        if not self.beside:
-            values.pop("beside", None)
+        for key in ("beside", "mirrored"):
+            if not values.get(key):
+                values.pop(key, None)
         return values
 
     @property

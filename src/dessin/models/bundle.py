@@ -107,6 +107,7 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
         head=card.head,
         features=card.features,
         beside=card.backbones[1:],
+        mirrored=card.mirrored,
     )
     resize(classifier, card.image.size)
     _check_card(card, classifier)
@@ -182,6 +183,8 @@ def _check_card(card: BundleCard, classifier: Classifier) -> None:
     bodies = tuple(encoder.backbone for encoder in classifier.encoders)
     if card.backbones != bodies:
         raise DessinError(f"The card states {listed(card.backbones)} and the model has {listed(bodies)}.")
+    if card.mirrored != classifier.mirrored:
+        raise DessinError("Of the card and the model one looks at mirror images and the other does not.")
     if classifier.channels == 1 and card.image.colour != "gray":
         raise DessinError(f"The card states {card.image.colour} images and the model reads one gray channel.")
     normalised: tuple[BundleImage | BesideBody, ...] = (card.image, *card.beside)

@@ -84,7 +84,7 @@ class BundleCard(Result):
     Logits are divided by `temperature`; a probability below `threshold` is not an answer (0: always answer).
     With a `rejection`, what looks like no class at all is not answered either.
     The head reads `features` of the last layer, or of several (`models/layers.py`), and those of the bodies
-    `beside` the first.
+    `beside` the first. With `mirrored` the logits are the mean of those for an image and its mirror image.
     `file` holds the weights: safetensors for torch, ONNX where the model was exported, then of a `precision`.
     `digests` holds at least `weights` once saved; `licence` is that of the backbone's weights.
     """
@@ -101,6 +101,7 @@ class BundleCard(Result):
     head: HeadKind = "linear"
     features: Features = "last"
     beside: tuple[BesideBody, ...] = Field((), max_length=JOINED - 1)
+    mirrored: bool = False
     image: BundleImage
     file: Literal["model.safetensors", "model.onnx"] = "model.safetensors"
     precision: Precision = "float32"
@@ -119,13 +120,14 @@ class BundleCard(Result):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `features` and `beside` where they are the usual ones: what was written before has no such
-        key."""
+        """Without `features`, `beside` and `mirrored` where they are the usual ones: what was written before
+        has no such key."""
         values: dict[str, Any] = whole(self)
         if self.features == "last":
             values.pop("features", None)
-        if not self.beside:
-            values.pop("beside", None)
+        for key in ("beside", "mirrored"):
+            if not values.get(key):
+                values.pop(key, None)
         return values
 
     @property

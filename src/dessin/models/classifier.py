@@ -31,7 +31,8 @@ class Classifier(Encoder, Network):
     """`body` (timm, without its head), then `head` (D → C), one of the kinds in `HEADS`.
 
     The head `reads` the body's last features or those of several layers (`models/layers.py`), and after them
-    those of the encoders `beside` it.
+    those of the encoders `beside` it. A `mirrored` one looks at an image and at its mirror image when it
+    answers, and the mean of the logits counts; in training and for features it looks once.
 
     Takes (N, channels, S, S) pixels from 0 to 255, uint8 or float, and gives (N, C) logits; with 3 channels
     it takes (N, 1, S, S) too, as if repeated. Weights and images are kept channels-last: on a CPU
@@ -49,9 +50,11 @@ class Classifier(Encoder, Network):
         head: HeadKind = "linear",
         features: Features = "last",
         beside: Sequence[Encoder] = (),
+        mirrored: bool = False,
     ) -> None:
         super().__init__(body, info, channels=channels, features=features)
         self.head_kind = head
+        self.mirrored = mirrored
         self.dropout = nn.Dropout(drop_rate)
         width = feature_count(info.name, features) + sum(encoder.width for encoder in beside)
         self.head = HEADS[head](width, classes)
@@ -80,7 +83,10 @@ class Classifier(Encoder, Network):
         return tuple(encoder for encoder in self.beside if isinstance(encoder, Encoder))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.classify(self.features(pixels))
+        logits = self.classify(self.features(pixels))
+        if self.mirrored and not self.training:
+            logits = (logits + self.classify(self.features(pixels.flip(3)))) / 2
+        return logits
 
     def features(self, pixels: Tensor) -> Tensor:
         """The features that the head reads: (N, channels, S, S) pixels → (N, D)."""
@@ -130,6 +136,7 @@ def build_classifier(
     head: HeadKind = "linear",
     features: Features = "last",
     beside: Sequence[Weights] = (),
+    mirrored: bool = False,
 ) -> Classifier:
     """A classifier with the given weights in its bodies and a new head drawn from the seed.
 
@@ -152,6 +159,7 @@ def build_classifier(
         head=head,
         features=features,
         beside=[other.backbone for other in beside],
+        mirrored=mirrored,
     )
     generator = torch.Generator().manual_seed(derive(seed, "head"))
     drawn = torch.empty(classes, classifier.width).normal_(std=_HEAD_STD, generator=generator)
@@ -188,6 +196,7 @@ def empty_classifier(
     head: HeadKind = "linear",
     features: Features = "last",
     beside: Sequence[str] = (),
+    mirrored: bool = False,
 ) -> Classifier:
     """A classifier whose weights are random, a function of the seed; no global generator is touched.
 
@@ -212,6 +221,7 @@ def empty_classifier(
             head=head,
             features=features,
             beside=others,
+            mirrored=mirrored,
         )
 
 

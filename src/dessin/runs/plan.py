@@ -236,7 +236,8 @@ def _training_line(plan: RunPlan) -> str:
     finetune, optimizer, train = recipe.finetune, recipe.optimizer, recipe.train
     if plan.tuning is None:
         layers = "several layers of " if recipe.model.features == "several" else ""
-        return f"a linear probe on frozen features of {layers}{_bodies(recipe)}; no epoch of fine-tuning"
+        what = f"a linear probe on frozen features of {layers}{_bodies(recipe)}; no epoch of fine-tuning"
+        return what + ("; answers from the mirror image too" if recipe.model.mirrored else "")
     lr, decay = (
         "as usual" if value is None else value if isinstance(value, str) else f"{value:g}"
         for value in (optimizer.lr, optimizer.weight_decay)
@@ -256,6 +257,7 @@ def _extras(recipe: Recipe) -> list[str]:
     model, finetune, optimizer, train = recipe.model, recipe.finetune, recipe.optimizer, recipe.train
     switches = {
         "features of several layers": model.features == "several",
+        "answers from the mirror image too": model.mirrored,
         f"dropout {model.drop_rate:g}": model.drop_rate,
         f"drop path {model.drop_path:g}": model.drop_path,
         f"drop block {model.drop_block:g}": model.drop_block,

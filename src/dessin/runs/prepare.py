@@ -147,6 +147,7 @@ def _build(recipe: Recipe, classes: int, pretrained: Pretrained) -> Trainable:
         head=finetune.head,
         features=model.features,
         beside=[other.weights for other in pretrained.beside],
+        mirrored=model.mirrored,
     )
     freezing = apply_finetune(
         classifier,

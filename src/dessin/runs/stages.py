@@ -292,6 +292,7 @@ def _card(job: Job, store: PixelStore) -> BundleCard:
         ),
         head=recipe.finetune.head,
         features=recipe.model.features,
+        mirrored=recipe.model.mirrored,
         beside=tuple(
             BesideBody(backbone=body.info.name, mean=body.info.mean, std=body.info.std) for body in beside
         ),

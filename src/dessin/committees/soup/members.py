@@ -167,6 +167,7 @@ def _facts(run: Measured, card: BundleCard) -> dict[str, str]:
         "The normalisation": f"mean {image.mean}, std {image.std}, {image.interpolation}",
         "The head": card.head,
         "What the head reads": f"features: {card.features}",
+        "What is looked at": "the mirror image too" if card.mirrored else "the image alone",
         "The start of the head": begun.get(start, f"drawn from seed {record.seed}"),
         "The list of classes": f"{len(card.classes)} from {card.classes[0]} to {card.classes[-1]}",
         "The split": f"sha256 {record.digests.split[:12]}…",

@@ -129,7 +129,7 @@ def answers_of(bundle: Bundle, opener: OpenStore, image_ids: Sequence[str], *, l
             if isinstance(network, Classifier):
                 seen = network.features(pixels)
                 features.append(seen.float().cpu().numpy())
-                answer = network.classify(seen)
+                answer = network(pixels) if network.mirrored else network.classify(seen)
             else:
                 answer = network(pixels)
         answered.append(answer.float().cpu().numpy())

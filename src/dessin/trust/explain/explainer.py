@@ -124,7 +124,7 @@ class Explainer:
             network = self._network(name, pixels[name])
             if gradients:
                 splits[name] = split_forward(_with_gradients(network), pixels[name])
-            if gradients and committee.views == PLAIN:
+            if gradients and committee.views == PLAIN and not card.mirrored:
                 logits = splits[name].logits.detach().float()
                 answers[name] = torch.softmax(logits / card.temperature, dim=1).cpu().numpy()
             else:
