@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from hub_kit import hub_at, small_hub
 from loopback_servers import free_port
 from tiny_run import make_drawings, make_tiny_split
 
-from dessin.auto import state as module
-from dessin.auto.budget import Speed, Workload
-from dessin.auto.state import Asked, AutoState, plan_now
+from dessin.auto import begin as module
+from dessin.auto.begin import begin
+from dessin.auto.budget import Speed
+from dessin.auto.state import Asked, AutoState
 from dessin.collection.readers.detect import read_collection
 from dessin.decisions import Decision
 from dessin.models import candidates, default_backbones
@@ -35,7 +37,7 @@ def a_small_table() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for place in (candidates, default_backbones, here):
             patch.setattr(place, "TABLE", rows)
-        for place in (candidates, default_backbones):
+        for place in (candidates, default_backbones, module):
             patch.setattr(place, "ROWS", {row.name: row for row in rows})
         yield
 
@@ -45,19 +47,19 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     data = make_drawings(tmp_path / "drawings")
     collection = read_collection(data)
 
-    def plan(asked: Asked = ASKED, *, training: float = 50.0) -> AutoState:
+    def plan(asked: Asked = ASKED) -> AutoState:
         def speeds(models: tuple[str, ...], size: int, _device: object) -> dict[tuple[str, int], Speed]:
-            return {(name, size): Speed(100.0, training if name == TINY else 50.0) for name in models}
+            return {(name.partition(":")[0], size): Speed(100.0, 50.0) for name in models}
 
         monkeypatch.setattr(module, "measure_speeds", speeds)
-        return plan_now(collection, data, asked, asked.budget_seconds)
+        return begin(collection, data, asked, asked.budget_seconds)
 
     with a_small_table():
         yield plan
 
 
 def said(state: AutoState) -> dict[str, Decision[object]]:
-    return {str(decision.value): decision for decision in state.plan.decisions}
+    return {str(decision.value): decision for decision in state.decisions}
 
 
 def test_a_small_one_is_fetched_and_tried(planned: Callable[..., AutoState], tmp_path: Path) -> None:
@@ -65,13 +67,12 @@ def test_a_small_one_is_fetched_and_tried(planned: Callable[..., AutoState], tmp
         hub.publish(TINY)
         state = planned()
         assert weights_are_here(TINY)
-    assert state.plan.models == (*ALWAYS, TINY)
+    assert state.candidates == (TINY, *ALWAYS), "it is stronger than the usual ones"
     decision = said(state)[TINY]
     assert decision.name == "candidate"
     assert "Apache-2.0" in decision.reason
     assert "12.3% on ImageNet-Sketch" in decision.reason
     assert "from the hub" in decision.reason
-    assert decision.line() in "\n".join(state.plan.lines(900.0))
 
 
 def test_with_the_hub_gone_the_usual_are_tried_and_what_would_have_been_is_said(
@@ -79,7 +80,7 @@ def test_with_the_hub_gone_the_usual_are_tried_and_what_would_have_been_is_said(
 ) -> None:
     with hub_at(f"http://127.0.0.1:{free_port()}", tmp_path / "cache"):
         state = planned()
-    assert state.plan.models == ALWAYS
+    assert state.candidates == ALWAYS
     assert said(state)[TINY].name == "would have been a candidate"
     assert said(state)[TINY].reason.startswith("the hub cannot be reached; Apache-2.0")
 
@@ -89,7 +90,7 @@ def test_one_that_the_hub_does_not_give_is_left_out(
 ) -> None:
     with small_hub(tmp_path / "cache"):
         state = planned()
-    assert state.plan.models == ALWAYS
+    assert state.candidates == ALWAYS
     assert said(state)[TINY].name == "left out"
     assert "the hub did not give them" in said(state)[TINY].reason
 
@@ -103,35 +104,21 @@ def test_the_hub_is_not_asked_where_nothing_depends_on_it(
         resolve_weights(TINY)
         hub.asked.clear()
         patch.setattr(here, "hub_silence", lambda: pytest.fail("asked"))
-        assert planned(named).plan.models == ALWAYS
+        assert planned(named).candidates == ALWAYS
         state = planned()
         assert hub.asked == []
     assert "its weights are here" in said(state)[TINY].reason
 
 
-def test_one_that_is_slower_than_was_thought_is_dropped(
-    planned: Callable[..., AutoState], tmp_path: Path
+def test_what_is_too_large_to_tune_here_is_only_probed(
+    planned: Callable[..., AutoState], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with small_hub(tmp_path / "cache") as hub:
         hub.publish(TINY)
-        state = planned(training=0.01)
-    assert state.plan.models == ALWAYS
-    assert state.plan.size == 224, "the others do not pay for it"
-    assert said(state)[TINY].name == "left out"
-    assert "measured now, it trains 0.0 images/s at 224 px" in said(state)[TINY].reason
-
-
-def test_of_several_the_slowest_is_dropped_first() -> None:
-    names = (*ALWAYS, "fast", "slow")
-    rates = dict(zip(names, (50.0, 50.0, 40.0, 1.0), strict=True))
-    work = Workload(1000, 300.0, {(name, 224): Speed(500.0, rates[name]) for name in names})
-    why = tuple(Decision[object]("candidate", name, "strong") for name in names[2:])
-    models, after = module._affordable(work, names, 900.0, why)
-    assert models == (*ALWAYS, "fast")
-    assert [(decision.name, decision.value) for decision in after] == [
-        ("candidate", "fast"),
-        ("left out", "slow"),
-    ]
+        machine = here.this_machine()
+        monkeypatch.setattr(module, "this_machine", lambda: replace(machine, memory_gib=0.21))
+        state = planned()
+    assert state.frozen == (TINY, *ALWAYS)
 
 
 def test_sizes_go_up_to_what_a_backbone_was_trained_at_on_a_gpu_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,20 +10,26 @@ from typing import Any
 
 import pytest
 
-from dessin.auto.budget import Speed, Workload, plan_auto
-from dessin.auto.state import Asked, AutoState, Journey, MeasuredSpeed
+from dessin.auto.portfolio import Step
+from dessin.auto.state import Asked, AutoState, Journey, Measured, MeasuredSpeed, StepDone
 from dessin.errors import DessinError
 
 ASKED = Asked(manifest="m" * 64, group=None, models=("small", "large"), seed=0, budget_seconds=900.0)
 
 
+MEASURED = Measured(
+    decoding=300.0,
+    speeds=tuple(
+        MeasuredSpeed(backbone=name, size=128, forward=60.0, training=20.0) for name in ASKED.models
+    ),
+    flops=1e10,
+)
+STEP = Step(kind="probe", name="probe-128", models=("small",), size=128, seconds=10.0, reason="first")
+
+
 def planned(left: float) -> AutoState:
-    work = Workload(1000, 300.0, {(name, 224): Speed(60.0, 20.0) for name in ASKED.models})
-    speeds = (MeasuredSpeed(backbone=n, size=s, forward=60.0, training=20.0) for n, s in work.speeds)
-    plan = plan_auto(work, ASKED.models, left)
-    return AutoState(
-        data="drawings", asked=ASKED, plan=plan, images=1000, decoding=300.0, speeds=tuple(speeds)
-    )
+    assert left <= ASKED.budget_seconds
+    return AutoState(data="drawings", asked=ASKED, candidates=ASKED.models, images=1000, measured=MEASURED)
 
 
 def begin(folder: Path, asked: Asked = ASKED, make: Any = planned, *, ago: float = 0.0) -> Journey:
@@ -34,12 +41,30 @@ def never(left: float) -> AutoState:
     raise AssertionError(f"planned anew for {left}")
 
 
-def test_the_plan_is_kept_and_not_made_anew(tmp_path: Path) -> None:
+def test_what_was_done_is_kept_and_a_step_under_way_is_gone_on_with(tmp_path: Path) -> None:
     before = begin(tmp_path)
+    done = StepDone(step=STEP, since=1.0, seconds=9.0, verdict="the first model", best=True)
+    before.note(steps=before.state.with_step(done), best=STEP.name)
+    following = StepDone(step=STEP.model_copy(update={"name": "joint-128"}), since=10.0)
+    before.note(steps=before.state.with_step(following))
     again = begin(tmp_path, make=never)
-    assert again.state.plan == before.state.plan
-    assert again.state.work == before.state.work
-    assert AutoState.read(tmp_path).plan == before.state.plan
+    assert again.state.measured == before.state.measured
+    assert again.state.done == (done,)
+    assert again.state.under_way == following
+    assert again.state.best == STEP.name
+
+
+def test_one_of_an_older_version_says_where_its_model_is(tmp_path: Path) -> None:
+    begin(tmp_path)
+    values = json.loads((tmp_path / "auto.json").read_text())
+    for finished, cure in (
+        ("2026-11-30", "its model is in .*run. Choose another"),
+        ("", "not finished.*Choose"),
+    ):
+        old = {"kind": "auto", "data": "drawings", "asked": values["asked"], "plan": {}, "finished": finished}
+        (tmp_path / "auto.json").write_text(json.dumps(old))
+        with pytest.raises(DessinError, match=f"older version of dessin.*{cure}"):
+            begin(tmp_path, make=never)
 
 
 def test_time_that_was_used_counts(tmp_path: Path) -> None:
@@ -61,7 +86,7 @@ def test_a_finished_one_takes_no_more_time(tmp_path: Path) -> None:
     whole = (tmp_path / "auto.json").read_bytes()
     again = begin(tmp_path, make=never, ago=1000.0)
     assert not again.stage("5/5 report", done=True)
-    again.note(training_seconds=3.0)
+    again.note(ended="later")
     assert again.state.seconds == pytest.approx(100.0, abs=2.0)
     assert (tmp_path / "auto.json").read_bytes() == whole
 

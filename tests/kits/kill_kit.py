@@ -8,8 +8,6 @@ with its cache, so that one case is like another.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib
 import json
 import multiprocessing
 import os
@@ -17,7 +15,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
@@ -26,6 +24,7 @@ from typing import Any
 from unittest import mock
 
 from study_kit import Inline
+from tiny_auto import small_portfolio
 
 from dessin.fetch.sources import QUICKDRAW
 
@@ -106,7 +105,7 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
     sys.stdout = sys.stderr = Path("said.txt").open("a")  # noqa: SIM115 (until the process ends)
     verb, given = COMMANDS[name]
     with ExitStack() as stack:
-        for patch in (*_small(), *_own(name)):
+        for patch in (*small_portfolio(), *_own(name)):
             stack.enter_context(patch)
         from dessin.errors import DessinError
         from dessin.verbs import VERBS
@@ -125,21 +124,6 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
     Path(folder, f"ended-{os.getpid()}.json").write_text(json.dumps([moments.count, said]))
 
 
-def _small() -> Iterator[Any]:
-    """`auto` with random weights of a tiny network, one small size and two epochs: no budget binds."""
-    modules = {name: importlib.import_module(f"dessin.{name}") for name in
-               ("models.weights", "auto.state", "auto.budget", "runs.scout", "runs.prepare")}  # fmt: skip
-    find: Callable[..., Any] = modules["models.weights"].resolve_weights
-    random = functools.partial(_random_weights, find)
-    for name in ("auto.state", "runs.scout", "runs.prepare"):
-        yield mock.patch.object(modules[name], "resolve_weights", random)
-    yield mock.patch.object(modules["runs.scout"], "seconds_of", _a_hundredth)
-    yield mock.patch.object(modules["auto.state"], "SIZES", (32,))
-    yield mock.patch.object(modules["auto.budget"], "MAX_EPOCHS", 2)
-    yield mock.patch.object(modules["auto.budget"], "MIN_EPOCHS", 1)
-    yield mock.patch.object(modules["auto.state"], "MIN_EPOCHS", 1)
-
-
 def _own(name: str) -> Iterator[Any]:
     """What a command needs: jobs of a study that are counted, a server of drawings on this machine."""
     if name == "study in one process":
@@ -147,15 +131,6 @@ def _own(name: str) -> Iterator[Any]:
     if name == "fetch":
         here = dataclasses.replace(QUICKDRAW, address=Path("server.txt").read_text())
         yield mock.patch("dessin.fetch.verb.known_source", return_value=here)
-
-
-def _a_hundredth(work: Callable[[], object], _device: object) -> float:
-    work()
-    return 0.01
-
-
-def _random_weights(find: Callable[..., Any], backbone: str, _requested: str = "auto") -> Any:
-    return find(backbone, "none")
 
 
 def run(
@@ -187,7 +162,7 @@ def case(world: Path, place: Path) -> Path:
 # What a clock, a date or the number of beginnings makes of a file.
 CLOCK = re.compile(
     r"seconds|timings|^\.?started|finished$|created|throughput|per_second|speed|decoding|holdout_opened|"
-    r"training_from|^stages$"
+    r"measured|since|reason|flops|pace|fitting"
 )
 WHEN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\+00:00)?)?")
 SPENT = re.compile(r"\d+([.,]\d+)?\s*(ms|s|min|h|GiB|images/s)\b")

@@ -35,7 +35,7 @@ def test_a_gpu_of_80_gb_tries_the_strong_ones_and_says_licences_and_minutes() ->
     plan = choose_candidates(GPU, HOUR)
     assert plan.names == (*ALWAYS, EVA, SIGLIP, CONVNEXT)
     assert not plan.missed
-    said = dict(zip(plan.names[2:], plan.lines(), strict=True))
+    said = dict(zip(plan.names[len(ALWAYS) :], plan.lines(), strict=True))
     for name, line in said.items():
         assert line.startswith(f"candidate: {name} (")
         assert ROWS[name].licence in line
@@ -91,7 +91,7 @@ def test_what_there_is_no_time_to_tune_is_offered_too() -> None:
     offered = {each.value: each for each in plan.offered}
     assert offered[EVA].way == "lora"
     assert "too much of 45 min 0 s" in offered[EVA].reason
-    assert sum(each.seconds for each in (*plan.taken[2:], *plan.offered)) <= 0.5 * 2700
+    assert sum(each.seconds for each in (*plan.taken[len(ALWAYS) :], *plan.offered)) <= 0.5 * 2700
 
 
 def test_where_a_probe_is_all_that_is_wanted_nothing_is_offered_beside_it() -> None:
@@ -141,9 +141,9 @@ jobs = st.builds(Job, st.integers(10, 100_000), st.none() | st.floats(10, 1e5), 
 @given(machines, jobs)
 def test_nothing_is_taken_that_cannot_be_had(machine: Machine, job: Job) -> None:
     plan = choose_candidates(machine, job)
-    assert plan.names[:2] == ALWAYS
+    assert plan.names[: len(ALWAYS)] == ALWAYS
     assert len(set(plan.names)) == len(plan.names)
-    for each in (*plan.taken[2:], *plan.offered):
+    for each in (*plan.taken[len(ALWAYS) :], *plan.offered):
         assert not machine.hub or each.value in machine.here
         assert each.gib == gib_of(ROWS[each.value], each.way) <= machine.memory_gib
         assert job.seconds is None or each.seconds <= job.seconds
@@ -166,7 +166,7 @@ def test_more_time_and_memory_never_lose_all_of_the_best(machine: Machine, job: 
 
 
 def beside_the_usual(plan: Candidates) -> list[str]:
-    return sorted((each.value for each in (*plan.taken[2:], *plan.offered)), key=list(ROWS).index)
+    return sorted((each.value for each in (*plan.taken[len(ALWAYS) :], *plan.offered)), key=list(ROWS).index)
 
 
 def test_a_side_is_one_that_the_backbone_reads_and_was_trained_at() -> None:

@@ -91,9 +91,25 @@ def test_each_mode_gives_a_bundle_that_learnt(mode: str, drawings: tuple[Path, P
         assert record.results["validation"].accuracy.value > 0.5
 
 
-def test_without_a_fold_nothing_is_measured(drawings: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_probe_of_all_folds_is_measured_out_of_fold(drawings: tuple[Path, Path], tmp_path: Path) -> None:
     data, split = drawings
     recipe = tiny_recipe("probe", data={"fold": "none"})
+    run = train(recipe, data=data, split=split, out=tmp_path / "run")
+    record, kept = read_record(run), read_predictions(run / "validation")
+    assert record.results["validation"].accuracy.n == record.counts.train == len(kept.image_ids)
+    # A probe of the other folds alone, on a group of one fold, is what named those.
+    for fold in range(3):
+        alone = train(
+            tiny_recipe("probe", data={"fold": fold}), data=data, split=split, out=tmp_path / f"{fold}"
+        )
+        apart = read_predictions(alone / "validation")
+        same = kept.of(apart.image_ids).order[:, 0] == apart.order[:, 0]
+        assert same.mean() > 0.5
+
+
+def test_without_a_fold_nothing_is_measured(drawings: tuple[Path, Path], tmp_path: Path) -> None:
+    data, split = drawings
+    recipe = tiny_recipe(data={"fold": "none"})
     run = train(recipe, data=data, split=split, out=tmp_path / "run")
     record = read_record(run)
     assert record.results == {}
@@ -145,7 +161,7 @@ def break_at(place: object, name: str, error: BaseException, recipe: Recipe, **w
     [
         "extract_features",
         "shared_probe",
-        "write_bytes",
+        "write_head",
         "fit",
         "save_bundle",
         "predict_rows",

@@ -39,9 +39,9 @@ def test_the_second_run_gets_the_very_same_probe(fits: list[int]) -> None:
     second = shared_probe(_features(), LABELS, GROUPS, 3, seed=0)
     fitted = fit_probe(_features(), LABELS, GROUPS, 3, seed=0)
     assert len(fits) == 1
-    for weight, bias, decision in (first, second):
-        assert weight.tobytes() == fitted.weight.tobytes()
-        assert bias.tobytes() == fitted.bias.tobytes()
+    for head, decision in (first, second):
+        assert head.weight.tobytes() == fitted.weight.tobytes()
+        assert head.bias.tobytes() == fitted.bias.tobytes()
         assert decision == fitted.decision
 
 
@@ -52,6 +52,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "classes": lambda: shared_probe(_features(), LABELS, GROUPS, 4, seed=0),
     "seed": lambda: shared_probe(_features(), LABELS, GROUPS, 3, seed=1),
     "weakest": lambda: shared_probe(_features(), LABELS, GROUPS, 3, seed=0, weakest=0.001),
+    "folds": lambda: shared_probe(_features(), LABELS, GROUPS, 3, seed=0, folds=np.arange(len(LABELS)) % 4),
 }
 
 

@@ -143,10 +143,19 @@ def _with_weights(committee: Committee, bundles: Mapping[str, Path]) -> Committe
 
 
 _ALONE = "bundle"
+# The folder of an auto has a record of it, and below it the best model so far.
+AUTO_FILE, AUTO_BEST = "auto.json", "best"
+
+
+def find_home(path: Path) -> Path:
+    """The run or committee that `path` names: itself, or that of the best model of an auto."""
+    return path / AUTO_BEST if (path / AUTO_FILE).is_file() and (path / AUTO_BEST).is_dir() else path
 
 
 def find_model(path: Path) -> Path:
-    """The bundle or committee folder that `path` names: itself, or the one inside a run or an ensemble."""
+    """The bundle or committee folder that `path` names: itself, or the one inside a run, an ensemble or an
+    auto."""
+    path = find_home(path)
     # Where runs and ensembles keep what can answer.
     for folder in (path, path / _ALONE, path / "committee"):
         if any((folder / file).is_file() for file in (CARD_FILE, COMMITTEE_FILE)):

@@ -1,23 +1,20 @@
-"""What fits into a time budget: a pure plan from measured speeds, made before anything is done."""
+"""What work costs on this machine, by speeds that were measured: pure, without a clock and torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from dessin.decisions import Decision
 from dessin.errors import DessinError, quoted
-from dessin.page.numbers import counted
-from dessin.progress import duration
+from dessin.models.default_backbones import ROWS
 
-SIZES = (224, 160, 128)
-MIN_EPOCHS = 4
-MAX_EPOCHS = 15
 VIEWS = 2
-# Planning for less than the whole budget leaves room for a machine that slows down on the way.
-SAFETY = 0.85
-TRAINING_SHARE, VALIDATION_SHARE = 0.64, 0.16
+# Seconds on two processor cores; on another machine they are as many times as long as its work proves to be.
+CALIBRATING, REPORTING, LOADING, BEGINNING, VOTING = 3.0, 5.0, 0.6, 1.5, 3.0
+# Each fit on features is one of the whole and one a fold, each of so many passes over them.
+_PASSES = 260
+_SLOWEST, _FASTEST = 4.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -29,75 +26,101 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Stage:
-    name: str
-    seconds: float
-    what: str
+class Part:
+    """How many images each part of the split has: a fold, all folds, the holdout; and how many classes."""
+
+    fold: int
+    folds: int
+    images: int
+    held: int
+    classes: int
+
+    @property
+    def trained(self) -> int:
+        """Images that a run of one fold trains on."""
+        return self.images - self.fold
 
 
 @dataclass(frozen=True)
-class Workload:
-    """A collection of so many images on this machine, which decodes `decoding` of them a second.
+class Costs:
+    """Seconds of each kind of work, from what was measured.
 
-    `speeds`: (backbone, size) → speed.
+    `speeds`: (backbone, size) → speed, the newest measurement last; `widths`: features of each backbone.
+    `flops` are those of a product of matrices, a second. `pace` is how many times as long as it was written
+    down fixed work takes here; `fitting` is the same of a probe's fit.
     """
 
-    images: int
+    part: Part
     decoding: float
     speeds: Mapping[tuple[str, int], Speed]
+    widths: Mapping[str, int] = field(default_factory=dict)
+    flops: float = 6e10
+    pace: float = 1.0
+    fitting: float = 1.0
 
-    @property
-    def audit(self) -> Stage:
-        return Stage("audit", 4 + self.images / self.decoding, f"decode and compare {self.images} images")
+    def speed(self, model: str, size: int) -> Speed:
+        """Of a candidate at a size: as measured, else by its area from the newest measurement of it or,
+        by what they compute, of another."""
+        backbone = model.partition(":")[0]
+        known = self.speeds.get((backbone, size))
+        if known is not None:
+            return known
+        own = [(name, side) for name, side in self.speeds if name == backbone]
+        name, side = (own or list(self.speeds))[-1]
+        found = self.speeds[name, side]
+        slower = (size / side) ** 2 * _work(backbone) / _work(name)
+        return Speed(found.forward / slower, found.training / slower)
 
-    @property
-    def report(self) -> Stage:
-        seconds = 10 + 0.3 * self.images / self.decoding
-        return Stage("report", seconds, "evaluate, open the holdout once, write the report")
+    def features(self, models: Sequence[str], size: int) -> float:
+        """Of all images outside the holdout and in it, for a store's features are computed whole."""
+        seconds = sum(VIEWS * self.all_images / self.speed(model, size).forward for model in models)
+        return seconds + len(models) * LOADING * self.pace
 
-    def scouting(self, models: Sequence[str], size: int) -> Stage:
-        forward = sum(VIEWS * self.images / self.speeds[name, size].forward for name in models)
-        probing = len(models) * (2 + self.images / 100)
-        what = f"{', '.join(models)} at {size} px: features, probe on every fold"
-        return Stage("scout", forward + probing, what)
+    def store(self) -> float:
+        """Of decoding every image to a size that it was not yet decoded to."""
+        return self.all_images / self.decoding
 
-    def around(self, models: Sequence[str], size: int) -> float:
-        """Seconds of everything but the training."""
-        return self.audit.seconds + self.report.seconds + self.scouting(models, size).seconds
+    def fit(self, models: Sequence[str], *, kind: str = "logistic") -> float:
+        """Of fitting a probe on the features of these bodies, joined: of all folds, and without each."""
+        width = sum(self.widths.get(model.partition(":")[0], 2200) for model in models)
+        samples = VIEWS * self.part.images
+        rank = min(width, samples)
+        fits = self.part.folds + 1
+        axes = 10.0 * rank**3 + 4.0 * samples * width * rank
+        passes = 4.0 * samples * rank * self.part.classes * (_PASSES if kind == "logistic" else 20)
+        return self.fitting * fits * (axes + passes) / self.flops + BEGINNING * self.pace
 
     def epoch(self, model: str, size: int) -> float:
-        """Seconds for one epoch on one fold's training part, its validation included."""
-        speed = self.speeds[model, size]
-        return self.images * (TRAINING_SHARE / speed.training + VALIDATION_SHARE / speed.forward)
+        """Of one epoch on one fold's training part, its validation included."""
+        speed = self.speed(model, size)
+        return self.part.trained / speed.training + self.part.fold / speed.forward
 
-    def slowest_epoch(self, models: Sequence[str], size: int) -> float:
-        return max(self.epoch(name, size) for name in models)
+    def beginning(self, model: str, size: int) -> float:
+        """Of a run before its first epoch: features and a probe of its training part, loading, pixels."""
+        return self.features([model], size) + 0.6 * self.fit([model]) + BEGINNING * self.pace
 
-    def affordable_epochs(self, models: Sequence[str], size: int, budget_s: float) -> int:
-        """How many epochs of the slowest candidate fit at this size, after everything else; 0 if none."""
-        left = SAFETY * budget_s - self.around(models, size)
-        return epochs_that_fit(left, self.slowest_epoch(models, size))
-
-
-@dataclass(frozen=True)
-class AutoPlan:
-    """What `auto` will do; `epochs` 0 means that only the probe fits."""
-
-    size: int
-    models: tuple[str, ...]
-    epochs: int
-    stages: tuple[Stage, ...]
-    decisions: tuple[Decision[object], ...]
+    def closing(self, models: Sequence[tuple[str, int]], further: int = 0) -> float:
+        """Of everything after the last step: calibration, the holdout, `further` images, the report."""
+        asked = self.part.held + further
+        looks = sum(asked / self.speed(model, size).forward + LOADING for model, size in models)
+        return looks + (CALIBRATING + REPORTING) * self.pace
 
     @property
-    def seconds(self) -> float:
-        return sum(stage.seconds for stage in self.stages)
+    def all_images(self) -> int:
+        return self.part.images + self.part.held
 
-    def lines(self, budget_s: float) -> list[str]:
-        rows = [f"  {stage.name:<10} {duration(stage.seconds):>12}  {stage.what}" for stage in self.stages]
-        total = f"  {'total':<10} {duration(self.seconds):>12}  of a budget of {duration(budget_s)}"
-        decided = [f"  {decision.line()}" for decision in self.decisions]
-        return ["Plan, from speeds measured on this machine just now:", *rows, total, *decided]
+    def learnt(self, speeds: Mapping[tuple[str, int], Speed], ratio: float, *, fit: bool = False) -> Costs:
+        """With newer speeds, after work that took `ratio` times as long as was thought."""
+        newer = {key: speed for key, speed in self.speeds.items() if key not in speeds}
+        pace = min(_SLOWEST, max(_FASTEST, 0.5 * self.pace + 0.5 * self.pace * ratio))
+        fitting = self.fitting * min(_SLOWEST, max(1 / _SLOWEST, ratio)) if fit else self.fitting
+        return replace(self, speeds={**newer, **speeds}, pace=pace, fitting=fitting)
+
+
+def _work(backbone: str) -> float:
+    """Multiplications of an image at one size, relative; of a backbone that is not in the table as of one."""
+    row = ROWS.get(backbone)
+    return row.gmacs / row.size**2 if row else ROWS["tf_efficientnet_lite0"].gmacs / 224**2
 
 
 def parse_budget(text: str) -> float:
@@ -110,64 +133,3 @@ def parse_budget(text: str) -> float:
             allowed="A budget is written 90s, 15m or 2h, and is above zero.",
         )
     return seconds
-
-
-def plan_auto(
-    work: Workload,
-    models: Sequence[str],
-    budget_s: float,
-    *,
-    sizes: Sequence[int] = SIZES,
-    why: Sequence[Decision[object]] = (),
-) -> AutoPlan:
-    """The largest picture size at which every candidate can be scouted and fine-tuned for some epochs.
-
-    Where none is, all candidates at the smallest size if they can be scouted, else the first one alone.
-    `sizes` are those that were allowed, and `why` is how the candidates were chosen.
-    """
-    offered, sizes = list(sizes), sorted({size for _, size in work.speeds}, reverse=True)
-    for size in sizes:
-        if work.affordable_epochs(models, size, budget_s) >= MIN_EPOCHS:
-            reason = f"the largest of {offered} at which {MIN_EPOCHS} or more epochs of any candidate fit"
-            return _plan(work, tuple(models), size, budget_s, reason, why)
-    for chosen in (tuple(models), tuple(models[:1])):
-        if work.around(chosen, sizes[-1]) <= SAFETY * budget_s:
-            reason = f"the smallest size: {MIN_EPOCHS} epochs at a larger one do not fit the budget"
-            return _plan(work, chosen, sizes[-1], budget_s, reason, why)
-    need = work.around(models[:1], sizes[-1])
-    raise DessinError(
-        f"{work.images} images cannot be read and probed in this budget: the shortest plan is "
-        f"{duration(need)}.",
-        allowed=f"A budget of at least {duration(need / SAFETY)} is needed.",
-        do="Give a larger --budget.",
-    )
-
-
-def epochs_that_fit(left_s: float, epoch_s: float) -> int:
-    """How many epochs fit into what is left, from none to `MAX_EPOCHS`."""
-    return max(0, min(MAX_EPOCHS, int(left_s / epoch_s)))
-
-
-def _plan(
-    work: Workload,
-    models: tuple[str, ...],
-    size: int,
-    budget_s: float,
-    reason: str,
-    why: Sequence[Decision[object]],
-) -> AutoPlan:
-    epochs = work.affordable_epochs(models, size, budget_s)
-    up_to = f"up to {counted(epochs, 'epoch')} from the probe's start"
-    what = up_to if epochs else "nothing: only the probe fits"
-    training = Stage("train", epochs * work.slowest_epoch(models, size), what)
-    return AutoPlan(
-        size=size,
-        models=models,
-        epochs=epochs,
-        stages=(work.audit, work.scouting(models, size), training, work.report),
-        decisions=(
-            Decision("image size", size, reason),
-            Decision("candidates", ", ".join(models), "fit the budget"),
-            *why,
-        ),
-    )

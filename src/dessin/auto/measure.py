@@ -11,7 +11,7 @@ from torch.nn import functional
 from dessin.auto.budget import Speed
 from dessin.collection.readers.collection import Collection
 from dessin.images.decode import Unreadable, decode, read_image_bytes
-from dessin.models.backbones import describe_backbone, resize_body
+from dessin.models.backbones import candidate, describe_backbone, resize_body
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.default_backbones import side_of
 from dessin.progress import track
@@ -19,6 +19,8 @@ from dessin.training.device import seconds_of
 
 _SAMPLE = 48
 _BATCH = 8
+_MATRIX = 1024
+_REPEATS = 3
 
 
 def measure_decoding(collection: Collection) -> float:
@@ -35,12 +37,13 @@ def measure_decoding(collection: Collection) -> float:
 
 
 def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> dict[tuple[str, int], Speed]:
-    """(backbone, size) → images a second, from one timed batch each after one to warm up.
+    """(backbone, size) → images a second, from the best of a few timed batches each.
 
     A backbone of the table of defaults is measured at the side that it has where up to `size` are wanted.
     """
     speeds = {}
-    for name in track(models, len(models), f"measuring speed at {size} px"):
+    backbones = list(dict.fromkeys(candidate(name)[0] for name in models))
+    for name in track(backbones, len(backbones), f"measuring speed at {size} px"):
         side = side_of(name, size)
         classifier = empty_classifier(name, 100)
         resize_body(classifier.body, describe_backbone(name), side)
@@ -48,6 +51,14 @@ def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> di
         pixels = torch.randint(0, 256, (_BATCH, 3, side, side), dtype=torch.uint8, device=device)
         speeds[name, size] = Speed(_forward(classifier, pixels), _training(classifier, pixels))
     return speeds
+
+
+def measure_flops() -> float:
+    """Floating-point operations a second in a product of matrices, as the fit of a probe has them."""
+    matrix = torch.ones(_MATRIX, _MATRIX)
+    _ = matrix @ matrix
+    times = [seconds_of(lambda: matrix @ matrix, torch.device("cpu")) for _ in range(_REPEATS)]
+    return 2.0 * _MATRIX**3 / min(times)
 
 
 def _forward(classifier: Classifier, pixels: torch.Tensor) -> float:
@@ -69,6 +80,6 @@ def _training(classifier: Classifier, pixels: torch.Tensor) -> float:
 
 
 def _rate(work: Callable[[], object], pixels: torch.Tensor) -> float:
-    """Images a second, the second time."""
+    """Images a second, the best of a few times after one to warm up: another process may take a moment."""
     work()
-    return len(pixels) / seconds_of(work, pixels.device)
+    return len(pixels) / min(seconds_of(work, pixels.device) for _ in range(_REPEATS))

@@ -1,34 +1,29 @@
-"""`auto.json`: what an auto was asked for, planned and used so far, so that the same command goes on."""
+"""`auto.json`: what an auto was asked for, what it did and used so far, so that the same command goes on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import torch
+from pydantic import Field
 
-from dessin.auto.budget import MIN_EPOCHS, SIZES, AutoPlan, Speed, Workload, plan_auto
-from dessin.auto.measure import measure_decoding, measure_speeds
-from dessin.collection.readers.collection import Collection
+from dessin.auto.budget import Costs, Part, Speed
+from dessin.auto.portfolio import Made, Step
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import claim_folder
-from dessin.models.candidates import Job
-from dessin.models.default_backbones import ALWAYS, sizes_of
-from dessin.models.weights import resolve_weights
 from dessin.progress import duration, say
+from dessin.reading import read_json
 from dessin.results import Result
-from dessin.runs.candidates import candidates_here
 from dessin.runs.same import check_same
 from dessin.schema import Section
-from dessin.training.device import choose_device
+from dessin.statistics.intervals import Estimate
 
 
 class MeasuredSpeed(Section):
-    """Images a second of a backbone at a size on this machine, when the plan was made."""
+    """Images a second of a backbone at a size on this machine, as they were measured last."""
 
     backbone: str
     size: int
@@ -56,105 +51,96 @@ class Asked(Section):
         }
 
 
-class AutoState(Result):
-    """What was asked for, the plan, what it was made from, and how far it is.
+class Measured(Section):
+    """What plans are made from: speeds of this machine, measured at the beginning and anew by each step."""
 
-    `seconds` are those used so far, `training_seconds` those that training may take, and `training_from` the
-    seconds used when it began; `finished` is a date.
+    decoding: float
+    speeds: tuple[MeasuredSpeed, ...]
+    widths: dict[str, int] = Field(default_factory=dict)
+    flops: float
+    pace: float = 1.0
+    fitting: float = 1.0
+
+    def costs(self, part: Part) -> Costs:
+        speeds = {(row.backbone, row.size): Speed(row.forward, row.training) for row in self.speeds}
+        return Costs(part, self.decoding, speeds, self.widths, self.flops, self.pace, self.fitting)
+
+    @classmethod
+    def of(cls, costs: Costs) -> Measured:
+        rows = (
+            MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
+            for (name, size), speed in costs.speeds.items()
+        )
+        return cls(
+            decoding=costs.decoding,
+            speeds=tuple(rows),
+            widths=dict(costs.widths),
+            flops=costs.flops,
+            pace=costs.pace,
+            fitting=costs.fitting,
+        )
+
+
+class StepDone(Section):
+    """A step with the seconds that it took, of all its beginnings; `accuracy` is on drawings not trained on.
+
+    `verdict` says what came of it; it is empty while the step is under way, which began when `since` seconds
+    were used.
+    """
+
+    step: Step
+    since: float
+    seconds: float = 0.0
+    accuracy: Estimate | None = None
+    verdict: str = ""
+    best: bool = False
+    failed: bool = False
+
+    @property
+    def made(self) -> Made:
+        return Made(self.step, self.accuracy.value if self.accuracy else None, self.failed)
+
+
+class AutoState(Result):
+    """What was asked for, what the plan knows, the steps so far, and how far it is.
+
+    `best` names the step whose model lies in `best/`; `seconds` are those used so far, `ended` why no further
+    step was begun; `next_hour` what would come next. `trusted` says how far its confidences can be trusted,
+    once its temperature was fitted. `finished` is a date.
     """
 
     FILE = "auto.json"
     WHAT = "the record of an auto"
 
+    format: int = 2
     kind: Literal["auto"] = "auto"
     data: str
     asked: Asked
-    plan: AutoPlan
+    candidates: tuple[str, ...]
+    frozen: tuple[str, ...] = ()
+    decisions: tuple[Decision[Any], ...] = ()
     images: int
-    decoding: float
-    speeds: tuple[MeasuredSpeed, ...]
+    measured: Measured
+    steps: tuple[StepDone, ...] = ()
+    best: str = ""
+    ended: str = ""
+    trusted: tuple[str, ...] = ()
+    next_hour: tuple[str, ...] = ()
     seconds: float = 0.0
-    training_seconds: float | None = None
-    training_from: float = 0.0
     finished: str = ""
 
     @property
-    def work(self) -> Workload:
-        speeds = {(row.backbone, row.size): Speed(row.forward, row.training) for row in self.speeds}
-        return Workload(self.images, self.decoding, speeds)
+    def under_way(self) -> StepDone | None:
+        return next((each for each in self.steps if not each.verdict), None)
 
+    @property
+    def done(self) -> tuple[StepDone, ...]:
+        return tuple(each for each in self.steps if each.verdict)
 
-def plan_now(collection: Collection, data: Path, asked: Asked, left: float) -> AutoState:
-    """A new auto with its plan, from speeds that are measured now; `left` seconds, as it begins.
-
-    Raises:
-        DessinError: a budget that is too short, or no weights for a backbone.
-    """
-    started, device = time.monotonic(), choose_device().value
-    models, why = asked.models, tuple[Decision[object], ...]()
-    if models:
-        for name in models:
-            resolve_weights(name, "auto")
-    else:
-        models, why = _candidates(Job(len(collection.items), left, tuned=True))
-    work = Workload(len(collection.items), measure_decoding(collection), {})
-    sizes = sizes_of(models, device, SIZES)
-    for size in sizes:
-        # From the largest down: where that fits, the smaller ones need no measuring.
-        work = replace(work, speeds={**work.speeds, **measure_speeds(models, size, torch.device(device))})
-        still = left - (time.monotonic() - started)
-        if work.affordable_epochs(models, size, still) < MIN_EPOCHS and why and size == max(SIZES):
-            models, why = _affordable(work, models, still, why)
-        if work.affordable_epochs(models, size, still) >= MIN_EPOCHS:
-            break
-    plan = plan_auto(work, models, still, sizes=sizes, why=why)
-    for line in plan.lines(still):
-        say(line)
-    speeds = (
-        MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
-        for (name, size), speed in work.speeds.items()
-    )
-    return AutoState(
-        data=data.as_posix(),
-        asked=asked,
-        plan=plan,
-        images=work.images,
-        decoding=work.decoding,
-        speeds=tuple(speeds),
-    )
-
-
-def _candidates(job: Job) -> tuple[tuple[str, ...], tuple[Decision[object], ...]]:
-    """The backbones that this machine should try, whose weights are here now, and the reasons."""
-    plan = candidates_here(job)
-    why: list[Decision[object]] = []
-    models = []
-    for taken in plan.taken:
-        try:
-            resolve_weights(taken.value, "auto")
-        except DessinError as error:
-            if taken.value in ALWAYS:
-                raise
-            why.append(Decision("left out", taken.value, error.seen))
-        else:
-            models.append(taken.value)
-            why += [taken] if taken.value not in ALWAYS else []
-    return tuple(models), (*why, *plan.missed)
-
-
-def _affordable(
-    work: Workload, models: tuple[str, ...], budget_s: float, why: tuple[Decision[object], ...]
-) -> tuple[tuple[str, ...], tuple[Decision[object], ...]]:
-    """Without those beside the usual ones that are too slow at the usual size, the slowest first."""
-    size = max(SIZES)
-    dropped: dict[str, Decision[object]] = {}
-    while set(models) > set(ALWAYS) and work.affordable_epochs(models, size, budget_s) < MIN_EPOCHS:
-        rates = {name: work.speeds[name, size].training for name in models if name not in ALWAYS}
-        slow, rate = min(rates.items(), key=lambda pair: pair[1])
-        reason = f"measured now, it trains {rate:.1f} images/s at {size} px: {MIN_EPOCHS} epochs do not fit"
-        models = tuple(name for name in models if name != slow)
-        dropped[slow] = Decision("left out", slow, reason)
-    return models, tuple(dropped.get(str(decision.value), decision) for decision in why)
+    def with_step(self, changed: StepDone) -> tuple[StepDone, ...]:
+        """The steps with one put in the place of that of the same name, or added."""
+        others = tuple(each for each in self.steps if each.step.name != changed.step.name)
+        return (*others, changed)
 
 
 class Journey:
@@ -166,9 +152,11 @@ class Journey:
         """Begin in a folder that is held, or go on with the same; `make` plans, from the budget that is left.
 
         Raises:
-            DessinError: the folder holds something else, or an auto that was asked for something else.
+            DessinError: the folder holds something else, an auto that was asked for something else, or one
+                of an older version.
         """
         self._folder, self._started, self._before = folder, started, 0.0
+        _check_version(folder)
         found = AutoState.find(folder)
         if found is None:
             claim_folder(folder, what="the result of auto")
@@ -208,6 +196,21 @@ class Journey:
         else:
             budget = duration(state.asked.budget_seconds)
             say(f"{self._folder} was begun before and goes on: {duration(self.used)} of {budget} are used.")
+
+
+def _check_version(folder: Path) -> None:
+    """One that an older version began has another plan, and other folders."""
+    path = folder / AutoState.FILE
+    values = read_json(path) if path.is_file() else None
+    if isinstance(values, dict) and values.get("format", 1) == 1 and values.get("kind") == "auto":
+        whole = bool(values.get("finished"))
+        raise DessinError(
+            f"{folder} holds the result of an auto by an older version of dessin, "
+            f"{'whole' if whole else 'which was not finished'}.",
+            do=f"Use it as it is: its model is in {folder / 'run'}. Choose another --out for a new one."
+            if whole
+            else "Choose another --out.",
+        )
 
 
 def _lived(folder: Path) -> float:

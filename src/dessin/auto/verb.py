@@ -1,25 +1,26 @@
-"""The verb `auto`: from a folder of drawings to a classifier with a report, inside a budget of time."""
+"""The verb `auto`: from a folder of drawings to the best classifier that a budget of time allows."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-
+from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit, look_at
-from dessin.auto.budget import (
-    SAFETY,
-    epochs_that_fit,
-    parse_budget,
-)
-from dessin.auto.state import Asked, Journey, plan_now
+from dessin.auto import begin as beginning
+from dessin.auto.begin import FOLDS, HOLDOUT, begin
+from dessin.auto.best import heal
+from dessin.auto.budget import Part, parse_budget
+from dessin.auto.finish import best_record, calibrate_best, write_report
+from dessin.auto.portfolio import TABLE, End, Situation, Step, next_step, wishes
+from dessin.auto.state import Asked, Journey, Measured, StepDone
+from dessin.auto.steps import SCOUT, Workshop, carry_out
 from dessin.collection.curation import (
     Curation,
     describe_curation,
@@ -33,28 +34,26 @@ from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import check_classes, check_possible, describe_split, plan_split
-from dessin.decisions import Decision
-from dessin.files import write_text
+from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
-from dessin.models.backbones import asked_for, check_backbone
-from dessin.models.default_backbones import side_of
+from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.progress import duration, say, say_once
-from dessin.recipe import read_recipe
-from dessin.reports.verb import report
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
-from dessin.runs.record import RunRecord, now, read_record
-from dessin.runs.run import Order, begin_run, resume_run
-from dessin.runs.scout import ScoutRow, rank, read_scout
+from dessin.runs.record import SPLIT_FILE, RunRecord, now
+from dessin.runs.scout import ScoutRow, read_scout
 from dessin.trust.evaluate.verb import evaluate
 
-AUGMENTATION = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.8, 1.2)")
-FOLDS, HOLDOUT = 5, 0.2
+HOUR = 3600.0
 
 
 @dataclass(frozen=True)
 class AutoResult:
-    """What `auto` made: every file is below `folder`; the bundle to use is `run / "bundle"`."""
+    """What `auto` made: every file is below `folder`; the model to use is `run`, a run or a committee.
+
+    `record` is the run's; of a committee that of a member, with the committee's results. `steps` are those
+    that were done, and `ended` says why there was no further one.
+    """
 
     folder: Path
     run: Path
@@ -64,6 +63,8 @@ class AutoResult:
     split: Split
     record: RunRecord
     seconds: float
+    steps: tuple[StepDone, ...] = ()
+    ended: str = ""
 
 
 def auto(
@@ -75,10 +76,12 @@ def auto(
     models: str | Sequence[str] | None = None,
     seed: Annotated[int, "from 0"] = 0,
 ) -> AutoResult:
-    """Go the whole path on your own drawings: audit, curate, split, scout, train, evaluate, report.
+    """Go the whole path on your own drawings, to the best classifier that the time allows.
 
-    The plan is made for the time that is given. The holdout is opened once, at the end. Stopped, the same
-    command goes on where it was.
+    It audits, curates, splits, ranks backbones, and then makes one model after the other, each step the one
+    that should gain most in the time that is left. After the first of them there is always a best model in
+    `OUT/best`, and `dessin predict OUT ..` uses it. The holdout is opened once, at the end. Stopped, the
+    same command goes on where it was.
 
     Args:
         data: Class folders, a CSV, or a contest folder.
@@ -98,7 +101,7 @@ def auto(
     data, folder = Path(data), Path(out)
     asked_models = asked_for(models) or ()
     for name in asked_models:
-        check_backbone(name)
+        check_backbone(candidate(name)[0])
     collection = read_collection(data, group=group)
     check_classes(collection)
     # At once, not after the audit.
@@ -113,7 +116,7 @@ def auto(
             seed=seed,
             budget_seconds=seconds,
         )
-        journey = Journey(folder, asked, partial(plan_now, collection, data, asked), started=started)
+        journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
 
 
@@ -121,38 +124,113 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     """Every stage that is not done yet."""
     audited = _audited(journey, collection, data, folder / "audit")
     curation = _curation(audited, folder / "curation.csv")
-    split = _split(audited, curation, collection, folder / "split.csv", journey.state.asked.seed)
+    split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
     journey.note()
-    tried = _scouted(journey, data, folder)
+    heal(folder)
+    shop = Workshop(folder, data, read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed)
+    if not journey.state.ended:
+        _all_steps(journey, shop, _part(split))
+    best, state = folder / AUTO_BEST, journey.state
+    if journey.stage("calibrate", done=bool(state.trusted)):
+        journey.note(trusted=calibrate_best(folder, data))
+    settle(best)
+    if journey.stage("evaluate on the holdout", done=is_finished(folder / "holdout")):
+        evaluate(best, out=folder / "holdout", holdout=True)
     journey.note()
-    run = _train(journey, next(row.backbone for row in tried if row.chosen), len(split.rows), data, folder)
-    journey.note()
-    settle(run)
-    if journey.stage("4/5 evaluate on the holdout", done=is_finished(folder / "holdout")):
-        evaluate(run, out=folder / "holdout", holdout=True)
-    journey.note()
-    path, record = folder / "report.html", read_record(run)
-    if journey.stage("5/5 report", done=bool(journey.state.finished)):
-        report(run, out=path, audit=audited, scout=tried)
+    path = folder / "report.html"
+    if journey.stage("report", done=bool(journey.state.finished)):
+        write_report(folder, journey.state, audited, _scouted(folder))
     journey.note(finished=now())
-    _close(record, run, path, journey)
-    return AutoResult(folder, run, path, audited, curation, split, record, journey.used)
+    state, record = journey.state, best_record(folder, journey.state)
+    _close(record, folder, path, journey)
+    return AutoResult(
+        *(folder, best, path, audited, curation, split, record, journey.used), state.done, state.ended
+    )
+
+
+def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
+    """One step after the other, as long as one is worth its time."""
+    while True:
+        done = journey.state.under_way
+        if done is not None:
+            say(f"\n== {done.step.words()}, begun before")
+            done = done.model_copy(update={"seconds": max(0.001, journey.used - done.since)})
+        else:
+            step = next_step(_situation(journey, shop, part), TABLE)
+            if isinstance(step, End):
+                _say_end(journey, shop, part, step)
+                return
+            done = StepDone(step=step, since=journey.used)
+            journey.note(steps=journey.state.with_step(done))
+            about = f"about {duration(step.seconds)} of the {duration(journey.left)} left"
+            say(f"\n== {step.words()}: {about} ({step.reason})")
+        _one_step(journey, shop, part, done)
+
+
+def _one_step(journey: Journey, shop: Workshop, part: Part, done: StepDone) -> None:
+    state, step = journey.state, done.step
+    costs = state.measured.costs(part)
+    allowed = max(0.0, _situation(journey, shop, part, of=step).available)
+    try:
+        came = carry_out(shop, done, costs, state.done, allowed)
+    except DessinError as error:
+        if not state.best:
+            raise
+        update: dict[str, object] = {"verdict": f"it failed: {error.seen}", "failed": True}
+    else:
+        update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": came.best}
+        costs = came.costs
+    ended = done.model_copy(update={**update, "seconds": round(journey.used - done.since, 3)})
+    say(f"-> {ended.verdict} ({duration(ended.seconds)})")
+    journey.note(
+        steps=state.with_step(ended),
+        measured=Measured.of(costs),
+        best=step.name if ended.best else state.best,
+    )
+
+
+def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = None) -> Situation:
+    """What the plan looks at; `of` is a step under way, whose model will be asked at the end too."""
+    state = journey.state
+    made = [each.made for each in state.done]
+    if of is not None:
+        made.append(StepDone(step=of, since=0.0).made)
+    ranked = tuple(row.backbone for row in _scouted(shop.folder) if row.accuracy is not None)
+    return Situation(
+        costs=state.measured.costs(part),
+        budget=state.asked.budget_seconds,
+        left=journey.left,
+        candidates=state.candidates,
+        made=tuple(made),
+        ranked=ranked,
+        frozen=frozenset(state.frozen),
+        sides=beginning.SIDES,
+    )
+
+
+def _say_end(journey: Journey, shop: Workshop, part: Part, end: End) -> None:
+    say(f"\nNo further step: {end.reason}.")
+    further = wishes(_situation(journey, shop, part), HOUR, TABLE) if end.more_helps else []
+    hour = tuple(f"An hour more would buy: {step.words()}, {duration(step.seconds)}." for step in further)
+    journey.note(ended=end.reason, next_hour=hour)
+
+
+def _part(split: Split) -> Part:
+    held = len(split.held_out())
+    images = len(split.rows) - held
+    return Part(max(1, len(split.validation(0))), split.folds, images, held, len(split.classes))
 
 
 def _audited(journey: Journey, collection: Collection, data: Path, out: Path) -> AuditResult:
     """The audit; one that is there already is not written again."""
-    if journey.stage("1/5 audit", done=is_finished(out)):
+    if journey.stage("audit", done=is_finished(out)):
         return audit(data, out=out, group=journey.state.asked.group)
     return look_at(collection)[1]
 
 
-def _scouted(journey: Journey, data: Path, folder: Path) -> tuple[ScoutRow, ...]:
-    plan, out = journey.state.plan, folder / "scout"
-    if journey.stage("2/5 scout", done=is_finished(out)):
-        split, seed = folder / "split.csv", journey.state.asked.seed
-        sides = {name: side_of(name, plan.size) for name in plan.models}
-        rank(read_inputs(data, split, None), sides, out, seed)
-    return read_scout(out)
+def _scouted(folder: Path) -> tuple[ScoutRow, ...]:
+    """The candidates that were ranked, best first; none where there was no time for it."""
+    return read_scout(folder / SCOUT) if is_finished(folder / SCOUT) else ()
 
 
 def _curation(audited: AuditResult, file: Path) -> Curation:
@@ -183,67 +261,15 @@ def _split(audited: AuditResult, curation: Curation, collection: Collection, fil
     return split
 
 
-def _train(journey: Journey, chosen: str, images: int, data: Path, folder: Path) -> Path:
-    """The run; one that was begun is gone on with in what is left of the time that it was given."""
-    file, run = folder / "recipe.yaml", folder / "run"
-    begun = (run / RunRecord.FILE).is_file()
-    journey.stage("3/5 train", done=begun and read_record(run).status == "finished")
-    if journey.state.training_seconds is None:
-        given = max(0.0, journey.left - journey.state.plan.stages[-1].seconds)
-        journey.note(training_seconds=given, training_from=journey.used)
+def _close(record: RunRecord, folder: Path, path: Path, journey: Journey) -> None:
     state = journey.state
-    allowed = state.training_seconds or 0.0
-    if not file.is_file():
-        epoch_s, planned = replace(state.work, images=images).epoch(chosen, state.plan.size), SAFETY * allowed
-        reason = f"{duration(planned)} are planned for training, {duration(epoch_s)} an epoch"
-        epochs = Decision("epochs", epochs_that_fit(planned, epoch_s), reason)
-        say(epochs.line())
-        values = _recipe_values(
-            epochs.value,
-            chosen,
-            side_of(chosen, state.plan.size),
-            data=data,
-            folder=folder,
-            seed=state.asked.seed,
-        )
-        # Written down, so that it can be repeated without a clock.
-        heading = f"# Made by dessin auto. {epochs.line()}\n# Repeat it: dessin train {file}\n"
-        write_text(file, heading + yaml.safe_dump(values, sort_keys=False))
-    left = max(0.0, allowed - (journey.used - state.training_from))
-    if begun:
-        return resume_run(run, data=data, seconds_allowed=left)
-    return begin_run(Order(read_recipe(file), out=run, seconds_allowed=left))
-
-
-def _recipe_values(
-    epochs: int, backbone: str, size: int, *, data: Path, folder: Path, seed: int
-) -> dict[str, object]:
-    values: dict[str, object] = {
-        "data": {
-            "path": data.as_posix(),
-            "split": (folder / "split.csv").as_posix(),
-            "fold": 0,
-            "curation": (folder / "curation.csv").as_posix(),
-        },
-        "image": {"size": size},
-        "model": {"backbone": backbone},
-        "finetune": {"mode": "probe_then_full" if epochs else "probe"},
-        "seed": seed,
-    }
-    if epochs:
-        values["augment"] = list(AUGMENTATION)
-        values["loss"] = "label_smoothing(0.1)"
-        values["train"] = {"epochs": epochs}
-        values["optimizer"] = {"lr": 2e-4, "warmup_epochs": 0.5}
-    return values
-
-
-def _close(record: RunRecord, run: Path, path: Path, journey: Journey) -> None:
-    budget = duration(journey.state.asked.budget_seconds)
-    say(f"\nDone in {duration(journey.state.seconds)} of {budget}.")
+    say(f"\nDone in {duration(state.seconds)} of {duration(state.asked.budget_seconds)}.")
     for name, results in record.results.items():
         say(f"  {name}: accuracy {results.accuracy}")
+    for line in state.next_hour:
+        say(f"  {line}")
+    given = shlex.quote(str(folder))
     say(f"  report: {path}")
-    say(f"  use it: dessin predict {shlex.quote(str(run / 'bundle'))} PATH.. --out predictions.csv")
-    say(f"  what it gets wrong, and why: dessin mistakes {shlex.quote(str(run))} --out mistakes")
-    say(f"  what to trust it with: dessin card {shlex.quote(str(run))} --out card.html")
+    say(f"  use it: dessin predict {given} PATH.. --out predictions.csv")
+    say(f"  what it gets wrong, and why: dessin mistakes {given} --out mistakes")
+    say(f"  what to trust it with: dessin card {given} --out card.html")

@@ -113,8 +113,8 @@ def answers_in_views(
     def answer(member: Member) -> Answers:
         table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
         for run in member.runs:
-            if run.fold in members.folds:
-                rows = np.flatnonzero(members.fold_of == run.fold)
+            if run.left_out in members.folds:
+                rows = np.flatnonzero(members.fold_of == run.left_out)
                 image_ids = [members.rows[row].image_id for row in rows]
                 asking = f"{run.folder.name}, {len(views)} views"
                 answers, classes = ask_bundle(run.bundle, inputs, image_ids, views=views, label=asking)

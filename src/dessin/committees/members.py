@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dessin.answers.committee import COMMITTEE_FILE, Committee, read_committee
 from dessin.answers.predictions import join_out_of_fold
 from dessin.answers.tree import Ballot, ModelNode, Node, VoteNode
-from dessin.collection.split.files import Assignment, Split
+from dessin.collection.split.files import Assignment, Split, read_split
 from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_file
 from dessin.models.card import read_card
@@ -33,11 +33,26 @@ _STRANGE = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True)
 class MemberRun:
-    """A finished run that validated `fold`."""
+    """A finished run that validated `fold`, or (None) a probe of all folds, which keeps answers for each."""
 
     folder: Path
     record: RunRecord
-    fold: int
+    fold: int | None
+    folds: tuple[int, ...]
+
+    @property
+    def left_out(self) -> int:
+        """The fold that its model was not fitted to.
+
+        Raises:
+            DessinError: there is none.
+        """
+        if self.fold is None:
+            raise DessinError(
+                f"{self.folder} is a probe of all folds, whose model can be asked about none of them anew.",
+                do="Leave it out, or train it on each fold with --folds all.",
+            )
+        return self.fold
 
     @property
     def bundle(self) -> Path:
@@ -54,7 +69,7 @@ class Member:
 
     @property
     def folds(self) -> tuple[int, ...]:
-        return tuple(run.fold for run in self.runs)
+        return tuple(fold for run in self.runs for fold in run.folds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +146,7 @@ def member_answers(member: Member, members: Members) -> tuple[NDArray[np.float32
     kept = [
         at_present(own_predictions(run.folder, run.record, members.split, "validation"), run.folder)
         for run in member.runs
-        if run.fold in members.folds
+        if set(run.folds) & set(members.folds)
     ]
     aligned = any(own.classes != members.classes for own in kept)
     return join_out_of_fold(kept, members.rows, members.classes), aligned
@@ -166,12 +181,14 @@ def _runs_of(folder: Path) -> list[tuple[MemberRun, Path | None]]:
 def _run(folder: Path) -> MemberRun:
     record = finished_record(folder)
     fold = record.recipe.data.fold
-    if fold == "none" or "validation" not in record.results:
+    if "validation" not in record.results:
         raise DessinError(
             f"{folder} has no validation results (its fold is {fold}), so nothing can be chosen by it.",
             do="Use runs that validated a fold.",
         )
-    return MemberRun(folder, record, fold)
+    if fold == "none":
+        return MemberRun(folder, record, None, tuple(range(read_split(folder / SPLIT_FILE).folds)))
+    return MemberRun(folder, record, fold, (fold,))
 
 
 def _one_split(runs: Sequence[MemberRun]) -> Split:
@@ -200,7 +217,7 @@ def _gathered(found: Sequence[tuple[MemberRun, Path | None]]) -> list[Member]:
     """
     by_group: dict[Path, list[MemberRun]] = {}
     by_recipe: dict[str, list[MemberRun]] = {}
-    for run, group in sorted(found, key=lambda pair: pair[0].fold):
+    for run, group in sorted(found, key=lambda pair: pair[0].folds):
         if group is not None:
             by_group.setdefault(group.resolve(), []).append(run)
         else:
@@ -240,7 +257,7 @@ def _with_each_fold_once(runs: list[MemberRun]) -> list[list[MemberRun]]:
 
 
 def _folds_differ(runs: Sequence[MemberRun]) -> bool:
-    return len({run.fold for run in runs}) == len(runs)
+    return len({run.fold for run in runs} - {None}) == len(runs)
 
 
 def told_apart(paths: Sequence[Path], *, depth: int = 1) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from dessin.ops import names
 
 _RESIZABLE = "set_input_size"
 _LONGEST = 100
-_USUAL = (*default_backbones.DEMO, *default_backbones.ALWAYS)
+_USUAL = tuple(name for name in (*default_backbones.DEMO, *default_backbones.ALWAYS) if ":" not in name)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -99,7 +99,7 @@ def choose_candidates(machine: Machine, job: Job) -> Candidates:
     been, and the reason.
     """
     wants = _wanted(job)
-    usual = [_candidate(ROWS[name], wants, machine, job, "its weights come as a package") for name in ALWAYS]
+    usual = [_usual(name, wants, machine, job) for name in ALWAYS]
     wanted, left = _fitting(machine, job, ROWS)
     found, missed = wanted, []
     if machine.hub:
@@ -109,6 +109,14 @@ def choose_candidates(machine: Machine, job: Job) -> Candidates:
     taken = [candidate for candidate in found if candidate.way == wants]
     offered = [candidate for candidate in found if candidate.way != wants]
     return Candidates((*usual, *taken), tuple(offered), tuple(missed), left)
+
+
+def _usual(name: str, wants: Way, machine: Machine, job: Job) -> Candidate:
+    backbone, _, weights = name.partition(":")
+    reason = (
+        "its weights have seen drawings, and come with dessin" if weights else "its weights come as a package"
+    )
+    return replace(_candidate(ROWS[backbone], wants, machine, job, reason), value=name)
 
 
 def time_of(row: Backbone, way: Way, machine: Machine, images: int) -> Price:

@@ -11,7 +11,7 @@ RECIPE = "tf_efficientnet_lite0"
 # What `dessin demo` compares, anywhere in minutes.
 DEMO = ("tf_efficientnet_lite0", "tf_efficientnet_lite1")
 # What `dessin auto` and `scout` always try: their weights come as packages, so no internet is needed.
-ALWAYS = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
+ALWAYS = ("tf_efficientnet_lite0:drawn", "tf_efficientnet_lite0", "tf_efficientnet_lite2")
 # Where the column `sketch` is from: the row at the side that the weights were made for. A backbone without a
 # figure has no row there.
 SKETCH_SOURCE = "timm, results/results-sketch.csv, commit 7479d451"
@@ -118,8 +118,9 @@ ROWS = {row.name: row for row in TABLE}
 
 
 def side_of(name: str, most: int) -> int:
-    """The side in pixels at which a backbone is used where up to `most` are wanted."""
-    return ROWS[name].side(most) if name in ROWS else most
+    """The side in pixels at which a candidate is used where up to `most` are wanted."""
+    row = ROWS.get(name.partition(":")[0])
+    return row.side(most) if row else most
 
 
 def sizes_of(names: Iterable[str], device: str, usual: Sequence[int]) -> tuple[int, ...]:

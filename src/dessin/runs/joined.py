@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from dessin.answers.predictions import Predictions, read_predictions
-from dessin.collection.split.files import Split, read_split
+from dessin.collection.split.files import Assignment, Split, read_split
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
 from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName, read_record
@@ -134,8 +134,7 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
     predictions = read_predictions(folder / set_name)
     # A group is whole on one side of its split. So where runs measured the very same images, and each of them
     # all of its side, none trained on one of these or on a drawing that belongs with one.
-    fold = record.recipe.data.fold
-    rows = split.held_out() if set_name == "holdout" or fold == "none" else split.validation(fold)
+    rows = split.held_out() if set_name == "holdout" else validated_rows(record, split)
     labels = {row.image_id: row.label for row in rows}
     again = f"Evaluate the run again with dessin evaluate {folder} --out OUT."
     strange = sorted(set(predictions.classes) ^ set(split.classes))
@@ -158,6 +157,12 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
         seen = f"The predictions in {folder / set_name} are right in {share:.2%}; the record says {said:.2%}."
         raise DessinError(seen, do=again)
     return predictions
+
+
+def validated_rows(record: RunRecord, split: Split) -> tuple[Assignment, ...]:
+    """The images that a run answered without having been fitted to them; for a probe of all folds all."""
+    fold = record.recipe.data.fold
+    return split.training(None) if fold == "none" else split.validation(fold)
 
 
 def at_present(kept: Predictions, run: Path) -> Predictions:

@@ -83,6 +83,12 @@ class RunPlan:
         return (*self.backbone, self.device, *tuned, *self.further)
 
     @property
+    def crossed(self) -> bool:
+        """Whether it is a probe of all folds: its choice of a penalty tells what it says unseen."""
+        folds = {row.fold for row in self.train}
+        return self.tuning is None and not self.validation and len(folds) > 1 and not self.curation_digest
+
+    @property
     def unvalidated(self) -> tuple[str, ...]:
         """The classes without a validation image; none where nothing is validated at all."""
         seen = {row.label for row in self.validation}
@@ -220,11 +226,11 @@ def _joined(pretrained: Pretrained) -> list[Decision[str]]:
 
 
 def _data_line(plan: RunPlan) -> str:
-    validated = (
-        f"{len(plan.validation):,} to validate on (fold {plan.recipe.data.fold})"
-        if plan.validation
-        else "none to validate on (fold none: every image but the holdout is trained on)"
-    )
+    validated = "none to validate on (fold none: every image but the holdout is trained on)"
+    if plan.validation:
+        validated = f"{len(plan.validation):,} to validate on (fold {plan.recipe.data.fold})"
+    elif plan.crossed:
+        validated = "each of them named by a probe of the other folds too"
     return (
         f"{counted(len(plan.train), 'image')} of {len(plan.classes)} classes to train on, {validated}; "
         f"{plan.held_out:,} in the holdout stay closed"

@@ -187,12 +187,14 @@ def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None,
     labels = class_numbers(rows, split.classes)
     groups = np.array([row.group for row in rows])
     folds = np.array([row.fold for row in rows])
-    correct = np.empty(len(rows))
-    for fold in range(split.folds):
-        seen = folds != fold
-        own, count = groups[seen].tolist(), len(split.classes)
-        probe = fit_probe(features[:, seen], labels[seen], own, count, kind="ridge", seed=seed)
-        correct[~seen] = probe.logits(features[0, ~seen]).argmax(axis=1) == labels[~seen]
+    count = len(split.classes)
+    probe = fit_probe(features, labels, groups.tolist(), count, kind="ridge", seed=seed, folds=folds)
+    if probe.unseen is None:
+        raise DessinError(
+            "Without one of the folds, one class alone is left to learn from.",
+            do="Make a split of fewer folds.",
+        )
+    correct = (probe.unseen.argmax(axis=1) == labels).astype(np.float64)
     accuracy = bootstrap_mean(correct, groups, seed=seed)
     seconds = seconds_an_image(classifier.to(device), store)
     return _Trial(ScoutRow(name, accuracy, 1 / sum(seconds), _parameters(name), False, ""), correct, seconds)

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from dessin.answers.inference import predict_rows
 from dessin.answers.predictions import to_predictions, write_predictions
@@ -22,7 +21,7 @@ from dessin.answers.teacher import teacher_targets
 from dessin.augmentation.preview import check_pipeline
 from dessin.collection.split.files import Assignment
 from dessin.decisions import Decision
-from dessin.files import write_bytes, write_csv
+from dessin.files import write_csv
 from dessin.images.store import PixelStore
 from dessin.models.backbones import written
 from dessin.models.bundle import load_bundle, save_bundle
@@ -44,7 +43,7 @@ from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
-from dessin.training.probe import read_head, shared_probe
+from dessin.training.probe import read_head, shared_probe, write_head
 from dessin.training.range_test import find_lr
 
 LOST = "collapsed attempts"
@@ -73,7 +72,8 @@ class Stopwatch:
 class Job:
     """Everything that the stages work on; they change `model`, which begins as it was prepared.
 
-    `on_epoch` is told the number of the attempt and each row of its curve.
+    `on_epoch` is told the number of the attempt and each row of its curve. `unseen` is what a probe that is
+    fitted on every fold says of the images of each, fitted to the others.
     """
 
     folder: Path
@@ -83,6 +83,7 @@ class Job:
     seconds_allowed: float | None = None
     on_epoch: Callable[[int, CurveRow], None] | None = None
     watch: Stopwatch = field(default_factory=Stopwatch)
+    unseen: NDArray[np.float32] | None = None
 
     @property
     def plan(self) -> RunPlan:
@@ -135,6 +136,8 @@ def carry_out(job: Job) -> RunRecord:
         with watch.timed("evaluation"):
             record = record.with_results("validation", _validate(job, store))
         speeds["evaluation"] = round(len(plan.validation) / watch.seconds["evaluation"], 1)
+    elif job.unseen is not None:
+        record = record.with_results("validation", _kept(job, plan.train, job.unseen))
     digests = record.digests.model_copy(update={"store": store.digest, "model": card.digests["weights"]})
     return finish(job.folder, record.changed(digests=digests, throughput=speeds).with_seconds(watch.seconds))
 
@@ -160,18 +163,19 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
     features = _features(job, data, PROBE_VIEWS)
     if not kept.is_file():
         groups = [row.group for row in job.plan.train]
-        weight, bias, decision = shared_probe(
-            features, data.train_labels, groups, len(job.plan.classes), seed=job.recipe.seed
+        folds = np.array([row.fold for row in job.plan.train]) if job.plan.crossed else None
+        head, decision = shared_probe(
+            features, data.train_labels, groups, len(job.plan.classes), seed=job.recipe.seed, folds=folds
         )
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)
         if job.model.classifier.beside:
             job.decide(_speed(job, data.store))
-        write_bytes(kept, save({"weight": weight, "bias": bias}))
-    weight, bias = read_head(kept)
-    job.model.classifier.start_head(
-        torch.from_numpy(weight), torch.from_numpy(bias), torch.from_numpy(features[0])
-    )
+        write_head(kept, head)
+    head = read_head(kept)
+    weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
+    job.model.classifier.start_head(weight, bias, torch.from_numpy(features[0]))
+    job.unseen = head.unseen
 
 
 def _speed(job: Job, store: PixelStore) -> Decision[float]:
@@ -269,14 +273,21 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
     """Measure the bundle, as it was written, on the validation fold, and keep its predictions."""
     plan = job.plan
     bundle = load_bundle(job.folder / "bundle")
-    rows, targets = _numbers(store, plan, plan.validation)
+    rows, _ = _numbers(store, plan, plan.validation)
     device, temperature = job.prepared.device, bundle.card.temperature
     probabilities = predict_rows(
         bundle.classifier, store, rows, device=device, temperature=temperature, label="evaluating"
     )
-    write_predictions(to_predictions(probabilities, plan.validation, plan.classes), job.folder / "validation")
-    groups = [row.group for row in plan.validation]
-    return measure(probabilities, targets, groups, plan.classes, seed=plan.recipe.seed)
+    return _kept(job, plan.validation, probabilities)
+
+
+def _kept(job: Job, validated: Sequence[Assignment], probabilities: NDArray[np.float32]) -> Metrics:
+    """Measure answers to images that were not trained on, and keep them."""
+    plan = job.plan
+    predictions = to_predictions(probabilities, validated, plan.classes)
+    write_predictions(predictions, job.folder / "validation")
+    groups = [row.group for row in validated]
+    return measure(probabilities, predictions.targets, groups, plan.classes, seed=plan.recipe.seed)
 
 
 def _card(job: Job, store: PixelStore) -> BundleCard:

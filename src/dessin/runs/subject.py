@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, find_model, load_model
+from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, find_home, find_model, load_model
 from dessin.answers.inference import answer_rows, folds_of
-from dessin.answers.predictions import Predictions, to_predictions
+from dessin.answers.predictions import Predictions, read_predictions, to_predictions
+from dessin.answers.tree import ModelNode
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.runs.holdout import Opening, open_holdout
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.joined import finished_record
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName
+from dessin.statistics.temperature import tempered
 from dessin.training.device import choose_device
+from dessin.training.views import PLAIN
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Subject:
     """A model with what it can be measured on; `record` is that of a run, `given` what the user named.
 
     `home` is the folder that keeps the count of openings and the holdout's predictions; a bundle has none.
+    `kept` are answers without any temperature that cannot be asked for again: a model of parts that were
+    fitted on every fold keeps what each said of the images that it was not fitted to.
     """
 
     given: Path
@@ -33,6 +38,7 @@ class Subject:
     loaded: LoadedCommittee
     record: RunRecord | None
     inputs: Inputs
+    kept: Predictions | None = None
 
     @property
     def seed(self) -> int:
@@ -46,6 +52,9 @@ class Subject:
             if not rows:
                 raise DessinError("The split has no holdout.", do="Split with --holdout 0.2 and train again.")
             return rows
+        if self.kept is not None:
+            answered = set(self.kept.image_ids)
+            return tuple(row for row in split.rows if row.image_id in answered)
         folds = folds_of(self.loaded)
         if not folds:
             raise DessinError(
@@ -67,6 +76,8 @@ class Subject:
     def answers(self, rows: tuple[Assignment, ...], views: tuple[str, ...] | None = None) -> Predictions:
         """Probabilities for `rows`: for a fold from the models that did not see it, else from all."""
         classes = self.loaded.committee.classes
+        if self.kept is not None and all(row.fold is not None for row in rows):
+            return self._kept_answers(rows, views)
         table = np.empty((len(rows), len(classes)), dtype=np.float32)
         by_fold: dict[int | None, list[int]] = {}
         for place, row in enumerate(rows):
@@ -77,6 +88,21 @@ class Subject:
             table[places] = answer_rows(self.loaded, opener, image_ids, device=device, fold=fold, views=views)
         return to_predictions(table, rows, classes)
 
+    def _kept_answers(self, rows: tuple[Assignment, ...], views: tuple[str, ...] | None) -> Predictions:
+        assert self.kept is not None, "asked for where there are some"
+        committee = self.loaded.committee
+        if views not in (None, PLAIN, committee.views):
+            raise DessinError(
+                f"{self.given} has parts that were fitted on every fold, and keeps what they said of unseen "
+                "drawings in one view alone.",
+                do="Ask for the holdout with --holdout, or leave out --views.",
+            )
+        temperature = committee.temperature
+        if isinstance(committee.root, ModelNode):
+            temperature = self.loaded.bundles[committee.root.bundle].card.temperature
+        table = self.kept.table([row.image_id for row in rows], committee.classes)
+        return to_predictions(tempered(table, temperature).astype(np.float32), rows, committee.classes)
+
 
 def read_subject(given: Path, data: str | Path | None, split: str | Path | None) -> Subject:
     """The model that `given` names with its data: by default those that it was trained on.
@@ -84,6 +110,7 @@ def read_subject(given: Path, data: str | Path | None, split: str | Path | None)
     Raises:
         DessinError: an unfinished run, no model, data that changed, or a split it was not trained by.
     """
+    given = find_home(given)
     record = finished_record(given) if (given / FILE).is_file() else None
     folder = find_model(given)
     home = given if record else folder if (folder / COMMITTEE_FILE).is_file() else None
@@ -101,4 +128,13 @@ def read_subject(given: Path, data: str | Path | None, split: str | Path | None)
             "may hold images that the model has seen.",
             do="Use the split.csv that lies beside it.",
         )
-    return Subject(given, home, loaded, record, inputs)
+    return Subject(given, home, loaded, record, inputs, _kept(home, loaded))
+
+
+def _kept(home: Path | None, loaded: LoadedCommittee) -> Predictions | None:
+    """The answers that stand for a model of which a part was fitted on every fold; None for any other."""
+    fitted = any(bundle.card.provenance.get("fold") == "none" for bundle in loaded.bundles.values())
+    if home is None or not fitted:
+        return None
+    folder = home / "validation"
+    return read_predictions(folder) if (folder / "predictions.csv").is_file() else None

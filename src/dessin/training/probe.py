@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -43,9 +44,11 @@ _INNER_FOLDS = 3
 
 @dataclass(frozen=True)
 class Probe:
-    """A linear classifier of raw features: weight (C, D) and bias (C,), float32, with the temperature inside.
+    """A linear classifier of raw features: weight (C, D) and bias (C,), float32, temperature inside.
 
-    `path` holds (penalty, accuracy, loss) of the inner cross-validation, on images as they are.
+    `path` holds (penalty, accuracy, loss) of the inner cross-validation, on images as they are. Where folds
+    were given, `unseen` (N, C) has each image's probabilities by a probe of the other folds, whose penalty
+    and temperature were chosen on those.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class Probe:
     temperature: float
     path: tuple[tuple[float, float, float], ...]
     decision: Decision[float]
+    unseen: Floats | None = None
 
     def logits(self, features: Floats) -> Floats:
         """Raw features (N, D) → logits (N, C)."""
@@ -75,6 +79,7 @@ def fit_probe(
     kind: Kind = "logistic",
     seed: int = 0,
     weakest: float = 0.0,
+    folds: NDArray[np.int64] | None = None,
 ) -> Probe:
     """Fit a probe; views are extra samples, and the penalty is chosen on the first view of unseen groups.
 
@@ -84,6 +89,7 @@ def fit_probe(
         groups: (N,) what belongs together; an empty string is a group of its own.
         weakest: No penalty below this is tried beyond the usual ones; the one that a probe chose gives the
             very same probe again, also one that was fitted before weaker ones were tried.
+        folds: (N,) from 0, to choose by in place of three that are dealt; they never part a group.
 
     Raises:
         DessinError: fewer than two classes among the labels, or features that are not finite.
@@ -94,7 +100,8 @@ def fit_probe(
         )
     if not np.isfinite(features).all():
         raise DessinError("Some features are not finite numbers.", do="Check the backbone and its weights.")
-    penalty, temperature, path, reason = _choose(features, labels, groups, classes, kind, seed, weakest)
+    dealt = inner_folds(labels, groups, seed) if folds is None else folds
+    penalty, temperature, path, reason, unseen = _choose(features, labels, dealt, classes, kind, weakest)
     axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
     fit: tuple[Tensor, Tensor] | None = None
     for stronger in (*PENALTIES[kind], *WEAKER[kind]):
@@ -103,23 +110,22 @@ def fit_probe(
     assert fit is not None, "the penalty is one of them"
     weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fit))
     decision = Decision(PENALTY, penalty, reason)
-    return Probe(kind, weight, bias, penalty, temperature, path, decision)
+    return Probe(kind, weight, bias, penalty, temperature, path, decision, None if folds is None else unseen)
 
 
 def _choose(
     features: Floats,
     labels: NDArray[np.int64],
-    groups: Sequence[str],
+    folds: NDArray[np.int64],
     classes: int,
     kind: Kind,
-    seed: int,
     weakest: float,
-) -> tuple[float, float, tuple[tuple[float, float, float], ...], str]:
-    """The penalty, its temperature, the path and the reason."""
-    folds = inner_folds(labels, groups, seed)
-    used = [k for k in range(folds.max() + 1) if len(np.unique(labels[folds != k])) > 1]
+) -> tuple[float, float, tuple[tuple[float, float, float], ...], str, Floats | None]:
+    """The penalty, its temperature, the path, the reason, and what is said of unseen images."""
+    used = [k for k in np.unique(folds) if len(np.unique(labels[folds != k])) > 1]
     if folds.max() < 1 or not used:
-        return _DEFAULT_PENALTY[kind], 1.0, (), "the usual one: too few groups to choose by cross-validation"
+        why = "the usual one: too few groups to choose by cross-validation"
+        return _DEFAULT_PENALTY[kind], 1.0, (), why, None
     truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
     inner: list[_InnerFold] = []
     held: list[list[Tensor]] = []
@@ -134,7 +140,9 @@ def _choose(
         if weaker < weakest or _best(results) < len(results) - 1:
             break
         penalties.append(weaker)
-        results.append(_calibrated(torch.cat([part.logits(weaker) for part in inner]), truth))
+        for part, logits in zip(inner, held, strict=True):
+            logits.append(part.logits(weaker))
+        results.append(_calibrated(torch.cat([logits[-1] for logits in held]), truth))
     best = _best(results)
     temperature, accuracy, loss = results[best]
     path = tuple((p, r[1], r[2]) for p, r in zip(penalties, results, strict=True))
@@ -145,7 +153,26 @@ def _choose(
     )
     if penalties[best] == WEAKER[kind][-1]:
         reason += "; the weakest that is tried, so a weaker one might do better still"
-    return penalties[best], temperature, path, reason
+    said = _unseen(held, truth, folds, used) if len(used) == len(np.unique(folds)) else None
+    return penalties[best], temperature, path, reason, said
+
+
+def _unseen(
+    held: Sequence[Sequence[Tensor]], truth: Tensor, folds: NDArray[np.int64], used: Sequence[int]
+) -> Floats:
+    """Probabilities (N, C) of each fold's images, at the penalty that is best on all other folds.
+
+    `held` has for each fold the logits of its images at each penalty, `truth` their labels in the same order.
+    """
+    result = np.empty((len(folds), held[0][0].shape[1]), dtype=np.float32)
+    starts = np.cumsum([0, *(len(logits[0]) for logits in held)])
+    for place, fold in enumerate(used):
+        others = torch.cat([truth[: starts[place]], truth[starts[place + 1] :]])
+        rest = [*held[:place], *held[place + 1 :]]
+        results = [_calibrated(torch.cat(logits), others) for logits in zip(*rest, strict=True)]
+        best = _best(results)
+        result[folds == fold] = (held[place][best] / results[best][0]).softmax(dim=1).float().numpy()
+    return result
 
 
 def _best(results: Sequence[tuple[float, float, float]]) -> int:
@@ -221,34 +248,48 @@ def shared_probe(
     *,
     seed: int,
     weakest: float = 0.0,
-) -> tuple[Floats, Floats, Decision[float]]:
-    """Weight (C, D), bias (C,) and the penalty's reason of `fit_probe` with these arguments.
+    folds: NDArray[np.int64] | None = None,
+) -> tuple[Head, Decision[float]]:
+    """The head and the penalty's reason of `fit_probe` with these arguments.
 
     The first call computes them; the key has all that the bytes depend on, the number of threads and torch's
     version among it. Two processes that ask at once compute them once.
     """
     asked = [list(features.shape), labels.tolist(), list(groups), classes, seed, weakest]
+    asked += [] if folds is None else [folds.tolist()]
     computed = [torch.__version__, torch.get_num_threads()]
     key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
     reason = weights.with_suffix(".json")
     with locked(weights.with_suffix(".lock")):
         if not weights.is_file():
-            probe = fit_probe(features, labels, groups, classes, seed=seed, weakest=weakest)
+            probe = fit_probe(features, labels, groups, classes, seed=seed, weakest=weakest, folds=folds)
             # The weights last: where they are, the reason is too.
             write_json(reason, probe.decision.__dict__)
-            write_bytes(weights, save({"weight": probe.weight, "bias": probe.bias}))
-        return *read_head(weights), Decision(**read_json(reason))
+            write_head(weights, Head(probe.weight, probe.bias, probe.unseen))
+        return read_head(weights), Decision(**read_json(reason))
 
 
-def read_head(path: Path) -> tuple[Floats, Floats]:
-    """Weight (C, D) and bias (C,) that a probe left in a file.
+class Head(NamedTuple):
+    """A fitted probe: weight (C, D), bias (C,), and of one fitted by folds what it said of unseen images."""
+
+    weight: Floats
+    bias: Floats
+    unseen: Floats | None = None
+
+
+def write_head(path: Path, head: Head) -> None:
+    write_bytes(path, save({name: part for name, part in head._asdict().items() if part is not None}))
+
+
+def read_head(path: Path) -> Head:
+    """What `write_head` left in a file.
 
     Raises:
         DessinError: a damaged file, or one that holds something else.
     """
     head = unpacked(read_bytes(path), path)
-    if head.keys() != {"weight", "bias"}:
+    if not {"weight", "bias"} <= head.keys() <= {*Head._fields}:
         raise DessinError(f"{path} holds no probe.", do="Remove it and run again.")
     check_finite(head, path)
-    return head["weight"].numpy(), head["bias"].numpy()
+    return Head(**{name: part.numpy() for name, part in head.items()})

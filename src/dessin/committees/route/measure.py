@@ -296,17 +296,17 @@ def make_routed(
         return VoteNode(ballots=(Ballot(node=ModelNode(bundle=leaf), temperature=temperatures[part]),))
 
     for run in members.members[0].runs:
-        generalist = scaled(GENERALIST, run.fold, run.bundle, GENERALIST)
+        generalist = scaled(GENERALIST, run.left_out, run.bundle, GENERALIST)
         router: Node | None = None
         experts: dict[str, Node] = {}
         for own in trained:
-            if own.fold != run.fold:
+            if own.fold != run.left_out:
                 continue
             if own.part.family:
                 key = expert_key(own.part.family)
-                experts[own.part.family] = scaled(own.part.name, run.fold, own.bundle, key)
+                experts[own.part.family] = scaled(own.part.name, run.left_out, own.bundle, key)
             else:
-                router = scaled(ROUTER, run.fold, own.bundle, ROUTER)
+                router = scaled(ROUTER, run.left_out, own.bundle, ROUTER)
         families_of = dict(families.family_of)
         nodes.append(RoutedNode(generalist=generalist, router=router, families=families_of, experts=experts))
     root = nodes[0] if len(nodes) == 1 else VoteNode(ballots=tuple(Ballot(node=node) for node in nodes))

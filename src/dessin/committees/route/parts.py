@@ -163,7 +163,9 @@ def part_recipes(
 ) -> dict[str, Recipe]:
     """The recipe of each run by its name; a mistake in one is found before anything is trained."""
     return {
-        f"{part.name}-fold-{run.fold}": recipes.of(part, run.record.recipe) for part in parts for run in runs
+        f"{part.name}-fold-{run.left_out}": recipes.of(part, run.record.recipe)
+        for part in parts
+        for run in runs
     }
 
 
@@ -180,12 +182,12 @@ def train_parts(
         split = out / SPLITS / f"{part.name}.csv"
         write_split(part.split, split)
         for run in runs:
-            name = f"{part.name}-fold-{run.fold}"
+            name = f"{part.name}-fold-{run.left_out}"
             recipe = recipes[name]
-            say(f"{part.what}, fold {run.fold}: {counted(len(part.split.classes), 'class', 'classes')}")
+            say(f"{part.what}, fold {run.left_out}: {counted(len(part.split.classes), 'class', 'classes')}")
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
             recipe = recipe.model_copy(update={"data": located})
-            what = f"{part.what} of fold {run.fold}"
+            what = f"{part.what} of fold {run.left_out}"
             folder = train_part(out, name, recipe, level=part.name, what=what)
-            trained.append(TrainedPart(part, run.fold, folder))
+            trained.append(TrainedPart(part, run.left_out, folder))
     return tuple(trained)

@@ -314,7 +314,7 @@ def _start_state(
     features = extract_features(
         classifier, digests, store, data.train_rows, PROBE_VIEWS, device=device, precision=precision
     )
-    weight, bias, _ = shared_probe(
+    head, _ = shared_probe(
         features,
         data.train_labels,
         [row.group for row in rows],
@@ -322,7 +322,8 @@ def _start_state(
         seed=recipe.seed,
         weakest=record.decided(PENALTY, float) or 0.0,
     )
-    classifier.start_head(torch.from_numpy(weight), torch.from_numpy(bias), torch.from_numpy(features[0]))
+    weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
+    classifier.start_head(weight, bias, torch.from_numpy(features[0]))
     merge_lora(classifier)
     return classifier.plain_state()
 

@@ -33,6 +33,7 @@ from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
 from dessin.statistics.headline import metric_notes
+from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import read_curve
 
@@ -50,27 +51,55 @@ class SetView:
     method: str
 
 
-def run_page(run: Path, issues: Mapping[str, int] | None, scout: Sequence[ScoutRow]) -> str:
+@dataclass(frozen=True)
+class Tried:
+    """A step on the way to a model: what was done, in how many seconds, and what came of it."""
+
+    what: str
+    seconds: float
+    expected: float
+    accuracy: Estimate | None
+    verdict: str
+    best: bool
+
+
+def run_page(
+    run: Path,
+    issues: Mapping[str, int] | None,
+    scout: Sequence[ScoutRow],
+    *,
+    record: RunRecord | None = None,
+    names: Mapping[str, str] | None = None,
+    lead: str = "",
+    steps: Sequence[Tried] = (),
+    said: Sequence[str] = (),
+    budget: str = "",
+) -> str:
     """The HTML about a finished run; `issues` are an audit's counts by kind, `scout` the backbones tried.
 
-    Drawings are read from where the run found them; if they are gone, the page says so and has none.
+    A committee, which has no record, is given one with its `names` of classes; `lead` says what it is.
+    `steps` led to it within a `budget`, and `said` is what to know of that. Drawings are read from where the
+    run found them; if they are gone, the page says so and has none.
 
     Raises:
         DessinError: no run folder, a run that is not finished, or damaged files in it.
     """
-    record = read_record(run)
+    record = record or read_record(run)
     if record.status != "finished":
         raise DessinError(
             f"The run {run} is {record.status}, so there is nothing to report yet.",
             do=f"Finish it with dessin train --resume {run}.",
         )
-    context = _context(run, record, read_split(run / SPLIT_FILE))
+    context = _context(run, record, read_split(run / SPLIT_FILE), names or {})
     found = dict(Counter(issues).most_common()) if issues is not None else None
-    return render_page("dessin.reports.run", "report.html", scout=tuple(scout), issues=found, **context)
+    told = {"lead": lead, "steps": tuple(steps), "said": tuple(said), "budget": budget}
+    return render_page(
+        "dessin.reports.run", "report.html", scout=tuple(scout), issues=found, **told, **context
+    )
 
 
-def _context(run: Path, record: RunRecord, split: Split) -> dict[str, object]:
-    names = class_names(run, split.classes)
+def _context(run: Path, record: RunRecord, split: Split, known: Mapping[str, str]) -> dict[str, object]:
+    names = class_names(run, split.classes) | dict(known)
     curve = read_curve(run / "curve.csv")
     best = record.decided("best_epoch", int)
     data = record.recipe.data.path

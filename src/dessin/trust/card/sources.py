@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from dessin.answers.committee import COMMITTEE_FILE, Committee, find_model, read_committee
+from dessin.answers.committee import COMMITTEE_FILE, Committee, find_home, find_model, read_committee
 from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
@@ -64,7 +64,7 @@ def read_sources(folder: Path) -> TrustSources:
     Raises:
         DessinError: neither, an unfinished run, or a model that was measured on nothing.
     """
-    record, committee = None, None
+    record, committee, folder = None, None, find_home(folder)
     found: dict[SetName, Predictions] = {}
     if (folder / FILE).is_file():
         home, record = folder, finished_record(folder)

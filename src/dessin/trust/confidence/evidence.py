@@ -86,7 +86,9 @@ def gather_evidence(subject: Subject) -> Evidence:
     groups = np.array([row.group or f" {row.image_id}" for row in rows])
     parts = deal_groups(group_index(groups), image_ids, seed=subject.seed)
     bundle = single_model(subject.loaded)
-    if bundle is None:
+    if subject.kept is not None:
+        answers = Answers(image_ids, subject.kept.table(image_ids, classes).astype(np.float64))
+    elif bundle is None:
         table = untempered(subject).answers(rows).probabilities
         answers = Answers(image_ids, table.astype(np.float64))
     else:
@@ -141,7 +143,7 @@ def answers_of(bundle: Bundle, opener: OpenStore, image_ids: Sequence[str], *, l
 def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
     """Of a single model that shows features: training images of its fold, `LARGEST_BANK` chosen by name."""
     bundle = single_model(subject.loaded)
-    if bundle is None or bundle.card.exported:
+    if bundle is None or bundle.card.exported or subject.kept is not None:
         return None
     rows = subject.inputs.split.training(folds_of(subject.loaded)[0])
     keys = image_keys([row.image_id for row in rows])

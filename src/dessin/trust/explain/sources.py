@@ -103,6 +103,8 @@ def validation_drawings(subject: Subject) -> tuple[Drawing, ...]:
     """The drawings that the model is validated on, with what is known of them."""
     path = subject.inputs.manifest.path
     try:
+        if subject.kept is not None:
+            raise DessinError(f"{subject.given} has parts that were fitted to every drawing of its folds.")
         rows = subject.rows("validation")
     except DessinError as error:
         raise DessinError(error.seen, do="Name drawings with --images.") from None

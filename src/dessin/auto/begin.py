@@ -1,0 +1,109 @@
+"""How an auto begins: the backbones it may try, how fast this machine is, whether the time is enough."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from dessin.auto.budget import Costs, Part
+from dessin.auto.measure import measure_decoding, measure_flops, measure_speeds
+from dessin.auto.portfolio import TABLE, Situation, next_step
+from dessin.auto.state import Asked, AutoState, Measured
+from dessin.collection.readers.collection import Collection
+from dessin.decisions import Decision
+from dessin.errors import DessinError
+from dessin.models.backbones import candidate
+from dessin.models.candidates import Job
+from dessin.models.default_backbones import ALWAYS, ROWS
+from dessin.models.layers import feature_count
+from dessin.models.weights import resolve_weights
+from dessin.progress import duration, say
+from dessin.runs.candidates import candidates_here, this_machine
+from dessin.training.device import choose_device
+
+FOLDS, HOLDOUT = 5, 0.2
+# Allowed sides, the largest first; none: those of the portfolio.
+SIDES: tuple[int, ...] = ()
+
+
+def begin(collection: Collection, data: Path, asked: Asked, left: float) -> AutoState:
+    """A new auto with its candidates, from speeds that are measured now; `left` seconds, as it begins.
+
+    Raises:
+        DessinError: a budget that is too short, or no weights for a backbone.
+    """
+    started, device = time.monotonic(), torch.device(choose_device().value)
+    models, offered, why = asked.models, tuple[str, ...](), tuple[Decision[object], ...]()
+    if models:
+        for name in models:
+            resolve_weights(*candidate(name))
+    else:
+        models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
+    side = min(SIDES, default=TABLE.scout_side)
+    part = expected_part(len(collection.items), len(collection.classes))
+    costs = Costs(
+        part,
+        measure_decoding(collection),
+        measure_speeds(models, side, device),
+        {name: feature_count(name, "several") for name in {candidate(model)[0] for model in models}},
+        measure_flops(),
+    )
+    frozen = tuple(dict.fromkeys((*offered, *_frozen(models))))
+    still = left - (time.monotonic() - started) - audit_seconds(costs)
+    # Refused at once, where it is too short.
+    next_step(Situation(costs, asked.budget_seconds, still, models, sides=SIDES), TABLE)
+    for decision in why:
+        say(f"  {decision.line()}")
+    say(f"{duration(asked.budget_seconds)}: " + "candidates " + ", ".join(models))
+    return AutoState(
+        data=data.as_posix(),
+        asked=asked,
+        candidates=models,
+        frozen=frozen,
+        decisions=why,
+        images=len(collection.items),
+        measured=Measured.of(costs),
+    )
+
+
+def expected_part(images: int, classes: int) -> Part:
+    """What a split will be like, before there is one."""
+    held = round(HOLDOUT * images)
+    return Part(max(1, (images - held) // FOLDS), FOLDS, max(1, images - held), held, classes)
+
+
+def audit_seconds(costs: Costs) -> float:
+    """Of decoding and comparing all images."""
+    return 4.0 * costs.pace + costs.all_images / costs.decoding
+
+
+def _frozen(models: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that can be tuned on no such machine: their features alone are used."""
+    memory = this_machine().memory_gib
+    rows = {name: ROWS.get(candidate(name)[0]) for name in models}
+    return tuple(name for name, row in rows.items() if row and row.tuning_gib > 0.9 * memory)
+
+
+def _candidates(job: Job) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Decision[object], ...]]:
+    """The backbones that this machine should try, whose weights are here now; those of them that it cannot
+    tune; and the reasons."""
+    plan = candidates_here(job)
+    why: list[Decision[object]] = []
+    models = []
+    for found in (*plan.taken, *plan.offered):
+        try:
+            resolve_weights(*candidate(found.value))
+        except DessinError as error:
+            if found.value in ALWAYS:
+                raise
+            why.append(Decision("left out", found.value, error.seen))
+        else:
+            models.append(found.value)
+            why += [Decision(found.name, found.value, found.reason)] if found.value not in ALWAYS else []
+    # What beside the usual ones was chosen for this machine is stronger than they are.
+    models.sort(key=lambda name: name in ALWAYS)
+    missed = (Decision[object](each.name, each.value, each.reason) for each in plan.missed)
+    offered = {found.value for found in plan.offered}
+    return tuple(models), tuple(name for name in models if name in offered), (*why, *missed)

@@ -1,0 +1,368 @@
+"""What to do next with the time that is left: a pure decision from what exists and what work costs.
+
+The numbers of the portfolio are `TABLE`: change them there, and measure (`docs/log.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dessin.auto.budget import VOTING, Costs
+from dessin.errors import DessinError
+from dessin.page.numbers import counted
+from dessin.progress import duration
+from dessin.schema import Section
+
+Kind = Literal["scout", "probe", "tune", "committee"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Sides in pixels, epochs, shares of the time that is left, and numbers of members.
+
+    Attributes:
+        scout_side: candidates are ranked at this side; a budget below the first of `probe_sides` ranks them
+            at the side of its probe, so that nothing is computed twice.
+        probe_sides: (budget in seconds below which, side of the joint probe); beyond the last `most_side`.
+        joined: the most bodies in one probe.
+        tuning_sides: from the largest that is allowed to the smallest.
+        least_epochs, enough_epochs, most_epochs: a run of fewer is not begun; a larger side is taken where so
+            many fit; more are not tried.
+        members: (seconds for tuning below which, runs to divide them by).
+        recipes, most_folds: how many members are tuned, and on how many folds each.
+        scout_share, probe_share: of the time that is left, at most, for work that cannot be cut short.
+        margin: how much longer than thought a run may take before it ends at an epoch's end.
+        solved: accuracy from which nothing more is tried.
+    """
+
+    scout_side: int = 128
+    probe_sides: tuple[tuple[float, int], ...] = ((90.0, 128), (200.0, 160))
+    most_side: int = 224
+    joined: int = 3
+    tuning_sides: tuple[int, ...] = (224, 192, 160, 128)
+    least_epochs: int = 5
+    enough_epochs: int = 10
+    most_epochs: int = 20
+    members: tuple[tuple[float, int], ...] = ((400.0, 1), (900.0, 2), (1800.0, 3))
+    most_members: int = 5
+    recipes: int = 2
+    most_folds: int = 5
+    scout_share: float = 0.4
+    probe_share: float = 0.4
+    margin: float = 0.06
+    solved: float = 0.995
+
+
+TABLE = Table()
+
+
+class Step(Section):
+    """One step: what is made of which candidates (`NAME` or `NAME:WEIGHTS`), in how many seconds, and why.
+
+    `name` is the folder of its model. A run of `tune` validates `fold`.
+    """
+
+    kind: Kind
+    name: str
+    models: tuple[str, ...] = ()
+    size: int = 0
+    epochs: int = 0
+    fold: int | None = None
+    seed: int = 0
+    seconds: float
+    reason: str
+
+    @property
+    def recipe_name(self) -> str:
+        """What runs that differ in their fold alone have in common."""
+        return self.name.rpartition("/")[0]
+
+    def words(self) -> str:
+        """The step for people."""
+        bodies = " + ".join(self.models)
+        match self.kind:
+            case "scout":
+                return f"rank {counted(len(self.models), 'backbone')} at {self.size} px"
+            case "probe":
+                return f"probe {bodies} at {self.size} px"
+            case "tune":
+                return f"tune {bodies} at {self.size} px, {counted(self.epochs, 'epoch')}, fold {self.fold}"
+            case "committee":
+                return f"a vote of {counted(len(self.models), 'member')}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A step that is done, and the accuracy that was measured; None where nothing was."""
+
+    step: Step
+    accuracy: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is there, and what is left of a budget in seconds.
+
+    `candidates` are in the order of what is known beforehand; `ranked` those that were scouted, best first;
+    `frozen` those that are too large to tune here. `joins`: several bodies may stand in one probe.
+    `further` images are to be named at the end.
+    """
+
+    costs: Costs
+    budget: float
+    left: float
+    candidates: tuple[str, ...]
+    made: tuple[Made, ...] = ()
+    ranked: tuple[str, ...] = ()
+    frozen: frozenset[str] = frozenset()
+    joins: bool = True
+    further: int = 0
+    sides: tuple[int, ...] = ()
+
+    def of(self, kind: Kind) -> list[Step]:
+        return [each.step for each in self.made if each.step.kind == kind and not each.failed]
+
+    @property
+    def models(self) -> list[tuple[str, int]]:
+        """(candidate, side) of the networks that the best model so far may consist of."""
+        probes, tuned = self.of("probe")[-1:], self.of("tune")
+        return [(model, step.size) for step in (*probes, *tuned) for model in step.models]
+
+    @property
+    def available(self) -> float:
+        """Seconds for further steps."""
+        return self.left - self.costs.closing(self.models, self.further)
+
+    def spare(self, step: Step) -> float:
+        """Seconds that are left for further steps once this one is done."""
+        after = replace(self, left=self.left - step.seconds, made=(*self.made, Made(step)))
+        return after.available
+
+
+@dataclass(frozen=True)
+class End:
+    """Nothing more is begun: why, and whether more time would help."""
+
+    reason: str
+    more_helps: bool = True
+
+
+def next_step(now: Situation, table: Table = TABLE) -> Step | End:
+    """The step that is worth most of those that can end in time, or why there is none.
+
+    Raises:
+        DessinError: not even the first probe fits; the least budget is named.
+    """
+    if not now.of("probe"):
+        return _first(now, table)
+    best = max((each.accuracy for each in now.made if each.accuracy is not None), default=0.0)
+    if best >= table.solved:
+        return End(f"{best:.1%} are right already: more time would show nothing more", more_helps=False)
+    step = _vote(now) or _joint(now, table)
+    return step if step is not None else _tuned(now, table)
+
+
+def wishes(now: Situation, seconds: float, table: Table = TABLE) -> list[Step]:
+    """The steps that so many seconds more would buy."""
+    steps: list[Step] = []
+    costs = now.costs
+    made, left = now.made, now.available + seconds + costs.closing(now.models, now.further)
+    while len(steps) < _WISHES:
+        later = Situation(
+            *(costs, now.budget + seconds, left, now.candidates, made, now.ranked, now.frozen),
+            *(now.joins, now.further, now.sides),
+        )
+        step = next_step(later, table)
+        if isinstance(step, End):
+            break
+        steps.append(step)
+        made, left = (*made, Made(step)), left - step.seconds
+    return steps
+
+
+_WISHES = 8
+
+
+def _first(now: Situation, table: Table) -> Step:
+    """Ranking as many candidates as pay for it, then a probe: of the best one, or at once of several."""
+    side = _side(table.scout_side, now)
+    quick = now.budget < table.probe_sides[0][0]
+    if quick:
+        side = _side(table.probe_sides[0][1], now)
+    if not now.ranked:
+        share = table.scout_share * now.available
+        for count in range(len(now.candidates), 1, -1):
+            models = now.candidates[:count]
+            step = _scout(now, models, side)
+            after = replace(now, left=now.left - step.seconds, made=(*now.made, Made(step)), ranked=models)
+            if step.seconds <= share and after.spare(_probe(after, models[:1], side)) >= 0:
+                return step
+    ranked = now.ranked or now.candidates
+    if now.ranked and now.joins and quick:
+        for count in range(min(table.joined, len(ranked)), 1, -1):
+            step = _probe(now, ranked[:count], side)
+            if now.spare(step) >= 0:
+                return step
+    step = _probe(now, ranked[:1], side)
+    if now.spare(step) < 0:
+        need = now.budget - now.left + step.seconds + now.costs.closing([(ranked[0], side)], now.further)
+        raise DessinError(
+            f"{now.costs.all_images} images cannot be read and probed in this budget: the shortest plan is "
+            f"{duration(need)}.",
+            allowed=f"A budget of at least {duration(1.15 * need)} is needed.",
+            do="Give a larger --budget.",
+        )
+    return step
+
+
+def _scout(now: Situation, models: Sequence[str], side: int) -> Step:
+    costs = now.costs
+    fits = sum(costs.fit([model], kind="ridge") for model in models)
+    seconds = costs.store() + costs.features(models, side) + fits
+    reason = f"the candidates that fit into {duration(now.available)}, with time left for the best of them"
+    return Step(kind="scout", name="scout", models=tuple(models), size=side, seconds=seconds, reason=reason)
+
+
+def _probe(now: Situation, models: Sequence[str], side: int) -> Step:
+    """A probe; features that the scout or an earlier probe computed are there already."""
+    there = {(model, step.size) for step in (*now.of("scout"), *now.of("probe")) for model in step.models}
+    missing = [model for model in models if (model, side) not in there]
+    seconds = now.costs.fit(models) + now.costs.features(missing, side)
+    if missing and side not in {size for _, size in there}:
+        seconds += now.costs.store()
+    reason = "the best that was ranked" if len(models) == 1 else f"the best {len(models)} joined see more"
+    if not now.ranked:
+        reason = "the first candidate: there is no time to rank others"
+    name = f"probe-{side}" if len(models) == 1 else f"joint-{side}"
+    return Step(kind="probe", name=name, models=tuple(models), size=side, seconds=seconds, reason=reason)
+
+
+def _joint(now: Situation, table: Table) -> Step | None:
+    """Several bodies in one probe, once, at the largest side of those for this budget that fits."""
+    before = now.of("probe")
+    if any(len(step.models) > 1 for step in before) or now.of("tune"):
+        return None
+    sides = {_side(table.scout_side, now), *(_side(s, now) for limit, s in table.probe_sides)}
+    wanted = next((s for limit, s in table.probe_sides if now.budget < limit), table.most_side)
+    share = table.probe_share * now.available
+    for count in range(min(table.joined if now.joins else 1, len(now.ranked)), 0, -1):
+        for side in sorted((s for s in {*sides, _side(wanted, now)} if s <= wanted), reverse=True):
+            models = now.ranked[:count]
+            if any(step.models == models and step.size >= side for step in before):
+                continue
+            step = _probe(now, models, side)
+            if step.seconds <= share and now.spare(step) >= 0:
+                return step
+    return None
+
+
+def _vote(now: Situation) -> Step | None:
+    """A committee of everything that there is, where that is new."""
+    members = _members(now)
+    tuned = len(now.of("tune"))
+    before = now.of("committee")
+    if len(members) < 2 or (before and before[-1].epochs == tuned):
+        return None
+    seconds = VOTING * now.costs.pace
+    if seconds > now.available:
+        return None
+    # `epochs` counts the runs that it may choose from, by which a later one is told to be new.
+    return Step(
+        kind="committee",
+        name=f"committee-{tuned}",
+        models=members,
+        epochs=tuned,
+        seconds=seconds,
+        reason="kept only if it is better than its best member on drawings that its choice did not see",
+    )
+
+
+def _members(now: Situation) -> tuple[str, ...]:
+    """The probe that reads most, and each tuned recipe whose first fold is there."""
+    probes = [step.name for step in now.of("probe")[-1:]]
+    return (*probes, *dict.fromkeys(step.recipe_name for step in now.of("tune")))
+
+
+def _tuned(now: Situation, table: Table) -> Step | End:
+    """The next run of a recipe that was begun, or the first of another."""
+    runs, costs = now.of("tune"), now.costs
+    after = VOTING * costs.pace
+    bodies = [model for model in now.ranked or now.candidates if model not in now.frozen]
+    if not bodies:
+        return End("no candidate can be tuned on this machine", more_helps=False)
+    if any(each.failed for each in now.made):
+        return End("a step failed, and the next would be like it", more_helps=False)
+    by_recipe: dict[str, list[Step]] = {}
+    for run in runs:
+        by_recipe.setdefault(run.recipe_name, []).append(run)
+    for of_one in by_recipe.values():
+        last = of_one[-1]
+        fold = len(of_one)
+        if fold < min(costs.part.folds, table.most_folds) and last.epochs >= table.enough_epochs:
+            step = _run(now, last.models[0], last.size, last.epochs, fold, last.seed)
+            again = step.model_copy(update={"name": f"{last.recipe_name}/fold-{fold}"})
+            if now.spare(again) >= after + table.margin * again.seconds:
+                return again
+    most = min(costs.part.folds, table.most_folds)
+    if len(by_recipe) >= table.recipes and all(len(of_one) >= most for of_one in by_recipe.values()):
+        return End("every member of the portfolio is made: more time would add nothing that is known to help",
+                   more_helps=False)  # fmt: skip
+    return _new_recipe(now, bodies, len(by_recipe), after, table)
+
+
+def _new_recipe(now: Situation, bodies: Sequence[str], number: int, after: float, table: Table) -> Step | End:
+    model = bodies[number % len(bodies)]
+    looks = now.costs.closing([(model, max(now.sides or table.tuning_sides))], now.further)
+    available = now.available - after - (looks - now.costs.closing([], now.further))
+    wanted = next((count for limit, count in table.members if available < limit), table.most_members)
+    sides = now.sides or table.tuning_sides
+    for runs in range(wanted if number < table.recipes else 1, 0, -1):
+        each = available / (1 + table.margin) / runs
+        for side in sides:
+            epochs = _epochs(now, model, side, each)
+            if epochs >= (table.enough_epochs if side > min(sides) or runs > 1 else table.least_epochs):
+                step = _run(now, model, side, min(epochs, table.most_epochs), 0, number)
+                taken = {each.recipe_name for each in now.of("tune")}
+                if step.recipe_name not in taken:
+                    return step
+    need = _run(now, model, min(sides), table.least_epochs, 0, number).seconds * (1 + table.margin)
+    left = duration(max(0.0, available))
+    return End(f"the next step, tuning {model}, needs {duration(need)}, and {left} are left for it")
+
+
+def _epochs(now: Situation, model: str, side: int, seconds: float) -> int:
+    left = seconds - now.costs.beginning(model, side) - _decoding(now, side)
+    return int(left / now.costs.epoch(model, side))
+
+
+def _run(now: Situation, model: str, side: int, epochs: int, fold: int, seed: int) -> Step:
+    costs = now.costs
+    seconds = costs.beginning(model, side) + _decoding(now, side) + epochs * costs.epoch(model, side)
+    reason = f"{duration(costs.epoch(model, side))} an epoch"
+    if fold:
+        reason += "; one more fold of the same recipe, so that its vote has seen more drawings"
+    name = f"tuned-{model.replace(':', '-')}-{side}-{epochs}/fold-{fold}"
+    return Step(
+        kind="tune",
+        name=name,
+        models=(model,),
+        size=side,
+        epochs=epochs,
+        fold=fold,
+        seed=seed,
+        seconds=seconds,
+        reason=reason,
+    )
+
+
+def _decoding(now: Situation, side: int) -> float:
+    """Of decoding to a side, unless a step did it already."""
+    return 0.0 if any(each.step.size == side for each in now.made) else now.costs.store()
+
+
+def _side(wanted: int, now: Situation) -> int:
+    """A side that is allowed: tests and small collections know others."""
+    return min(now.sides, key=lambda side: abs(side - wanted)) if now.sides else wanted

@@ -1,0 +1,228 @@
+"""How each step of the portfolio is carried out; each may be killed and done again to the same end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dessin.answers.committee import save_committee
+from dessin.answers.predictions import to_predictions, write_predictions
+from dessin.auto.best import VALIDATION, copy_run, lead, replace_best
+from dessin.auto.budget import Costs, Speed
+from dessin.auto.portfolio import Step
+from dessin.auto.state import StepDone
+from dessin.committees.ensemble.measure import Settings, measure_rules
+from dessin.committees.members import find_members, make_committee
+from dessin.committees.rules.choice import RULES
+from dessin.models.backbones import candidate, recipe_values
+from dessin.models.default_backbones import side_of
+from dessin.page.numbers import percent
+from dessin.recipe import make_recipe
+from dessin.runs.inputs import Inputs
+from dessin.runs.record import SPLIT_FILE, RunRecord, read_record
+from dessin.runs.run import Order, begin_run
+from dessin.runs.scout import rank, read_scout
+from dessin.statistics.intervals import Estimate
+from dessin.training.views import PLAIN
+
+MODELS, SCOUT = "models", "scout"
+BASE, RULE = "best single", "weighted soft"
+
+# How a tuned member is trained; measured, see docs/log.md.
+TUNING: dict[str, object] = {
+    "finetune": {"mode": "probe_then_full", "batch_norm": "frozen"},
+    "augment": [
+        *("hflip", "rotate(15)", "translate(0.07)", "scale(0.75, 1.25)"),
+        *("thickness(0.7, 1.4)", "mixup_or_cutmix(0.2, 1.0)"),
+    ],
+    "loss": "label_smoothing(0.1)",
+}
+# Of accuracy, that a vote of members must have over its best member to be worth their time.
+LEAST_GAIN = 0.0
+LR, WEIGHT_DECAY, EMA, BATCH = 5e-4, 0.05, 0.995, 32
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where steps are carried out: the auto's folder, its data, and its seed."""
+
+    folder: Path
+    data: Path
+    inputs: Inputs
+    seed: int
+
+    def place(self, step: Step) -> Path:
+        return self.folder / (SCOUT if step.kind == "scout" else f"{MODELS}/{step.name}")
+
+    def recipe_values(self, step: Step) -> dict[str, object]:
+        fold = "none" if step.kind == "probe" else step.fold
+        values: dict[str, object] = {
+            "data": {
+                "path": self.data.as_posix(),
+                "split": (self.folder / SPLIT_FILE).as_posix(),
+                "fold": fold,
+                "curation": (self.folder / "curation.csv").as_posix(),
+            },
+            "image": {"size": step.size},
+            "seed": self.seed + step.seed,
+        }
+        if step.kind == "probe":
+            model = {**recipe_values("+".join(step.models))["model"], "features": "several"}
+            return {**values, "model": model, "finetune": {"mode": "probe"}}
+        backbone, weights = candidate(step.models[0])
+        return {
+            **values,
+            **TUNING,
+            "model": {"backbone": backbone, "weights": weights},
+            "optimizer": {"lr": LR, "weight_decay": WEIGHT_DECAY, "warmup_epochs": min(1.0, step.epochs / 8)},
+            "train": {"epochs": step.epochs, "batch_size": BATCH, "ema": EMA},
+        }
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of a step: accuracy, a sentence, whether it is the best, and costs as it had them."""
+
+    accuracy: Estimate | None
+    verdict: str
+    best: bool
+    costs: Costs
+
+
+def carry_out(
+    shop: Workshop, done: StepDone, costs: Costs, steps: tuple[StepDone, ...], allowed: float
+) -> Came:
+    """Do a step, or go on with it; a training ends at an epoch's end once `allowed` is used."""
+    began, step = time.monotonic(), done.step
+    work: dict[str, Callable[[], tuple[Estimate | None, str, bool]]] = {
+        "scout": lambda: _scout(shop, step),
+        "probe": lambda: _probe(shop, step),
+        "tune": lambda: _tune(shop, step, allowed),
+        "committee": lambda: _vote(shop, step, steps),
+    }
+    accuracy, verdict, best = work[step.kind]()
+    spent = time.monotonic() - began
+    # What was begun before an interruption says little of how fast the machine is.
+    whole = not done.seconds
+    return Came(accuracy, verdict, best, _learnt(shop, step, spent, costs) if whole else costs)
+
+
+def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, bool]:
+    sides = {name: side_of(candidate(name)[0], step.size) for name in step.models}
+    rank(shop.inputs, sides, shop.place(step), shop.seed, features="several")
+    row = next(row for row in read_scout(shop.place(step)) if row.chosen)
+    return row.accuracy, f"picked {row.backbone}: {row.reason}", False
+
+
+def _run(shop: Workshop, step: Step, allowed: float | None = None) -> RunRecord:
+    place = shop.place(step)
+    if not ((place / RunRecord.FILE).is_file() and read_record(place).status == "finished"):
+        begin_run(Order(make_recipe(shop.recipe_values(step)), out=place, seconds_allowed=allowed))
+    return read_record(place)
+
+
+def _probe(shop: Workshop, step: Step) -> tuple[Estimate | None, str, bool]:
+    record = _run(shop, step)
+    best, verdict = _crown(shop, step)
+    found = record.results.get("validation")
+    return found.accuracy if found else None, verdict, best
+
+
+def _tune(shop: Workshop, step: Step, allowed: float) -> tuple[Estimate | None, str, bool]:
+    record = _run(shop, step, allowed)
+    accuracy = record.results["validation"].accuracy
+    if step.fold:
+        return accuracy, "it counts as one more fold of its member", False
+    best, verdict = _crown(shop, step)
+    return accuracy, verdict, best
+
+
+def _crown(shop: Workshop, step: Step) -> tuple[bool, str]:
+    """A run becomes the best model where it is more accurate than that on the same drawings."""
+    place = shop.place(step)
+    gain = lead(place / VALIDATION, shop.folder)
+    if gain is None or gain > 0:
+        replace_best(shop.folder, copy_run(place))
+        return True, "the first model" if gain is None else f"{_points(gain)} better than the best before"
+    return False, f"{_points(-gain)} below the best" if gain else "no better than the best"
+
+
+def _points(gain: float) -> str:
+    return f"{100 * gain:.1f} points"
+
+
+def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Estimate | None, str, bool]:
+    """The members' vote by weights whose choice is nested; it is the best model where that gains."""
+    runs = [shop.place(each.step) for each in steps if _is_member(each.step, step)]
+    members = find_members(runs, least=2)
+    settings = Settings(RULE, True, PLAIN, shop.data, shop.seed, 0.02)
+    with TemporaryDirectory(prefix=".tables", dir=shop.folder, ignore_cleanup_errors=True) as tables:
+        compared, _, _ = measure_rules(
+            members, settings, {name: RULES[name] for name in (BASE, RULE)}, Path(tables)
+        )
+    chosen = compared.named(RULE)
+    gain = chosen.gain.by_image.value
+    weights = dict(zip((m.name for m in members.members), map(float, chosen.choice.weights), strict=True))
+    shares = ", ".join(f"{percent(weight)} {name}" for name, weight in weights.items() if weight)
+    if len(chosen.choice.members()) < 2:
+        return chosen.nested, f"the vote would be {shares} alone", False
+    if gain <= LEAST_GAIN:
+        verdict = "no better than its best member on drawings that the choice did not see"
+        return chosen.nested, verdict, False
+    temperatures = {m.name: t for m, t in zip(members.members, compared.temperatures, strict=True)}
+    committee, bundles = make_committee(
+        "auto",
+        members,
+        vote="soft",
+        weights=weights,
+        temperatures=temperatures,
+        views=PLAIN,
+        provenance={
+            "made_by": "auto",
+            "rule": "soft",
+            "folds": ",".join(map(str, members.folds)),
+            "data": shop.data.as_posix(),
+            "nested_accuracy": str(chosen.nested),
+        },
+    )
+
+    def make(folder: Path) -> None:
+        save_committee(folder, committee, bundles, split=shop.folder / SPLIT_FILE)
+        answers = to_predictions(chosen.nested_probabilities, members.rows, members.classes)
+        write_predictions(answers, folder / VALIDATION)
+
+    replace_best(shop.folder, make)
+    return chosen.nested, f"{shares}: {_points(gain)} above its best member, nested", True
+
+
+def _is_member(step: Step, committee: Step) -> bool:
+    return step.name in committee.models or (step.kind == "tune" and step.recipe_name in committee.models)
+
+
+def _learnt(shop: Workshop, step: Step, spent: float, costs: Costs) -> Costs:
+    """Speeds as this step had them: a training by its epochs, others by how long they took in all."""
+    ratio = max(0.05, spent / max(step.seconds, 0.5))
+    names = [candidate(model)[0] for model in step.models]
+    if step.kind == "tune":
+        record = read_record(shop.place(step))
+        seconds, epochs = record.timings.get("training", 0.0), _epochs(record, step)
+        if not seconds or not epochs:
+            return costs
+        known, slower = costs.speed(names[0], step.size), seconds / epochs / costs.epoch(names[0], step.size)
+        measured = {(names[0], step.size): Speed(known.forward / slower, known.training / slower)}
+        return costs.learnt(measured, slower)
+    if step.kind == "committee":
+        return replace(costs.learnt({}, 1.0), pace=costs.learnt({}, ratio).pace)
+    measured = {}
+    for name in names:
+        known = costs.speed(name, step.size)
+        measured[name, step.size] = Speed(known.forward / ratio, known.training / ratio)
+    return costs.learnt(measured, ratio, fit=True)
+
+
+def _epochs(record: RunRecord, step: Step) -> int:
+    stopped = record.decided("stopped_after_epoch", int)
+    return stopped if stopped is not None else step.epochs

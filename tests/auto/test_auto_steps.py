@@ -1,0 +1,148 @@
+"""`auto` from its first model to its last: what lies where, what every verb takes, and what a vote is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exportable import make_world
+from tiny_auto import TINY, small_portfolio
+
+import dessin
+from dessin.answers.committee import find_model, load_model, read_committee
+from dessin.answers.predictions import read_predictions
+from dessin.auto import steps as module
+from dessin.auto.best import heal, replace_best
+from dessin.auto.state import AutoState
+from dessin.auto.verb import AutoResult, auto
+from dessin.collection.split.files import read_split
+from dessin.errors import DessinError
+from dessin.runs.record import read_record
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Drawings by a relative path, and small networks."""
+    folder = tmp_path_factory.mktemp("auto-steps")
+    make_world(folder)
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.chdir(folder)
+        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        torch.set_num_threads(1)
+        for each in small_portfolio():
+            stack.enter_context(each)
+        yield folder
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def made(world: Path) -> AutoResult:
+    """One whose vote is always the best."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LEAST_GAIN", -1.0)
+        patch.setattr(module, "RULE", "all soft")
+        return auto("data", out="made", models=TINY, budget="10h")
+
+
+def test_each_step_is_written_down_with_its_time_and_what_came_of_it(made: AutoResult) -> None:
+    state = AutoState.read(made.folder)
+    assert [each.step.kind for each in state.steps] == ["probe", "tune", "committee", "tune", "committee"]
+    assert [each.step.fold for each in state.steps if each.step.kind == "tune"] == [0, 1]
+    assert all(each.verdict and each.seconds > 0 for each in state.steps)
+    assert sum(each.seconds for each in state.steps) < state.seconds
+    assert state.finished
+    assert "every member of the portfolio is made" in made.ended
+    page = made.report.read_text(encoding="utf-8")
+    assert "What was tried" in page
+    assert all(each.verdict in page for each in state.steps)
+
+
+def test_the_best_model_is_a_vote_of_the_probe_and_the_tuned_folds(made: AutoResult) -> None:
+    assert AutoState.read(made.folder).best == "committee-2"
+    committee = read_committee(made.folder / "best")
+    assert committee.provenance["made_by"] == "auto"
+    assert len(committee.bundles) == 3
+    assert committee.threshold == 0.0, "it answers always"
+    assert "it is right" in AutoState.read(made.folder).trusted[0]
+    assert len(committee.holdout_opened) == 1
+    split = read_split(made.folder / "split.csv")
+    kept = read_predictions(made.folder / "best" / "validation")
+    assert set(kept.image_ids) == {row.image_id for row in split.rows if row.fold in (0, 1)}
+    assert made.record.results["validation"].accuracy.value == pytest.approx(kept.correct.mean())
+    assert made.record.results["holdout"].accuracy.n == len(split.held_out())
+
+
+def test_every_verb_takes_the_folder_itself(made: AutoResult, tmp_path: Path) -> None:
+    assert find_model(made.folder) == made.folder / "best"
+    assert load_model(made.folder).committee == read_committee(made.folder / "best")
+    dessin.predict(made.folder, ["data/cat"], out=tmp_path / "predictions.csv")
+    dessin.mistakes(made.folder, out=tmp_path / "mistakes")
+    dessin.card(made.folder, out=tmp_path / "card.html")
+    assert "3 models" in (tmp_path / "card.html").read_text(encoding="utf-8")
+    found = dessin.evaluate(made.folder)
+    assert found.metrics.accuracy.value == made.record.results["validation"].accuracy.value
+    dessin.calibrate(made.folder, out=tmp_path / "confidence")
+    with pytest.raises(DessinError, match="fitted to every drawing"):
+        dessin.explain(made.folder, out=tmp_path / "maps")
+
+
+def test_the_same_command_finds_it_finished(made: AutoResult) -> None:
+    before = (made.folder / "auto.json").read_bytes()
+    again = auto("data", out="made", models=TINY, budget="10h")
+    assert again.record == made.record
+    assert (made.folder / "auto.json").read_bytes() == before
+
+
+def test_a_probe_of_all_folds_says_how_good_it_is(made: AutoResult) -> None:
+    run = made.folder / "models" / "probe-32"
+    record, split = read_record(run), read_split(made.folder / "split.csv")
+    assert record.recipe.data.fold == "none"
+    assert record.results["validation"].accuracy.n == record.counts.train == len(split.training(None))
+    kept = read_predictions(run / "validation")
+    np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, atol=1e-5)
+    asked = dessin.evaluate(run)
+    assert asked.metrics.accuracy == record.results["validation"].accuracy
+    with pytest.raises(DessinError, match="in one view alone"):
+        dessin.evaluate(run, views="hflip")
+    with pytest.raises(DessinError, match="is a probe of all folds"):
+        dessin.ensemble([run, made.folder / "models" / "tuned-test_efficientnet-32-2" / "fold-0"],
+                        views="hflip", out=made.folder.with_name("viewed"))  # fmt: skip
+
+
+def test_a_step_that_fails_leaves_the_best_model(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: object) -> None:
+        raise DessinError("The training collapsed.")
+
+    monkeypatch.setattr(module, "_tune", fail)
+    result = auto("data", out="failed", models=TINY, budget="10h")
+    assert [(each.step.kind, each.failed) for each in result.steps] == [("probe", False), ("tune", True)]
+    assert "a step failed" in result.ended
+    assert json.loads((result.run / "record.json").read_text())["recipe"]["finetune"]["mode"] == "probe"
+
+
+def test_one_model_takes_the_place_of_another_whole(tmp_path: Path) -> None:
+    def one(name: str) -> None:
+        replace_best(tmp_path, lambda place: (place.mkdir(), (place / name).touch())[0])
+
+    def broken(place: Path) -> None:
+        place.mkdir()
+        raise OSError(28, "No space left on device")
+
+    one("first")
+    one("second")
+    with pytest.raises(DessinError):
+        replace_best(tmp_path, broken)
+    assert [path.name for path in (tmp_path / "best").iterdir()] == ["second"]
+    # Killed between the two renames.
+    shutil.move(tmp_path / "best", tmp_path / ".best-last")
+    heal(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
