@@ -19,9 +19,7 @@ import argparse
 import csv
 import json
 import os
-import platform
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -33,8 +31,10 @@ from pathlib import Path
 
 import dessin
 import few_shot_table as tables
+from dessin.page.numbers import counted
 from dessin.progress import duration
 from dessin.recipes.verb import recipe_file
+from few_shot_machine import busy_seconds, keep_to, own_seconds, processor
 from few_shot_tasks import PHOTO, SEED, TITLES, TRAINING_TABLE, Source, make_task, read_key, read_task
 
 RIVALS = Path(__file__).with_name("few_shot_rivals.py")
@@ -61,16 +61,18 @@ class FailedError(Exception):
 
 def main() -> None:
     options = _options()
-    failed = []
-    for source, k in _wanted(options):
-        task = make_task(source, k, options.out)
-        for budget in options.budgets:
-            for side in _sides(options, seen=read_task(task).seen):
-                try:
-                    measure(task, budget, side, options)
-                except FailedError as error:
-                    failed.append(str(error))
-                    print(f"  not finished: {error}", flush=True)
+    failed, missing = [], _missing(options)
+    if missing:
+        most = duration(sum(budget for _, budget, _ in missing))
+        print(
+            f"{counted(len(missing), 'cell is', 'cells are')} missing: {most}, timing and predicting beside."
+        )
+    for task, budget, side in missing:
+        try:
+            measure(task, budget, side, options)
+        except FailedError as error:
+            failed.append(str(error))
+            print(f"  not finished: {error}", flush=True)
     rows = tables.rows_of(options.out)
     tables.write_rows(options.out / "few_shot.csv", rows)
     print(f"\n{tables.full_tables(rows)}\n{tables.short_table(rows)}")
@@ -155,17 +157,29 @@ def _sides(options: argparse.Namespace, *, seen: bool) -> list[str]:
     return sides
 
 
+def _missing(options: argparse.Namespace) -> list[tuple[Path, int, str]]:
+    """Task, budget and side of what was asked for and is not there; a recipe's budget is 0, its own time."""
+    cells = []
+    for source, k in _wanted(options):
+        task = make_task(source, k, options.out)
+        for budget in options.budgets:
+            for side in _sides(options, seen=read_task(task).seen):
+                cells.append((task, budget if side in tables.TITLES else 0, side))
+    return [
+        (task, budget, side)
+        for task, budget, side in dict.fromkeys(cells)
+        if not tables.folder_of(options.out, task.name, budget, side).is_dir()
+    ]
+
+
 def measure(task: Path, budget: int, side: str, options: argparse.Namespace) -> None:
-    """One cell, unless it is there.
+    """One cell.
 
     Raises:
         FailedError: the side did not get to its end; the next time it is tried again.
     """
     facts = read_task(task)
-    budget = budget if side in tables.TITLES else 0
     cell = tables.folder_of(options.out, facts.name, budget, side)
-    if cell.is_dir():
-        return
     print(f"{facts.name}, {duration(budget) if budget else 'its own time'}, {side}", flush=True)
     part = cell.with_name(f"{cell.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -176,13 +190,14 @@ def measure(task: Path, budget: int, side: str, options: argparse.Namespace) -> 
     # No side may take weights from elsewhere, and none finds what another has cached.
     world = {**os.environ, **threads, "DESSIN_CACHE": str(part / "cache"), "HF_HUB_OFFLINE": "1"}
     place = Place(task, part, world, options.cores)
-    before = (time.monotonic(), _busy(), _own())
+    before = (time.monotonic(), busy_seconds(), own_seconds())
     if side in ("fastai", "timm"):
         python = options.python if side == "fastai" else Path(sys.executable)
         seconds, how, versions, predicted = run_rival(place, side, python, budget)
     else:
         seconds, how, versions, predicted = run_dessin(place, side, budget, options.before)
-    wall, busy, own = (a - b for a, b in zip((time.monotonic(), _busy(), _own()), before, strict=True))
+    after = (time.monotonic(), busy_seconds(), own_seconds())
+    wall, busy, own = (now - then for now, then in zip(after, before, strict=True))
     share = max(0.0, (busy - own) / wall) if before[1] else -1.0
     if share > LOUD:
         print(f"  Other programs had {share:.2f} processors meanwhile: not a quiet machine.", flush=True)
@@ -198,7 +213,7 @@ def measure(task: Path, budget: int, side: str, options: argparse.Namespace) -> 
         others=round(share, 3),
         how=how,
         versions=versions,
-        machine=f"{options.cores} cores of {_processor()}",
+        machine=f"{options.cores} cores of {processor()}",
         date=date.today().isoformat(),
     )
     _keep(part, cell, found, predicted)
@@ -259,8 +274,15 @@ def run_dessin(
     _run(place, [*command, "predict", str(model_of(made)), str(place.task / "test"), "--out", str(answers)])
     with answers.open(encoding="utf-8", newline="") as lines:
         predicted = {row["image_id"]: named(row) for row in csv.DictReader(lines)}
-    how = f"auto on {_commit(source)}" if side in tables.TITLES else f"{side} on {_commit(source)}"
-    return seconds, how, "", predicted
+    what = f"auto{_best(made)}" if side in tables.TITLES else side
+    return seconds, f"{what}, on {_commit(source)}", "", predicted
+
+
+def _best(made: Path) -> str:
+    """Which of its models an auto ended with, where its record says so."""
+    record = made / "auto.json"
+    best = json.loads(record.read_text(encoding="utf-8")).get("best") if record.is_file() else None
+    return f": {best}" if best else ""
 
 
 def model_of(made: Path) -> Path:
@@ -328,38 +350,12 @@ def _run(place: Place, command: Sequence[str]) -> None:
             cwd=place.part,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: _keep_to(place.cores),
+            preexec_fn=lambda: keep_to(place.cores),
         )
     if done.returncode:
         file = place.part / "log.txt"
         last = file.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
         raise FailedError(f"{file} ends with: {last}")
-
-
-def _keep_to(cores: int) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-
-
-def _busy() -> float:
-    """Seconds that all processors were at work since the machine began, or taken from it; 0 if not known."""
-    stat = Path("/proc/stat")
-    if not stat.is_file():
-        return 0.0
-    user, nice, system, _, _, irq, soft, steal = map(int, stat.read_text().split()[1:9])
-    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def _own() -> float:
-    """Seconds of processors that this program and what it ran have used."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    match = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.is_file() else None
-    return match[1].strip() if match else platform.machine()
 
 
 def _commit(source: Path) -> str:

@@ -240,12 +240,9 @@ def test_papers_get_the_table_between_their_marks_and_nothing_else_changes(tmp_p
 
 def test_the_papers_of_the_repository_show_its_table() -> None:
     kept = tables.read_rows(ROOT / tables.TABLE) if (ROOT / tables.TABLE).is_file() else ()
-    for name, table in (
-        ("README.md", tables.short_table(kept)),
-        ("docs/benchmarks.md", tables.full_tables(kept)),
-    ):
+    for name, text in tables.texts(kept).items():
         paper = (ROOT / name).read_text(encoding="utf-8")
-        assert tables.with_table(paper, table) == paper, f"{name}: benchmarks/few_shot.py --write-docs"
+        assert tables.with_table(paper, text) == paper, f"{name}: benchmarks/few_shot.py --write-docs"
 
 
 def test_tasks_are_named_by_their_collection_and_how_many() -> None:

@@ -103,6 +103,7 @@ def test_cells_are_measured_once_and_failed_ones_again(drawings: Path, tmp_path:
     with quiet(), pytest.raises(SystemExit, match="timm breaks off"):
         few_shot.main()
     assert asked == [("dessin", 20), ("timm", 20), ("probe-128", 0)]
+    assert not list(tmp_path.glob("cells/*/20s/timm"))
     broken.clear()
     options(tmp_path, monkeypatch, *given, "--budgets", "20,40")
     with quiet():
@@ -155,6 +156,6 @@ def test_a_recipe_from_end_to_end(drawings: Path, tmp_path: Path, monkeypatch) -
     with quiet():
         runpy.run_path(str(BENCHMARKS / "few_shot.py"), run_name="__main__")
     row = tables.read_rows(tmp_path / "few_shot.csv")[0]
-    assert row.cell.how.startswith("probe-128 on ")
+    assert row.cell.how.startswith("probe-128, on ")
     assert row.accuracy.value > 0.6
     assert 0 < row.cell.seconds < 300
