@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from dessin.page.numbers import number, points, share
-from dessin.progress import duration
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 
 ROOT = Path(__file__).parents[1]
@@ -32,8 +31,9 @@ TITLES = {
 }
 MISSING = "missing"
 CAPTION = (
-    "Accuracy on drawings that were not trained on, on two cores; in brackets dessin minus that side, in points\n"
-    "with its 95% interval, paired by drawing. All figures: [few_shot.csv](docs/benchmarks/few_shot.csv).\n\n"
+    "Accuracy on drawings that were not trained on, on two cores; in brackets dessin minus that side, in\n"
+    "points with its 95% interval, paired by drawing. All: [few_shot.csv](docs/benchmarks/few_shot.csv)."
+    "\n\n"
 )
 
 
@@ -188,74 +188,85 @@ def with_table(paper: str, table: str) -> str:
 
 def short_table(rows: Sequence[Row]) -> str:
     """A line a task and budget: accuracies, and how far dessin is before others."""
-    tuned = [row for row in rows if row.cell.budget]
-    sides = _sides(tuned)
+    found = {(row.cell.task, row.cell.budget, row.cell.side): row for row in rows if row.cell.budget}
+    sides = [side for side in _sides(found.values()) if side != UNDRAWN]
     lines = []
-    for task, budget in dict.fromkeys((row.cell.task, row.cell.budget) for row in tuned):
-        found = {row.cell.side: row for row in tuned if (row.cell.task, row.cell.budget) == (task, budget)}
-        first = next(iter(found.values()))
-        cells = [_short(found[side]) if side in found else MISSING for side in sides]
-        lines.append([f"{first.cell.title}, {_drawn(first)}", duration(budget), *cells])
+    for task, budget in dict.fromkeys(key[:2] for key in found):
+        first = next(row for key, row in found.items() if key[:2] == (task, budget))
+        here = {key[2]: row for key, row in found.items() if key[:2] == (task, budget)}
+        lines.append(
+            [f"{first.cell.title}: {_drawn(first)}", _minutes(budget), *(_short(here, x) for x in sides)]
+        )
     return _markdown(["drawings", "after", *(TITLES[side] for side in sides)], lines)
+
+
+def _short(here: dict[str, Row], side: str) -> str:
+    """A side's cell; of dessin that in which it cannot have seen the drawings, and then the other."""
+    row = here.get(side)
+    if side == DESSIN and any(each.cell.seen for each in here.values()):
+        plain = f"{here[UNDRAWN].accuracy.value:.1%}" if UNDRAWN in here else MISSING
+        return f"{plain}; {row.accuracy.value:.1%} with weights that may have seen them" if row else plain
+    if row is None:
+        return MISSING
+    return f"{row.accuracy.value:.1%}" + (f" ({points(row.minus)})" if row.minus else "")
 
 
 def full_tables(rows: Sequence[Row]) -> str:
     """A table a task, with intervals, the seconds that were taken, and what was trained."""
     parts = []
     for task in dict.fromkeys(row.cell.task for row in rows):
-        mine = [row for row in rows if row.cell.task == task]
-        lines = []
-        for row in mine:
-            asked = duration(row.cell.budget) if row.cell.budget else "its own time"
-            took = f"{number(row.cell.seconds)} s"
-            minus = points(row.minus) if row.minus else ""
-            lines.append([asked, _title(row), share(row.accuracy), minus, took, row.cell.how])
+        mine = {(row.cell.budget, row.cell.side): row for row in rows if row.cell.task == task}
+        budgets = sorted({budget for budget, _ in mine if budget})
+        asked = [(budget, side) for budget in budgets for side in _sides(mine.values())]
+        lines = [_line(mine[key]) if key in mine else _nothing(*key) for key in asked]
+        lines += [_line(row) for key, row in mine.items() if key not in asked]
         head = ["budget", "", "accuracy", "dessin minus it, paired by image", "took", "what was trained"]
-        lines += [
-            [duration(budget), TITLES.get(side, side), MISSING, "", "", ""]
-            for budget in dict.fromkeys(row.cell.budget for row in mine if row.cell.budget)
-            for side in _sides(mine)
-            if not any((row.cell.budget, row.cell.side) == (budget, side) for row in mine)
-        ]
-        first = mine[0]
-        parts.append(
-            f"**{first.cell.title}**: {_drawn(first)}. {_circumstances(mine)}\n\n{_markdown(head, lines)}"
-        )
+        first = next(iter(mine.values()))
+        said = f"**{first.cell.title}**: {_drawn(first)}. {_circumstances(mine.values())}"
+        parts.append(f"{said}\n\n{_markdown(head, lines)}")
     return "\n".join(parts)
 
 
-def _sides(rows: Sequence[Row]) -> list[str]:
-    return [side for side in TITLES if any(row.cell.side == side for row in rows)]
+def _line(row: Row) -> list[str]:
+    cell, minus = row.cell, points(row.minus) if row.minus else ""
+    name = TITLES.get(cell.side, f"`{cell.side}`")
+    if cell.seen and cell.side == DESSIN:
+        name += " (may have seen these drawings)"
+    return [_minutes(cell.budget), name, share(row.accuracy), minus, f"{number(cell.seconds)} s", cell.how]
 
 
-def _title(row: Row) -> str:
-    title = TITLES.get(row.cell.side, f"`{row.cell.side}`")
-    return f"{title} (may have seen these drawings)" if _marked(row) else title
+def _nothing(budget: int, side: str) -> list[str]:
+    return [_minutes(budget), TITLES[side], MISSING, "", "", ""]
 
 
-def _marked(row: Row) -> bool:
-    return row.cell.seen and row.cell.side == DESSIN
+def _minutes(budget: int) -> str:
+    if not budget:
+        return "its own time"
+    return f"{budget} s" if budget % 60 else f"{budget // 60} min"
 
 
-def _short(row: Row) -> str:
-    if _marked(row):
-        return f"({row.accuracy.value:.1%}: may have seen them)"
-    return f"{row.accuracy.value:.1%}" + (f" ({points(row.minus)})" if row.minus else "")
+def _sides(rows: Iterable[Row]) -> list[str]:
+    there = {row.cell.side for row in rows}
+    return [side for side in TITLES if side in there]
 
 
 def _drawn(row: Row) -> str:
     return f"{number(row.cell.trained)} of {row.cell.classes} classes, n = {number(row.accuracy.n)}"
 
 
-def _circumstances(rows: Sequence[Row]) -> str:
+def _circumstances(rows: Iterable[Row]) -> str:
     """When and where, and how quiet it was there."""
-    dates = sorted({row.cell.date for row in rows})
-    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    machines = " and ".join(sorted({row.cell.machine for row in rows}))
-    versions = ", ".join(dict.fromkeys(v for row in rows for v in row.cell.versions.split(", ") if v))
-    loud = max(row.cell.others for row in rows)
-    quiet = f" Other programs had at most {loud:.2f} processors." if loud >= 0 else ""
-    return f"{days}, {machines}; {versions}.{quiet}"
+    cells = [row.cell for row in rows]
+    days = sorted({cell.date for cell in cells})
+    versions = dict.fromkeys(cell.versions for cell in cells if cell.versions)
+    loud = max(cell.others for cell in cells)
+    said = [
+        " to ".join(dict.fromkeys([days[0], days[-1]])),
+        *sorted({cell.machine for cell in cells}),
+        *versions,
+    ]
+    quiet = f" Other programs used at most {loud:.2f} of a processor." if loud >= 0 else ""
+    return f"{'; '.join(said)}.{quiet}"
 
 
 def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

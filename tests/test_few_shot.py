@@ -170,7 +170,7 @@ def test_where_weights_have_seen_the_drawings_others_are_held_against_dessin_wit
     assert rows["fastai"].minus.value == pytest.approx(0.2)
     assert rows["dessin"].minus is None
     table = tables.short_table(tuple(rows.values()))
-    assert "(100.0%: may have seen them)" in table
+    assert "| 60.0%; 100.0% with weights that may have seen them |" in table
     assert "40.0% (+20.0 [" in table
 
 
@@ -204,7 +204,11 @@ def test_missing_cells_are_shown_as_missing(tmp_path: Path) -> None:
     rows = tables.rows_of(tmp_path)
     short = tables.short_table(rows).splitlines()
     assert short[0] == "| drawings | after | dessin | timm script |"
-    assert short[2].endswith("| 1 min 0 s | 80.0% | missing |") or short[2].endswith("| 80.0% | missing |")
+    assert short[2].endswith("| 1 min | 80.0% | missing |")
+    full = tables.full_tables(rows).splitlines()[4:]
+    assert [line.split(" | ")[:2] for line in full] == [
+        [f"| {budget} min", side] for budget in (1, 2) for side in ("dessin", "timm script")
+    ]
     assert "| timm script | missing |" in tables.full_tables(rows)
     assert tables.short_table(()) == tables.full_tables(()) == ""
 
