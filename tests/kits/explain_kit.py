@@ -112,9 +112,10 @@ def class_maps(
 ) -> Maps:
     """Where pixels (N, channels, S, S) uint8 speak for the class number of each, by one classifier alone."""
     chosen = torch.as_tensor(np.asarray(classes, dtype=np.int64))
-    split = split_forward(classifier, pixels)
+    splits = split_forward(classifier, pixels)
     if method == "occlusion":
         cells = scaled(occlusion_drops(classifier, pixels, chosen))
     else:
-        cells = gradient_cells(split, chosen, method)
-    return Maps(cells, split.logits.detach().float().numpy(), int(pixels.shape[-1]))
+        cells = gradient_cells(splits, chosen, method)
+    logits = torch.stack([split.logits for split in splits]).sum(dim=0)
+    return Maps(cells, logits.detach().float().numpy(), int(pixels.shape[-1]))

@@ -76,7 +76,7 @@ def _assert_seen_at(classifier: Classifier, size: int, side: int, row: int, colu
     pixels = noise(size, count=1)
     changed = pixels.clone()
     changed[:, :, row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] //= 2
-    first, second = (split_forward(classifier, each) for each in (pixels, changed))
+    (first,), (second,) = (split_forward(classifier, each) for each in (pixels, changed))
     apart = (first.as_map(first.activations) - second.as_map(second.activations)).detach().pow(2).sum(dim=1)
     weight = (apart[0] / apart.sum()).numpy()
     rows, columns = weight.sum(axis=1), weight.sum(axis=0)

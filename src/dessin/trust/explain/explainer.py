@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -80,13 +81,14 @@ def _parts(node: Node, label: str, weight: float) -> list[tuple[str, str, float]
 class BatchAnswers:
     """What the models of `root` say of a batch: `probabilities` (N, C) of the committee.
 
-    `pixels` (N, channels, S, S) uint8 and `splits` by model; without gradients asked for there are no splits.
+    `pixels` (N, channels, S, S) uint8 and `splits`, one a body, by model; without gradients asked for there
+    are no splits.
     """
 
     batch: Batch
     root: Node
     pixels: Mapping[str, Tensor]
-    splits: Mapping[str, Split]
+    splits: Mapping[str, tuple[Split, ...]]
     probabilities: Floats
 
 
@@ -125,7 +127,7 @@ class Explainer:
             if gradients:
                 splits[name] = split_forward(_with_gradients(network), pixels[name])
             if gradients and committee.views == PLAIN and not card.mirrored:
-                logits = splits[name].logits.detach().float()
+                logits = torch.stack([split.logits for split in splits[name]]).sum(dim=0).detach().float()
                 answers[name] = torch.softmax(logits / card.temperature, dim=1).cpu().numpy()
             else:
                 answers[name] = self._looked(name, pixels[name], papers(pixels[name]), committee.views)
@@ -155,7 +157,8 @@ class Explainer:
         """Rows and columns of the finest of the models' maps."""
         if method == "occlusion":
             return GRID, GRID
-        shapes = [split.as_map(split.activations).shape[-2:] for split in asked.splits.values()]
+        splits = chain.from_iterable(asked.splits.values())
+        shapes = [split.as_map(split.activations).shape[-2:] for split in splits]
         return max((int(height), int(width)) for height, width in shapes)
 
     def image(self, asked: BatchAnswers, place: int) -> Pixels:

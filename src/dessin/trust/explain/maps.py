@@ -5,12 +5,13 @@ logits. The second half is small, so a gradient of the logits at the map costs n
 gradient of a weight is ever computed. Of a network that pools by a class token the final tokens will not do:
 one of them is read, and the others have no gradient. There the map is taken before the last attention. Of a
 head that reads several layers the map is the earliest that it reads: all that it reads comes from there.
+The logits of several bodies are the sum of what each says, so their maps add up, place by place.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,9 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from dessin.errors import DessinError
 from dessin.images.ink import border_median
+from dessin.models.backbones import describe_backbone
 from dessin.models.classifier import Classifier
 from dessin.models.layers import MAPS
 from dessin.models.network import Network
@@ -59,17 +62,44 @@ class Split:
         return tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], side, side)
 
 
-def split_forward(classifier: Classifier, pixels: Tensor) -> Split:
+def split_forward(classifier: Classifier, pixels: Tensor) -> tuple[Split, ...]:
     """Look at pixels (N, channels, S, S) in evaluation mode; the classifier is left as it was found.
+
+    A pass for each body; the logits of all are those of the classifier.
 
     Raises:
         DessinError: a network whose last features do not lie on a grid.
     """
-    if classifier.beside:
-        raise DessinError(
-            f"The model joins {1 + len(classifier.beside)} bodies, and a map by gradients shows one of them.",
-            do="Use --methods occlusion, which covers parts of the drawing that all of them read.",
-        )
+    return tuple(_split(part, pixels) for part in parts_alone(classifier))
+
+
+def parts_alone(classifier: Classifier) -> tuple[Classifier, ...]:
+    """A classifier for each body, with its columns of the linear head; their logits add up to the whole's.
+
+    They share the bodies of the one given, which is returned where it has one body.
+    """
+    if not classifier.beside:
+        return (classifier,)
+    parts: list[Classifier] = []
+    begin = 0
+    weight, bias = (classifier.get_parameter(f"head.{name}").detach() for name in ("weight", "bias"))
+    for encoder in classifier.encoders:
+        # A new head is drawn, and nothing else shall notice.
+        with torch.random.fork_rng(devices=[]):
+            part = Classifier(
+                encoder.body,
+                describe_backbone(encoder.backbone),
+                classifier.classes,
+                channels=classifier.channels,
+                features=encoder.reads,
+            ).to(weight.device)
+        part.start_head(weight[:, begin : begin + part.width], bias if not parts else torch.zeros_like(bias))
+        begin += part.width
+        parts.append(part.train(classifier.training))
+    return tuple(parts)
+
+
+def _split(classifier: Classifier, pixels: Tensor) -> Split:
     with _settled(classifier):
         body: Any = classifier.body
         if classifier.reads == "several":
@@ -203,14 +233,33 @@ def _log_probability(logits: Tensor, classes: Tensor) -> Tensor:
     return torch.log_softmax(logits.float(), dim=1).gather(1, classes[:, None])[:, 0]
 
 
-def gradient_cells(split: Split, classes: Tensor, method: str) -> Floats:
-    """Maps (N, h, w) float32 in 0..1 of `classes` (N,) int64, by `gradcam` or `hirescam`."""
+def gradient_cells(splits: Sequence[Split], classes: Tensor, method: str) -> Floats:
+    """Maps (N, h, w) float32 in 0..1 of `classes` (N,) int64, by `gradcam` or `hirescam`.
+
+    h and w are those of the finest map; the cells of a coarser one are shared out among its own.
+    """
+    maps = [_signed_cells(split, classes, method) for split in splits]
+    finest = max(one.shape[1:] for one in maps)
+    whole = torch.stack([_shared_out(one, finest) for one in maps]).sum(dim=0)
+    return scaled(whole.float().cpu().numpy())
+
+
+def _shared_out(cells: Tensor, shape: torch.Size) -> Tensor:
+    """Cells (N, h, w) on a finer grid, with about the same sum."""
+    if cells.shape[1:] == shape:
+        return cells
+    finer = interpolate(cells[:, None], size=shape, mode="bilinear", align_corners=False)[:, 0]
+    return finer * (cells.shape[1:].numel() / shape.numel())
+
+
+def _signed_cells(split: Split, classes: Tensor, method: str) -> Tensor:
+    """What speaks for the class at each place, and what against it, (N, h, w)."""
     logits = split.logits.gather(1, classes[:, None]).sum()
     (gradient,) = torch.autograd.grad(logits, split.activations, retain_graph=True)
     activations, gradient = split.as_map(split.activations.detach()), split.as_map(gradient)
     if method == "gradcam":
         gradient = gradient.mean(dim=(2, 3), keepdim=True)
-    return scaled((gradient * activations).sum(dim=1).float().cpu().numpy())
+    return (gradient * activations).sum(dim=1)
 
 
 def scaled(cells: Floats) -> Floats:
