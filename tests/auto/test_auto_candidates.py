@@ -19,6 +19,7 @@ from dessin.auto.state import Asked, AutoState
 from dessin.collection.readers.detect import read_collection
 from dessin.decisions import Decision
 from dessin.models import candidates, default_backbones
+from dessin.models.candidates import Machine
 from dessin.models.default_backbones import ALWAYS, TABLE, Backbone, sizes_of
 from dessin.models.weights import resolve_weights, weights_are_here
 from dessin.runs import candidates as here
@@ -126,6 +127,27 @@ def test_sizes_go_up_to_what_a_backbone_was_trained_at_on_a_gpu_alone() -> None:
     assert sizes_of((*ALWAYS, strong), "cuda", (224, 160, 128)) == (378, 260, 224, 160, 128)
     assert sizes_of((*ALWAYS, strong), "cpu", (224, 160, 128)) == (224, 160, 128)
     assert sizes_of(("resnet18",), "cuda", (224, 160, 128)) == (224, 160, 128)
+
+
+def test_on_a_gpu_without_the_hub_scout_says_what_it_would_have_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dessin.progress._quiet", False)
+    gpu = Machine("cuda", 80.0, 16, frozenset(ALWAYS), hub="")
+    monkeypatch.setattr(here, "this_machine", lambda: gpu)
+    data = make_drawings(tmp_path / "drawings")
+    split = make_tiny_split(data, tmp_path / "split.csv")
+    with hub_at(f"http://127.0.0.1:{free_port()}", tmp_path / "cache"):
+        result = scout(data, split=split, out=tmp_path / "scout", size=32)
+    assert {row.backbone for row in result.rows} == set(ALWAYS)
+    said = capsys.readouterr().out
+    assert (
+        "would have been a candidate: eva02_large_patch14_448.mim_m38m_ft_in22k_in1k (the hub cannot be"
+        in said
+    )
+    assert (
+        "MIT, 304 M parameters, 70.7% on ImageNet-Sketch, frozen, for a probe, 448 px, 3.8 of 80 GiB" in said
+    )
 
 
 def test_scout_leaves_out_a_file_that_does_not_fit(tmp_path: Path) -> None:
