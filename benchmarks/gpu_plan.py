@@ -75,7 +75,6 @@ def plan_line(name: str, row: Backbone, gpu_gb: float, drawings: int) -> Line:
         gmacs_a_second("cuda", gpu_gb, 1),
         images=drawings,
         trained_on=trained_on(name, recipe, drawings),
-        gpu=True,
     )
     return Line(name, row.name, row.licence, row.size, gpu_gb, cost.seconds / 60, cost.gib)
 

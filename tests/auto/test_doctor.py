@@ -41,7 +41,7 @@ def test_on_a_gpu_it_says_what_the_strong_ones_would_take(
     assert EVA in findings["Candidates"]
     finding = findings[f"Backbone {EVA}"]
     assert "MIT" in finding
-    assert "at 448 px 3,000 drawings would take frozen 1 min 49 s and 3.8 GiB, lora " in finding
+    assert "at 448 px 3,000 drawings would take frozen 43 s and 3.8 GiB, lora " in finding
     assert "; candidate: " in finding
 
 

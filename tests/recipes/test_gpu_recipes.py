@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny_run import make_drawings, make_tiny_split
 
+from dessin.models.candidates import Job, Machine, choose_candidates, time_of
 from dessin.models.default_backbones import ROWS, Backbone
 from dessin.progress import quiet
 from dessin.recipe import read_recipe
@@ -42,6 +43,24 @@ def test_it_names_a_strong_body_of_the_table_at_its_side(name: str) -> None:
     recipe = read_recipe(Path(name))
     row = ROWS[recipe.model.backbone]
     assert (row.tier, row.size) == ("strong", recipe.image.size)
+
+
+@pytest.mark.parametrize("memory", [78.0, 23.0])
+def test_the_page_on_a_contest_says_what_is_planned_for_an_hour(memory: float) -> None:
+    page = (BENCHMARKS.parent / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    machine = Machine("cuda", memory, 16, frozenset(ROWS), hub="")
+    plan = choose_candidates(machine, Job(images=15_021, seconds=3600.0, tuned=True))
+    ways = {each.value: each.way for each in (*plan.taken, *plan.offered)}
+    for row in gpu_bodies_on_the_page():
+        cost = time_of(row, ways[row.name], machine, 15_021)
+        words = {"tuned": "tuned in", "lora": "LoRA in", "frozen": "frozen"}[ways[row.name]]
+        training = f" {cost.training / 60:.0f} min" if cost.training else ""
+        assert f"features {cost.features / 60:.0f} min, {words}{training} ({cost.gib:.0f} GiB)" in page
+
+
+def gpu_bodies_on_the_page() -> list[Backbone]:
+    """EVA-02-L, SigLIP and ConvNeXt-L."""
+    return [row for row in ROWS.values() if row.tier == "strong"][:3]
 
 
 @pytest.mark.slow

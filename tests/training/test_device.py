@@ -15,6 +15,7 @@ from dessin.training.device import (
     bound_batch_size,
     choose_batch_size,
     choose_device,
+    choose_feature_precision,
     choose_precision,
     free_memory,
     measure_footprint,
@@ -38,8 +39,24 @@ def test_a_processor_computes_in_float32_unless_asked_otherwise() -> None:
 
 def test_bfloat16_where_there_is_none_is_refused() -> None:
     assert choose_precision("mps").value == "float32"
+    assert choose_feature_precision("mps").value == "float32"
     with pytest.raises(DessinError, match=r"train\.precision: auto"):
         choose_precision("mps", "bfloat16")
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_a_gpu_that_would_emulate_bfloat16_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch, native: bool, chosen: str
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return including_emulation or native
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert choose_precision("cuda").value == chosen
+    assert choose_feature_precision("cuda").value == chosen
+    assert choose_feature_precision("cuda", "float32").value == "float32"
+    # Slow, and what was asked for.
+    assert choose_precision("cuda", "bfloat16").value == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from dessin.progress import duration
 # How many beside those that are always tried; and how many more of which only a part, or nothing, is trained.
 _MOST, _MOST_OFFERED = {"cuda": 3}, {"cuda": 2}
 _MOST_ELSEWHERE = 1
-# The share of a budget that all of them may take; the rest is for the training of the one that is chosen.
-_SHARE = 0.5
+# The share of a budget that the features of all of them may take, and one of them with its training: they are
+# ranked by probes, and the best is trained.
+_LOOKING, _SHARE = 0.4, 0.5
 _USABLE = 0.9
 # Four epochs on 64% of the images.
 _TUNED_ON = 4 * 0.64
@@ -127,7 +128,6 @@ def time_of(row: Backbone, way: Way, machine: Machine, images: int) -> Price:
         machine.gmacs_s,
         images=images,
         trained_on=_TUNED_ON * images,
-        gpu=machine.device != "cpu",
     )
 
 
@@ -169,10 +169,15 @@ def _obstacle(row: Backbone, way: Way, machine: Machine, job: Job, found: Sequen
         return "LoRA is not offered for it"
     if need > _USABLE * machine.memory_gib:
         return f"{_DOING[way]} needs {need:.1f} GiB, and {machine.memory_gib:.1f} are free"
-    seconds, spent = _seconds(row, way, machine, job), sum(each.seconds for each in found)
-    if job.seconds is not None and spent + seconds > _SHARE * job.seconds:
-        beside = " beside stronger ones" if spent else ""
-        return f"{_DOING[way]} takes about {duration(seconds)}, too much{beside} of {duration(job.seconds)}"
+    if job.seconds is not None:
+        seconds = _seconds(row, way, machine, job)
+        if seconds > _SHARE * job.seconds:
+            return f"{_DOING[way]} takes about {duration(seconds)}, too much of {duration(job.seconds)}"
+        names = (*(each.value for each in found), row.name)
+        looking = sum(_seconds(ROWS[name], "frozen", machine, job) for name in names)
+        if looking > _LOOKING * job.seconds:
+            beside = " with those of stronger ones" if found else ""
+            return f"its features{beside} take {duration(looking)}, too much of {duration(job.seconds)}"
     taken = sum(each.way == wants for each in found)
     most = _MOST.get(machine.device, _MOST_ELSEWHERE)
     more = _MOST_OFFERED.get(machine.device, _MOST_ELSEWHERE)

@@ -22,8 +22,6 @@ VIEWS: Final = 2
 # nothing was found, and there are cards of either speed: the slower one is taken.
 _CORE_GMACS_S: Final = 12.0
 _GPU_GMACS_S: Final = ((70.0, 50_000.0), (20.0, 20_000.0), (0.0, 7_000.0))
-# Features of a GPU are computed in float32, of which it does about so much of what it does in bfloat16.
-_FLOAT32: Final = 0.4
 
 
 def gmacs_a_second(device: str, memory_gib: float, cores: int) -> float:
@@ -58,13 +56,8 @@ def price(
     *,
     images: int,
     trained_on: float,
-    gpu: bool,
-    side: int | None = None,
 ) -> Price:
-    """Features of all images in `VIEWS`, then as many training images, all epochs together, as `trained_on`.
-
-    A `side` other than the one that it was trained at changes the cost like the area.
-    """
-    gmacs = row.gmacs * ((side or row.size) / row.size) ** 2
-    features = VIEWS * images * gmacs / (gmacs_s * (_FLOAT32 if gpu else 1.0))
-    return Price(features, _STEP[way] * trained_on * gmacs / gmacs_s, gib_of(row, way) or 0.0)
+    """Features of all images in `VIEWS`, then steps of so many, all epochs together, as `trained_on`."""
+    seconds = row.gmacs / gmacs_s
+    training = _STEP[way] * trained_on * seconds
+    return Price(VIEWS * images * seconds, training, gib_of(row, way) or 0.0)

@@ -190,10 +190,10 @@ def choose_precision(device: str, asked: str = "auto") -> Decision[str]:
             allowed="train.precision is auto, float32 or bfloat16.",
             do="Use train.precision: auto.",
         )
-    chosen, reason = "float32", f"the device {device} has no bfloat16"
+    chosen, reason = "float32", f"the device {device} does not multiply bfloat16 itself"
     if asked != "auto":
         chosen, reason = asked, "asked for in the recipe"
-    elif device == "cuda" and supported:
+    elif _multiplies_bfloat16(device):
         chosen, reason = "bfloat16", "the GPU computes it natively, with half the memory traffic"
     elif device == "cpu":
         reason = "on a CPU, training in bfloat16 was measured slower"
@@ -207,14 +207,24 @@ def choose_feature_precision(device: str, asked: str = "auto") -> Decision[str]:
     """
     if asked != "auto":
         return replace(choose_precision(device, asked), name=FEATURES)
+    if _multiplies_bfloat16(device):
+        reason = (
+            "the GPU multiplies it itself; where that is too far from float32, a body computes in float32"
+        )
+        return Decision(FEATURES, "bfloat16", reason)
     if device != "cpu":
-        return Decision(FEATURES, "float32", f"on {device}, features in bfloat16 have not been measured")
+        return Decision(FEATURES, "float32", f"the device {device} does not multiply bfloat16 itself")
     # A function of torch 2.12; of an older one the processor is not known.
     can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     if can.get("avx512_bf16") or can.get("amx_bf16"):
         reason = "the processor multiplies it itself: measured 1.5 times as fast, with the same accuracy"
         return Decision(FEATURES, "bfloat16", reason)
     return Decision(FEATURES, "float32", "the processor would have to emulate bfloat16")
+
+
+def _multiplies_bfloat16(device: str) -> bool:
+    """Whether it is a GPU that has it; others of NVIDIA's emulate it, slowly."""
+    return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def choose_batch_size(
