@@ -12,6 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_run import CLASSES, apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin.committees.distill.verb import distill
+from dessin.committees.ensemble.verb import ensemble
+from dessin.committees.soup.verb import soup
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.models.bundle import load_bundle
@@ -21,7 +24,9 @@ from dessin.runs import stages
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 from dessin.serving.export.verb import export
+from dessin.serving.maps import map_maker
 from dessin.serving.predict import predict
+from dessin.serving.runtime import Runtime
 from dessin.training import features as module
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.explain.verb import explain
@@ -163,6 +168,41 @@ def test_it_is_evaluated_predicted_exported_and_explained(home: Path, tmp_path: 
     texts = {name: (tmp_path / f"{name}.csv").read_text().splitlines() for name in answers}
     named = {name: [line.split(",")[1] for line in lines] for name, lines in texts.items()}
     assert named["torch"] == named["onnx"]
+
+
+def test_it_votes_answers_at_work_and_teaches(home: Path, tmp_path: Path) -> None:
+    with quiet():
+        found = ensemble([home / "joined", home / "tuned"], out=tmp_path / "both", select="all")
+        run_of = {"model": {"backbone": FIRST, "weights": "none"}, "train": {"epochs": 1, "batch_size": 8}}
+        student = [
+            f"{section}.{key}={value}" for section, keys in run_of.items() for key, value in keys.items()
+        ]
+        taught = distill(
+            home / "joined",
+            student=FIRST,
+            out=tmp_path / "taught",
+            recipe=None,
+            overrides=[*student, "image.size=32", "finetune.mode=full"],
+            data=home / "data",
+            split=home / "split.csv",
+            views="identity",
+            final=False,
+        )
+        runtime = Runtime.load(home / "joined")
+        maps = map_maker(runtime)
+    assert found is not None
+    assert taught is not None
+    pixels = np.full((40, 40, 3), 255, dtype=np.uint8)
+    pixels[8:30, 10:14] = 0
+    assert maps is not None
+    assert maps.method == "gradcam"
+    assert maps.make(pixels).values.shape == (32, 32)
+
+
+def test_a_soup_of_bodies_that_differ_is_refused(home: Path, tmp_path: Path) -> None:
+    other = run(home, tmp_path / "other", recipe([f"{SECOND}:none"]))
+    with pytest.raises(DessinError, match="weights beside"), quiet():
+        soup([home / "joined", other], out=tmp_path / "soup")
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,12 @@ def test_ranges_of_whole_batches_give_the_bytes_of_one_range(
     assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
-def test_a_mapper_changes_no_byte(store: PixelStore, classifier: Classifier, own_cache: Path) -> None:
-    asked = (classifier, ("",), store, np.array([12, 0, 5]), ("identity", "hflip"))
+@pytest.mark.parametrize("beside", [(), ("test_resnet",)])
+def test_a_mapper_changes_no_byte(beside: tuple[str, ...], store: PixelStore, own_cache: Path) -> None:
+    torch.set_num_threads(1)
+    weights, *others = (resolve_weights(name, "none") for name in ("test_efficientnet", *beside))
+    classifier = build_classifier("test_efficientnet", 3, weights, beside=others)
+    asked = (classifier, ("",) * len(classifier.encoders), store, np.array([12, 0, 5]), ("identity", "hflip"))
     here = extract_features(*asked, batch_size=2)
     for file in own_cache.glob("features/*/*.npy"):
         file.unlink()

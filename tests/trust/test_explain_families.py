@@ -184,3 +184,11 @@ def _state(classifier: Classifier) -> list[object]:
         [len(module._backward_hooks) for module in classifier.modules()],
         [(parameter.requires_grad, parameter.grad is None) for parameter in classifier.parameters()],
     ]
+
+
+@pytest.mark.parametrize(("backbone", "features"), [("test_resnet", "several"), ("test_vit", "last")])
+def test_a_mirrored_one_is_shown_as_it_looks_at_the_image_itself(backbone: str, features: str) -> None:
+    plain, mirrored = (untrained(backbone, 64, features=features) for _ in range(2))
+    mirrored.mirrored = True
+    first, second = (class_maps(one, noise(64), [1, 2]) for one in (plain, mirrored))
+    assert np.array_equal(first.cells, second.cells)

@@ -156,7 +156,8 @@ def _after(norm: nn.Module, classifier: Classifier, pixels: Tensor) -> Split:
     handle = norm.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            logits = classifier(pixels)
+            # One look, also of a classifier that answers from the mirror image too.
+            logits = classifier.classify(classifier.features(pixels))
     finally:
         handle.remove()
     if len(seen) != 1:
