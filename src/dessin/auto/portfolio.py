@@ -127,9 +127,12 @@ class Situation:
 
     @property
     def models(self) -> list[tuple[str, int]]:
-        """(candidate, side) of the networks that the best model so far may consist of."""
+        """(candidate, side) of the networks that the best model so far may consist of.
+
+        Those of a probe twice, for they look at mirror images too.
+        """
         probes, tuned = self.of("probe")[-1:], self.of("tune")
-        return [(model, step.size) for step in (*probes, *tuned) for model in step.models]
+        return [(model, step.size) for step in (*probes, *probes, *tuned) for model in step.models]
 
     @property
     def available(self) -> float:

@@ -70,7 +70,8 @@ class Workshop:
             "seed": self.seed + step.seed,
         }
         if step.kind == "probe":
-            model = {**recipe_values("+".join(step.models))["model"], "features": "several"}
+            joined = recipe_values("+".join(step.models))["model"]
+            model = {**joined, "features": "several", "mirrored": True}
             return {**values, "model": model, "finetune": {"mode": "probe"}}
         backbone, weights = candidate(step.models[0])
         return {

@@ -165,7 +165,13 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
         groups = [row.group for row in job.plan.train]
         folds = np.array([row.fold for row in job.plan.train]) if job.plan.crossed else None
         head, decision = shared_probe(
-            features, data.train_labels, groups, len(job.plan.classes), seed=job.recipe.seed, folds=folds
+            features,
+            data.train_labels,
+            groups,
+            len(job.plan.classes),
+            seed=job.recipe.seed,
+            folds=folds,
+            looks=len(PROBE_VIEWS) if job.recipe.model.mirrored else 1,
         )
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)

@@ -46,7 +46,7 @@ _INNER_FOLDS = 3
 class Probe:
     """A linear classifier of raw features: weight (C, D) and bias (C,), float32, temperature inside.
 
-    `path` holds (penalty, accuracy, loss) of the inner cross-validation, on images as they are. Where folds
+    `path` holds (penalty, accuracy, loss) of the inner cross-validation. Where folds
     were given, `unseen` (N, C) has each image's probabilities by a probe of the other folds, whose penalty
     and temperature were chosen on those.
     """
@@ -80,8 +80,9 @@ def fit_probe(
     seed: int = 0,
     weakest: float = 0.0,
     folds: NDArray[np.int64] | None = None,
+    looks: int = 1,
 ) -> Probe:
-    """Fit a probe; views are extra samples, and the penalty is chosen on the first view of unseen groups.
+    """Fit a probe; views are extra samples, and the penalty is chosen on the first views of unseen groups.
 
     Args:
         features: (V, N, D) float32, the same images in V views; the first is the image as it is.
@@ -90,6 +91,7 @@ def fit_probe(
         weakest: No penalty below this is tried beyond the usual ones; the one that a probe chose gives the
             very same probe again, also one that was fitted before weaker ones were tried.
         folds: (N,) from 0, to choose by in place of three that are dealt; they never part a group.
+        looks: In how many of the views an unseen image is asked about; the mean of its logits counts.
 
     Raises:
         DessinError: fewer than two classes among the labels, or features that are not finite.
@@ -101,7 +103,11 @@ def fit_probe(
     if not np.isfinite(features).all():
         raise DessinError("Some features are not finite numbers.", do="Check the backbone and its weights.")
     dealt = inner_folds(labels, groups, seed) if folds is None else folds
-    penalty, temperature, path, reason, unseen = _choose(features, labels, dealt, classes, kind, weakest)
+    # The mean of a linear classifier's logits is what it says of the mean features.
+    asked = features[0] if looks == 1 else features[:looks].mean(axis=0)
+    penalty, temperature, path, reason, unseen = _choose(
+        features, asked, labels, dealt, classes, kind, weakest
+    )
     axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
     fit: tuple[Tensor, Tensor] | None = None
     for stronger in (*PENALTIES[kind], *WEAKER[kind]):
@@ -115,6 +121,7 @@ def fit_probe(
 
 def _choose(
     features: Floats,
+    asked: Floats,
     labels: NDArray[np.int64],
     folds: NDArray[np.int64],
     classes: int,
@@ -131,7 +138,7 @@ def _choose(
     held: list[list[Tensor]] = []
     for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty"):
         axes, targets = _axes(features, labels, folds != fold)
-        unseen = axes.place(torch.from_numpy(features[0, folds == fold])).double()
+        unseen = axes.place(torch.from_numpy(asked[folds == fold])).double()
         inner.append(_InnerFold(axes, targets, unseen, classes, kind))
         held.append([inner[-1].logits(penalty) for penalty in PENALTIES[kind]])
     penalties = list(PENALTIES[kind])
@@ -249,6 +256,7 @@ def shared_probe(
     seed: int,
     weakest: float = 0.0,
     folds: NDArray[np.int64] | None = None,
+    looks: int = 1,
 ) -> tuple[Head, Decision[float]]:
     """The head and the penalty's reason of `fit_probe` with these arguments.
 
@@ -257,13 +265,16 @@ def shared_probe(
     """
     asked = [list(features.shape), labels.tolist(), list(groups), classes, seed, weakest]
     asked += [] if folds is None else [folds.tolist()]
+    asked += [] if looks == 1 else [f"{looks} looks"]
     computed = [torch.__version__, torch.get_num_threads()]
     key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
     reason = weights.with_suffix(".json")
     with locked(weights.with_suffix(".lock")):
         if not weights.is_file():
-            probe = fit_probe(features, labels, groups, classes, seed=seed, weakest=weakest, folds=folds)
+            probe = fit_probe(
+                features, labels, groups, classes, seed=seed, weakest=weakest, folds=folds, looks=looks
+            )
             # The weights last: where they are, the reason is too.
             write_json(reason, probe.decision.__dict__)
             write_head(weights, Head(probe.weight, probe.bias, probe.unseen))
