@@ -51,7 +51,12 @@ def _as_list(given: object) -> object:
 
 
 # Keys that a written recipe lacks where they have this value.
-UNSAID: dict[str, object] = {"model.features": "last", "model.beside": [], "model.mirrored": False}
+UNSAID: dict[str, object] = {
+    "model.features": "last",
+    "model.beside": [],
+    "model.mirrored": False,
+    "finetune.cached_views": 0,
+}
 
 
 class ModelSpec(Section):
@@ -113,6 +118,8 @@ class FinetuneSpec(Section):
 
     `stages` (of four, the last is 4), `last_blocks` and `lora_rank` belong to the modes `stages`,
     `last_blocks` and `lora`. Each block's learning rate is `layer_decay` times that of the block after it.
+    With `cached_views` the frozen stages are computed once, for so many augmented views of each image, and
+    later epochs train on these.
     `head_start: auto` is a probe for `probe` and `probe_then_full`, and a new head otherwise.
     `batch_norm: auto` freezes the statistics of whatever is not trained, and all of them when the head
     starts from fitted weights.
@@ -122,6 +129,7 @@ class FinetuneSpec(Section):
     stages: tuple[Annotated[int, Field(ge=1, le=4)], ...] | None = None
     last_blocks: int | None = Field(None, ge=1)
     lora_rank: int | None = Field(None, ge=1, le=256)
+    cached_views: int = Field(0, ge=0, le=256)
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     head: Literal["linear", "cosine", "mlp"] = "linear"
     head_start: Literal["auto", "new", "probe", "imagenet"] = "auto"
@@ -135,11 +143,30 @@ class FinetuneSpec(Section):
                 raise ValueError(f"{key} acts only with mode {mode}, and mode is {self.mode}")
         if self.stages is not None and (not self.stages or len(set(self.stages)) < len(self.stages)):
             raise ValueError("stages names each of 1 to 4 at most once, and at least one of them")
+        if self.cached_views:
+            stages = sorted(self.stages or (4,))
+            if self.mode != "stages" or stages != list(range(stages[0], 5)):
+                raise ValueError(
+                    "cached_views keeps what the stages before the trained ones compute, so it needs mode "
+                    "stages with the last ones, such as stages: [4] or [3, 4]"
+                )
+            if self.cached_views == 1:
+                raise ValueError(
+                    "cached_views is 0, for none, or at least 2: with one there is no augmentation"
+                )
         if self.mode in ("probe", "probe_then_full") and self.head_start not in ("auto", "probe"):
             raise ValueError(f"mode {self.mode} starts the head from a probe, not from {self.head_start}")
         if self.mode == "probe" and self.head != "linear":
             raise ValueError(f"a probe is a linear head, not a {self.head} one; use probe_then_full")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `cached_views` where there are none, as what was written before."""
+        values: dict[str, Any] = whole(self)
+        if not self.cached_views:
+            values.pop("cached_views", None)
+        return values
 
     @property
     def start(self) -> Literal["new", "probe", "imagenet"]:
@@ -267,6 +294,8 @@ class Recipe(Section):
                 f"model.beside joins frozen bodies, which finetune.mode: probe alone can have, and it is "
                 f"{self.finetune.mode}; set finetune.mode to probe, or leave out model.beside"
             )
+        if self.finetune.cached_views:
+            self._check_cached_views()
         if self.model.features != "last" and self.finetune.start == "imagenet":
             raise ValueError("ImageNet's rows are for features: last; use another finetune.head_start")
         if self.teacher.labels is not None and self.finetune.mode == "probe":
@@ -275,6 +304,22 @@ class Recipe(Section):
             what = "compares images by their one class, and a teacher's labels are soft"
             raise ValueError(f"the loss {self.loss} {what}")
         return self
+
+    def _check_cached_views(self) -> None:
+        if self.pipeline.mixes:
+            raise ValueError(
+                "finetune.cached_views keeps each image's views by themselves, and an op of augment mixes "
+                "images; leave out the one or the other"
+            )
+        if self.stages:
+            raise ValueError(
+                "finetune.cached_views draws its views as in the first epochs, so stages would add nothing"
+            )
+        if self.finetune.cached_views >= self.train.epochs:
+            raise ValueError(
+                f"finetune.cached_views pays in epochs that find a view there, so it is less than "
+                f"train.epochs, which is {self.train.epochs}, or 0"
+            )
 
     @property
     def pipeline(self) -> Pipeline:

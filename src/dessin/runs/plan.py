@@ -45,7 +45,7 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was decided for fine-tuning on this machine; `usual` are rates that the recipe left open."""
+    """What was decided for fine-tuning on this machine; `usual` are what the recipe left open."""
 
     precision: Decision[str]
     batch_size: Decision[int]
@@ -267,6 +267,7 @@ def _extras(recipe: Recipe) -> list[str]:
         f"dropout {model.drop_rate:g}": model.drop_rate,
         f"drop path {model.drop_path:g}": model.drop_path,
         f"drop block {model.drop_block:g}": model.drop_block,
+        f"cached views {finetune.cached_views}": finetune.cached_views,
         f"layer decay {finetune.layer_decay:g}": finetune.layer_decay < 1,
         f"SAM {optimizer.sam:g}": optimizer.sam,
         f"gradient norm at most {optimizer.clip_norm}": optimizer.clip_norm,

@@ -18,6 +18,7 @@ from dessin.models.weights import Weights, resolve_weights
 from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, training_curation
 from dessin.runs.plan import Pretrained, RunPlan, Tuning, plan_run, rows_of
+from dessin.training.cached_views import decide_views, halves_of
 from dessin.training.device import Computing, choose_batch_size, choose_device, choose_precision
 from dessin.training.engine import decide_batch_norm
 from dessin.training.optimise import steps_per_epoch
@@ -119,6 +120,10 @@ def prepare(
         batch_size = kept.get("batch_size") or choose_batch_size(
             model.classifier, recipe, len(train), device=device.value, precision=precision.value
         )
+        halves = halves_of(model.classifier, recipe)
+        if halves:
+            views = decide_views(halves, recipe, len(train) * recipe.pipeline.factor)
+            usual = (*usual, views)
         tuning = Tuning(
             precision,
             batch_size,

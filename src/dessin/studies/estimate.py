@@ -128,6 +128,7 @@ def _time(prepared: Prepared) -> tuple[float, float]:
     if plan.tuning is not None:
         epoch = _step_seconds(engine, device) * len(plan.train) * recipe.pipeline.factor
         seconds += recipe.train.epochs * (epoch + forward * len(plan.validation))
+        seconds += recipe.finetune.cached_views * forward * len(plan.train) * recipe.pipeline.factor
     return seconds, features
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan
 from dessin.randomness import Words, permutation
+from dessin.training.cached_views import CachedViews
 from dessin.training.data import PixelSource, Rows, TrainingData
 
 Made = TypeVar("Made")
@@ -24,13 +25,14 @@ Made = TypeVar("Made")
 class Batch:
     """Pixels (n, channels, S, S) and background (n, channels), uint8 on the device; labels (n,); the plan.
 
+    Without a plan the pixels are a cached view's activations, float32.
     `targets` (n, C) float32 are soft ones in place of the labels, or None.
     """
 
     pixels: Tensor
     background: Tensor
     labels: Rows
-    plan: AugmentPlan
+    plan: AugmentPlan | None
     targets: NDArray[np.float32] | None = None
 
 
@@ -74,10 +76,13 @@ class EpochSteps:
     size: StepSize
     seed: int
     workers: int = 0
+    views: CachedViews | None = None
 
     def of(self, epoch: int, first: int = 0) -> Iterator[Step]:
         """Yield the steps of an epoch (counted from 0) from number `first` on."""
         keys = self.pipeline.sample_keys(self.data.keys)
+        if self.views is not None:
+            self.views.fill(epoch)
         order = permutation(self.seed, "order", epoch, keys)
 
         def prepare(bounds: tuple[int, int]) -> Step:
@@ -92,9 +97,12 @@ class EpochSteps:
         """The samples `chosen` (n,) of an epoch, whose keys are `keys`."""
         data = self.data
         copy, image = np.divmod(chosen, len(data.keys))
+        targets = None if data.train_targets is None else data.train_targets[image]
+        if self.views is not None:
+            activations = self.views.gather(chosen, self.views.drawn(epoch, keys[chosen]))
+            return Batch(activations, activations[:0], data.train_labels[image], None, targets)
         pixels, background = self.source.gather(data.train_rows[image])
         plan = self.pipeline.plan(self.seed, epoch, keys[chosen], copy, self.source.size)
-        targets = None if data.train_targets is None else data.train_targets[image]
         return Batch(pixels, background, data.train_labels[image], plan, targets)
 
 

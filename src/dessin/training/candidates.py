@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dessin.augmentation.apply import apply_plan
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages
+from dessin.training.cached_views import halves_of
 from dessin.training.checkpoint import Best, Checkpoints, TrainingState
 from dessin.training.curve import CurveRow
 from dessin.training.engine import Engine
@@ -120,10 +120,12 @@ def estimate_statistics(engine: Engine, *, epoch: int) -> None:
         norm.reset_running_stats()
         # Cumulative: every batch counts the same.
         norm.momentum = None
+    halves = halves_of(engine.classifier, engine.recipe)
+    read = halves.then if halves else engine.classifier.features
     for parts in engine.steps(epoch):
         for part in parts:
             with engine.stepper.autocast:
-                engine.classifier.features(apply_plan(part.plan, part.pixels, part.background))
+                read(engine.stepper.pixels(part))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 

@@ -14,6 +14,7 @@ from dessin.models.classifier import Classifier
 from dessin.models.losses import class_weights, make_loss
 from dessin.recipe import Recipe
 from dessin.training.batches import EpochSteps, Step, StepSize
+from dessin.training.cached_views import CachedViews, halves_of
 from dessin.training.data import PixelSource, Training, TrainingData
 from dessin.training.optimise import make_optimizer
 from dessin.training.step import Stepper, make_forward
@@ -91,9 +92,11 @@ def make_engine(training: Training) -> Engine:
     weights, weighing = None, recipe.train.class_weights
     if weighing != "none":
         weights = class_weights(training.data.train_labels, classifier.classes, weighing).to(computing.device)
+    source = PixelSource(training.data.store, computing.device)
+    halves = halves_of(classifier, recipe)
     stepper = Stepper(
         classifier=classifier,
-        forward=make_forward(classifier, compiled=recipe.train.compile),
+        forward=make_forward(classifier, compiled=recipe.train.compile, halves=halves),
         optimizer=make_optimizer(classifier, recipe.optimizer, layer_decay=recipe.finetune.layer_decay),
         loss=make_loss(recipe.loss),
         weights=weights,
@@ -105,11 +108,12 @@ def make_engine(training: Training) -> Engine:
     )
     batches = EpochSteps(
         data=training.data,
-        source=PixelSource(training.data.store, computing.device),
+        source=source,
         pipeline=recipe.pipeline,
         size=StepSize(computing.batch_size, recipe.train.accumulate),
         seed=recipe.seed,
         workers=computing.workers,
+        views=CachedViews(halves, training.data, source, recipe.pipeline, recipe) if halves else None,
     )
     # Batch normalisations that keep their statistics; scale and shift may still be trained.
     frozen: list[nn.Module] = list(training.freezing.frozen_modules) if training.freezing else []

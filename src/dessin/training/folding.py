@@ -38,10 +38,8 @@ def folded(network: ModuleT, sample: Tensor) -> ModuleT:
     if not isinstance(network, Encoder):
         return network
     copied = copy.deepcopy(network)
-    if not sum(_fold_in_place(encoder.body) for encoder in _encoders(copied)):
+    if not sum(fold(encoder.body) for encoder in _encoders(copied)):
         return network
-    for encoder in _encoders(copied):
-        _grow_kernels(encoder.body)
     copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pairs = zip(_encoders(network), _encoders(copied), strict=True)
     return copied if all(_agree(*pair, sample) for pair in pairs) else network
@@ -91,8 +89,11 @@ class _Bfloat16(nn.Module):
         return self.inner.forward_head(features, **options).float()  # type: ignore[no-any-return]
 
 
-def _fold_in_place(body: nn.Module) -> int:
-    """How many normalisations were folded."""
+def fold(body: nn.Module) -> int:
+    """Make a body that evaluates compute in fewer steps, in place; returns how many normalisations went.
+
+    Whether they were those of the convolutions before them is for the caller to check.
+    """
     count = 0
     for (_, conv), (name, norm) in pairwise(list(body.named_modules())):
         if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
@@ -106,6 +107,8 @@ def _fold_in_place(body: nn.Module) -> int:
         # timm's normalisation layers hold the activation that follows them.
         _replace(body, name, getattr(norm, "act", nn.Identity()))
         count += 1
+    if count:
+        _grow_kernels(body)
     return count
 
 

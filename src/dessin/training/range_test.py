@@ -20,6 +20,7 @@ from dessin.decisions import Decision
 from dessin.models.classifier import Classifier
 from dessin.progress import track
 from dessin.training.batches import Step
+from dessin.training.cached_views import halves_of
 from dessin.training.data import Training
 from dessin.training.engine import Engine, make_engine
 from dessin.training.guard import check_finite
@@ -98,7 +99,8 @@ def _measure(engine: Engine) -> tuple[RangeRow, ...]:
 
 def _loss_of(engine: Engine, start: Classifier, number: int, parts: Step) -> float:
     """The loss that the starting weights have on the same batch, with the same dropout."""
-    stepper = replace(engine.stepper, classifier=start, forward=make_forward(start, compiled=False))
+    forward = make_forward(start, compiled=False, halves=halves_of(start, engine.recipe))
+    stepper = replace(engine.stepper, classifier=start, forward=forward)
     seed_step(stepper.seed, number)
     with torch.no_grad():
         pairs = [(stepper.mean_loss(*stepper.inputs(part)), len(part.labels)) for part in parts]

@@ -14,6 +14,7 @@ from dessin.augmentation.apply import apply_plan, mix
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.models.losses import Loss, mean_loss
+from dessin.models.prefix import Halves
 from dessin.training.batches import Batch
 from dessin.training.checkpoint import TrainingState
 from dessin.training.guard import check_finite
@@ -97,12 +98,18 @@ class Stepper:
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Augmented and mixed pixels (n, channels, S, S), and soft targets (n, C)."""
-        pixels = apply_plan(batch.plan, batch.pixels, batch.background)
+        pixels = self.pixels(batch)
         given = torch.from_numpy(batch.labels if batch.targets is None else batch.targets)
         targets = given.to(pixels.device, non_blocking=True)
         if batch.targets is None:
             targets = functional.one_hot(targets, self.classes).float()
-        return mix(batch.plan.mixing, pixels, targets)
+        return mix(batch.plan.mixing, pixels, targets) if batch.plan else (pixels, targets)
+
+    def pixels(self, batch: Batch) -> Tensor:
+        """Augmented pixels (n, channels, S, S), or a cached view's activations as they are."""
+        if batch.plan is None:
+            return batch.pixels
+        return apply_plan(batch.plan, batch.pixels, batch.background)
 
     def mean_loss(self, pixels: Tensor, targets: Tensor) -> Tensor:
         """The weighted mean over the images."""
@@ -134,11 +141,15 @@ class Stepper:
         return (torch.stack(losses) * shares).sum()
 
 
-def make_forward(classifier: Classifier, *, compiled: bool) -> Forward:
-    """The classifier as one function, compiled where that is asked for; names of modules stay as they are."""
+def make_forward(classifier: Classifier, *, compiled: bool, halves: Halves | None = None) -> Forward:
+    """The classifier as one function, compiled where that is asked for; names of modules stay as they are.
+
+    With `halves` of its body it takes activations in place of pixels.
+    """
+    read = halves.then if halves else classifier.features
 
     def forward(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        features = classifier.features(pixels)
+        features = read(pixels)
         return classifier.classify(features), features
 
     if not compiled:
