@@ -106,6 +106,11 @@ class ModelSpec(Section):
         return ((self.backbone, self.weights), *((name, weights or "auto") for name, _, weights in others))
 
     @property
+    def backbones(self) -> str:
+        """Those of all bodies in words, without their weights, which may be a path."""
+        return " + ".join(backbone for backbone, _ in self.bodies)
+
+    @property
     def candidate(self) -> str:
         """All bodies as `scout` takes them: `NAME[:WEIGHTS]`, joined by `+`."""
         from dessin.models.backbones import written

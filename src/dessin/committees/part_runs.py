@@ -96,5 +96,5 @@ def part_row(folder: Path, what: str) -> dict[str, object]:
         "train": record.counts.train,
         "accuracy": validation.accuracy if validation else None,
         "seconds": spent(sum(record.timings.values())),
-        "backbone": record.recipe.model.candidate,
+        "backbone": record.recipe.model.backbones,
     }

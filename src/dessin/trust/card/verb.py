@@ -57,7 +57,7 @@ def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:
     return TrustCard(
         name=sources.name,
         kind="run" if record else "committee",
-        backbone=record.recipe.model.candidate if record else counted(models, "model"),
+        backbone=record.recipe.model.backbones if record else counted(models, "model"),
         classes=len(sources.main.per_class),
         model=record.digests.model if record else "",
         measured_on=sources.measured_on,
