@@ -213,7 +213,7 @@ def measure(task: Path, budget: int, side: str, options: argparse.Namespace) -> 
         others=round(share, 3),
         how=how,
         versions=versions,
-        machine=f"{options.cores} cores of {processor()}",
+        machine=f"{counted(options.cores, 'core')} of {processor()}",
         date=date.today().isoformat(),
     )
     _keep(part, cell, found, predicted)

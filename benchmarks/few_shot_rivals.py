@@ -226,7 +226,7 @@ def with_timm(job: Job) -> None:
             batch_size=batch,
             is_training=training,
             auto_augment="rand-m7-mstd0.5-inc1" if training else None,
-            num_workers=2,
+            num_workers=job.threads,
             use_prefetcher=False,
             persistent_workers=training,
             device=torch.device("cpu"),

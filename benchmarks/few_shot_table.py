@@ -265,7 +265,7 @@ def _circumstances(rows: Iterable[Row]) -> str:
         *sorted({cell.machine for cell in cells}),
         *versions,
     ]
-    quiet = f" Other programs used at most {loud:.2f} of a processor." if loud >= 0 else ""
+    quiet = f" Other programs used at most {loud:.2f} processors." if loud >= 0 else ""
     return f"{'; '.join(said)}.{quiet}"
 
 
