@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
+from tiny_run import apart, tiny_recipe
 
 from dessin.errors import DessinError
 from dessin.recipe import Recipe
@@ -22,13 +22,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("drawings")
-    data = make_drawings(folder / "data")
-    return data, make_tiny_split(data, folder / "split.csv")
 
 
 def exploding(**train_section: object) -> Recipe:

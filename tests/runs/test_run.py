@@ -33,13 +33,6 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp("drawings")
-    data = make_drawings(folder / "data")
-    return data, make_tiny_split(data, folder / "split.csv")
-
-
-@pytest.fixture(scope="module")
 def whole(drawings: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nobody interrupted."""
     data, split = drawings

@@ -6,13 +6,12 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
+from tiny_run import tiny_recipe
 
 from dessin.errors import DessinError
 from dessin.folders import hold
@@ -23,15 +22,6 @@ from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thre
 from dessin.studies.result import Job, JobRecord
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    data = make_drawings(folder / "data")
-    make_tiny_split(data, folder / "split.csv")
-    with apart(folder):
-        yield folder
 
 
 @pytest.fixture(autouse=True)

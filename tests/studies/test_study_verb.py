@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from study_kit import Inline, study_file
-from tiny_run import apart, make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
 from dessin.reading import read_csv
@@ -22,15 +21,6 @@ from dessin.studies.verb import study
 pytestmark = pytest.mark.slow
 
 SMALL = {"optimizer": {"lr": 1e-3}}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("home")
-    data = make_drawings(folder / "data")
-    make_tiny_split(data, folder / "split.csv")
-    with apart(folder):
-        yield folder
 
 
 @pytest.fixture(autouse=True)
