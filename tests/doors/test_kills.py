@@ -63,7 +63,7 @@ def _for_the_long(folder: Path, recipe: dict[str, object]) -> None:
     study_file(
         folder / "study.yaml", recipe=recipe, levels={"usual": {}, "small": {"optimizer": {"lr": 1e-3}}}
     )
-    (folder / "families.csv").write_text("class,family\ncat,pets\nhouse,pets\nstar,signs\n")
+    (folder / "families.csv").write_text("label,family\ncat,pets\nhouse,pets\nstar,signs\n")
     ensemble(["runs/a", "runs/b"], out="both")
 
 

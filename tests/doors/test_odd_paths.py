@@ -62,7 +62,7 @@ def world() -> Iterator[World]:
             audit(data, out=folder / "audit")
             predict(run, [data], out=folder / "answers.csv")
             families = [f"{label},{'animals' if n else 'things'}" for n, label in enumerate(CLASSES)]
-            write_text(folder / "families.csv", "\n".join(["class,family", *families, ""]))
+            write_text(folder / "families.csv", "\n".join(["label,family", *families, ""]))
             write_text(folder / "recipe.yaml", yaml.safe_dump(json.loads(tiny_recipe().model_dump_json())))
             write_text(folder / "token", "t" * 40)
             # To look through the whole disk is a right thing to ask for, and takes its time.

@@ -17,7 +17,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
@@ -127,12 +127,19 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
 
 
 def _own(name: str) -> Iterator[Any]:
-    """What a command needs: jobs of a study that are counted, a server of drawings on this machine."""
+    """What a command needs: jobs of a study that are counted, one speed, drawings from this machine."""
     if name == "study in one process":
         yield mock.patch("dessin.studies.verb._executor", return_value=Inline())
+    if name == "distill":
+        yield mock.patch("dessin.committees.distill.measure.seconds_of", _asked_in_a_hundredth)
     if name == "fetch":
         here = dataclasses.replace(QUICKDRAW, address=Path("server.txt").read_text())
         yield mock.patch("dessin.fetch.verb.known_source", return_value=here)
+
+
+def _asked_in_a_hundredth(ask: Callable[[], object], _device: object) -> float:
+    ask()
+    return 0.01
 
 
 def run(
