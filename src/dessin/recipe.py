@@ -56,6 +56,7 @@ UNSAID: dict[str, object] = {
     "model.beside": [],
     "model.mirrored": False,
     "finetune.cached_views": 0,
+    "finetune.probe": "logistic",
 }
 
 
@@ -126,8 +127,8 @@ class FinetuneSpec(Section):
     With `cached_views` the frozen stages are computed once, for so many augmented views of each image, and
     later epochs train on these.
     `head_start: auto` is a probe for `probe` and `probe_then_full`, and a new head otherwise.
-    `batch_norm: auto` freezes the statistics of whatever is not trained, and all of them when the head
-    starts from fitted weights.
+    `probe` is how one is fitted. `batch_norm: auto` freezes the statistics of whatever is not trained, and
+    all of them when the head starts from fitted weights.
     """
 
     mode: Literal["probe", "full", "stages", "last_blocks", "lora", "probe_then_full"] = "probe_then_full"
@@ -138,6 +139,7 @@ class FinetuneSpec(Section):
     layer_decay: float = Field(1.0, gt=0.0, le=1.0)
     head: Literal["linear", "cosine", "mlp"] = "linear"
     head_start: Literal["auto", "new", "probe", "imagenet"] = "auto"
+    probe: Literal["logistic", "ridge"] = "logistic"
     batch_norm: Literal["auto", "frozen", "train"] = "auto"
 
     @model_validator(mode="after")
@@ -167,8 +169,10 @@ class FinetuneSpec(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `cached_views` where there are none, as what was written before."""
+        """Without the keys of `UNSAID` where they are the usual ones: what was written before has none."""
         values: dict[str, Any] = whole(self)
+        if self.probe == UNSAID["finetune.probe"]:
+            values.pop("probe", None)
         if not self.cached_views:
             values.pop("cached_views", None)
         return values

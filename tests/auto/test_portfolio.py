@@ -55,7 +55,7 @@ def walk(
         seconds, epoch = step.seconds * slower(step), 0.0
         if step.kind == "tune":
             epoch = known.epoch(step.models[0], step.size) * slower(step)
-            seconds = min(seconds, max(now.available, known.beginning(step.models[0], step.size) + epoch))
+            seconds = min(seconds, max(now.available, known.beginning(step.models[0]) + epoch))
         used += seconds
         made = (*made, Made(step, right(step)))
         assert len({each.step.name for each in made}) == len(made)

@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from dessin.training import linear
-from dessin.training.linear import fit_logistic, fit_ridge, principal_axes
+from dessin.training.linear import fit_logistic, fit_ridge, principal_axes, standardise
 
 
 def standardised(images: int, width: int):
@@ -22,8 +22,8 @@ def standardised(images: int, width: int):
 @pytest.mark.parametrize(("images", "width"), [(120, 20), (30, 60)])
 def test_ridge_is_the_closed_form(images: int, width: int) -> None:
     features, labels, standard = standardised(images, width)
-    axes = principal_axes(features)
-    weight, bias = axes.fold_back(*fit_ridge(axes, labels, 4, 0.3))
+    data = standardise(features)
+    weight, bias = data.fold_back(*fit_ridge(data, labels, 4, 0.3))
     reference = Ridge(alpha=0.3 * images).fit(standard, np.eye(4)[labels])
     found = features.double() @ weight.T + bias
     np.testing.assert_allclose(found.numpy(), reference.predict(standard), atol=1e-4)

@@ -12,8 +12,8 @@ from dessin.models.default_backbones import ROWS
 VIEWS = 2
 # Seconds on two processor cores; on another machine they are as many times as long as its work proves to be.
 CALIBRATING, REPORTING, LOADING, BEGINNING, VOTING = 3.0, 5.0, 0.6, 1.5, 3.0
-# Each fit on features is one of the whole and one a fold, each of so many passes over them.
-_PASSES = 260
+# A logistic fit takes so many passes over features, and principal axes; ridge takes a factor a penalty.
+_PASSES, _AXES, _PENALTIES = 260, 25.0, 8
 _SLOWEST, _FASTEST = 4.0, 0.5
 
 
@@ -85,19 +85,19 @@ class Costs:
         width = sum(self.widths.get(model.partition(":")[0], 2200) for model in models)
         samples = VIEWS * self.part.images
         rank = min(width, samples)
-        fits = self.part.folds + 1
-        axes = 10.0 * rank**3 + 4.0 * samples * width * rank
-        passes = 4.0 * samples * rank * self.part.classes * (_PASSES if kind == "logistic" else 20)
-        return self.fitting * fits * (axes + passes) / self.flops + BEGINNING * self.pace
+        work = 2.0 * samples * width * rank + 2.0 * _PENALTIES * rank**3 / 3
+        if kind == "logistic":
+            work += _AXES * rank**3 + 4.0 * samples * rank * self.part.classes * _PASSES
+        return self.fitting * (self.part.folds + 1) * work / self.flops + BEGINNING * self.pace
 
     def epoch(self, model: str, size: int) -> float:
         """Of one epoch on one fold's training part, its validation included."""
         speed = self.speed(model, size)
         return self.part.trained / speed.training + self.part.fold / speed.forward
 
-    def beginning(self, model: str, size: int) -> float:
-        """Of a run before its first epoch: features and a probe of its training part, loading, pixels."""
-        return self.features([model], size) + 0.6 * self.fit([model]) + BEGINNING * self.pace
+    def beginning(self, model: str) -> float:
+        """Of a run before its first epoch, once features are there: a probe of its training part, loading."""
+        return 0.6 * self.fit([model], kind="ridge") + BEGINNING * self.pace
 
     def closing(self, models: Sequence[tuple[str, int]], further: int = 0) -> float:
         """Of everything after the last step: calibration, the holdout, `further` images, the report."""

@@ -23,8 +23,7 @@ class Table:
     """Sides in pixels, epochs, shares of the time that is left, and numbers of members.
 
     Attributes:
-        scout_side: candidates are ranked at this side; a budget below the first of `probe_sides` ranks them
-            at the side of its probe, so that nothing is computed twice.
+        scout_side: the smallest side at which candidates are ranked.
         probe_sides: (budget in seconds below which, side of the joint probe); beyond the last `most_side`.
         joined: the most bodies in one probe.
         tuning_sides: from the largest that is allowed to the smallest.
@@ -32,7 +31,9 @@ class Table:
             many fit; more are not tried.
         members: (seconds for tuning below which, runs to divide them by).
         recipes, most_folds: how many members are tuned, and on how many folds each.
-        scout_share, probe_share: of the time that is left, at most, for work that cannot be cut short.
+        scout_share, probe_share, last_share: of the time that is left, at most, for work that cannot be cut
+            short; the last for a probe where nothing can follow it.
+        logistic_share: a probe is fitted so where that takes no more of the time that is left, else by ridge.
         margin: how much longer than thought a run may take before it ends at an epoch's end.
         solved: accuracy from which nothing more is tried.
     """
@@ -41,16 +42,18 @@ class Table:
     probe_sides: tuple[tuple[float, int], ...] = ((90.0, 128), (200.0, 160))
     most_side: int = 224
     joined: int = 3
-    tuning_sides: tuple[int, ...] = (224, 192, 160, 128)
-    least_epochs: int = 5
-    enough_epochs: int = 10
-    most_epochs: int = 20
+    tuning_sides: tuple[int, ...] = (160, 128)
+    least_epochs: int = 4
+    enough_epochs: int = 8
+    most_epochs: int = 14
     members: tuple[tuple[float, int], ...] = ((400.0, 1), (900.0, 2), (1800.0, 3))
     most_members: int = 5
     recipes: int = 2
     most_folds: int = 5
     scout_share: float = 0.4
     probe_share: float = 0.4
+    last_share: float = 0.85
+    logistic_share: float = 0.1
     margin: float = 0.06
     solved: float = 0.995
 
@@ -71,6 +74,7 @@ class Step(Section):
     epochs: int = 0
     fold: int | None = None
     seed: int = 0
+    fit: Literal["ridge", "logistic"] = "ridge"
     seconds: float
     reason: str
 
@@ -124,6 +128,14 @@ class Situation:
 
     def of(self, kind: Kind) -> list[Step]:
         return [each.step for each in self.made if each.step.kind == kind and not each.failed]
+
+    def computes(self, models: Sequence[str], side: int) -> float:
+        """Seconds of the features and the pixels of these candidates that no step has computed before."""
+        steps = [each.step for each in self.made if each.step.kind != "committee"]
+        there = {(model, step.size) for step in steps for model in step.models}
+        missing = [model for model in models if (model, side) not in there]
+        decoding = 0.0 if any(step.size == side for step in steps) else self.costs.store()
+        return self.costs.features(missing, side) + decoding
 
     @property
     def models(self) -> list[tuple[str, int]]:
@@ -190,28 +202,20 @@ _WISHES = 8
 
 
 def _first(now: Situation, table: Table) -> Step:
-    """Ranking as many candidates as pay for it, then a probe: of the best one, or at once of several."""
-    side = _side(table.scout_side, now)
-    quick = now.budget < table.probe_sides[0][0]
-    if quick:
-        side = _side(table.probe_sides[0][1], now)
-    if not now.ranked:
-        share = table.scout_share * now.available
-        for count in range(len(now.candidates), 1, -1):
+    """Ranking as many candidates as pay for it, at the side of the later probe if that does; then a probe."""
+    share = table.scout_share * now.available
+    for count in range(0 if now.ranked else len(now.candidates), 1, -1):
+        for side in _sides(now, table):
             models = now.candidates[:count]
             step = _scout(now, models, side)
             after = replace(now, left=now.left - step.seconds, made=(*now.made, Made(step)), ranked=models)
-            if step.seconds <= share and after.spare(_probe(after, models[:1], side)) >= 0:
+            if step.seconds <= share and after.spare(_probe(after, models[:1], side, table)) >= 0:
                 return step
     ranked = now.ranked or now.candidates
-    if now.ranked and now.joins and quick:
-        for count in range(min(table.joined, len(ranked)), 1, -1):
-            step = _probe(now, ranked[:count], side)
-            if now.spare(step) >= 0:
-                return step
-    step = _probe(now, ranked[:1], side)
+    side = next((step.size for step in now.of("scout")), min(_sides(now, table)))
+    step = _probe(now, ranked[:1], side, table)
     if now.spare(step) < 0:
-        need = now.budget - now.left + step.seconds + now.costs.closing([(ranked[0], side)], now.further)
+        need = now.budget - now.left + step.seconds + now.costs.closing([(ranked[0], side)] * 2, now.further)
         raise DessinError(
             f"{now.costs.all_images} images cannot be read and probed in this budget: the shortest plan is "
             f"{duration(need)}.",
@@ -221,43 +225,54 @@ def _first(now: Situation, table: Table) -> Step:
     return step
 
 
+def _sides(now: Situation, table: Table) -> list[int]:
+    """The sides of a probe for this budget, the largest first."""
+    wanted = next((side for limit, side in table.probe_sides if now.budget < limit), table.most_side)
+    usual = (table.scout_side, *(side for _, side in table.probe_sides), table.most_side)
+    return sorted({_side(side, now) for side in usual if side <= wanted}, reverse=True)
+
+
 def _scout(now: Situation, models: Sequence[str], side: int) -> Step:
     costs = now.costs
     fits = sum(costs.fit([model], kind="ridge") for model in models)
-    seconds = costs.store() + costs.features(models, side) + fits
+    seconds = now.computes(models, side) + fits
     reason = f"the candidates that fit into {duration(now.available)}, with time left for the best of them"
     return Step(kind="scout", name="scout", models=tuple(models), size=side, seconds=seconds, reason=reason)
 
 
-def _probe(now: Situation, models: Sequence[str], side: int) -> Step:
-    """A probe; features that the scout or an earlier probe computed are there already."""
-    there = {(model, step.size) for step in (*now.of("scout"), *now.of("probe")) for model in step.models}
-    missing = [model for model in models if (model, side) not in there]
-    seconds = now.costs.fit(models) + now.costs.features(missing, side)
-    if missing and side not in {size for _, size in there}:
-        seconds += now.costs.store()
+def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> Step:
+    """A probe of all folds; features that an earlier step computed are there already."""
+    logistic, ridge = (now.costs.fit(models, kind=kind) for kind in ("logistic", "ridge"))
+    fit: Literal["ridge", "logistic"] = (
+        "logistic" if logistic <= table.logistic_share * now.available else "ridge"
+    )
+    seconds = now.computes(models, side) + (logistic if fit == "logistic" else ridge)
     reason = "the best that was ranked" if len(models) == 1 else f"the best {len(models)} joined see more"
     if not now.ranked:
         reason = "the first candidate: there is no time to rank others"
     name = f"probe-{side}" if len(models) == 1 else f"joint-{side}"
-    return Step(kind="probe", name=name, models=tuple(models), size=side, seconds=seconds, reason=reason)
+    return Step(
+        kind="probe", name=name, models=tuple(models), size=side, fit=fit, seconds=seconds, reason=reason
+    )
 
 
 def _joint(now: Situation, table: Table) -> Step | None:
-    """Several bodies in one probe, once, at the largest side of those for this budget that fits."""
+    """Several bodies in one probe, once, or one body at a larger side: what fits into its share of the time.
+
+    That is nearly all of it where no run of tuning could end in it.
+    """
     before = now.of("probe")
     if any(len(step.models) > 1 for step in before) or now.of("tune"):
         return None
-    sides = {_side(table.scout_side, now), *(_side(s, now) for limit, s in table.probe_sides)}
-    wanted = next((s for limit, s in table.probe_sides if now.budget < limit), table.most_side)
-    share = table.probe_share * now.available
-    for count in range(min(table.joined if now.joins else 1, len(now.ranked)), 0, -1):
-        for side in sorted((s for s in {*sides, _side(wanted, now)} if s <= wanted), reverse=True):
-            models = now.ranked[:count]
+    share = table.probe_share if isinstance(_tuned(now, table), Step) else table.last_share
+    known = now.ranked or now.candidates
+    for count in range(min(table.joined if now.joins else 1, len(known)), 0, -1):
+        for side in _sides(now, table):
+            models = known[:count]
             if any(step.models == models and step.size >= side for step in before):
                 continue
-            step = _probe(now, models, side)
-            if step.seconds <= share and now.spare(step) >= 0:
+            step = _probe(now, models, side, table)
+            if step.seconds <= share * now.available and now.spare(step) >= 0:
                 return step
     return None
 
@@ -337,13 +352,13 @@ def _new_recipe(now: Situation, bodies: Sequence[str], number: int, after: float
 
 
 def _epochs(now: Situation, model: str, side: int, seconds: float) -> int:
-    left = seconds - now.costs.beginning(model, side) - _decoding(now, side)
+    left = seconds - now.costs.beginning(model) - now.computes([model], side)
     return int(left / now.costs.epoch(model, side))
 
 
 def _run(now: Situation, model: str, side: int, epochs: int, fold: int, seed: int) -> Step:
     costs = now.costs
-    seconds = costs.beginning(model, side) + _decoding(now, side) + epochs * costs.epoch(model, side)
+    seconds = costs.beginning(model) + now.computes([model], side) + epochs * costs.epoch(model, side)
     reason = f"{duration(costs.epoch(model, side))} an epoch"
     if fold:
         reason += "; one more fold of the same recipe, so that its vote has seen more drawings"
@@ -359,11 +374,6 @@ def _run(now: Situation, model: str, side: int, epochs: int, fold: int, seed: in
         seconds=seconds,
         reason=reason,
     )
-
-
-def _decoding(now: Situation, side: int) -> float:
-    """Of decoding to a side, unless a step did it already."""
-    return 0.0 if any(each.step.size == side for each in now.made) else now.costs.store()
 
 
 def _side(wanted: int, now: Situation) -> int:

@@ -33,7 +33,7 @@ BASE, RULE = "best single", "weighted soft"
 
 # How a tuned member is trained; measured, see docs/log.md.
 TUNING: dict[str, object] = {
-    "finetune": {"mode": "probe_then_full", "batch_norm": "frozen"},
+    "finetune": {"mode": "probe_then_full", "probe": "ridge", "batch_norm": "frozen"},
     "augment": [
         *("hflip", "rotate(15)", "translate(0.07)", "scale(0.75, 1.25)"),
         *("thickness(0.7, 1.4)", "mixup_or_cutmix(0.2, 1.0)"),
@@ -42,7 +42,7 @@ TUNING: dict[str, object] = {
 }
 # Of accuracy, that a vote of members must have over its best member to be worth their time.
 LEAST_GAIN = 0.0
-LR, WEIGHT_DECAY, EMA, BATCH = 5e-4, 0.05, 0.995, 32
+LR, WEIGHT_DECAY, EMA, BATCH = 2e-4, 0.05, 0.995, 32
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Workshop:
         if step.kind == "probe":
             joined = recipe_values("+".join(step.models))["model"]
             model = {**joined, "features": "several", "mirrored": True}
-            return {**values, "model": model, "finetune": {"mode": "probe"}}
+            return {**values, "model": model, "finetune": {"mode": "probe", "probe": step.fit}}
         backbone, weights = candidate(step.models[0])
         return {
             **values,
             **TUNING,
-            "model": {"backbone": backbone, "weights": weights},
+            "model": {"backbone": backbone, "weights": weights, "features": "several"},
             "optimizer": {"lr": LR, "weight_decay": WEIGHT_DECAY, "warmup_epochs": min(1.0, step.epochs / 8)},
             "train": {"epochs": step.epochs, "batch_size": BATCH, "ema": EMA},
         }

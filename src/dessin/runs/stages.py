@@ -172,6 +172,7 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
             seed=job.recipe.seed,
             folds=folds,
             looks=len(PROBE_VIEWS) if job.recipe.model.mirrored else 1,
+            kind=job.recipe.finetune.probe,
         )
         # The record first: where the file is, its decision is written too.
         job.decide(decision, aloud=False)

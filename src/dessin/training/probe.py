@@ -23,7 +23,7 @@ from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 from dessin.reading import read_bytes, read_json
-from dessin.training.linear import Axes, Kind, fit_linear, principal_axes
+from dessin.training.linear import Kind, Space, fit_linear, space_of
 
 PENALTY = "probe penalty"
 Floats = NDArray[np.float32]
@@ -108,11 +108,11 @@ def fit_probe(
     penalty, temperature, path, reason, unseen = _choose(
         features, asked, labels, dealt, classes, kind, weakest
     )
-    axes, targets = _axes(features, labels, np.ones(len(labels), dtype=bool))
+    axes, targets = _space(features, labels, np.ones(len(labels), dtype=bool), kind)
     fit: tuple[Tensor, Tensor] | None = None
     for stronger in (*PENALTIES[kind], *WEAKER[kind]):
-        if stronger >= penalty:
-            fit = fit_linear(axes, targets, classes, kind, stronger, fit)
+        if stronger == penalty or (stronger > penalty and kind == "logistic"):
+            fit = fit_linear(axes, targets, classes, stronger, fit)
     assert fit is not None, "the penalty is one of them"
     weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fit))
     decision = Decision(PENALTY, penalty, reason)
@@ -137,9 +137,9 @@ def _choose(
     inner: list[_InnerFold] = []
     held: list[list[Tensor]] = []
     for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty"):
-        axes, targets = _axes(features, labels, folds != fold)
+        axes, targets = _space(features, labels, folds != fold, kind)
         unseen = axes.place(torch.from_numpy(asked[folds == fold])).double()
-        inner.append(_InnerFold(axes, targets, unseen, classes, kind))
+        inner.append(_InnerFold(axes, targets, unseen, classes))
         held.append([inner[-1].logits(penalty) for penalty in PENALTIES[kind]])
     penalties = list(PENALTIES[kind])
     results = [_calibrated(torch.cat(logits), truth) for logits in zip(*held, strict=True)]
@@ -191,16 +191,15 @@ def _best(results: Sequence[tuple[float, float, float]]) -> int:
 class _InnerFold:
     """A probe of the other folds, fitted to ever weaker penalties, and `unseen` images (m, r) in its axes."""
 
-    axes: Axes
+    axes: Space
     targets: Tensor
     unseen: Tensor
     classes: int
-    kind: Kind
     fitted: tuple[Tensor, Tensor] | None = None
 
     def logits(self, penalty: float) -> Tensor:
         """(m, C) logits; a logistic fit starts from that for the penalty before."""
-        self.fitted = fit_linear(self.axes, self.targets, self.classes, self.kind, penalty, self.fitted)
+        self.fitted = fit_linear(self.axes, self.targets, self.classes, penalty, self.fitted)
         weight, bias = self.fitted
         return self.unseen @ weight + bias
 
@@ -228,9 +227,11 @@ def inner_folds(labels: NDArray[np.int64], groups: Sequence[str], seed: int) -> 
     return fold_of[index]
 
 
-def _axes(features: Floats, labels: NDArray[np.int64], rows: NDArray[np.bool_]) -> tuple[Axes, Tensor]:
+def _space(
+    features: Floats, labels: NDArray[np.int64], rows: NDArray[np.bool_], kind: Kind
+) -> tuple[Space, Tensor]:
     samples = torch.from_numpy(features[:, rows].reshape(-1, features.shape[2]))
-    return principal_axes(samples), torch.from_numpy(np.tile(labels[rows], len(features)))
+    return space_of(samples, kind), torch.from_numpy(np.tile(labels[rows], len(features)))
 
 
 def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
@@ -257,6 +258,7 @@ def shared_probe(
     weakest: float = 0.0,
     folds: NDArray[np.int64] | None = None,
     looks: int = 1,
+    kind: Kind = "logistic",
 ) -> tuple[Head, Decision[float]]:
     """The head and the penalty's reason of `fit_probe` with these arguments.
 
@@ -266,6 +268,7 @@ def shared_probe(
     asked = [list(features.shape), labels.tolist(), list(groups), classes, seed, weakest]
     asked += [] if folds is None else [folds.tolist()]
     asked += [] if looks == 1 else [f"{looks} looks"]
+    asked += [] if kind == "logistic" else [kind]
     computed = [torch.__version__, torch.get_num_threads()]
     key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
@@ -273,7 +276,12 @@ def shared_probe(
     with locked(weights.with_suffix(".lock")):
         if not weights.is_file():
             probe = fit_probe(
-                features, labels, groups, classes, seed=seed, weakest=weakest, folds=folds, looks=looks
+                *(features, labels, groups, classes),
+                kind=kind,
+                seed=seed,
+                weakest=weakest,
+                folds=folds,
+                looks=looks,
             )
             # The weights last: where they are, the reason is too.
             write_json(reason, probe.decision.__dict__)

@@ -322,6 +322,7 @@ def _start_state(
         classifier.classes,
         seed=recipe.seed,
         weakest=record.decided(PENALTY, float) or 0.0,
+        kind=recipe.finetune.probe,
     )
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
     classifier.start_head(weight, bias, torch.from_numpy(features[0]))
