@@ -55,6 +55,13 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"finetune": {"mode": "full", "batch_norm": "frozen", "layer_decay": 0.8}},
     {"finetune": {"mode": "stages", "batch_norm": "auto"}},
     {"finetune": {"mode": "stages", "stages": [3, 4], "batch_norm": "train"}},
+    {"finetune": {"mode": "stages", "cached_views": 2, "head_start": "probe"}, "train": {"epochs": 3}},
+    {
+        "finetune": {"mode": "stages", "stages": [3, 4], "cached_views": 2, "batch_norm": "train"},
+        "copies": ["hflip"],
+        "optimizer": {"lr": "auto"},
+        "train": {"epochs": 4, "average_last": 2, "ema": 0.9},
+    },
     {"finetune": {"mode": "last_blocks", "last_blocks": 2}},
     {"finetune": {"mode": "lora", "lora_rank": 2}, "model": {"backbone": "test_vit"}, "image": {"size": 160}},
     {"finetune": {"mode": "probe_then_full", "head_start": "auto"}},

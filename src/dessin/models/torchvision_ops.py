@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,23 @@ def _compiled_ops_load(folders: Any) -> bool:
 def import_timm() -> Any:
     """The timm package, importable whatever build of torchvision is beside it."""
     ensure_torchvision()
-    import timm
+    with _hidden("wandb"):
+        import timm
 
     return timm
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Within the block a package seems not to be installed, unless it was imported before.
+
+    timm's own trainer writes to W&B, and so imports it where it is: half a second of every start.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
