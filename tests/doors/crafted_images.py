@@ -155,11 +155,11 @@ def rle_bmp(width: int, height: int, runs: bytes, *, depth: int = 8) -> bytes:
     return head + info + palette + runs
 
 
-def clear_webp(width: int, height: int) -> bytes:
-    """A lossy WebP of noise with noise for its transparency, at the best quality that its format can hold."""
+def lossy_webp(width: int, height: int, mode: str = "RGBA") -> bytes:
+    """A lossy WebP of noise, its transparency too, at the best quality that its format can hold."""
     for quality in (95, 90, 85, 80, 75, 60):
         with suppress(ValueError):  # its first part would be too large
-            return encoded(noise(width, height, "RGBA"), "WEBP", method=0, quality=quality)
+            return encoded(noise(width, height, mode), "WEBP", method=0, quality=quality)
     raise AssertionError("no quality is low enough")
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from crafted_images import (
-    clear_webp,
     deep_png,
     encoded,
     gif,
+    lossy_webp,
     many_chunks,
     many_segments,
     noise,
@@ -66,8 +66,12 @@ STOPPED: dict[str, tuple[Callable[[], bytes], str]] = {
         "too large a JPEG of arithmetic codes (9 MiB)",
     ),
     "a lossy WebP with transparency": (
-        lambda: sized_webp(clear_webp(64, 64), 6400, 5100),
-        "too large a lossy WebP with transparency (6400x5100); save it as a PNG",
+        lambda: sized_webp(lossy_webp(64, 64), 6400, 5100),
+        "too large a lossy WebP (6400x5100); save it smaller, or as a JPEG or PNG",
+    ),
+    "a plain lossy WebP": (
+        lambda: encoded(Image.new("RGB", (6400, 5100)), "WEBP", method=0),
+        "too large a lossy",
     ),
     "no codes at all": (lambda: raw_jpeg(0xC3, 3000, 3000, 1, bytes(range(255)) * 4000), ""),
 }
@@ -135,7 +139,8 @@ LARGEST: dict[str, Callable[[], bytes]] = {
     "JPEG of scans": lambda: scans(8000, 5000, 12, mode="RGB"),
     "CMYK JPEG": lambda: encoded(noise(8000, 5000, "CMYK"), "JPEG", quality=30, subsampling=0),
     "GIF": lambda: gif(8000, 5000),
-    "lossy WebP with transparency": lambda: clear_webp(8000, 4000),
+    "lossy WebP": lambda: lossy_webp(8000, 4000, "RGB"),
+    "lossy WebP with transparency": lambda: lossy_webp(8000, 4000),
 }
 
 
@@ -161,7 +166,7 @@ def test_ordinary_files_are_far_below_the_caps() -> None:
     assert decode(many_chunks(5000)).width == 1
     assert decode(many_segments(5000)).width == 8
     assert decode(webp_chunks(5000)).width == 8
-    assert read_container(sized_webp(clear_webp(64, 64), 6400, 5000)).width == 6400
+    assert read_container(sized_webp(lossy_webp(64, 64), 6400, 5000)).width == 6400
     assert decode(gif(300, 300, block=1)).width == 300
     assert read_header(tall_png(MAX_SIDE)).height == MAX_SIDE
 
