@@ -31,6 +31,7 @@ from pathlib import Path
 
 import dessin
 import few_shot_table as tables
+from dessin.errors import DessinError
 from dessin.page.numbers import counted
 from dessin.progress import duration
 from dessin.recipes.verb import recipe_file
@@ -149,7 +150,10 @@ def _sides(options: argparse.Namespace, *, seen: bool) -> list[str]:
     sides = options.sides.split(",") if options.sides else usual
     for side in sides:
         if side not in tables.TITLES:
-            recipe_file(side)
+            try:
+                recipe_file(side)
+            except DessinError as error:
+                raise SystemExit(f"Sides are {', '.join(tables.TITLES)}, and recipes. {error}") from None
         if (side == "fastai" and not options.python) or (side == "before" and not options.before):
             raise SystemExit("fastai needs --python FASTAI_ENV/bin/python, before needs --before CHECKOUT.")
     if seen and "dessin" in sides and tables.UNDRAWN not in sides:
@@ -364,4 +368,7 @@ def _commit(source: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DessinError as refused:
+        raise SystemExit(str(refused)) from None

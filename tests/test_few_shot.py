@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import Namespace
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -256,6 +257,18 @@ def test_tasks_are_named_by_their_collection_and_how_many() -> None:
     for name in ("doodles", "paintings5", "sketchy0", "sketchy 5"):
         with pytest.raises(SystemExit, match="There is no task"):
             few_shot.task_named(name, sources)
+
+
+def test_sides_are_those_that_can_run_and_where_weights_have_seen_the_drawings_one_more() -> None:
+    options = Namespace(sides=None, python=None, before=None)
+    assert few_shot._sides(options, seen=False) == ["dessin", "timm"]
+    assert few_shot._sides(options, seen=True) == ["dessin", tables.UNDRAWN, "timm"]
+    options.sides = "quick-128,dessin"
+    assert few_shot._sides(options, seen=False) == ["quick-128", "dessin"]
+    for sides, told in (("dessin,keras", "Sides are dessin, .*keras"), ("fastai", "needs --python")):
+        options.sides = sides
+        with pytest.raises(SystemExit, match=told):
+            few_shot._sides(options, seen=False)
 
 
 def test_the_most_probable_class_counts_also_where_a_model_is_unsure() -> None:
