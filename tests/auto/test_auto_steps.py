@@ -17,6 +17,7 @@ from tiny_auto import TINY, small_portfolio
 import dessin
 from dessin.answers.committee import find_model, load_model, read_committee
 from dessin.answers.predictions import read_predictions
+from dessin.auto import begin as begin_module
 from dessin.auto import steps as module
 from dessin.auto.best import heal, replace_best
 from dessin.auto.state import AutoState
@@ -127,6 +128,35 @@ def test_a_step_that_fails_leaves_the_best_model(world: Path, monkeypatch: pytes
     assert [(each.step.kind, each.failed) for each in result.steps] == [("probe", False), ("tune", True)]
     assert "a step failed" in result.ended
     assert json.loads((result.run / "record.json").read_text())["recipe"]["finetune"]["mode"] == "probe"
+
+
+def test_a_handful_of_drawings_is_judged_by_all_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(begin_module, "LEAST_HELD_IMAGES", 30)
+    result = auto("data", out="few", models=TINY, budget="10h")
+    assert not result.split.held_out()
+    assert list(result.record.results) == ["validation"]
+    assert not (result.folder / "holdout").exists()
+    page = result.report.read_text(encoding="utf-8")
+    assert "No drawings were set aside: one of 10 drawings of 10 groups would say little" in page
+
+
+def test_of_a_contest_the_submission_is_written(world: Path) -> None:
+    contest = world / "contest"
+    rows = ["id,label"]
+    (contest / "train").mkdir(parents=True)
+    (contest / "test").mkdir()
+    for path in sorted((world / "data").rglob("*.*")):
+        name = f"{path.parent.name}_{path.name}"
+        shutil.copyfile(path, contest / "train" / name)
+        rows.append(f"{name},{path.parent.name}")
+    for path in sorted((world / "data").rglob("*.*"))[::5]:
+        shutil.copyfile(path, contest / "test" / path.name)
+    tests = ["id", *sorted(path.name for path in (contest / "test").iterdir())]
+    (contest / "train.csv").write_text("\n".join(rows) + "\n")
+    (contest / "test.csv").write_text("\n".join(tests) + "\n")
+    result = auto("contest", out="contested", models=TINY, budget="10h")
+    written = (result.folder / "submission.csv").read_text().splitlines()
+    assert len(written) == len(tests)
 
 
 def test_one_model_takes_the_place_of_another_whole(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dessin.auto.budget import Costs, Part, Speed, parse_budget
-from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, next_step, wishes
+from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, bought, next_step, wishes
 from dessin.errors import DessinError
 
 SMALL, LARGE = "tf_efficientnet_lite0", "tf_efficientnet_lite2"
@@ -161,6 +161,11 @@ def test_it_says_what_an_hour_more_would_buy() -> None:
     assert wished
     assert wished[0].name not in {step.name for step in found.steps}
     assert sum(step.seconds for step in wished) <= 3600.0 + 120.0
+    (said,) = bought(wished)
+    assert said.startswith("An hour more would buy: ")
+    assert "further fold" in said
+    assert "vote" not in said
+    assert bought([]) == []
 
 
 def test_work_is_known_from_the_nearest_measurement() -> None:

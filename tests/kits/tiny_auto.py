@@ -20,7 +20,10 @@ def small_portfolio() -> Iterator[Any]:
     for name in ("auto.begin", "runs.scout", "runs.prepare"):
         yield mock.patch.object(importlib.import_module(f"dessin.{name}"), "resolve_weights", random)
     yield mock.patch.object(importlib.import_module("dessin.runs.scout"), "seconds_an_image", _a_hundredth)
-    yield mock.patch.object(importlib.import_module("dessin.auto.begin"), "SIDES", (32,))
+    begin = importlib.import_module("dessin.auto.begin")
+    yield mock.patch.object(begin, "SIDES", (32,))
+    for name in ("LEAST_HELD_IMAGES", "LEAST_HELD_GROUPS"):
+        yield mock.patch.object(begin, name, 1)
     small = dataclasses.replace(importlib.import_module("dessin.auto.portfolio").TABLE, **FEW)
     for name in ("auto.begin", "auto.verb"):
         yield mock.patch.object(importlib.import_module(f"dessin.{name}"), "TABLE", small)

@@ -24,6 +24,8 @@ from dessin.runs.candidates import candidates_here, this_machine
 from dessin.training.device import choose_device
 
 FOLDS, HOLDOUT = 5, 0.2
+# A holdout of fewer says nothing: its interval would reach from bad to good.
+LEAST_HELD_IMAGES, LEAST_HELD_GROUPS = 30, 5
 # Allowed sides, the largest first; none: those of the portfolio.
 SIDES: tuple[int, ...] = ()
 
@@ -42,7 +44,8 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     else:
         models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
     side = min(SIDES, default=TABLE.scout_side)
-    part = expected_part(len(collection.items), len(collection.classes))
+    apart = holdout_of(collection)
+    part = expected_part(len(collection.items), len(collection.classes), apart.value)
     costs = Costs(
         part,
         measure_decoding(collection),
@@ -53,7 +56,8 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     frozen = tuple(dict.fromkeys((*offered, *_frozen(models))))
     still = left - (time.monotonic() - started) - audit_seconds(costs)
     # Refused at once, where it is too short.
-    next_step(Situation(costs, asked.budget_seconds, still, models, sides=SIDES), TABLE)
+    further = len(collection.test_ids)
+    next_step(Situation(costs, asked.budget_seconds, still, models, further=further, sides=SIDES), TABLE)
     for decision in why:
         say(f"  {decision.line()}")
     say(f"{duration(asked.budget_seconds)}: " + "candidates " + ", ".join(models))
@@ -62,15 +66,26 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
         asked=asked,
         candidates=models,
         frozen=frozen,
-        decisions=why,
+        decisions=(*why, *([] if apart.value else [apart])),
         images=len(collection.items),
         measured=Measured.of(costs),
     )
 
 
-def expected_part(images: int, classes: int) -> Part:
+def holdout_of(collection: Collection) -> Decision[float]:
+    """The share of the drawings that is set aside; none where that would be too few to say anything."""
+    images = len(collection.items)
+    groups = len({item.group or item.image_id for item in collection.items})
+    if HOLDOUT * images >= LEAST_HELD_IMAGES and HOLDOUT * groups >= LEAST_HELD_GROUPS:
+        return Decision("holdout", HOLDOUT, "the usual share")
+    held = f"{round(HOLDOUT * images)} drawings of {round(HOLDOUT * groups)} groups"
+    reason = f"one of {held} would say little, so all drawings are learnt from and judged by all folds"
+    return Decision("holdout", 0.0, reason)
+
+
+def expected_part(images: int, classes: int, holdout: float) -> Part:
     """What a split will be like, before there is one."""
-    held = round(HOLDOUT * images)
+    held = round(holdout * images)
     return Part(max(1, (images - held) // FOLDS), FOLDS, max(1, images - held), held, classes)
 
 

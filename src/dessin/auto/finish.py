@@ -72,7 +72,8 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
     """The page about the best model, and every step that led to it."""
     best, path = folder / AUTO_BEST, folder / "report.html"
     issues = {kind: count for kind, count in audited.summary.issues.items() if count}
-    names, lead = {}, ""
+    used = next(each.step for each in state.done if each.step.name == state.best)
+    names, lead = {}, used.words()
     if (best / COMMITTEE_FILE).is_file():
         committee = read_committee(best)
         names, models = committee.names, len(committee.bundles)
@@ -88,7 +89,10 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         )
         for each in state.done
     )
-    further = (f"Why no further step was begun: {state.ended}.", *state.trusted, *state.next_hour)
+    apart = (
+        f"No drawings were set aside: {each.reason}." for each in state.decisions if each.name == "holdout"
+    )
+    further = (*apart, f"Why no further step was begun: {state.ended}.", *state.trusted, *state.next_hour)
     page = run_page(
         best,
         issues,

@@ -18,9 +18,9 @@ from dessin.progress import track
 from dessin.training.device import seconds_of
 
 _SAMPLE = 48
-_BATCH = 8
+_BATCH = 32
 _MATRIX = 1024
-_REPEATS = 3
+_REPEATS = 2
 
 
 def measure_decoding(collection: Collection) -> float:

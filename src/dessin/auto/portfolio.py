@@ -198,6 +198,24 @@ def wishes(now: Situation, seconds: float, table: Table = TABLE) -> list[Step]:
     return steps
 
 
+def bought(steps: Sequence[Step]) -> list[str]:
+    """Steps that more time would buy as one sentence, folds of one recipe together; none for no steps."""
+    seconds: dict[str, float] = {}
+    words: dict[str, str] = {}
+    folds: dict[str, int] = {}
+    for step in steps:
+        if step.kind != "committee":
+            key = step.recipe_name or step.name
+            seconds[key] = seconds.get(key, 0.0) + step.seconds
+            folds[key] = folds.get(key, 0) + 1
+            words.setdefault(key, step.words())
+    told = []
+    for key, said in words.items():
+        many = f" and {counted(folds[key] - 1, 'further fold')}" if folds[key] > 1 else ""
+        told.append(f"{said}{many} ({duration(seconds[key])})")
+    return [f"An hour more would buy: {'; '.join(told)}."] if told else []
+
+
 _WISHES = 8
 
 

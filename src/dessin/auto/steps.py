@@ -47,12 +47,14 @@ LR, WEIGHT_DECAY, EMA, BATCH = 2e-4, 0.05, 0.995, 32
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where steps are carried out: the auto's folder, its data, and its seed."""
+    """Where steps are carried out: the auto's folder, its data, its seed, and how many images it is to name
+    at the end."""
 
     folder: Path
     data: Path
     inputs: Inputs
     seed: int
+    further: int = 0
 
     def place(self, step: Step) -> Path:
         return self.folder / (SCOUT if step.kind == "scout" else f"{MODELS}/{step.name}")

@@ -14,11 +14,11 @@ from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit, look_at
 from dessin.auto import begin as beginning
-from dessin.auto.begin import FOLDS, HOLDOUT, begin
+from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget
 from dessin.auto.finish import best_record, calibrate_best, write_report
-from dessin.auto.portfolio import TABLE, End, Situation, Step, next_step, wishes
+from dessin.auto.portfolio import TABLE, End, Situation, Step, bought, next_step, wishes
 from dessin.auto.state import Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
 from dessin.collection.curation import (
@@ -42,6 +42,7 @@ from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now
 from dessin.runs.scout import ScoutRow, read_scout
+from dessin.serving.submit import submit
 from dessin.trust.evaluate.verb import evaluate
 
 HOUR = 3600.0
@@ -81,7 +82,7 @@ def auto(
     It audits, curates, splits, ranks backbones, and then makes one model after the other, each step the one
     that should gain most in the time that is left. After the first of them there is always a best model in
     `OUT/best`, and `dessin predict OUT ..` uses it. The holdout is opened once, at the end. Stopped, the
-    same command goes on where it was.
+    same command goes on where it was. Of a contest OUT/submission.csv is written and checked.
 
     Args:
         data: Class folders, a CSV, or a contest folder.
@@ -106,7 +107,7 @@ def auto(
     check_classes(collection)
     # At once, not after the audit.
     labels = {item.image_id: item.label for item in collection.items}
-    check_possible(labels, folds=FOLDS, holdout=HOLDOUT, seed=seed)
+    check_possible(labels, folds=FOLDS, holdout=holdout_of(collection).value, seed=seed)
     with going_on(folder, keeps="What is done so far"):
         say_once(describe_collection(collection))
         asked = Asked(
@@ -127,15 +128,21 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
     journey.note()
     heal(folder)
-    shop = Workshop(folder, data, read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed)
+    inputs, seed = read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed
+    shop = Workshop(folder, data, inputs, seed, len(collection.test_ids))
     if not journey.state.ended:
         _all_steps(journey, shop, _part(split))
     best, state = folder / AUTO_BEST, journey.state
     if journey.stage("calibrate", done=bool(state.trusted)):
         journey.note(trusted=calibrate_best(folder, data))
     settle(best)
-    if journey.stage("evaluate on the holdout", done=is_finished(folder / "holdout")):
+    held = bool(split.held_out())
+    if held and journey.stage("evaluate on the holdout", done=is_finished(folder / "holdout")):
         evaluate(best, out=folder / "holdout", holdout=True)
+    journey.note()
+    submission = folder / "submission.csv"
+    if collection.test_ids and journey.stage("submission", done=submission.is_file()):
+        submit(best, data, out=submission)
     journey.note()
     path = folder / "report.html"
     if journey.stage("report", done=bool(journey.state.finished)):
@@ -204,6 +211,7 @@ def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = N
         made=tuple(made),
         ranked=ranked,
         frozen=frozenset(state.frozen),
+        further=shop.further,
         sides=beginning.SIDES,
     )
 
@@ -211,8 +219,7 @@ def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = N
 def _say_end(journey: Journey, shop: Workshop, part: Part, end: End) -> None:
     say(f"\nNo further step: {end.reason}.")
     further = wishes(_situation(journey, shop, part), HOUR, TABLE) if end.more_helps else []
-    hour = tuple(f"An hour more would buy: {step.words()}, {duration(step.seconds)}." for step in further)
-    journey.note(ended=end.reason, next_hour=hour)
+    journey.note(ended=end.reason, next_hour=tuple(bought(further)))
 
 
 def _part(split: Split) -> Part:
@@ -246,12 +253,15 @@ def _curation(audited: AuditResult, file: Path) -> Curation:
 def _split(audited: AuditResult, curation: Curation, collection: Collection, file: Path, seed: int) -> Split:
     if file.is_file():
         return read_split(file)
+    apart = holdout_of(collection)
+    if not apart.value:
+        say(f"No holdout: {apart.reason}.")
     split = plan_split(
         audited.manifest,
         audited.scan,
         audited.pairs,
         folds=FOLDS,
-        holdout=HOLDOUT,
+        holdout=apart.value,
         seed=seed,
         curation=curation,
         group_by=collection.group_by,
