@@ -175,6 +175,21 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
+def test_bodies_and_mirror_images_go_together(home: Path, tmp_path: Path) -> None:
+    out = run(
+        home, tmp_path / "run", recipe([f"{SECOND}:{home / 'tuned'}"], mirrored=True, features="several")
+    )
+    (speed,) = (found for found in read_record(out).decisions if found.name == "speed")
+    assert "mirror image" in speed.reason
+    with quiet():
+        found = export(out, out=tmp_path / "onnx", data=home / "data", split=home / "split.csv")
+    assert max(a.largest_difference for a in found.agreement.values()) < 1e-5
+    classifier = load_bundle(out / "bundle").classifier
+    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with torch.inference_mode():
+        torch.testing.assert_close(classifier(pixels), classifier(pixels.flip(3)))
+
+
 def test_it_votes_answers_at_work_and_teaches(home: Path, tmp_path: Path) -> None:
     with quiet():
         found = ensemble([home / "joined", home / "tuned"], out=tmp_path / "both", select="all")
