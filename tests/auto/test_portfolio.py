@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessin.auto.budget import Costs, Part, Speed, parse_budget
+from dessin.auto.budget import Costs, Part, Speed, parse_budget, parse_rate
 from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, bought, next_step, wishes
 from dessin.errors import DessinError
 
@@ -42,11 +42,14 @@ def walk(
     slower: Callable[[Step], float] = lambda _step: 1.0,
     right: Callable[[Step], float | None] = lambda _step: 0.5,
     joins: bool = True,
+    at_least: float = 0.0,
 ) -> Walk:
     """Every step of a plan; each takes `slower` times as long as thought, but a training stops in time."""
     used, made, ranked = 5.0, tuple[Made, ...](), tuple[str, ...]()
     while True:
-        now = Situation(known, budget, budget - used, CANDIDATES, made, ranked, joins=joins)
+        now = Situation(
+            known, budget, budget - used, CANDIDATES, made, ranked, joins=joins, at_least=at_least
+        )
         step = next_step(now)
         if isinstance(step, End):
             closing = known.closing(now.models)
@@ -166,6 +169,20 @@ def test_it_says_what_an_hour_more_would_buy() -> None:
     assert "further fold" in said
     assert "vote" not in said
     assert bought([]) == []
+
+
+def test_no_model_is_made_that_would_be_too_slow() -> None:
+    known = costs(scale=4.0)
+    alone = known.speed(SMALL, 160).forward / 2
+    found = walk(1800.0, known, at_least=0.9 * alone)
+    kinds = [step.kind for step in found.steps]
+    assert "committee" not in kinds
+    assert all(len(step.models) == 1 for step in found.steps if step.kind == "probe")
+    assert "are asked for" in found.end.reason
+    assert "committee" in [step.kind for step in walk(1800.0, known, at_least=1.0).steps]
+    assert [parse_rate(text) for text in ("20/s", "20", "0.5 / s")] == [20.0, 20.0, 0.5]
+    with pytest.raises(DessinError, match="images a second"):
+        parse_rate("fast")
 
 
 def test_work_is_known_from_the_nearest_measurement() -> None:

@@ -123,6 +123,16 @@ def _work(backbone: str) -> float:
     return row.gmacs / row.size**2 if row else ROWS["tf_efficientnet_lite0"].gmacs / 224**2
 
 
+def parse_rate(text: str) -> float:
+    """Images a second from `20/s` or a plain number."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:/\s*s)?\s*", text)
+    if match is None:
+        raise DessinError(
+            f'"{quoted(text)}" is no number of images a second.', allowed="It is written 20/s, or 20."
+        )
+    return float(match[1])
+
+
 def parse_budget(text: str) -> float:
     """Seconds from `90s`, `15m`, `2h` or a plain number of seconds."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)

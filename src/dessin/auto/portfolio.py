@@ -112,7 +112,7 @@ class Situation:
 
     `candidates` are in the order of what is known beforehand; `ranked` those that were scouted, best first;
     `frozen` those that are too large to tune here. `joins`: several bodies may stand in one probe.
-    `further` images are to be named at the end.
+    `further` images are to be named at the end. The model is to name at least `at_least` images a second.
     """
 
     costs: Costs
@@ -125,6 +125,7 @@ class Situation:
     joins: bool = True
     further: int = 0
     sides: tuple[int, ...] = ()
+    at_least: float = 0.0
 
     def of(self, kind: Kind) -> list[Step]:
         return [each.step for each in self.made if each.step.kind == kind and not each.failed]
@@ -145,6 +146,10 @@ class Situation:
         """
         probes, tuned = self.of("probe")[-1:], self.of("tune")
         return [(model, step.size) for step in (*probes, *probes, *tuned) for model in step.models]
+
+    def rate(self, models: Sequence[tuple[str, int]]) -> float:
+        """Images a second that networks, (candidate, side), name one after another."""
+        return 1 / sum(1 / self.costs.speed(model, size).forward for model, size in models)
 
     @property
     def available(self) -> float:
@@ -188,7 +193,7 @@ def wishes(now: Situation, seconds: float, table: Table = TABLE) -> list[Step]:
     while len(steps) < _WISHES:
         later = Situation(
             *(costs, now.budget + seconds, left, now.candidates, made, now.ranked, now.frozen),
-            *(now.joins, now.further, now.sides),
+            *(now.joins, now.further, now.sides, now.at_least),
         )
         step = next_step(later, table)
         if isinstance(step, End):
@@ -289,6 +294,8 @@ def _joint(now: Situation, table: Table) -> Step | None:
             models = known[:count]
             if any(step.models == models and step.size >= side for step in before):
                 continue
+            if now.rate([(model, side) for model in models] * 2) < now.at_least:
+                continue
             step = _probe(now, models, side, table)
             if step.seconds <= share * now.available and now.spare(step) >= 0:
                 return step
@@ -300,7 +307,7 @@ def _vote(now: Situation) -> Step | None:
     members = _members(now)
     tuned = len(now.of("tune"))
     before = now.of("committee")
-    if len(members) < 2 or (before and before[-1].epochs == tuned):
+    if len(members) < 2 or (before and before[-1].epochs == tuned) or now.rate(now.models) < now.at_least:
         return None
     seconds = VOTING * now.costs.pace
     if seconds > now.available:
@@ -331,6 +338,10 @@ def _tuned(now: Situation, table: Table) -> Step | End:
         return End("no candidate can be tuned on this machine", more_helps=False)
     if any(each.failed for each in now.made):
         return End("a step failed, and the next would be like it", more_helps=False)
+    many = [*now.models, *((run.models[0], run.size) for run in runs[-1:])]
+    if runs and now.rate(many) < now.at_least:
+        slow = f"a vote of {counted(len(runs) + 2, 'model')} would name {now.rate(many):.1f} images a second"
+        return End(f"{slow}, and {now.at_least:g} are asked for", more_helps=False)
     by_recipe: dict[str, list[Step]] = {}
     for run in runs:
         by_recipe.setdefault(run.recipe_name, []).append(run)

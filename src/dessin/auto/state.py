@@ -39,6 +39,7 @@ class Asked(Section):
     models: tuple[str, ...]
     seed: int
     budget_seconds: float
+    at_least: float = 0.0
 
     def words(self) -> dict[str, object]:
         """What people asked for; two that are not the same differ here too."""
@@ -48,6 +49,7 @@ class Asked(Section):
             "models": ", ".join(self.models) or "the usual",
             "seed": self.seed,
             "budget": duration(self.budget_seconds),
+            "predict at least": f"{self.at_least:g}/s" if self.at_least else None,
         }
 
 

@@ -16,7 +16,7 @@ from dessin.audit.verb import audit, look_at
 from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
-from dessin.auto.budget import Part, parse_budget
+from dessin.auto.budget import Part, parse_budget, parse_rate
 from dessin.auto.finish import best_record, calibrate_best, write_report
 from dessin.auto.portfolio import TABLE, End, Situation, Step, bought, next_step, wishes
 from dessin.auto.state import Asked, Journey, Measured, StepDone
@@ -37,7 +37,7 @@ from dessin.collection.split.plan import check_classes, check_possible, describe
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
 from dessin.models.backbones import asked_for, candidate, check_backbone
-from dessin.progress import duration, say, say_once
+from dessin.progress import duration, say, say_once, warn
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now
@@ -76,6 +76,7 @@ def auto(
     group: str | None = None,
     models: str | Sequence[str] | None = None,
     seed: Annotated[int, "from 0"] = 0,
+    predict_at_least: str | float | None = None,
 ) -> AutoResult:
     """Go the whole path on your own drawings, to the best classifier that the time allows.
 
@@ -93,6 +94,8 @@ def auto(
         models: The backbones to choose from; by default those of the table of defaults that this machine,
             its weights or the hub, and this time allow (see dessin doctor).
         seed: Of the split and of the training; the same seed gives the same result.
+        predict_at_least: Images a second that the model is to name on this machine, such as 20/s; no model
+            that would be slower is made.
 
     Raises:
         DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
@@ -116,6 +119,9 @@ def auto(
             models=asked_models,
             seed=seed,
             budget_seconds=seconds,
+            at_least=parse_rate(predict_at_least)
+            if isinstance(predict_at_least, str)
+            else predict_at_least or 0.0,
         )
         journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
@@ -213,10 +219,14 @@ def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = N
         frozen=frozenset(state.frozen),
         further=shop.further,
         sides=beginning.SIDES,
+        at_least=state.asked.at_least,
     )
 
 
 def _say_end(journey: Journey, shop: Workshop, part: Part, end: End) -> None:
+    now = _situation(journey, shop, part)
+    if now.rate(now.models) < now.at_least and len(now.made) == 1:
+        warn(f"The first model names {now.rate(now.models):.1f} images a second, fewer than were asked for.")
     say(f"\nNo further step: {end.reason}.")
     further = wishes(_situation(journey, shop, part), HOUR, TABLE) if end.more_helps else []
     journey.note(ended=end.reason, next_hour=tuple(bought(further)))
