@@ -92,13 +92,15 @@ def test_a_finished_job_is_not_touched_again(spec: JobSpec) -> None:
 
 
 def test_a_finished_run_without_a_record_is_only_recorded(spec: JobSpec) -> None:
-    """The machine died between the end of the run and that of the job."""
+    """The machine died between the end of the run and that of the job, as its checkpoint was removed."""
     first = carry_out_job(spec, "local")
     job_file(spec).unlink()
+    (run_of(spec) / "checkpoint" / "step-00000001").mkdir(parents=True)
     before = (run_of(spec) / "record.json").stat().st_mtime_ns
     again = carry_out_job(spec, "local")
     assert (run_of(spec) / "record.json").stat().st_mtime_ns == before
     assert (again.status, again.accuracy, again.loss) == ("finished", first.accuracy, first.loss)
+    assert not (run_of(spec) / "checkpoint").exists()
 
 
 def test_a_run_that_was_killed_is_gone_on_with(

@@ -30,6 +30,7 @@ from dessin.runs.prepare import complete, prepare
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetResults, read_record
 from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
 from dessin.runs.same import asked_of, check_same
+from dessin.runs.stages import remove_leftovers
 from dessin.statistics.headline import metric_lines
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
@@ -162,6 +163,9 @@ def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[
             begin_run(Order(own, out=run, track=told, threads=group.threads, workers=workers))
         elif read_record(run).status != "finished":
             resume_run(run, data=recipe.data.path, workers=workers, track=track)
+        else:
+            # One that was killed as it tidied up.
+            remove_leftovers(run)
     return _join(folder, group)
 
 

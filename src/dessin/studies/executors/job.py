@@ -23,6 +23,7 @@ from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.runs.same import recipe_alone
+from dessin.runs.stages import remove_leftovers
 from dessin.schema import NewerFormat
 from dessin.studies.result import JOBS, RUNS, Job, JobRecord, Outcome, ended_job, write_job
 
@@ -98,6 +99,9 @@ def _carry_out(spec: JobSpec, run: Path) -> None:
     if run.is_dir():
         with hold(run, wait=True):
             found = _recover(run, recipe, spec.split)
+            if found is not None and found.status == "finished":
+                # One that was killed as it tidied up.
+                remove_leftovers(run)
     if found is None:
         order = Order(located(recipe, spec.data, spec.split), out=run, track=spec.track, threads=spec.threads)
         begin_run(order)
