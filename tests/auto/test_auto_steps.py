@@ -136,6 +136,9 @@ def test_a_handful_of_drawings_is_judged_by_all_folds(monkeypatch: pytest.Monkey
     assert not result.split.held_out()
     assert list(result.record.results) == ["validation"]
     assert not (result.folder / "holdout").exists()
+    voted = [each for each in result.steps if each.step.kind == "committee"]
+    assert all("alone" in each.verdict or "no better" in each.verdict for each in voted)
+    assert AutoState.read(result.folder).best in {each.step.name for each in result.steps}
     page = result.report.read_text(encoding="utf-8")
     assert "No drawings were set aside: one of 10 drawings of 10 groups would say little" in page
 

@@ -15,8 +15,8 @@ from dessin.auto.budget import Costs, Speed
 from dessin.auto.portfolio import Step
 from dessin.auto.state import StepDone
 from dessin.committees.ensemble.measure import Settings, measure_rules
-from dessin.committees.members import find_members, make_committee
-from dessin.committees.rules.choice import RULES
+from dessin.committees.members import Members, find_members, make_committee
+from dessin.committees.rules.choice import RULES, Choice
 from dessin.models.backbones import candidate, recipe_values
 from dessin.models.default_backbones import side_of
 from dessin.page.numbers import percent
@@ -87,11 +87,14 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Came:
-    """What came of a step: accuracy, a sentence, whether it is the best, and costs as it had them."""
+    """What came of a step: accuracy, a sentence, costs as it had them.
+
+    `best` names the step whose model became the best by it; it is empty where none did.
+    """
 
     accuracy: Estimate | None
     verdict: str
-    best: bool
+    best: str
     costs: Costs
 
 
@@ -100,7 +103,7 @@ def carry_out(
 ) -> Came:
     """Do a step, or go on with it; a training ends at an epoch's end once `allowed` is used."""
     began, step = time.monotonic(), done.step
-    work: dict[str, Callable[[], tuple[Estimate | None, str, bool]]] = {
+    work: dict[str, Callable[[], tuple[Estimate | None, str, str]]] = {
         "scout": lambda: _scout(shop, step),
         "probe": lambda: _probe(shop, step),
         "tune": lambda: _tune(shop, step, allowed),
@@ -113,11 +116,11 @@ def carry_out(
     return Came(accuracy, verdict, best, _learnt(shop, step, spent, costs) if whole else costs)
 
 
-def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, bool]:
+def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, str]:
     sides = {name: side_of(candidate(name)[0], step.size) for name in step.models}
     rank(shop.inputs, sides, shop.place(step), shop.seed, features="several")
     row = next(row for row in read_scout(shop.place(step)) if row.chosen)
-    return row.accuracy, f"picked {row.backbone}: {row.reason}", False
+    return row.accuracy, f"picked {row.backbone}: {row.reason}", ""
 
 
 def _run(shop: Workshop, step: Step, allowed: float | None = None) -> RunRecord:
@@ -127,37 +130,40 @@ def _run(shop: Workshop, step: Step, allowed: float | None = None) -> RunRecord:
     return read_record(place)
 
 
-def _probe(shop: Workshop, step: Step) -> tuple[Estimate | None, str, bool]:
+def _probe(shop: Workshop, step: Step) -> tuple[Estimate | None, str, str]:
     record = _run(shop, step)
     best, verdict = _crown(shop, step)
     found = record.results.get("validation")
     return found.accuracy if found else None, verdict, best
 
 
-def _tune(shop: Workshop, step: Step, allowed: float) -> tuple[Estimate | None, str, bool]:
+def _tune(shop: Workshop, step: Step, allowed: float) -> tuple[Estimate | None, str, str]:
     record = _run(shop, step, allowed)
     accuracy = record.results["validation"].accuracy
     if step.fold:
-        return accuracy, "it counts as one more fold of its member", False
+        return accuracy, "it counts as one more fold of its member", ""
     best, verdict = _crown(shop, step)
     return accuracy, verdict, best
 
 
-def _crown(shop: Workshop, step: Step) -> tuple[bool, str]:
+def _crown(shop: Workshop, step: Step) -> tuple[str, str]:
     """A run becomes the best model where it is more accurate than that on the same drawings."""
     place = shop.place(step)
     gain = lead(place / VALIDATION, shop.folder)
     if gain is None or gain > 0:
         replace_best(shop.folder, copy_run(place))
-        return True, "the first model" if gain is None else f"{_points(gain)} better than the best before"
-    return False, f"{_points(-gain)} below the best" if gain else "no better than the best"
+        return (
+            step.name,
+            "the first model" if gain is None else f"{_points(gain)} better than the best before",
+        )
+    return "", f"{_points(-gain)} below the best" if gain else "no better than the best"
 
 
 def _points(gain: float) -> str:
     return f"{100 * gain:.1f} points"
 
 
-def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Estimate | None, str, bool]:
+def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Estimate | None, str, str]:
     """The members' vote by weights whose choice is nested; it is the best model where that gains."""
     runs = [shop.place(each.step) for each in steps if _is_member(each.step, step)]
     members = find_members(runs, least=2)
@@ -171,10 +177,10 @@ def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Esti
     weights = dict(zip((m.name for m in members.members), map(float, chosen.choice.weights), strict=True))
     shares = ", ".join(f"{percent(weight)} {name}" for name, weight in weights.items() if weight)
     if len(chosen.choice.members()) < 2:
-        return chosen.nested, f"the vote would be {shares} alone", False
+        return chosen.nested, f"the vote would be {shares} alone", _alone(shop, members, chosen.choice, steps)
     if gain <= LEAST_GAIN:
         verdict = "no better than its best member on drawings that the choice did not see"
-        return chosen.nested, verdict, False
+        return chosen.nested, verdict, ""
     temperatures = {m.name: t for m, t in zip(members.members, compared.temperatures, strict=True)}
     committee, bundles = make_committee(
         "auto",
@@ -198,7 +204,18 @@ def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Esti
         write_predictions(answers, folder / VALIDATION)
 
     replace_best(shop.folder, make)
-    return chosen.nested, f"{shares}: {_points(gain)} above its best member, nested", True
+    return chosen.nested, f"{shares}: {_points(gain)} above its best member, nested", step.name
+
+
+def _alone(shop: Workshop, members: Members, choice: Choice, steps: tuple[StepDone, ...]) -> str:
+    """A single member that has all weight by its likelihood is the best model, whatever a few answers say."""
+    (number,) = choice.members()
+    name = members.members[number].runs[0].folder.relative_to(shop.folder / MODELS).as_posix()
+    before = next((each.step.name for each in reversed(steps) if each.best), "")
+    if name == before:
+        return ""
+    replace_best(shop.folder, copy_run(shop.folder / MODELS / name))
+    return str(name)
 
 
 def _is_member(step: Step, committee: Step) -> bool:

@@ -181,7 +181,7 @@ def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
 
 
 def _one_step(journey: Journey, shop: Workshop, part: Part, done: StepDone) -> None:
-    state, step = journey.state, done.step
+    state, step, best = journey.state, done.step, journey.state.best
     costs = state.measured.costs(part)
     allowed = max(0.0, _situation(journey, shop, part, of=step).available)
     try:
@@ -191,14 +191,14 @@ def _one_step(journey: Journey, shop: Workshop, part: Part, done: StepDone) -> N
             raise
         update: dict[str, object] = {"verdict": f"it failed: {error.seen}", "failed": True}
     else:
-        update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": came.best}
-        costs = came.costs
+        update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": bool(came.best)}
+        best, costs = came.best or best, came.costs
     ended = done.model_copy(update={**update, "seconds": round(journey.used - done.since, 3)})
     say(f"-> {ended.verdict} ({duration(ended.seconds)})")
     journey.note(
         steps=state.with_step(ended),
         measured=Measured.of(costs),
-        best=step.name if ended.best else state.best,
+        best=best,
     )
 
 
