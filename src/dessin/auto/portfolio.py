@@ -237,7 +237,8 @@ def _first(now: Situation, table: Table) -> Step:
     ranked = now.ranked or now.candidates
     side = next((step.size for step in now.of("scout")), min(_sides(now, table)))
     step = _probe(now, ranked[:1], side, table)
-    if now.spare(step) < 0:
+    # Once something was begun there is a first model in any case, late rather than never.
+    if now.spare(step) < 0 and not now.made:
         need = now.budget - now.left + step.seconds + now.costs.closing([(ranked[0], side)] * 2, now.further)
         raise DessinError(
             f"{now.costs.all_images} images cannot be read and probed in this budget: the shortest plan is "
