@@ -75,6 +75,9 @@ def test_time_that_was_used_counts(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "curve.csv").touch()
     os.utime(tmp_path / "run" / "curve.csv", (noted + 50.0, noted + 50.0))
+    # The lock that this process has taken meanwhile says nothing of the other's life.
+    (tmp_path / ".lock").touch()
+    os.utime(tmp_path / ".lock", (noted + 5000.0, noted + 5000.0))
     second = begin(tmp_path, make=never, ago=7.0)
     assert second.used == pytest.approx(157.0, abs=2.0)
     assert second.left == pytest.approx(743.0, abs=2.0)

@@ -218,4 +218,6 @@ def _check_version(folder: Path) -> None:
 def _lived(folder: Path) -> float:
     """Seconds from the last note to the last file that was written after it, which is when it lived still."""
     noted = (folder / AutoState.FILE).stat().st_mtime
-    return max(path.lstat().st_mtime for path in folder.rglob("*")) - noted
+    # The lock is of the process that asks.
+    files = (path for path in folder.rglob("*") if path.name != ".lock")
+    return max(path.lstat().st_mtime for path in files) - noted

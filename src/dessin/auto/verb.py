@@ -175,7 +175,7 @@ def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
                 return
             done = StepDone(step=step, since=journey.used)
             journey.note(steps=journey.state.with_step(done))
-            about = f"about {duration(step.seconds)} of the {duration(journey.left)} left"
+            about = f"about {duration(step.seconds)} of the {duration(max(0.0, journey.left))} left"
             say(f"\n== {step.words()}: {about} ({step.reason})")
         _one_step(journey, shop, part, done)
 
