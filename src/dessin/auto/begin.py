@@ -9,7 +9,7 @@ import torch
 
 from dessin.auto.budget import Costs, Part
 from dessin.auto.measure import measure_decoding, measure_flops, measure_speeds
-from dessin.auto.portfolio import TABLE, Situation, next_step
+from dessin.auto.portfolio import Situation, next_step, table_of
 from dessin.auto.state import Asked, AutoState, Measured
 from dessin.collection.readers.collection import Collection
 from dessin.decisions import Decision
@@ -43,7 +43,7 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
             resolve_weights(*candidate(name))
     else:
         models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
-    side = min(SIDES, default=TABLE.scout_side)
+    side = min(SIDES, default=table_of(device.type).scout_side)
     apart = holdout_of(collection)
     part = expected_part(len(collection.items), len(collection.classes), apart.value)
     costs = Costs(
@@ -57,7 +57,8 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     still = left - (time.monotonic() - started) - audit_seconds(costs)
     # Refused at once, where it is too short.
     further = len(collection.test_ids)
-    next_step(Situation(costs, asked.budget_seconds, still, models, further=further, sides=SIDES), TABLE)
+    situation = Situation(costs, asked.budget_seconds, still, models, further=further, sides=SIDES)
+    next_step(situation, table_of(device.type))
     for decision in why:
         say(f"  {decision.line()}")
     say(f"{duration(asked.budget_seconds)}: " + "candidates " + ", ".join(models))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dessin.errors import DessinError, quoted
-from dessin.models.default_backbones import ROWS
+from dessin.models.default_backbones import ROWS, side_of
 
 VIEWS = 2
 # Seconds on two processor cores; on another machine they are as many times as long as its work proves to be.
@@ -68,7 +68,8 @@ class Costs:
         own = [(name, side) for name, side in self.speeds if name == backbone]
         name, side = (own or list(self.speeds))[-1]
         found = self.speeds[name, side]
-        slower = (size / side) ** 2 * _work(backbone) / _work(name)
+        areas = (side_of(backbone, size) / side_of(name, side)) ** 2
+        slower = areas * _work(backbone) / _work(name)
         return Speed(found.forward / slower, found.training / slower)
 
     def features(self, models: Sequence[str], size: int) -> float:

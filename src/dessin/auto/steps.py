@@ -18,7 +18,7 @@ from dessin.committees.ensemble.measure import Settings, measure_rules
 from dessin.committees.members import Members, find_members, make_committee
 from dessin.committees.rules.choice import RULES, Choice
 from dessin.models.backbones import candidate, recipe_values
-from dessin.models.default_backbones import side_of
+from dessin.models.default_backbones import ROWS, joint_side, side_of
 from dessin.page.numbers import percent
 from dessin.recipe import make_recipe
 from dessin.runs.inputs import Inputs
@@ -26,6 +26,7 @@ from dessin.runs.record import SPLIT_FILE, RunRecord, read_record
 from dessin.runs.run import Order, begin_run
 from dessin.runs.scout import rank, read_scout
 from dessin.statistics.intervals import Estimate
+from dessin.training.device import choose_device
 from dessin.training.views import PLAIN
 
 MODELS, SCOUT = "models", "scout"
@@ -68,7 +69,7 @@ class Workshop:
                 "fold": fold,
                 "curation": (self.folder / "curation.csv").as_posix(),
             },
-            "image": {"size": step.size},
+            "image": {"size": joint_side([candidate(name)[0] for name in step.models], step.size)},
             "seed": self.seed + step.seed,
         }
         if step.kind == "probe":
@@ -76,12 +77,19 @@ class Workshop:
             model = {**joined, "features": "several", "mirrored": True}
             return {**values, "model": model, "finetune": {"mode": "probe", "probe": step.fit}}
         backbone, weights = candidate(step.models[0])
+        # Measured with the packaged bodies on processors; of others the family's rate, on a GPU what fits.
+        rate = LR if backbone in ROWS and ROWS[backbone].tier == "packaged" else None
+        batch = BATCH if choose_device().value == "cpu" else "auto"
         return {
             **values,
             **TUNING,
             "model": {"backbone": backbone, "weights": weights, "features": "several"},
-            "optimizer": {"lr": LR, "weight_decay": WEIGHT_DECAY, "warmup_epochs": min(1.0, step.epochs / 8)},
-            "train": {"epochs": step.epochs, "batch_size": BATCH, "ema": EMA},
+            "optimizer": {
+                **({"lr": rate} if rate else {}),
+                "weight_decay": WEIGHT_DECAY,
+                "warmup_epochs": min(1.0, step.epochs / 8),
+            },
+            "train": {"epochs": step.epochs, "batch_size": batch, "ema": EMA},
         }
 
 

@@ -18,7 +18,7 @@ from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
 from dessin.auto.finish import best_record, calibrate_best, write_report
-from dessin.auto.portfolio import TABLE, End, Situation, Step, bought, next_step, wishes
+from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
 from dessin.auto.state import Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
 from dessin.collection.curation import (
@@ -43,6 +43,7 @@ from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now
 from dessin.runs.scout import ScoutRow, read_scout
 from dessin.serving.submit import submit
+from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
 HOUR = 3600.0
@@ -169,7 +170,7 @@ def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
             say(f"\n== {done.step.words()}, begun before")
             done = done.model_copy(update={"seconds": max(0.001, journey.used - done.since)})
         else:
-            step = next_step(_situation(journey, shop, part), TABLE)
+            step = next_step(_situation(journey, shop, part), table_of(choose_device().value))
             if isinstance(step, End):
                 _say_end(journey, shop, part, step)
                 return
@@ -228,7 +229,7 @@ def _say_end(journey: Journey, shop: Workshop, part: Part, end: End) -> None:
     if now.rate(now.models) < now.at_least and len(now.made) == 1:
         warn(f"The first model names {now.rate(now.models):.1f} images a second, fewer than were asked for.")
     say(f"\nNo further step: {end.reason}.")
-    further = wishes(_situation(journey, shop, part), HOUR, TABLE) if end.more_helps else []
+    further = wishes(now, HOUR, table_of(choose_device().value)) if end.more_helps else []
     journey.note(ended=end.reason, next_hour=tuple(bought(further)))
 
 

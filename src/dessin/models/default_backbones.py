@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -121,6 +122,14 @@ def side_of(name: str, most: int) -> int:
     """The side in pixels at which a candidate is used where up to `most` are wanted."""
     row = ROWS.get(name.partition(":")[0])
     return row.side(most) if row else most
+
+
+def joint_side(names: Iterable[str], most: int) -> int:
+    """The largest side up to `most` that all of them read, and that one of them was trained at or more."""
+    rows = [ROWS[name] for name in names if name in ROWS]
+    step = math.lcm(*(row.step for row in rows))
+    largest = max((row.size for row in rows), default=most)
+    return max(step, min(most, largest) // step * step)
 
 
 def sizes_of(names: Iterable[str], device: str, usual: Sequence[int]) -> tuple[int, ...]:
