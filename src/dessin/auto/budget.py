@@ -11,7 +11,7 @@ from dessin.models.default_backbones import ROWS, side_of
 
 VIEWS = 2
 # Seconds on two processor cores; on another machine they are as many times as long as its work proves to be.
-CALIBRATING, REPORTING, LOADING, BEGINNING, VOTING = 3.0, 5.0, 0.6, 1.5, 3.0
+CALIBRATING, REPORTING, LOADING, BEGINNING, VOTING = 1.5, 3.0, 0.6, 1.5, 3.0
 # A logistic fit takes so many passes over features, and principal axes; ridge takes a factor a penalty.
 _PASSES, _AXES, _PENALTIES = 260, 25.0, 8
 _SLOWEST, _FASTEST = 4.0, 0.5
