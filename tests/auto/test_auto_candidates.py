@@ -50,7 +50,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
     def plan(asked: Asked = ASKED) -> AutoState:
         def speeds(models: tuple[str, ...], size: int, _device: object) -> dict[tuple[str, int], Speed]:
-            return {(name.partition(":")[0], size): Speed(100.0, 50.0) for name in models}
+            return {(name.partition(":")[0], size): Speed(100.0, 50.0, 100.0) for name in models}
 
         monkeypatch.setattr(module, "measure_speeds", speeds)
         return begin(collection, data, asked, asked.budget_seconds)

@@ -51,7 +51,7 @@ def test_an_hour_on_a_gpu_goes_to_larger_sides() -> None:
     for name in bodies:
         row = ROWS[name]
         rate = 50_000 / (row.gmacs * (side_of(name, 224) / row.size) ** 2)
-        speeds[name, 224] = Speed(rate, rate / 3)
+        speeds[name, 224] = Speed(rate, rate / 3, rate)
     widths = {EVA: 5120, SIGLIP: 5760, CONVNEXT: 4608}
     costs = Costs(Part(2403, 5, 12_017, 3004, 500), 6000.0, speeds, widths, 1e12)
     made: list[Step] = []

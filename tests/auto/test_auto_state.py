@@ -20,7 +20,8 @@ ASKED = Asked(manifest="m" * 64, group=None, models=("small", "large"), seed=0, 
 MEASURED = Measured(
     decoding=300.0,
     speeds=tuple(
-        MeasuredSpeed(backbone=name, size=128, forward=60.0, training=20.0) for name in ASKED.models
+        MeasuredSpeed(backbone=name, size=128, forward=60.0, training=20.0, features=60.0)
+        for name in ASKED.models
     ),
     flops=1e10,
 )

@@ -21,7 +21,10 @@ CANDIDATES = (f"{SMALL}:drawn", SMALL, LARGE)
 def costs(images: int = 3000, scale: float = 1.0, classes: int = 30) -> Costs:
     held = images // 5
     part = Part(max(1, (images - held) // 5), 5, images - held, held, classes)
-    speeds = {(SMALL, 128): Speed(400 * scale, 140 * scale), (LARGE, 128): Speed(200 * scale, 70 * scale)}
+    speeds = {
+        (SMALL, 128): Speed(400 * scale, 140 * scale, 400 * scale),
+        (LARGE, 128): Speed(200 * scale, 70 * scale, 200 * scale),
+    }
     return Costs(part, 300 * scale, speeds, {SMALL: 2144, LARGE: 2224}, 1e11 * scale)
 
 
@@ -202,7 +205,7 @@ def test_work_is_known_from_the_nearest_measurement() -> None:
 
 def test_what_a_step_took_changes_what_the_next_are_thought_to_take() -> None:
     known = costs()
-    slow = known.learnt({(SMALL, 160): Speed(100.0, 30.0)}, 2.0, fit=True)
+    slow = known.learnt({(SMALL, 160): Speed(100.0, 30.0, 100.0)}, 2.0, fit=True)
     assert slow.epoch(SMALL, 192) > known.epoch(SMALL, 192)
     assert slow.fit([SMALL]) > 1.9 * known.fit([SMALL])
     assert slow.closing([(SMALL, 160)]) > known.closing([(SMALL, 160)])

@@ -115,7 +115,7 @@ def test_without_the_drawings_the_page_says_so(run: Path, tmp_path: Path) -> Non
 def test_a_run_that_measured_nothing_still_has_a_page(tmp_path: Path) -> None:
     data = make_drawings(tmp_path / "data")
     split = make_tiny_split(data, tmp_path / "split.csv")
-    run = train(tiny_recipe("probe", data={"fold": "none"}), data=data, split=split, out=tmp_path / "run")
+    run = train(tiny_recipe("full", data={"fold": "none"}), data=data, split=split, out=tmp_path / "run")
     assert "Nothing was measured" in page_of(run, tmp_path).text
 
 

@@ -49,6 +49,8 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"model": {"features": "last", "drop_rate": 0.3, "drop_path": 0.1}},
     {"model": {"backbone": "resnet10t", "drop_block": 0.1}},
     {"finetune": {"mode": "probe"}},
+    {"finetune": {"mode": "probe", "probe": "logistic"}},
+    {"finetune": {"mode": "probe", "probe": "ridge"}, "data": {"fold": "none"}},
     {"finetune": {"mode": "probe"}, "model": {"features": "several", "mirrored": True}},
     {"finetune": {"mode": "probe"}, "model": {"beside": ["test_resnet:none"]}},
     {"finetune": {"mode": "probe_then_full"}, "model": {"features": "several"}},

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
-from dessin.answers.committee import load_model, read_committee, set_confidence
+from dessin.answers.committee import load_model, read_committee, set_confidence, write_committee
 from dessin.answers.predictions import read_predictions
 from dessin.audit.answers import read_label_answers
 from dessin.committees.members import find_members, member_answers
@@ -131,22 +131,29 @@ def test_a_committee_is_calibrated_as_a_whole_and_answers_out_of_fold_with_its_t
 
 
 def test_logits_three_times_as_large_need_three_times_the_temperature(
-    run: Path, made: Path, tmp_path: Path
+    group: Path, made: Path, tmp_path: Path
 ) -> None:
-    bundle = load_bundle(run / "bundle")
-    head = bundle.classifier.head
-    with torch.no_grad():
-        for parameter in head.parameters():
-            parameter.mul_(3.0)
-    save_bundle(tmp_path / "sure", bundle.classifier, bundle.card)
-    data, split = made / "data", run / "split.csv"
-    calm = calibrate(run / "bundle", out=tmp_path / "calm", data=data, split=split)
-    sure = calibrate(tmp_path / "sure", out=tmp_path / "out", data=data, split=split)
+    # All folds: so few drawings as one has can be all right, and then no temperature suits them.
+    calm = calibrate(group, out=tmp_path / "calm", data=made / "data")
+    for bundle in sorted(group.glob("fold-*/bundle")):
+        loaded = load_bundle(bundle)
+        with torch.no_grad():
+            for parameter in loaded.classifier.head.parameters():
+                parameter.mul_(3.0)
+        shutil.rmtree(bundle)
+        save_bundle(bundle, loaded.classifier, loaded.card)
+    write_committee(group, read_committee(group))
+    sure = calibrate(group, out=tmp_path / "sure", data=made / "data")
     assert sure.calibration.temperature == pytest.approx(3 * calm.calibration.temperature, rel=1e-3)
     for name in ("log_loss", "brier", "overconfidence"):
         found, expected = (getattr(one.calibration, name).after.value for one in (sure, calm))
         assert found == pytest.approx(expected, abs=1e-3)
-    assert not (tmp_path / "sure" / ConfidenceResult.FILE).exists()
+
+
+def test_a_bundle_is_calibrated_beside_its_run(run: Path, made: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "bundle", tmp_path / "alone")
+    calibrate(tmp_path / "alone", out=tmp_path / "out", data=made / "data", split=run / "split.csv")
+    assert not (tmp_path / "alone" / ConfidenceResult.FILE).exists()
     assert (tmp_path / "out" / ConfidenceResult.FILE).exists()
 
 

@@ -149,7 +149,7 @@ def test_what_is_not_there_is_said(run: Path, tmp_path: Path) -> None:
 def test_without_validation_or_holdout_there_is_nothing_to_measure(tmp_path: Path) -> None:
     data = make_drawings(tmp_path / "data")
     split = make_tiny_split(data, tmp_path / "split.csv", holdout=0.0)
-    run = train(tiny_recipe("probe", data={"fold": "none"}), data=data, split=split, out=tmp_path / "run")
+    run = train(tiny_recipe("full", data={"fold": "none"}), data=data, split=split, out=tmp_path / "run")
     with pytest.raises(DessinError, match="fold none"):
         evaluate(run)
     with pytest.raises(DessinError, match="no holdout"):

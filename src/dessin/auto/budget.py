@@ -19,10 +19,19 @@ _SLOWEST, _FASTEST = 4.0, 0.5
 
 @dataclass(frozen=True)
 class Speed:
-    """Images a second of one backbone at one size on this machine: forward only, and a training step."""
+    """Images a second of one backbone at one size on this machine.
+
+    Of answers, of training steps, and of a probe's features, which may be computed in fewer digits.
+    """
 
     forward: float
     training: float
+    features: float
+
+    def slower(self, times: float, *, training: float | None = None) -> Speed:
+        """Where all takes so many times as long, or training another number of times."""
+        training = times if training is None else training
+        return Speed(self.forward / times, self.training / training, self.features / times)
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,11 @@ class Costs:
         name, side = (own or list(self.speeds))[-1]
         found = self.speeds[name, side]
         areas = (side_of(backbone, size) / side_of(name, side)) ** 2
-        slower = areas * _work(backbone) / _work(name)
-        return Speed(found.forward / slower, found.training / slower)
+        return found.slower(areas * _work(backbone) / _work(name))
 
     def features(self, models: Sequence[str], size: int) -> float:
         """Of all images outside the holdout and in it, for a store's features are computed whole."""
-        seconds = sum(VIEWS * self.all_images / self.speed(model, size).forward for model in models)
+        seconds = sum(VIEWS * self.all_images / self.speed(model, size).features for model in models)
         return seconds + len(models) * LOADING * self.pace
 
     def store(self) -> float:

@@ -15,7 +15,8 @@ from dessin.models.backbones import candidate, describe_backbone, resize_body
 from dessin.models.classifier import Classifier, empty_classifier
 from dessin.models.default_backbones import side_of
 from dessin.progress import track
-from dessin.training.device import seconds_of
+from dessin.training.device import choose_feature_precision, seconds_of
+from dessin.training.folding import folded, in_bfloat16
 
 _SAMPLE = 48
 _BATCH = 32
@@ -45,11 +46,12 @@ def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> di
     backbones = list(dict.fromkeys(candidate(name)[0] for name in models))
     for name in track(backbones, len(backbones), f"measuring speed at {size} px"):
         side = side_of(name, size)
-        classifier = empty_classifier(name, 100)
+        classifier = empty_classifier(name, 100, features="several")
         resize_body(classifier.body, describe_backbone(name), side)
         classifier.to(device)
         pixels = torch.randint(0, 256, (_BATCH, 3, side, side), dtype=torch.uint8, device=device)
-        speeds[name, size] = Speed(_forward(classifier, pixels), _training(classifier, pixels))
+        forward, features = _forward(classifier, pixels), _features(classifier, pixels)
+        speeds[name, size] = Speed(forward, _training(classifier, pixels), features)
     return speeds
 
 
@@ -65,6 +67,16 @@ def _forward(classifier: Classifier, pixels: torch.Tensor) -> float:
     classifier.eval()
     with torch.inference_mode():
         return _rate(lambda: classifier(pixels), pixels)
+
+
+def _features(classifier: Classifier, pixels: torch.Tensor) -> float:
+    """As a probe's are computed, where bfloat16 proves to be near enough for its drawings."""
+    classifier.eval()
+    fast = folded(classifier, pixels[:2]).encoders[0]
+    if choose_feature_precision(pixels.device.type).value == "bfloat16":
+        fast = in_bfloat16(fast)
+    with torch.inference_mode():
+        return _rate(lambda: fast.features(pixels), pixels)
 
 
 def _training(classifier: Classifier, pixels: torch.Tensor) -> float:

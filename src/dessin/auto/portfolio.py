@@ -31,8 +31,9 @@ class Table:
             many fit; more are not tried.
         members: (seconds for tuning below which, runs to divide them by).
         recipes, most_folds: how many members are tuned, and on how many folds each.
-        scout_share, probe_share, last_share: of the time that is left, at most, for work that cannot be cut
-            short; the last for a probe where nothing can follow it.
+        scout_share, probe_share, last_share, first_share: of the time that is left, at most, for work that
+            cannot be cut short: the third for a probe where nothing can follow it, the last for one before
+            which there is no model.
         logistic_share: a probe is fitted so where that takes no more of the time that is left, else by ridge.
         margin: how much longer than thought a run may take before it ends at an epoch's end.
         solved: accuracy from which nothing more is tried.
@@ -53,6 +54,7 @@ class Table:
     scout_share: float = 0.4
     probe_share: float = 0.4
     last_share: float = 0.85
+    first_share: float = 0.75
     logistic_share: float = 0.1
     margin: float = 0.06
     solved: float = 0.995
@@ -258,7 +260,28 @@ def _first(now: Situation, table: Table) -> Step:
             allowed=f"A budget of at least {duration(1.15 * need)} is needed.",
             do="Give a larger --budget.",
         )
-    return step
+    return step if now.made else _at_once(now, step, table)
+
+
+def _at_once(now: Situation, quick: Step, table: Table) -> Step:
+    """The better probe that fits at first and would not after the quick one, where there is such a one."""
+    later = _joint(replace(now, left=now.left - quick.seconds, made=(Made(quick),)), table)
+    best = later or quick
+    for side, models in _choices(now, table):
+        if (side, len(models)) <= (best.size, len(best.models)):
+            break
+        step = _probe(now, models, side, table)
+        if step.seconds <= table.first_share * now.available and now.spare(step) >= 0:
+            return step
+    return quick
+
+
+def _choices(now: Situation, table: Table) -> list[tuple[int, tuple[str, ...]]]:
+    """Sides and bodies of probes, the best first: a larger side was worth more than a further body."""
+    known = now.ranked or now.candidates
+    most = min(table.joined if now.joins else 1, len(known))
+    choices = [(side, tuple(known[:count])) for side in _sides(now, table) for count in range(most, 0, -1)]
+    return [each for each in choices if now.rate([(m, each[0]) for m in each[1]] * 2) >= now.at_least]
 
 
 def _sides(now: Situation, table: Table) -> list[int]:
@@ -295,21 +318,16 @@ def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> St
 def _joint(now: Situation, table: Table) -> Step | None:
     """Several bodies in one probe, once, or one body at a larger side: what fits into its share of the time.
 
-    That is nearly all of it where no run of tuning could end in it.
+    That is nearly all of it where no run of tuning of some length could end in it.
     """
     before = now.of("probe")
     if any(len(step.models) > 1 for step in before) or now.of("tune"):
         return None
-    share = table.probe_share if isinstance(_tuned(now, table), Step) else table.last_share
-    known = now.ranked or now.candidates
-    most = min(table.joined if now.joins else 1, len(known))
-    # The more a probe computes, the better it was on real drawings: a larger side as much as another body.
-    choices = [(count, side) for count in range(1, most + 1) for side in _sides(now, table)]
-    for count, side in sorted(choices, key=lambda each: (each[0] * each[1] ** 2, each[0]), reverse=True):
-        models = known[:count]
+    tuned = _tuned(now, table)
+    follows = isinstance(tuned, Step) and tuned.epochs >= table.enough_epochs
+    share = table.probe_share if follows else table.last_share
+    for side, models in _choices(now, table):
         if any(step.models == models and step.size >= side for step in before):
-            continue
-        if now.rate([(model, side) for model in models] * 2) < now.at_least:
             continue
         step = _probe(now, models, side, table)
         if step.seconds <= share * now.available and now.spare(step) >= 0:

@@ -29,6 +29,7 @@ class MeasuredSpeed(Section):
     size: int
     forward: float
     training: float
+    features: float
 
 
 class Asked(Section):
@@ -64,13 +65,21 @@ class Measured(Section):
     fitting: float = 1.0
 
     def costs(self, part: Part) -> Costs:
-        speeds = {(row.backbone, row.size): Speed(row.forward, row.training) for row in self.speeds}
+        speeds = {
+            (row.backbone, row.size): Speed(row.forward, row.training, row.features) for row in self.speeds
+        }
         return Costs(part, self.decoding, speeds, self.widths, self.flops, self.pace, self.fitting)
 
     @classmethod
     def of(cls, costs: Costs) -> Measured:
         rows = (
-            MeasuredSpeed(backbone=name, size=size, forward=speed.forward, training=speed.training)
+            MeasuredSpeed(
+                backbone=name,
+                size=size,
+                forward=speed.forward,
+                training=speed.training,
+                features=speed.features,
+            )
             for (name, size), speed in costs.speeds.items()
         )
         return cls(

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.auto.best import VALIDATION, copy_run, lead, replace_best
-from dessin.auto.budget import Costs, Speed
+from dessin.auto.budget import Costs
 from dessin.auto.portfolio import Step
 from dessin.auto.state import StepDone
 from dessin.committees.ensemble.measure import Settings, measure_rules
@@ -240,14 +240,14 @@ def _learnt(shop: Workshop, step: Step, spent: float, costs: Costs) -> Costs:
         if not seconds or not epochs:
             return costs
         known, slower = costs.speed(names[0], step.size), seconds / epochs / costs.epoch(names[0], step.size)
-        measured = {(names[0], step.size): Speed(known.forward / slower, known.training / slower)}
-        return costs.learnt(measured, slower)
+        return costs.learnt({(names[0], step.size): known.slower(slower)}, slower)
     if step.kind == "committee":
         return replace(costs.learnt({}, 1.0), pace=costs.learnt({}, ratio).pace)
-    measured = {}
-    for name in names:
-        known = costs.speed(name, step.size)
-        measured[name, step.size] = Speed(known.forward / ratio, known.training / ratio)
+    # Features that came faster than was thought say nothing of training; a machine that is slow does.
+    measured = {
+        (name, step.size): costs.speed(name, step.size).slower(ratio, training=max(1.0, ratio))
+        for name in names
+    }
     return costs.learnt(measured, ratio, fit=True)
 
 
