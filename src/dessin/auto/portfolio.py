@@ -268,7 +268,7 @@ def _at_once(now: Situation, quick: Step, table: Table) -> Step:
     later = _joint(replace(now, left=now.left - quick.seconds, made=(Made(quick),)), table)
     best = later or quick
     for side, models in _choices(now, table):
-        if (side, len(models)) <= (best.size, len(best.models)):
+        if _worth(side, len(models)) <= _worth(best.size, len(best.models)):
             break
         step = _probe(now, models, side, table)
         if step.seconds <= table.first_share * now.available and now.spare(step) >= 0:
@@ -277,11 +277,17 @@ def _at_once(now: Situation, quick: Step, table: Table) -> Step:
 
 
 def _choices(now: Situation, table: Table) -> list[tuple[int, tuple[str, ...]]]:
-    """Sides and bodies of probes, the best first: a larger side was worth more than a further body."""
+    """Sides and bodies of probes, the best first."""
     known = now.ranked or now.candidates
     most = min(table.joined if now.joins else 1, len(known))
-    choices = [(side, tuple(known[:count])) for side in _sides(now, table) for count in range(most, 0, -1)]
+    choices = [(side, tuple(known[:count])) for side in _sides(now, table) for count in range(1, most + 1)]
+    choices.sort(key=lambda each: _worth(each[0], len(each[1])), reverse=True)
     return [each for each in choices if now.rate([(m, each[0]) for m in each[1]] * 2) >= now.at_least]
+
+
+def _worth(side: int, bodies: int) -> float:
+    """In the order of what probes of one to three bodies at 128, 160 and 224 px named of real drawings."""
+    return float(side**2 * bodies**0.65)
 
 
 def _sides(now: Situation, table: Table) -> list[int]:
