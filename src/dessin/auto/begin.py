@@ -43,7 +43,7 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
             resolve_weights(*candidate(name))
     else:
         models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
-    side = min(SIDES, default=table_of(device.type).scout_side)
+    side = min(SIDES, default=min(table_of(device.type).probe_sides))
     apart = holdout_of(collection)
     part = expected_part(len(collection.items), len(collection.classes), apart.value)
     costs = Costs(

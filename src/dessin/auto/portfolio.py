@@ -23,8 +23,7 @@ class Table:
     """Sides in pixels, epochs, shares of the time that is left, and numbers of members.
 
     Attributes:
-        scout_side: the smallest side at which candidates are ranked.
-        probe_sides: (budget in seconds below which, side of the joint probe); beyond the last `most_side`.
+        probe_sides: of probes, and of what ranks candidates, from the smallest, at which speeds are measured.
         joined: the most bodies in one probe.
         tuning_sides: from the largest that is allowed to the smallest.
         least_epochs, enough_epochs, most_epochs: a run of fewer is not begun; a larger side is taken where so
@@ -39,9 +38,7 @@ class Table:
         solved: accuracy from which nothing more is tried.
     """
 
-    scout_side: int = 128
-    probe_sides: tuple[tuple[float, int], ...] = ((90.0, 128), (200.0, 160))
-    most_side: int = 224
+    probe_sides: tuple[int, ...] = (128, 160, 224)
     joined: int = 3
     tuning_sides: tuple[int, ...] = (160, 128)
     least_epochs: int = 4
@@ -64,9 +61,7 @@ TABLE = Table()
 # On a GPU, up to the sides that strong bodies were trained at. Not measured: no GPU was lent.
 GPU_TABLE = replace(
     TABLE,
-    scout_side=224,
-    probe_sides=((90.0, 224), (200.0, 224)),
-    most_side=448,
+    probe_sides=(224, 448),
     tuning_sides=(448, 378, 320, 224),
 )
 
@@ -246,7 +241,9 @@ def _first(now: Situation, table: Table) -> Step:
             models = now.candidates[:count]
             step = _scout(now, models, side)
             after = replace(now, left=now.left - step.seconds, made=(*now.made, Made(step)), ranked=models)
-            if step.seconds <= share and after.spare(_probe(after, models[:1], side, table)) >= 0:
+            # Which body to tune is worth knowing; a joint probe reads all of them.
+            wanted = now.frozen.issuperset(models) or _follows(_tuned(after, table), table)
+            if wanted and step.seconds <= share and after.spare(_probe(after, models[:1], side, table)) >= 0:
                 return step
     ranked = now.ranked or now.candidates
     side = next((step.size for step in now.of("scout")), min(_sides(now, table)))
@@ -261,6 +258,11 @@ def _first(now: Situation, table: Table) -> Step:
             do="Give a larger --budget.",
         )
     return step if now.made else _at_once(now, step, table)
+
+
+def _follows(tuned: Step | End, table: Table) -> bool:
+    """Whether there is time for tuning of some length."""
+    return isinstance(tuned, Step) and tuned.epochs >= table.enough_epochs
 
 
 def _at_once(now: Situation, quick: Step, table: Table) -> Step:
@@ -291,10 +293,8 @@ def _worth(side: int, bodies: int) -> float:
 
 
 def _sides(now: Situation, table: Table) -> list[int]:
-    """The sides of a probe for this budget, the largest first."""
-    wanted = next((side for limit, side in table.probe_sides if now.budget < limit), table.most_side)
-    usual = (table.scout_side, *(side for _, side in table.probe_sides), table.most_side)
-    return sorted({_side(side, now) for side in usual if side <= wanted}, reverse=True)
+    """The sides of a probe, the largest first."""
+    return sorted({_side(side, now) for side in table.probe_sides}, reverse=True)
 
 
 def _scout(now: Situation, models: Sequence[str], side: int) -> Step:
@@ -329,9 +329,7 @@ def _joint(now: Situation, table: Table) -> Step | None:
     before = now.of("probe")
     if any(len(step.models) > 1 for step in before) or now.of("tune"):
         return None
-    tuned = _tuned(now, table)
-    follows = isinstance(tuned, Step) and tuned.epochs >= table.enough_epochs
-    share = table.probe_share if follows else table.last_share
+    share = table.probe_share if _follows(_tuned(now, table), table) else table.last_share
     for side, models in _choices(now, table):
         if any(step.models == models and step.size >= side for step in before):
             continue
