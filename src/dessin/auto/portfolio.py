@@ -42,7 +42,7 @@ class Table:
     joined: int = 3
     tuning_sides: tuple[int, ...] = (160, 128)
     least_epochs: int = 4
-    enough_epochs: int = 8
+    enough_epochs: int = 6
     most_epochs: int = 14
     members: tuple[tuple[float, int], ...] = ((400.0, 1), (900.0, 2), (1800.0, 3))
     most_members: int = 5
