@@ -24,9 +24,8 @@ def small_portfolio() -> Iterator[Any]:
     yield mock.patch.object(begin, "SIDES", (32,))
     for name in ("LEAST_HELD_IMAGES", "LEAST_HELD_GROUPS"):
         yield mock.patch.object(begin, name, 1)
-    small = dataclasses.replace(importlib.import_module("dessin.auto.portfolio").TABLE, **FEW)
-    for name in ("auto.begin", "auto.verb"):
-        yield mock.patch.object(importlib.import_module(f"dessin.{name}"), "TABLE", small)
+    portfolio = importlib.import_module("dessin.auto.portfolio")
+    yield mock.patch.object(portfolio, "TABLE", dataclasses.replace(portfolio.TABLE, **FEW))
 
 
 def _a_hundredth(_classifier: object, _store: object) -> tuple[float, ...]:
