@@ -174,7 +174,7 @@ CLOCK = re.compile(
     r"measured|since|reason|flops|pace|fitting"
 )
 WHEN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\+00:00)?)?")
-SPENT = re.compile(r"\d+([.,]\d+)?\s*(ms|s|min|h|GiB|images/s)\b")
+SPENT = re.compile(r"\d[\d\u202f]*([.,]\d+)?\s*(ms|s|min|h|GiB|images/s)\b")
 
 
 def tree(folder: Path) -> dict[str, object]:
