@@ -20,7 +20,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.decisions import Decision
 from dessin.models import candidates, default_backbones
 from dessin.models.candidates import Machine
-from dessin.models.default_backbones import ALWAYS, TABLE, Backbone, sizes_of
+from dessin.models.default_backbones import ALWAYS, TABLE, Backbone
 from dessin.models.weights import resolve_weights, weights_are_here
 from dessin.runs import candidates as here
 from dessin.runs.scout import read_scout, scout
@@ -120,13 +120,6 @@ def test_what_is_too_large_to_tune_here_is_only_probed(
         monkeypatch.setattr(module, "this_machine", lambda: replace(machine, memory_gib=0.21))
         state = planned()
     assert state.frozen == (TINY, *ALWAYS)
-
-
-def test_sizes_go_up_to_what_a_backbone_was_trained_at_on_a_gpu_alone() -> None:
-    strong = "vit_so400m_patch14_siglip_378.webli_ft_in1k"
-    assert sizes_of((*ALWAYS, strong), "cuda", (224, 160, 128)) == (378, 260, 224, 160, 128)
-    assert sizes_of((*ALWAYS, strong), "cpu", (224, 160, 128)) == (224, 160, 128)
-    assert sizes_of(("resnet18",), "cuda", (224, 160, 128)) == (224, 160, 128)
 
 
 def test_on_a_gpu_without_the_hub_scout_says_what_it_would_have_used(

@@ -200,11 +200,7 @@ def wishes(now: Situation, seconds: float, table: Table = TABLE) -> list[Step]:
     costs = now.costs
     made, left = now.made, now.available + seconds + costs.closing(now.models, now.further)
     while len(steps) < _WISHES:
-        later = Situation(
-            *(costs, now.budget + seconds, left, now.candidates, made, now.ranked, now.frozen),
-            *(now.joins, now.further, now.sides, now.at_least),
-        )
-        step = next_step(later, table)
+        step = next_step(replace(now, budget=now.budget + seconds, left=left, made=made), table)
         if isinstance(step, End):
             break
         steps.append(step)
@@ -312,8 +308,11 @@ def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> St
         "logistic" if logistic <= table.logistic_share * now.available else "ridge"
     )
     seconds = now.computes(models, side) + (logistic if fit == "logistic" else ridge)
-    reason = "the best that was ranked" if len(models) == 1 else f"the best {len(models)} joined see more"
-    if not now.ranked:
+    if len(models) > 1:
+        reason = f"{len(models)} bodies joined see more than one"
+    elif now.ranked:
+        reason = "the best that was ranked"
+    else:
         reason = "the first candidate: there is no time to rank others"
     name = f"probe-{side}" if len(models) == 1 else f"joint-{side}"
     return Step(

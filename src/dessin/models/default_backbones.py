@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -130,9 +130,3 @@ def joint_side(names: Iterable[str], most: int) -> int:
     step = math.lcm(*(row.step for row in rows))
     largest = max((row.size for row in rows), default=most)
     return max(step, min(most, largest) // step * step)
-
-
-def sizes_of(names: Iterable[str], device: str, usual: Sequence[int]) -> tuple[int, ...]:
-    """The sizes to choose from, largest first: the usual ones, and on a GPU those of training."""
-    own = {ROWS[name].size for name in names if name in ROWS} if device == "cuda" else set()
-    return tuple(sorted({size for size in own if size > max(usual)} | set(usual), reverse=True))
