@@ -44,16 +44,13 @@ def walk(
     *,
     slower: Callable[[Step], float] = lambda _step: 1.0,
     right: Callable[[Step], float | None] = lambda _step: 0.5,
-    joins: bool = True,
     at_least: float = 0.0,
     late: bool = False,
 ) -> Walk:
     """Every step of a plan; each takes `slower` times as long as thought, but a training stops in time."""
     used, made, ranked = 5.0, tuple[Made, ...](), tuple[str, ...]()
     while True:
-        now = Situation(
-            known, budget, budget - used, CANDIDATES, made, ranked, joins=joins, at_least=at_least
-        )
+        now = Situation(known, budget, budget - used, CANDIDATES, made, ranked, at_least=at_least)
         step = next_step(now)
         if isinstance(step, End):
             closing = known.closing(now.models)
@@ -74,10 +71,10 @@ def walk(
 machines = st.builds(costs, st.integers(60, 20_000), st.floats(0.1, 100), st.integers(2, 300))
 
 
-@given(machines, st.floats(20, 20_000), st.booleans())
-def test_a_plan_uses_its_budget_or_says_why_not(known: Costs, budget: float, joins: bool) -> None:
+@given(machines, st.floats(20, 20_000))
+def test_a_plan_uses_its_budget_or_says_why_not(known: Costs, budget: float) -> None:
     try:
-        found = walk(budget, known, joins=joins)
+        found = walk(budget, known)
     except DessinError:
         return
     assert found.used <= budget * 1.0001

@@ -120,7 +120,7 @@ class Situation:
     """What is there, and what is left of a budget in seconds.
 
     `candidates` are in the order of what is known beforehand; `ranked` those that were scouted, best first;
-    `frozen` those that are too large to tune here. `joins`: several bodies may stand in one probe.
+    `frozen` those that are too large to tune here.
     `further` images are to be named at the end. The model is to name at least `at_least` images a second.
     """
 
@@ -131,7 +131,6 @@ class Situation:
     made: tuple[Made, ...] = ()
     ranked: tuple[str, ...] = ()
     frozen: frozenset[str] = frozenset()
-    joins: bool = True
     further: int = 0
     sides: tuple[int, ...] = ()
     at_least: float = 0.0
@@ -277,7 +276,7 @@ def _at_once(now: Situation, quick: Step, table: Table) -> Step:
 def _choices(now: Situation, table: Table) -> list[tuple[int, tuple[str, ...]]]:
     """Sides and bodies of probes, the best first."""
     known = now.ranked or now.candidates
-    most = min(table.joined if now.joins else 1, len(known))
+    most = min(table.joined, len(known))
     choices = [(side, tuple(known[:count])) for side in _sides(now, table) for count in range(1, most + 1)]
     choices.sort(key=lambda each: _worth(each[0], len(each[1])), reverse=True)
     return [each for each in choices if now.rate([(m, each[0]) for m in each[1]] * 2) >= now.at_least]
