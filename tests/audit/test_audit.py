@@ -220,3 +220,19 @@ def test_nothing_sticks_out_sideways_in_a_browser(audited, chromium, width):
         assert page.evaluate(broken) == 0
         assert complaints == []
         browser.close()
+
+
+def test_copies_beyond_belief_are_shown_and_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dessin.progress._quiet", False)
+    drawn = {n: scribble(n) for n in range(7)}
+    files = {f"cat/{n}.png": encode(drawn[n]) for n in drawn}
+    files |= {f"dog/{n}.png": encode(np.fliplr(drawn[n])) for n in drawn}
+    audit(write_drawings(tmp_path / "drawings", files), out=tmp_path / "out")
+    assert "Label conflicts: 14 of 14 images (100%), more than a fifth" in capsys.readouterr().err
+    source = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    shown = source[source.index('id="too_many"') : source.index("The collection in numbers")]
+    assert shown.count("data:image/jpeg") == 12
+    steps = Page(source).text
+    assert "--kinds unreadable,exact_duplicate,label_conflict --out curation-all.csv" in steps

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dessin.cli import app
 from dessin.collection.checks.base import Issue
 from dessin.collection.curation import (
     Change,
@@ -17,10 +20,12 @@ from dessin.collection.curation import (
     apply_curation,
     curate,
     propose_curation,
+    propose_safely,
     read_curation,
+    too_many,
     write_curation,
 )
-from dessin.collection.issues import CHECKS, write_issues
+from dessin.collection.issues import CHECKS, default_kinds, write_issues
 from dessin.collection.manifest import Manifest, Row
 from dessin.errors import DessinError
 
@@ -186,7 +191,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, body: str, words: str) -> None:
 
 def test_the_verb_writes_a_file_touches_no_image_and_never_overwrites(tmp_path: Path) -> None:
     root = tmp_path / "drawings"
-    for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png", "dog/3.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4), 255).save(root / name)
     before = {path: hashlib.sha256(path.read_bytes()).digest() for path in root.rglob("*.png")}
@@ -198,3 +203,63 @@ def test_the_verb_writes_a_file_touches_no_image_and_never_overwrites(tmp_path: 
     assert before == {path: hashlib.sha256(path.read_bytes()).digest() for path in root.rglob("*.png")}
     with pytest.raises(DessinError, match="already exists"):
         curate(root, issues=tmp_path / "issues.csv", out=out)
+
+
+def crowd(conflicts: int, of: int) -> tuple[list[Issue], Manifest]:
+    """`conflicts` images in conflict, two by two and ever less surely, of a collection of `of` images."""
+    ids = [f"{'cat' if number % 2 else 'dog'}/{number:03d}" for number in range(of)]
+    issues = []
+    for number in range(0, conflicts, 2):
+        one, other, score = ids[number], ids[number + 1], 1.0 - number / 1000
+        issues += [Issue(one, "label_conflict", score, other), Issue(other, "label_conflict", score, one)]
+    return issues, manifest_of(*ids)
+
+
+def test_more_than_a_fifth_for_one_reason_is_not_set_aside_by_itself() -> None:
+    for conflicts, doubted in ((20, False), (22, True), (100, True)):
+        issues, manifest = crowd(conflicts, 100)
+        copies = duplicate("dog/098", "dog/096")
+        curation, doubts = propose_safely([*issues, copies], manifest)
+        dropped = {c.image_id for c in curation.changes if c.action == "drop"}
+        assert [doubt.kind for doubt in doubts] == ["label_conflict"] * doubted
+        assert dropped == ({"dog/098"} if doubted else {*(i.image_id for i in issues), "dog/098"})
+        # Whoever names the kind gets all of them.
+        assert len(propose_curation(issues, manifest, ["label_conflict"]).changes) == conflicts
+
+
+def test_the_six_examples_are_pairs_once_each_from_the_surest_to_the_least_sure() -> None:
+    issues, manifest = crowd(60, 100)
+    (doubt,) = too_many(issues, manifest, default_kinds())
+    assert (doubt.count, doubt.images) == (60, 100)
+    assert doubt.examples[0] == ("cat/001", "dog/000")
+    assert doubt.examples[-1] == ("cat/059", "dog/058")
+    assert len(set(doubt.examples)) == 6
+    assert len({image for pair in doubt.examples for image in pair}) == 12
+    line = doubt.line("so none is set aside")
+    assert "60 of 100 images (60%), more than a fifth, so none is set aside." in line
+    assert "6 pairs of them: cat/001 and dog/000; " in line
+    few, manifest = [Issue(f"cat/{n}", "unreadable", 1.0) for n in (1, 2, 3)], MANIFEST
+    (doubt,) = too_many(few, manifest, default_kinds())
+    assert doubt.examples == (("cat/1", ""), ("cat/2", ""), ("cat/3", ""))
+    assert doubt.line("").endswith("3 images of them: cat/1; cat/2; cat/3.")
+
+
+def test_the_verb_says_what_it_left_out_and_the_command_that_it_prints_sets_it_aside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dessin.progress._quiet", False)
+    issues, manifest = crowd(6, 10)
+    root = tmp_path / "my drawings"
+    for row in manifest.rows:
+        (root / row.label).mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), 255).save(root / f"{row.image_id}.png")
+    named = [replace(i, image_id=f"{i.image_id}.png", other_id=f"{i.other_id}.png") for i in issues]
+    write_issues(named, tmp_path / "issues.csv")
+    made = curate(root, issues=tmp_path / "issues.csv", out=tmp_path / "curation.csv")
+    assert not made.changes
+    said = capsys.readouterr().err
+    assert "Label conflicts: 6 of 10 images (60%), more than a fifth, so none is set aside." in said
+    command = said[said.index("dessin curate ") :].strip()
+    app(shlex.split(command)[1:], standalone_mode=False)
+    assert "and set aside because --kinds says so" in capsys.readouterr().err
+    assert len(read_curation(tmp_path / "curation-all.csv").changes) == 6

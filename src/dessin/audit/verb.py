@@ -10,10 +10,18 @@ from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
 from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
-from dessin.audit.view import describe_audit, describe_labels, describe_unreadable, next_steps, render_report
+from dessin.audit.view import (
+    UNDECIDED,
+    describe_audit,
+    describe_labels,
+    describe_unreadable,
+    next_steps,
+    render_report,
+)
 from dessin.collection.checks.base import Context, LabelReview
+from dessin.collection.curation import too_many
 from dessin.collection.duplicates import find_duplicates
-from dessin.collection.issues import run_checks, write_issues
+from dessin.collection.issues import default_kinds, run_checks, write_issues
 from dessin.collection.manifest import build_manifest, write_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
@@ -71,8 +79,11 @@ def audit(
             labels = review_labels(answers, judgement)
             _write_labels(answers, judgement, part / LABELS_FILE)
         context, result = look_at(collection, labels, mapper)
-        write_audit(part, context, result, next_steps(data, out, group, result.summary))
+        doubts = too_many(result.issues, result.manifest, default_kinds())
+        write_audit(part, context, result, next_steps(data, out, group, result.summary, doubts))
     say(describe_audit(result.summary))
+    for doubt in doubts:
+        warn(f"{doubt.line(UNDECIDED)} Look at them: {out / REPORT_FILE}#too_many")
     if unreadable := describe_unreadable(result.issues):
         warn(unreadable)
     if odd := describe_labels(result.issues):

@@ -13,6 +13,7 @@ from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.checks.images import UnreadableFiles
 from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import SuspectLabels
+from dessin.collection.curation import TooMany, curate_command, too_many
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
 from dessin.errors import listing
@@ -22,6 +23,8 @@ from dessin.page.render import render_page
 _PAIRS_SHOWN = 60
 _SUSPECTS_SHOWN = 60
 _GALLERY_SHOWN = 24
+# What is said of a kind of issue that names too many images.
+UNDECIDED = "which is seldom so, so a curation leaves them in unless you say otherwise"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,14 @@ class ShownIssue:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A kind of issue that names too many images, in words, with examples of one or two drawings each."""
+
+    line: str
+    examples: tuple[tuple[Drawing, ...], ...]
+
+
+@dataclass(frozen=True)
 class Kind:
     """The issues of one check: how many there are, where the page shows them, and the surest of them."""
 
@@ -77,12 +88,14 @@ def render_report(
     drawings = _Drawings(context)
     suspects = context.labels.suspects if context.labels else ()
     pairs = sorted(context.pairs, key=lambda pair: (not drawings.conflict(pair), -pair.similarity))
+    doubts = too_many(issues, context.manifest, default_kinds())
     return render_page(
         "dessin.audit",
         "report.html",
         title=f"Audit of {context.manifest.root.resolve().name}",
         summary=summary,
         steps=steps,
+        doubts=[drawings.doubt(doubt) for doubt in doubts],
         kinds=_kinds(issues, drawings),
         plots=draw_plots(summary, context.scan.measurements),
         pairs=[drawings.pair(pair) for pair in pairs[:_PAIRS_SHOWN]],
@@ -118,6 +131,10 @@ class _Drawings:
             like=self.drawing(suspect.like) if suspect.like else None,
             unlike=self.drawing(suspect.unlike) if suspect.unlike else None,
         )
+
+    def doubt(self, doubt: TooMany) -> Doubt:
+        pairs = (tuple(self.drawing(name) for name in pair if name) for pair in doubt.examples)
+        return Doubt(doubt.line(UNDECIDED), tuple(pairs))
 
     def conflict(self, pair: Pair) -> bool:
         return self._labels[pair.first] != self._labels[pair.second]
@@ -190,7 +207,9 @@ def _range(spread: Spread) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tuple[tuple[str, str], ...]:
+def next_steps(
+    data: Path, out: Path, group: str | None, summary: Summary, doubts: Sequence[TooMany] = ()
+) -> tuple[tuple[str, str], ...]:
     """What to do after the audit: (why, command)."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
     issues = shlex.quote(str(out / "issues.csv"))
@@ -204,6 +223,15 @@ def next_steps(data: Path, out: Path, group: str | None, summary: Summary) -> tu
             )
         )
         curation = " --curation curation.csv"
+    for doubt in doubts:
+        steps.append(
+            (
+                f"{CHECKS[doubt.kind].title}: the list leaves them in, for they are more than a fifth of the "
+                "collection. Look at those below; if they are right, this sets them aside too, and you split "
+                "with --curation curation-all.csv.",
+                curate_command(data, out / "issues.csv", default_kinds(), Path("curation-all.csv")),
+            )
+        )
     if summary.issues[SuspectLabels.name]:
         steps.append(
             (

@@ -9,8 +9,9 @@ from dessin.answers.committee import AUTO_BEST, COMMITTEE_FILE, find_model, read
 from dessin.answers.predictions import read_predictions
 from dessin.audit.result import AuditResult
 from dessin.auto.best import VALIDATION
-from dessin.auto.state import AutoState
+from dessin.auto.state import ASKED_ABOUT, AutoState
 from dessin.auto.steps import MODELS
+from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import write_text
@@ -92,7 +93,16 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
     apart = (
         f"No drawings were set aside: {each.reason}." for each in state.decisions if each.name == "holdout"
     )
-    further = (*apart, f"Why no further step was begun: {state.ended}.", *state.trusted, *state.next_hour)
+    asked = (
+        f"{CHECKS[each.value].title}: {each.reason}." for each in state.decisions if each.name == ASKED_ABOUT
+    )
+    further = (
+        *asked,
+        *apart,
+        f"Why no further step was begun: {state.ended}.",
+        *state.trusted,
+        *state.next_hour,
+    )
     page = run_page(
         best,
         issues,

@@ -21,6 +21,9 @@ from dessin.runs.same import check_same
 from dessin.schema import Section
 from dessin.statistics.intervals import Estimate
 
+# The decision that a person was asked for, of a kind of issue that names too many images.
+ASKED_ABOUT = "asked about"
+
 
 class MeasuredSpeed(Section):
     """Images a second of a backbone at a size on this machine, as they were measured last."""

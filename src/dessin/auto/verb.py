@@ -12,19 +12,21 @@ from typing import Annotated
 
 from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
-from dessin.audit.verb import audit, look_at
+from dessin.audit.verb import REPORT_FILE, audit, look_at
 from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
 from dessin.auto.finish import best_record, calibrate_best, write_report
 from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
-from dessin.auto.state import Asked, Journey, Measured, StepDone
+from dessin.auto.state import ASKED_ABOUT, Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
 from dessin.collection.curation import (
     Curation,
+    TooMany,
+    curate_command,
     describe_curation,
-    propose_curation,
+    propose_safely,
     read_curation,
     write_curation,
 )
@@ -34,6 +36,7 @@ from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import check_classes, check_possible, describe_split, plan_split
+from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
 from dessin.models.backbones import asked_for, candidate, check_backbone
@@ -47,6 +50,7 @@ from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
 HOUR = 3600.0
+CURATION_FILE = "curation.csv"
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def auto(
     It audits, curates, splits, ranks backbones, and then makes one model after the other, each step the one
     that should gain most in the time that is left. After the first of them there is always a best model in
     `OUT/best`, and `dessin predict OUT ..` uses it. The holdout is opened once, at the end. Stopped, the
-    same command goes on where it was. Of a contest OUT/submission.csv is written and checked.
+    same command goes on where it was. Of a contest OUT/submission.csv is written and checked. Where the audit
+    would set more than a fifth of the images aside for one reason, it stops once and asks.
 
     Args:
         data: Class folders, a CSV, or a contest folder.
@@ -131,7 +136,7 @@ def auto(
 def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> AutoResult:
     """Every stage that is not done yet."""
     audited = _audited(journey, collection, data, folder / "audit")
-    curation = _curation(audited, folder / "curation.csv")
+    curation = _curation(journey, audited, data, folder)
     split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
     journey.note()
     heal(folder)
@@ -251,14 +256,40 @@ def _scouted(folder: Path) -> tuple[ScoutRow, ...]:
     return read_scout(folder / SCOUT) if is_finished(folder / SCOUT) else ()
 
 
-def _curation(audited: AuditResult, file: Path) -> Curation:
-    """Only safe drops are proposed, and each is in the file with its reason."""
+def _curation(journey: Journey, audited: AuditResult, data: Path, folder: Path) -> Curation:
+    """Only safe drops are proposed, and each is in the file with its reason.
+
+    Raises:
+        DessinError: once, where a kind of issue would set too many aside; a person decides.
+    """
+    file = folder / CURATION_FILE
     if file.is_file():
         return read_curation(file)
-    curation = propose_curation(audited.issues, audited.manifest, default_kinds())
+    curation, doubts = propose_safely(audited.issues, audited.manifest)
+    asked = {decision.value for decision in journey.state.decisions if decision.name == ASKED_ABOUT}
+    if {doubt.kind for doubt in doubts} - asked:
+        journey.note(decisions=(*journey.state.decisions, *map(_asked_about, doubts)))
+        raise _undecided(doubts, data, folder)
+    for doubt in doubts:
+        warn(doubt.line("and nobody set them aside, so all are used"))
     write_curation(curation, file)
     say(describe_curation(curation, audited.manifest))
     return curation
+
+
+def _asked_about(doubt: TooMany) -> Decision[str]:
+    reason = f"{doubt.count:,} of {doubt.images:,} images: what a person decided is in {CURATION_FILE}"
+    return Decision(ASKED_ABOUT, doubt.kind, reason)
+
+
+def _undecided(doubts: Sequence[TooMany], data: Path, folder: Path) -> DessinError:
+    command = curate_command(data, folder / "audit" / "issues.csv", default_kinds(), folder / CURATION_FILE)
+    return DessinError(
+        " ".join(doubt.line("which is seldom so, so nothing was set aside") for doubt in doubts),
+        allowed=f"Look at them: {folder / 'audit' / REPORT_FILE}#too_many.",
+        do="If they are what they are called, set them aside with: "
+        f"{command} . Then, or at once to use them all, give the same command again: it goes on.",
+    )
 
 
 def _split(audited: AuditResult, curation: Curation, collection: Collection, file: Path, seed: int) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -19,10 +20,15 @@ from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
 from dessin.ops import names
-from dessin.progress import say, say_once
+from dessin.page.numbers import counted, number, percent
+from dessin.progress import say, say_once, warn
 from dessin.reading import read_csv
 
 _PAIR_KINDS = ("exact_duplicate", "near_duplicate")
+# Of a collection, that one kind of issue sets aside without being asked to. Where people's own drawings have
+# more copies, conflicts or damaged files than this, it is mostly dessin that misread them.
+MOST_SET_ASIDE = 0.2
+_EXAMPLES, _SHORT = 6, 48
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,59 @@ def _copies(issues: Iterable[Issue], labels: Mapping[str, str], kind: str, gone:
     return drops
 
 
+@dataclass(frozen=True)
+class TooMany:
+    """A kind of issue that would set aside `count` of all `images`, more than `MOST_SET_ASIDE` of them.
+
+    `examples` are up to six pairs (or images, with an empty second), from the surest to the least sure.
+    """
+
+    kind: str
+    count: int
+    images: int
+    examples: tuple[tuple[str, str], ...]
+
+    def line(self, tail: str) -> str:
+        """How many, which share, what `tail` says of them, and the examples by name."""
+        shown = [" and ".join(quoted(name, _SHORT) for name in pair if name) for pair in self.examples]
+        noun = "pair" if CHECKS[self.kind].pairs else "image"
+        return (
+            f"{CHECKS[self.kind].title}: {number(self.count)} of {number(self.images)} images "
+            f"({percent(self.count / self.images)}), more than a fifth, {tail}. "
+            f"{counted(len(shown), noun)} of them: {'; '.join(shown)}."
+        )
+
+
+def too_many(issues: Sequence[Issue], manifest: Manifest, kinds: Sequence[str]) -> tuple[TooMany, ...]:
+    """Those of the kinds that would set aside more than `MOST_SET_ASIDE` of all images, each by itself."""
+    labels = {row.image_id: row.label for row in manifest.rows}
+    found = []
+    for kind in kinds:
+        count = len(dropped(issues, labels, (kind,)))
+        if count > MOST_SET_ASIDE * len(labels):
+            found.append(TooMany(kind, count, len(labels), _examples(issues, kind)))
+    return tuple(found)
+
+
+def _examples(issues: Iterable[Issue], kind: str) -> tuple[tuple[str, str], ...]:
+    """Spread evenly over all, from the surest on: where a search is wrong, its surest are so last."""
+    surest = sorted((i for i in issues if i.issue == kind), key=lambda i: (-i.score, i.image_id, i.other_id))
+    pairs = CHECKS[kind].pairs
+    # A conflict is named from both of its sides.
+    shown = list(
+        dict.fromkeys(tuple(sorted((i.image_id, i.other_id))) if pairs else (i.image_id, "") for i in surest)
+    )
+    last, wanted = len(shown) - 1, min(_EXAMPLES, len(shown))
+    places = [round(place * last / max(1, wanted - 1)) for place in range(wanted)]
+    return tuple((shown[place][0], shown[place][1]) for place in places)
+
+
+def curate_command(data: Path, issues: Path, kinds: Sequence[str], out: Path) -> str:
+    """What a user types to set aside what is of these kinds."""
+    shown, listed, written = (shlex.quote(str(path)) for path in (data, issues, out))
+    return f"dessin curate {shown} --issues {listed} --kinds {','.join(kinds)} --out {written}"
+
+
 Action = Literal["keep", "drop", "relabel"]
 COLUMNS = ("image_id", "action", "label", "reason")
 
@@ -145,6 +204,9 @@ def curate(
 ) -> Curation:
     """Turn an audit's issues into a file that keeps, drops or relabels images without touching them.
 
+    A kind that would set aside more than a fifth of the collection is left out unless `kinds` names it, and
+    that is said with examples and the command.
+
     Args:
         data: Class folders, a CSV, or a contest folder.
         issues: The issues.csv of an audit.
@@ -163,10 +225,18 @@ def curate(
     collection = read_collection(data)
     say_once(describe_collection(collection))
     manifest = build_manifest(collection)
-    curation = propose_curation(
-        read_issues(Path(issues)), manifest, default_kinds() if kinds is None else names(kinds)
-    )
+    found, asked = read_issues(Path(issues)), default_kinds() if kinds is None else names(kinds)
+    if kinds is None:
+        curation, doubts = propose_safely(found, manifest)
+    else:
+        curation, doubts = propose_curation(found, manifest, asked), too_many(found, manifest, asked)
     write_curation(curation, out)
+    for doubt in doubts:
+        tail = "so none is set aside" if kinds is None else "and set aside because --kinds says so"
+        warn(f"{doubt.line(tail)} The audit's report shows them; look before you use this.")
+    if doubts and kinds is None:
+        other = out.with_stem(f"{out.stem}-all")
+        warn(f"To set them aside all the same: {curate_command(Path(data), Path(issues), asked, other)}")
     say(describe_curation(curation, manifest))
     say(f"written to {out}; no image was touched, and without --curation it has no effect")
     return curation
@@ -186,6 +256,21 @@ def propose_curation(issues: Sequence[Issue], manifest: Manifest, kinds: Sequenc
     for image_id, copies in kept_first(drops).items():
         changes.append(Change(image_id, "keep", "", f"stands for {copies} dropped copies"))
     return Curation(tuple(sorted(changes, key=lambda change: change.image_id)))
+
+
+def propose_safely(issues: Sequence[Issue], manifest: Manifest) -> tuple[Curation, tuple[TooMany, ...]]:
+    """As `propose_curation` by the kinds that are safe, without those that would set too many aside, and
+    these.
+
+    Raises:
+        DessinError: issues that name images outside the manifest.
+    """
+    curation = propose_curation(issues, manifest, default_kinds())
+    doubts = too_many(issues, manifest, default_kinds())
+    if doubts:
+        left = tuple(kind for kind in default_kinds() if kind not in {doubt.kind for doubt in doubts})
+        curation = propose_curation(issues, manifest, left)
+    return curation, doubts
 
 
 def describe_curation(curation: Curation, manifest: Manifest) -> str:

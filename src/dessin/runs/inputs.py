@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dessin.collection.checks.base import Context
-from dessin.collection.curation import Curation, apply_curation, propose_curation, read_curation
+from dessin.collection.curation import Curation, apply_curation, propose_safely, read_curation
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import default_kinds, run_checks
 from dessin.collection.manifest import Manifest, build_manifest
@@ -26,7 +26,7 @@ from dessin.images.spec import ImageSpec, Interpolation
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
 from dessin.models.card import BundleImage
-from dessin.progress import say_once
+from dessin.progress import say_once, warn
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,12 @@ def training_curation(asked: str | None, manifest: Manifest) -> Curation | None:
         return curation
     scan = scan_images(manifest)
     issues = run_checks(Context(manifest, scan, find_duplicates(manifest, scan)))
-    return propose_curation(issues, manifest, default_kinds())
+    curation, doubts = propose_safely(issues, manifest)
+    for doubt in doubts:
+        warn(
+            f"{doubt.line('so none of them is left out of the training')} A curation file can say otherwise."
+        )
+    return curation
 
 
 def curate_rows(
