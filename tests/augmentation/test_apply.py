@@ -171,6 +171,9 @@ EXAMPLES = (
     "stroke_dropout(0.5)",
     "ink_fade(0.5)",
     "paper_tone(0.2)",
+    "paper(0.5)",
+    "ruling(0.8)",
+    "shadow(0.5)",
     "autoaugment(imagenet)",
     "randaugment(2, 9)",
     "trivialaugment",
@@ -285,6 +288,9 @@ PIXEL_OPS = (
     "stroke_dropout(0.3)",
     "ink_fade(0.5)",
     "paper_tone(0.2)",
+    "paper(0.5)",
+    "ruling(0.8)",
+    "shadow(0.5)",
     "blur(1.5)",
 )
 

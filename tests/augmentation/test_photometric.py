@@ -35,6 +35,9 @@ STRONG: dict[str, tuple[float, ...]] = {
     "stroke_dropout": (0.5,),
     "ink_fade": (0.5, 0.5),
     "paper_tone": (-20, -40, -60, 8, -8),
+    "paper": (0.2, 0.25, 0.4, 0.3),
+    "ruling": (0.6, 0.4, 0.3, 0.07, 0.1, 0.3, 0.6, 1),
+    "shadow": (0.6, -0.8, 0.1, 0.3, 0.4, 0.2),
 }
 NEUTRAL: dict[str, tuple[float, ...]] = {
     "jitter": (1, 1, 1, 0),
@@ -51,6 +54,9 @@ NEUTRAL: dict[str, tuple[float, ...]] = {
     "stroke_dropout": (0,),
     "ink_fade": (1, 0),
     "paper_tone": (0, 0, 0, 0, 0),
+    "paper": (0, 0, 0, 0.3),
+    "ruling": (0, 0, 0, 0.07, 0.1, 0.3, 0.6, 1),
+    "shadow": (0.6, -0.8, 0.1, 0.3, 0, 0),
 }
 
 

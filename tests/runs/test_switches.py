@@ -124,6 +124,7 @@ OP_VALUES = {
     "line_wobble": "0.01",
     "jitter": "0.2, 0.2, 0.2, 0.05", "brightness": "0.3", "contrast": "0.3", "blur": "2", "noise": "0.1",
     "erase": "0.3", "thickness": "0.7, 1.4", "stroke_dropout": "0.2", "ink_fade": "0.5", "paper_tone": "0.3",
+    "paper": "0.5", "ruling": "0.8", "shadow": "0.5",
     "autoaugment": "imagenet", "randaugment": "2, 9", "augmix": "3", "mixup": "0.4", "cutmix": "1.0",
     "mixup_or_cutmix": "0.4, 1.0",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """From uniform draws (n, columns) in [0, 1) to the numbers (n, k) that the ops need, float64.
 
 Strengths are symmetric about "no change", so the average drawing stays as it was. What the numbers
-mean is documented where they act (`geometry`, `photometric`, `strokes`).
+mean is documented where they act (`geometry`, `photometric`, `strokes`, `sheet`).
 """
 
 from __future__ import annotations
@@ -131,3 +131,25 @@ def paper_tone(draws: Draws, limit: float) -> Numbers:
     shift = symmetric(draws[:, :1], limit)
     tint = symmetric(draws[:, 1:4], limit / 4)
     return LEVELS * np.hstack([shift + tint, symmetric(draws[:, 4:6], limit / 2)])
+
+
+def paper(draws: Draws, limit: float) -> Numbers:
+    """The light that red, green and blue lose, up to `limit`, each a little more or less; roughness."""
+    lost = up_to(draws[:, :1], limit) * factor_about_one(draws[:, 1:4], 0.15)
+    return np.hstack([lost, up_to(draws[:, 4:5], 0.25)])
+
+
+def ruling(draws: Draws, limit: float) -> Numbers:
+    """Lines of a pale colour, 2.5 to 9% of the side apart, tilted by up to 10 degrees; half of them cross."""
+    taken = limit * between(draws[:, :1], 0.2, 1.0) * between(draws[:, 1:4], 0.4, 1.0)
+    space = factor(draws[:, 4:5], 0.025, 0.09)
+    angle = symmetric(draws[:, 5:6], np.deg2rad(10.0))
+    return np.hstack([taken, space, angle, draws[:, 6:8], draws[:, 8:9] < 0.5])
+
+
+def shadow(draws: Draws, limit: float) -> Numbers:
+    """From any side, over a part of the sheet; its edge sharp to soft; a slope of up to half its depth."""
+    angle = 2.0 * np.pi * draws[:, :1]
+    edge, width = symmetric(draws[:, 1:2], 0.9), between(draws[:, 2:3], 0.05, 0.8)
+    depth, slope = up_to(draws[:, 3:4], limit), up_to(draws[:, 4:5], limit / 2)
+    return np.hstack([np.cos(angle), np.sin(angle), edge, width, depth, slope])

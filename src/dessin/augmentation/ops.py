@@ -1,7 +1,7 @@
 """The table of augmentation ops. A new op is one entry, and where it recolours a function.
 
-Reading the table imports no torch. Pixel functions are in `photometric` and `strokes`; ops of other packages
-join by `dessin.plugins`.
+Reading the table imports no torch. Pixel functions are in `photometric`, `strokes` and `sheet`; ops of other
+packages join by `dessin.plugins`.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ _OWN = (
            Act("ink ×{0:.2f}", pixels=".strokes:ink_fade"), 2, draws.ink_fade, seeded=True),
     OpSpec("paper_tone", "another paper, by up to a share of the range", (strength("amount", 0.5), ALWAYS),
            Act("paper {0:+.0f} {1:+.0f} {2:+.0f}", pixels=".strokes:paper_tone"), 6, draws.paper_tone),
+    OpSpec("paper", "darker, tinted and rougher paper, by up to a share of the light",
+           (strength("amount", 0.8), ALWAYS),
+           Act("paper -{0:.0%} -{1:.0%} -{2:.0%}", pixels=".sheet:paper"), 5, draws.paper, seeded=True),
+    OpSpec("ruling", "ruled or squared lines, as dark as up to a share", (strength("amount", 1), ALWAYS),
+           Act("lines every {3:.1%}", pixels=".sheet:ruling"), 9, draws.ruling),
+    OpSpec("shadow", "a soft shadow that takes up to a share of the light", (strength("amount", 0.9), ALWAYS),
+           Act("shadow -{4:.0%}", pixels=".sheet:shadow"), 5, draws.shadow, seeded=True),
     OpSpec("autoaugment", "a learned policy", (Parameter("policy", words=tuple(policies.POLICIES)),),
            "several", policies.AUTOAUGMENT_COLUMNS, policies.autoaugment),
     OpSpec("randaugment", "n ops of 14, at one magnitude",

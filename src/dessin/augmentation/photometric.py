@@ -1,6 +1,7 @@
 """Pixel functions: colour, tone, blur, noise and histogram equalisation on whole batches.
 
-A pixel function, here and in `strokes`, is `f(pixels, background, values, seeds) -> (pixels, background)`:
+A pixel function, here, in `strokes` and in `sheet`, is
+`f(pixels, background, values, seeds) -> (pixels, background)`:
 
 - `pixels` (n, C, S, S) and `background` (n, C), float32, 0..255, C = 1 (gray) or 3; neither is changed in
   place. The background comes back as well, because an op that recolours the paper (jitter, invert, ...) also
