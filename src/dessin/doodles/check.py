@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from dessin.collection.checks.base import Issue
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import Split
+from dessin.images.decode import decode
+from dessin.images.photograph import find_sheet
 from dessin.reading import read_json
 from dessin.schema import Section, validated
 
 KEY_FILE = "answer_key.json"
 DRAWINGS_FOLDER = "drawings"
+# A photograph counts as found where no corner is further off than this, in shares of the picture's sides.
+_CORNER = 0.025
+_FOUND = 0.9  # of all photographs, for the demo to be content
 
 FaultIssue = Literal[
     "unreadable", "exact_duplicate", "near_duplicate", "label_conflict", "blank", "low_contrast"
@@ -34,14 +41,34 @@ class PlantedFault(Section):
     details: tuple[str, ...] = ()
 
 
+class PlantedPhotograph(Section):
+    """A drawing that is there as a photograph of its sheet.
+
+    `corners` of the sheet are x, y as shares of the upright picture's width and height, clockwise from the
+    upper left; `lamp` the colour of white paper in that light, of at most 1; `turn` the quarter turns,
+    counterclockwise, by which the file is stored turned.
+    """
+
+    image_id: str
+    corners: tuple[tuple[float, float], ...]
+    ruling: Literal["plain", "ruled", "squared"]
+    lamp: tuple[float, float, float]
+    turn: int
+
+
 class AnswerKey(Section):
-    """`images` counts the files that a reader should list; `skipped` are those it should pass over."""
+    """`images` counts the files that a reader should list; `skipped` are those it should pass over.
+
+    `photographed` is the share of the doodles that was asked for as photographs.
+    """
 
     seed: int
     classes: tuple[str, ...]
     images: int
     faults: tuple[PlantedFault, ...]
     skipped: tuple[str, ...]
+    photographed: float = 0.0
+    photographs: tuple[PlantedPhotograph, ...] = ()
 
 
 def read_answer_key(path: Path) -> AnswerKey:
@@ -70,7 +97,36 @@ def check_answers(key: AnswerKey, issues: Iterable[Issue], split: Split) -> tupl
     for path in key.skipped:
         said = "listed" if path in listed else "not listed"
         litter.append(Finding("no image: passed over", path, path not in listed, said))
-    return (*faults, *sides, *litter)
+    return (*faults, *sides, *litter, *_check_named(key, issues))
+
+
+def check_corners(key: AnswerKey, drawings: Path) -> tuple[Finding, ...]:
+    """Whether the sheets are found where they lie, one finding for all photographs in the folder."""
+    if not key.photographs:
+        return ()
+    found = 0
+    for planted in key.photographs:
+        pixels = decode((drawings / planted.image_id).read_bytes()).pixels
+        sheet = find_sheet(pixels)
+        away = sheet.corners / (pixels.shape[1], pixels.shape[0]) - np.array(planted.corners)
+        found += sheet.found and bool(np.abs(away).max() <= _CORNER)
+    return (_share_found("photographs: the sheet's corners", found, len(key.photographs), ""),)
+
+
+def _check_named(key: AnswerKey, issues: tuple[Issue, ...]) -> tuple[Finding, ...]:
+    """Whether the audit names the photographs, one finding for all of them."""
+    if not key.photographs:
+        return ()
+    planted = {photograph.image_id for photograph in key.photographs}
+    named = {issue.image_id for issue in issues if issue.issue == "photograph"}
+    wrong = len(named - planted)
+    rest = f", and {wrong} drawings that are none" if wrong else ""
+    return (_share_found("photographs: named as such", len(named & planted), len(planted), rest),)
+
+
+def _share_found(what: str, found: int, count: int, rest: str) -> Finding:
+    said = f"{found} of {count}{rest}"
+    return Finding(what, f"{count} photographs", found >= _FOUND * count and not rest, said)
 
 
 def false_alarms(key: AnswerKey, issues: Iterable[Issue]) -> tuple[Issue, ...]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 
-from dessin.doodles.check import DRAWINGS_FOLDER, KEY_FILE, AnswerKey, FaultIssue, PlantedFault
-from dessin.doodles.drawing import Doodle, draw_doodle
+from dessin.doodles.check import (
+    DRAWINGS_FOLDER,
+    KEY_FILE,
+    AnswerKey,
+    FaultIssue,
+    PlantedFault,
+    PlantedPhotograph,
+)
+from dessin.doodles.dice import Dice
+from dessin.doodles.drawing import Doodle, draw_doodle, photograph_doodle
 from dessin.doodles.page import Pixels, encode_pixels
 from dessin.doodles.subjects import SUBJECTS
 from dessin.errors import DessinError
@@ -20,6 +30,10 @@ from dessin.folders import result_folder
 from dessin.images.decode import decode
 from dessin.progress import track
 
+_DRAWN = 9  # of each class
+_SECONDS = 4
+Job = tuple[str, int]
+_NONE: Mapping[Job, Doodle] = MappingProxyType({})
 Symmetry = Callable[[Pixels], Pixels]
 _SYMMETRIES: dict[str, Symmetry] = {
     "identity": lambda pixels: pixels,
@@ -38,6 +52,7 @@ class _Planter:
     def __init__(self, folder: Path, image_ids: Sequence[str]) -> None:
         self.folder = folder
         self.faults: list[PlantedFault] = []
+        self.photographs: list[PlantedPhotograph] = []
         self.images = len(image_ids)
         self._ids = {image_id.rpartition(".")[0]: image_id for image_id in image_ids}
         self._counts = Counter(image_id.split("/")[0] for image_id in image_ids)
@@ -62,21 +77,64 @@ class _Planter:
             pixels = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
         return self.add(label, suffix, encode_pixels(np.ascontiguousarray(pixels), suffix))
 
+    def photograph(self, doodle: Doodle) -> None:
+        """Note that a file is a photograph."""
+        shot = doodle.shot
+        assert shot is not None
+        corners = tuple((x, y) for x, y in shot.corners.round(5).tolist())
+        self.photographs.append(
+            PlantedPhotograph(
+                image_id=doodle.image_id, corners=corners, ruling=shot.ruling, lamp=shot.lamp, turn=shot.turn
+            )
+        )
+
     def note(self, what: str, issue: FaultIssue, image_id: str, other_id: str = "", detail: str = "") -> None:
         details = _INVERSES.get(detail, (detail,)) if detail else ()
         fault = PlantedFault(what=what, issue=issue, image_id=image_id, other_id=other_id, details=details)
         self.faults.append(fault)
 
 
-def plant_faults(folder: Path, image_ids: Sequence[str], classes: Sequence[str], seed: int) -> AnswerKey:
-    """Add the faulty files to the drawings in `folder` and return the key that names each of them."""
+def plant_faults(
+    folder: Path,
+    image_ids: Sequence[str],
+    classes: Sequence[str],
+    seed: int,
+    photographs: Mapping[Job, Doodle] = _NONE,
+) -> AnswerKey:
+    """Add the faulty files to the drawings in `folder` and return the key that names each of them.
+
+    Those in `photographs` are there as photographs; a few of them are photographed once more.
+    """
     planter = _Planter(folder, image_ids)
     _plant_copies(planter)
     _plant_turned_copies(planter)
     _plant_in_wrong_folders(planter)
     _plant_bad_files(planter, seed)
+    _plant_second_photographs(planter, photographs, seed)
     skipped, faults = _plant_litter(folder), tuple(planter.faults)
-    return AnswerKey(seed=seed, classes=tuple(classes), images=planter.images, faults=faults, skipped=skipped)
+    return AnswerKey(
+        seed=seed,
+        classes=tuple(classes),
+        images=planter.images,
+        faults=faults,
+        skipped=skipped,
+        photographs=tuple(planter.photographs),
+    )
+
+
+def _plant_second_photographs(planter: _Planter, photographs: Mapping[Job, Doodle], seed: int) -> None:
+    """The sheets of a few photographs again: elsewhere, in another light, one lying on its side."""
+    first: dict[str, int] = {}
+    for (label, number), doodle in photographs.items():
+        planter.photograph(doodle)
+        first.setdefault(label, number)
+    for count, (label, number) in enumerate(list(first.items())[:_SECONDS]):
+        again = photograph_doodle(label, number, seed=seed, take=1, on_its_side=count == 1)
+        image_id = planter.add(label, ".jpg", again.data)
+        planter.photograph(replace(again, image_id=image_id))
+        side, turn = (", on its side", "rot90") if count == 1 else ("", "identity")
+        source = photographs[label, number].image_id
+        planter.note(f"a sheet photographed again{side}", "near_duplicate", image_id, source, turn)
 
 
 def _plant_copies(planter: _Planter) -> None:
@@ -138,20 +196,28 @@ def _plant_litter(folder: Path) -> tuple[str, ...]:
     return tuple(litter)
 
 
-def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed: int = 0) -> AnswerKey:
+def generate_doodles(
+    out: Path, *, classes: int = 16, per_class: int = 30, seed: int = 0, photographs: float = 0.0
+) -> AnswerKey:
     """Draw `classes` x `per_class` doodles into `out/drawings`, plant faults, write `out/answer_key.json`.
 
     The bytes depend on the arguments alone (and on the versions of Pillow and OpenCV). The planted files come
-    on top of `per_class`.
+    on top of `per_class`. Of all doodles about a share of `photographs` are photographs of their sheets; the
+    first nine of each class never are, since copies of them are planted.
 
     Raises:
-        DessinError: too few or too many classes, or an `out` that is not empty.
+        DessinError: too few or too many classes, no share, or an `out` that is not empty.
     """
     if not 12 <= classes <= len(SUBJECTS) or per_class < 10:
         raise DessinError(
             f"Doodles of {classes} classes with {per_class} drawings each cannot be made.",
             allowed=f"There are 12 to {len(SUBJECTS)} classes, of at least 10 drawings.",
         )
+    if not 0 <= photographs <= 1:
+        raise DessinError(
+            f"A share of {photographs:g} of the doodles cannot be photographs.", allowed="It is from 0 to 1."
+        )
+    chance = photographs * per_class / max(1, per_class - _DRAWN)
     with result_folder(out, what="a set of doodles") as part:
         names = sorted(SUBJECTS)[:classes]
         jobs = [(name, number) for name in names for number in range(1, per_class + 1)]
@@ -159,13 +225,18 @@ def generate_doodles(out: Path, *, classes: int = 16, per_class: int = 30, seed:
         for name in names:
             (folder / name).mkdir(parents=True)
 
-        def draw(job: tuple[str, int]) -> Doodle:
-            doodle = draw_doodle(*job, seed=seed)
+        def draw(job: Job) -> Doodle:
+            shown = job[1] > _DRAWN and Dice(seed, f"photographed {job}").chance(chance)
+            doodle = (photograph_doodle if shown else draw_doodle)(*job, seed=seed)
             (folder / doodle.image_id).write_bytes(doodle.data)
             return doodle
 
         with ThreadPoolExecutor(2) as pool:
             doodles = list(track(pool.map(draw, jobs), len(jobs), "drawing doodles"))
-        key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed)
-        write_json(part / KEY_FILE, key.model_dump(mode="json"))
+        shots = {job: doodle for job, doodle in zip(jobs, doodles, strict=True) if doodle.shot is not None}
+        key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed, shots)
+        key = key.model_copy(update={"photographed": photographs})
+        # A key without photographs is as it was before there were any.
+        of_photographs = {"photographs", "photographed"} if not photographs else None
+        write_json(part / KEY_FILE, key.model_dump(mode="json", exclude=of_photographs))
     return key

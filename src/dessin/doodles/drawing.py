@@ -11,8 +11,10 @@ import numpy as np
 
 from dessin.doodles.dice import Dice
 from dessin.doodles.page import encode, faint_page, place, plan_page, render
+from dessin.doodles.photograph import Photograph, photograph
 from dessin.doodles.strokes import Points, Shape, Stroke
 from dessin.doodles.subjects import SUBJECTS
+from dessin.images.decode import decode
 
 Area = tuple[float, float, float, float]
 _WHOLE: Area = (0.03, 0.03, 0.97, 0.97)
@@ -22,10 +24,14 @@ _WAVES = 4
 
 @dataclass(frozen=True)
 class Doodle:
-    """One drawing as a file: `image_id` below the drawings folder, and its bytes."""
+    """One drawing as a file: `image_id` below the drawings folder, and its bytes.
+
+    `shot` is the photograph that the file is, if it is one.
+    """
 
     image_id: str
     data: bytes
+    shot: Photograph | None = None
 
 
 def draw_doodle(subject: str, number: int, *, seed: int, faint: bool = False) -> Doodle:
@@ -43,6 +49,16 @@ def draw_doodle(subject: str, number: int, *, seed: int, faint: bool = False) ->
         strokes = place(shape, page, _WHOLE, dice)
     data = encode(render(strokes, page, dice), page)
     return Doodle(f"{subject}/{subject}_{number:03d}{page.suffix}", data)
+
+
+def photograph_doodle(
+    subject: str, number: int, *, seed: int, take: int = 0, on_its_side: bool = False
+) -> Doodle:
+    """A photograph of that drawing's sheet, the first or another `take`, as a JPEG."""
+    drawing = decode(draw_doodle(subject, number, seed=seed).data).pixels
+    shot = photograph(drawing, seed=seed, name=f"{subject} {number}", take=take)
+    shot = shot.turned() if on_its_side else shot
+    return Doodle(f"{subject}/{subject}_{number:03d}.jpg", shot.jpeg(), shot)
 
 
 def compose(subject: str, dice: Dice) -> Shape:

@@ -7,7 +7,7 @@ the same sheet from elsewhere, on another desk, in another light.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -64,6 +64,12 @@ class Photograph:
     lamp: tuple[float, float, float]
     turn: int
     quality: int
+
+    def turned(self) -> Photograph:
+        """The same a quarter turn counterclockwise, and no EXIF tells of it: the sheet lay on its side."""
+        x, y = np.roll(self.corners, -1, axis=0).T
+        pixels = np.ascontiguousarray(np.rot90(self.pixels))
+        return replace(self, pixels=pixels, corners=np.stack([y, 1 - x], axis=1), turn=0)
 
     def jpeg(self) -> bytes:
         """The file as a phone writes it: stored as the sensor saw it, with EXIF's word for what is up."""

@@ -15,6 +15,7 @@ from dessin.doodles.check import (
     AnswerKey,
     Finding,
     check_answers,
+    check_corners,
     describe_findings,
     false_alarms,
     read_answer_key,
@@ -47,6 +48,7 @@ def demo(
     classes: int = 16,
     per_class: int = 30,
     seed: Annotated[int, "from 0"] = 0,
+    photographs: Annotated[float, "0 to 1"] = 0.0,
 ) -> DemoResult:
     """Go the whole path offline on generated doodles, and check that every planted fault is found.
 
@@ -59,16 +61,20 @@ def demo(
         classes: How many subjects are drawn.
         per_class: How many doodles of each.
         seed: Of the doodles, the split and the training.
+        photographs: The share of the doodles that are photographs of sheets on desks.
 
     Raises:
         DessinError: a planted fault was missed, or anything that `auto` refuses.
     """
     folder, asked = Path(out), asked_for(models) or DEMO
-    key = _drawn(folder, classes, per_class, seed)
+    key = _drawn(folder, classes, per_class, seed, photographs)
     result = auto(
         folder / DRAWINGS_FOLDER, out=folder / _RESULT_FOLDER, budget=budget, models=asked, seed=seed
     )
-    findings = check_answers(key, result.audit.issues, result.split)
+    findings = (
+        *check_answers(key, result.audit.issues, result.split),
+        *check_corners(key, folder / DRAWINGS_FOLDER),
+    )
     alarms = false_alarms(key, result.audit.issues)
     say("\n== planted / found")
     for line in describe_findings(findings, alarms):
@@ -78,17 +84,21 @@ def demo(
     return DemoResult(result, findings, alarms)
 
 
-def _drawn(folder: Path, classes: int, per_class: int, seed: int) -> AnswerKey:
+def _drawn(folder: Path, classes: int, per_class: int, seed: int, photographs: float) -> AnswerKey:
     """The key of the doodles; those that the same command drew before stay."""
     if not (is_finished(folder) and (folder / KEY_FILE).is_file()):
-        key = generate_doodles(folder, classes=classes, per_class=per_class, seed=seed)
-        said = f"{len(key.classes)} classes, with {len(key.faults)} planted faults."
+        key = generate_doodles(
+            folder, classes=classes, per_class=per_class, seed=seed, photographs=photographs
+        )
+        shown = f" and {len(key.photographs)} photographs of sheets" if key.photographs else ""
+        said = f"{len(key.classes)} classes, with {len(key.faults)} planted faults{shown}."
         say(f"Drew {key.images:,} doodles of {said}")
         return key
     key = read_answer_key(folder / KEY_FILE)
     # Each fault is one more file.
-    was = {"classes": len(key.classes), "drawings": key.images - len(key.faults), "seed": key.seed}
-    now = {"classes": classes, "drawings": classes * per_class, "seed": seed}
+    drawn = key.images - len(key.faults)
+    was = {"classes": len(key.classes), "drawings": drawn, "seed": key.seed, "photographs": key.photographed}
+    now = {"classes": classes, "drawings": classes * per_class, "seed": seed, "photographs": photographs}
     check_same(folder, "a demo", was, now)
     say(f"The doodles in {folder} are there already.")
     return key
