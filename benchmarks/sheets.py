@@ -63,7 +63,7 @@ def read_marks(path: Path = MARKS) -> list[Mark]:
 
 
 def corner_errors(found: Floats, marked: Floats, size: tuple[int, int]) -> Floats:
-    """Of four corners, the distances (4,) as shares of the diagonal, whichever corner was called the first."""
+    """Distances (4,) as shares of the diagonal, whichever corner was called the first."""
     turns = [np.hypot(*(np.roll(found, k, axis=0) - marked).T) for k in range(4)]
     return np.asarray(min(turns, key=lambda each: each.sum()) / np.hypot(*size))
 
@@ -129,7 +129,8 @@ def main() -> None:
 
 def _line(mark: Mark, sheet: Sheet, errors: Floats, lost: float) -> str:
     off = " ".join(f"{100 * error:.1f}" for error in errors)
-    return f"  {mark.file} seen {mark.seen or '-'}: {sheet.reason} ({sheet.confidence:.2f}), off {off}%, ink lost {lost:.1%}"
+    verdict = f"{sheet.reason} ({sheet.confidence:.2f})"
+    return f"  {mark.file} seen {mark.seen or '-'}: {verdict}, off {off}%, ink lost {lost:.1%}"
 
 
 def _verdict(sheet: Sheet) -> str:

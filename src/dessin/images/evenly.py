@@ -18,10 +18,9 @@ def evened(page: Pixels) -> Pixels:
     scale = min(1.0, _MAP / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
-    level = _level(small)
+    level = np.clip(_level(small) * _WHITE, 1, 255).astype(np.uint8)
     level = cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR)
-    ratio = page.astype(np.float32) / np.maximum(level * _WHITE, 1.0)
-    return np.asarray(np.clip(ratio * 255, 0, 255), dtype=np.uint8)
+    return np.asarray(cv2.divide(page, level, scale=255), dtype=np.uint8)
 
 
 def _level(small: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

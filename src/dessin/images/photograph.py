@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dessin.images.colour import one_opencv_thread
 from dessin.images.evenly import evened, without_ruling
 from dessin.images.ground import Pixels
-from dessin.images.quadrangle import candidates, scene
+from dessin.images.quadrangle import quadrangles, second_sheet, without_strokes
 
 Corners = NDArray[np.float64]
 
@@ -23,7 +23,10 @@ _CONFIDENT = 0.5
 _FLAT = 0.7
 _SHADES = 4.0  # levels
 _UNEVEN = 14.0  # levels
-_DARK = 40
+_DARK = 60  # of Lab's lightness in 0 to 255, at the lightest tenth
+_DOUBTFUL = 0.3
+_BLANK = 0.0005
+_STROKE = 20  # levels darker than around
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,21 +82,65 @@ def _found(pixels: Pixels) -> Sheet:
     if min(height, width) < 32 or max(height, width) > 12 * min(height, width):
         return not_found("too small or too narrow for a page", photograph=False)
     small = _reduced(pixels, LOOKED_AT)
-    view = scene(small)
-    even = view.is_even
+    lab = without_strokes(small)
+    even = _is_even(lab)
     if even and _is_flat(pixels):
         return not_found("a clean drawing or scan", photograph=False)
-    found = candidates(view)
-    best = found[0] if found else None
-    if best is not None and best.confidence >= _CONFIDENT:
-        corners = best.corners * [width / small.shape[1], height / small.shape[0]]
-        reason = "a sheet, cut by the frame" if best.is_cut else "a sheet with its borders"
-        return Sheet(_clockwise(corners), True, True, best.confidence, reason)
-    if view.median < _DARK:
-        return not_found("too dark", photograph=True)
-    if view.is_paper and view.unevenness >= _UNEVEN:
+    strokes = _strokes(small)
+    found = quadrangles(lab, strokes)
+    confidence = found[0].confidence if found else 0.0
+    if confidence >= _CONFIDENT:
+        if second_sheet(found) is not None:
+            return not_found("two sheets", photograph=True, confidence=confidence)
+        corners = (found[0].corners + 0.5) * [width / small.shape[1], height / small.shape[0]]
+        seen = "a sheet with its borders" if found[0].seen.all() else "a sheet, cut by the frame"
+        reason = seen if _is_drawn_on(found[0].corners, strokes) else "a blank sheet"
+        return Sheet(_clockwise(corners), True, True, confidence, reason)
+    if even:
+        return not_found("even ground, no sheet", photograph=False, confidence=confidence)
+    if np.percentile(lab[..., 0], 90) < _DARK:
+        return not_found("too dark", photograph=True, confidence=confidence)
+    if _is_uneven_paper(lab, strokes):
         return not_found("paper fills the picture, unevenly lit", photograph=True, fills=True)
-    return not_found("no sheet", photograph=False)
+    if confidence >= _DOUBTFUL:
+        return not_found("perhaps a sheet, its borders are unclear", photograph=True, confidence=confidence)
+    return not_found("no sheet", photograph=False, confidence=confidence)
+
+
+def _is_drawn_on(corners: Corners, strokes: NDArray[np.bool_]) -> bool:
+    """Whether there are strokes well inside the sheet."""
+    inner = corners.mean(axis=0) + 0.9 * (corners - corners.mean(axis=0))
+    mask = np.zeros(strokes.shape, np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(inner).astype(np.int32), 1)
+    return bool(strokes[mask > 0].mean() > _BLANK)
+
+
+def _is_even(lab: Pixels) -> bool:
+    ring = np.concatenate(
+        [
+            lab[:4].reshape(-1, 3),
+            lab[-4:].reshape(-1, 3),
+            lab[:, :4].reshape(-1, 3),
+            lab[:, -4:].reshape(-1, 3),
+        ]
+    )
+    apart = np.abs(ring.astype(int) - np.median(ring, axis=0)).max(axis=-1)
+    return bool((apart <= 5).mean() >= 0.85)
+
+
+def _strokes(small: Pixels) -> NDArray[np.bool_]:
+    """What is thin and darker than around it, (h, w) bool."""
+    luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8)) > _STROKE)
+
+
+def _is_uneven_paper(lab: Pixels, strokes: NDArray[np.bool_]) -> bool:
+    level = cv2.resize(lab[..., 0], (32, 32), interpolation=cv2.INTER_AREA)
+    low, high = np.percentile(level, (10, 90))
+    rough = np.abs(cv2.Laplacian(level.astype(np.float32), cv2.CV_32F))
+    return bool(
+        high - low >= _UNEVEN and low > _DARK and np.median(rough) < 6 and 0.001 < strokes.mean() < 0.35
+    )
 
 
 def _is_flat(pixels: Pixels) -> bool:
