@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import struct
 import zlib
 from html.parser import HTMLParser
@@ -14,8 +15,10 @@ from scribbles import encode, scribble, write_drawings
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit
 from dessin.audit.view import describe_audit, describe_unreadable
+from dessin.cli import app
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
+from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.progress import quiet
 
@@ -236,3 +239,29 @@ def test_copies_beyond_belief_are_shown_and_left_to_a_person(
     assert shown.count("data:image/jpeg") == 12
     steps = Page(source).text
     assert "--kinds unreadable,exact_duplicate,label_conflict --out curation-all.csv" in steps
+
+
+def test_what_is_printed_works_when_it_is_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dessin.progress._quiet", False)
+    pupils = ("anna", "ben", "mia", "max", "emma", "noah", "olivia", "paul")
+    files = {
+        f"{c}/{p}_{i}.png": encode(scribble(100 * k + 10 * n + i))
+        for k, c in enumerate(("cat", "dog"))
+        for n, p in enumerate(pupils)
+        for i in (1, 2)
+    }
+    data = write_drawings(tmp_path / "my drawings", files)
+    app(["audit", str(data), "--out", str(tmp_path / "audit")], standalone_mode=False)
+    said = capsys.readouterr().err
+    assert "32 names share 8 beginnings, such as anna: the same photo or pupil? Then add --group" in said
+    page = (tmp_path / "audit" / "report.html").read_text(encoding="utf-8")
+    assert "32 names share 8 beginnings" in page.replace("\u202f", " ")
+    option = said[said.index("--group") : said.index(", or the model")]
+    command = ["split", str(data), *shlex.split(option), "--folds", "4", "--out", str(tmp_path / "split.csv")]
+    app(command, standalone_mode=False)
+    assert "share" not in capsys.readouterr().err
+    rows = read_split(tmp_path / "split.csv").rows
+    assert len({row.group for row in rows}) == 8
+    assert all(len({row.fold for row in rows if f"/{p}_" in row.image_id}) == 1 for p in pupils)

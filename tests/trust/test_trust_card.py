@@ -27,9 +27,10 @@ from dessin.schema import validated
 from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 from dessin.trust.card.measure import check_leaks, worst_class
-from dessin.trust.card.result import Fact, TrustCard
+from dessin.trust.card.result import Fact, LeakCheck, TrustCard
 from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import card
+from dessin.trust.card.view import facts, untested
 from dessin.trust.evaluate.verb import evaluate
 
 pytestmark = pytest.mark.slow
@@ -114,6 +115,17 @@ def test_drawings_that_are_gone_leave_a_card_that_says_so(run: Path, tmp_path: P
     assert not found.leaks.searched
     assert fact(found, "leaks").value == "groups only"
     assert any("copies of a drawing" in gap for gap in found.untested)
+
+
+def test_the_leak_check_says_when_it_could_not_know_who_drew_what(run: Path) -> None:
+    sources = read_sources(run)
+    for group_by, known in (("", False), (r"pattern ^(\w+)_", True)):
+        given = replace(sources, split=replace(sources.split, group_by=group_by))
+        checked = LeakCheck(images=36, groups=36)
+        leaks = next(each for each in facts(given, checked) if each.key == "leaks")
+        assert ("Who drew what was not said" in leaks.detail) is not known
+        assert (leaks.tone == "good") is known
+        assert any("who drew what" in gap for gap in untested(given, checked)) is not known
 
 
 def test_a_group_of_folds_has_a_card_of_all_its_folds(made: Path, tmp_path: Path) -> None:

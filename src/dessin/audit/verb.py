@@ -25,6 +25,7 @@ from dessin.collection.issues import default_kinds, run_checks, write_issues
 from dessin.collection.manifest import build_manifest, write_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
+from dessin.collection.readers.groups import whose
 from dessin.collection.scan import scan_images
 from dessin.files import write_csv, write_json, write_text
 from dessin.folders import result_folder
@@ -80,12 +81,15 @@ def audit(
             _write_labels(answers, judgement, part / LABELS_FILE)
         context, result = look_at(collection, labels, mapper)
         doubts = too_many(result.issues, result.manifest, default_kinds())
-        write_audit(part, context, result, next_steps(data, out, group, result.summary, doubts))
+        hands = whose(collection)
+        write_audit(part, context, result, next_steps(data, out, group, result.summary, doubts, hands))
     say(describe_audit(result.summary))
     for doubt in doubts:
         warn(f"{doubt.line(UNDECIDED)} Look at them: {out / REPORT_FILE}#too_many")
     if unreadable := describe_unreadable(result.issues):
         warn(unreadable)
+    if hands:
+        warn(hands.line)
     if odd := describe_labels(result.issues):
         warn(odd)
     say(f"report: {out / REPORT_FILE}")

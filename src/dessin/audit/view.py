@@ -16,6 +16,7 @@ from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.curation import TooMany, curate_command, too_many
 from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
+from dessin.collection.readers.groups import Hands
 from dessin.errors import listing
 from dessin.page.numbers import counted
 from dessin.page.render import render_page
@@ -208,7 +209,12 @@ def _range(spread: Spread) -> str:
 
 
 def next_steps(
-    data: Path, out: Path, group: str | None, summary: Summary, doubts: Sequence[TooMany] = ()
+    data: Path,
+    out: Path,
+    group: str | None,
+    summary: Summary,
+    doubts: Sequence[TooMany] = (),
+    hands: Hands | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """What to do after the audit: (why, command)."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
@@ -248,4 +254,6 @@ def next_steps(
             f"dessin split {shown}{grouping}{curation} --out split.csv",
         )
     )
+    if hands:
+        steps.append((hands.line, f"dessin split {shown} {hands.option}{curation} --out split.csv"))
     return tuple(steps)

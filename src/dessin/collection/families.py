@@ -100,6 +100,11 @@ def _inside(number: int, ranges: Iterable[tuple[int, int]]) -> bool:
     return any(first <= number < beyond for first, beyond in ranges)
 
 
+def names_a_thing(label: str) -> bool:
+    """Whether a label is a noun of WordNet's, or an id; in the plural too."""
+    return is_wnid(label) or any(_id_of_name(name) is not None for name in (label, label.removesuffix("s")))
+
+
 def _id_of_name(label: str) -> int | None:
     """The noun that a name most likely means: the family most of its senses are in, then the lowest id."""
     name = re.sub(r"\(.*?\)", "", label).replace("_", " ").strip().casefold()

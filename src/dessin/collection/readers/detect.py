@@ -1,65 +1,28 @@
-"""The table of layouts, which of them a path has, reading it, and the groups that the user names."""
+"""The table of layouts, which of them a path has, and reading it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dessin.collection.readers.collection import Collection, Item, Reader
+from dessin.collection.readers.collection import Collection, Reader
 from dessin.collection.readers.columns import path_columns
 from dessin.collection.readers.contest import ContestFolder
 from dessin.collection.readers.csv_file import LabelCsv, choose_table
 from dessin.collection.readers.folders import ClassFolders
+from dessin.collection.readers.groups import group_by_pattern
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import file_rule, folder_rule, is_result
-from dessin.errors import DessinError, quoted
+from dessin.errors import DessinError
 from dessin.places import check_readable
 from dessin.plugins import Table
 
-_LONGEST_PATTERN = 200
 _ARCHIVES = {
     ".zip": "unzip",
     **dict.fromkeys((".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"), "tar xf"),
     **dict.fromkeys((".7z", ".rar"), "7z x"),
 }
 _SHEETS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
-
-
-def group_by_pattern(items: Sequence[Item], pattern: str) -> tuple[Item, ...]:
-    """Items with the pattern's first capture group, or its whole match, as their group.
-
-    The pattern is searched in the whole image_id; an image it does not match stays without a group.
-
-    Raises:
-        DessinError: the pattern does not compile, is longer than 200 characters or matches no image.
-    """
-    if len(pattern) > _LONGEST_PATTERN:
-        raise DessinError(
-            f"The --group pattern has {len(pattern)} characters.",
-            allowed=f"At most {_LONGEST_PATTERN}.",
-            do="Shorten it, or give the groups as a column of a CSV.",
-        )
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DessinError(
-            f'The --group pattern "{quoted(pattern)}" is not a regular expression: {error}.', do="Correct it."
-        ) from None
-    which = min(compiled.groups, 1)
-    found = (compiled.search(item.image_id) for item in items)
-    grouped = tuple(
-        replace(item, group=(match and match[which]) or "") for item, match in zip(items, found, strict=True)
-    )
-    if not any(item.group for item in grouped):
-        raise DessinError(
-            f'The --group pattern "{quoted(pattern)}" matches none of the {len(items):,} images, such as '
-            f"{items[0].image_id}.",
-            allowed="It is a regular expression over the image id, or the name of a column of the CSV.",
-            do="Correct it, or leave --group away.",
-        )
-    return grouped
 
 
 # In the order in which they are asked; readers of other packages come after these.

@@ -5,35 +5,36 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from dessin.collection.families import names_a_thing
 from dessin.collection.names import class_names, is_wnid
 from dessin.collection.readers.collection import Collection, Item, Reader
 from dessin.collection.readers.columns import PART_NAMES, same_name
+from dessin.collection.readers.groups import ENOUGH, PLAIN, are_people
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import Walk, nfc, walk_images
 from dessin.errors import DessinError, listing
 from dessin.page.numbers import counted
 from dessin.reading import read_text
 
-# Names of folders that sort pictures without saying what they show.
-_PLAIN = frozenset({
-    "batch", "page", "pages", "scan", "scans", "set", "part", "folder", "dir", "session", "img", "imgs",
-    "image", "images", "photo", "photos", "picture", "pictures", "day", "week", "month", "year", "round",
-    "run", "pass", "version", "original", "originals", "new", "old", "raw", "data", "drawings",
-})  # fmt: skip
+# Of the names of one level, that are nouns where they are classes, and at most where they are not: Rose and
+# Robin are nouns too.
+_NOUNS, _NO_NOUNS = 0.6, 0.4
 CLASSES_FILE = "classes.txt"
 _CLASS_OF_NAME = re.compile(r"(\D*?[^\W\d_])[\W_]*\d+$")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the folders were understood: the label and the given part of each image, and what to say of it."""
+    """How the folders were understood: the label, the given part and the group of each image, and what to
+    say of it."""
 
     labels: Mapping[str, str]
     parts: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 class ClassFolders(Reader):
@@ -55,7 +56,7 @@ class ClassFolders(Reader):
             if image_id not in reading.labels:
                 walk.skip("image outside every class folder", image_id)
         items = tuple(
-            Item(image_id, label, part=reading.parts.get(image_id, ""))
+            Item(image_id, label, reading.groups.get(image_id, ""), reading.parts.get(image_id, ""))
             for image_id, label in sorted(reading.labels.items())
         )
         classes = tuple(sorted(set(reading.labels.values())))
@@ -69,6 +70,7 @@ class ClassFolders(Reader):
             classes=classes,
             names=class_names(classes),
             skipped={rule: tuple(paths) for rule, paths in walk.skipped.items()},
+            group_by="folder" if reading.groups else "",
             notes=(*reading.notes, *notes),
         )
 
@@ -94,6 +96,9 @@ def read_folders(root: Path, walk: Walk) -> Reading:
     if tops and whole and all(map(_is_part, set().union(*inner.values()))):
         parts = {image_id: PART_NAMES[same_name(folders[1])] for image_id, folders in inside.items()}
         return Reading(labels, parts, ("the folders in each class are parts of a given split",))
+    crossed = whole and _crossed(inner)
+    if crossed and (reading := _read_crossed(root, inside, tops, sorted(set().union(*inner.values())))):
+        return reading
     if whole and _may_be_classes(inner):
         names = sorted(set().union(*inner.values()))
         if _chosen(root, tops, names):
@@ -107,6 +112,49 @@ def read_folders(root: Path, walk: Walk) -> Reading:
     return Reading(
         labels, {}, (f"folders inside a class are not classes: {listing(deeper)}",) if deeper else ()
     )
+
+
+def _crossed(inner: Mapping[str, set[str]]) -> bool:
+    """Whether the same names lie in many folders: anna/cat, ben/cat, or cat/anna, dog/anna."""
+    names = [name for inside in inner.values() for name in inside]
+    return len(inner) > 1 and len(names) >= 2 * len(set(names))
+
+
+def _read_crossed(
+    root: Path, inside: Mapping[str, Sequence[str]], outer: Sequence[str], inner: Sequence[str]
+) -> Reading | None:
+    """One level is the classes, the other who drew, where they are enough to be dealt into folds.
+
+    None where the outer folders are classes, and the inner ones no groups.
+    """
+    level = _level_of_classes(root, outer, inner)
+    labels = {image_id: folders[level] for image_id, folders in inside.items()}
+    others = (inner, outer)[level]
+    where = "inside" if level == 0 else "around"
+    beside = f"the classes are {listing(sorted(set(labels.values())))}; the folders {where} them, "
+    sorting = any(_sorts(name) and (level == 0 or not name.isdigit()) for name in others)
+    if len(others) >= ENOUGH and (are_people(others) or not sorting):
+        groups = {image_id: folders[1 - level] for image_id, folders in inside.items()}
+        note = f"{listing(others)}, are taken for who drew: {counted(len(others), 'group')}"
+        return Reading(labels, {}, (beside + note,), groups)
+    return Reading(labels, {}, (f"{beside}{listing(others)}, are not used",)) if level else None
+
+
+def _level_of_classes(root: Path, outer: Sequence[str], inner: Sequence[str]) -> int:
+    """0 for the outer folders, 1 for the inner ones.
+
+    Raises:
+        DessinError: either may be.
+    """
+    if _named(root) in ({*outer}, {*inner}):
+        return int(_named(root) == {*inner})
+    if are_people(outer) != are_people(inner):
+        return int(are_people(outer))
+    nouns = [sum(map(names_a_thing, names)) / len(names) for names in (outer, inner)]
+    level = int(nouns[1] > nouns[0])
+    if nouns[level] >= _NOUNS and nouns[level] - nouns[1 - level] >= _NO_NOUNS:
+        return level
+    return 0 if any(map(_sorts, inner)) else int(_chosen(root, outer, inner))
 
 
 def _is_part(name: str) -> bool:
@@ -123,13 +171,18 @@ def _may_be_classes(inner: Mapping[str, set[str]]) -> bool:
 def _sorts(name: str) -> bool:
     """Whether a name only sorts: a number, a date, a letter, `batch 2`."""
     letters = re.sub(r"[\W\d_]", "", name.lower())
-    return not is_wnid(name) and (len(letters) < 2 or letters in _PLAIN)
+    return not is_wnid(name) and (len(letters) < 2 or letters in PLAIN)
+
+
+def _named(root: Path) -> set[str]:
+    """The names in the file of the classes; none where there is no such file."""
+    file = root / CLASSES_FILE
+    return {nfc(line.strip()) for line in read_text(file).splitlines()} - {""} if file.is_file() else set()
 
 
 def _chosen(root: Path, tops: Sequence[str], inner: Sequence[str]) -> bool:
     """Whether the file of the class names names the inner folders, not the outer ones."""
-    file = root / CLASSES_FILE
-    named = {nfc(line.strip()) for line in read_text(file).splitlines()} - {""} if file.is_file() else set()
+    named = _named(root)
     if named in ({*tops}, {*inner}):
         return named == {*inner}
     raise DessinError(

@@ -12,6 +12,7 @@ from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import describe_collection
 from dessin.collection.readers.detect import read_collection
+from dessin.collection.readers.groups import whose
 from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.given import given_parts, plan_given
@@ -59,6 +60,8 @@ def split(
     check_numbers(folds, holdout, seed)
     collection = read_collection(data, group=group)
     say_once(describe_collection(collection))
+    if hands := whose(collection):
+        warn(hands.line)
     check_classes(collection)
     parts = given_parts(collection) if given else None
     changes = read_curation(Path(curation)) if curation else None

@@ -41,7 +41,7 @@ def facts(sources: TrustSources, leaks: LeakCheck) -> tuple[Fact, ...]:
         _calibration(sources),
         _unsure(sources),
         _foreign(sources),
-        _leaks(leaks),
+        _leaks(leaks, grouped=bool(sources.split.group_by)),
     )
 
 
@@ -159,9 +159,11 @@ def _foreign(sources: TrustSources) -> Fact:
     return _fact("foreign", detail, f"finds {share(result.detection)}")
 
 
-def _leaks(found: LeakCheck) -> Fact:
+def _leaks(found: LeakCheck, *, grouped: bool) -> Fact:
     images, groups = counted(found.images, "drawing"), counted(found.groups, "group")
     apart = f"All {groups} lie on one side each."
+    if not grouped:
+        apart += " Who drew what was not said (no --group), so one hand may be on both sides."
     if not found.searched:
         detail = f"{apart} Copies could not be searched for: {found.reason}"
         return _fact("leaks", detail, "groups only", "warn")
@@ -172,7 +174,7 @@ def _leaks(found: LeakCheck) -> Fact:
         return _fact("leaks", detail, f"{counted(found.crossing, 'pair')} of copies on two sides", "warn")
     copies = f"{pairs} were found, each on one side of the split." if found.pairs else "there are none."
     detail = f"{images} were searched anew for copies, turned and mirrored ones too: {copies} {apart}"
-    return _fact("leaks", detail, "none found", "good")
+    return _fact("leaks", detail, "none found", "good" if grouped else "")
 
 
 def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
@@ -194,6 +196,8 @@ def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
         )
     if not leaks.searched:
         yield "Whether copies of a drawing lie on two sides of the split."
+    if not sources.split.group_by:
+        yield "New hands: it was not said who drew what, so one person may be in training and in the test."
     if sources.robustness is None:
         yield "Worn, faded, turned, blurred or noisy drawings: the robustness suite was not run."
     else:
