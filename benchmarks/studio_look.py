@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.images.fit import prepare_for
 from dessin.images.ground import Pixels
 from dessin.progress import quiet
-from dessin.serving.runtime import BATCH, Runtime, prepare_for
+from dessin.serving.runtime import BATCH, Runtime
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.studio.try_it.canvas import PenStroke, Strokes

@@ -52,6 +52,7 @@ def _as_list(given: object) -> object:
 
 # Keys that a written recipe lacks where they have this value.
 UNSAID: dict[str, object] = {
+    "image.page": "off",
     "model.features": "last",
     "model.beside": [],
     "model.mirrored": False,

@@ -14,7 +14,8 @@ from mutated_bundles import mutate, torch_bundle
 from onnx_models import SECRET, plain_model, write_as_bundle
 
 from dessin.errors import DessinError
-from dessin.serving.runtime import Runtime, prepare_for, read_answers
+from dessin.images.fit import prepare_for
+from dessin.serving.runtime import Runtime, read_answers
 
 pytestmark = pytest.mark.slow
 

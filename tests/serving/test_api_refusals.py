@@ -19,9 +19,10 @@ import pytest
 from api_kit import Serving, png, raw_answer, serving
 from PIL import Image
 
+from dessin.images.fit import Prepared
 from dessin.serving.api.limits import Limits
 from dessin.serving.api.refusal import json_reply
-from dessin.serving.runtime import Answered, Prepared
+from dessin.serving.runtime import Answered
 
 pytestmark = pytest.mark.slow
 

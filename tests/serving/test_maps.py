@@ -11,9 +11,10 @@ from explain_kit import class_maps
 
 from dessin.errors import DessinError
 from dessin.images.decode import decode
+from dessin.images.fit import prepare_for
 from dessin.models.bundle import load_bundle
 from dessin.serving.maps import MapMaker
-from dessin.serving.runtime import Runtime, prepare_for
+from dessin.serving.runtime import Runtime
 
 
 def test_it_is_the_map_of_the_likeliest_class(bundle: Path, drawings: dict[str, list[bytes]]) -> None:

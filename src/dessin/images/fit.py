@@ -1,8 +1,11 @@
-"""A rectangle into the square: letterbox, squash, crop or trim; the only way to a model's pixels."""
+"""The page, and a rectangle into the square (letterbox, squash, crop, trim): the only way to a model's
+pixels."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -10,20 +13,48 @@ from PIL import Image
 from dessin.images.colour import equalised, to_gray
 from dessin.images.ground import Pixels
 from dessin.images.ink import border_median, ink_box, ink_mask
-from dessin.images.spec import ImageSpec, Interpolation
+from dessin.images.photograph import on_paper
+from dessin.images.spec import Fitting, ImageSpec, Interpolation
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _MAX_CANVAS = 60_000_000  # pixels; the largest picture with its margins has 50
 _TRIM_MARGIN = 0.06  # of the ink's longer side, left free on every side
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.
+
+    `page` says whether a sheet of paper was found and cut out; it is None where no model looks for one.
+    """
+
+    squares: Mapping[Fitting, Pixels]
+    page: bool | None = None
+
+
+def prepare_for(pixels: Pixels, fittings: Iterable[Fitting]) -> Prepared:
+    """Decoded pixels (H, W, 3) uint8 for several models, the page looked for once for all of them."""
+    wanted = tuple(fittings)
+    looks = any(spec.page == "auto" for spec, _ in wanted)
+    paper = on_paper(pixels) if looks else pixels
+    squares = {
+        (spec, how): _fitted(paper if spec.page == "auto" else pixels, spec, how) for spec, how in wanted
+    }
+    return Prepared(squares, paper is not pixels if looks else None)
+
+
 def prepare(pixels: Pixels, spec: ImageSpec, interpolation: Interpolation) -> Pixels:
     """Decoded pixels (H, W, 3) uint8 to a model's input (channels, S, S) uint8, contiguous and writable.
 
+    With `page: auto` all else is done to the sheet of paper in a photograph, if there is one.
     `letterbox` keeps the whole picture and fills up with its background colour, `squash` ignores the aspect,
     `crop` takes the largest centred square, `trim` letterboxes the ink with a small margin. Resizing is
     antialiased (Pillow). CLAHE comes last, on the luma of the fitted square.
     """
+    return prepare_for(pixels, [(spec, interpolation)]).squares[spec, interpolation]
+
+
+def _fitted(pixels: Pixels, spec: ImageSpec, interpolation: Interpolation) -> Pixels:
     if spec.fit == "trim":
         pixels = _trimmed(pixels)
     if spec.colour == "gray":

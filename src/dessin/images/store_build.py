@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL
 
@@ -26,6 +27,7 @@ from dessin.progress import say, track
 from dessin.reading_arrays import read_npy
 
 _VERSION = 2  # raise it whenever the same files would give other pixels
+_PAGE_VERSION = 1  # and this whenever the same photographs would give another page
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class StoreKey:
         rows = sorted([image.image_id, image.sha256] for image in self.images)
         # Another Pillow may bring another JPEG decoder, and other pixels with it.
         makers = {"version": _VERSION, "pillow": PIL.__version__}
+        if self.spec.page != "off":
+            makers |= {"page": _PAGE_VERSION, "opencv": cv2.__version__}
         return digest_of({"images": rows, "spec": self.spec.model_dump(), "by": self.interpolation, **makers})
 
     @property

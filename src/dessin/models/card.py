@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from dessin.errors import DessinError
-from dessin.images.spec import Colour, Fit, ImageSpec, Interpolation
+from dessin.images.spec import Colour, Fit, Fitting, ImageSpec, Interpolation, Page, usual_page
 from dessin.results import Result
 from dessin.schema import Section, changed
 
@@ -30,12 +30,15 @@ HeadKind = Literal["linear", "cosine", "mlp"]
 Features = Literal["last", "several"]
 Precision = Literal["float32", "int8"]
 RejectionScore = Literal["energy", "max_probability", "negative_entropy"]
-Fitting = tuple[ImageSpec, Interpolation]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class BundleImage(Section):
-    """How an image file becomes the model's input, whole; mean and std are of values from 0 to 1."""
+    """How an image file becomes the model's input, whole; mean and std are of values from 0 to 1.
+
+    With `page: auto` the sheet in a photograph is cut out first; a dessin that cannot do so does not know the
+    key, and refuses the card.
+    """
 
     size: int = Field(ge=16, le=1024)
     mean: Triple
@@ -44,10 +47,11 @@ class BundleImage(Section):
     fit: Fit
     colour: Colour
     clahe: bool = False
+    page: Page = Field("off", exclude_if=usual_page)
 
     @property
     def spec(self) -> ImageSpec:
-        return ImageSpec(size=self.size, colour=self.colour, fit=self.fit, clahe=self.clahe)
+        return ImageSpec(size=self.size, colour=self.colour, fit=self.fit, clahe=self.clahe, page=self.page)
 
     @property
     def fitting(self) -> Fitting:

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from dessin.errors import DessinError, unknown
+from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ground import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
-from dessin.serving.runtime import Prepared, Runtime, prepare_for
+from dessin.serving.runtime import Runtime
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.pictures import overlay
 from dessin.trust.explain.sources import Batch, Drawing
@@ -70,7 +71,7 @@ class MapMaker:
             raise unknown("class", label, classes)
 
         def wanted(image: BundleImage) -> torch.Tensor:
-            return torch.from_numpy(prepared[image.spec, image.interpolation][None]).to(self._runtime.device)
+            return torch.from_numpy(prepared.squares[image.fitting][None]).to(self._runtime.device)
 
         batch = Batch((Drawing("", Path()),), None, wanted)
         asked = self._explainer.ask(batch, gradients=self.method == "gradcam")

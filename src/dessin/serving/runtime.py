@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from dessin.answers.committee import Committee, LoadedCommittee, load_model
 from dessin.answers.inference import join, look_with_energy
 from dessin.images.decode import Unreadable, decode, read_image_bytes
-from dessin.images.fit import prepare
-from dessin.images.ground import Pixels
+from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ink import border_median
-from dessin.images.spec import ImageSpec, Interpolation
-from dessin.models.card import BundleImage
+from dessin.images.spec import Fitting
 from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
@@ -29,9 +27,6 @@ from dessin.trust.confidence.rejection import max_probability, negative_entropy
 BATCH = 64
 _MAX_READERS = 8
 Abstention = Literal["", "unsure", "no_class"]
-Fitting = tuple[ImageSpec, Interpolation]
-# One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.
-Prepared = Mapping[Fitting, Pixels]
 
 
 @dataclass(frozen=True)
@@ -74,11 +69,6 @@ class Predictions:
     scores: NDArray[np.float64] | None = None
 
 
-def prepare_for(pixels: Pixels, fittings: Iterable[Fitting]) -> Prepared:
-    """Decoded pixels (H, W, 3) uint8, fitted as in training, once for all models that want them alike."""
-    return {fitting: prepare(pixels, *fitting) for fitting in fittings}
-
-
 class Runtime:
     """Names the class of images with one model or a committee.
 
@@ -93,7 +83,7 @@ class Runtime:
         self.committee: Committee = loaded.committee
         self.views = check_views(tuple(views)) if views else loaded.committee.views
         self.device = device or torch.device(str(choose_device().value))
-        self._fitting = {name: _fitting(bundle.card.image) for name, bundle in loaded.bundles.items()}
+        self._fitting = {name: bundle.card.image.fitting for name, bundle in loaded.bundles.items()}
         self.fittings: tuple[Fitting, ...] = tuple(dict.fromkeys(self._fitting.values()))
         for bundle in loaded.bundles.values():
             bundle.classifier.to(self.device).eval()
@@ -165,7 +155,7 @@ class Runtime:
 
     def _batch(self, images: Sequence[Prepared], fitting: Fitting) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels (n, channels, S, S) uint8 and background (n, channels) uint8, on the device."""
-        pixels = np.stack([image[fitting] for image in images])
+        pixels = np.stack([image.squares[fitting] for image in images])
         background = np.stack([border_median(one.transpose(1, 2, 0)) for one in pixels])
         return torch.from_numpy(pixels).to(self.device), torch.from_numpy(background).to(self.device)
 
@@ -184,10 +174,6 @@ class Runtime:
             return prepare_for(decode(read_image_bytes(file.path)).pixels, self.fittings)
         except Unreadable as error:
             return Refused(file.image_id, error.reason)
-
-
-def _fitting(image: BundleImage) -> Fitting:
-    return image.spec, image.interpolation
 
 
 @dataclass(frozen=True)

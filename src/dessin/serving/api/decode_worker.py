@@ -11,13 +11,13 @@ from __future__ import annotations
 import signal
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import BinaryIO
 
 from dessin.images.colour import one_opencv_thread
 from dessin.images.decode import NoMemory, TooManyPixels, Unreadable, decode
-from dessin.images.fit import prepare
+from dessin.images.fit import prepare_for
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.schema import Section
 from dessin.system import restrain
@@ -34,6 +34,16 @@ class Status(IntEnum):
     UNREADABLE = 2
     TOO_MANY_PIXELS = 3
     NO_MEMORY = 4
+    PAGE_FOUND = 5
+    PAGE_NOT_FOUND = 6
+
+
+# What is prepared, and whether a sheet of paper was found in it; None where none was looked for.
+PAGES: Mapping[Status, bool | None] = {
+    Status.PREPARED: None,
+    Status.PAGE_FOUND: True,
+    Status.PAGE_NOT_FOUND: False,
+}
 
 
 class FittingSetting(Section):
@@ -55,9 +65,9 @@ def work(data: bytes, settings: WorkerSettings) -> tuple[Status, bytes]:
     """The status and the payload for one image; nothing is raised, whatever the bytes are."""
     try:
         pixels = decode(data, max_pixels=settings.pixels).pixels
-        return Status.PREPARED, b"".join(
-            prepare(pixels, fitting.image, fitting.interpolation).tobytes() for fitting in settings.fittings
-        )
+        prepared = prepare_for(pixels, [(each.image, each.interpolation) for each in settings.fittings])
+        status = next(status for status, page in PAGES.items() if page is prepared.page)
+        return status, b"".join(square.tobytes() for square in prepared.squares.values())
     except TooManyPixels as error:
         return Status.TOO_MANY_PIXELS, error.reason.encode()
     except (NoMemory, MemoryError):

@@ -15,12 +15,20 @@ import numpy as np
 
 from dessin.errors import DessinError
 from dessin.images.decode import MAX_SIDE
+from dessin.images.fit import Prepared
+from dessin.images.spec import Fitting
 from dessin.progress import say_once, warn
 from dessin.serving.api import decode_worker
-from dessin.serving.api.decode_worker import REPLY, REQUEST, FittingSetting, Status, WorkerSettings
+from dessin.serving.api.decode_worker import (
+    PAGES,
+    REPLY,
+    REQUEST,
+    FittingSetting,
+    Status,
+    WorkerSettings,
+)
 from dessin.serving.api.limits import Limits
 from dessin.serving.api.refusal import RETRY_SECONDS, Refusal
-from dessin.serving.runtime import Fitting, Prepared
 from dessin.system import APART
 
 _START_S = 60.0
@@ -135,13 +143,13 @@ class Pool:
                 raise
 
     def _read(self, status: Status, payload: bytes) -> Prepared:
-        if status is Status.PREPARED:
+        if status in PAGES:
             shapes = [(spec.channels, spec.size, spec.size) for spec, _ in self._fittings]
             # Of a copy: what is read from a process cannot be written to, as torch would have it.
             flat = np.frombuffer(bytearray(payload), dtype=np.uint8)
             parts = np.split(flat, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
             squares = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-            return dict(zip(self._fittings, squares, strict=True))
+            return Prepared(dict(zip(self._fittings, squares, strict=True)), PAGES[status])
         reason = payload.decode()
         if status is Status.UNREADABLE:
             seen = f"The image cannot be decoded: {reason}."

@@ -10,10 +10,11 @@ from threading import Lock
 import streamlit as st
 
 from dessin.answers.committee import COMMITTEE_FILE, find_model
+from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ground import Pixels
 from dessin.models.card import CARD_FILE
 from dessin.serving.maps import map_maker
-from dessin.serving.runtime import Answer, Prepared, Runtime, prepare_for, read_answers
+from dessin.serving.runtime import Answer, Runtime, read_answers
 from dessin.studio.try_it.look import Look, recorded_data, training_look
 from dessin.studio.try_it.render import SIDE
 from dessin.studio.views.drawings import file_stamp
@@ -89,5 +90,5 @@ def _is_calibrated(runtime: Runtime) -> bool:
 
 def _first(prepared: Prepared) -> Pixels:
     """The picture (S, S, 3) uint8 of the first way of fitting."""
-    square = next(iter(prepared.values())).transpose(1, 2, 0)
+    square = next(iter(prepared.squares.values())).transpose(1, 2, 0)
     return square if square.shape[2] == 3 else square.repeat(3, axis=2)

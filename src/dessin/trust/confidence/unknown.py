@@ -20,9 +20,10 @@ from dessin.errors import DessinError, listing
 from dessin.files import sha256_file
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.images.spec import Fitting
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
-from dessin.models.card import Fitting, Rejection, RejectionScore
+from dessin.models.card import Rejection, RejectionScore
 from dessin.progress import track, warn
 from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject

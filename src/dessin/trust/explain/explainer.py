@@ -92,6 +92,10 @@ class BatchAnswers:
     probabilities: Floats
 
 
+def _fit_in_words(image: BundleImage) -> str:
+    return image.fit if image.page == "off" else f"{image.fit} of the page"
+
+
 class Explainer:
     """Asks the models of a committee one after the other; one model is a committee of itself."""
 
@@ -101,7 +105,7 @@ class Explainer:
         """
         self.loaded, self.device = loaded, device
         self.images: list[BundleImage] = [bundle.card.image for bundle in loaded.bundles.values()]
-        fits = sorted({image.fit for image in self.images})
+        fits = sorted({_fit_in_words(image) for image in self.images})
         if len(fits) > 1:
             raise DessinError(
                 f"The models of {loaded.committee.name} fit drawings differently ({', '.join(fits)}), so "

@@ -16,9 +16,8 @@ from torch import Tensor
 from dessin.collection.readers.walk import find_images
 from dessin.errors import DessinError
 from dessin.images.decode import Unreadable, decode, read_image_bytes
-from dessin.images.fit import prepare
-from dessin.images.ground import Pixels
-from dessin.models.card import BundleImage, Fitting
+from dessin.images.fit import Prepared, prepare_for
+from dessin.models.card import BundleImage
 from dessin.progress import track
 from dessin.runs.subject import Subject
 
@@ -70,19 +69,18 @@ class Reader:
                 if fitted:
                     yield self._batch(fitted)
 
-    def _prepared(self, drawing: Drawing) -> dict[Fitting, Pixels] | None:
+    def _prepared(self, drawing: Drawing) -> Prepared | None:
         """Decoded once, fitted once for all models that want it alike; None where it cannot be read."""
         try:
             pixels = decode(read_image_bytes(drawing.path)).pixels
         except Unreadable as error:
             self.refused[drawing.image_id] = error.reason
             return None
-        wanted = {image.fitting for image in self.images}
-        return {fitting: prepare(pixels, *fitting) for fitting in wanted}
+        return prepare_for(pixels, {image.fitting for image in self.images})
 
-    def _batch(self, read: Sequence[tuple[Drawing, dict[Fitting, Pixels]]]) -> Batch:
+    def _batch(self, read: Sequence[tuple[Drawing, Prepared]]) -> Batch:
         def pixels(image: BundleImage) -> Tensor:
-            stacked = np.stack([fitted[image.fitting] for _, fitted in read])
+            stacked = np.stack([fitted.squares[image.fitting] for _, fitted in read])
             return torch.from_numpy(stacked).to(self.device)
 
         return Batch(tuple(drawing for drawing, _ in read), read[0][0].fold, pixels)

@@ -25,7 +25,7 @@ from dessin.errors import DessinError
 from dessin.images.colour import one_opencv_thread
 from dessin.images.ink import border_median
 from dessin.images.shards import StoredPixels
-from dessin.models.card import Fitting
+from dessin.images.spec import Fitting
 from dessin.progress import track
 from dessin.randomness import image_keys, uniform
 from dessin.training.folding import folded

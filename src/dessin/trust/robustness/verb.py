@@ -16,7 +16,7 @@ from dessin.answers.predictions import Predictions
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
 from dessin.files import write_bytes, write_text
-from dessin.models.card import Fitting
+from dessin.images.spec import Fitting
 from dessin.progress import say
 from dessin.runs.record import SetName
 from dessin.runs.subject import Subject

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -15,12 +15,13 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from dessin.errors import DessinError
+from dessin.images.fit import Prepared
 from dessin.serving.api.endpoints.endpoint import BINARY, IMAGE_ERRORS, Endpoint, TheService, image_body
 from dessin.serving.api.refusal import ErrorText, Refusal, error_of, json_reply, not_a_number
 from dessin.serving.api.service import ModelId, Service
 from dessin.serving.api.uploads import FIELD, Upload, check_format, check_stated, read_batch, read_image
 from dessin.serving.maps import ImageMap
-from dessin.serving.runtime import Abstention, Prepared, read_answers
+from dessin.serving.runtime import Abstention, read_answers
 
 Top = Annotated[int, Query(ge=1, le=20, description="How many classes to name.")]
 Label = Annotated[str | None, Query(max_length=200, description="A class (default: the likeliest).")]
@@ -38,13 +39,15 @@ class Looked(BaseModel):
     """The likeliest classes of one image, the likeliest first.
 
     `answered` is false where the model says none: it is `unsure`, or takes the image for a drawing of
-    `no_class`; `reason` says why, and the candidates are what it might be.
+    `no_class`; `reason` says why, and the candidates are what it might be. `page` is there for a model that
+    looks for the sheet of paper in a photograph: where it was not found, the whole image was looked at.
     """
 
     answered: bool = Field(examples=[True])
     silence: Abstention = Field(examples=[""])
     reason: str = Field(examples=[""])
     candidates: list[CandidateReply]
+    page: Literal["found", "not found"] | None = Field(None, examples=["found"])
 
 
 class PredictReply(Looked):
@@ -105,7 +108,8 @@ def _mapped(service: Service, prepared: Prepared, label: str | None) -> ImageMap
 
 
 async def _look(service: Service, data: bytes, top: int) -> dict[str, Any]:
-    answered = await service.batcher.answer(await service.pool.decode(data))
+    prepared = await service.pool.decode(data)
+    answered = await service.batcher.answer(prepared)
     if not np.isfinite(answered.probabilities).all():
         raise not_a_number()
     answer = read_answers(service.runtime.committee, answered, top)[0]
@@ -114,6 +118,7 @@ async def _look(service: Service, data: bytes, top: int) -> dict[str, Any]:
         "silence": answer.abstention,
         "reason": answer.reason,
         "candidates": [asdict(candidate) for candidate in answer.candidates],
+        **({} if prepared.page is None else {"page": "found" if prepared.page else "not found"}),
     }
 
 
