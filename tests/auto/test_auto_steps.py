@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from desk import as_jpeg, photographed
 from exportable import make_world
 from tiny_auto import TINY, small_portfolio
 
@@ -19,6 +20,7 @@ from dessin.answers.committee import find_model, load_model, read_committee
 from dessin.answers.predictions import read_predictions
 from dessin.auto import begin as begin_module
 from dessin.auto import steps as module
+from dessin.auto import verb as verb_module
 from dessin.auto.best import heal, replace_best
 from dessin.auto.state import AutoState
 from dessin.auto.verb import AutoResult, auto
@@ -141,6 +143,36 @@ def test_a_handful_of_drawings_is_judged_by_all_folds(monkeypatch: pytest.Monkey
     assert AutoState.read(result.folder).best in {each.step.name for each in result.steps}
     page = result.report.read_text(encoding="utf-8")
     assert "No drawings were set aside: one of 10 drawings of 10 groups would say little" in page
+
+
+def test_of_photographs_every_run_sees_the_page_and_the_report_shows_it(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, path in enumerate(sorted((world / "data").rglob("*.png"))):
+        place = world / "photographs" / path.parent.name / f"{path.stem}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        taken = photographed(path.read_bytes(), number, height=240, width=320)
+        place.write_bytes(as_jpeg(taken) if number % 2 else path.read_bytes())
+    result = auto("photographs", out="of-photographs", models=TINY, budget="10h")
+    state = AutoState.read(result.folder)
+    assert state.page is not None
+    assert state.page.value == "auto"
+    assert 0 < len(state.photographs) <= 6
+    runs = [read_record(path.parent) for path in (result.folder / "models").rglob("record.json")]
+    assert runs
+    for record in runs:
+        assert record.recipe.image.page == "auto"
+        (said,) = (each for each in record.decisions if each.name == "page")
+        assert said.reason == state.page.reason
+    model = load_model(result.folder)
+    assert model.page == "auto"
+    page = result.report.read_text(encoding="utf-8")
+    assert state.page.reason in page
+    assert all(image_id in page for image_id in state.photographs[:4])
+    # The same command goes on without looking again.
+    monkeypatch.setattr(verb_module, "find_photographs", None)
+    again = auto("photographs", out="of-photographs", models=TINY, budget="10h")
+    assert again.record == result.record
 
 
 def test_of_a_contest_the_submission_is_written(world: Path) -> None:

@@ -98,6 +98,16 @@ def test_every_decision_has_its_reason_and_is_shown() -> None:
     assert "pretrained at 224 px" in text
 
 
+def test_the_plan_says_that_pages_are_looked_for_and_why() -> None:
+    split = a_split({"a": 9, "b": 9})
+    plain = planned(split)
+    assert not any("page" in line for line in plain.lines())
+    looking = planned(split, image={"page": "auto"})
+    assert "  image: 224 px, rgb, letterbox, page: auto" in looking.lines()
+    assert any(line.startswith("  page: auto (asked for in the recipe") for line in looking.lines())
+    assert [each.name for each in looking.decisions if each not in plain.decisions] == ["page"]
+
+
 @pytest.mark.parametrize(("fold", "seen"), [(3, "folds 0 to 2"), (-1, "folds 0 to 2")])
 def test_a_fold_that_does_not_exist_is_refused(fold: int, seen: str) -> None:
     recipe: Recipe = make_recipe({"data": {"fold": fold}})

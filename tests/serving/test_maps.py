@@ -25,7 +25,7 @@ def test_it_is_the_map_of_the_likeliest_class(bundle: Path, drawings: dict[str, 
     made = MapMaker(runtime).make(pixels)
     best = int(before[0].argmax())
     assert made.label == runtime.committee.classes[best]
-    one = torch.from_numpy(prepared[runtime.fittings[0]][None])
+    one = torch.from_numpy(prepared.squares[runtime.fittings[0]][None])
     expected = class_maps(load_bundle(bundle).classifier, one, [best]).values[0]
     np.testing.assert_allclose(made.values, expected, atol=1e-2)
     assert made.picture.shape == made.overlay.shape == (32, 32, 3)

@@ -15,6 +15,7 @@ from dessin.answers.tree import ModelNode, Node, leaves
 from dessin.errors import DessinError
 from dessin.files import atomic_path
 from dessin.images.paths import image_path
+from dessin.images.spec import Page
 from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import CARD_FILE, Digest, Rejection, change_card, read_card
 from dessin.results import Result
@@ -67,6 +68,11 @@ class LoadedCommittee:
 
     committee: Committee
     bundles: Mapping[str, Bundle]
+
+    @property
+    def page(self) -> Page:
+        """`auto` where any of them looks for the page in a photograph."""
+        return "auto" if any(bundle.card.image.page == "auto" for bundle in self.bundles.values()) else "off"
 
 
 def save_committee(

@@ -96,9 +96,11 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
     asked = (
         f"{CHECKS[each.value].title}: {each.reason}." for each in state.decisions if each.name == ASKED_ABOUT
     )
+    looked = (f"Page: {state.page.value}, for {state.page.reason}.",) if state.page else ()
     further = (
         *asked,
         *apart,
+        *looked,
         f"Why no further step was begun: {state.ended}.",
         *state.trusted,
         *state.next_hour,
@@ -113,6 +115,7 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         steps=steps,
         said=further,
         budget=duration(state.asked.budget_seconds),
+        photographs=state.photographs,
     )
     write_text(path, page)
     say(f"report: {path}")

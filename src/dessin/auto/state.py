@@ -14,6 +14,7 @@ from dessin.auto.portfolio import Made, Step
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import claim_folder
+from dessin.images.spec import Page
 from dessin.progress import duration, say
 from dessin.reading import read_json
 from dessin.results import Result
@@ -44,6 +45,7 @@ class Asked(Section):
     seed: int
     budget_seconds: float
     at_least: float = 0.0
+    page: Page | None = Field(None, exclude_if=lambda page: page is None)
 
     def words(self) -> dict[str, object]:
         """What people asked for; two that are not the same differ here too."""
@@ -54,6 +56,7 @@ class Asked(Section):
             "seed": self.seed,
             "budget": duration(self.budget_seconds),
             "predict at least": f"{self.at_least:g}/s" if self.at_least else None,
+            "page": self.page,
         }
 
 
@@ -119,8 +122,8 @@ class AutoState(Result):
     """What was asked for, what the plan knows, the steps so far, and how far it is.
 
     `best` names the step whose model lies in `best/`; `seconds` are those used so far, `ended` why no further
-    step was begun; `next_hour` what would come next. `trusted` says how far its confidences can be trusted,
-    once its temperature was fitted. `finished` is a date.
+    step was begun; `next_hour` what would come next. `photographs` are the ids of a few, to show. `trusted`
+    says how far its confidences can be trusted, once its temperature was fitted. `finished` is a date.
     """
 
     FILE = "auto.json"
@@ -133,6 +136,7 @@ class AutoState(Result):
     candidates: tuple[str, ...]
     frozen: tuple[str, ...] = ()
     decisions: tuple[Decision[Any], ...] = ()
+    photographs: tuple[str, ...] = Field((), exclude_if=lambda ids: not ids)
     images: int
     measured: Measured
     steps: tuple[StepDone, ...] = ()
@@ -142,6 +146,11 @@ class AutoState(Result):
     next_hour: tuple[str, ...] = ()
     seconds: float = 0.0
     finished: str = ""
+
+    @property
+    def page(self) -> Decision[Any] | None:
+        """Whether the page in photographs is looked for; None before that is decided."""
+        return next((each for each in self.decisions if each.name == "page"), None)
 
     @property
     def under_way(self) -> StepDone | None:

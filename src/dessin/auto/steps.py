@@ -17,6 +17,8 @@ from dessin.auto.state import StepDone
 from dessin.committees.ensemble.measure import Settings, measure_rules
 from dessin.committees.members import Members, find_members, make_committee
 from dessin.committees.rules.choice import RULES, Choice
+from dessin.decisions import Decision
+from dessin.images.spec import Page
 from dessin.models.backbones import candidate, recipe_values
 from dessin.models.default_backbones import ROWS, joint_side, side_of
 from dessin.page.numbers import percent
@@ -48,14 +50,19 @@ LR, WEIGHT_DECAY, EMA, BATCH = 2e-4, 0.05, 0.995, 32
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where steps are carried out: the auto's folder, its data, its seed, and how many images it is to name
-    at the end."""
+    """Where steps are carried out: the auto's folder, its data and seed, how many images it is to name at the
+    end, and whether it looks for the page in photographs."""
 
     folder: Path
     data: Path
     inputs: Inputs
     seed: int
     further: int = 0
+    page: Decision[Page] | None = None
+
+    @property
+    def looks(self) -> Page:
+        return self.page.value if self.page else "off"
 
     def place(self, step: Step) -> Path:
         return self.folder / (SCOUT if step.kind == "scout" else f"{MODELS}/{step.name}")
@@ -69,7 +76,10 @@ class Workshop:
                 "fold": fold,
                 "curation": (self.folder / "curation.csv").as_posix(),
             },
-            "image": {"size": joint_side([candidate(name)[0] for name in step.models], step.size)},
+            "image": {
+                "size": joint_side([candidate(name)[0] for name in step.models], step.size),
+                "page": self.looks,
+            },
             "seed": self.seed + step.seed,
         }
         if step.kind == "probe":
@@ -126,7 +136,7 @@ def carry_out(
 
 def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, str]:
     sides = {name: side_of(candidate(name)[0], step.size) for name in step.models}
-    rank(shop.inputs, sides, shop.place(step), shop.seed, features="several")
+    rank(shop.inputs, sides, shop.place(step), shop.seed, features="several", page=shop.looks)
     row = next(row for row in read_scout(shop.place(step)) if row.chosen)
     return row.accuracy, f"picked {row.backbone}: {row.reason}", ""
 
@@ -134,7 +144,8 @@ def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, str]:
 def _run(shop: Workshop, step: Step, allowed: float | None = None) -> RunRecord:
     place = shop.place(step)
     if not ((place / RunRecord.FILE).is_file() and read_record(place).status == "finished"):
-        begin_run(Order(make_recipe(shop.recipe_values(step)), out=place, seconds_allowed=allowed))
+        recipe = make_recipe(shop.recipe_values(step))
+        begin_run(Order(recipe, out=place, seconds_allowed=allowed, page=shop.page))
     return read_record(place)
 
 

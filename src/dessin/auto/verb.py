@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
@@ -18,6 +18,8 @@ from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
 from dessin.auto.finish import best_record, calibrate_best, write_report
+from dessin.auto.measure import measure_decoding
+from dessin.auto.page import choose_page, find_photographs, some_of
 from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
 from dessin.auto.state import ASKED_ABOUT, Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
@@ -40,6 +42,7 @@ from dessin.collection.split.plan import check_classes, check_possible, describe
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
+from dessin.images.spec import Page
 from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.progress import duration, say, say_once, warn
 from dessin.runs.holdout import settle
@@ -83,6 +86,7 @@ def auto(
     models: str | Sequence[str] | None = None,
     seed: Annotated[int, "from 0"] = 0,
     predict_at_least: str | float | None = None,
+    page: Literal["auto", "off"] | None = None,
 ) -> AutoResult:
     """Go the whole path on your own drawings, to the best classifier that the time allows.
 
@@ -103,6 +107,8 @@ def auto(
         seed: Of the split and of the training; the same seed gives the same result.
         predict_at_least: Images a second that the model is to name on this machine, such as 20/s; no model
             that would be slower is made.
+        page: Whether the sheet of paper in a photograph is looked at alone; by default where at least 1% of
+            the drawings are photographs of paper.
 
     Raises:
         DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
@@ -131,6 +137,7 @@ def auto(
             at_least=parse_rate(predict_at_least)
             if isinstance(predict_at_least, str)
             else predict_at_least or 0.0,
+            page=page,
         )
         journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
@@ -141,10 +148,11 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     audited = _audited(journey, collection, data, folder / "audit")
     curation = _curation(journey, audited, data, folder)
     split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
+    chosen = _page(journey, collection)
     journey.note()
     heal(folder)
     inputs, seed = read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed
-    shop = Workshop(folder, data, inputs, seed, len(collection.test_ids))
+    shop = Workshop(folder, data, inputs, seed, len(collection.test_ids), chosen)
     if not journey.state.ended:
         _all_steps(journey, shop, _part(split))
     best, state = folder / AUTO_BEST, journey.state
@@ -252,6 +260,25 @@ def _audited(journey: Journey, collection: Collection, data: Path, out: Path) ->
     if journey.stage("audit", done=is_finished(out)):
         return audit(data, out=out, group=journey.state.asked.group)
     return look_at(collection)[1]
+
+
+def _page(journey: Journey, collection: Collection) -> Decision[Page]:
+    """Whether the page in photographs is looked for, decided once; what decoding then takes is measured."""
+    state = journey.state
+    if state.page is None and state.steps:
+        return Decision("page", "off", "it was begun before there was a choice")
+    if state.page is None:
+        photographs, looked_at = find_photographs(collection)
+        decision = choose_page(photographs, looked_at, state.asked.page)
+        say(decision.line())
+        measured = state.measured
+        if decision.value == "auto":
+            decoding = measure_decoding(collection, decision.value)
+            measured = measured.model_copy(update={"decoding": decoding})
+        decisions, shown = (*state.decisions, decision), some_of(photographs)
+        journey.note(decisions=decisions, photographs=shown, measured=measured)
+        return decision
+    return Decision(state.page.name, state.page.value, state.page.reason)
 
 
 def _scouted(folder: Path) -> tuple[ScoutRow, ...]:

@@ -14,7 +14,7 @@ from dessin.images.colour import equalised, to_gray
 from dessin.images.ground import Pixels
 from dessin.images.ink import border_median, ink_box, ink_mask
 from dessin.images.photograph import on_paper
-from dessin.images.spec import Fitting, ImageSpec, Interpolation
+from dessin.images.spec import Fitting, ImageSpec, Interpolation, Page
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _MAX_CANVAS = 60_000_000  # pixels; the largest picture with its margins has 50
@@ -25,7 +25,8 @@ _TRIM_MARGIN = 0.06  # of the ink's longer side, left free on every side
 class Prepared:
     """One image as each of the models wants it: pixels (channels, S, S) uint8 by how they are fitted.
 
-    `page` says whether a sheet of paper was found and cut out; it is None where no model looks for one.
+    `page` says whether a photograph of paper was found, cut to the sheet and evenly lit; it is None where no
+    model looks for one.
     """
 
     squares: Mapping[Fitting, Pixels]
@@ -36,11 +37,16 @@ def prepare_for(pixels: Pixels, fittings: Iterable[Fitting]) -> Prepared:
     """Decoded pixels (H, W, 3) uint8 for several models, the page looked for once for all of them."""
     wanted = tuple(fittings)
     looks = any(spec.page == "auto" for spec, _ in wanted)
-    paper = on_paper(pixels) if looks else pixels
+    paper = page_of(pixels, "auto" if looks else "off")
     squares = {
         (spec, how): _fitted(paper if spec.page == "auto" else pixels, spec, how) for spec, how in wanted
     }
     return Prepared(squares, paper is not pixels if looks else None)
+
+
+def page_of(pixels: Pixels, page: Page) -> Pixels:
+    """What is looked at: the page of a photograph where one is looked for, else the very same array."""
+    return on_paper(pixels) if page == "auto" else pixels
 
 
 def prepare(pixels: Pixels, spec: ImageSpec, interpolation: Interpolation) -> Pixels:

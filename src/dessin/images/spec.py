@@ -40,6 +40,14 @@ class ImageSpec(Section):
     page: Page = Field("off", exclude_if=usual_page)
 
     @property
+    def words(self) -> str:
+        """For people."""
+        further = {"CLAHE": self.clahe, "page: auto": self.page == "auto"}
+        return ", ".join(
+            [f"{self.size} px", self.colour, self.fit, *(name for name, held in further.items() if held)]
+        )
+
+    @property
     def channels(self) -> int:
         return 1 if self.colour == "gray" else 3
 

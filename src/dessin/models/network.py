@@ -29,6 +29,11 @@ class Network(nn.Module):
 
 
 INPUT, OUTPUT = "pixels", "logits"
+# What whoever feeds the file must do with a photograph before anything else.
+PAGE = (
+    "auto: of a photograph of paper the sheet alone is looked at, straightened and evenly lit on white; "
+    "whoever cannot find it crops to the page; scans and drawings stay as they are"
+)
 
 
 class OnnxNetwork(Network):
@@ -99,6 +104,7 @@ def describe(card: BundleCard) -> dict[str, str]:
 
     A temperature is not in it: that can change after the export, and then stands on the card.
     """
+    page = {} if card.image.page == "off" else {"dessin.page": PAGE}
     return {
         "dessin.classes": json.dumps(card.classes, ensure_ascii=False),
         "dessin.names": json.dumps(card.names, ensure_ascii=False, sort_keys=True),
@@ -110,6 +116,7 @@ def describe(card: BundleCard) -> dict[str, str]:
         "dessin.backbone": "+".join(card.backbones),
         "dessin.precision": card.precision,
         "dessin.licence": card.licence,
+        **page,
     }
 
 

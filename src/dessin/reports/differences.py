@@ -226,6 +226,7 @@ QUESTIONS: dict[str, Callable[[Recipe], str]] = {
     "colour": _key("image.colour"),
     "image size": _key("image.size"),
     "fit into the square": _key("image.fit"),
+    "page of a photograph": _key("image.page"),
     "CLAHE": _clahe,
     "augmentation": _ops(lambda name: name not in _MIXING | _POLICIES | {"clahe"}),
     "mixing (MixUp, CutMix)": _ops(_MIXING.__contains__),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dessin.models.backbones import BackboneInfo
     from dessin.models.weights import Weights
 
+_PAGE = "asked for in the recipe: of a photograph of paper the sheet is looked at, all else stays as it is"
 _HEADS = {
     "new": "a new {} head",
     "probe": "a {} head that starts from a probe",
@@ -96,7 +97,7 @@ class RunPlan:
 
     def lines(self) -> list[str]:
         """The plan for people, a line a fact."""
-        image, labels = self.recipe.image, self.unvalidated
+        labels = self.unvalidated
         unsaid = f"{len(labels)} classes have no validation image, so nothing is said of them"
         if len(labels) == 1:
             unsaid = "1 class has no validation image, so nothing is said of it"
@@ -104,7 +105,7 @@ class RunPlan:
             "Plan",
             f"  data: {_data_line(self)}",
             *([f"  unvalidated: {unsaid}: {listed(labels)}"] if labels else []),
-            f"  image: {image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
+            f"  image: {self.recipe.image.words}",
             f"  training: {_training_line(self)}",
             *([f"  {line}" for line in self.recipe.pipeline.lines()] if self.tuning else []),
             *(f"  {decision.line()}" for decision in self.decisions),
@@ -156,14 +157,17 @@ def plan_run(
     *,
     teacher: Decision[str] | None = None,
     curation: Curation | None = None,
+    page: Decision[str] | None = None,
 ) -> RunPlan:
-    """Plan a run from facts alone."""
+    """Plan a run from facts alone; `page` is why the page is looked for, if the recipe's author says it."""
     info = pretrained.info
     train, validation = rows_of(split, recipe, curation)
     further: list[Decision[object]] = [] if teacher is None else [teacher]
     if info.input_size != recipe.image.size:
         reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
         further.append(Decision("size", recipe.image.size, reason))
+    if recipe.image.page == "auto":
+        further.append(page or Decision("page", "auto", _PAGE))
     if curation is not None:
         named, before = str(recipe.data.training_curation), rows_of(split, recipe)[0]
         further.append(curation_decision(named, curation, before, train))

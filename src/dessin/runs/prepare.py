@@ -95,11 +95,12 @@ def prepare(
     *,
     usual: Sequence[Decision[float]] = (),
     decided: Sequence[Decision[Any]] = (),
+    page: Decision[str] | None = None,
 ) -> Prepared:
     """Plan, and build the classifier: whatever does not fit is found before a folder is made.
 
     `usual` are choices that completed the recipe; `decided` those of an earlier beginning of the run, which
-    stand.
+    stand; `page` is why pages are looked for, where the recipe's author did not ask for it.
     """
     own, *beside = (
         Pretrained(describe_backbone(backbone), resolve_weights(backbone, weights))
@@ -133,7 +134,9 @@ def prepare(
             usual=tuple(usual),
         )
     taught = teacher.decision if teacher else None
-    plan = plan_run(recipe, inputs.split, pretrained, device, tuning, teacher=taught, curation=curation)
+    plan = plan_run(
+        recipe, inputs.split, pretrained, device, tuning, teacher=taught, curation=curation, page=page
+    )
     return Prepared(plan, inputs, pretrained, model, teacher)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from dessin.collection.split.files import read_split, write_split
+from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
 from dessin.folders import claim_folder, hold
@@ -44,6 +45,7 @@ class Order:
         threads: of the computation (default: torch's own number); they change the order of float sums.
         workers: threads that read ahead; they change no result.
         seconds_allowed: begin no epoch that would end later; the record says where training stopped.
+        page: why the recipe has the page in photographs looked for, where dessin itself decided it.
     """
 
     recipe: Recipe
@@ -53,6 +55,7 @@ class Order:
     threads: int | None = None
     workers: int = 0
     seconds_allowed: float | None = None
+    page: Decision[str] | None = None
 
 
 def begin_run(order: Order) -> Path:
@@ -67,7 +70,7 @@ def begin_run(order: Order) -> Path:
     if order.out is not None and _is_unfinished(order.out):
         return _go_on(order, order.out, wanted)
     inputs = read_inputs(wanted.data.path, wanted.data.split, wanted.data.curation)
-    prepared = prepare(wanted, inputs, usual=usual)
+    prepared = prepare(wanted, inputs, usual=usual, page=order.page)
     folder = order.out or claim_name(order.name or wanted.model.backbone)
     with hold(folder, wait=False), _told_how_to_go_on(folder):
         found = RunRecord.find(folder)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.folders import result_folder
-from dessin.images.spec import ImageSpec
+from dessin.images.spec import ImageSpec, Page
 from dessin.models.backbones import asked_for, candidates, describe_backbone
 from dessin.models.candidates import Job
 from dessin.models.card import Features
@@ -70,6 +70,7 @@ def scout(
     out: str | Path,
     size: int | None = None,
     features: Literal["last", "several"] = "last",
+    page: Literal["auto", "off"] = "off",
     seed: Annotated[int, "from 0"] = 0,
     executor: Literal["local", "ray"] = "local",
     address: str | None = None,
@@ -89,6 +90,7 @@ def scout(
         out: A new folder for scout.csv.
         size: The side of the images in pixels; by default each backbone's own, of joined ones the first's.
         features: What the probe reads: the last layer, or the last two feature maps beside it.
+        page: With `auto` the sheet of paper in a photograph is looked at, as image.page of a recipe has it.
         seed: Of the intervals.
         executor: This machine, or all nodes of a Ray cluster, which must share the cache folder.
         address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
@@ -110,7 +112,7 @@ def scout(
             say(line)
         asked = plan.names
     sides = {name: size or describe_backbone(candidates(name)[0][0]).input_size for name in asked}
-    return rank(inputs, sides, Path(out), seed, mapper, features=features)
+    return rank(inputs, sides, Path(out), seed, mapper, features=features, page=page)
 
 
 def rank(
@@ -121,6 +123,7 @@ def rank(
     mapper: Mapper | None = None,
     *,
     features: Features = "last",
+    page: Page = "off",
 ) -> ScoutResult:
     """`scout` of candidates that are known, each at its side in pixels."""
     bodies = chain.from_iterable(map(candidates, sides))
@@ -128,7 +131,8 @@ def rank(
     if drawn:
         warn_of_own_drawings(drawn[0], inputs.manifest.root, inputs.class_names)
     with result_folder(out, what="the result of scout") as part:
-        rows, reason = _ranked(inputs, sides, seed, mapper, features)
+        images = {name: ImageSpec(size=side, page=page) for name, side in sides.items()}
+        rows, reason = _ranked(inputs, images, seed, mapper, features)
         write_csv(part / SCOUT_FILE, COLUMNS, map(_fields, rows))
     result = ScoutResult(rows, next(row.backbone for row in rows if row.chosen), reason, out / SCOUT_FILE)
     for line in _table(result):
@@ -137,25 +141,25 @@ def rank(
 
 
 def _ranked(
-    inputs: Inputs, sides: Mapping[str, int], seed: int, mapper: Mapper | None, features: Features
+    inputs: Inputs, images: Mapping[str, ImageSpec], seed: int, mapper: Mapper | None, features: Features
 ) -> tuple[tuple[ScoutRow, ...], str]:
     """The backbones, best first and those without weights last, and why the chosen one is."""
     groups = [row.group for row in inputs.split.training(None)]
     trials: list[_Trial] = []
     failures: list[ScoutRow] = []
-    for name, size in sides.items():
+    for name, image in images.items():
         try:
-            trials.append(_try(inputs, name, size, seed, mapper, features))
+            trials.append(_try(inputs, name, image, seed, mapper, features))
         except DessinError as error:
             warn(f"{name} is left out: {error}")
             failures.append(ScoutRow(name, None, 0.0, _parameters(name), False, f"left out: {error.seen}"))
     if not trials:
         raise DessinError(
-            f"None of the {len(sides)} backbones could be probed. "
+            f"None of the {len(images)} backbones could be probed. "
             f"{failures[0].backbone}: {failures[0].reason}",
             do="Name backbones whose weights are here (see dessin doctor).",
         )
-    trials = _of_one_speed(sides, trials)
+    trials = _of_one_speed({name: image.size for name, image in images.items()}, trials)
     picked, reason = _pick(trials, groups, seed)
     ranked = sorted(trials, key=_accuracy, reverse=True)
     rows = []
@@ -172,14 +176,16 @@ def _parameters(name: str) -> int:
     return sum(describe_backbone(backbone).parameters for backbone, _ in candidates(name))
 
 
-def _try(inputs: Inputs, name: str, size: int, seed: int, mapper: Mapper | None, reads: Features) -> _Trial:
+def _try(
+    inputs: Inputs, name: str, image: ImageSpec, seed: int, mapper: Mapper | None, reads: Features
+) -> _Trial:
     first, *beside = (resolve_weights(*body) for body in candidates(name))
     split = inputs.split
     classifier = build_classifier(
-        first.backbone, len(split.classes), first, image_size=size, features=reads, beside=beside
+        first.backbone, len(split.classes), first, image_size=image.size, features=reads, beside=beside
     )
     device = torch.device(str(choose_device().value))
-    store = inputs.open_store(ImageSpec(size=size), describe_backbone(first.backbone).interpolation)
+    store = inputs.open_store(image, describe_backbone(first.backbone).interpolation)
     rows = split.training(None)
     positions = store.rows([row.image_id for row in rows])
     digests = tuple(weights.sha256 for weights in (first, *beside))

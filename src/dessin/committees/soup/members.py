@@ -164,7 +164,7 @@ def _facts(run: Measured, card: BundleCard) -> dict[str, str]:
         "The backbone": " + ".join(card.backbones),
         "The pretrained weights": f"sha256 {digest[:12]}…" if digest else f"drawn from seed {record.seed}",
         "The weights beside": f"sha256 {record.digests.beside[:12]}…" if record.digests.beside else "none",
-        "The image": f"{image.size} px, {image.colour}, {image.fit}{', CLAHE' if image.clahe else ''}",
+        "The image": image.spec.words,
         "The normalisation": f"mean {image.mean}, std {image.std}, {image.interpolation}",
         "The head": card.head,
         "What the head reads": f"features: {card.features}",

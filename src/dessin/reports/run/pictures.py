@@ -13,7 +13,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
-from dessin.images.spec import ImageSpec
+from dessin.images.spec import ImageSpec, Page
 from dessin.page.numbers import short
 from dessin.page.pictures import ACCENT, SECOND, figure_data_uri, image_data_uri, new_figure
 from dessin.training.curve import CurveRow
@@ -31,10 +31,36 @@ class Picture:
     note: str = ""
 
 
-class Thumbnails:
-    """The drawings of a collection at 112 px; an address is empty where a drawing is not there any more."""
+@dataclass(frozen=True)
+class PageSeen:
+    """A photograph of paper, and what the model sees of it, as `data:` addresses."""
 
-    def __init__(self, data: str | None) -> None:
+    image_id: str
+    before: str
+    after: str
+
+
+def pages_seen(data: str | None, image_ids: Sequence[str], *, most: int) -> list[PageSeen]:
+    """The first few of some images that are photographs of paper; none where the drawings are gone."""
+    before, after = Thumbnails(data), Thumbnails(data, "auto")
+    seen: list[PageSeen] = []
+    for image_id in image_ids:
+        pair = PageSeen(image_id, before.uri(image_id), after.uri(image_id))
+        if pair.before != pair.after:
+            seen.append(pair)
+        if len(seen) == most:
+            break
+    return seen
+
+
+class Thumbnails:
+    """The drawings of a collection at 112 px, with `page: auto` the pages of photographs.
+
+    An address is empty where a drawing is not there any more.
+    """
+
+    def __init__(self, data: str | None, page: Page = "off") -> None:
+        self._spec = ImageSpec(size=_SIDE, page=page)
         self._collection: Collection | None = None
         with suppress(DessinError):
             self._collection = read_collection(data) if data else None
@@ -57,7 +83,7 @@ class Thumbnails:
             decoded = decode(read_image_bytes(self._collection.path(image_id)))
         except (Unreadable, OSError):
             return ""
-        pixels = prepare(decoded.pixels, ImageSpec(size=_SIDE), "bicubic")
+        pixels = prepare(decoded.pixels, self._spec, "bicubic")
         return image_data_uri(pixels.transpose(1, 2, 0).copy(), kind="webp", quality=70)
 
 

@@ -28,7 +28,14 @@ from dessin.reports.run.measure import (
     surest_mistakes,
     worst_first,
 )
-from dessin.reports.run.pictures import Picture, Thumbnails, curve_charts, range_chart
+from dessin.reports.run.pictures import (
+    PageSeen,
+    Picture,
+    Thumbnails,
+    curve_charts,
+    pages_seen,
+    range_chart,
+)
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
@@ -39,6 +46,7 @@ from dessin.training.curve import read_curve
 
 _WORST_CLASSES = 24
 _PAIRS, _A_SIDE, _MISTAKES = 12, 3, 24
+_PAGES, _LOOKED_AT = 4, 24
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,14 @@ def run_page(
     steps: Sequence[Tried] = (),
     said: Sequence[str] = (),
     budget: str = "",
+    photographs: Sequence[str] = (),
 ) -> str:
     """The HTML about a finished run; `issues` are an audit's counts by kind, `scout` the backbones tried.
 
     A committee, which has no record, is given one with its `names` of classes; `lead` says what it is.
-    `steps` led to it within a `budget`, and `said` is what to know of that. Drawings are read from where the
-    run found them; if they are gone, the page says so and has none.
+    `steps` led to it within a `budget`, and `said` is what to know of that. `photographs` are ids of some to
+    show before and after, where the model looks for their page; by default they are looked for. Drawings are
+    read from where the run found them; if they are gone, the page says so and has none.
 
     Raises:
         DessinError: no run folder, a run that is not finished, or damaged files in it.
@@ -91,6 +101,7 @@ def run_page(
             do=f"Finish it with dessin train --resume {run}.",
         )
     context = _context(run, record, read_split(run / SPLIT_FILE), names or {})
+    context["pages"] = _pages(run, record, photographs)
     found = dict(Counter(issues).most_common()) if issues is not None else None
     told = {"lead": lead, "steps": tuple(steps), "said": tuple(said), "budget": budget}
     return render_page(
@@ -103,7 +114,7 @@ def _context(run: Path, record: RunRecord, split: Split, known: Mapping[str, str
     curve = read_curve(run / "curve.csv")
     best = record.decided("best_epoch", int)
     data = record.recipe.data.path
-    thumbnails = Thumbnails(data)
+    thumbnails = Thumbnails(data, record.recipe.image.page)
     return {
         "title": f"{record.name} on {Path(data).name if data else 'a collection'}: a dessin run",
         "collection": Path(data).name if data else record.name,
@@ -128,6 +139,15 @@ def _context(run: Path, record: RunRecord, split: Split, known: Mapping[str, str
         "holdout_command": f"dessin evaluate {shlex.quote(str(run))} --holdout --out holdout",
         "worst": _WORST_CLASSES,
     }
+
+
+def _pages(run: Path, record: RunRecord, photographs: Sequence[str]) -> list[PageSeen]:
+    """A few photographs before and after, where the model looks for their page."""
+    if record.recipe.image.page == "off":
+        return []
+    ids = [row.image_id for row in read_split(run / SPLIT_FILE).rows]
+    sample = ids[:: max(1, len(ids) // _LOOKED_AT)][:_LOOKED_AT]
+    return pages_seen(record.recipe.data.path, photographs or sample, most=_PAGES)
 
 
 def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def final_view(sources: Sources) -> dict[str, object] | None:
     if final is None:
         return None
     record = final.record
-    thumbnails = Thumbnails(record.recipe.data.path)
+    thumbnails = Thumbnails(record.recipe.data.path, record.recipe.image.page)
     return {
         "record": record,
         "sets": set_views(record),

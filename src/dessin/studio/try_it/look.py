@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.ink import background, from_paper, ink_mask
+from dessin.images.spec import Page
 from dessin.parallel.mapper import ThreadMapper
 from dessin.randomness import image_keys, permutation
 from dessin.runs.record import FILE, read_record
@@ -55,9 +58,11 @@ class Look:
 USUAL = Look(thickness=2.5 / PAGE, size=0.75, paper=(255, 255, 255), ink=(0, 0, 0))
 
 
-def measure_look(files: Sequence[Path]) -> Look | None:
-    """The median look of image files; None where too few of them can be read and have lines."""
-    found = [look for look in ThreadMapper().map(_look_of_file, files) if look is not None]
+def measure_look(files: Sequence[Path], page: Page = "off") -> Look | None:
+    """The median look of image files, with `page: auto` of the pages of photographs; None where too few of
+    them can be read and have lines."""
+    looks = ThreadMapper().map(partial(_look_of_file, page=page), files)
+    found = [look for look in looks if look is not None]
     if len(found) < _FEWEST:
         return None
     return Look(
@@ -78,9 +83,9 @@ def look_of(pixels: Pixels) -> Look | None:
     return Look(thickness, strokes.size, background(pixels), _ink(pixels), 1)
 
 
-def _look_of_file(path: Path) -> Look | None:
+def _look_of_file(path: Path, page: Page) -> Look | None:
     try:
-        return look_of(decode(read_image_bytes(path)).pixels)
+        return look_of(page_of(decode(read_image_bytes(path)).pixels, page))
     except Unreadable:
         return None
 
@@ -101,12 +106,13 @@ def _middle(colours: Sequence[Colour] | Pixels) -> Colour:
 SAMPLE = 120
 
 
-def training_look(committee: Committee, places: Iterable[Path]) -> Look:
-    """The look of the first of some places that holds the drawings of the model; else the usual one."""
+def training_look(committee: Committee, places: Iterable[Path], page: Page = "off") -> Look:
+    """The look of the first of some places that holds the drawings of the model, as it sees them; else the
+    usual one."""
     for place in places:
         manifest = _its_drawings(committee, place)
         if manifest is not None:
-            return measure_look(_sample(manifest)) or USUAL
+            return measure_look(_sample(manifest), page) or USUAL
     return USUAL
 
 

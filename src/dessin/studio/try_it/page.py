@@ -9,6 +9,7 @@ from importlib.resources import files
 import streamlit as st
 
 from dessin.errors import DessinError
+from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.ink import ink_mask
 from dessin.page.numbers import number, percent
@@ -52,6 +53,8 @@ def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
 def show_pictures(seen: Seen, texts: Texts) -> None:
     """The page as the model sees it, and where it looked."""
     figures = [Figure(_address(seen.picture), texts("try.sees"))]
+    if seen.photograph is not None:
+        figures.insert(0, Figure(_address(seen.photograph), texts("try.photograph")))
     if seen.overlay is not None:
         figures.append(Figure(_address(seen.overlay), texts("try.spoke", name=seen.answer.best.name)))
     show_figures(figures, side=_SIDE)
@@ -148,7 +151,7 @@ def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
         if given is None:
             show_waiting(texts("try.waiting_file" if uploads else "try.waiting"))
         else:
-            seen = trial.ask(_page(given, look, trial.side, texts), with_map=with_map)
+            seen = trial.ask(_page(given, look, trial, texts), with_map=with_map)
             show_answer(seen, trial, texts)
             show_pictures(seen, texts)
 
@@ -170,12 +173,14 @@ def _ask_look(look: Look, texts: Texts, *, is_picture: bool) -> Look | None:
     return look if wanted else None
 
 
-def _page(given: Given, look: Look | None, side: int, texts: Texts) -> Pixels:
+def _page(given: Given, look: Look | None, trial: Trial, texts: Texts) -> Pixels:
     """The pixels (H, W, 3) uint8 that the model is asked about; an error without ink to bring to a look."""
+    side = trial.side
     if isinstance(given, tuple):
         return rendered_as_trained(given, look, side=side) if look else render(given, side=side)
     if look is None:
         return given
-    if not ink_mask(given).any():
+    paper = page_of(given, trial.page)
+    if not ink_mask(paper).any():
         raise DessinError(texts("try.no_ink"))
-    return picture_as_trained(given, look, side=side)
+    return picture_as_trained(paper, look, side=side)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+import cv2
+import numpy as np
 import streamlit as st
 
 from dessin.answers.committee import COMMITTEE_FILE, find_model
 from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ground import Pixels
+from dessin.images.spec import Page
 from dessin.models.card import CARD_FILE
 from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Answer, Runtime, read_answers
@@ -22,6 +25,7 @@ from dessin.studio.workspace import Workspace
 
 TOP = 5
 _MODELS = 3
+_SHOWN = 512  # pixels, of a photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +33,15 @@ class Seen:
     """An answer with what it was about.
 
     `picture` (S, S, 3) uint8 is the page as the model sees it, `overlay` the same under the map of what spoke
-    for the likeliest class, or None. `seconds` is what both took.
+    for the likeliest class, or None. `photograph` (h, w, 3) uint8 is what was given, small, where a page was
+    found in it. `seconds` is what all took.
     """
 
     answer: Answer
     picture: Pixels
     overlay: Pixels | None
     seconds: float
+    photograph: Pixels | None = None
 
 
 class Trial:
@@ -44,6 +50,7 @@ class Trial:
     def __init__(self, runtime: Runtime, look: Look) -> None:
         self.committee = runtime.committee
         self.look = look
+        self.page: Page = runtime.loaded.page
         self.side = max(SIDE, *(spec.size for spec, _ in runtime.fittings))
         self.calibrated = _is_calibrated(runtime)
         self._runtime = runtime
@@ -62,9 +69,10 @@ class Trial:
             answer = read_answers(self.committee, self._runtime.answer([prepared]), TOP)[0]
             picture, overlay = _first(prepared), None
             if with_map and self._maker is not None:
-                made = self._maker.make(pixels, answer.best.label)
+                made = self._maker.make_prepared(prepared, answer.best.label)
                 picture, overlay = made.picture, made.overlay
-            return Seen(answer, picture, overlay, time.perf_counter() - start)
+            photograph = _smaller(pixels) if prepared.page else None
+            return Seen(answer, picture, overlay, time.perf_counter() - start, photograph)
 
 
 def read_trial(workspace: Workspace, name: str) -> Trial:
@@ -80,12 +88,20 @@ def _trial(path: str, stamp: str, _workspace: Workspace) -> Trial:  # noqa: ARG0
     runtime = Runtime.load(path)
     places = [_workspace.path(name) for name in _workspace.collections]
     recorded = recorded_data(Path(path), runtime.committee)
-    return Trial(runtime, training_look(runtime.committee, [*places, *recorded]))
+    look = training_look(runtime.committee, [*places, *recorded], runtime.loaded.page)
+    return Trial(runtime, look)
 
 
 def _is_calibrated(runtime: Runtime) -> bool:
     cards = [bundle.card for bundle in runtime.loaded.bundles.values()]
     return runtime.committee.temperature != 1.0 or all(card.temperature != 1.0 for card in cards)
+
+
+def _smaller(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, _SHOWN / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _first(prepared: Prepared) -> Pixels:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
 from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
+from dessin.images.spec import Page
 from dessin.page.pictures import image_data_uri
 from dessin.progress import warn
 from dessin.randomness import image_keys
@@ -196,10 +198,11 @@ def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> dict[int,
     return found
 
 
-def thumbnail(path: Path) -> str:
-    """A drawing on its own paper as a `data:` address; one that cannot be read is a gray square."""
+def thumbnail(path: Path, page: Page = "off") -> str:
+    """A drawing on its own paper as a `data:` address, with `page: auto` the page of a photograph; one that
+    cannot be read is a gray square."""
     try:
-        pixels = decode(read_image_bytes(path)).pixels
+        pixels = page_of(decode(read_image_bytes(path)).pixels, page)
     except Unreadable:
         return _as_webp(np.full((SIDE, SIDE, 3), _PAPER, dtype=np.uint8))
     scale = SIDE / max(pixels.shape[:2])

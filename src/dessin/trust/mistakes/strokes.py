@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,10 @@ from dessin.collection.manifest import Manifest
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import scan_images
 from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.ink import Mask, background, ink_box, ink_mask
+from dessin.images.spec import Page
 from dessin.parallel.mapper import ThreadMapper
 from dessin.progress import track
 
@@ -42,10 +45,10 @@ class Strokes:
     elongation: float = math.nan
 
 
-def measure_file(path: Path) -> Strokes:
-    """The strokes of an image file; all NaN where it cannot be read."""
+def measure_file(path: Path, page: Page = "off") -> Strokes:
+    """The strokes of an image file, with `page: auto` of a photograph's page; all NaN where unreadable."""
     try:
-        return measure_strokes(decode(read_image_bytes(path)).pixels)
+        return measure_strokes(page_of(decode(read_image_bytes(path)).pixels, page))
     except Unreadable:
         return Strokes()
 
@@ -188,16 +191,18 @@ PROPERTIES: Mapping[str, Property] = {
 }
 
 
-def measure_drawings(manifest: Manifest, image_ids: Sequence[str]) -> dict[str, Floats]:
+def measure_drawings(manifest: Manifest, image_ids: Sequence[str], page: Page = "off") -> dict[str, Floats]:
     """Each property (N,) of these images, in their order; NaN where it could not be measured.
 
-    The audit's scan is read from the cache, or made.
+    With `page: auto` lines are measured on a photograph's page, as the model sees them. The audit's scan is
+    read from the cache, or made.
     """
     scan = scan_images(manifest)
     row_of = {row.image_id: number for number, row in enumerate(manifest.rows)}
     scanned = [scan.measurements[row_of[image_id]] for image_id in image_ids]
     paths = [manifest.path(image_id) for image_id in image_ids]
-    strokes = list(track(ThreadMapper().map(measure_file, paths), len(paths), "measuring lines"))
+    found = ThreadMapper().map(partial(measure_file, page=page), paths)
+    strokes = list(track(found, len(paths), "measuring lines"))
     pairs = list(zip(scanned, strokes, strict=True))
     return {name: np.array([_value(name, *pair) for pair in pairs], dtype=np.float64) for name in PROPERTIES}
 

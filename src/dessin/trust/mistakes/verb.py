@@ -45,7 +45,8 @@ def mistakes(
     rows = subject.rows("validation")
     with result_folder(folder, what="an atlas of mistakes") as part:
         given = answered(subject, rows)
-        measured = measure_drawings(subject.inputs.manifest, [row.image_id for row in rows])
+        ids, page = [row.image_id for row in rows], subject.loaded.page
+        measured = measure_drawings(subject.inputs.manifest, ids, page)
         found = measure_mistakes(_name(subject), given, measured, seed=subject.seed)
         atlas = worded(found, correlated(measured))
         write_tables(atlas, part)

@@ -207,7 +207,7 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
 
     @cache
     def picture_of(image_id: str) -> str:
-        return thumbnail(manifest.path(image_id))
+        return thumbnail(manifest.path(image_id), subject.loaded.page)
 
     def said(place: int) -> str:
         """What the model said of a drawing: `taken for owl, 34%`."""

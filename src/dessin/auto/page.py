@@ -1,0 +1,56 @@
+"""Whether an auto looks for the page in photographs: by how many of its drawings are photographs of paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dessin.collection.readers.collection import Collection
+from dessin.decisions import Decision
+from dessin.images.decode import Unreadable, decode, read_image_bytes
+from dessin.images.photograph import find_sheet
+from dessin.images.spec import Page
+from dessin.page.numbers import counted, percent
+from dessin.progress import track
+
+NAME = "page"
+# Of the drawings: fewer photographs than this are left as they are, and so is all else.
+LEAST_SHARE = 0.01
+SHOWN = 6
+_SAMPLE = 96
+
+
+def choose_page(photographs: Sequence[str], looked_at: int, asked: Page | None = None) -> Decision[Page]:
+    """From the ids of those that are photographs of paper, of so many that were looked at; `asked` decides.
+
+    Other drawings come out as they are to the byte, whatever is chosen.
+    """
+    share = len(photographs) / max(1, looked_at)
+    some = f"{percent(share)} of the drawings are photographs of paper ({len(photographs)} of {looked_at})"
+    if asked is not None:
+        return Decision(NAME, asked, f"asked for; {some}")
+    if share >= LEAST_SHARE:
+        return Decision(NAME, "auto", f"{some}: their sheet alone is looked at, all others stay as they are")
+    none = f"{counted(len(photographs), 'photograph')} of paper among {counted(looked_at, 'drawing')}"
+    return Decision(NAME, "off", f"{none}, and from {percent(LEAST_SHARE)} of them on it is looked for")
+
+
+def find_photographs(collection: Collection) -> tuple[list[str], int]:
+    """The ids of the photographs of paper in an even sample of a collection, and how many it has."""
+    step = max(1, len(collection.items) // _SAMPLE)
+    sample = collection.items[::step][:_SAMPLE]
+    found, readable = [], 0
+    for item in track(sample, len(sample), "looking for photographs of paper"):
+        try:
+            sheet = find_sheet(decode(read_image_bytes(collection.path(item.image_id))).pixels)
+        except Unreadable:
+            continue
+        readable += 1
+        if sheet.found or sheet.fills:
+            found.append(item.image_id)
+    return found, readable
+
+
+def some_of(photographs: Sequence[str]) -> tuple[str, ...]:
+    """A few, from the first to the last."""
+    step = max(1, len(photographs) // SHOWN)
+    return tuple(photographs[::step][:SHOWN])
