@@ -152,12 +152,12 @@ def test_of_photographs_every_run_sees_the_page_and_the_report_shows_it(
         place = world / "photographs" / path.parent.name / f"{path.stem}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
         taken = photographed(path.read_bytes(), number, height=240, width=320)
-        place.write_bytes(as_jpeg(taken) if number % 2 else path.read_bytes())
+        place.write_bytes(as_jpeg(taken) if number % 5 == 0 else path.read_bytes())
     result = auto("photographs", out="of-photographs", models=TINY, budget="10h")
     state = AutoState.read(result.folder)
     assert state.page is not None
     assert state.page.value == "auto"
-    assert 0 < len(state.photographs) <= 6
+    assert 0 < len(state.photographs) <= 4
     runs = [read_record(path.parent) for path in (result.folder / "models").rglob("record.json")]
     assert runs
     for record in runs:
@@ -168,7 +168,7 @@ def test_of_photographs_every_run_sees_the_page_and_the_report_shows_it(
     assert model.page == "auto"
     page = result.report.read_text(encoding="utf-8")
     assert state.page.reason in page
-    assert all(image_id in page for image_id in state.photographs[:4])
+    assert all(image_id in page for image_id in state.photographs)
     # The same command goes on without looking again.
     monkeypatch.setattr(verb_module, "find_photographs", None)
     again = auto("photographs", out="of-photographs", models=TINY, budget="10h")

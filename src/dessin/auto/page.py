@@ -15,7 +15,7 @@ from dessin.progress import track
 NAME = "page"
 # Of the drawings: fewer photographs than this are left as they are, and so is all else.
 LEAST_SHARE = 0.01
-SHOWN = 6
+SHOWN = 4
 _SAMPLE = 96
 
 
