@@ -132,7 +132,8 @@ def _share_found(what: str, found: int, count: int, rest: str) -> Finding:
 def false_alarms(key: AnswerKey, issues: Iterable[Issue]) -> tuple[Issue, ...]:
     """Issues about sound drawings: copies that are none, and sound files called unreadable or blank."""
     pairs = {frozenset((fault.image_id, fault.other_id)) for fault in key.faults if fault.other_id}
-    alone = {(fault.image_id, fault.issue) for fault in key.faults}
+    alone: set[tuple[str, str]] = {(fault.image_id, fault.issue) for fault in key.faults}
+    alone |= {(planted.image_id, "photograph") for planted in key.photographs}
     return tuple(
         issue
         for issue in issues
