@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import pytest
 
 from dessin.images.photograph import find_sheet, flattened, on_paper
 
-CORNERS = ((150, 90), (520, 120), (490, 400), (110, 370))  # clockwise from the top left
+Quad = tuple[tuple[float, float], ...]
+
+CORNERS: Quad = ((150, 90), (520, 120), (490, 400), (110, 370))  # clockwise from the top left
+PLACES: tuple[Quad, ...] = (
+    CORNERS,
+    ((60, 40), (580, 30), (600, 440), (40, 450)),
+    ((230, 60), (540, 170), (430, 430), (120, 320)),
+    ((200, 60), (440, 60), (520, 430), (120, 430)),
+)
 
 
 def drawn(width: int = 640, height: int = 480, paper: int = 255) -> np.ndarray:
@@ -25,50 +35,205 @@ def drawn(width: int = 640, height: int = 480, paper: int = 255) -> np.ndarray:
     return page
 
 
+def ruled(page: np.ndarray, step: int = 24) -> np.ndarray:
+    """The page squared in pale blue."""
+    page = page.copy()
+    page[::step] = np.minimum(page[::step], (190, 205, 230))
+    page[:, ::step] = np.minimum(page[:, ::step], (190, 205, 230))
+    return page
+
+
+def desk(size: tuple[int, int], colour: tuple[int, int, int], seed: int) -> np.ndarray:
+    """Wood, with its grain, (H, W, 3) float64."""
+    grain = cv2.GaussianBlur(
+        np.random.default_rng([seed, 1]).normal(0, 1, size[::-1]), (0, 0), sigmaX=25, sigmaY=1.2
+    )
+    return np.array(colour) + 8 * (grain / grain.std())[..., None]
+
+
 def photograph(
-    page: np.ndarray,
-    corners: tuple[tuple[float, float], ...] = CORNERS,
-    *,
+    *sheets: tuple[np.ndarray, Quad],
     size: tuple[int, int] = (640, 480),
-    desk: tuple[int, int, int] = (112, 78, 50),
+    colour: tuple[int, int, int] = (112, 78, 50),
     lamp: tuple[float, float, float] = (0.95, 0.92, 0.85),
     shadow: float = 0.0,
-    grain: float = 2.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """The page lying on a wooden desk under one lamp, (H, W, 3) uint8."""
+    """Sheets lying on a desk under one lamp, (H, W, 3) uint8."""
     width, height = size
-    rng = np.random.default_rng(seed)
-    wood = cv2.GaussianBlur(rng.normal(0, 1, (height, width)), (0, 0), sigmaX=25, sigmaY=1.2)
-    scene = np.array(desk) + 8 * (wood / wood.std())[..., None]
-    own = np.array(
-        [[0, 0], [page.shape[1], 0], [page.shape[1], page.shape[0]], [0, page.shape[0]]], np.float32
-    )
-    way = cv2.getPerspectiveTransform(own, np.array(corners, np.float32))
-    laid = cv2.warpPerspective(page.astype(np.float32), way, size, flags=cv2.INTER_AREA)
-    cover = cv2.warpPerspective(np.ones(page.shape[:2], np.float32), way, size)[..., None]
-    scene = laid * cover + scene * (1 - cover)
+    scene = desk(size, colour, seed)
+    for page, corners in sheets:
+        right, bottom = page.shape[1], page.shape[0]
+        own = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float32)
+        way = cv2.getPerspectiveTransform(own, np.array(corners, np.float32))
+        laid = cv2.warpPerspective(page.astype(np.float32), way, size, borderMode=cv2.BORDER_REPLICATE)
+        cover = cv2.warpPerspective(np.ones(page.shape[:2], np.float32), way, size)[..., None]
+        scene = laid * cover + scene * (1 - cover)
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     light = 1.0 - 0.3 * np.hypot(x - 0.3, y - 0.2)
-    light -= shadow * cv2.GaussianBlur((x + 0.4 * y > 0.8).astype(np.float64), (0, 0), 9)
-    scene = scene * light[..., None] * np.array(lamp)
-    return np.clip(scene + rng.normal(0, grain, scene.shape), 0, 255).astype(np.uint8)
+    light -= shadow * cv2.GaussianBlur((x + 0.4 * y > 0.8).astype(np.float64), (0, 0), width / 70)
+    noise = np.random.default_rng([seed, 2]).normal(0, 2, scene.shape)
+    return np.clip(scene * light[..., None] * np.array(lamp) + noise, 0, 255).astype(np.uint8)
 
 
-def test_corners_of_a_sheet_on_a_desk() -> None:
-    sheet = find_sheet(photograph(drawn()))
+def close_up(page: np.ndarray, **light: object) -> np.ndarray:
+    """The page fills the picture."""
+    height, width = page.shape[:2]
+    corners = ((0, 0), (width, 0), (width, height), (0, height))
+    return photograph((page, corners), size=(width, height), **light)  # type: ignore[arg-type]
+
+
+def scanned(drawing: np.ndarray, seed: int = 0) -> np.ndarray:
+    """With the noise of a scanner."""
+    noise = np.random.default_rng(seed).normal(0, 2, drawing.shape)
+    return np.clip(drawing * 0.97 + noise, 0, 255).astype(np.uint8)
+
+
+def away(found: np.ndarray, corners: object) -> float:
+    """The farthest corner's distance in pixels."""
+    return float(np.hypot(*(found - np.array(corners)).T).max())
+
+
+@pytest.mark.parametrize("corners", PLACES)
+@pytest.mark.parametrize("shadow", [0.0, 0.35])
+@pytest.mark.parametrize("lined", [False, True])
+def test_the_corners_of_a_sheet_on_a_desk(corners: Quad, shadow: float, lined: bool) -> None:
+    page = ruled(drawn()) if lined else drawn()
+    sheet = find_sheet(photograph((page, corners), shadow=shadow))
     assert sheet.found
     assert sheet.photograph
-    assert np.abs(sheet.corners - np.array(CORNERS)).max() <= 6
+    assert sheet.confidence > 0.5
+    assert away(sheet.corners, corners) <= 8  # of 800, the diagonal
+
+
+@pytest.mark.parametrize("colour", [(30, 30, 34), (60, 90, 60), (150, 170, 190), (120, 40, 40)])
+@pytest.mark.parametrize("paper", [(255, 255, 255), (250, 240, 215)])
+def test_desks_and_papers_of_many_colours(colour: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
+    page = np.minimum(drawn(), np.array(paper, np.uint8))
+    assert away(find_sheet(photograph((page, CORNERS), colour=colour)).corners, CORNERS) <= 8
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turning_the_photograph_turns_the_answer(turns: int) -> None:
+    pixels = photograph((drawn(), CORNERS), shadow=0.3)
+    turned = find_sheet(np.ascontiguousarray(np.rot90(pixels, -turns)))  # clockwise
+    corners = find_sheet(pixels).corners
+    height, width = pixels.shape[:2]
+    for _ in range(turns):
+        corners = np.stack([height - corners[:, 1], corners[:, 0]], axis=1)
+        height, width = width, height
+    assert min(away(np.roll(turned.corners, k, axis=0), corners) for k in range(4)) <= 4
+
+
+@pytest.mark.parametrize("factor", [0.6, 2.5])
+def test_a_larger_photograph_has_its_corners_farther_out(factor: float) -> None:
+    pixels = photograph((drawn(), CORNERS))
+    scaled = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    assert away(find_sheet(scaled).corners / factor, CORNERS) <= 8
+
+
+def test_another_lamp_gives_nearly_the_same_page() -> None:
+    pages = []
+    for lamp, shadow in (((0.95, 0.92, 0.85), 0.0), ((0.75, 0.8, 0.9), 0.35)):
+        page = on_paper(photograph((drawn(), CORNERS), lamp=lamp, shadow=shadow))
+        pages.append(
+            cv2.GaussianBlur(cv2.resize(page, (200, 150), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+        )
+    assert np.abs(pages[0].astype(int) - pages[1]).mean() < 3
 
 
 def test_the_page_is_white_and_its_pens_keep_their_colours() -> None:
-    pixels = photograph(drawn(), shadow=0.3)
-    page = flattened(pixels, find_sheet(pixels))
-    assert np.median(page) == 255
-    darkest = page[page.max(axis=-1) - page.min(axis=-1) > 60].astype(int)
-    assert (darkest[:, 2] > darkest[:, 0] + 40).sum() > 200  # blue
-    assert (darkest[:, 0] > darkest[:, 2] + 40).sum() > 200  # red
+    page = on_paper(photograph((drawn(), CORNERS), shadow=0.3))
+    assert (page.min(axis=-1) >= 240).mean() > 0.85
+    coloured = page[page.max(axis=-1).astype(int) - page.min(axis=-1) > 60].astype(int)
+    assert (coloured[:, 2] > coloured[:, 0] + 40).sum() > 200  # blue
+    assert (coloured[:, 0] > coloured[:, 2] + 40).sum() > 200  # red
+    rim = np.concatenate([page[:3].reshape(-1, 3), page[-3:].reshape(-1, 3), page[:, :3].reshape(-1, 3)])
+    assert (rim.min(axis=-1) > 200).mean() > 0.97  # nothing of the desk
+
+
+def test_the_page_shows_the_drawing_as_it_was() -> None:
+    page = on_paper(photograph((drawn(), PLACES[1]), shadow=0.2))
+    there = cv2.resize(page, (128, 96), interpolation=cv2.INTER_AREA).min(axis=-1) < 215
+    drawing = cv2.resize(drawn(), (128, 96), interpolation=cv2.INTER_AREA).min(axis=-1) < 215
+    near = cv2.dilate(there.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert near[drawing].mean() > 0.97
+    near = cv2.dilate(drawing.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert near[there].mean() > 0.97
+
+
+def test_a_sheet_cut_by_the_frame_is_cut_there() -> None:
+    sheet = find_sheet(photograph((drawn(), ((120, 60), (900, 40), (900, 440), (100, 430)))))
+    assert sheet.found
+    assert "cut" in sheet.reason
+    assert away(sheet.corners, ((120, 60), (640, 47), (640, 436), (100, 430))) <= 8
+
+
+def test_two_sheets_on_a_desk_are_left_as_they_are() -> None:
+    left = ((40, 60), (290, 70), (280, 420), (30, 410))
+    right = ((350, 80), (600, 60), (610, 400), (360, 430))
+    pixels = photograph((drawn(360, 480), left), (drawn(360, 480), right))
+    sheet = find_sheet(pixels)
+    assert (sheet.found, sheet.photograph, sheet.reason) == (False, True, "two sheets")
+    assert on_paper(pixels) is pixels
+
+
+def test_a_blank_sheet_is_found_and_said_to_be_blank() -> None:
+    sheet = find_sheet(photograph((np.full((480, 640, 3), 255, np.uint8), CORNERS)))
+    assert (sheet.found, sheet.reason) == (True, "a blank sheet")
+
+
+def test_a_photograph_in_the_dark_is_left_as_it_is() -> None:
+    pixels = (photograph((drawn(), CORNERS)) * 0.06).astype(np.uint8)
+    sheet = find_sheet(pixels)
+    assert not sheet.found
+    assert on_paper(pixels) is pixels
+
+
+def test_paper_that_fills_the_picture_is_evenly_lit_and_not_cropped() -> None:
+    pixels = close_up(drawn(), shadow=0.25)
+    sheet = find_sheet(pixels)
+    assert (sheet.found, sheet.photograph, sheet.fills) == (False, True, True)
+    page = on_paper(pixels)
+    assert page.shape == pixels.shape
+    assert (page.min(axis=-1) >= 240).mean() > 0.85
+    assert (page.min(axis=-1) < 150).mean() > 0.01
+
+
+def test_ruling_is_weakened_and_the_pen_is_not() -> None:
+    pixels = close_up(ruled(drawn()), shadow=0.2)
+    sheet = find_sheet(pixels)
+    with_lines, without = flattened(pixels, sheet), flattened(pixels, sheet, ruling=True)
+    pen = cv2.dilate((drawn().min(axis=-1) < 200).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    paper = ~pen
+    ink = [255.0 - page.min(axis=-1) for page in (with_lines, without)]
+    assert ink[1][paper].mean() < 0.45 * ink[0][paper].mean()
+    assert ink[1][pen].mean() > 0.85 * ink[0][pen].mean()
+
+
+def frames() -> dict[str, np.ndarray]:
+    """Drawings that nearly fill the picture with something like a sheet."""
+    outline, television, board, door, horizon = (np.full((480, 640, 3), 250, np.uint8) for _ in range(5))
+    cv2.rectangle(outline, (25, 20), (615, 460), (20, 20, 20), 5)
+    cv2.rectangle(television, (20, 20), (620, 460), (60, 60, 60), -1)
+    cv2.rectangle(television, (70, 60), (570, 420), (200, 215, 225), -1)
+    cv2.rectangle(board, (30, 30), (610, 450), (30, 70, 50), -1)
+    cv2.rectangle(door, (180, 10), (460, 470), (120, 70, 30), -1)
+    cv2.rectangle(door, (210, 40), (430, 220), (150, 95, 50), 6)
+    horizon[300:] = (90, 140, 220)
+    envelope = outline.copy()
+    cv2.polylines(envelope, [np.array([(25, 20), (320, 260), (615, 20)])], False, (20, 20, 20), 5)
+    names = ("outline", "television", "board", "door", "horizon", "envelope")
+    return dict(zip(names, (outline, television, board, door, horizon, envelope), strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(frames()))
+def test_a_drawing_of_a_frame_is_no_sheet(name: str) -> None:
+    pixels = frames()[name]
+    assert on_paper(pixels) is pixels
+    assert not find_sheet(pixels).photograph
+    scan = scanned(pixels)
+    assert on_paper(scan) is scan
 
 
 @pytest.mark.parametrize("paper", [255, 236, 20])
@@ -84,3 +249,43 @@ def test_a_drawing_on_even_ground_is_the_very_same_array(paper: int) -> None:
 def test_small_and_narrow_pictures_come_out_as_they_are(shape: tuple[int, int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     assert on_paper(pixels) is pixels
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "gray", "stripes", "checks"])
+def test_no_picture_is_too_odd(kind: str) -> None:
+    y, x = np.mgrid[0:300, 0:400]
+    pixels = {
+        "black": np.zeros((300, 400, 3)),
+        "white": np.full((300, 400, 3), 255.0),
+        "noise": np.random.default_rng(1).integers(0, 256, (300, 400, 3)),
+        "gray": np.full((300, 400, 3), 128.0) + np.random.default_rng(2).normal(0, 3, (300, 400, 1)),
+        "stripes": np.repeat(((x // 10) % 2 * 255.0)[..., None], 3, axis=-1),
+        "checks": np.repeat(((x // 40 + y // 40) % 2 * 200.0)[..., None], 3, axis=-1),
+    }[kind].astype(np.uint8)
+    sheet = find_sheet(pixels)
+    assert 0 <= sheet.confidence <= 1
+    assert sheet.reason
+    assert flattened(pixels, sheet).dtype == np.uint8
+
+
+def test_the_answer_does_not_depend_on_the_array_and_leaves_it_alone() -> None:
+    pixels = photograph((drawn(), CORNERS))
+    before = pixels.copy()
+    pixels.flags.writeable = False
+    first, second = find_sheet(pixels), find_sheet(np.asfortranarray(pixels))
+    assert (first.corners == second.corners).all()
+    assert (on_paper(pixels) == on_paper(np.asfortranarray(pixels))).all()
+    assert (pixels == before).all()
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_take_less_than_half_a_second() -> None:
+    small = photograph((drawn(), CORNERS), shadow=0.3)
+    pixels = cv2.resize(small, (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        page = on_paper(pixels)
+        times.append(time.process_time() - start)
+    assert max(page.shape[:2]) <= 1600
+    assert min(times) < 0.5

@@ -13,6 +13,7 @@ from dessin.images.ground import Pixels
 Floats = NDArray[np.float64]
 
 _DARK_GROUND = 100
+_NEAR = 8  # pixels, how far a border is moved in the end
 _SEGMENTS = 120
 _LINES = 10  # of each of two directions, besides the frame's own two
 _SAMPLES = 128  # along a line
@@ -21,9 +22,9 @@ _SLOPE = 0.4  # of a change beside the border, which light and shadow make too
 _SAME = 0.25  # of a clear border's light
 _CHANCE = 0.4  # how clear a line is that is no border
 _DARKER = 0.5  # how much a border counts whose inside is darker
-_CUT = 0.5  # of the strokes at a border, which may go on outside by chance
+_CUT = 0.6  # of the strokes at a border, more may not go on outside
 _LEAST_AREA = 0.1  # of the picture
-_LEAST_AREA_ONE_SIDE = 0.55
+_LEAST_AREA_ONE_SIDE = 0.72  # below, it could as well be a drawing's horizon
 _BEYOND = 0.05  # of the picture's side, corners outside of it
 _LOOKED_AT = 24
 
@@ -203,7 +204,7 @@ def _chosen(segments: Floats, lab: Pixels) -> tuple[_Lines, _Lines]:
         for index in order:
             if abs(_apart(angle[index], turn + quarter)) > np.pi / 5:
                 continue
-            if index >= 4 and any(_are_near(lines, index, other, diagonal) for other in chosen):
+            if index >= 4 and any(_are_near(lines, index, other, diagonal) for other in chosen if other >= 4):
                 continue
             chosen.append(int(index))
             if len(chosen) == _LINES + 2:
@@ -332,14 +333,52 @@ def _judged(pairs: _Pairs, index: int, lab: Pixels, strokes: NDArray[np.bool_]) 
     length = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     mean = float((clear * length * seen).sum() / (length * seen).sum())
     worst = float(clear[seen].min())
-    whole = min(1.0, (1 - _cut(corners, seen, strokes)) / _CUT) * (_DARKER if dull else 1.0)
+    whole = min(1.0, max(0.0, 1 - _cut(corners, seen, strokes)) / _CUT) * (_DARKER if dull else 1.0)
     confidence = mean * min(1.0, worst / 0.45) * min(1.0, (paper / 0.9) ** 2) * whole
     rank = float(pairs.evidence[index]) * whole - 2 * max(0.0, 0.97 - paper)
     return Quadrangle(corners, seen, confidence, rank, middle)
 
 
+def refined(found: Quadrangle, lab: Pixels) -> Floats:
+    """Its corners (4, 2), after each border is laid through the clearest steps near it."""
+    corners = found.corners
+    lines = []
+    for i in range(4):
+        start, way = corners[i], corners[(i + 1) % 4] - corners[i]
+        fitted = _fitted(start, way, lab) if found.seen[i] else None
+        lines.append((start, way) if fitted is None else fitted)
+    moved = np.stack([_crossing(*lines[i - 1], *lines[i]) for i in range(4)])
+    near = np.hypot(*(moved - corners).T).max() <= 0.04 * np.hypot(*lab.shape[:2])
+    return moved if near else corners
+
+
+def _fitted(start: Floats, way: Floats, lab: Pixels) -> tuple[Floats, Floats] | None:
+    """The line (point, way) through what is clearest within some pixels of each of many points."""
+    height, width = lab.shape[:2]
+    along = start + np.linspace(0.02, 0.98, _SAMPLES)[:, None] * way
+    along = along[((along >= 0) & (along < [width, height])).all(axis=1)]
+    normal = np.array([-way[1], way[0]]) / np.hypot(*way).clip(1e-9)
+    at = along[:, None] + (np.arange(-_NEAR - 2, _NEAR + 3) * normal[:, None]).T
+    x, y = np.rint(at[..., 0]).astype(int), np.rint(at[..., 1]).astype(int)
+    scaled = lab.astype(np.float32) / np.array([_LIGHT, _CHROMA, _CHROMA], np.float32)
+    seen = scaled[y.clip(0, height - 1), x.clip(0, width - 1)]
+    step = np.abs(seen[:, 4:] - seen[:, :-4]).max(axis=-1)
+    best = step.argmax(axis=1)
+    clear = step.max(axis=1) > 0.5
+    if clear.sum() < _SAMPLES // 4:
+        return None
+    points = (along + (best - _NEAR)[:, None] * normal)[clear]
+    fit = cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().astype(np.float64)
+    return fit[2:], fit[:2] * np.sign(fit[:2] @ way)
+
+
+def _crossing(start: Floats, way: Floats, other: Floats, along: Floats) -> Floats:
+    share = np.linalg.solve(np.stack([way, -along], axis=-1), other - start)[0]
+    return np.asarray(start + share * way)
+
+
 def _cut(corners: Floats, seen: NDArray[np.bool_], strokes: NDArray[np.bool_]) -> float:
-    """Of the strokes that come to a border from inside, the share that go on outside, at the worst border."""
+    """By how much a stroke inside a border makes one outside likelier, at the worst border."""
     height, width = strokes.shape
     turn = np.sign(_turning(corners))
     worst = 0.0
@@ -354,8 +393,8 @@ def _cut(corners: Floats, seen: NDArray[np.bool_], strokes: NDArray[np.bool_]) -
             there = (x >= 0) & (y >= 0) & (x < width) & (y < height)
             sides.append((strokes[y.clip(0, height - 1), x.clip(0, width - 1)] & there).any(axis=0))
         inside, outside = sides
-        if inside.mean() >= 0.03:
-            worst = max(worst, float((inside & outside).sum() / inside.sum()))
+        if 0.03 <= inside.mean() < 1:
+            worst = max(worst, float(outside[inside].mean() - outside[~inside].mean()))
     return worst
 
 
