@@ -19,6 +19,7 @@ from dessin.cli import app
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
 from dessin.collection.split.files import read_split
+from dessin.doodles.photograph import photograph
 from dessin.errors import DessinError
 from dessin.progress import quiet
 
@@ -265,3 +266,13 @@ def test_what_is_printed_works_when_it_is_pasted(
     rows = read_split(tmp_path / "split.csv").rows
     assert len({row.group for row in rows}) == 8
     assert all(len({row.fold for row in rows if f"/{p}_" in row.image_id}) == 1 for p in pupils)
+
+
+def test_the_report_shows_a_photograph_beside_the_page_that_a_model_sees(tmp_path):
+    shot = photograph(scribble(1), seed=2, name="1", side=400).jpeg()
+    data = write_drawings(tmp_path / "d", {"a/1.jpg": shot, "a/2.png": encode(scribble(2))})
+    result = audit(data, out=tmp_path / "out")
+    assert result.summary.issues["photograph"] == 1
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert page.text.count("as it was taken") == page.text.count("as it is measured") == 1
+    assert "Photographs of pages" in page.text

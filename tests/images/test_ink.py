@@ -7,9 +7,10 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from scribbles import scribble
 
 from dessin.images.decode import decode
-from dessin.images.ink import background, border_median, ink_box, ink_mask
+from dessin.images.ink import background, border_median, ink_box, ink_mask, local_strokes
 
 BOX = (40, 30, 120, 150)  # top, left, bottom, right
 
@@ -107,3 +108,33 @@ def test_the_border_median_is_a_value_that_occurs_and_ignores_the_middle() -> No
     changed = pixels.copy()
     changed[1:-1, 1:-1] = 0
     assert border_median(changed) == border_median(pixels)
+
+
+def page_with(seed: int = 1) -> np.ndarray:
+    page = np.full((360, 480, 3), 250, np.uint8)
+    page[60:300, 90:400] = scribble(seed, height=240, width=310, pen=3)
+    return page
+
+
+def test_light_and_tint_do_not_change_what_is_a_stroke():
+    page = page_with()
+    light = np.linspace(1.0, 0.35, 480)[None, :, None] * np.array([1.0, 0.95, 0.8])
+    even, uneven = local_strokes(page)[1], local_strokes((page * light).astype(np.uint8))[1]
+    assert even.any()
+    assert (even ^ uneven).sum() < 0.08 * even.sum()
+
+
+def test_ruling_desk_and_shadow_are_no_strokes():
+    bare = np.full((360, 480, 3), 250, np.uint8)
+    bare[12::16] = (190, 200, 225)
+    bare[:, 9::16] = (190, 200, 225)
+    bare[:, :14] = (70, 50, 40)  # a strip of the desk
+    bare[:, 300:] = (bare[:, 300:] * 0.6).astype(np.uint8)  # a shadow with a sharp edge
+    strength, mask = local_strokes(bare)
+    assert not mask.any()
+    assert not strength.any()
+    drawn = page_with()
+    alone = local_strokes(drawn)[1]
+    both = local_strokes(np.minimum(bare, drawn))[1]
+    assert (alone & ~both).sum() < 0.12 * alone.sum()
+    assert (both & ~alone).sum() < 0.12 * alone.sum()

@@ -82,6 +82,12 @@ def thumbnail_uri(scan: Scan, row: int) -> str:
     return data_uri(encoded, "image/jpeg") if encoded else ""
 
 
+def page_uri(scan: Scan, row: int) -> str:
+    """The page of a photograph as a `data:` address; empty for any other image."""
+    encoded = scan.page_bytes(row)
+    return data_uri(encoded, "image/jpeg") if encoded else ""
+
+
 _CHANNELS = (("red", "#c8453b"), ("green", "#3a8f5c"), ("blue", ACCENT))
 _NAMED_CLASSES = 24
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dessin.audit.pictures import contact_sheets, draw_plots, thumbnail_uri
+from dessin.audit.pictures import contact_sheets, draw_plots, page_uri, thumbnail_uri
 from dessin.audit.result import Spread, Summary
 from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
-from dessin.collection.checks.images import UnreadableFiles
+from dessin.collection.checks.images import Photographs, UnreadableFiles
 from dessin.collection.checks.labels import OddLabels
 from dessin.collection.checks.pairs import SuspectLabels
 from dessin.collection.curation import TooMany, curate_command, too_many
@@ -58,9 +58,12 @@ class ShownSuspect:
 
 @dataclass(frozen=True)
 class ShownIssue:
+    """`page` is the picture of a photograph's page as a model sees it, or empty."""
+
     drawing: Drawing
     score: float
     detail: str
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,10 @@ class _Drawings:
         pairs = (tuple(self.drawing(name) for name in pair if name) for pair in doubt.examples)
         return Doubt(doubt.line(UNDECIDED), tuple(pairs))
 
+    def issue(self, issue: Issue) -> ShownIssue:
+        page = page_uri(self._scan, self._rows[issue.image_id]) if issue.issue == Photographs.name else ""
+        return ShownIssue(self.drawing(issue.image_id), issue.score, issue.detail, page)
+
     def conflict(self, pair: Pair) -> bool:
         return self._labels[pair.first] != self._labels[pair.second]
 
@@ -158,7 +165,7 @@ def _kinds(issues: Sequence[Issue], drawings: _Drawings) -> list[Kind]:
         if not found:
             continue
         shown = () if check.pairs or name == SuspectLabels.name else found[:_GALLERY_SHOWN]
-        gallery = tuple(ShownIssue(drawings.drawing(i.image_id), i.score, i.detail) for i in shown)
+        gallery = tuple(drawings.issue(issue) for issue in shown)
         images = len({issue.image_id for issue in found})
         kinds.append(Kind(check, len(found), images, "pairs" if check.pairs else name, gallery))
     return sorted(kinds, key=lambda kind: not kind.check.urgent)

@@ -1,5 +1,5 @@
 """Images that show the same drawing: equal bytes, equal pixels, or nearly equal under a symmetry,
-confirmed stroke by stroke."""
+confirmed stroke by stroke. Photographs are compared with every image, and two of them more finely."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dessin.collection.hashing import SYMMETRIES, Symmetry, folded, perceptual_hashes, transform_pixels
 from dessin.collection.manifest import Manifest
-from dessin.collection.neighbours import Neighbours, near_hashes
+from dessin.collection.neighbours import Neighbours, near_hashes, nearest
+from dessin.collection.overlap import overlap
 from dessin.collection.scan import Scan
 
 _WORTH_A_LOOK = 0.65  # copies turned by 4 degrees reach it, 19 of 20
@@ -110,24 +111,51 @@ def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, 
         if sets.find(i) == sets.find(j):
             continue
         for symmetry in symmetries:
-            found = compare(scan.signatures[rows[i]], scan.signatures[rows[j]], symmetry)
-            if found.confirmed:
+            similarity = _confirmed(scan, int(rows[i]), int(rows[j]), symmetry)
+            if similarity is not None:
                 sets.join(i, j)
-                yield i, j, symmetry, found.similarity
+                yield i, j, symmetry, similarity
                 break
 
 
+def _confirmed(scan: Scan, first: int, second: int, symmetry: int) -> float | None:
+    """How similar two images (by row) are, None where they are not one drawing."""
+    if scan.measurements[first].photograph and scan.measurements[second].photograph:
+        return overlap(scan.fine_strokes(first), scan.fine_strokes(second), symmetry)
+    found = compare(scan.signatures[first], scan.signatures[second], symmetry)
+    return found.similarity if found.confirmed else None
+
+
 def _candidates(scan: Scan, rows: NDArray[np.int64]) -> Neighbours:
-    """Pairs of close hashes, plain or folded; a folded hash leaves open which flip it is, so all four are."""
-    plain = near_hashes(scan.hashes[rows])
+    """Pairs of close hashes, plain or folded, and of each photograph its nearest images.
+
+    A folded hash leaves open which flip it is, so all four are. The strokes of a photograph lie too
+    unevenly for the signs of a hash.
+    """
+    photographed = np.array([scan.measurements[row].photograph is not None for row in rows], dtype=np.bool_)
+    plain = np.flatnonzero(~photographed)
+    near = near_hashes(scan.hashes[rows[plain]])
     upright, transposed = SYMMETRIES.index("identity"), SYMMETRIES.index("transpose")
-    folds = near_hashes(perceptual_hashes(folded(scan.signatures[rows])), symmetries=(upright, transposed))
-    flips = np.arange(4)
-    return Neighbours(
-        first=np.concatenate([plain.first, np.repeat(folds.first, 4)]),
-        second=np.concatenate([plain.second, np.repeat(folds.second, 4)]),
-        symmetry=np.concatenate([plain.symmetry, (folds.symmetry[:, None] + flips).ravel()]),
+    folds = near_hashes(
+        perceptual_hashes(folded(scan.signatures[rows[plain]])), symmetries=(upright, transposed)
     )
+    flips = np.arange(4)
+    pages = nearest(_small(scan.signatures[rows]), np.flatnonzero(photographed), least=_WORTH_A_LOOK)
+    return Neighbours(
+        first=np.concatenate([plain[near.first], np.repeat(plain[folds.first], 4), pages.first]),
+        second=np.concatenate([plain[near.second], np.repeat(plain[folds.second], 4), pages.second]),
+        symmetry=np.concatenate([near.symmetry, (folds.symmetry[:, None] + flips).ravel(), pages.symmetry]),
+    )
+
+
+def _small(signatures: NDArray[np.uint8]) -> Strokes:
+    """Signatures blurred and halved, normalised, (N, S / 2, S / 2)."""
+    half = signatures.shape[-1] // 2
+    small = np.empty((len(signatures), half, half), dtype=np.float32)
+    for row, signature in enumerate(signatures):
+        blurred = _blurred(signature, _COARSE)
+        small[row] = _normalised(np.asarray(cv2.resize(blurred, (half, half), interpolation=cv2.INTER_AREA)))
+    return small
 
 
 def _likely(pairs: Neighbours, likeness: NDArray[np.float64]) -> Iterator[tuple[tuple[int, int], list[int]]]:

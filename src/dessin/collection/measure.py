@@ -1,21 +1,29 @@
-"""What is measured on one decoded image: brightness, ink, contrast, objects, signature, thumbnail."""
+"""What is measured on one decoded image: brightness, ink, contrast, objects, signature, thumbnail.
+
+Of a photograph of a page, ink and all that rests on it are measured on the page: straightened, evenly lit.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.images.decode import Unreadable, decode
-from dessin.images.ink import background, ink_mask
+from dessin.images.decode import Decoded, Unreadable, decode
+from dessin.images.ink import background, ink_mask, local_strokes
+from dessin.images.photograph import Sheet, find_sheet, flattened
 
 SIGNATURE_SIDE = 64
 SIGNATURE_SHAPE = (SIGNATURE_SIDE, SIGNATURE_SIDE)
 THUMBNAIL_SIDE = 128
+PAGE_SIDE = 256
+FINE_SIDE = 192
 _WORKING_SIDE = 640
+_PICTURE_SIDE = 960  # at least, of a photograph that is straightened
+_LIGHT_SIDE = 160
 _OBJECT_SIDE = 128
 _BLANK_INK = 0.0002
 _BLANK_CONTRAST = 12.0
@@ -24,35 +32,36 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-def draw_signature(strength: Pixels, mask: Mask) -> Pixels:
+def draw_signature(strength: Pixels, mask: Mask, side: int = SIGNATURE_SIDE) -> Pixels:
     """The strokes (S, S) uint8, trimmed to the ink, in the middle of a square, the strongest at 255.
 
     Args:
         strength: how far each pixel is from the paper, (H, W) uint8.
         mask: which pixels are ink, (H, W) bool; without ink the signature is empty.
+        side: S, in pixels.
     """
-    signature = np.zeros(SIGNATURE_SHAPE, dtype=np.uint8)
+    signature = np.zeros((side, side), dtype=np.uint8)
     if not mask.any():
         return signature
     (top, bottom), (left, right) = _extent(mask.sum(axis=1)), _extent(mask.sum(axis=0))
     strokes = strength[top:bottom, left:right]
-    height, width = _signature_size(strokes.shape[0], strokes.shape[1])
+    height, width = _signature_size(strokes.shape[0], strokes.shape[1], side)
     method = cv2.INTER_AREA if height * width < strokes.size else cv2.INTER_LINEAR
     strokes = cv2.resize(strokes, (width, height), interpolation=method)
-    y, x = (SIGNATURE_SIDE - height) // 2, (SIGNATURE_SIDE - width) // 2
+    y, x = (side - height) // 2, (side - width) // 2
     cv2.normalize(strokes, signature[y : y + height, x : x + width], 0, 255, cv2.NORM_MINMAX)
     return signature
 
 
-def _signature_size(height: int, width: int) -> tuple[int, int]:
+def _signature_size(height: int, width: int, full: int) -> tuple[int, int]:
     """The longer side fills the signature, the shorter is stretched to the root of its share.
 
     So a long thin drawing (a guitar, a bottle) keeps enough pixels to tell it from the next one. Even
     sizes put the middle of the drawing in the middle of the square, whichever way it is turned.
     """
     long, short = max(height, width), min(height, width)
-    side = max(2, 2 * round(SIGNATURE_SIDE / 2 * (short / long) ** 0.5))
-    return (side, SIGNATURE_SIDE) if height < width else (SIGNATURE_SIDE, side)
+    side = max(2, 2 * round(full / 2 * (short / long) ** 0.5))
+    return (side, full) if height < width else (full, side)
 
 
 def _extent(profile: NDArray[np.int64]) -> tuple[int, int]:
@@ -61,6 +70,25 @@ def _extent(profile: NDArray[np.int64]) -> tuple[int, int]:
     outside = reached[-1] // 1000
     begin = np.searchsorted(reached, outside, side="right")
     return int(begin), int(np.searchsorted(reached, reached[-1] - outside)) + 1
+
+
+@dataclass(frozen=True)
+class Photographed:
+    """What is known of an image as a photograph of a page.
+
+    Attributes:
+        found: whether the sheet was found; otherwise nothing is cropped.
+        confidence: how sure the sheet is, 0..1.
+        reason: a short sentence for people.
+        share: how much of the picture is page, 0..1.
+        evenness: the paper where it is darkest over where it is lightest, 0..1.
+    """
+
+    found: bool
+    confidence: float
+    reason: str
+    share: float
+    evenness: float
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,7 @@ class Measurement:
         pixel_digest: sha256 of the decoded size and RGB pixels; equal for equal pictures in any file format.
         ground: what a transparent picture was laid on, `white` or `black`; empty for an opaque one.
         truncated: a JPEG without its last bytes, whose rows of pixels are all there.
+        photograph: of a photograph of a page, whose ink, contrast and objects are the page's; else None.
     """
 
     readable: bool
@@ -94,6 +123,7 @@ class Measurement:
     pixel_digest: str = ""
     ground: str = ""
     truncated: bool = False
+    photograph: Photographed | None = None
 
     @property
     def blank(self) -> bool:
@@ -103,11 +133,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement with its pictures: signature (64, 64) uint8, thumbnail as JPEG bytes."""
+    """A measurement with its pictures: signature (64, 64) uint8, thumbnail as JPEG bytes.
+
+    Of a photograph also the page that a model sees and its strokes, a finer signature; both as JPEG bytes.
+    """
 
     measurement: Measurement
     signature: Pixels
     thumbnail: bytes
+    page: bytes = b""
+    strokes: bytes = b""
 
 
 def measure(data: bytes) -> Measured:
@@ -116,17 +151,63 @@ def measure(data: bytes) -> Measured:
         decoded = decode(data)
     except Unreadable as error:
         return unreadable(error.reason)
+    sheet = find_sheet(decoded.pixels)
+    if sheet.photograph:
+        return _measured_page(decoded, sheet)
     working = _reduced(decoded.pixels)
     mask = ink_mask(working)
     luma = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
     paper = cv2.cvtColor(np.array([[background(working)]], dtype=np.uint8), cv2.COLOR_RGB2GRAY)
     strength = cv2.absdiff(luma, np.full_like(luma, paper[0, 0]))
+    measurement = _measurement(decoded, strength, mask)
+    return Measured(measurement, draw_signature(strength, mask), _jpeg(_shrunk(working, THUMBNAIL_SIDE)))
+
+
+def _measured_page(decoded: Decoded, sheet: Sheet) -> Measured:
+    # Half of the work is saved where a large picture is shrunk before it is straightened.
+    factor = max(1, max(decoded.pixels.shape) // _PICTURE_SIDE)
+    picture = _divided(decoded.pixels, factor)
+    page = flattened(picture, replace(sheet, corners=sheet.corners / factor))
+    strength, mask = local_strokes(_shrunk(page, _WORKING_SIDE))
+    measurement = replace(
+        _measurement(decoded, strength, mask), photograph=_photographed(picture, sheet, factor)
+    )
+    return Measured(
+        measurement,
+        draw_signature(strength, mask),
+        _jpeg(_shrunk(picture, PAGE_SIDE)),
+        page=_jpeg(_shrunk(page, PAGE_SIDE)),
+        strokes=_jpeg(draw_signature(strength, mask, FINE_SIDE)),
+    )
+
+
+def _photographed(picture: Pixels, sheet: Sheet, factor: int) -> Photographed:
+    small = _shrunk(picture, _LIGHT_SIDE)
+    scale = max(small.shape) / max(picture.shape) / factor
+    inside = np.zeros(small.shape[:2], dtype=np.uint8)
+    cv2.fillConvexPoly(inside, np.round(sheet.corners * scale).astype(np.int32), 1)
+    luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    paper = cv2.morphologyEx(luma, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    # Without the rim, where paper and desk meet.
+    within = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0)
+    levels = paper[within > 0] if within.any() else paper.ravel()
+    darkest, lightest = np.percentile(levels, (5, 95))
+    return Photographed(
+        found=sheet.found,
+        confidence=round(sheet.confidence, 4),
+        reason=sheet.reason,
+        share=round(float(inside.mean()), 4),
+        evenness=round(float(darkest / max(lightest, 1.0)), 4),
+    )
+
+
+def _measurement(decoded: Decoded, strength: Pixels, mask: Mask) -> Measurement:
     ink = int(np.count_nonzero(mask))
     red, green, blue = (round(float(value), 2) for value in cv2.mean(decoded.pixels)[:3])
     objects, second_size, second_gap = _objects(mask)
     digest = hashlib.sha256(f"{decoded.height}x{decoded.width}:".encode())
     digest.update(np.ascontiguousarray(decoded.pixels).data)
-    measurement = Measurement(
+    return Measurement(
         readable=True,
         width=decoded.width,
         height=decoded.height,
@@ -142,7 +223,6 @@ def measure(data: bytes) -> Measured:
         ground=decoded.ground or "",
         truncated=decoded.truncated,
     )
-    return Measured(measurement, draw_signature(strength, mask), _thumbnail(working))
 
 
 def unreadable(reason: str) -> Measured:
@@ -155,7 +235,14 @@ def _reduced(pixels: Pixels) -> Pixels:
     factor = -(-max(height, width) // _WORKING_SIDE)
     if factor == 1 or min(height, width) < factor:
         return _shrunk(pixels, _WORKING_SIDE)
-    height, width = height // factor, width // factor
+    return _divided(pixels, factor)
+
+
+def _divided(pixels: Pixels, factor: int) -> Pixels:
+    """`pixels` shrunk by a whole factor; what is left over on the right and below is cut off."""
+    if factor == 1:
+        return pixels
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
     whole = pixels[: height * factor, : width * factor]
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
@@ -217,6 +304,7 @@ def _share_inside(boxes: NDArray[np.int32], outer: NDArray[np.int32]) -> NDArray
     return np.asarray(inside / boxes[:, 2:4].prod(axis=1), dtype=np.float64)
 
 
-def _thumbnail(pixels: Pixels) -> bytes:
-    small = cv2.cvtColor(_shrunk(pixels, THUMBNAIL_SIDE), cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])
+def _jpeg(pixels: Pixels) -> bytes:
+    """RGB (h, w, 3) or gray (h, w) uint8."""
+    stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    return bytes(cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, 82])[1])

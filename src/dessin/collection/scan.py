@@ -27,14 +27,19 @@ from dessin.progress import track, warn
 from dessin.reading import read_json
 from dessin.reading_arrays import read_npy
 
-_VERSION = 2
+_VERSION = 3
 _MOST = 2**30  # of measurements.json: some four million images
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "hashes": (np.uint64, ()),
     "signatures": (np.uint8, SIGNATURE_SHAPE),
     "thumbnails": (np.uint8, ()),
     "offsets": (np.int64, ()),
+    "pages": (np.uint8, ()),
+    "page_offsets": (np.int64, ()),
+    "strokes": (np.uint8, ()),
+    "stroke_offsets": (np.int64, ()),
 }
+_PICTURES = (("thumbnails", "offsets"), ("pages", "page_offsets"), ("strokes", "stroke_offsets"))
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Scan:
         signatures: (N, 64, 64) uint8, the strokes trimmed to the ink.
         thumbnails: all thumbnails' JPEG bytes one after the other, (B,) uint8.
         offsets: (N + 1,) int64, where each thumbnail begins.
+        pages, page_offsets: the same for the pages of photographs as a model sees them, at most 256 px.
+        strokes, stroke_offsets: and for their strokes, signatures of (192, 192), gray.
     """
 
     measurements: tuple[Measurement, ...]
@@ -53,10 +60,23 @@ class Scan:
     signatures: NDArray[np.uint8]
     thumbnails: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    pages: NDArray[np.uint8]
+    page_offsets: NDArray[np.int64]
+    strokes: NDArray[np.uint8]
+    stroke_offsets: NDArray[np.int64]
 
     def thumbnail_bytes(self, row: int) -> bytes:
-        """The thumbnail of one image as JPEG, at most 128 px; empty where the image is unreadable."""
+        """One image as JPEG, at most 128 px, of a photograph 256; empty where the image is unreadable."""
         return self.thumbnails[self.offsets[row] : self.offsets[row + 1]].tobytes()
+
+    def page_bytes(self, row: int) -> bytes:
+        """The page of a photograph as a model sees it, as JPEG, at most 256 px; empty for any other image."""
+        return self.pages[self.page_offsets[row] : self.page_offsets[row + 1]].tobytes()
+
+    def fine_strokes(self, row: int) -> NDArray[np.uint8]:
+        """The strokes of a photograph, (192, 192) uint8."""
+        encoded = self.strokes[self.stroke_offsets[row] : self.stroke_offsets[row + 1]]
+        return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
 
     def thumbnail(self, row: int) -> NDArray[np.uint8]:
         """The thumbnail of one image, (h, w, 3) uint8 RGB; a gray square where the image is unreadable."""
@@ -121,14 +141,26 @@ def _measure_row(row: Row, *, root: Path) -> Measured:
 
 def _gathered(measured: Sequence[Measured]) -> Scan:
     signatures = np.array([m.signature for m in measured], np.uint8).reshape(-1, *SIGNATURE_SHAPE)
-    lengths = [len(m.thumbnail) for m in measured]
+    thumbnails, offsets = _joined([m.thumbnail for m in measured])
+    pages, page_offsets = _joined([m.page for m in measured])
+    strokes, stroke_offsets = _joined([m.strokes for m in measured])
     return Scan(
         measurements=tuple(m.measurement for m in measured),
         hashes=perceptual_hashes(signatures),
         signatures=signatures,
-        thumbnails=np.frombuffer(b"".join(m.thumbnail for m in measured), dtype=np.uint8),
-        offsets=np.cumsum([0, *lengths], dtype=np.int64),
+        thumbnails=thumbnails,
+        offsets=offsets,
+        pages=pages,
+        page_offsets=page_offsets,
+        strokes=strokes,
+        stroke_offsets=stroke_offsets,
     )
+
+
+def _joined(pictures: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """All bytes one after the other, (B,) uint8, and where each picture begins, (N + 1,) int64."""
+    offsets = np.cumsum([0, *map(len, pictures)], dtype=np.int64)
+    return np.frombuffer(b"".join(pictures), dtype=np.uint8), offsets
 
 
 def _load(folder: Path, count: int) -> Scan | None:
@@ -143,7 +175,17 @@ def _load(folder: Path, count: int) -> Scan | None:
         if arrays[name].dtype != dtype or arrays[name].ndim < 1 or arrays[name].shape[1:] != shape:
             return None
     scan = Scan(measurements, **arrays)
-    lengths = {len(measurements), len(scan.hashes), len(scan.signatures), len(scan.offsets) - 1}
-    places = scan.offsets.tolist()
-    whole = lengths == {count} and places == sorted(places) and places[0] == 0
-    return scan if whole and places[-1] == len(scan.thumbnails) else None
+    if {len(measurements), len(scan.hashes), len(scan.signatures)} != {count}:
+        return None
+    whole = all(_is_whole(arrays[data], arrays[offsets], count) for data, offsets in _PICTURES)
+    return scan if whole else None
+
+
+def _is_whole(pictures: NDArray[np.generic], offsets: NDArray[np.generic], count: int) -> bool:
+    places = offsets.tolist()
+    return (
+        len(places) == count + 1
+        and places == sorted(places)
+        and places[0] == 0
+        and places[-1] == len(pictures)
+    )

@@ -77,3 +77,80 @@ def _strongest(difference: Pixels) -> int:
     counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel()
     reached = np.cumsum(counts[::-1])[::-1]
     return int(np.flatnonzero(reached >= min(_ENOUGH, reached[0]))[-1])
+
+
+_STROKE = 24  # parts of the longer side: what is thicker is no stroke but a desk, a shadow or a hand
+_SAME_PAPER = 0.45  # of the paper's usual level; what is darker lies beside the sheet
+_RULED = 0.12  # of a side; a faint straight line of this length is printed
+_FAINT = 0.6
+_MANY, _LITTLE = 6, 0.15  # lines across the whole page, and what else there is beside them
+_ANY, _SURE = (14, 4, 0.2), (20, 6, 0.35)  # levels, times the noise, share of the strongest
+_RIM = 0.02  # of the longer side
+_SPECK = 0.002  # of all ink
+
+
+def local_strokes(page: Pixels) -> tuple[Pixels, Mask]:
+    """Strokes on a photographed page by local contrast: strength (H, W) uint8, and which are ink (H, W) bool.
+
+    Strength is how much darker a pixel's darkest channel is than the paper around it, in 255ths of that one,
+    so neither a shadow nor a tint is ink; nor are faint ruled lines, specks, and what remains along the rim.
+    """
+    darkest = page.min(axis=-1)
+    reach = max(5, max(darkest.shape) // _STROKE) | 1
+    beyond = cv2.copyMakeBorder(darkest, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    kernel = np.ones((reach, reach), np.uint8)
+    paper = cv2.morphologyEx(beyond, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
+    strength = cv2.divide(cv2.subtract(paper, darkest), cv2.max(paper, 1), scale=255)
+    strength[paper < _SAME_PAPER * np.percentile(paper, 75)] = 0
+    strength = _without_ruling(strength)
+    mask = _sure_ink(strength)
+    near = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(strength * near, dtype=np.uint8), mask
+
+
+def _without_ruling(strength: Pixels) -> Pixels:
+    """Without lines along and across that are long, and fainter than ink or all there is on the page."""
+    near = cv2.dilate(strength, np.ones((3, 3), np.uint8))
+    height, width = strength.shape
+    along = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, max(9, int(_RULED * width))), np.uint8))
+    across = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((max(9, int(_RULED * height)), 1), np.uint8))
+    lines = cv2.max(along, across)
+    rest = _beyond(strength, lines)
+    least = _ANY[0]
+    # A line is about three pixels thick here.
+    many = max(np.count_nonzero(along >= least) / width, np.count_nonzero(across >= least) / height) / 3
+    if many >= _MANY and np.count_nonzero(rest >= least) < _LITTLE * np.count_nonzero(strength >= least):
+        return rest
+    lines[lines >= _FAINT * _reached(strength)] = 0
+    return _beyond(strength, lines)
+
+
+def _beyond(strength: Pixels, lines: Pixels) -> Pixels:
+    """What is clearly darker than the lines under it, which vary by a half, and what touches that."""
+    clear = (strength > cv2.add(cv2.add(lines, lines), 8)) & (strength >= _ANY[0])
+    near = cv2.dilate(clear.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(strength * near, dtype=np.uint8)
+
+
+def _sure_ink(strength: Pixels) -> Mask:
+    """Connected pixels among which some are surely ink (Canny's two thresholds)."""
+    noise, strongest = float(np.median(strength)), _reached(strength)
+    any_ink, sure = (max(least, times * noise, share * strongest) for least, times, share in (_ANY, _SURE))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats((strength >= any_ink).astype(np.uint8))
+    kept = np.zeros(len(boxes), dtype=np.bool_)
+    kept[np.unique(labels[strength >= sure])] = True
+    kept[0] = False
+    height, width = strength.shape
+    rim = max(2, round(_RIM * max(height, width)))
+    begin, size = boxes[:, :2], boxes[:, 2:4]
+    kept &= (begin + size > rim).all(axis=1) & (begin < (width - rim, height - rim)).all(axis=1)
+    ink = boxes[:, cv2.CC_STAT_AREA] * kept
+    kept &= ink >= max(_ENOUGH // 2, _SPECK * ink.sum())
+    return np.asarray(kept[labels], dtype=np.bool_)
+
+
+def _reached(strength: Pixels) -> int:
+    """The level that a thousandth of the pixels reaches."""
+    counts = cv2.calcHist([strength], [0], None, [256], [0, 256]).ravel()
+    enough = max(_ENOUGH, strength.size // 1000)
+    return 255 - int(np.searchsorted(np.cumsum(counts[::-1]), enough))

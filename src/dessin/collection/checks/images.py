@@ -55,6 +55,30 @@ class WhiteInk(Check):
         return [self.issue(row, 0.5, detail) for row, m in context.readable() if m.ground == "black"]
 
 
+class Photographs(Check):
+    """Photographs of a page: a sheet on a desk, or paper that fills the picture in uneven light."""
+
+    name = "photograph"
+    title = "Photographs of pages"
+    short = "photograph"
+    section = ""
+    summary = (
+        "No fault. Ink and copies are measured on the page: the sheet is cut out, straightened, evenly lit, "
+        "and image.page: auto shows it so to a model. Where no sheet is found nothing is cropped."
+    )
+
+    def run(self, context: Context) -> list[Issue]:
+        issues = []
+        for row, measured in context.readable():
+            if photograph := measured.photograph:
+                detail = (
+                    f"{photograph.reason}; the page is {photograph.share:.0%} of the picture, confidence "
+                    f"{photograph.confidence:.2f}; darkest light {photograph.evenness:.0%} of the brightest"
+                )
+                issues.append(self.issue(row, photograph.confidence if photograph.found else 0.5, detail))
+        return issues
+
+
 @dataclass(frozen=True)
 class ModeDiffers(Check):
     """Images whose channels are not those of the majority; nothing is said where there is no majority."""
