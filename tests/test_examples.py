@@ -17,7 +17,7 @@ SAID = {
     "folder_to_classifier": "holdout, opened 1 time:",
     "curate_by_a_rule": "drawings have little ink;",
     "compare_two_recipes": "verdict:",
-    "ask_an_endpoint": "refused: The bytes are not those of a PNG, JPEG or WebP image.",
+    "ask_an_endpoint": "refused: The bytes are not those of an image of these types.",
 }
 
 

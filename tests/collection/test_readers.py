@@ -99,7 +99,7 @@ def test_one_image_of_one_class_is_counted_in_the_singular(tmp_path: Path) -> No
 
 def test_junk_is_skipped_by_rule_and_rubbish_with_an_image_name_is_not(tmp_path: Path) -> None:
     put(tmp_path, "dog/1.png", "dog/._1.png", "dog/.DS_Store", "dog/Thumbs.db", "dog/.hidden.png")
-    put(tmp_path, "__MACOSX/dog/1.png", ".git/x.png", "dog/scan", "dog/old.tif", "loose.png")
+    put(tmp_path, "__MACOSX/dog/1.png", ".git/x.png", "dog/scan", "dog/old.psd", "loose.png")
     (tmp_path / "dog" / "notes.txt").write_text("of a dog")
     (tmp_path / "dog" / "broken.png").write_bytes(b"rubbish")
     os.mkfifo(tmp_path / "dog" / "pipe.png")
@@ -114,7 +114,7 @@ def test_junk_is_skipped_by_rule_and_rubbish_with_an_image_name_is_not(tmp_path:
         "Thumbs.db": ("dog/Thumbs.db",),
         "no image extension": ("dog/notes.txt",),
         "image without an image's extension: rename it": ("dog/scan",),
-        "image format .tif, which dessin does not read": ("dog/old.tif",),
+        "image format .psd, which dessin does not read": ("dog/old.psd",),
         "not a regular file": ("dog/pipe.png",),
         "image outside every class folder": ("loose.png",),
     }

@@ -12,6 +12,7 @@ from crafted_images import encoded, gif, noise, progressive, rle_bmp, scans, tex
 from fuzz_kit import cases, rng
 from PIL import Image
 
+from dessin.images.containers.heif import can_read_avif, can_read_heic
 from dessin.images.decode import Unreadable, decode, read_header
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ LENGTHS = (0, 1, 2, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80
 
 
 def seeds() -> list[bytes]:
-    """Well-formed images of all five formats, in the modes that they have."""
+    """Well-formed images of all formats that are read here, in the modes that they have."""
     page, clear = noise(33, 21), noise(33, 21, "RGBA", seed=2)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -50,9 +51,26 @@ def seeds() -> list[bytes]:
         encoded(page, "BMP"),
         encoded(page.quantize(16), "BMP"),
         encoded(page.convert("1"), "BMP"),
+        encoded(page, "TIFF", compression="tiff_lzw"),
+        encoded(page, "TIFF", compression="jpeg"),
+        encoded(clear, "TIFF", compression="tiff_adobe_deflate"),
+        encoded(page.convert("1"), "TIFF", compression="group4"),
+        encoded(page.convert("CMYK"), "TIFF", compression="packbits"),
+        *boxed(page),
         rle_bmp(33, 21, (b"\x10\1\x11\0\0\0") * 21 + b"\0\1"),
         rle_bmp(33, 21, (b"\x10\1\0\4\1\x10\x0d\1\0\0") * 21 + b"\0\1", depth=4),
     ]
+
+
+def boxed(page: Image.Image) -> list[bytes]:
+    """AVIF and HEIC, where they can be read."""
+    files = [encoded(page, "AVIF")] if can_read_avif() else []
+    if can_read_heic():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        files.append(encoded(page, "HEIF"))
+    return files
 
 
 def mutated(data: bytes, random: Random, others: list[bytes]) -> bytes:

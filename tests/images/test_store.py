@@ -219,7 +219,7 @@ def test_unreadable_files_are_named_with_their_reason_up_to_five(root: Path, own
     with pytest.raises(DessinError) as caught:
         open_store(listed(root), root, SPEC, "bicubic")
     assert "7 images cannot be read" in caught.value.seen
-    assert caught.value.seen.count("(not a PNG") == 5
+    assert caught.value.seen.count("(not one of PNG") == 5
     assert "and 2 more" in caught.value.seen
     assert "dessin audit" in caught.value.do
     assert stores(own_cache) == []

@@ -172,8 +172,8 @@ FOLDERS = [
     Case("nothing", refused=("it is empty",)),
     Case(
         "other formats alone",
-        texts={"cat/1.heic": b"x", "cat/2.pdf": b"x"},
-        refused=("image format .heic", "as PNG or JPEG"),
+        texts={"cat/1.jxl": b"x", "cat/2.pdf": b"x"},
+        refused=("image format .jxl", "as PNG or JPEG"),
     ),
     Case("a table and no image", texts=named("file,label"), refused=("4 images", "does not hold")),
     Case(

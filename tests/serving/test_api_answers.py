@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from api_kit import Serving, serving
-from PIL import Image
+from PIL import Image, features
 from tiny_bundle import make_bundle
 
 from dessin.reading import read_csv
@@ -41,6 +41,25 @@ def test_it_answers_what_predict_answers(
         np.testing.assert_allclose(found, expected, atol=1e-4)
         assert reply["candidates"][0]["label"] == rows[place]["predicted"]
         assert reply["answered"]
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "AVIF", "HEIF"])
+def test_what_scanners_and_phones_write_is_answered_as_its_pixels_are(
+    kind: str, server: Serving, drawings: dict[str, list[bytes]]
+) -> None:
+    if kind == "HEIF":
+        reason = "pillow-heif is missing, so HEIC was NOT tried (pip install pillow-heif)"
+        pytest.importorskip("pillow_heif", reason=reason).register_heif_opener()
+    elif kind == "AVIF" and not features.check("avif"):
+        pytest.skip("This Pillow has no AVIF, so AVIF was NOT tried.")
+    drawing, written = Image.open(io.BytesIO(drawings["cat"][0])).convert("RGB"), io.BytesIO()
+    drawing.save(written, kind, **({} if kind == "TIFF" else {"quality": 100}))
+    stated = {"HEIF": "image/heic"}.get(kind, f"image/{kind.lower()}")
+    found = server.predict(written.getvalue(), stated)
+    assert found.status_code == 200, found.text
+    expected = server.predict(drawings["cat"][0]).json()["candidates"][0]["probability"]
+    within = 1e-4 if kind == "TIFF" else 0.1
+    assert found.json()["candidates"][0]["probability"] == pytest.approx(expected, abs=within)
 
 
 def test_a_batch_answers_or_refuses_each_image_as_if_it_were_alone(

@@ -17,9 +17,11 @@ from pydantic import TypeAdapter
 from dessin.collection.hashing import Hashes, perceptual_hashes
 from dessin.collection.manifest import Manifest, Row
 from dessin.collection.measure import SIGNATURE_SHAPE, Measured, Measurement, measure, unreadable
+from dessin.collection.readers.walk import HEIC_SUFFIXES
 from dessin.errors import DessinError
 from dessin.files import atomic_path, cache_folder, digest_of, locked, sha256_bytes, write_json
 from dessin.images.colour import one_opencv_thread
+from dessin.images.containers.heif import can_read_heic
 from dessin.images.decode import Unreadable, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.parallel.mapper import Mapper, ThreadMapper
@@ -96,7 +98,10 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
     Raises:
         DessinError: a file's bytes are no longer those of the manifest.
     """
-    key = digest_of([manifest.digest, _VERSION])[:32]
+    # What is unreadable here may be read once the extra is there.
+    heic = any(Path(row.image_id).suffix.lower() in HEIC_SUFFIXES for row in manifest.rows)
+    without = ["without HEIC"] if heic and not can_read_heic() else []
+    key = digest_of([manifest.digest, _VERSION, *without])[:32]
     folder = cache_folder() / "scans" / key
     with locked(folder.with_suffix(".lock")):
         if folder.is_dir():

@@ -1,4 +1,4 @@
-"""Safe decoding: PNG, JPEG, WebP, BMP and GIF bytes to opaque RGB pixels, or a short reason why not."""
+"""Safe decoding: the bytes of an image file to opaque RGB pixels, or a short reason why not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from dessin.errors import DessinError
-from dessin.images.containers.base import Container, ContainerError
+from dessin.images.containers.base import FORMATS, Container, ContainerError
 from dessin.images.containers.png import holds_all_pixels
 from dessin.images.containers.read import read_container
 from dessin.images.ground import Ground, Pixels, on_a_ground
@@ -48,7 +48,7 @@ class Unreadable(DessinError):  # noqa: N818 (a state of a file, as the tables c
         self.reason = reason
         super().__init__(
             f"{name or 'The image'} cannot be read: {reason}.",
-            allowed=f"PNG, JPEG, WebP, BMP and GIF are read, up to {MAX_PIXELS // 10**6} million pixels.",
+            allowed=f"{FORMATS} are read, up to {MAX_PIXELS // 10**6} million pixels.",
         )
 
 
@@ -172,6 +172,10 @@ def _refusing() -> Iterator[None]:
 
 
 def _open(container: Container) -> Image.Image:
+    if container.format == "HEIF":
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     image = Image.open(BytesIO(container.body), formats=(container.format,))
     if image.size != (container.width, container.height):
         raise Unreadable("corrupt (the header contradicts itself)")

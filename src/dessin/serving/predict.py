@@ -17,6 +17,7 @@ from dessin.collection.readers.labels import check_folders, find_all, refuse_rep
 from dessin.collection.readers.table import SUFFIXES, read_table
 from dessin.errors import DessinError, listing
 from dessin.files import write_csv
+from dessin.images.containers.base import FORMATS
 from dessin.images.paths import image_path
 from dessin.ops import as_paths, names
 from dessin.page.numbers import counted, number
@@ -116,7 +117,7 @@ def predict(
         raise DessinError(
             f"Not one of {counted(len(files), 'image')} can be read; the first is {first.image_id}: "
             f"{first.reason}.",
-            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+            allowed=f"Images are {FORMATS}.",
         )
     top = min(top, len(runtime.committee.classes))
     answers = read_answers(runtime.committee, Answered(predictions.probabilities, predictions.scores), top)

@@ -12,8 +12,9 @@ from dessin.collection.readers.csv_file import LabelCsv, choose_table
 from dessin.collection.readers.folders import ClassFolders
 from dessin.collection.readers.groups import group_by_pattern
 from dessin.collection.readers.table import SUFFIXES
-from dessin.collection.readers.walk import file_rule, folder_rule, is_result
-from dessin.errors import DessinError
+from dessin.collection.readers.walk import HEIC_SUFFIXES, file_rule, folder_rule, is_result
+from dessin.errors import DessinError, install_command
+from dessin.images.containers.heif import can_read_heic
 from dessin.places import check_readable
 from dessin.plugins import Table
 
@@ -116,7 +117,24 @@ def read_collection(data: str | Path, *, group: str | None = None) -> Collection
     if path != given:
         note = f"{given.name} holds one folder alone, so {path.relative_to(given).as_posix()} in it is read"
         collection = replace(collection, notes=(note, *collection.notes))
+    collection = _with_heic(collection)
     return _grouped(collection, group, column) if group else collection
+
+
+def _with_heic(collection: Collection) -> Collection:
+    """The collection, with a note of how many photographs are HEIC where they cannot be read here.
+
+    Raises:
+        DessinError: all of them.
+    """
+    heic = [item.image_id for item in collection.items if Path(item.image_id).suffix.lower() in HEIC_SUFFIXES]
+    if not heic or can_read_heic():
+        return collection
+    cure = f"{install_command('heic')} (or let the phone save JPEG)"
+    if len(heic) == len(collection.items):
+        raise DessinError(f"All images in {collection.root} are HEIC photographs.", do=f"Install: {cure}.")
+    note = f"{len(heic):,} HEIC photographs cannot be read without: {cure}"
+    return replace(collection, notes=(*collection.notes, note))
 
 
 def _grouped(collection: Collection, group: str, column: str | None) -> Collection:

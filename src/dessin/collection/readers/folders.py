@@ -16,6 +16,7 @@ from dessin.collection.readers.groups import ENOUGH, PLAIN, are_people
 from dessin.collection.readers.table import SUFFIXES
 from dessin.collection.readers.walk import Walk, nfc, walk_images
 from dessin.errors import DessinError, listing
+from dessin.images.containers.base import FORMATS
 from dessin.page.numbers import counted
 from dessin.reading import read_text
 
@@ -223,7 +224,6 @@ def _nothing_found(root: Path, walk: Walk) -> DessinError:
     beside = f" There is a table: {listing(tables)}." if tables else ""
     return DessinError(
         f"No image was found in {root}" + (f": {skipped}." if skipped else ": it is empty.") + beside,
-        allowed="DATA is a folder of class folders, a CSV, or a contest folder; "
-        "images are PNG, JPEG, WebP, BMP or GIF.",
+        allowed=f"DATA is a folder of class folders, a CSV, or a contest folder; images are {FORMATS}.",
         do="Save the images as PNG or JPEG." if formats else "Check the path.",
     )

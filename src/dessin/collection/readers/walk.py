@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dessin.errors import DessinError, listing
+from dessin.images.containers.base import FORMATS
 from dessin.images.paths import image_path
 from dessin.page.numbers import number
 from dessin.progress import say
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+IMAGE_SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff",
+    ".avif", *HEIC_SUFFIXES,
+})  # fmt: skip
 OTHER_IMAGE_SUFFIXES = frozenset({
-    ".tif", ".tiff", ".svg", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".eps", ".ico", ".tga", ".pdf"
+    ".svg", ".jxl", ".jp2", ".psd", ".eps", ".ico", ".tga", ".pdf"
 })  # fmt: skip
 # What systems and programs make beside people's pictures: previews, wastebaskets, caches.
 _MACHINE_FOLDERS = frozenset({
@@ -141,7 +146,7 @@ def find_images(
     if not found:
         raise DessinError(
             f"No image was found in {listing([str(path) for path in paths])}.",
-            allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+            allowed=f"Images are {FORMATS}.",
             do="Check the path.",
         )
     base = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in whole]))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 # that is read in chunks of 1 KiB (libpng writes 8 KiB).
 MAX_PARTS = 65_536
 _ORIENTATION_TAG = 0x0112
+# As messages name them.
+FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC and AVIF"
 
 
 class ContainerError(ValueError):

@@ -5,13 +5,22 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
-from dessin.images.containers.base import MAX_PARTS, Container, ContainerError, exif_orientation, too_many
+from dessin.images.containers.base import (
+    FORMATS,
+    MAX_PARTS,
+    Container,
+    ContainerError,
+    exif_orientation,
+    too_many,
+)
+from dessin.images.containers.heif import is_heif, read_heif
 from dessin.images.containers.jpeg import read_jpeg
 from dessin.images.containers.png import MAGIC, read_png
+from dessin.images.containers.tiff import MAGICS, read_tiff
 
 _FOREIGN = (
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
+    (b"II+\0", "a TIFF of more than 4 GiB"),
+    (b"MM\0+", "a TIFF of more than 4 GiB"),
     (b"%PDF", "PDF"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "ICO"),
@@ -33,25 +42,29 @@ _WEBP_PICTURE = (b"VP8X", b"ALPH", b"VP8 ", b"VP8L")
 
 
 def read_container(data: bytes) -> Container:
-    """Recognise a PNG, JPEG, WebP, BMP or GIF by its first bytes and read its size.
+    """Recognise an image by its first bytes and read its size.
 
     Raises:
         ContainerError: another format, or a truncated or contradictory file.
     """
     if not data:
         raise ContainerError("empty file")
-    for magic, reader in _READERS:
-        if data.startswith(magic):
-            try:
-                return reader(data)
-            except (struct.error, IndexError):
-                raise ContainerError("truncated") from None
-    raise ContainerError(f"not a PNG, JPEG, WebP, BMP or GIF{_guess(data)}")
+    reader = _reader(data)
+    if reader is None:
+        raise ContainerError(f"not one of {FORMATS}{_guess(data)}")
+    try:
+        return reader(data)
+    except (struct.error, IndexError):
+        raise ContainerError("truncated") from None
+
+
+def _reader(data: bytes) -> Callable[[bytes], Container] | None:
+    if is_heif(data):
+        return read_heif
+    return next((reader for magic, reader in _READERS if data.startswith(magic)), None)
 
 
 def _guess(data: bytes) -> str:
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
-        return " (looks like HEIC or AVIF)"
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, name in _FOREIGN:
         if start.lower().startswith(magic.lower()):
@@ -66,7 +79,7 @@ def _webp(data: bytes) -> Container:
     """WebP container (RFC 9649); the canvas size is in the first chunk. Only what draws is handed on."""
     (length,) = struct.unpack_from("<I", data, 4)
     if data[8:12] != b"WEBP":
-        raise ContainerError("not a PNG, JPEG, WebP, BMP or GIF (another RIFF file)")
+        raise ContainerError(f"not one of {FORMATS} (another RIFF file)")
     if length + 8 > len(data):
         raise ContainerError("truncated")
     kind = data[12:16]
@@ -163,4 +176,5 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], Container]], ...] = (
     (b"GIF87a", _gif),
     (b"GIF89a", _gif),
     (b"BM", _bmp),
+    *((magic, read_tiff) for magic in MAGICS),
 )

@@ -95,7 +95,7 @@ def _address(pixels: Pixels) -> str:
 
 
 _WAYS = ("draw", "upload")
-_FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
+_FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif")
 
 
 def show_try_it(workspace: Workspace, texts: Texts) -> None:

@@ -18,6 +18,7 @@ from dessin.collection.readers.walk import walk_images
 from dessin.committees.rules.nested import deal_groups
 from dessin.errors import DessinError, listing
 from dessin.files import sha256_file
+from dessin.images.containers.base import FORMATS
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.images.spec import Fitting
@@ -100,7 +101,7 @@ def read_unknown(folder: Path, subject: Subject) -> UnknownImages:
     if len(images) < _FEWEST:
         raise DessinError(
             f"{folder} holds {len(images) or 'no'} usable image{'s' if len(images) != 1 else ''}.",
-            allowed="It takes two or more PNG, JPEG, WebP, BMP or GIF of things that are no class of it.",
+            allowed=f"It takes two or more images ({FORMATS}) of things that are no class of it.",
             do="Check --unknown.",
         )
     return UnknownImages(folder, tuple(StoredImage(name, sha256[name]) for name in sorted(images)))

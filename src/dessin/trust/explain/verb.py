@@ -13,6 +13,7 @@ from dessin.answers.tree import leaves
 from dessin.errors import DessinError, listing, unknown
 from dessin.files import write_text
 from dessin.folders import result_folder
+from dessin.images.containers.base import FORMATS
 from dessin.ops import as_paths, names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
@@ -95,7 +96,7 @@ def _nothing(reader: Reader, drawings: int) -> DessinError:
     image_id, reason = next(iter(reader.refused.items()))
     return DessinError(
         f"Not one of {drawings:,} images can be read; the first is {image_id}: {reason}.",
-        allowed="Images are PNG, JPEG, WebP, BMP or GIF.",
+        allowed=f"Images are {FORMATS}.",
     )
 
 

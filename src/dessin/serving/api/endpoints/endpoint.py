@@ -101,6 +101,6 @@ def image_body(_: Service) -> dict[str, Any]:
     """The body of an endpoint that takes the bytes of one image."""
     return {
         "required": True,
-        "description": "The bytes of one PNG, JPEG or WebP image.",
+        "description": "The bytes of one image.",
         "content": {kind: {"schema": BINARY} for kind in (*TYPES, ANY_TYPE)},
     }
