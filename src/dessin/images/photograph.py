@@ -94,7 +94,9 @@ def _found(pixels: Pixels) -> Sheet:
     strokes = _strokes(small)
     found = quadrangles(lab, strokes)
     confidence = found[0].confidence if found else 0.0
-    if confidence >= _CONFIDENT and not (even and found[0].colour[0] <= ground):
+    # On an even ground a sheet is lighter than that, and it does not reach the frame.
+    drawn = even and found and not (found[0].colour[0] > ground and found[0].seen.all())
+    if confidence >= _CONFIDENT and not drawn:
         if second_sheet(found) is not None:
             return not_found("two sheets", photograph=True, confidence=confidence)
         corners = (refined(found[0], lab) + 0.5) * [width / small.shape[1], height / small.shape[0]]
