@@ -46,6 +46,8 @@ SWITCHES: tuple[dict[str, Any], ...] = (
     {"image": {"colour": "gray", "fit": "squash"}},
     {"image": {"fit": "crop", "clahe": True}},
     {"image": {"fit": "trim"}},
+    {"image": {"page": "off"}},
+    {"image": {"page": "auto"}},
     {"model": {"features": "last", "drop_rate": 0.3, "drop_path": 0.1}},
     {"model": {"backbone": "resnet10t", "drop_block": 0.1}},
     {"finetune": {"mode": "probe"}},

@@ -16,6 +16,7 @@ import PIL
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, digest_of, sha256_bytes, write_json
+from dessin.images.colour import one_opencv_thread
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.ground import Pixels
@@ -84,7 +85,8 @@ def build(folder: Path, key: StoreKey, root: Path, workers: int) -> None:
     needed = len(key.images) * key.image_bytes
     _check_space(folder.parent, needed - sum(file_sizes(parts).values()))
     say(f"Decoding {len(key.images)} images into the pixel store ({_bytes(needed)}, {key.spec.size} px).")
-    with ThreadPoolExecutor(workers) as pool:
+    # Threads that each set it and put it back would leave it as they found one another's.
+    with one_opencv_thread(), ThreadPoolExecutor(workers) as pool:
         if len(bounds) > 1:
             _build_shards(parts, key, root, bounds, pool)
             _write_header(parts, key)
