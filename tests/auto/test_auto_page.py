@@ -9,8 +9,10 @@ import pytest
 from desk import as_jpeg, as_png, photographed
 from PIL import Image, ImageDraw
 
-from dessin.auto.page import SHOWN, choose_page, find_photographs, some_of
+from dessin.auto.page import SHOWN, choose_page, photographs_of, some_of
+from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.detect import read_collection
+from dessin.collection.scan import scan_images
 from dessin.doodles.drawing import draw_doodle
 
 IDS = [f"cat/{number}.png" for number in range(40)]
@@ -59,6 +61,7 @@ def write_collection(folder: Path, *, of_paper: int) -> Path:
 
 
 def test_photographs_are_found_among_clean_drawings_and_broken_files(tmp_path: Path) -> None:
-    found, looked_at = find_photographs(read_collection(write_collection(tmp_path / "data", of_paper=2)))
+    manifest = build_manifest(read_collection(write_collection(tmp_path / "data", of_paper=2)))
+    found, looked_at = photographs_of(manifest, scan_images(manifest))
     assert found == ["cat/0.jpg", "cat/1.jpg", "house/0.jpg", "house/1.jpg"]
     assert looked_at == 12

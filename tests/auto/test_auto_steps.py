@@ -170,7 +170,7 @@ def test_of_photographs_every_run_sees_the_page_and_the_report_shows_it(
     assert state.page.reason in page
     assert all(image_id in page for image_id in state.photographs)
     # The same command goes on without looking again.
-    monkeypatch.setattr(verb_module, "find_photographs", None)
+    monkeypatch.setattr(verb_module, "photographs_of", None)
     again = auto("photographs", out="of-photographs", models=TINY, budget="10h")
     assert again.record == result.record
 

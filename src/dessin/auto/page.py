@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dessin.collection.readers.collection import Collection
+from dessin.collection.manifest import Manifest
+from dessin.collection.scan import Scan
 from dessin.decisions import Decision
-from dessin.images.decode import Unreadable, decode, read_image_bytes
-from dessin.images.photograph import find_sheet
 from dessin.images.spec import Page
 from dessin.page.numbers import counted, percent
-from dessin.progress import track
 
 NAME = "page"
 # Of the drawings: fewer photographs than this are left as they are, and so is all else.
 LEAST_SHARE = 0.01
 SHOWN = 4
-_SAMPLE = 96
 
 
 def choose_page(photographs: Sequence[str], looked_at: int, asked: Page | None = None) -> Decision[Page]:
@@ -34,20 +31,15 @@ def choose_page(photographs: Sequence[str], looked_at: int, asked: Page | None =
     return Decision(NAME, "off", f"{none}, and from {percent(LEAST_SHARE)} of them on it is looked for")
 
 
-def find_photographs(collection: Collection) -> tuple[list[str], int]:
-    """The ids of the photographs of paper in an even sample of a collection, and how many it has."""
-    step = max(1, len(collection.items) // _SAMPLE)
-    sample = collection.items[::step][:_SAMPLE]
-    found, readable = [], 0
-    for item in track(sample, len(sample), "looking for photographs of paper"):
-        try:
-            sheet = find_sheet(decode(read_image_bytes(collection.path(item.image_id))).pixels)
-        except Unreadable:
-            continue
-        readable += 1
-        if sheet.found or sheet.fills:
-            found.append(item.image_id)
-    return found, readable
+def photographs_of(manifest: Manifest, scan: Scan) -> tuple[list[str], int]:
+    """The ids of the photographs of paper, those with a sheet first, and how many images can be read."""
+    found = [
+        (not measured.photograph.found, row.image_id)
+        for row, measured in zip(manifest.rows, scan.measurements, strict=True)
+        if measured.photograph is not None
+    ]
+    readable = sum(measured.readable for measured in scan.measurements)
+    return [image_id for _, image_id in sorted(found)], readable
 
 
 def some_of(photographs: Sequence[str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
 from dessin.auto.finish import best_record, calibrate_best, write_report
 from dessin.auto.measure import measure_decoding
-from dessin.auto.page import choose_page, find_photographs, some_of
+from dessin.auto.page import choose_page, photographs_of, some_of
 from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
 from dessin.auto.state import ASKED_ABOUT, Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
@@ -148,7 +148,7 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     audited = _audited(journey, collection, data, folder / "audit")
     curation = _curation(journey, audited, data, folder)
     split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
-    chosen = _page(journey, collection)
+    chosen = _page(journey, collection, audited)
     journey.note()
     heal(folder)
     inputs, seed = read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed
@@ -262,13 +262,13 @@ def _audited(journey: Journey, collection: Collection, data: Path, out: Path) ->
     return look_at(collection)[1]
 
 
-def _page(journey: Journey, collection: Collection) -> Decision[Page]:
+def _page(journey: Journey, collection: Collection, audited: AuditResult) -> Decision[Page]:
     """Whether the page in photographs is looked for, decided once; what decoding then takes is measured."""
     state = journey.state
     if state.page is None and state.steps:
         return Decision("page", "off", "it was begun before there was a choice")
     if state.page is None:
-        photographs, looked_at = find_photographs(collection)
+        photographs, looked_at = photographs_of(audited.manifest, audited.scan)
         decision = choose_page(photographs, looked_at, state.asked.page)
         say(decision.line())
         measured = state.measured
