@@ -44,7 +44,7 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     else:
         models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
     side = min(SIDES, default=min(table_of(device.type).probe_sides))
-    apart = holdout_of(collection)
+    apart = holdout_of(collection, asked.holdout)
     part = expected_part(len(collection.items), len(collection.classes), apart.value)
     costs = Costs(
         part,
@@ -73,8 +73,10 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     )
 
 
-def holdout_of(collection: Collection) -> Decision[float]:
+def holdout_of(collection: Collection, asked: float | None = None) -> Decision[float]:
     """The share of the drawings that is set aside; none where that would be too few to say anything."""
+    if asked is not None:
+        return Decision("holdout", asked, "it was asked so")
     images = len(collection.items)
     groups = len({item.group or item.image_id for item in collection.items})
     if HOLDOUT * images >= LEAST_HELD_IMAGES and HOLDOUT * groups >= LEAST_HELD_GROUPS:

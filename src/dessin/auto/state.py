@@ -41,6 +41,7 @@ class Asked(Section):
     seed: int
     budget_seconds: float
     at_least: float = 0.0
+    holdout: float | None = None
 
     def words(self) -> dict[str, object]:
         """What people asked for; two that are not the same differ here too."""
@@ -51,6 +52,7 @@ class Asked(Section):
             "seed": self.seed,
             "budget": duration(self.budget_seconds),
             "predict at least": f"{self.at_least:g}/s" if self.at_least else None,
+            "holdout": self.holdout,
         }
 
 
