@@ -43,7 +43,7 @@ class Table:
     tuning_sides: tuple[int, ...] = (224, 160, 128)
     least_epochs: int = 4
     enough_epochs: int = 5
-    most_epochs: int = 10
+    most_epochs: int = 16
     members: tuple[tuple[float, int], ...] = ((400.0, 1), (900.0, 2), (1800.0, 3))
     most_members: int = 5
     recipes: int = 2

@@ -41,8 +41,10 @@ _MIXING = "mixup_or_cutmix(0.2, 1.0)"
 # Of accuracy, that a vote of members must have over its best member to be worth their time.
 LEAST_GAIN = 0.0
 LR, WEIGHT_DECAY, EMA, BATCH = 2e-4, 0.05, 0.995, 32
-# Of the last stage alone, which learns faster.
-STAGE_LR, STAGE_EMA = 6e-4, 0.99
+# Of the last stage alone: the rate for so many epochs, and higher where there are fewer, up to the other.
+_STAGE_LR, _STAGE_EPOCHS, _STAGE_MOST_LR = 3e-4, 16, 8e-4
+# Steps that the moving average reaches back over, as a share of all.
+_REACH = 0.2
 # Of the disk, at most, for activations of frozen stages: 112 channels of half precision, at a sixteenth of
 # the side, as the packaged bodies have them.
 _VIEWS_BYTES, _CHANNELS = 2 << 30, 120
@@ -83,9 +85,10 @@ class Workshop:
         packaged = backbone in ROWS and ROWS[backbone].tier == "packaged"
         batch = BATCH if choose_device().value == "cpu" else "auto"
         stages = tuned_stages(backbone, choose_device().value)
+        images = len(self.inputs.split.training(step.fold))
         how: dict[str, object] = {"mode": "probe_then_full"}
         if stages:
-            how = {"mode": "stages", "stages": stages, "head_start": "probe", **self.views_kept(step)}
+            how = {**_of_the_last_stage(step, images), "stages": stages}
         return {
             **values,
             "finetune": {**how, "probe": "ridge", "batch_norm": "frozen"},
@@ -93,18 +96,33 @@ class Workshop:
             "loss": "label_smoothing(0.1)",
             "model": {"backbone": backbone, "weights": weights, "features": "several"},
             "optimizer": {
-                **({"lr": STAGE_LR if stages else LR} if packaged else {}),
+                **({"lr": _stage_rate(step.epochs) if stages else LR} if packaged else {}),
                 "weight_decay": WEIGHT_DECAY,
                 "warmup_epochs": min(1.0, step.epochs / 8),
             },
-            "train": {"epochs": step.epochs, "batch_size": batch, "ema": STAGE_EMA if stages else EMA},
+            "train": {
+                "epochs": step.epochs,
+                "batch_size": batch,
+                "ema": _average_of(step, images) if stages else EMA,
+            },
         }
 
-    def views_kept(self, step: Step) -> dict[str, object]:
-        """As many views of frozen stages as half of the epochs, of a large collection as fit."""
-        images = len(self.inputs.split.training(step.fold))
-        kept = min(step.epochs // 2, _VIEWS_BYTES // (2 * _CHANNELS * (step.size // 16) ** 2 * images))
-        return {"cached_views": kept} if kept > 1 else {}
+
+def _of_the_last_stage(step: Step, images: int) -> dict[str, object]:
+    """Views of frozen stages kept for half of the epochs, or of a large collection as many as fit."""
+    view = 2 * _CHANNELS * (step.size // 16) ** 2 * images
+    kept = min(step.epochs // 2, _VIEWS_BYTES // view)
+    return {"mode": "stages", "head_start": "probe"} | ({"cached_views": kept} if kept > 1 else {})
+
+
+def _average_of(step: Step, images: int) -> float:
+    """The decay of the moving average, which reaches back over a share of all steps."""
+    steps = step.epochs * -(-images // BATCH)
+    return round(min(EMA, 1 - 1 / max(2.0, _REACH * steps)), 4)
+
+
+def _stage_rate(epochs: int) -> float:
+    return round(min(_STAGE_MOST_LR, _STAGE_LR * _STAGE_EPOCHS / epochs), 6)
 
 
 @dataclass(frozen=True)
