@@ -255,6 +255,8 @@ def run_dessin(
     group = ["--group", "group"] if read_task(place.task).grouped else []
     if side in tables.TITLES:
         asked = ["auto", str(data), "--out", str(made), "--budget", f"{budget}s", "--seed", str(SEED), *group]
+        # What is tested lies elsewhere, and nobody else sets any of the training drawings aside.
+        asked += ["--holdout", "0"] if side != "before" else []
         asked += ["--models", UNDRAWN_MODELS] if side == tables.UNDRAWN else []
     else:
         split = place.part / "split.csv"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from dessin.auto.budget import Costs, Part, Speed
 from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, next_step, table_of
-from dessin.auto.steps import LR, Workshop
+from dessin.auto.steps import Workshop
 from dessin.models.default_backbones import ROWS, joint_side, side_of
+from dessin.recipe import make_recipe
 
 EVA, SIGLIP, CONVNEXT = (row.name for row in list(ROWS.values())[3:6])
 LITE0 = "tf_efficientnet_lite0"
@@ -26,22 +28,37 @@ def test_a_joint_side_is_one_that_all_bodies_read() -> None:
             assert all(joint_side(names, most) % ROWS[name].step == 0 for name in names)
 
 
+def values_of(step: Step, folder: Path, images: int = 100) -> dict[str, Any]:
+    inputs: Any = SimpleNamespace(split=SimpleNamespace(training=lambda _fold: range(images)))
+    return cast("dict[str, Any]", Workshop(folder, folder, inputs, 0).recipe_values(step))
+
+
 @pytest.mark.parametrize("kind", ["probe", "tune"])
 def test_a_strong_body_is_trained_at_a_side_that_it_reads(kind: Any, tmp_path: Path) -> None:
     step = Step(
         kind=kind, name="a", models=(EVA,), size=160, epochs=8, fold=0, seed=0, seconds=1.0, reason=""
     )
-    values = cast("dict[str, Any]", Workshop(tmp_path, tmp_path, cast("Any", None), 0).recipe_values(step))
+    values = values_of(step, tmp_path)
     assert values["image"]["size"] == 154
     assert "lr" not in values.get("optimizer", {}), "the rate of a small convolutional network would undo it"
 
 
-def test_a_packaged_body_is_trained_as_it_was_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("epochs", "images", "rate", "views"), [(16, 2000, 3e-4, 8), (4, 2000, 8e-4, 2), (16, 10**6, 3e-4, None)]
+)
+def test_the_last_stage_of_a_packaged_body_is_tuned(
+    epochs: int, images: int, rate: float, views: int | None, tmp_path: Path
+) -> None:
     step = Step(
-        kind="tune", name="a", models=(LITE0,), size=160, epochs=8, fold=0, seed=0, seconds=1.0, reason=""
+        kind="tune", name="a", models=(LITE0,), size=224, epochs=epochs, fold=0, seconds=1.0, reason=""
     )
-    values = cast("dict[str, Any]", Workshop(tmp_path, tmp_path, cast("Any", None), 0).recipe_values(step))
-    assert (values["image"]["size"], values["optimizer"]["lr"]) == (160, LR)
+    values = values_of(step, tmp_path, images)
+    assert values["optimizer"]["lr"] == pytest.approx(rate)
+    assert values["finetune"].get("cached_views") == views
+    recipe = make_recipe(values)
+    assert recipe.finetune.stages == (4,)
+    assert 0.9 < recipe.train.ema <= 0.995
+    assert not any("mix" in op for op in values["augment"]), "kept views are not mixed"
 
 
 def test_an_hour_on_a_gpu_goes_to_larger_sides() -> None:

@@ -25,6 +25,7 @@ from dessin.auto.best import heal, replace_best
 from dessin.auto.state import AutoState
 from dessin.auto.verb import AutoResult, auto
 from dessin.collection.split.files import read_split
+from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
 from dessin.runs.record import read_record
 
@@ -52,7 +53,7 @@ def made(world: Path) -> AutoResult:
     """One whose vote is always the best."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LEAST_GAIN", -1.0)
-        patch.setattr(module, "RULE", "all soft")
+        patch.setattr(module, "RULE", RULES["all soft"])
         return auto("data", out="made", models=TINY, budget="10h")
 
 

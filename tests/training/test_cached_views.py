@@ -73,6 +73,14 @@ def test_a_step_is_that_of_computed_activations(copies: list[list[str]]) -> None
         assert (gradients[0] - gradients[1]).norm() < 0.02 * gradients[1].norm()
 
 
+def test_validation_says_the_same_and_reads_each_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, whole = engine_of(settings()), engine_of(settings(0))
+    first = kept.validate()
+    assert first == whole.validate()
+    monkeypatch.setattr(type(kept.source), "gather", lambda *_: pytest.fail("read again"))
+    assert kept.validate() == first
+
+
 def test_later_epochs_draw_among_the_views_of_each_image() -> None:
     engine = engine_of(settings())
     views, keys = views_of(engine), engine.data.keys

@@ -18,6 +18,8 @@ Answer = tuple[Floats, tuple[str, ...]]
 
 # Two shares of votes nearer than this are tied; what the mean probability can add to a share is less.
 TIE = 1e-4
+# One member's probability of 0 must not outweigh all others in a geometric mean; the same for any batch.
+SMALLEST = 1e-7
 
 
 class ModelNode(Section):
@@ -36,10 +38,11 @@ class Ballot(Section):
 
 
 class VoteNode(Section):
-    """`soft`: the weighted mean of probabilities. `hard`: shares of votes, ties by that mean."""
+    """`soft`: the weighted mean of probabilities. `geometric`: their weighted geometric mean, renormalised
+    (a logarithmic opinion pool). `hard`: shares of votes, ties by the mean."""
 
     kind: Literal["vote"] = "vote"
-    rule: Literal["soft", "hard"] = "soft"
+    rule: Literal["soft", "geometric", "hard"] = "soft"
     ballots: tuple[Ballot, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -136,6 +139,10 @@ def combine(
 def vote(parts: list[Floats], weights: list[float], rule: str) -> Floats:
     """Join probabilities (N, C) with equal columns; a hard vote's rows are shares, moved by `TIE` at most."""
     shares = np.asarray(weights, dtype=np.float64) / sum(weights)
+    if rule == "geometric":
+        logs = np.tensordot(shares, [np.log(np.maximum(part, SMALLEST)) for part in parts], axes=1)
+        powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
     mean = sum((share * part for share, part in zip(shares, parts, strict=True) if share), np.zeros(1))
     if rule == "soft":
         return np.asarray(mean)

@@ -26,6 +26,8 @@ from dessin.training.device import choose_device
 FOLDS, HOLDOUT = 5, 0.2
 # A holdout of fewer says nothing: its interval would reach from bad to good.
 LEAST_HELD_IMAGES, LEAST_HELD_GROUPS = 30, 5
+# Seconds below which nothing is tuned, and measuring at large sides would cost more than it is worth.
+_TUNING_FITS = 200.0
 # Allowed sides, the largest first; none: those of the portfolio.
 SIDES: tuple[int, ...] = ()
 
@@ -43,8 +45,8 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
             resolve_weights(*candidate(name))
     else:
         models, offered, why = _candidates(Job(len(collection.items), left, tuned=True))
-    side = min(SIDES, default=min(table_of(device.type).probe_sides))
-    apart = holdout_of(collection)
+    side = min(SIDES, default=_measured_side(device.type, left))
+    apart = holdout_of(collection, asked.holdout)
     part = expected_part(len(collection.items), len(collection.classes), apart.value)
     costs = Costs(
         part,
@@ -73,8 +75,19 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     )
 
 
-def holdout_of(collection: Collection) -> Decision[float]:
+def _measured_side(device: str, left: float) -> int:
+    """Where speeds are measured: where there is time to tune, at the side that tuning would have.
+
+    A step at a small side has costs of its own, and would make one at a large side look slower than it is.
+    """
+    table = table_of(device)
+    return max(table.tuning_sides) if device == "cpu" and left >= _TUNING_FITS else min(table.probe_sides)
+
+
+def holdout_of(collection: Collection, asked: float | None = None) -> Decision[float]:
     """The share of the drawings that is set aside; none where that would be too few to say anything."""
+    if asked is not None:
+        return Decision("holdout", asked, "it was asked so")
     images = len(collection.items)
     groups = len({item.group or item.image_id for item in collection.items})
     if HOLDOUT * images >= LEAST_HELD_IMAGES and HOLDOUT * groups >= LEAST_HELD_GROUPS:

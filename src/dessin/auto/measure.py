@@ -15,12 +15,17 @@ from dessin.images.fit import page_of
 from dessin.images.spec import Page
 from dessin.models.backbones import candidate, describe_backbone, resize_body
 from dessin.models.classifier import Classifier, empty_classifier
-from dessin.models.default_backbones import side_of
+from dessin.models.default_backbones import ROWS, side_of
+from dessin.models.stages import parts_of
 from dessin.progress import track
 from dessin.training.device import choose_feature_precision, seconds_of
 from dessin.training.folding import folded, in_bfloat16
 
 _SAMPLE = 48
+# What is tuned of a packaged body on a processor: the stages before it, where most of the time goes, see
+# drawings well enough as they are. With their activations kept for half of the epochs' views, an epoch takes
+# this share of one that computes them (measured, see docs/log.md).
+_LAST_STAGES, _KEPT_SHARE = (4,), 0.82
 _BATCH = 32
 _MATRIX = 1024
 _REPEATS = 2
@@ -54,10 +59,21 @@ def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> di
         classifier = empty_classifier(name, 100, features="several")
         resize_body(classifier.body, describe_backbone(name), side)
         classifier.to(device)
+        if stages := tuned_stages(name, device.type):
+            for part in parts_of(classifier.body):
+                for parameter in part.parameters:
+                    classifier.body.get_parameter(parameter).requires_grad_(part.stage in stages)
         pixels = torch.randint(0, 256, (_BATCH, 3, side, side), dtype=torch.uint8, device=device)
         forward, features = _forward(classifier, pixels), _features(classifier, pixels)
-        speeds[name, size] = Speed(forward, _training(classifier, pixels), features)
+        training = _training(classifier, pixels) / (_KEPT_SHARE if stages else 1.0)
+        speeds[name, size] = Speed(forward, training, features)
     return speeds
+
+
+def tuned_stages(backbone: str, device: str) -> tuple[int, ...]:
+    """The stages of a body that `auto` tunes; none means all, as where nobody measured what is enough."""
+    row = ROWS.get(backbone)
+    return _LAST_STAGES if device == "cpu" and row is not None and row.tier == "packaged" else ()
 
 
 def measure_flops() -> float:

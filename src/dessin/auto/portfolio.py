@@ -40,10 +40,10 @@ class Table:
 
     probe_sides: tuple[int, ...] = (128, 160, 224)
     joined: int = 3
-    tuning_sides: tuple[int, ...] = (160, 128)
+    tuning_sides: tuple[int, ...] = (224, 160, 128)
     least_epochs: int = 4
-    enough_epochs: int = 6
-    most_epochs: int = 14
+    enough_epochs: int = 5
+    most_epochs: int = 16
     members: tuple[tuple[float, int], ...] = ((400.0, 1), (900.0, 2), (1800.0, 3))
     most_members: int = 5
     recipes: int = 2
@@ -52,7 +52,7 @@ class Table:
     probe_share: float = 0.4
     last_share: float = 0.85
     first_share: float = 0.75
-    logistic_share: float = 0.1
+    logistic_share: float = 0.05
     margin: float = 0.06
     solved: float = 0.995
 
@@ -63,6 +63,8 @@ GPU_TABLE = replace(
     TABLE,
     probe_sides=(224, 448),
     tuning_sides=(448, 378, 320, 224),
+    enough_epochs=6,
+    most_epochs=14,
 )
 
 
@@ -73,7 +75,8 @@ def table_of(device: str) -> Table:
 class Step(Section):
     """One step: what is made of which candidates (`NAME` or `NAME:WEIGHTS`), in how many seconds, and why.
 
-    `name` is the folder of its model. A run of `tune` validates `fold`.
+    `name` is the folder of its model. A run of `tune` validates `fold`. `computing` is what features take of
+    its seconds.
     """
 
     kind: Kind
@@ -85,6 +88,7 @@ class Step(Section):
     seed: int = 0
     fit: Literal["ridge", "logistic"] = "ridge"
     seconds: float
+    computing: float = 0.0
     reason: str
 
     @property
@@ -275,11 +279,17 @@ def _at_once(now: Situation, quick: Step, table: Table) -> Step:
 
 def _choices(now: Situation, table: Table) -> list[tuple[int, tuple[str, ...]]]:
     """Sides and bodies of probes, the best first."""
-    known = now.ranked or now.candidates
+    known = _different(now.ranked or now.candidates)
     most = min(table.joined, len(known))
     choices = [(side, tuple(known[:count])) for side in _sides(now, table) for count in range(1, most + 1)]
     choices.sort(key=lambda each: _worth(each[0], len(each[1])), reverse=True)
     return [each for each in choices if now.rate([(m, each[0]) for m in each[1]] * 2) >= now.at_least]
+
+
+def _different(known: tuple[str, ...]) -> tuple[str, ...]:
+    """Beside the best candidate first other bodies, which see more than the same one with other weights."""
+    best = known[0].partition(":")[0]
+    return (known[0], *sorted(known[1:], key=lambda name: name.partition(":")[0] == best))
 
 
 def _worth(side: int, bodies: int) -> float:
@@ -294,10 +304,16 @@ def _sides(now: Situation, table: Table) -> list[int]:
 
 def _scout(now: Situation, models: Sequence[str], side: int) -> Step:
     costs = now.costs
-    fits = sum(costs.fit([model], kind="ridge") for model in models)
-    seconds = now.computes(models, side) + fits
-    reason = f"the candidates that fit into {duration(now.available)}, with time left for the best of them"
-    return Step(kind="scout", name="scout", models=tuple(models), size=side, seconds=seconds, reason=reason)
+    computing, fits = now.computes(models, side), sum(costs.fit([model], kind="ridge") for model in models)
+    return Step(
+        kind="scout",
+        name="scout",
+        models=tuple(models),
+        size=side,
+        seconds=computing + fits,
+        computing=computing,
+        reason=f"the candidates that fit into {duration(now.available)}, with time left for the best of them",
+    )
 
 
 def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> Step:
@@ -306,7 +322,7 @@ def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> St
     fit: Literal["ridge", "logistic"] = (
         "logistic" if logistic <= table.logistic_share * now.available else "ridge"
     )
-    seconds = now.computes(models, side) + (logistic if fit == "logistic" else ridge)
+    computing = now.computes(models, side)
     if len(models) > 1:
         reason = f"{len(models)} bodies joined see more than one"
     elif now.ranked:
@@ -315,7 +331,14 @@ def _probe(now: Situation, models: Sequence[str], side: int, table: Table) -> St
         reason = "the first candidate: there is no time to rank others"
     name = f"probe-{side}" if len(models) == 1 else f"joint-{side}"
     return Step(
-        kind="probe", name=name, models=tuple(models), size=side, fit=fit, seconds=seconds, reason=reason
+        kind="probe",
+        name=name,
+        models=tuple(models),
+        size=side,
+        fit=fit,
+        seconds=computing + (logistic if fit == "logistic" else ridge),
+        computing=computing,
+        reason=reason,
     )
 
 

@@ -46,6 +46,7 @@ class Asked(Section):
     budget_seconds: float
     at_least: float = 0.0
     page: Page | None = Field(None, exclude_if=lambda page: page is None)
+    holdout: float | None = None
 
     def words(self) -> dict[str, object]:
         """What people asked for; two that are not the same differ here too."""
@@ -57,6 +58,7 @@ class Asked(Section):
             "budget": duration(self.budget_seconds),
             "predict at least": f"{self.at_least:g}/s" if self.at_least else None,
             "page": self.page,
+            "holdout": self.holdout,
         }
 
 

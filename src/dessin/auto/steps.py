@@ -12,11 +12,12 @@ from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.auto.best import VALIDATION, copy_run, lead, replace_best
 from dessin.auto.budget import Costs
+from dessin.auto.measure import tuned_stages
 from dessin.auto.portfolio import Step
 from dessin.auto.state import StepDone
 from dessin.committees.ensemble.measure import Settings, measure_rules
 from dessin.committees.members import Members, find_members, make_committee
-from dessin.committees.rules.choice import RULES, Choice
+from dessin.committees.rules.choice import RULES, Choice, Rule, weighted_geometric
 from dessin.decisions import Decision
 from dessin.images.spec import Page
 from dessin.models.backbones import candidate, recipe_values
@@ -32,20 +33,23 @@ from dessin.training.device import choose_device
 from dessin.training.views import PLAIN
 
 MODELS, SCOUT = "models", "scout"
-BASE, RULE = "best single", "weighted soft"
+BASE, VOTE = "best single", "vote"
+# Better than weighted means of probabilities by 0 to 2 points (see docs/log.md).
+RULE: Rule = weighted_geometric
 
 # How a tuned member is trained; measured, see docs/log.md.
-TUNING: dict[str, object] = {
-    "finetune": {"mode": "probe_then_full", "probe": "ridge", "batch_norm": "frozen"},
-    "augment": [
-        *("hflip", "rotate(15)", "translate(0.07)", "scale(0.75, 1.25)"),
-        *("thickness(0.7, 1.4)", "mixup_or_cutmix(0.2, 1.0)"),
-    ],
-    "loss": "label_smoothing(0.1)",
-}
+_OPS = ("hflip", "rotate(15)", "translate(0.07)", "scale(0.75, 1.25)", "thickness(0.7, 1.4)")
+_MIXING = "mixup_or_cutmix(0.2, 1.0)"
 # Of accuracy, that a vote of members must have over its best member to be worth their time.
 LEAST_GAIN = 0.0
 LR, WEIGHT_DECAY, EMA, BATCH = 2e-4, 0.05, 0.995, 32
+# Of the last stage alone: the rate for so many epochs, and higher where there are fewer, up to the other.
+_STAGE_LR, _STAGE_EPOCHS, _STAGE_MOST_LR = 3e-4, 16, 8e-4
+# Steps that the moving average reaches back over, as a share of all.
+_REACH = 0.2
+# Of the disk, at most, for activations of frozen stages: 112 channels of half precision, at a sixteenth of
+# the side, as the packaged bodies have them.
+_VIEWS_BYTES, _CHANNELS = 2 << 30, 120
 
 
 @dataclass(frozen=True)
@@ -88,19 +92,47 @@ class Workshop:
             return {**values, "model": model, "finetune": {"mode": "probe", "probe": step.fit}}
         backbone, weights = candidate(step.models[0])
         # Measured with the packaged bodies on processors; of others the family's rate, on a GPU what fits.
-        rate = LR if backbone in ROWS and ROWS[backbone].tier == "packaged" else None
+        packaged = backbone in ROWS and ROWS[backbone].tier == "packaged"
         batch = BATCH if choose_device().value == "cpu" else "auto"
+        stages = tuned_stages(backbone, choose_device().value)
+        images = len(self.inputs.split.training(step.fold))
+        how: dict[str, object] = {"mode": "probe_then_full"}
+        if stages:
+            how = {**_of_the_last_stage(step, images), "stages": stages}
         return {
             **values,
-            **TUNING,
+            "finetune": {**how, "probe": "ridge", "batch_norm": "frozen"},
+            "augment": [*_OPS, *([] if stages else [_MIXING])],
+            "loss": "label_smoothing(0.1)",
             "model": {"backbone": backbone, "weights": weights, "features": "several"},
             "optimizer": {
-                **({"lr": rate} if rate else {}),
+                **({"lr": _stage_rate(step.epochs) if stages else LR} if packaged else {}),
                 "weight_decay": WEIGHT_DECAY,
                 "warmup_epochs": min(1.0, step.epochs / 8),
             },
-            "train": {"epochs": step.epochs, "batch_size": batch, "ema": EMA},
+            "train": {
+                "epochs": step.epochs,
+                "batch_size": batch,
+                "ema": _average_of(step, images) if stages else EMA,
+            },
         }
+
+
+def _of_the_last_stage(step: Step, images: int) -> dict[str, object]:
+    """Views of frozen stages kept for half of the epochs, or of a large collection as many as fit."""
+    view = 2 * _CHANNELS * (step.size // 16) ** 2 * images
+    kept = min(step.epochs // 2, _VIEWS_BYTES // view)
+    return {"mode": "stages", "head_start": "probe"} | ({"cached_views": kept} if kept > 1 else {})
+
+
+def _average_of(step: Step, images: int) -> float:
+    """The decay of the moving average, which reaches back over a share of all steps."""
+    steps = step.epochs * -(-images // BATCH)
+    return round(min(EMA, 1 - 1 / max(2.0, _REACH * steps)), 4)
+
+
+def _stage_rate(epochs: int) -> float:
+    return round(min(_STAGE_MOST_LR, _STAGE_LR * _STAGE_EPOCHS / epochs), 6)
 
 
 @dataclass(frozen=True)
@@ -186,12 +218,10 @@ def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Esti
     """The members' vote by weights whose choice is nested; it is the best model where that gains."""
     runs = [shop.place(each.step) for each in steps if _is_member(each.step, step)]
     members = find_members(runs, least=2)
-    settings = Settings(RULE, True, PLAIN, shop.data, shop.seed, 0.02)
+    settings = Settings(VOTE, True, PLAIN, shop.data, shop.seed, 0.02)
     with TemporaryDirectory(prefix=".tables", dir=shop.folder, ignore_cleanup_errors=True) as tables:
-        compared, _, _ = measure_rules(
-            members, settings, {name: RULES[name] for name in (BASE, RULE)}, Path(tables)
-        )
-    chosen = compared.named(RULE)
+        compared, _, _ = measure_rules(members, settings, {BASE: RULES[BASE], VOTE: RULE}, Path(tables))
+    chosen = compared.named(VOTE)
     gain = chosen.gain.by_image.value
     weights = dict(zip((m.name for m in members.members), map(float, chosen.choice.weights), strict=True))
     shares = ", ".join(f"{percent(weight)} {name}" for name, weight in weights.items() if weight)
@@ -204,13 +234,13 @@ def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Esti
     committee, bundles = make_committee(
         "auto",
         members,
-        vote="soft",
+        vote=chosen.choice.rule,
         weights=weights,
         temperatures=temperatures,
         views=PLAIN,
         provenance={
             "made_by": "auto",
-            "rule": "soft",
+            "rule": chosen.choice.rule,
             "folds": ",".join(map(str, members.folds)),
             "data": shop.data.as_posix(),
             "nested_accuracy": str(chosen.nested),
@@ -254,12 +284,14 @@ def _learnt(shop: Workshop, step: Step, spent: float, costs: Costs) -> Costs:
         return costs.learnt({(names[0], step.size): known.slower(slower)}, slower)
     if step.kind == "committee":
         return replace(costs.learnt({}, 1.0), pace=costs.learnt({}, ratio).pace)
+    if step.computing < 0.5 * step.seconds:
+        return costs.learnt({}, ratio, fit=True)
     # Features that came faster than was thought say nothing of training; a machine that is slow does.
     measured = {
         (name, step.size): costs.speed(name, step.size).slower(ratio, training=max(1.0, ratio))
         for name in names
     }
-    return costs.learnt(measured, ratio, fit=True)
+    return costs.learnt(measured, ratio)
 
 
 def _epochs(record: RunRecord, step: Step) -> int:

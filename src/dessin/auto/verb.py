@@ -38,7 +38,13 @@ from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.groups import whose
 from dessin.collection.split.files import Split, read_split, write_split
-from dessin.collection.split.plan import check_classes, check_possible, describe_split, plan_split
+from dessin.collection.split.plan import (
+    check_classes,
+    check_numbers,
+    check_possible,
+    describe_split,
+    plan_split,
+)
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
@@ -87,6 +93,7 @@ def auto(
     seed: Annotated[int, "from 0"] = 0,
     predict_at_least: str | float | None = None,
     page: Literal["auto", "off"] | None = None,
+    holdout: Annotated[float | None, "from 0 to below 1"] = None,
 ) -> AutoResult:
     """Go the whole path on your own drawings, to the best classifier that the time allows.
 
@@ -109,6 +116,9 @@ def auto(
             that would be slower is made.
         page: Whether the sheet of paper in a photograph is looked at alone; by default where at least 1% of
             the drawings are photographs of paper.
+        holdout: The share of the drawings that is set aside, and asked for once at the end; 0 leaves all to
+            learn from, such as where a test set is somewhere else. By default 0.2, or none where that would
+            be too few to say anything.
 
     Raises:
         DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
@@ -123,7 +133,9 @@ def auto(
     check_classes(collection)
     # At once, not after the audit.
     labels = {item.image_id: item.label for item in collection.items}
-    check_possible(labels, folds=FOLDS, holdout=holdout_of(collection).value, seed=seed)
+    apart = holdout_of(collection, holdout).value
+    check_numbers(FOLDS, apart, seed)
+    check_possible(labels, folds=FOLDS, holdout=apart, seed=seed)
     with going_on(folder, keeps="What is done so far"):
         say_once(describe_collection(collection))
         if hands := whose(collection):
@@ -138,6 +150,7 @@ def auto(
             if isinstance(predict_at_least, str)
             else predict_at_least or 0.0,
             page=page,
+            holdout=holdout,
         )
         journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
         return _go(journey, collection, data, folder)
@@ -147,7 +160,7 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     """Every stage that is not done yet."""
     audited = _audited(journey, collection, data, folder / "audit")
     curation = _curation(journey, audited, data, folder)
-    split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked.seed)
+    split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked)
     chosen = _page(journey, collection, audited)
     journey.note()
     heal(folder)
@@ -322,10 +335,12 @@ def _undecided(doubts: Sequence[TooMany], data: Path, folder: Path) -> DessinErr
     )
 
 
-def _split(audited: AuditResult, curation: Curation, collection: Collection, file: Path, seed: int) -> Split:
+def _split(
+    audited: AuditResult, curation: Curation, collection: Collection, file: Path, asked: Asked
+) -> Split:
     if file.is_file():
         return read_split(file)
-    apart = holdout_of(collection)
+    apart = holdout_of(collection, asked.holdout)
     if not apart.value:
         say(f"No holdout: {apart.reason}.")
     split = plan_split(
@@ -334,7 +349,7 @@ def _split(audited: AuditResult, curation: Curation, collection: Collection, fil
         audited.pairs,
         folds=FOLDS,
         holdout=apart.value,
-        seed=seed,
+        seed=asked.seed,
         curation=curation,
         group_by=collection.group_by,
     )

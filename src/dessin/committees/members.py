@@ -322,7 +322,7 @@ def make_committee(
     name: str,
     members: Members,
     *,
-    vote: Literal["soft", "hard"],
+    vote: Literal["soft", "geometric", "hard"],
     weights: Mapping[str, float],
     temperatures: Mapping[str, float],
     views: Sequence[str],

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dessin.decisions import Decision
 from dessin.models.classifier import Classifier
 from dessin.models.losses import class_weights, make_loss
+from dessin.models.prefix import Halves
 from dessin.recipe import Recipe
 from dessin.training.batches import EpochSteps, Step, StepSize
 from dessin.training.cached_views import CachedViews, halves_of
-from dessin.training.data import PixelSource, Training, TrainingData
+from dessin.training.data import PixelSource, Rows, Training, TrainingData
 from dessin.training.optimise import make_optimizer
 from dessin.training.step import Stepper, make_forward
+
+# Of the device's memory, at most, for what frozen stages say of the validation images.
+_KEPT_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A training ready to step; `still` are the modules whose batch statistics stay."""
+    """A training ready to step; `still` are the modules whose batch statistics stay.
+
+    With cached views, what the frozen half computes of the validation images is `kept` too, by the number of
+    a batch's first row.
+    """
 
     training: Training
     batches: EpochSteps
     stepper: Stepper
     still: tuple[nn.Module, ...]
+    halves: Halves | None = None
+    kept: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def classifier(self) -> Classifier:
@@ -76,13 +86,23 @@ class Engine:
         size = self.batches.size.batch_size
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
-            pixels, _background = self.source.gather(rows[part])
             target = torch.from_numpy(labels[part]).to(device, non_blocking=True)
             with torch.inference_mode(), self.stepper.autocast:
-                logits = self.classifier(pixels).float()
+                logits = self._logits(start, rows[part]).float()
                 losses += functional.cross_entropy(logits.double(), target, reduction="sum")
                 correct += (logits.argmax(1) == target).sum()
         return float(losses) / len(rows), int(correct) / len(rows)
+
+    def _logits(self, start: int, rows: Rows) -> Tensor:
+        """Of validation images, in evaluation mode."""
+        if self.halves is None or self.classifier.mirrored:
+            return self.classifier(self.source.gather(rows)[0])  # type: ignore[no-any-return]
+        activations = self.kept.get(start)
+        if activations is None:
+            activations = self.halves.first(self.source.gather(rows)[0])
+            if len(self.data.validation_rows) * activations[0].nbytes <= _KEPT_BYTES:
+                self.kept[start] = activations
+        return self.classifier.classify(self.halves.then(activations))
 
 
 def make_engine(training: Training) -> Engine:
@@ -121,7 +141,7 @@ def make_engine(training: Training) -> Engine:
         frozen = [classifier]
     inside = (module for parent in frozen for module in parent.modules())
     still = tuple(module for module in inside if isinstance(module, nn.modules.batchnorm._BatchNorm))
-    return Engine(training, batches, stepper, still)
+    return Engine(training, batches, stepper, still, halves)
 
 
 def decide_batch_norm(recipe: Recipe) -> Decision[str]:
