@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 _OVERLAP, _CORRELATION, _ALONE, _LARGEST_BEND = 0.93, 0.88, 0.035, 0.25
 _NEAR, _FAR = 3.0, 5.0  # pixels of 192
 _PART, _PART_INK, _PART_NEAR, _PART_OVERLAP = 24, 40, 2.0, 0.7  # a part's side, least ink, its nearness
-_INK = 96
+_INK, _ANY_INK = 96, 40  # what must lie on the other's, and on what: light makes a stroke darker or paler
 _MARGIN = 16
 _FINE = 1.5
 # (share of the size, blur in pixels of it, motion) of the two steps of the alignment.
@@ -43,7 +43,7 @@ def overlap(first: NDArray[np.uint8], second: NDArray[np.uint8], symmetry: int) 
     if _correlation(one, other) < _CORRELATION:
         return None
     share, alone = 1.0, 0.0
-    for strokes, others in ((one >= _INK, other >= _INK), (other >= _INK, one >= _INK)):
+    for strokes, others in ((one >= _INK, other >= _ANY_INK), (other >= _INK, one >= _ANY_INK)):
         ink = int(np.count_nonzero(strokes))
         if not ink:
             return None
