@@ -114,8 +114,8 @@ def auto(
         seed: Of the split and of the training; the same seed gives the same result.
         predict_at_least: Images a second that the model is to name on this machine, such as 20/s; no model
             that would be slower is made.
-        page: Whether the sheet of paper in a photograph is looked at alone; by default where at least 1% of
-            the drawings are photographs of paper.
+        page: Whether of a photograph of paper the sheet alone is looked at, which leaves all other drawings
+            as they are; `auto` by default.
         holdout: The share of the drawings that is set aside, and asked for once at the end; 0 leaves all to
             learn from, such as where a test set is somewhere else. By default 0.2, or none where that would
             be too few to say anything.
