@@ -48,7 +48,7 @@ def audit_and_split(data: Path, *, out: Path, seed: int, **rest: Any) -> Without
 def test_the_demo_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_module, "auto", audit_and_split)
     result = demo(out=tmp_path / "out", classes=12, per_class=10)
-    assert len(result.findings) == 30
+    assert len(result.findings) == 40
     assert all(finding.found for finding in result.findings)
     assert (tmp_path / "out" / "answer_key.json").is_file()
 
@@ -62,7 +62,7 @@ def test_the_demo_fails_when_the_audit_is_blind_to_mirrors(
         return replace(result, audit=Audited(seeing))
 
     monkeypatch.setattr(demo_module, "auto", blind)
-    with pytest.raises(DessinError, match=r"2 of 30 planted faults.*boat/boat_011") as error:
+    with pytest.raises(DessinError, match=r"2 of 40 planted faults.*boat/boat_011") as error:
         demo(out=tmp_path / "out", classes=12, per_class=10)
     assert "boat/boat_012" in str(error.value)
 

@@ -1,4 +1,4 @@
-"""Whether an auto looks for the page in photographs, and how many of its drawings are photographs of paper."""
+"""Whether an auto looks for the page in photographs, and how many of its drawings are such."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def demo(
     classes: int = 16,
     per_class: int = 30,
     seed: Annotated[int, "from 0"] = 0,
-    photographs: Annotated[float, "0 to 1"] = 0.0,
+    photographs: Annotated[float, "0 to 1"] = 0.1,
 ) -> DemoResult:
     """Go the whole path offline on generated doodles, and check that every planted fault is found.
 
