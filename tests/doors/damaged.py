@@ -230,14 +230,15 @@ def _add_scan(folder: Path) -> None:
     kinds = {name: str(field.type) for name, field in Measurement.__dataclass_fields__.items()}
     example = {"int": 1, "float": 0.5, "str": "x", "bool": True}
     record: dict[str, Any] = {
-        name: example.get(kind.split(" ")[0], [0.5] * 3) for name, kind in kinds.items()
+        name: None if "None" in kind else example.get(kind.split(" ")[0], [0.5] * 3)
+        for name, kind in kinds.items()
     }
     (folder / "measurements.json").write_text(json.dumps([record]))
     for name, array in {
         "hashes": np.zeros(1, np.uint64),
         "signatures": np.zeros((1, 64, 64), np.uint8),
-        "thumbnails": np.zeros(3, np.uint8),
-        "offsets": np.array([0, 3]),
+        **dict.fromkeys(("thumbnails", "pages", "strokes"), np.zeros(3, np.uint8)),
+        **dict.fromkeys(("offsets", "page_offsets", "stroke_offsets"), np.array([0, 3])),
     }.items():
         np.save(folder / f"{name}.npy", array)
 

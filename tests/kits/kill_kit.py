@@ -171,7 +171,7 @@ def case(world: Path, place: Path) -> Path:
 # What a clock, a date or the number of beginnings makes of a file.
 CLOCK = re.compile(
     r"seconds|timings|^\.?started|finished$|created|throughput|per_second|speed|decoding|holdout_opened|"
-    r"measured|since|reason|flops|pace|fitting"
+    r"measured|since|reason|flops|pace|fitting|computing"
 )
 WHEN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\+00:00)?)?")
 SPENT = re.compile(r"\d[\d\u202f]*([.,]\d+)?\s*(ms|s|min|h|GiB|images/s)\b")

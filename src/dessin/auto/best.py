@@ -12,8 +12,8 @@ from dessin.files import remove, storage_error, sync_tree
 from dessin.runs.attempts import CHECKPOINT
 
 VALIDATION = "validation"
-# Below the folder of an auto while one model takes the place of another.
-_NEXT, _LAST = ".best-next", ".best-last"
+# Below the folder of an auto while one model takes the place of another, and while members are compared.
+_NEXT, _LAST, TABLES = ".best-next", ".best-last", ".tables"
 
 
 def heal(folder: Path) -> None:
@@ -21,7 +21,7 @@ def heal(folder: Path) -> None:
     best, last = folder / AUTO_BEST, folder / _LAST
     if last.is_dir() and not best.is_dir():
         last.replace(best)
-    for rest in (last, folder / _NEXT):
+    for rest in (last, folder / _NEXT, folder / TABLES):
         remove(rest)
 
 

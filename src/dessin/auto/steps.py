@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
-from dessin.auto.best import VALIDATION, copy_run, lead, replace_best
+from dessin.auto.best import TABLES, VALIDATION, copy_run, lead, replace_best
 from dessin.auto.budget import Costs
 from dessin.auto.measure import tuned_stages
 from dessin.auto.portfolio import Step
@@ -19,6 +18,7 @@ from dessin.committees.ensemble.measure import Settings, measure_rules
 from dessin.committees.members import Members, find_members, make_committee
 from dessin.committees.rules.choice import RULES, Choice, Rule, weighted_geometric
 from dessin.decisions import Decision
+from dessin.files import remove
 from dessin.images.spec import Page
 from dessin.models.backbones import candidate, recipe_values
 from dessin.models.default_backbones import ROWS, joint_side, side_of
@@ -219,8 +219,12 @@ def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Esti
     runs = [shop.place(each.step) for each in steps if _is_member(each.step, step)]
     members = find_members(runs, least=2)
     settings = Settings(VOTE, True, PLAIN, shop.data, shop.seed, 0.02)
-    with TemporaryDirectory(prefix=".tables", dir=shop.folder, ignore_cleanup_errors=True) as tables:
-        compared, _, _ = measure_rules(members, settings, {BASE: RULES[BASE], VOTE: RULE}, Path(tables))
+    # By a name that is known, so that what a kill leaves is found.
+    tables = shop.folder / TABLES
+    remove(tables)
+    tables.mkdir()
+    compared, _, _ = measure_rules(members, settings, {BASE: RULES[BASE], VOTE: RULE}, tables)
+    remove(tables)
     chosen = compared.named(VOTE)
     gain = chosen.gain.by_image.value
     weights = dict(zip((m.name for m in members.members), map(float, chosen.choice.weights), strict=True))
