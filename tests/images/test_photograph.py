@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -169,6 +170,38 @@ def test_a_sheet_cut_by_the_frame_is_cut_there() -> None:
     assert away(sheet.corners, ((120, 60), (640, 47), (640, 436), (100, 430))) <= 8
 
 
+def test_the_edge_of_a_shadow_is_no_border_where_ruling_goes_on() -> None:
+    page = ruled(drawn(900, 675), step=20)
+    pixels = photograph((page, ((-40, -30), (580, -30), (590, 520), (-40, 520))))
+    x, y = np.meshgrid(np.arange(640), np.arange(480))
+    shaded = (pixels * (1 - 0.45 * (y > 330 + 0.15 * x))[..., None]).astype(np.uint8)
+    for seen in (pixels, shaded):
+        sheet = find_sheet(seen)
+        assert sheet.found
+        assert away(sheet.corners, ((0, 0), (581, 0), (589, 480), (0, 480))) <= 14
+
+
+@pytest.mark.parametrize("corners", [PLACES[3], ((60, -20), (560, -20), (580, 380), (40, 370))])
+def test_a_squared_sheet_on_a_white_table_is_found_where_its_squares_end(corners: Quad) -> None:
+    table = (
+        np.full((480, 640, 3), (243, 240, 232), np.uint8),
+        ((-20, -20), (660, -20), (660, 440), (-20, 420)),
+    )
+    sheet = find_sheet(photograph(table, (ruled(drawn(900, 675), step=20), corners)))
+    assert sheet.found
+    assert away(sheet.corners, np.maximum(corners, 0)) <= 8
+
+
+def test_a_margin_without_squares_is_not_cut_off() -> None:
+    page = ruled(drawn(900, 675), step=20)
+    page[:, :150] = 255
+    for y in range(60, 660, 90):
+        cv2.putText(page, "A word", (25, y), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (30, 40, 160), 2)
+    page[:, 150:] -= 12  # its squares look a little darker from afar
+    sheet = find_sheet(photograph((page, ((-5, -10), (590, -10), (600, 490), (-5, 490)))))
+    assert away(sheet.corners, ((0, 0), (590, 0), (600, 480), (0, 480))) <= 14
+
+
 def test_two_sheets_on_a_desk_are_left_as_they_are() -> None:
     left = ((40, 60), (290, 70), (280, 420), (30, 410))
     right = ((350, 80), (600, 60), (610, 400), (360, 430))
@@ -292,6 +325,15 @@ def test_the_answer_does_not_depend_on_the_array_and_leaves_it_alone() -> None:
     assert (first.corners == second.corners).all()
     assert (on_paper(pixels) == on_paper(np.asfortranarray(pixels))).all()
     assert (pixels == before).all()
+
+
+def test_callers_side_by_side_get_the_same_pages_and_leave_opencv_on_one_thread() -> None:
+    pixels = photograph((drawn(), CORNERS))
+    expected = on_paper(pixels)
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(on_paper, [pixels] * 8))
+    assert all((page == expected).all() for page in pages)
+    assert cv2.getNumThreads() == 1
 
 
 @pytest.mark.slow
