@@ -100,6 +100,8 @@ def test_a_tick_is_in_the_curation_file_and_out_of_it_again(
     changes = read_curation(file).changes
     assert [change.action for change in changes] == ["drop"]
     assert (workspace / "doodles" / "drawings" / changes[0].image_id).is_file()
+    # What is pressed while the page is still drawn anew may be lost.
+    window.settle()
     box.focus()
     page.keyboard.press("Space")
     page.wait_for_function("document.body.innerText.includes('has 0 rows')", timeout=DEADLINE_S * 1000)
