@@ -348,3 +348,19 @@ def test_large_photographs_take_less_than_half_a_second(size: tuple[int, int]) -
         times.append(time.process_time() - start)
     assert max(page.shape[:2]) <= 1600
     assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("side", [40, 240, 800])
+@pytest.mark.parametrize("pen", [0.03, 0.075, 0.1])
+def test_a_thick_frame_drawn_on_noisy_paper_is_no_sheet(side: int, pen: float) -> None:
+    dice = np.random.default_rng([side, round(1000 * pen)])
+    page = 245 - dice.integers(0, 22, (side, side))
+    width, margin = round(pen * side), round(0.08 * side)
+    frame = np.zeros((side, side), dtype=bool)
+    frame[margin : side - margin, margin : side - margin] = True
+    inside = slice(margin + width, side - margin - width)
+    frame[inside, inside] = False
+    page[frame] = 0
+    pixels = np.repeat(page[..., None], 3, axis=2).astype(np.uint8)
+    assert not find_sheet(pixels).found
+    assert on_paper(pixels) is pixels

@@ -19,6 +19,8 @@ LOOKED_AT = 512  # pixels, the longer side of the copy on which a sheet is looke
 LONGEST = 1600  # pixels, the longer side of a flattened page
 _INSIDE = 0.008  # of a side, cut off inside the sheet's border
 _CONFIDENT = 0.5
+_LEAST_SIDE = 160  # pixels; in a smaller picture a thick frame and a sheet look alike
+_LIGHTER = 4.0  # levels; the inside of a drawn frame is as light as what is around it
 _NO_GRAIN = 0.8  # of the pixels equal their neighbours: no camera saw this
 _FLAT = 0.59  # of the pixels; two of 177 real photographs had more, shaded drawings have
 _SHADES = 4.0  # levels
@@ -66,7 +68,7 @@ def find_sheet(pixels: Pixels) -> Sheet:
     def not_found(reason: str, *, photograph: bool, fills: bool = False, confidence: float = 0.0) -> Sheet:
         return Sheet(own, False, photograph, confidence, reason, fills)
 
-    if min(height, width) < 32 or max(height, width) > 12 * min(height, width):
+    if min(height, width) < _LEAST_SIDE or max(height, width) > 12 * min(height, width):
         return not_found("too small or too narrow for a page", photograph=False)
     flat = _flatness(pixels)
     if flat > _NO_GRAIN:
@@ -78,7 +80,7 @@ def find_sheet(pixels: Pixels) -> Sheet:
     found = quadrangles(lab, _ink(small))
     confidence = found[0].confidence if found else 0.0
     # On an even ground a sheet is lighter than that, and it does not reach the frame.
-    drawn = even and found and not (found[0].colour[0] > ground and found[0].seen.all())
+    drawn = even and found and not (found[0].colour[0] > ground + _LIGHTER and found[0].seen.all())
     if confidence >= _CONFIDENT and not drawn:
         if second_sheet(found) is not None:
             return not_found("two sheets", photograph=True, confidence=confidence)

@@ -28,7 +28,7 @@ from dessin.progress import say, track
 from dessin.reading_arrays import read_npy
 
 _VERSION = 2  # raise it whenever the same files would give other pixels
-_PAGE_VERSION = 2  # and this whenever the same photographs would give another page
+_PAGE_VERSION = 3  # and this whenever the same photographs would give another page
 
 
 @dataclass(frozen=True)
