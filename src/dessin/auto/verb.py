@@ -36,7 +36,6 @@ from dessin.collection.issues import default_kinds
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.readers.groups import whose
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.collection.split.plan import (
     check_classes,
@@ -138,8 +137,6 @@ def auto(
     check_possible(labels, folds=FOLDS, holdout=apart, seed=seed)
     with going_on(folder, keeps="What is done so far"):
         say_once(describe_collection(collection))
-        if hands := whose(collection):
-            warn(hands.line)
         asked = Asked(
             manifest=build_manifest(collection).digest,
             group=group,

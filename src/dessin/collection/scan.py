@@ -24,6 +24,7 @@ from dessin.images.colour import one_opencv_thread
 from dessin.images.containers.heif import can_read_heic
 from dessin.images.decode import Unreadable, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.images.photograph import PAGE_VERSION
 from dessin.parallel.mapper import Mapper, ThreadMapper
 from dessin.progress import track, warn
 from dessin.reading import read_json
@@ -101,7 +102,7 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
     # What is unreadable here may be read once the extra is there.
     heic = any(Path(row.image_id).suffix.lower() in HEIC_SUFFIXES for row in manifest.rows)
     without = ["without HEIC"] if heic and not can_read_heic() else []
-    key = digest_of([manifest.digest, _VERSION, *without])[:32]
+    key = digest_of([manifest.digest, _VERSION, PAGE_VERSION, *without])[:32]
     folder = cache_folder() / "scans" / key
     with locked(folder.with_suffix(".lock")):
         if folder.is_dir():

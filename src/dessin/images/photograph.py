@@ -15,6 +15,7 @@ from dessin.images.quadrangle import quadrangles, refined, second_sheet, without
 
 Corners = NDArray[np.float64]
 
+PAGE_VERSION = 3  # raise it whenever the same photograph would give another page
 LOOKED_AT = 512  # pixels, the longer side of the copy on which a sheet is looked for
 LONGEST = 1600  # pixels, the longer side of a flattened page
 _INSIDE = 0.008  # of a side, cut off inside the sheet's border

@@ -22,13 +22,13 @@ from dessin.images.fit import prepare
 from dessin.images.ground import Pixels
 from dessin.images.ink import border_median
 from dessin.images.paths import image_path
+from dessin.images.photograph import PAGE_VERSION
 from dessin.images.shards import shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
 from dessin.progress import say, track
 from dessin.reading_arrays import read_npy
 
 _VERSION = 2  # raise it whenever the same files would give other pixels
-_PAGE_VERSION = 3  # and this whenever the same photographs would give another page
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StoreKey:
         # Another Pillow may bring another JPEG decoder, and other pixels with it.
         makers = {"version": _VERSION, "pillow": PIL.__version__}
         if self.spec.page != "off":
-            makers |= {"page": _PAGE_VERSION, "opencv": cv2.__version__}
+            makers |= {"page": PAGE_VERSION, "opencv": cv2.__version__}
         return digest_of({"images": rows, "spec": self.spec.model_dump(), "by": self.interpolation, **makers})
 
     @property
