@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from collections import Counter
@@ -31,7 +32,9 @@ from dessin.committees.route.result import RouteResults
 from dessin.committees.route.verb import route
 from dessin.errors import DessinError
 from dessin.models.card import read_card
+from dessin.page.numbers import share
 from dessin.progress import quiet
+from dessin.reports.verb import report
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record
 from dessin.runs.train import train
@@ -131,6 +134,13 @@ def test_the_page_escapes_names_and_says_the_verdict(world: World) -> None:
     assert "<b>spots" not in page
     assert "&lt;b&gt;spots" in page
     assert world.results.verdict.split(":")[0] in page
+
+
+def test_a_wrap_up_tells_of_a_routed_model(world: World, tmp_path: Path) -> None:
+    page = html.unescape(report(world.routed, out=tmp_path / "wrap-up.html").read_text())
+    assert world.results.verdict in page
+    for variant in world.results.variants:
+        assert share(variant.accuracy) in page
 
 
 def test_the_committee_answers_by_the_product_of_its_scaled_parts(world: World) -> None:

@@ -37,8 +37,10 @@ from dessin.errors import DessinError
 from dessin.files import write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import read_card
+from dessin.page.numbers import share
 from dessin.progress import quiet
 from dessin.reading import read_json
+from dessin.reports.verb import report
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import read_record, write_record
 from dessin.runs.train import train
@@ -466,6 +468,13 @@ def test_pages_are_whole_and_escape_names(pot: Pot, greedy: SoupResults, wise: S
         assert "nan" not in page.split("</style>")[1].lower().split()
     assert (pot.folder / "wise" / "report.html").read_text().count("data:image/svg+xml") == 2
     assert "&lt;b&gt;b" in (pot.folder / "greedy" / "report.html").read_text()
+
+
+def test_a_wrap_up_tells_of_a_soup(pot: Pot, greedy: SoupResults, tmp_path: Path) -> None:
+    page = report(pot.folder / "greedy", out=tmp_path / "wrap-up.html").read_text()
+    assert "single models only" not in page
+    for way in greedy.ways:
+        assert share(way.accuracy) in page
 
 
 def test_names_have_as_many_parents_as_it_takes(tmp_path: Path) -> None:

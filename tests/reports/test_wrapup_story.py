@@ -212,7 +212,7 @@ def test_runs_without_a_study_and_a_run_that_is_not_finished(story: Story, tmp_p
 
 def test_wrong_sources_are_refused(story: Story, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
-    with pytest.raises(DessinError, match="no study, run, ensemble or distillation"):
+    with pytest.raises(DessinError, match="no study, run or committee"):
         report(story.plain, story.data, out=out)
     with pytest.raises(DessinError, match="does not exist"):
         report(tmp_path / "nowhere", out=out)

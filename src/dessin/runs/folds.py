@@ -153,6 +153,12 @@ def is_fold_folder(path: Path) -> bool:
     return re.fullmatch(r"fold-\d+", path.name) is not None
 
 
+def with_its_group(home: Path) -> Path:
+    """The folder of all models that share a holdout: for a fold that of its group, else its own."""
+    place = home.resolve()
+    return place.parent if is_fold_folder(place) and is_fold_group(place.parent) else home
+
+
 def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:
     recipe = located(group.recipe, None, folder / SPLIT_FILE)
     for place, fold in enumerate(group.folds, start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,10 @@ from dessin.answers.committee import COMMITTEE_FILE, change_committee, read_comm
 from dessin.errors import DessinError
 from dessin.files import digest_of, remove, write_json
 from dessin.folders import hold, is_finished
+from dessin.page.numbers import counted, listed
+from dessin.progress import warn
 from dessin.reading import read_json
-from dessin.runs.record import now, read_record, write_record
+from dessin.runs.record import FILE, now, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,51 @@ def settle(home: Path) -> None:
         with suppress(DessinError):
             if pending is None or (pending.out and is_finished(Path(pending.out))):
                 remove(marker)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The dates on which holdouts were opened, in order, and how many runs and committees keep count."""
+
+    opened: tuple[str, ...]
+    runs: int
+    committees: int
+
+    @property
+    def looked_at(self) -> str:
+        """`3 runs and 1 committee`."""
+        kinds = {"run": self.runs, "committee": self.committees}
+        return listed([counted(count, kind) for kind, count in kinds.items() if count])
+
+
+def looks_below(folders: Iterable[Path]) -> Looks:
+    """All openings that are counted in the folders or anywhere below them, each record once.
+
+    A group of folds has a committee and a run for each fold, an ensemble a committee, a distillation runs. A
+    record that cannot be read is warned of.
+    """
+    homes = dict.fromkeys(home for folder in folders for home in _homes(folder.resolve()))
+    opened: list[str] = []
+    runs = committees = 0
+    for home in homes:
+        try:
+            opened += _opened(home)
+        except DessinError as error:
+            warn(f"How often the holdout was opened is not known of {home}: {error.seen}")
+            continue
+        if _is_committee(home):
+            committees += 1
+        else:
+            runs += 1
+    return Looks(tuple(sorted(opened)), runs, committees)
+
+
+def _homes(folder: Path) -> Iterator[Path]:
+    """Where openings are counted, `folder` first; links are not followed, hidden folders are unfinished."""
+    for place, inner, files in os.walk(folder):
+        if FILE in files or COMMITTEE_FILE in files:
+            yield Path(place)
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
 
 
 class _Pending(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from dessin.committees.ensemble.result import EnsembleResults
-from dessin.page.numbers import listed, share, size
+from dessin.page.numbers import listed, share, size, times
 from dessin.reports.differences import QUESTIONS, answers, differing_keys, recipe_values
 from dessin.reports.wrapup.sources import Sources, StudySource
+from dessin.runs.holdout import looks_below
 from dessin.runs.record import RunRecord
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.trust.robustness.result import RobustnessResult
@@ -134,13 +134,24 @@ def gaps(sources: Sources) -> tuple[Gap, ...]:
     return tuple(gap for gap in gaps_found if gap.reasons)
 
 
+def holdout_looks(sources: Sources) -> str:
+    """How often holdouts were opened, over all records that lie in the folders given."""
+    looks = looks_below(sources.folders)
+    if not looks.looked_at:
+        return "No record is here that would say whether it was opened."
+    how_often = f"Opened {times(len(looks.opened))}" if looks.opened else "Never opened"
+    return (
+        f"{how_often}, over the {looks.looked_at} whose records are here. Each look that leads to a choice "
+        "makes its number less trustworthy."
+    )
+
+
 def _mismatches(sources: Sources) -> Iterator[str]:
     digests = [study.record.digests for study in sources.studies]
     digests += [run.record.digests for run in sources.runs]
-    ensembles = [c.results for c in sources.committees if isinstance(c.results, EnsembleResults)]
     for noun, values in (
-        ("collections", {d.manifest for d in digests} | {found.manifest for found in ensembles}),
-        ("splits", {d.split for d in digests} | {found.split for found in ensembles}),
+        ("collections", {d.manifest for d in digests} | {found.manifest for found in sources.chosen}),
+        ("splits", {d.split for d in digests} | {found.split for found in sources.chosen}),
     ):
         if len(values) > 1:
             yield f"{len(values)} different {noun} were used; accuracies compare within one only."

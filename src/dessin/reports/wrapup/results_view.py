@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from dessin.answers.committee import Committee
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
+from dessin.committees.route.result import RouteResults
+from dessin.committees.soup.result import SoupResults
 from dessin.errors import DessinError
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import counted, share, short, signed
+from dessin.page.numbers import counted, number, share, short, signed, times
 from dessin.progress import warn
 from dessin.reports.run.pictures import Thumbnails
 from dessin.reports.run.view import class_names, moment, run_detail, set_views
 from dessin.reports.wrapup.conclusions import levels_like
-from dessin.reports.wrapup.sources import CommitteeSource, RunSource, Sources
+from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
 
 _FILES = {
     "record.json": "what it was made of, decided and measured",
@@ -25,13 +29,30 @@ _FILES = {
 
 
 def ensemble_view(source: CommitteeSource) -> dict[str, object]:
-    """What the page says of an ensemble or of a distillation, and where its own page lies."""
-    results, folder = source.results, source.path.as_posix()
-    view = _of_ensemble(results) if isinstance(results, EnsembleResults) else _of_student(results)
-    return view | {"folder": folder}
+    """What was made of several models, its looks at the holdout, and where its own page lies."""
+    view = _of_results(source.results)
+    said = tuple(str(sentence) for sentence in view["sentences"])
+    return view | {"folder": source.path.as_posix(), "sentences": (*said, *_on_the_holdout(source))}
 
 
-def _of_ensemble(results: EnsembleResults) -> dict[str, object]:
+def _of_results(results: CommitteeResults) -> dict[str, Any]:
+    if isinstance(results, EnsembleResults):
+        return _of_ensemble(results)
+    if isinstance(results, DistillResults):
+        return _of_student(results)
+    if isinstance(results, SoupResults):
+        return _of_soup(results)
+    return _of_route(results) if isinstance(results, RouteResults) else _of_committee(results)
+
+
+def _on_the_holdout(source: CommitteeSource) -> Iterator[str]:
+    if not source.opened:
+        return
+    found = f": {share(source.holdout)}, n = {number(source.holdout.n)}" if source.holdout else ""
+    yield f"Its holdout was opened {times(len(source.opened))}{found}."
+
+
+def _of_ensemble(results: EnsembleResults) -> dict[str, Any]:
     dots = [
         Dot.of(
             rule.name,
@@ -54,7 +75,54 @@ def _of_ensemble(results: EnsembleResults) -> dict[str, object]:
     }
 
 
-def _of_student(results: DistillResults) -> dict[str, object]:
+def _of_soup(results: SoupResults) -> dict[str, Any]:
+    note = "Accuracy on drawings that the way did not choose by, with 95% intervals; rings are the naive"
+    dots = [
+        Dot.of(
+            way.name,
+            way.accuracy,
+            share(way.accuracy),
+            tone="" if way.name == results.chosen else "cannot-tell",
+            note=f"{signed(way.gain.difference.value)} points, {way.gain.verdict}" if way.gain else "base",
+            hollow=way.naive.value,
+        )
+        for way in results.ways
+    ]
+    return {
+        "name": results.name,
+        "lead": f"{counted(len(results.members), 'run')}; {counted(results.images, 'drawing')}.",
+        "sentences": results.summary,
+        "plot": dot_plot(dots, _per_cent),
+        "note": f"{note} figures, from the drawings that it chose by.",
+    }
+
+
+def _of_route(results: RouteResults) -> dict[str, Any]:
+    dots = [Dot.of(each.name, each.accuracy, share(each.accuracy)) for each in results.variants]
+    return {
+        "name": f"{results.generalist}, routed",
+        "lead": f"{counted(results.images, 'drawing')} of {len(results.families)} families.",
+        "sentences": (results.verdict, *results.cautions),
+        "plot": dot_plot(dots, _per_cent),
+        "note": "Accuracy out of fold, with 95% intervals from whole groups of drawings.",
+    }
+
+
+def _of_committee(committee: Committee) -> dict[str, Any]:
+    """One that is known by its own file alone, such as the vote of an auto."""
+    noted, unseen = committee.provenance, "On drawings that its choice did not see"
+    figures = {"Out of fold": "validation_accuracy", unseen: "nested_accuracy"}
+    said = [f"{words}: {noted[key]}." for words, key in figures.items() if noted.get(key)]
+    return {
+        "name": committee.name,
+        "lead": f"{counted(len(committee.bundles), 'model')}.",
+        "sentences": tuple(said) or ("What it has right was not measured when it was made.",),
+        "plot": None,
+        "note": "",
+    }
+
+
+def _of_student(results: DistillResults) -> dict[str, Any]:
     dots = [
         Dot.of(
             row.name,

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dessin.answers.committee import Committee, find_home, find_model
+from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
+from dessin.committees.route.result import RouteResults
+from dessin.committees.soup.result import SoupResults
 from dessin.errors import DessinError
 from dessin.progress import warn
 from dessin.reading import read_json, read_text
+from dessin.runs.holdout import looks_below
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.schema import validated
+from dessin.statistics.intervals import Estimate
 from dessin.studies.result import (
     JOBS,
     RUNS,
@@ -25,6 +31,7 @@ from dessin.studies.result import (
     StudyResults,
 )
 from dessin.training.curve import CurveRow, read_curve
+from dessin.trust.evaluate.measure import measured
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,24 @@ class StudySource:
         return sum(job.ended.seconds for job in self.jobs if job.ended)
 
 
+CommitteeResults = EnsembleResults | DistillResults | SoupResults | RouteResults | Committee
+_COMMITTEES: tuple[type[CommitteeResults], ...] = (
+    *(EnsembleResults, DistillResults, SoupResults, RouteResults),
+    Committee,
+)
+
+
 @dataclass(frozen=True)
 class CommitteeSource:
-    """The folder of an ensemble or of a distillation."""
+    """The folder of what was made of several models; `holdout` is what its committee has right there.
+
+    `opened` are the dates on which it, or a model of it, was measured on the holdout.
+    """
 
     path: Path
-    results: EnsembleResults | DistillResults
+    results: CommitteeResults
+    opened: tuple[str, ...] = ()
+    holdout: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +120,19 @@ class Sources:
         return self.runs[-1] if self.runs else None
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that was given."""
+        given: tuple[StudySource | RunSource | CommitteeSource, ...]
+        given = (*self.studies, *self.runs, *self.committees)
+        return tuple(source.path for source in given)
+
+    @property
+    def chosen(self) -> tuple[EnsembleResults | SoupResults, ...]:
+        """What was chosen among members, which notes its data and split."""
+        found = (source.results for source in self.committees)
+        return tuple(each for each in found if isinstance(each, EnsembleResults | SoupResults))
+
+    @property
     def records(self) -> tuple[RunRecord, ...]:
         """The records of every run there is, those of the studies first."""
         inside = [job.record for study in self.studies for job in study.jobs if job.record]
@@ -108,30 +140,40 @@ class Sources:
 
 
 def read_sources(folders: Sequence[Path]) -> Sources:
-    """Read the folders of studies, ensembles, distillations and runs; refuses others, and one given twice."""
+    """Read the folders of studies, runs, and whatever is made of several runs; refuses others, and one given
+    twice."""
     twice = [
         str(path) for path, count in Counter(folder.resolve() for folder in folders).items() if count > 1
     ]
     if twice:
         raise DessinError(f"{twice[0]} was given twice.", do="Name every study and run once.")
     studies, runs, committees = [], [], []
-    for folder in folders:
+    for folder in map(find_home, folders):
+        committee = next((kind for kind in _COMMITTEES if kind.lies_in(folder)), None)
         if (folder / STUDY_FILE).is_file():
             studies.append(read_study(folder))
         elif (folder / FILE).is_file():
             runs.append(RunSource(folder, read_record(folder), _split(folder)))
-        elif EnsembleResults.lies_in(folder):
-            committees.append(CommitteeSource(folder, EnsembleResults.read(folder)))
-        elif DistillResults.lies_in(folder):
-            committees.append(CommitteeSource(folder, DistillResults.read(folder)))
+        elif committee is not None:
+            committees.append(_committee(folder, committee.read(folder)))
         else:
-            seen = "is no study, run, ensemble or distillation" if folder.is_dir() else "does not exist"
+            seen = "is no study, run or committee" if folder.is_dir() else "does not exist"
             raise DessinError(
                 f"{folder} {seen}.",
                 allowed=f"A study's folder has a {STUDY_FILE}, a run's a {FILE}.",
-                do="Name folders that dessin study, train, ensemble or distill wrote.",
+                do="Name folders that dessin study, train, ensemble, soup, route or distill wrote.",
             )
     return Sources(tuple(studies), tuple(runs), tuple(committees))
+
+
+def _committee(folder: Path, results: CommitteeResults) -> CommitteeSource:
+    """What was made of several models, with what is known of its holdout."""
+    opened, home = looks_below([folder]).opened, find_model(folder)
+    answers, split = home / "holdout", _split(home)
+    if split is None or not (answers / "predictions.csv").is_file():
+        return CommitteeSource(folder, results, opened)
+    metrics = measured(read_predictions(answers), split.rows, seed=0)
+    return CommitteeSource(folder, results, opened, metrics.accuracy)
 
 
 def read_study(folder: Path) -> StudySource:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.audit.result import Summary
-from dessin.committees.ensemble.result import EnsembleResults
 from dessin.page.numbers import counted, listed
 from dessin.page.render import render_page
 from dessin.reports.wrapup.conclusions import (
@@ -16,6 +15,7 @@ from dessin.reports.wrapup.conclusions import (
     all_findings,
     best_supported,
     gaps,
+    holdout_looks,
     never_varied,
 )
 from dessin.reports.wrapup.data_view import CollectionView, collections, curations, splits, uses
@@ -63,6 +63,7 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
         rule=RULE,
         these_runs=THESE_RUNS,
         totals=_totals(sources),
+        holdout=holdout_looks(sources),
         verdicts=_verdicts(findings),
         findings=best_supported(findings),
         final=final,
@@ -80,7 +81,7 @@ _TOPICS = ("data", "cleaning", "split", "augmentation", "modelling", "ensemble")
 
 def _title(shown: Sequence[CollectionView], sources: Sources) -> str:
     """The collections by name; where ensembles alone are told of, the ones that they note."""
-    noted = [c.results.data for c in sources.committees if isinstance(c.results, EnsembleResults)]
+    noted = [found.data for found in sources.chosen]
     names = [view.name for view in shown] or [Path(data).name for data in dict.fromkeys(noted) if data]
     return listed(names) or "a collection"
 
@@ -94,8 +95,6 @@ def _totals(sources: Sources) -> dict[str, float]:
         "runs": len(ended) + len(own),
         "lost": sum(job.status != "finished" for job in ended),
         "seconds": sum(job.seconds for job in ended) + sum(sum(run.timings.values()) for run in own),
-        "openings": sum(len(record.holdout_opened) for record in sources.records),
-        "looked_at": len(sources.records),
     }
 
 

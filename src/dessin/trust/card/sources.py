@@ -12,6 +12,8 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.progress import say
+from dessin.runs.folds import with_its_group
+from dessin.runs.holdout import looks_below
 from dessin.runs.joined import finished_record, own_split
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName
 from dessin.runs.subject import read_subject
@@ -26,7 +28,8 @@ class TrustSources:
     """A run (with its `record`) or a committee (with its `committee`), and what is measured of it.
 
     `given` is the folder that was named, `home` the one that holds the measures (in an ensemble, another);
-    `metrics` has the sets that were measured, at least one.
+    `metrics` has the sets that were measured, at least one. `opened` counts looks at the holdout, `own` those
+    of this very model: the others were of another fold of its group, or of the group.
     """
 
     given: Path
@@ -38,6 +41,7 @@ class TrustSources:
     data: Path | None
     metrics: dict[SetName, Metrics]
     opened: int
+    own: int
     robustness: RobustnessResult | None
     confidence: ConfidenceResult | None
 
@@ -102,7 +106,8 @@ def read_sources(folder: Path) -> TrustSources:
         split=split,
         data=Path(data) if data else None,
         metrics={name: measured(answers, split.rows, seed=seed) for name, answers in found.items()},
-        opened=len(opened),
+        opened=len(looks_below([with_its_group(home)]).opened),
+        own=len(opened),
         robustness=RobustnessResult.find(home),
         confidence=ConfidenceResult.find(home),
     )

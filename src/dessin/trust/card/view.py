@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dessin.page.numbers import counted, listed, share, signed, size
+from dessin.page.numbers import counted, listed, share, signed, size, times
 from dessin.page.render import render_page
 from dessin.trust.card.measure import worst_class
 from dessin.trust.card.result import Fact, LeakCheck, Tone, TrustCard
@@ -68,12 +68,21 @@ def _holdout(sources: TrustSources) -> Fact:
     if found is None:
         opens = f"{sources.command('evaluate')} --holdout --out OUT opens it; that counts."
         is_there = sources.split.held_out()
+        if is_there and sources.opened:
+            return _fact("holdout", f"Not measured, but {_through_others(sources)}. {opens}", tone="warn")
         return _fact("holdout", f"Locked away so far. {opens}" if is_there else "The split has no holdout.")
     detail = f"On {counted(found.n, 'drawing')} that no choice was made on, opened"
     if sources.opened <= 1:
         return _fact("holdout", f"{detail} once.", share(found.accuracy))
+    others = sources.opened - sources.own
+    by = f", {sources.own} of them by this model and {others} by others of its folds" if others else ""
     tail = "Each look that led to a choice makes the figure less trustworthy."
-    return _fact("holdout", f"{detail} {sources.opened} times. {tail}", share(found.accuracy), "warn")
+    return _fact("holdout", f"{detail} {sources.opened} times{by}. {tail}", share(found.accuracy), "warn")
+
+
+def _through_others(sources: TrustSources) -> str:
+    """That the holdout was opened, though not by this model."""
+    return f"opened {times(sources.opened)} by other models of its folds"
 
 
 def _robust(sources: TrustSources) -> Fact:
@@ -180,7 +189,9 @@ def _leaks(found: LeakCheck, *, grouped: bool) -> Fact:
 def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
     """What it was not tested on, in sentences, from the most to the least particular."""
     if "holdout" not in sources.metrics:
-        state = "the holdout is still locked" if sources.split.held_out() else "there is no holdout"
+        state = "there is no holdout"
+        if sources.split.held_out():
+            state = _through_others(sources) if sources.opened else "the holdout is still locked"
         yield f"A set that took no part in any choice: {state}."
     absent = sources.main.absent
     if absent:

@@ -10,8 +10,10 @@ from pathlib import Path
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.folders import result_folder
 from dessin.ops import names
+from dessin.page.numbers import times
 from dessin.progress import say, warn
-from dessin.runs.holdout import Opening, settle
+from dessin.runs.folds import with_its_group
+from dessin.runs.holdout import Opening, looks_below, settle
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
 from dessin.statistics.headline import metric_lines
@@ -113,12 +115,17 @@ def _lines(found: Evaluation, nested: str) -> Iterator[str]:
 
 
 def _open(subject: Subject, asks: Mapping[str, object], out: Path | None) -> Opening:
+    home = subject.home
+    # Looks by the other folds of a group; those of this model are the opening's own number.
+    looks = 0 if home is None else len(looks_below([with_its_group(home)]).opened)
     opening = subject.open_holdout(asks, out)
     if opening.number > 1:
         warn(
             f"This model's holdout is opened for the {opening.number}. time. Each look that leads to a "
             "choice makes its number less trustworthy."
         )
+    elif looks:
+        warn(f"This model's holdout was opened {times(looks)} before, by other models of its folds.")
     else:
         say("The holdout is opened for the first time; the record counts it.")
     return opening
