@@ -73,7 +73,7 @@ def audited(tmp_path_factory) -> tuple[Path, AuditResult]:
 def test_the_folder_holds_the_four_files_and_nothing_else(audited):
     out, _ = audited
     assert {path.name for path in out.iterdir()} == {
-        "report.html",
+        "index.html",
         "issues.csv",
         "summary.json",
         "manifest.csv",
@@ -125,7 +125,7 @@ def test_the_summary_adds_up(audited):
 
 def test_the_report_is_escaped_and_needs_nothing_from_outside(audited):
     out, _ = audited
-    page = Page((out / "report.html").read_text())
+    page = Page((out / "index.html").read_text())
     assert EVIL in page.text
     assert "script" not in {tag for tag, _ in page.tags}
     sources = [
@@ -135,15 +135,15 @@ def test_the_report_is_escaped_and_needs_nothing_from_outside(audited):
         if name in attributes
     ]
     assert sources
-    assert all(source.startswith(("data:image/", "#")) for source in sources)
+    assert all(source.startswith(("data:image/", "data:text/csv", "#")) for source in sources)
     targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     assert {source[1:] for source in sources if source.startswith("#")} <= targets
-    assert "url(" not in (out / "report.html").read_text()
+    assert "url(" not in (out / "index.html").read_text()
 
 
 def test_the_report_shows_every_class_the_pair_and_the_commands(audited):
     out, _ = audited
-    source = (out / "report.html").read_text()
+    source = (out / "index.html").read_text()
     page = Page(source)
     sheets = [a for tag, a in page.tags if tag == "img" and "drawings of" in (a.get("alt") or "")]
     assert [a["alt"] for a in sheets] == [f"5 drawings of {name}" for name in (EVIL,)] + [
@@ -160,7 +160,7 @@ def test_two_audits_write_the_same_bytes(audited, tmp_path):
     audit(result.manifest.root, out=tmp_path / "again", group=r"(\w+)\.\w+$")
     for name in ("issues.csv", "summary.json", "manifest.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
-    first, again = ((folder / "report.html").read_text() for folder in (out, tmp_path / "again"))
+    first, again = ((folder / "index.html").read_text() for folder in (out, tmp_path / "again"))
     assert first.replace(str(out), "OUT") == again.replace(str(tmp_path / "again"), "OUT")
 
 
@@ -178,7 +178,7 @@ def test_only_broken_files_still_give_a_report(tmp_path):
     assert result.summary.readable == 0
     assert result.summary.width is None
     assert [i.issue for i in result.issues] == ["unreadable", "unreadable"]
-    assert (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "index.html").is_file()
 
 
 def test_what_cannot_be_read_is_said_with_the_limit_and_the_cure(tmp_path):
@@ -218,7 +218,7 @@ def test_nothing_sticks_out_sideways_in_a_browser(audited, chromium, width):
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto((out / "report.html").as_uri())
+        page.goto((out / "index.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         broken = "[...document.images].filter(i => i.loading != 'lazy' && !i.naturalWidth).length"
         assert page.evaluate(broken) == 0
@@ -235,8 +235,8 @@ def test_copies_beyond_belief_are_shown_and_left_to_a_person(
     files |= {f"dog/{n}.png": encode(np.fliplr(drawn[n])) for n in drawn}
     audit(write_drawings(tmp_path / "drawings", files), out=tmp_path / "out")
     assert "Label conflicts: 14 of 14 images (100%), more than a fifth" in capsys.readouterr().err
-    source = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    shown = source[source.index('id="too_many"') : source.index("The collection in numbers")]
+    source = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    shown = source[source.index('id="too_many"') : source.index('id="numbers"')]
     assert shown.count("data:image/jpeg") == 12
     steps = Page(source).text
     assert "--kinds unreadable,exact_duplicate,label_conflict --out curation-all.csv" in steps
@@ -257,7 +257,7 @@ def test_what_is_printed_works_when_it_is_pasted(
     app(["audit", str(data), "--out", str(tmp_path / "audit")], standalone_mode=False)
     said = capsys.readouterr().err
     assert "32 names share 8 beginnings, such as anna: the same photo or pupil? Then add --group" in said
-    page = (tmp_path / "audit" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "audit" / "index.html").read_text(encoding="utf-8")
     assert "32 names share 8 beginnings" in page.replace("\u202f", " ")
     option = said[said.index("--group") : said.index(", or the model")]
     command = ["split", str(data), *shlex.split(option), "--folds", "4", "--out", str(tmp_path / "split.csv")]
@@ -273,6 +273,6 @@ def test_the_report_shows_a_photograph_beside_the_page_that_a_model_sees(tmp_pat
     data = write_drawings(tmp_path / "d", {"a/1.jpg": shot, "a/2.png": encode(scribble(2))})
     result = audit(data, out=tmp_path / "out")
     assert result.summary.issues["photograph"] == 1
-    page = Page((tmp_path / "out" / "report.html").read_text())
+    page = Page((tmp_path / "out" / "index.html").read_text())
     assert page.text.count("as it was taken") == page.text.count("as it is measured") == 1
     assert "Photographs of pages" in page.text

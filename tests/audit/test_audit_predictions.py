@@ -72,7 +72,7 @@ def test_a_single_run_judges_its_validation_images_alone(world: World, tmp_path:
     assert set(table(tmp_path / "out")) == {row.image_id for row in fold}
     assert result.summary.labels is not None
     assert result.summary.labels.judged == len(fold) < len(world.sides.rows)
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert f"{len(fold)} of {len(world.sides.rows)} labels were judged by 1 run" in page
     assert "<script" not in page
 
@@ -222,4 +222,4 @@ def test_without_predictions_nothing_is_said_of_labels(world: World, tmp_path: P
     assert result.summary.labels is None
     assert result.summary.issues["suspect_label"] == 0
     assert not (tmp_path / "out" / LABELS_FILE).exists()
-    assert "Labels that may be wrong" not in (tmp_path / "out" / "report.html").read_text()
+    assert "Labels that may be wrong" not in (tmp_path / "out" / "index.html").read_text()

@@ -69,9 +69,9 @@ def test_suspects_are_written_counted_shown_and_curated_only_by_name(data: Path,
         ("cat/2.png", "", "looks like dog", 0.97),
         ("dog/1.png", "cat/0.png", "looks like cat", 0.97),
     ]
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert "looks like cat (83%)" in page
-    assert page.count('class="card suspect"') == 2
+    assert page.count("<b>labelled ") == 2
     assert "suspect_label --out reviewed.csv" in page
 
     with quiet():
@@ -92,15 +92,15 @@ def test_the_page_shows_the_worst_and_says_where_the_others_are(data: Path, tmp_
     suspects = tuple(suspect(f"cat/{number % 3}.png", "dog") for number in range(70))
     with quiet():
         audit_with(LabelReview(suspects, numbers(70)), data, tmp_path / "out")
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count('class="card suspect"') == 60
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("<b>labelled ") == 60
     assert "The 60 least plausible of 70" in page
 
 
 def test_labels_without_suspects_are_said_to_be_plausible(data: Path, tmp_path: Path) -> None:
     with quiet():
         audit_with(LabelReview((), numbers(0)), data, tmp_path / "out")
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert "No label looks implausible" in page
     assert "reviewed.csv" not in page
 

@@ -39,7 +39,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         )
         run = train(recipe, data=drawings, split=folder / "split.csv", out=folder / "run")
         report(run, out=folder / "report.html")
-    return {"audit": folder / "audit" / "report.html", "run": folder / "report.html"}
+    return {"audit": folder / "audit" / "index.html", "run": folder / "report.html"}
 
 
 @pytest.mark.parametrize("name", ["audit", "run"])

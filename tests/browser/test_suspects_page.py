@@ -55,7 +55,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with quiet():
         audit_with(LabelReview(suspects, numbers), folder / "data", folder / "out")
     assert len(read_csv(folder / "out" / "issues.csv", ["image_id"])[1]) >= len(suspects)
-    return folder / "out" / "report.html"
+    return folder / "out" / "index.html"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -67,11 +67,12 @@ def test_the_suspects_are_whole_fit_the_width_and_lead_from_the_table(
     page = opened.page
     assert page.evaluate("document.scripts.length") == 0
     cards = page.evaluate(
-        """[...document.querySelectorAll('.suspect')].map(card => ({
+        """[...document.querySelectorAll('.wide .shot')].map(card => ({
             pictures: card.querySelectorAll('img').length,
             out: [...card.querySelectorAll('*')].filter(
                 e => e.getBoundingClientRect().right > card.getBoundingClientRect().right).length,
-            tops: [...card.querySelectorAll('.drawing')].map(e => e.getBoundingClientRect().top)
+            tops: [...card.querySelectorAll('.drawing > :first-child')].map(
+                e => e.getBoundingClientRect().top)
         }))"""
     )
     assert [card["pictures"] for card in cards] == [2, *[3] * 8]

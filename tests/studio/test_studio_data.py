@@ -129,7 +129,7 @@ def test_the_audit_can_be_made_from_the_page(workspace: Path) -> None:
     page = open_page(workspace, "data")
     page.button[0].click().run(timeout=120)
     checked(page)
-    assert (workspace / "audit" / "report.html").is_file()
+    assert (workspace / "audit" / "index.html").is_file()
     issues = read_issues(workspace / "audit" / "issues.csv")
     assert COPY in {issue.image_id for issue in issues} | {issue.other_id for issue in issues}
 

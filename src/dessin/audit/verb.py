@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
@@ -12,14 +12,14 @@ from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
 from dessin.audit.view import (
     UNDECIDED,
+    audit_page,
     describe_audit,
     describe_labels,
     describe_unreadable,
     next_steps,
-    render_report,
 )
 from dessin.collection.checks.base import Context, LabelReview
-from dessin.collection.curation import too_many
+from dessin.collection.curation import TooMany, too_many
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.issues import default_kinds, run_checks, write_issues
 from dessin.collection.manifest import build_manifest, write_manifest
@@ -27,14 +27,16 @@ from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.groups import whose
 from dessin.collection.scan import scan_images
-from dessin.files import write_csv, write_json, write_text
+from dessin.files import write_csv, write_json
 from dessin.folders import result_folder
 from dessin.ops import as_paths
+from dessin.page.blocks import Step
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, say_once, warn
 
-LABELS_FILE, REPORT_FILE = "labels.csv", "report.html"
+LABELS_FILE: Final = "labels.csv"
 COLUMNS = ("image_id", "label", "quality", "suspect", "probability", "suggested", "its_probability", "fold")
 
 
@@ -49,7 +51,7 @@ def audit(
 ) -> AuditResult:
     """Look at every image for damage, copies and odd ones out; with `predictions` at the labels too.
 
-    `out` gets report.html, issues.csv, summary.json and manifest.csv, and with predictions labels.csv: all
+    `out` gets index.html, issues.csv, summary.json and manifest.csv, and with predictions labels.csv: all
     labels that were judged, the worst first.
 
     Args:
@@ -82,17 +84,19 @@ def audit(
         context, result = look_at(collection, labels, mapper)
         doubts = too_many(result.issues, result.manifest, default_kinds())
         hands = whose(collection)
-        write_audit(part, context, result, next_steps(data, out, group, result.summary, doubts, hands))
+        write_audit(
+            part, context, result, next_steps(data, out, group, result.summary, doubts, hands), doubts
+        )
     say(describe_audit(result.summary))
     for doubt in doubts:
-        warn(f"{doubt.line(UNDECIDED)} Look at them: {out / REPORT_FILE}#too_many")
+        warn(f"{doubt.line(UNDECIDED)} Look at them: {out / PAGE_FILE}#too_many")
     if unreadable := describe_unreadable(result.issues):
         warn(unreadable)
     if hands:
         warn(hands.line)
     if odd := describe_labels(result.issues):
         warn(odd)
-    say(f"report: {out / REPORT_FILE}")
+    say(f"report: {out / PAGE_FILE}")
     if predictions:
         say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")
     return result
@@ -118,13 +122,17 @@ def look_at(
 
 
 def write_audit(
-    folder: Path, context: Context, result: AuditResult, steps: tuple[tuple[str, str], ...]
+    folder: Path,
+    context: Context,
+    result: AuditResult,
+    steps: Sequence[Step],
+    doubts: Sequence[TooMany] = (),
 ) -> None:
     """Write the report with its next `steps`, and its tables."""
     write_manifest(result.manifest, folder / "manifest.csv")
     write_issues(result.issues, folder / "issues.csv")
     write_json(folder / "summary.json", result.summary.model_dump(mode="json"))
-    write_text(folder / REPORT_FILE, render_report(context, result.issues, result.summary, steps))
+    write_page(folder / PAGE_FILE, audit_page(context, result.issues, result.summary, steps, doubts))
 
 
 def _write_labels(answers: LabelAnswers, judgement: Judgement, path: Path) -> None:

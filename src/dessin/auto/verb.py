@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
-from dessin.audit.verb import REPORT_FILE, audit, look_at
+from dessin.audit.verb import audit, look_at
 from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
@@ -49,6 +49,7 @@ from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
 from dessin.images.spec import Page
 from dessin.models.backbones import asked_for, candidate, check_backbone
+from dessin.page.html import PAGE_FILE
 from dessin.progress import duration, say, say_once, warn
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
@@ -326,7 +327,7 @@ def _undecided(doubts: Sequence[TooMany], data: Path, folder: Path) -> DessinErr
     command = curate_command(data, folder / "audit" / "issues.csv", default_kinds(), folder / CURATION_FILE)
     return DessinError(
         " ".join(doubt.line("which is seldom so, so nothing was set aside") for doubt in doubts),
-        allowed=f"Look at them: {folder / 'audit' / REPORT_FILE}#too_many.",
+        allowed=f"Look at them: {folder / 'audit' / PAGE_FILE}#too_many.",
         do="If they are what they are called, set them aside with: "
         f"{command} . Then, or at once to use them all, give the same command again: it goes on.",
     )

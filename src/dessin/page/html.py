@@ -1,0 +1,106 @@
+"""Blocks as HTML: one template, one stylesheet. Everything is escaped, and nothing is loaded from outside."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Final, NoReturn
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from dessin.files import write_text
+from dessin.language import language, tr
+from dessin.page.blocks import Page, Section, Table
+from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, parts
+
+# The page of a result, in its folder.
+PAGE_FILE: Final = "index.html"
+# So many sections are named at the top.
+_MANY = 5
+
+
+def document(page: Page) -> str:
+    """A page as a file of its own."""
+    return _template("document").render(page=page, contents=_contents(page), language=language())
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write a page as a file, whole or not at all."""
+    write_text(path, document(page))
+
+
+def fragment(page: Page) -> str:
+    """A page as a piece of another document, such as a notebook: its style reaches nothing else."""
+    return _template("fragment").render(page=page, contents=(), language=language())
+
+
+def _contents(page: Page) -> tuple[Section, ...]:
+    """The sections that a long page names at its top."""
+    found = tuple(block for block in page.blocks if isinstance(block, Section) and block.anchor)
+    return found if len(found) >= _MANY else ()
+
+
+def words_as_html(words: Words) -> Markup:
+    """Text with its parts, escaped."""
+    return Markup("").join(_part(part) for part in parts(words))
+
+
+def _part(part: Part) -> Markup:
+    match part:
+        case str():
+            return escape(part)
+        case Code(text):
+            return Markup("<code>{}</code>").format(text)
+        case Strong(text):
+            return Markup("<b>{}</b>").format(text)
+        case Tag(text, tone):
+            return Markup('<span class="tag {}">{}</span>').format(tone, text)
+        case Link(text, to):
+            return Markup('<a href="{}">{}</a>').format(to, text)
+        case Note(text):
+            return Markup("<small>{}</small>").format(text)
+        case Bar(share, words, low, high):
+            ends = Markup("")
+            if low is not None and high is not None:
+                ends = Markup('<u style="left:{};width:{}"></u>').format(
+                    _per_cent(low), _per_cent(high - low)
+                )
+            bar = Markup('<span class="share" role="img" aria-label="{}"><i style="width:{}"></i>{}</span>')
+            return bar.format(words, _per_cent(share), ends)
+
+
+def _csv_address(table: Table) -> str:
+    data = base64.b64encode(table.csv().encode("utf-8-sig")).decode("ascii")
+    return f"data:text/csv;charset=utf-8;base64,{data}"
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__name__.lower()
+
+
+def _unknown(thing: object) -> NoReturn:
+    raise TypeError(f"{_kind(thing)} is no block")
+
+
+def _per_cent(share: float) -> str:
+    """A place on a line from 0 to 1, for the stylesheet."""
+    return f"{100 * share:.3f}%"
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("dessin.page", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"words": words_as_html, "kind": _kind, "at": _per_cent, "csv": _csv_address}
+    # The stylesheet is our own file, so it is not escaped.
+    stylesheet = Markup((resources.files("dessin.page") / "page.css").read_text(encoding="utf-8"))
+    environment.globals |= {"stylesheet": stylesheet, "tr": tr, "unknown": _unknown}
+    return environment.get_template(f"{name}.html")
