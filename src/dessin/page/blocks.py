@@ -211,16 +211,6 @@ class Page:
         """Every table of the page, in the order of reading."""
         return (block for block in walk(self.blocks) if isinstance(block, Table))
 
-    def _repr_html_(self) -> str:
-        from dessin.page.html import fragment
-
-        return fragment(self)
-
-    def _repr_markdown_(self) -> str:
-        from dessin.page.text import markdown
-
-        return markdown(self)
-
 
 def walk(blocks: Sequence[Block]) -> Iterator[Block]:
     """Every block, also those within others, in the order of reading."""
