@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.curation import read_curation
 from dessin.collection.split.files import Split, read_split
+from dessin.collection.thumbnails import Thumbnails
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.numbers import percent
@@ -31,7 +32,6 @@ from dessin.reports.run.measure import (
 from dessin.reports.run.pictures import (
     PageSeen,
     Picture,
-    Thumbnails,
     curve_charts,
     pages_seen,
     range_chart,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dessin.answers.committee import Committee
+from dessin.collection.thumbnails import Thumbnails
 from dessin.committees.distill.result import DistillResults
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.route.result import RouteResults
@@ -14,7 +15,6 @@ from dessin.errors import DessinError
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.numbers import counted, number, share, short, signed, times
 from dessin.progress import warn
-from dessin.reports.run.pictures import Thumbnails
 from dessin.reports.run.view import class_names, moment, run_detail, set_views
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
