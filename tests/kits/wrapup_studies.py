@@ -12,7 +12,6 @@ import pytest
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.files import write_text
-from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.runs.record import Digests
 from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison, Verdict
@@ -20,6 +19,7 @@ from dessin.statistics.intervals import Estimate
 from dessin.studies import verb as carry_out
 from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
+from dessin.studies.source import StudyJob, StudySource
 
 KOREAN = "오리 그림"
 SCRIPT = "<script>alert(1)</script>"

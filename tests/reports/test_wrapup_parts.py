@@ -9,10 +9,12 @@ import pytest
 from wrapup_studies import comparison, planted, result
 
 from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
-from dessin.reports.differences import QUESTIONS, answers, base_level, changes, varied
-from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied, outcome
-from dessin.reports.wrapup.sources import Sources, StudySource
+from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied
+from dessin.reports.wrapup.sources import Sources
 from dessin.statistics.comparison import Verdict, draw_forest
+from dessin.studies.changes import QUESTIONS, answers, base_level, changes, varied
+from dessin.studies.outcome import outcome
+from dessin.studies.source import StudySource
 
 
 @pytest.mark.parametrize(

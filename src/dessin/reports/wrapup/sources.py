@@ -15,22 +15,10 @@ from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.route.result import RouteResults
 from dessin.committees.soup.result import SoupResults
 from dessin.errors import DessinError
-from dessin.progress import warn
-from dessin.reading import read_json, read_text
 from dessin.runs.holdout import looks_below
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
-from dessin.schema import validated
 from dessin.statistics.intervals import Estimate
-from dessin.studies.result import (
-    JOBS,
-    RUNS,
-    TEXT_FILE,
-    Job,
-    JobRecord,
-    StudyRecord,
-    StudyResults,
-)
-from dessin.training.curve import CurveRow, read_curve
+from dessin.studies.source import StudySource, read_source
 from dessin.trust.evaluate.measure import measured
 
 
@@ -47,44 +35,6 @@ class RunSource:
         """The results on the holdout, else those on the validation fold, if there are any."""
         name: SetName = "holdout" if "holdout" in self.record.results else "validation"
         return self.record.results.get(name), name
-
-
-@dataclass(frozen=True)
-class StudyJob:
-    """One job of a study; `ended` is None until it has, `record` where its run folder is not there."""
-
-    job: Job
-    ended: JobRecord | None
-    record: RunRecord | None
-    curve: tuple[CurveRow, ...]
-
-
-@dataclass(frozen=True)
-class StudySource:
-    """A study folder; `results` is None until all of it was analysed, `definition` is its YAML or empty."""
-
-    path: Path
-    record: StudyRecord
-    results: StudyResults | None
-    jobs: tuple[StudyJob, ...]
-    split: Split | None
-    definition: str
-
-    @property
-    def ended(self) -> int:
-        """How many of the jobs have ended, in whatever way."""
-        return sum(job.ended is not None for job in self.jobs)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every job has ended and is in the results."""
-        levels = self.results.levels if self.results else ()
-        analysed = sum(level.finished + level.collapsed + level.failed for level in levels)
-        return analysed == self.ended == len(self.jobs)
-
-    @property
-    def seconds(self) -> float:
-        return sum(job.ended.seconds for job in self.jobs if job.ended)
 
 
 CommitteeResults = EnsembleResults | DistillResults | SoupResults | RouteResults | Committee
@@ -151,7 +101,7 @@ def read_sources(folders: Sequence[Path]) -> Sources:
     for folder in map(find_home, folders):
         committee = next((kind for kind in _COMMITTEES if kind.lies_in(folder)), None)
         if (folder / STUDY_FILE).is_file():
-            studies.append(read_study(folder))
+            studies.append(read_source(folder))
         elif (folder / FILE).is_file():
             runs.append(RunSource(folder, read_record(folder), _split(folder)))
         elif committee is not None:
@@ -174,33 +124,6 @@ def _committee(folder: Path, results: CommitteeResults) -> CommitteeSource:
         return CommitteeSource(folder, results, opened)
     metrics = measured(read_predictions(answers), split.rows, seed=0)
     return CommitteeSource(folder, results, opened, metrics.accuracy)
-
-
-def read_study(folder: Path) -> StudySource:
-    """Read a study folder; a job's run that cannot be read is warned of, and then missing."""
-    record, definition = StudyRecord.read(folder), folder / TEXT_FILE
-    return StudySource(
-        path=folder,
-        record=record,
-        results=StudyResults.find(folder),
-        jobs=tuple(_job(folder, job) for job in record.jobs),
-        split=_split(folder),
-        definition=read_text(definition) if definition.is_file() else "",
-    )
-
-
-def _job(folder: Path, job: Job) -> StudyJob:
-    ended, run = folder / JOBS / f"{job.name}.json", folder / RUNS / job.name
-    record: RunRecord | None = None
-    curve: tuple[CurveRow, ...] = ()
-    if (run / FILE).is_file():
-        try:
-            record, curve = read_record(run), read_curve(run / "curve.csv")
-        except DessinError as error:
-            warn(f"{run} is left out of the curves: {error}")
-    # The record of a job speaks for itself: a study may be kept without the folders of its runs.
-    done = validated(JobRecord, read_json(ended), str(ended)) if ended.is_file() else None
-    return StudyJob(job, done, record, curve)
 
 
 def _split(folder: Path) -> Split | None:

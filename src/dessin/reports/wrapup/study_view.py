@@ -13,13 +13,13 @@ import yaml
 from dessin.errors import DessinError
 from dessin.page.numbers import at_least, counted, p_value, points, signed, spent
 from dessin.reading_yaml import parse_yaml
-from dessin.reports.differences import Change, base_level, changes, varied
-from dessin.reports.wrapup.conclusions import Outcome, outcome
-from dessin.reports.wrapup.curves import Curves, draw_curves
-from dessin.reports.wrapup.sources import StudyJob, StudySource
 from dessin.statistics.comparison import Comparison, Forest, draw_forest
 from dessin.statistics.intervals import Estimate
+from dessin.studies.changes import Change, base_level, changes, varied
+from dessin.studies.curves import Curves, draw_curves
+from dessin.studies.outcome import Outcome, outcome
 from dessin.studies.result import LevelResult, StudyRecord
+from dessin.studies.source import StudyJob, StudySource
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from dessin.audit.result import Summary
 from dessin.page.numbers import counted, listed
 from dessin.page.render import render_page
 from dessin.reports.wrapup.conclusions import (
-    RULE,
-    THESE_RUNS,
     Finding,
     all_findings,
     best_supported,
@@ -23,6 +21,7 @@ from dessin.reports.wrapup.results_view import ensemble_view, final_view
 from dessin.reports.wrapup.sources import Sources, read_sources
 from dessin.reports.wrapup.study_view import study_view
 from dessin.runs.record import Hardware
+from dessin.studies.outcome import RULE, THESE_RUNS
 
 _VERDICTS = {
     "better": "{} better",

@@ -8,9 +8,9 @@ import streamlit as st
 
 from dessin.page.numbers import number, p_value, points, share, size
 from dessin.progress import quiet
-from dessin.reports.wrapup.sources import read_study
 from dessin.reports.wrapup.study_view import StudyView, study_view
 from dessin.statistics.comparison import Forest
+from dessin.studies.source import read_source
 from dessin.studio.plain import Cell, choose, show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.drawings import file_stamp
@@ -53,7 +53,7 @@ def show_studies(workspace: Workspace, texts: Texts) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _view(folder: str, stamp: str) -> StudyView:  # noqa: ARG001 (a changed study is read anew)
     with quiet():
-        return study_view(read_study(Path(folder)), 1)
+        return study_view(read_source(Path(folder)), 1)
 
 
 def _show_question(view: StudyView, texts: Texts) -> None:

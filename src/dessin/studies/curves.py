@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dessin.page.numbers import counted
 from dessin.page.pictures import ACCENT, INK, SECOND, figure_data_uri, new_figure
-from dessin.reports.wrapup.sources import StudySource
+from dessin.studies.source import StudySource
 
 _COLOURS = (ACCENT, SECOND, "#1e7a4c", "#8a3fa0", "#b08900", "#0f8b8d", "#c2255c", "#5f6b7a")
 _LINE: Mapping[str, str] = {"solid": "-", "dashed": "--", "dotted": ":"}
