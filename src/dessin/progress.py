@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
+# A bar is shown once its work has taken so long, and is then drawn anew as often.
+_FLASH_S, _FRAME_S = 0.3, 0.05
+# Of a work, before what is left of it is told: the first steps are seldom as long as the others.
+_LEAST_STEPS, _LEAST_SHARE = 3, 0.05
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _quiet = False
 _said: set[str] = set()
+# The bars of this process, one display for all that are open; none where nothing is shown.
+_bars: list[Progress] = []
+_lock = threading.Lock()
 
 
 @contextmanager
@@ -71,32 +83,117 @@ def on_stop(sentence: str) -> Iterator[None]:
         raise
 
 
-def track(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
-    """Yield `items` while showing how many of `total` are done and how long is left."""
+def track(
+    items: Iterable[Item],
+    total: int,
+    label: str,
+    *,
+    unit: str = "images",
+    size: Callable[[Item], int] | None = None,
+) -> Iterator[Item]:
+    """Yield `items` while showing how many of `total` units are done and, once that is known, what is left.
+
+    `size` says how many units an item is (default: one), such as `len` for batches of images. Of works in one
+    another each has its bar.
+    """
     if _quiet or total <= 0:
         yield from items
-    elif sys.stderr is not None and sys.stderr.isatty():
-        yield from _bar(items, total, label)
-    else:
-        yield from _lines(items, total, label)
+        return
+    work = _Work(label, total, unit, time.monotonic())
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    with _bar(work) if on_terminal else _lines(work) as show:
+        for item in items:
+            yield item
+            work.done = min(total, work.done + (1 if size is None else size(item)))
+            work.steps += 1
+            show()
 
 
-def _bar(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
-    from rich.console import Console
-    from rich.progress import track as rich_track
+@dataclass
+class _Work:
+    """How many units of a total are done, in how many steps, since when."""
 
-    yield from rich_track(items, total=total, description=label, console=Console(stderr=True), transient=True)
+    label: str
+    total: int
+    unit: str
+    began: float
+    done: int = 0
+    steps: int = 0
+
+    def words(self) -> str:
+        """`235 of 499 images, about 11 s left`: the time only once enough is done to tell it from."""
+        said = f"{self.done:,} of {self.total:,} {self.unit}"
+        known = self.steps >= _LEAST_STEPS and self.done >= _LEAST_SHARE * self.total
+        if not known or self.done == self.total:
+            return said
+        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        # Nobody knows it to a tenth of a second.
+        return f"{said}, about {f'{max(1, round(left))} s' if left < 10 else duration(left)} left"
 
 
-def _lines(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
-    start = last = time.monotonic()
-    for done, item in enumerate(items):
+@contextmanager
+def _lines(work: _Work) -> Iterator[Callable[[], None]]:
+    """A line now and then."""
+    last = work.began
+
+    def show() -> None:
+        nonlocal last
         now = time.monotonic()
-        if now - last > _PLAIN_INTERVAL_S and done:
-            left = (now - start) / done * (total - done)
-            print(f"{label}: {done}/{total}, about {duration(left)} left", file=sys.stderr, flush=True)
+        if now - last > _PLAIN_INTERVAL_S and work.done < work.total:
+            print(f"{work.label}: {work.words()}", file=sys.stderr, flush=True)
             last = now
-        yield item
+
+    yield show
+
+
+@contextmanager
+def _bar(work: _Work) -> Iterator[Callable[[], None]]:
+    """A bar below those that are open already."""
+    with _lock:
+        if not _bars:
+            _bars.append(_new_bars())
+            _bars[0].start()
+        bars = _bars[0]
+        task = bars.add_task(work.label, total=work.total, words=work.words())
+    last = work.began
+
+    def show() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _FRAME_S or work.done == work.total:
+            bars.update(task, completed=work.done, words=work.words())
+            last = now
+
+    try:
+        yield show
+    finally:
+        with _lock:
+            if len(bars.task_ids) == 1:
+                _bars.clear()
+                bars.stop()
+            bars.remove_task(task)
+
+
+def _new_bars() -> Progress:
+    from rich.console import Console, RenderableType
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    class Bars(Progress):
+        """Without a bar that would be gone before it could be read."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield self.make_tasks_table([task for task in self.tasks if (task.elapsed or 0.0) >= _FLASH_S])
+
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[words]}"),
+        console=Console(stderr=True),
+        transient=True,
+        # What is said meanwhile goes above the bars; into a file it goes as ever.
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+        get_time=time.monotonic,
+    )
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny_run import apart, make_drawings, make_tiny_split, tiny_recipe
 
+from dessin import progress
 from dessin.answers.committee import load_committee
 from dessin.answers.inference import answer_rows
 from dessin.answers.predictions import read_predictions
@@ -143,6 +144,21 @@ def test_some_folds_make_a_group_of_those(world: World, tmp_path: Path) -> None:
     group = train(recipe, folds="2,0", data=world.data, split=world.split, out=tmp_path / "group")
     assert sorted(path.name for path in group.glob("fold-*")) == ["fold-0", "fold-2"]
     assert set(read_predictions(group / "validation").folds) == {"0", "2"}
+
+
+def test_folds_have_one_plan_and_say_what_differs(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_quiet", False)
+    train(tiny_recipe("probe"), folds="all", data=world.data, split=world.split, out=tmp_path / "group")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count("Plan") == 1
+    for fact in ("image", "training", "weights", "normalisation", "device"):
+        assert sum(line.startswith(f"  {fact}: ") for line in lines) == 1
+    split = read_split(world.split)
+    for fold in range(split.folds):
+        (said,) = (line for line in lines if f"to validate on (fold {fold})" in line)
+        assert said.startswith(f"  data: {len(split.training(fold))} images of 3 classes to train on")
 
 
 @pytest.mark.parametrize("folds", ["3", "0,0", "", "one", "-1", [0, 7]])

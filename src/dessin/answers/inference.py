@@ -42,10 +42,10 @@ def predict_rows(
     """Probabilities (n, C) float32 of the store's `rows` (n,), in evaluation mode and float32 arithmetic."""
     source = PixelSource(store, device)
     classifier.to(device).eval()
-    starts = range(0, len(rows), BATCH)
+    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
     parts = []
-    for start in track(starts, len(starts), label):
-        pixels, background = source.gather(rows[start : start + BATCH])
+    for batch in track(batches, len(rows), label, size=len):
+        pixels, background = source.gather(batch)
         answer = look(classifier, pixels, background, temperature=temperature, views=views)
         parts.append(answer.cpu().numpy())
     nothing = np.zeros((0, classifier.classes), dtype=np.float32)
@@ -126,7 +126,7 @@ def answer_rows(
             device=device,
             temperature=bundle.card.temperature,
             views=committee.views if views is None else views,
-            label=f"model {number} of {len(names)}",
+            label=f"Asking model {number} of {len(names)}" if len(names) > 1 else "Asking the model",
         )
     return join(loaded, answers, root)
 

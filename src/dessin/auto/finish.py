@@ -118,5 +118,4 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         photographs=state.photographs,
     )
     write_text(path, page)
-    say(f"report: {path}")
     return path

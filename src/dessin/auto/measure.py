@@ -54,7 +54,7 @@ def measure_speeds(models: Sequence[str], size: int, device: torch.device) -> di
     """
     speeds = {}
     backbones = list(dict.fromkeys(candidate(name)[0] for name in models))
-    for name in track(backbones, len(backbones), f"measuring speed at {size} px"):
+    for name in track(backbones, len(backbones), f"Measuring speed at {size} px", unit="backbones"):
         side = side_of(name, size)
         classifier = empty_classifier(name, 100, features="several")
         resize_body(classifier.body, describe_backbone(name), side)

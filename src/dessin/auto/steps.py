@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dessin.answers.committee import save_committee
@@ -55,7 +55,7 @@ _VIEWS_BYTES, _CHANNELS = 2 << 30, 120
 @dataclass(frozen=True)
 class Workshop:
     """Where steps are carried out: the auto's folder, its data and seed, how many images it is to name at the
-    end, and whether it looks for the page in photographs."""
+    end, whether it looks for the page in photographs, and the lines of plans that were said."""
 
     folder: Path
     data: Path
@@ -63,6 +63,7 @@ class Workshop:
     seed: int
     further: int = 0
     page: Decision[Page] | None = None
+    said: set[str] = field(default_factory=set)
 
     @property
     def looks(self) -> Page:
@@ -177,7 +178,7 @@ def _run(shop: Workshop, step: Step, allowed: float | None = None) -> RunRecord:
     place = shop.place(step)
     if not ((place / RunRecord.FILE).is_file() and read_record(place).status == "finished"):
         recipe = make_recipe(shop.recipe_values(step))
-        begin_run(Order(recipe, out=place, seconds_allowed=allowed, page=shop.page))
+        begin_run(Order(recipe, out=place, seconds_allowed=allowed, page=shop.page, said=shop.said))
     return read_record(place)
 
 

@@ -281,7 +281,9 @@ def _page(journey: Journey, collection: Collection, audited: AuditResult) -> Dec
     if state.page is None:
         photographs, looked_at = photographs_of(audited.manifest, audited.scan)
         decision = choose_page(photographs, looked_at, state.asked.page)
-        say(decision.line())
+        if decision.value == "off":
+            # Else the plan of every model has it.
+            say(decision.line())
         measured = state.measured
         if decision.value == "auto":
             decoding = measure_decoding(collection, decision.value)

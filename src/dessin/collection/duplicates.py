@@ -17,6 +17,7 @@ from dessin.collection.manifest import Manifest
 from dessin.collection.neighbours import Neighbours, near_hashes, nearest
 from dessin.collection.overlap import overlap
 from dessin.collection.scan import Scan
+from dessin.progress import track
 
 _WORTH_A_LOOK = 0.65  # copies turned by 4 degrees reach it, 19 of 20
 _SYMMETRIES_TRIED = 2
@@ -107,7 +108,8 @@ def _near(scan: Scan, rows: NDArray[np.int64]) -> Iterator[tuple[int, int, int, 
     candidates = _candidates(scan, rows)
     likeness = correlations(scan.signatures[rows], candidates)
     sets: UnionFind[int] = UnionFind()
-    for (i, j), symmetries in _likely(candidates, likeness):
+    likely = list(_likely(candidates, likeness))
+    for (i, j), symmetries in track(likely, len(likely), "Comparing what looks alike", unit="pairs"):
         if sets.find(i) == sets.find(j):
             continue
         for symmetry in symmetries:

@@ -67,7 +67,7 @@ def build_manifest(collection: Collection) -> Manifest:
         return _row(item, collection.path(item.image_id))
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        rows = tuple(track(pool.map(row_of, items), len(items), "reading headers"))
+        rows = tuple(track(pool.map(row_of, items), len(items), "Reading headers"))
     return Manifest(collection.root, rows, collection.classes, collection.names)
 
 

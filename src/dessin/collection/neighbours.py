@@ -23,6 +23,7 @@ from dessin.collection.hashing import (
     transform_pixels,
     transpose_hashes,
 )
+from dessin.progress import track
 from dessin.randomness import permutation
 
 RADIUS = 12
@@ -79,8 +80,8 @@ def nearest(images: NDArray[np.float32], asked: NDArray[np.int64], *, least: flo
     count = len(images)
     flat = images.reshape(count, images.shape[-1] ** 2)
     found = [np.empty(0, dtype=np.int64)]
-    for start in range(0, len(asked), _ROWS):
-        rows = asked[start : start + _ROWS]
+    parts = (asked[start : start + _ROWS] for start in range(0, len(asked), _ROWS))
+    for rows in track(parts, len(asked), "Looking for further photographs of a page", size=len):
         turned = (transform_pixels(images[rows], symmetry) for symmetry in range(len(SYMMETRIES)))
         alike = np.stack([each.reshape(len(rows), -1) @ flat.T for each in turned])
         alike[:, np.arange(len(rows)), rows] = -1.0

@@ -114,7 +114,7 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
         measure_row = partial(_measure_row, root=manifest.root.absolute())
         with one_opencv_thread():
             results = (mapper or ThreadMapper()).map(measure_row, manifest.rows)
-            scan = _gathered(list(track(results, len(manifest.rows), "reading images")))
+            scan = _gathered(list(track(results, len(manifest.rows), "Reading images")))
         with atomic_path(folder) as temporary:
             temporary.mkdir(parents=True)
             write_json(temporary / "measurements.json", [asdict(m) for m in scan.measurements])

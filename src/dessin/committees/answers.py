@@ -20,6 +20,7 @@ from dessin.errors import DessinError
 from dessin.files import sha256_bytes
 from dessin.models.bundle import load_bundle
 from dessin.models.card import CARD_FILE, read_card
+from dessin.page.numbers import counted
 from dessin.progress import track
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.record import SPLIT_FILE
@@ -78,7 +79,7 @@ def make_table(
     """The table (M, N, C) of what `answer` gives for each member, as a read-only map of the file `path`."""
     count = len(members.members)
     table = create_table(path, count, len(members.rows), len(members.classes))
-    for number, member in enumerate(track(members.members, count, label)):
+    for number, member in enumerate(track(members.members, count, label, unit="members")):
         table[number] = answer(member)
     return MemberTable(
         names=tuple(member.name for member in members.members),
@@ -106,17 +107,23 @@ def own_answers(members: Members, notes: list[str]) -> Callable[[Member], Answer
 def answers_in_views(
     members: Members, views: Sequence[str], data: str | Path | None
 ) -> Callable[[Member], Answers]:
-    """What members say when each looks in all `views`: computed anew, every fold by its own model."""
+    """What members say when each looks in all `views`: computed anew, every fold by its own model.
+
+    Raises:
+        DessinError: at once, of a probe of all folds, which has no model without a fold.
+    """
+    left_out = {run.folder: run.left_out for member in members.members for run in member.runs}
     first = members.members[0].runs[0]
     inputs = read_inputs(data or first.record.recipe.data.path, first.folder / SPLIT_FILE, None)
 
     def answer(member: Member) -> Answers:
         table = np.empty((len(members.rows), len(members.classes)), dtype=np.float32)
         for run in member.runs:
-            if run.left_out in members.folds:
-                rows = np.flatnonzero(members.fold_of == run.left_out)
+            fold = left_out[run.folder]
+            if fold in members.folds:
+                rows = np.flatnonzero(members.fold_of == fold)
                 image_ids = [members.rows[row].image_id for row in rows]
-                asking = f"{run.folder.name}, {len(views)} views"
+                asking = f"Asking {run.folder.name} in {counted(len(views), 'view')}"
                 answers, classes = ask_bundle(run.bundle, inputs, image_ids, views=views, label=asking)
                 if sorted(classes) != sorted(members.classes):
                     raise DessinError(f"The bundle {run.bundle} does not have the classes of the split.")

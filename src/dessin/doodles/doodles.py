@@ -232,7 +232,7 @@ def generate_doodles(
             return doodle
 
         with ThreadPoolExecutor(2) as pool:
-            doodles = list(track(pool.map(draw, jobs), len(jobs), "drawing doodles"))
+            doodles = list(track(pool.map(draw, jobs), len(jobs), "Drawing doodles", unit="doodles"))
         shots = {job: doodle for job, doodle in zip(jobs, doodles, strict=True) if doodle.shot is not None}
         key = plant_faults(folder, [doodle.image_id for doodle in doodles], names, seed, shots)
         key = key.model_copy(update={"photographed": photographs})

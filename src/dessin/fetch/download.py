@@ -157,7 +157,7 @@ def _go_on(client: Client, url: str, part: PartialFile, want: int | None, label:
         sizes = part.append(client.blocks(reply, None if want is None else want - offer.start))
         ends = [end for end in (offer.end, want) if end is not None]
         steps = (min(ends) - offer.start) // _STEP if label and ends else 0
-        for _ in track(_steps(sizes), steps, label):
+        for _ in track(_steps(sizes), steps, label, unit="MiB"):
             pass
     _check_end(part, offer, want)
 

@@ -84,7 +84,7 @@ def fetch_quickdraw(
     """
     missing = [label for label in labels if not ledger.done(label)]
     with one_opencv_thread():
-        for label in track(missing, len(missing), f"{source.title}, classes"):
+        for label in track(missing, len(missing), source.title, unit="classes"):
             _fetch_class(ledger, client, source, label, PartialFile(parts / f"{label}.ndjson"))
 
 

@@ -52,13 +52,13 @@ def fetch_sketch(ledger: Ledger, client: Client, source: Source, labels: Sequenc
     if not missing:
         return
     part = PartialFile(parts / "archive.zip")
-    origin = download(client, source.address, part, label=f"{source.title}, MiB")
+    origin = download(client, source.address, part, label=source.title)
     say(f"{source.title}: {origin.size:,} bytes, sha256 {origin.sha256}")
     try:
         with open_archive(part.path) as archive:
             listing = list_images(archive)
             _check_listing(ledger, listing, missing, source)
-            for label in track(missing, len(missing), f"{source.title}, classes"):
+            for label in track(missing, len(missing), source.title, unit="classes"):
                 members = listing.images[label]
                 chosen = sample(
                     sorted(members), ledger.record.per_class, label=label, seed=ledger.record.seed

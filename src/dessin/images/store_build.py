@@ -93,7 +93,7 @@ def build(folder: Path, key: StoreKey, root: Path, workers: int) -> None:
             parts.replace(folder)
             return
         with atomic_path(folder) as temporary:
-            _write_rows(temporary, key, root, bounds[0], pool, "decode")
+            _write_rows(temporary, key, root, bounds[0], pool, "Decoding")
             _write_header(temporary, key)
 
 
@@ -142,7 +142,7 @@ def _build_shards(
             continue
         try:
             with atomic_path(shard) as temporary:
-                _write_rows(temporary, key, root, rows, pool, f"decode, shard {number + 1} of {len(bounds)}")
+                _write_rows(temporary, key, root, rows, pool, f"Decoding shard {number + 1} of {len(bounds)}")
         except _BadImagesError:
             # The store without them is another one.
             shutil.rmtree(parts)

@@ -161,12 +161,21 @@ def with_its_group(home: Path) -> Path:
 
 def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:
     recipe = located(group.recipe, None, folder / SPLIT_FILE)
+    # One plan for all: a further fold says only where its own differs.
+    said: set[str] = set()
     for place, fold in enumerate(group.folds, start=1):
         run = fold_folder(folder, fold)
         say(f"fold {fold} ({place} of {len(group.folds)}): {run}")
         if not (run / FILE).is_file():
-            own, told = _on_fold(recipe, fold), tuple(track)
-            begin_run(Order(own, out=run, track=told, threads=group.threads, workers=workers))
+            order = Order(
+                _on_fold(recipe, fold),
+                out=run,
+                track=tuple(track),
+                threads=group.threads,
+                workers=workers,
+                said=said,
+            )
+            begin_run(order)
         elif read_record(run).status != "finished":
             resume_run(run, data=recipe.data.path, workers=workers, track=track)
         else:

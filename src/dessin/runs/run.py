@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -46,6 +46,7 @@ class Order:
         workers: threads that read ahead; they change no result.
         seconds_allowed: begin no epoch that would end later; the record says where training stopped.
         page: why the recipe has the page in photographs looked for, where dessin itself decided it.
+        said: lines of plans that were said before, for runs that belong together; only others are.
     """
 
     recipe: Recipe
@@ -56,6 +57,7 @@ class Order:
     workers: int = 0
     seconds_allowed: float | None = None
     page: Decision[str] | None = None
+    said: set[str] = field(default_factory=set)
 
 
 def begin_run(order: Order) -> Path:
@@ -79,7 +81,9 @@ def begin_run(order: Order) -> Path:
             remove_leftovers(folder)
         claim_folder(folder, what="a run")
         for line in prepared.plan.lines():
-            say(line)
+            if line not in order.said:
+                say(line)
+                order.said.add(line)
         threads = order.threads or torch.get_num_threads()
         _begin(folder, prepared, threads)
         job = Job(folder, prepared, prepared.model, order.workers, order.seconds_allowed)

@@ -286,7 +286,7 @@ def _validate(job: Job, store: PixelStore) -> Metrics:
     rows, _ = _numbers(store, plan, plan.validation)
     device, temperature = job.prepared.device, bundle.card.temperature
     probabilities = predict_rows(
-        bundle.classifier, store, rows, device=device, temperature=temperature, label="evaluating"
+        bundle.classifier, store, rows, device=device, temperature=temperature, label="Evaluating"
     )
     return _kept(job, plan.validation, probabilities)
 

@@ -122,8 +122,7 @@ class Runtime:
         ids: list[str] = []
         answers: list[Answered] = []
         refused: list[Refused] = []
-        starts = range(0, len(files), BATCH)
-        for batch in track(self._read(files), len(starts), "predicting"):
+        for batch in track(self._read(files), len(files), "Predicting", size=len):
             refused += [entry for _, entry in batch if isinstance(entry, Refused)]
             readable = [(name, entry) for name, entry in batch if not isinstance(entry, Refused)]
             if readable:

@@ -98,7 +98,7 @@ def expected_pace(
     seconds: dict[str, float | None] = {}
     problems: dict[str, str] = {}
     shared: dict[object, float] = {}
-    for level, job in track(firsts.items(), len(firsts), "timing the levels"):
+    for level, job in track(firsts.items(), len(firsts), "Timing the levels", unit="levels"):
         recipe = plan.recipe_of(job)
         try:
             with quiet():

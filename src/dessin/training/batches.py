@@ -39,6 +39,10 @@ class Batch:
 Step = tuple[Batch, ...]
 
 
+def images_of(step: Step) -> int:
+    return sum(len(batch.labels) for batch in step)
+
+
 @dataclass(frozen=True)
 class StepSize:
     """A step has `batch_size * accumulate` images, which are computed `batch_size` at a time."""
@@ -46,9 +50,13 @@ class StepSize:
     batch_size: int
     accumulate: int = 1
 
+    @property
+    def images(self) -> int:
+        return self.batch_size * self.accumulate
+
     def steps(self, samples: int) -> int:
         """How many steps an epoch of so many samples has."""
-        return len(batch_bounds(samples, self.batch_size * self.accumulate))
+        return len(batch_bounds(samples, self.images))
 
 
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
@@ -90,7 +98,7 @@ class EpochSteps:
             parts = batch_bounds(len(chosen), self.size.batch_size)
             return tuple(self._batch(epoch, keys, chosen[slice(*part)]) for part in parts)
 
-        tasks = batch_bounds(len(order), self.size.batch_size * self.size.accumulate)[first:]
+        tasks = batch_bounds(len(order), self.size.images)[first:]
         yield from _ahead(prepare, tasks, self.workers)
 
     def _batch(self, epoch: int, keys: Words, chosen: Rows) -> Batch:

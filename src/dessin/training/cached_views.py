@@ -108,9 +108,8 @@ class CachedViews:
 
     def _computed(self, view: int) -> NDArray[np.float16]:
         count, kept = len(self._keys), None
-        starts = range(0, count, _BATCH)
-        for start in track(starts, len(starts), f"view {view + 1}/{self.count}"):
-            chosen = np.arange(start, min(start + _BATCH, count))
+        batches = (np.arange(start, min(start + _BATCH, count)) for start in range(0, count, _BATCH))
+        for chosen in track(batches, count, f"Preparing view {view + 1} of {self.count}", size=len):
             number, image = np.divmod(chosen, len(self._data.keys))
             pixels, background = self._source.gather(self._data.train_rows[image])
             plan = self._pipeline.plan(self._seed, view, self._keys[chosen], number, self._source.size)

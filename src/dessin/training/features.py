@@ -22,7 +22,7 @@ from dessin.progress import track, warn
 from dessin.reading_arrays import read_npy
 from dessin.training.device import choose_device, choose_feature_precision, seconds_of
 from dessin.training.folding import deviation, folded, in_bfloat16
-from dessin.training.views import VIEWS, check_views
+from dessin.training.views import PLAIN, VIEWS, check_views
 
 # A worker that is sent a model unpacks it right after importing this module, and timm must be ready then.
 import_timm()
@@ -193,7 +193,9 @@ def _key(encoder: Encoder, weights: str, store: PixelStore | StoreOnDisk, precis
 
 def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: Mapper | None) -> None:
     """Write the features of all rows, computed here or by the mapper's workers, as one array."""
-    label = f"Features ({extractor.view}), {shape[0]:,} images"
+    label = f"Features of {extractor.encoder.backbone}"
+    if extractor.view not in PLAIN:
+        label += f", {extractor.view}"
     length = extractor.batch_size * (1 if mapper is None else _BATCHES_A_RANGE)
     ranges = [(start, min(start + length, shape[0])) for start in range(0, shape[0], length)]
     blocks: Iterable[Floats] = map(extractor, ranges)
@@ -204,7 +206,7 @@ def _compute(path: Path, shape: tuple[int, int], extractor: Extractor, mapper: M
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
-            for block in track(blocks, len(ranges), label):
+            for block in track(blocks, shape[0], label, size=len):
                 file.write(block.tobytes())
     finally:
         extractor.encoder.train(was_training)

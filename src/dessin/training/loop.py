@@ -14,6 +14,7 @@ from dessin.page.numbers import counted
 from dessin.progress import say, track
 from dessin.recipe import Recipe
 from dessin.training.averaging import Averages, ema_share
+from dessin.training.batches import images_of
 from dessin.training.candidates import Candidates
 from dessin.training.checkpoint import Checkpoints, TrainingState, check_fingerprint, fingerprint
 from dessin.training.curve import CurveRow, write_curve
@@ -203,12 +204,17 @@ def _train_epoch(run: _Run, state: TrainingState) -> TrainingState:
         return state.model_copy(update={"step": step, "loss_sum": loss_sum, "seconds": seconds})
 
     engine.train_mode()
-    label = f"epoch {epoch + 1}/{run.recipe.train.epochs}"
-    batches = engine.steps(epoch, state.step - first)
-    for step, parts in enumerate(track(batches, last - state.step, label), start=state.step):
+    done = state.step - first
+    batches = track(
+        engine.steps(epoch, done),
+        engine.samples - done * engine.batches.size.images,
+        f"Epoch {epoch + 1} of {run.recipe.train.epochs}",
+        size=images_of,
+    )
+    for step, parts in enumerate(batches, start=state.step):
         rate = run.schedule.rate(step, state.curve)
         loss = engine.stepper.take(step, rate, parts)
-        losses.add(loss, images=sum(len(part.labels) for part in parts), step=step, rate=rate)
+        losses.add(loss, images=images_of(parts), step=step, rate=rate)
         if ema is not None:
             ema.update(ema_share(run.recipe.train.ema, step))
         # The last step of an epoch is saved with its validation, by the caller.

@@ -136,7 +136,7 @@ def _choose(
     truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
     inner: list[_InnerFold] = []
     held: list[list[Tensor]] = []
-    for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty"):
+    for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty", unit="folds"):
         axes, targets = _space(features, labels, folds != fold, kind)
         unseen = axes.place(torch.from_numpy(asked[folds == fold])).double()
         inner.append(_InnerFold(axes, targets, unseen, classes))

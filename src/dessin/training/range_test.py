@@ -81,7 +81,7 @@ def _measure(engine: Engine) -> tuple[RangeRow, ...]:
     befores: list[float] = []
     moved = lowest = 0.0
     steps = itertools.chain.from_iterable(map(engine.steps, itertools.count()))
-    pairs = track(zip(rates, steps, strict=False), _STEPS, "learning rate")
+    pairs = track(zip(rates, steps, strict=False), _STEPS, "Finding the learning rate", unit="steps")
     for number, (rate, parts) in enumerate(pairs):
         before = _loss_of(engine, start, number, parts)
         loss = float(engine.stepper.take(number, rate, parts))

@@ -138,7 +138,7 @@ def measure_speed(subject: Subject, fold: int, student: Path) -> SpeedResults:
     asked = _answerers(subject, fold, load_bundle(student), device)
     seconds: dict[tuple[str, int], list[float]] = {}
     # The first round warms up: kernels are chosen and memory is taken then.
-    for number in track(range(ROUNDS + 1), ROUNDS + 1, "measuring speed"):
+    for number in track(range(ROUNDS + 1), ROUNDS + 1, "Measuring speed", unit="rounds"):
         for batch, images in ((BATCH, BATCH), (1, _SINGLE)):
             for name, answer in asked.items():
                 spent = seconds_of(partial(_ask, answer, ids[:images], batch), device) / images

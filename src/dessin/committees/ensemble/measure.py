@@ -108,10 +108,10 @@ def measure_rules(
     compared = None
     if settings.views != PLAIN:
         answer = answers_in_views(members, settings.views, settings.data)
-        seen = make_table(members, folder / "views.npy", answer, label="looking again")
+        seen = make_table(members, folder / "views.npy", answer, label="Looking again")
         compared = _compared(seen, settings, rules, folder / "of views")
         rules = {name: rule for name, rule in rules.items() if name in (BASE_RULE, settings.chosen)}
-    own = make_table(members, folder / "own.npy", own_answers(members, notes), label="reading members")
+    own = make_table(members, folder / "own.npy", own_answers(members, notes), label="Reading members")
     plain = _compared(own, settings, rules, folder / "of own")
     return compared or plain, plain if compared else None, notes
 

@@ -126,7 +126,7 @@ def collect_answers(
         table = tables.setdefault(part.part.family, np.zeros((len(members.rows), len(classes))))
         if part.part.family:
             # In a committee it is asked about images of every family.
-            table[rows] = ask_bundle(part.bundle, inputs, ids, label=f"asking {part.folder.name}")[0]
+            table[rows] = ask_bundle(part.bundle, inputs, ids, label=f"Asking {part.folder.name}")[0]
         else:
             table[rows] = read_predictions(part.folder / "validation").table(ids, classes)
     return RouteAnswers(generalist, families, tables.pop("", None), tables)

@@ -65,7 +65,7 @@ def compare_rules(
     fold_choices: dict[str, list[Choice]] = {name: [] for name in rules}
     nested = {name: np.zeros((len(everything), len(table.classes)), dtype=np.float32) for name in rules}
     parts = outer_parts(table, seed)
-    for inside in track(parts, len(parts), "Choosing members"):
+    for inside in track(parts, len(parts), "Choosing members", unit="parts"):
         outside = np.setdiff1d(everything, inside)
         for name, choice in choose_by_all(table, outside, rules, seed).items():
             fold_choices[name].append(choice)

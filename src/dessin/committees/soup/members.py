@@ -257,13 +257,13 @@ def read_ends(
     rows = tuple(row_of[image_id] for image_id in sorted(run.predictions.image_ids))
     where = store.rows([row.image_id for row in rows])
     tuned, known = classifier.plain_state(), answers_of(run, rows, bundle.card.classes)
-    again = predict_rows(classifier, store, where, device=device, label="the fine-tuned end")
+    again = predict_rows(classifier, store, where, device=device, label="Asking the fine-tuned end")
     same = _check_tuned(run, again, known)
     start = _start_state(run, bundle, inputs, store, device)
     if all(torch.equal(start[name], tuned[name]) for name in tuned):
         raise DessinError(f"{run.name} has the very weights of its probe.", do="Fine-tune it longer.")
     classifier.load_state_dict(start)
-    begun = predict_rows(classifier, store, where, device=device, label="the probe's end")
+    begun = predict_rows(classifier, store, where, device=device, label="Asking the probe's end")
     members = SoupMembers(
         names=(PROBE, TUNED),
         runs=(run,),

@@ -88,7 +88,7 @@ class Mixer:
                 self.store,
                 self.rows,
                 device=self.device,
-                label=f"mixture {len(self.known) + 1 - len(self.states)}",
+                label=f"Asking mixture {len(self.known) + 1 - len(self.states)}",
             )
         return self.known[shares]
 

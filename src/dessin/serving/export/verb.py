@@ -56,7 +56,7 @@ def export(
         alone = isinstance(subject.loaded.committee.root, ModelNode)
         bundles, open_store = subject.loaded.bundles, subject.inputs.opener()
         found: dict[str, Agreement] = {}
-        for name in track(bundles, len(bundles), "exporting"):
+        for name in track(bundles, len(bundles), "Exporting", unit="models"):
             place = part if alone else image_path(part, name)
             found[name] = _write(subject, name, place, open_store, int8=int8)
         if not alone:

@@ -92,7 +92,7 @@ def gather_evidence(subject: Subject) -> Evidence:
         table = untempered(subject).answers(rows).probabilities
         answers = Answers(image_ids, table.astype(np.float64))
     else:
-        answers = answers_of(bundle, subject.inputs.opener(), image_ids, label="validation drawings")
+        answers = answers_of(bundle, subject.inputs.opener(), image_ids, label="Validation drawings")
     return Evidence(
         answers=answers,
         targets=np.array([column[row.label] for row in rows], dtype=np.int64),
@@ -124,9 +124,9 @@ def answers_of(bundle: Bundle, opener: OpenStore, image_ids: Sequence[str], *, l
     network = bundle.classifier.to(device).eval()
     features: list[Table] = []
     answered: list[Table] = []
-    starts = range(0, len(rows), BATCH)
-    for start in track(starts, len(starts), label):
-        pixels, _ = source.gather(rows[start : start + BATCH])
+    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    for batch in track(batches, len(rows), label, size=len):
+        pixels, _ = source.gather(batch)
         with torch.inference_mode():
             if isinstance(network, Classifier):
                 seen = network.features(pixels)
@@ -149,6 +149,6 @@ def _bank(subject: Subject, column: dict[str, int]) -> Bank | None:
     keys = image_keys([row.image_id for row in rows])
     kept = [rows[place] for place in permutation(subject.seed, "bank", 0, keys)[:LARGEST_BANK]]
     image_ids = [row.image_id for row in kept]
-    shown = answers_of(bundle, subject.inputs.opener(), image_ids, label="training drawings")
+    shown = answers_of(bundle, subject.inputs.opener(), image_ids, label="Training drawings")
     assert shown.features is not None, "a model that was not exported"
     return Bank(shown.features, np.array([column[row.label] for row in kept], dtype=np.int64))

@@ -115,7 +115,7 @@ def unknown_answers(subject: Subject, unknown: UnknownImages) -> Answers:
     """
     bundle, image_ids = single_model(subject.loaded), unknown.image_ids
     if bundle is not None:
-        return answers_of(bundle, unknown.opener(), image_ids, label="unknown drawings")
+        return answers_of(bundle, unknown.opener(), image_ids, label="Unknown drawings")
     folds, opener = folds_of(subject.loaded), unknown.opener()
     order = permutation(subject.seed, "folds of unknown images", 0, image_keys(image_ids))
     table = np.empty((len(image_ids), len(subject.loaded.committee.classes)), dtype=np.float64)
@@ -134,7 +134,7 @@ def _spelt(name: str) -> str:
 
 def _unreadable(folder: Path, images: Sequence[str]) -> set[str]:
     bad = set()
-    for name in track(images, len(images), "unknown drawings, reading"):
+    for name in track(images, len(images), "Reading unknown drawings"):
         try:
             decode(read_image_bytes(image_path(folder, name)))
         except Unreadable:

@@ -128,7 +128,7 @@ def measure_faithfulness(
     """Deletion, insertion and agreement of each method's maps; None where no drawing could be read."""
     found = {method: _OfMethod() for method in methods}
     each = _each_measured(explainer, reader, sample, found, seed)
-    measured = list(track(each, len(sample), "measuring the maps"))
+    measured = list(track(each, len(sample), "Measuring the maps"))
     if not measured:
         return None
     groups = [drawing.group or drawing.image_id for drawing in measured]

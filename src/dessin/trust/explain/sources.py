@@ -62,7 +62,8 @@ class Reader:
         with ThreadPoolExecutor(min(_MAX_READERS, os.cpu_count() or 1), "explain") as pool:
             ahead = pool.map(self._prepared, next(iter(chunks), ()))
             following = [*chunks[1:], ()]
-            for number, chunk in enumerate(track(chunks, len(chunks), label) if label else chunks):
+            shown = track(chunks, len(drawings) if label else 0, label, size=len)
+            for number, chunk in enumerate(shown):
                 current, ahead = ahead, pool.map(self._prepared, following[number])
                 read = zip(chunk, current, strict=True)
                 fitted = [(drawing, own) for drawing, own in read if own is not None]

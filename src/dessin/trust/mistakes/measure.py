@@ -217,7 +217,7 @@ def _against_chance(given: Answered, shared: Floats, seed: int) -> dict[str, flo
     value = float(cluster(shared)[1].max())
     random = np.random.Generator(np.random.Philox(key=derive(seed, "confusion by chance")))
     drawn = []
-    for _ in track(range(_DEALS_OF_CONFUSIONS), _DEALS_OF_CONFUSIONS, "clusters by chance"):
+    for _ in track(range(_DEALS_OF_CONFUSIONS), _DEALS_OF_CONFUSIONS, "Clusters by chance", unit="deals"):
         dealt = _dealt_anew(means, own, random)
         drawn.append(float(cluster(shared_confusion(_class_means(dealt, own, weights)))[1].max()))
     as_good = sum(chance >= value for chance in drawn)

@@ -202,7 +202,7 @@ def measure_drawings(manifest: Manifest, image_ids: Sequence[str], page: Page = 
     scanned = [scan.measurements[row_of[image_id]] for image_id in image_ids]
     paths = [manifest.path(image_id) for image_id in image_ids]
     found = ThreadMapper().map(partial(measure_file, page=page), paths)
-    strokes = list(track(found, len(paths), "measuring lines"))
+    strokes = list(track(found, len(paths), "Measuring lines"))
     pairs = list(zip(scanned, strokes, strict=True))
     return {name: np.array([_value(name, *pair) for pair in pairs], dtype=np.float64) for name in PROPERTIES}
 

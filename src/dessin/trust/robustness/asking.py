@@ -150,7 +150,14 @@ def right_answers(
                 yield part, row, [chunk.corrupted(corruption) for chunk in chunks]
 
     with one_opencv_thread():
-        for part, row, batches in track(ahead(made()), len(parts) * len(corruptions), label):
+        asked = track(
+            ahead(made()),
+            len(places) * len(corruptions),
+            label,
+            unit="corrupted images",
+            size=lambda each: len(each[0]),
+        )
+        for part, row, batches in asked:
             for strength in range(STRENGTHS):
                 found = answer([batch[strength] for batch in batches])
                 correct[row, strength, part] = found.argmax(axis=1) == targets[part]
