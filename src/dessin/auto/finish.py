@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from dessin.answers.committee import AUTO_BEST, COMMITTEE_FILE, find_model, read_committee, set_confidence
 from dessin.answers.predictions import read_predictions
 from dessin.audit.result import AuditResult
 from dessin.auto.best import VALIDATION
-from dessin.auto.state import ASKED_ABOUT, AutoState
-from dessin.auto.steps import MODELS
+from dessin.auto.state import ASKED_ABOUT, AutoState, StepDone
+from dessin.auto.steps import MODELS, SCOUT
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.files import write_text
+from dessin.language import tr, translated
+from dessin.page.blocks import Step as BlockStep
+from dessin.page.html import PAGE_FILE, pages_below, write_page
+from dessin.page.words import Link, Words
 from dessin.progress import duration, say
-from dessin.reports.run.view import Tried, run_page
-from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, SetResults, read_record
+from dessin.reports.run.made import Around, Tried
+from dessin.reports.run.view import run_page
+from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.subject import read_subject
 from dessin.statistics.metrics import measure
 from dessin.trust.confidence.evidence import gather_evidence
 from dessin.trust.confidence.measure import measure_calibration, temper
 from dessin.trust.confidence.view import calibration_words
+
+HOUR = 3600.0
 
 
 def calibrate_best(folder: Path, data: Path) -> tuple[str, ...]:
@@ -70,52 +79,84 @@ def best_record(folder: Path, state: AutoState) -> RunRecord:
 
 
 def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: tuple[ScoutRow, ...]) -> Path:
-    """The page about the best model, and every step that led to it."""
-    best, path = folder / AUTO_BEST, folder / "report.html"
-    issues = {kind: count for kind, count in audited.summary.issues.items() if count}
+    """The home of everything that was made: the page about the best model, and every step that led to it."""
+    best, path = folder / AUTO_BEST, folder / PAGE_FILE
     used = next(each.step for each in state.done if each.step.name == state.best)
-    names, lead = {}, used.words()
+    names, made = {}, used.words()
     if (best / COMMITTEE_FILE).is_file():
         committee = read_committee(best)
-        names, models = committee.names, len(committee.bundles)
-        lead = f"a vote of {models} models"
-    steps = tuple(
-        Tried(
-            what=each.step.words(),
-            seconds=each.seconds,
-            expected=each.step.seconds,
-            accuracy=each.accuracy,
-            verdict=each.verdict,
-            best=each.step.name == state.best,
-        )
-        for each in state.done
-    )
-    apart = (
-        f"No drawings were set aside: {each.reason}." for each in state.decisions if each.name == "holdout"
-    )
-    asked = (
-        f"{CHECKS[each.value].title}: {each.reason}." for each in state.decisions if each.name == ASKED_ABOUT
-    )
-    looked = (f"Page: {state.page.value}, for {state.page.reason}.",) if state.page else ()
-    further = (
-        *asked,
-        *apart,
-        *looked,
-        f"Why no further step was begun: {state.ended}.",
-        *state.trusted,
-        *state.next_hour,
-    )
-    page = run_page(
-        best,
-        issues,
-        scouted,
-        record=best_record(folder, state),
+        names = committee.names
+        made = tr("A vote of {n} models", n=len(committee.bundles))
+    around = Around(
+        given=folder,
+        issues={kind: count for kind, count in audited.summary.issues.items() if count},
+        scout=scouted,
         names=names,
-        lead=lead,
-        steps=steps,
-        said=further,
+        made=made,
+        tried=tuple(_tried(each, used=each.step.name == state.best) for each in state.done),
         budget=duration(state.asked.budget_seconds),
+        said=tuple(_said(state)),
+        trusted=state.trusted,
         photographs=state.photographs,
+        pages=pages_below(folder, path),
+        files=tuple(_files(folder)),
+        steps=tuple(_an_hour_more(folder, state)),
     )
-    write_text(path, page)
+    write_page(path, run_page(best, around, record=best_record(folder, state)))
     return path
+
+
+def _tried(done: StepDone, *, used: bool) -> Tried:
+    return Tried(done.step.words(), done.seconds, done.step.seconds, done.accuracy, done.verdict, used)
+
+
+def _said(state: AutoState) -> Iterator[str]:
+    """What to know of the steps."""
+    for each in state.decisions:
+        if each.name == ASKED_ABOUT:
+            yield f"{translated(CHECKS[each.value].title)}: {each.reason}."
+        elif each.name == "holdout":
+            yield tr("No drawings were set aside: {reason}.", reason=each.reason)
+    if state.page:
+        yield tr("Page: {page}, for {reason}.", page=state.page.value, reason=state.page.reason)
+    yield tr("Why no further step was begun: {reason}.", reason=state.ended)
+
+
+def _an_hour_more(folder: Path, state: AutoState) -> Iterator[BlockStep]:
+    """What more time would buy, as a new auto beside this one."""
+    asked = state.asked
+    budget = f"{round((asked.budget_seconds + HOUR) / 60)}m"
+    options = {"--group": asked.group, "--models": ",".join(asked.models), "--page": asked.page}
+    given = [text for name, value in options.items() if value for text in (name, value)]
+    given += ["--holdout", f"{asked.holdout:g}"] if asked.holdout is not None else []
+    given += ["--seed", str(asked.seed)] if asked.seed else []
+    given += ["--predict-at-least", f"{asked.at_least:g}/s"] if asked.at_least else []
+    out = folder.with_name(f"{folder.resolve().name}-longer")
+    for line in state.next_hour:
+        command = ["dessin", "auto", state.data, "--out", out.as_posix(), "--budget", budget, *given]
+        yield BlockStep(line, shlex.join(command))
+
+
+def _files(folder: Path) -> Iterator[tuple[Link, Words]]:
+    """What lies in the folder beside its pages, as far as it is there."""
+    kept = {
+        "audit/issues.csv": tr("every issue that the audit found"),
+        "curation.csv": tr("what was set aside before training, and why; it can be changed"),
+        "split.csv": tr("which drawing was learnt from, and which was asked about"),
+        f"{SCOUT}/scout.csv": tr("the networks that were compared"),
+        f"{AUTO_BEST}/validation/predictions.csv": tr(
+            "every answer to a drawing that the model had not learnt from"
+        ),
+        "holdout/predictions.csv": tr("every answer to the drawings set aside"),
+        "submission.csv": tr("the answers for the contest"),
+        f"{AUTO_BEST}/{FILE}": tr("what the model was made of, decided and measured"),
+        f"{AUTO_BEST}/{COMMITTEE_FILE}": tr("the models that vote, and how"),
+        AutoState.FILE: tr("what was asked for, and every step"),
+    }
+    kept |= {
+        path.relative_to(folder).as_posix(): tr("a model that was made on the way")
+        for path in sorted((folder / MODELS).glob(f"**/{FILE}"))
+    }
+    for place, what in kept.items():
+        if (folder / place).is_file():
+            yield Link(place, quote(place)), what

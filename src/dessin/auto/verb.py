@@ -17,7 +17,7 @@ from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
-from dessin.auto.finish import best_record, calibrate_best, write_report
+from dessin.auto.finish import HOUR, best_record, calibrate_best, write_report
 from dessin.auto.measure import measure_decoding
 from dessin.auto.page import choose_page, photographs_of, some_of
 from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
@@ -59,7 +59,6 @@ from dessin.serving.submit import submit
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
-HOUR = 3600.0
 CURATION_FILE = "curation.csv"
 
 
@@ -178,9 +177,9 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     if collection.test_ids and journey.stage("submission", done=submission.is_file()):
         submit(best, data, out=submission)
     journey.note()
-    path = folder / "report.html"
-    if journey.stage("report", done=bool(journey.state.finished)):
-        write_report(folder, journey.state, audited, _scouted(folder))
+    journey.stage("report", done=bool(journey.state.finished))
+    # Written again where it is finished: what has come to lie beside it since is linked.
+    path = write_report(folder, journey.state, audited, _scouted(folder))
     journey.note(finished=now())
     state, record = journey.state, best_record(folder, journey.state)
     _close(record, folder, path, journey)

@@ -14,11 +14,11 @@ from dessin.images.fit import prepare
 from dessin.images.spec import ImageSpec, Page
 from dessin.page.pictures import image_data_uri
 
-_SIDE = 112
+_SIDE = 144
 
 
 class Thumbnails:
-    """The drawings of a collection at 112 px, with `page: auto` the pages of photographs.
+    """The drawings of a collection at 144 px, with `page: auto` the pages of photographs.
 
     An address is empty where a drawing is not there any more.
     """

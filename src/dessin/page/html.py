@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 from functools import cache
+from html import unescape
 from importlib import resources
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
@@ -20,6 +24,8 @@ from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, p
 PAGE_FILE: Final = "index.html"
 # So many sections are named at the top.
 _MANY = 5
+# Within so many letters a page says its title.
+_HEAD = 4096
 
 
 def document(page: Page) -> str:
@@ -30,6 +36,22 @@ def document(page: Page) -> str:
 def write_page(path: Path, page: Page) -> None:
     """Write a page as a file, whole or not at all."""
     write_text(path, document(page))
+
+
+def pages_below(folder: Path, page: Path) -> tuple[tuple[Link, Words], ...]:
+    """The other pages in a folder and in those in it, as links from `page`: their titles, where they lie."""
+    here = page.absolute().parent
+    found = (each for pattern in ("*.html", "*/*.html") for each in sorted(folder.absolute().glob(pattern)))
+    others = [
+        (each, Path(os.path.relpath(each, here)).as_posix()) for each in found if each != page.absolute()
+    ]
+    return tuple((Link(_title(each) or place, quote(place)), Note(place)) for each, place in others)
+
+
+def _title(page: Path) -> str:
+    with page.open(encoding="utf-8", errors="replace") as file:
+        found = re.search("<title>(.*?)</title>", file.read(_HEAD), re.DOTALL)
+    return unescape(found[1]).strip() if found else ""
 
 
 def fragment(page: Page) -> str:

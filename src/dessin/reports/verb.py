@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from dessin.audit.result import Summary
 from dessin.errors import DessinError
 from dessin.files import write_text
+from dessin.page.html import pages_below, write_page
 from dessin.progress import say
 from dessin.reading import read_json
+from dessin.reports.run.made import Around
 from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
 from dessin.runs.record import FILE
@@ -53,12 +55,12 @@ def report(
     summary = _summary(audit)
     if len(folders) == 1 and (folders[0] / FILE).is_file():
         tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
-        page = run_page(folders[0], _found(summary), tried)
+        around = Around(issues=_found(summary), scout=tried, pages=pages_below(folders[0], out))
+        write_page(out, run_page(folders[0], around))
     elif scout:
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:
-        page = wrapup_page(folders, summary)
-    write_text(out, page)
+        write_text(out, wrapup_page(folders, summary))
     say(f"report: {out}")
     return out
 

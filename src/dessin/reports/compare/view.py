@@ -7,7 +7,7 @@ from dessin.page.render import render_page
 from dessin.page.tables import aligned, printable
 from dessin.reports.compare.measure import class_changes
 from dessin.reports.compare.result import RunComparison
-from dessin.reports.run.view import class_names
+from dessin.reports.run.made import class_names
 from dessin.runs.joined import Joined
 from dessin.statistics.comparison import Comparison, draw_forest
 from dessin.trust.robustness.compare import RobustComparison

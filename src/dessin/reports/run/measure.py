@@ -1,16 +1,31 @@
-"""What a run's report counts: the parts of its split, the classes of a measured set, its surest mistakes."""
+"""What a run's report counts: the parts of its split, its answers to drawings that it was not trained on,
+which classes these mix up, and whose drawings they fail on."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dessin.answers.predictions import Predictions
+from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Assignment, Split
-from dessin.statistics.metrics import ClassResult, Metrics
+from dessin.page.numbers import ALPHA
+from dessin.runs.record import RunRecord, SetName
+from dessin.statistics.intervals import Estimate, wilson
+from dessin.statistics.metrics import ClassResult, Metrics, measure
+from dessin.statistics.paired_tests import holm
+
+# Of so many mistakes of two classes there may be something to do about them.
+_A_FEW = 2
+# A group of fewer says nothing by itself.
+_LEAST_OF_A_GROUP = 3
+# Of a wrong answer that is surer than this, the label may be at fault.
+SURE = 0.9
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,44 @@ def run_parts(split: Split, fold: int | str) -> tuple[SplitPart, ...]:
     return tuple(split_part(name, rows, split) for name, rows in parts.items() if rows)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A model's answers to one set of drawings that it was not trained on, with each drawing's group."""
+
+    name: SetName
+    answers: Predictions
+    groups: tuple[str, ...]
+    metrics: Metrics
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of always answering the set's most frequent class."""
+        return float(np.bincount(self.answers.targets).max() / len(self.answers.labels))
+
+    @property
+    def mistakes(self) -> NDArray[np.int64]:
+        """The rows of the wrong answers, those that the model was surest of first."""
+        wrong = np.flatnonzero(~self.answers.correct)
+        return wrong[np.argsort(-self.sureness[wrong], kind="stable")]
+
+    @property
+    def sureness(self) -> NDArray[np.float32]:
+        """The probability of each answer, (N,)."""
+        return np.asarray(self.answers.probabilities.max(axis=1))
+
+
+def judged(run: Path, record: RunRecord, split: Split) -> dict[SetName, Judged]:
+    """The answers that a run has kept, by set."""
+    group_of = {row.image_id: row.group for row in split.rows}
+    found: dict[SetName, Judged] = {}
+    for name in record.results:
+        kept = read_predictions(run / name)
+        groups = tuple(group_of[image_id] for image_id in kept.image_ids)
+        metrics = measure(kept.probabilities, kept.targets, groups, kept.classes, seed=record.seed)
+        found[name] = Judged(name, kept, groups, metrics)
+    return found
+
+
 def worst_first(metrics: Metrics, names: Mapping[str, str]) -> tuple[ClassResult, ...]:
     """The classes that have images in the set, the least recognised first."""
     rows = [(row, row.recall.value) for row in metrics.per_class if row.recall is not None]
@@ -52,22 +105,120 @@ def worst_first(metrics: Metrics, names: Mapping[str, str]) -> tuple[ClassResult
     return tuple(row for row, _ in ordered)
 
 
-def surest_mistakes(predictions: Predictions, most: int) -> NDArray[np.int64]:
-    """The rows of the wrong answers that the model was surest of: its own errors, or the labels'."""
-    best = predictions.order[:, 0]
-    wrong = np.flatnonzero(best != predictions.targets)
-    sureness = predictions.probabilities[wrong, best[wrong]]
-    return wrong[np.argsort(-sureness, kind="stable")[:most]]
+@dataclass(frozen=True)
+class Mixed:
+    """Two classes that are taken for each other `count` times, of `of` drawings of both.
+
+    `first` is taken for `second` in `there` of these, which is as often as the other way round, or more.
+    """
+
+    first: str
+    second: str
+    there: int
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        return self.count / self.of
 
 
-def surest(predictions: Predictions, wanted: NDArray[np.bool_], label: str, most: int) -> tuple[str, ...]:
-    """The image ids of the wanted rows (N,) bool, those that look most like the class `label` first."""
-    rows = np.flatnonzero(wanted)
-    sureness = predictions.probabilities[rows, predictions.classes.index(label)]
-    chosen = rows[np.argsort(-sureness, kind="stable")][:most]
-    return tuple(predictions.image_ids[row] for row in chosen)
+def mixed_up(metrics: Metrics) -> tuple[Mixed, ...]:
+    """The pairs of classes that are mixed up, the most frequent first."""
+    n_of = {row.label: row.n for row in metrics.per_class}
+    pairs: defaultdict[frozenset[str], list[tuple[int, str, str]]] = defaultdict(list)
+    for found in metrics.confusions:
+        pairs[frozenset((found.label, found.predicted))].append((found.count, found.label, found.predicted))
+    mixed = []
+    for ways in pairs.values():
+        there, first, second = max(ways, key=lambda way: way[0])
+        count = sum(way[0] for way in ways)
+        mixed.append(Mixed(first, second, there, count, n_of[first] + n_of[second]))
+    return tuple(sorted(mixed, key=lambda pair: (-pair.count, -pair.share)))
 
 
-def chance_level(predictions: Predictions) -> float:
-    """The accuracy of always answering the set's most frequent class."""
-    return float(np.bincount(predictions.targets).max() / len(predictions.labels))
+@dataclass(frozen=True)
+class Thin:
+    """A class with fewer drawings than others that is named right less often than they are."""
+
+    label: str
+    drawings: int
+    usual: int
+    recall: float
+
+
+@dataclass(frozen=True)
+class Help:
+    """What would help most: pairs of classes `mixed` up more than once, `thin` classes, how many of all
+    `mistakes` were `sure`, and in how many `pairs` of classes they lie."""
+
+    mistakes: int
+    pairs: int
+    mixed: tuple[Mixed, ...]
+    thin: tuple[Thin, ...]
+    sure: int
+
+
+def what_helps(found: Judged, split: Split, *, most: int = 3) -> Help:
+    """From the mistakes of a set and the classes' counts; `most` of each kind."""
+    mixed = mixed_up(found.metrics)
+    counts = Counter(row.label for row in split.rows if row.fold is not None)
+    usual, overall = int(median(counts.values())), found.metrics.accuracy.value
+    thin = [
+        Thin(row.label, counts[row.label], usual, row.recall.value)
+        for row in found.metrics.per_class
+        if row.recall and row.recall.value < overall and 2 * counts[row.label] <= usual
+    ]
+    return Help(
+        mistakes=len(found.mistakes),
+        pairs=len(mixed),
+        mixed=tuple(pair for pair in mixed[:most] if pair.count >= _A_FEW),
+        thin=tuple(sorted(thin, key=lambda each: (each.recall, each.drawings))[:most]),
+        sure=int((found.sureness[found.mistakes] > SURE).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """The drawings of one group, such as a pupil's: the share named right; `worse` is beyond chance."""
+
+    name: str
+    right: Estimate
+    mistakes: int
+    worse: bool
+
+
+def groups_worst_first(found: Judged) -> tuple[GroupResult, ...]:
+    """Groups of three drawings or more, the least recognised first.
+
+    One is worse than the rest where so few right ones would be drawn from all drawings of the set in fewer
+    than 5 of 100 cases (Fisher's exact test, one-sided), after Holm's correction over the groups.
+    """
+    from scipy.stats import hypergeom
+
+    correct = found.answers.correct
+    drawings, right = (
+        Counter(found.groups),
+        Counter(g for g, ok in zip(found.groups, correct, strict=True) if ok),
+    )
+    names = [name for name, n in drawings.items() if n >= _LEAST_OF_A_GROUP]
+    total = (len(correct), int(correct.sum()))
+    p_values = holm([float(hypergeom.cdf(right[name], *total, drawings[name])) for name in names])
+    rows = [
+        GroupResult(
+            name,
+            wilson(right[name] / drawings[name], drawings[name], n=drawings[name]),
+            drawings[name] - right[name],
+            p < ALPHA,
+        )
+        for name, p in zip(names, p_values, strict=True)
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.right.value, -row.right.n, row.name)))
+
+
+def surest(answers: Predictions, label: str, most: int) -> tuple[str, ...]:
+    """The image ids of drawings of a class that were named right, the surest first."""
+    named = answers.classes.index(label)
+    rows = np.flatnonzero(answers.correct & (answers.targets == named))
+    chosen = rows[np.argsort(-answers.probabilities[rows, named], kind="stable")][:most]
+    return tuple(answers.image_ids[row] for row in chosen)

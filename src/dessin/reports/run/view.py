@@ -1,254 +1,454 @@
-"""The page about one run: what it scored, on what, what it confuses, and how to repeat it."""
+"""The page about a model: how well it names drawings, what it gets wrong and what would help, whom it fails,
+how far to trust it, and how it was made."""
 
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-
-from dessin.answers.predictions import Predictions, read_predictions
-from dessin.collection.curation import read_curation
-from dessin.collection.split.files import Split, read_split
+from dessin.collection.split.files import read_split
 from dessin.collection.thumbnails import Thumbnails
 from dessin.errors import DessinError
-from dessin.models.card import CARD_FILE, read_card
-from dessin.page.numbers import percent
-from dessin.page.render import render_page
-from dessin.reading import number_of, read_csv
+from dessin.language import tr, tr_n
+from dessin.page.blocks import (
+    Block,
+    Column,
+    Gallery,
+    Headline,
+    Links,
+    Next,
+    Notes,
+    Page,
+    Picture,
+    Section,
+    Sentence,
+    Shot,
+    Step,
+    Table,
+)
+from dessin.page.numbers import listed, number, percent, share
+from dessin.page.words import Bar, Strong, Tag, Words, told
+from dessin.reports.run.made import Around, class_names, how_it_was_made, moment
 from dessin.reports.run.measure import (
-    chance_level,
-    run_parts,
+    SURE,
+    GroupResult,
+    Help,
+    Judged,
+    Mixed,
+    groups_worst_first,
+    judged,
+    mixed_up,
     surest,
-    surest_mistakes,
+    what_helps,
     worst_first,
 )
-from dessin.reports.run.pictures import (
-    PageSeen,
-    Picture,
-    curve_charts,
-    pages_seen,
-    range_chart,
-)
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
-from dessin.runs.scout import ScoutRow
-from dessin.runs.stages import RANGE_FILE
-from dessin.statistics.headline import metric_notes
-from dessin.statistics.intervals import Estimate
-from dessin.statistics.metrics import Metrics, measure
-from dessin.training.curve import read_curve
+from dessin.statistics.metrics import ClassResult
 
-_WORST_CLASSES = 24
-_PAIRS, _A_SIDE, _MISTAKES = 12, 3, 24
-_PAGES, _LOOKED_AT = 4, 24
+_PAIRS, _A_SIDE, _MISTAKES = 8, 2, 24
+_CLASSES, _GROUPS = 12, 12
 
 
-@dataclass(frozen=True)
-class SetView:
-    """The results of a set of `n` images: measure → value with interval, and how intervals were found."""
+def run_page(run: Path, around: Around | None = None, *, record: RunRecord | None = None) -> Page:
+    """The page about a finished run; `around` is what is known beside its folder.
 
-    name: str
-    n: int
-    values: Mapping[str, str]
-    method: str
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A step on the way to a model: what was done, in how many seconds, and what came of it."""
-
-    what: str
-    seconds: float
-    expected: float
-    accuracy: Estimate | None
-    verdict: str
-    best: bool
-
-
-def run_page(
-    run: Path,
-    issues: Mapping[str, int] | None,
-    scout: Sequence[ScoutRow],
-    *,
-    record: RunRecord | None = None,
-    names: Mapping[str, str] | None = None,
-    lead: str = "",
-    steps: Sequence[Tried] = (),
-    said: Sequence[str] = (),
-    budget: str = "",
-    photographs: Sequence[str] = (),
-) -> str:
-    """The HTML about a finished run; `issues` are an audit's counts by kind, `scout` the backbones tried.
-
-    A committee, which has no record, is given one with its `names` of classes; `lead` says what it is.
-    `steps` led to it within a `budget`, and `said` is what to know of that. `photographs` are ids of some to
-    show before and after, where the model looks for their page; by default they are looked for. Drawings are
-    read from where the run found them; if they are gone, the page says so and has none.
+    A committee, which has no record, is given one. Drawings are read from where the run found them; if they
+    are gone, the page says so and has none.
 
     Raises:
         DessinError: no run folder, a run that is not finished, or damaged files in it.
     """
-    record = record or read_record(run)
+    around, record = around or Around(), record or read_record(run)
     if record.status != "finished":
         raise DessinError(
             f"The run {run} is {record.status}, so there is nothing to report yet.",
             do=f"Finish it with dessin train --resume {run}.",
         )
-    context = _context(run, record, read_split(run / SPLIT_FILE), names or {})
-    context["pages"] = _pages(run, record, photographs)
-    found = dict(Counter(issues).most_common()) if issues is not None else None
-    told = {"lead": lead, "steps": tuple(steps), "said": tuple(said), "budget": budget}
-    return render_page(
-        "dessin.reports.run", "report.html", scout=tuple(scout), issues=found, **told, **context
+    split = read_split(run / SPLIT_FILE)
+    names = class_names(run, split.classes) | dict(around.names)
+    found, shown = judged(run, record, split), _Drawings(record, names)
+    # What is looked at closely is the validation: the holdout stays for its number alone.
+    looked_at = found.get("validation") or found.get("holdout")
+    helps = what_helps(looked_at, split) if looked_at else None
+    blocks: list[Block] = [*_answer(record, found.get("holdout") or looked_at)]
+    if looked_at and helps:
+        blocks += [_mistakes(looked_at, record, shown), *_help(helps, names)]
+        blocks += [*_groups(looked_at, split.group_by), _classes(looked_at, names)]
+    blocks.append(_trust(record, around))
+    blocks += how_it_was_made(run, record, split, around)
+    blocks.append(
+        Section(
+            tr("What to do next"),
+            (Next((*around.steps, *_next(around.given or run, record, helps))),),
+            anchor="next",
+        )
     )
-
-
-def _context(run: Path, record: RunRecord, split: Split, known: Mapping[str, str]) -> dict[str, object]:
-    names = class_names(run, split.classes) | dict(known)
-    curve = read_curve(run / "curve.csv")
-    best = record.decided("best_epoch", int)
     data = record.recipe.data.path
-    thumbnails = Thumbnails(data, record.recipe.image.page)
-    return {
-        "title": f"{record.name} on {Path(data).name if data else 'a collection'}: a dessin run",
-        "collection": Path(data).name if data else record.name,
-        "record": record,
-        "opened": [moment(opening) for opening in record.holdout_opened],
-        "started": [moment(start) for start in record.started],
-        "finished": moment(record.finished),
-        "results": set_views(record),
-        "notes": metric_notes(),
-        "parts": run_parts(split, record.recipe.data.fold),
-        "split": split,
-        "groups": len({row.group for row in split.rows}),
-        "curated": curated(record.recipe.data.curation),
-        "charts": (*curve_charts(curve, best), *_range_charts(run, record)),
-        "epochs": curve[-1].epoch if curve else 0,
-        "best_epoch": best,
-        "detail": run_detail(run, record, split, names, thumbnails),
-        "pictures": thumbnails.available,
-        "timings": {**record.timings, "total": sum(record.timings.values())},
-        "recipe": yaml.safe_dump(record.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-        "command": _command(record),
-        "holdout_command": f"dessin evaluate {shlex.quote(str(run))} --holdout --out holdout",
-        "worst": _WORST_CLASSES,
-    }
-
-
-def _pages(run: Path, record: RunRecord, photographs: Sequence[str]) -> list[PageSeen]:
-    """A few photographs before and after, where the model looks for their page."""
-    if record.recipe.image.page == "off":
-        return []
-    ids = [row.image_id for row in read_split(run / SPLIT_FILE).rows]
-    sample = ids[:: max(1, len(ids) // _LOOKED_AT)][:_LOOKED_AT]
-    return pages_seen(record.recipe.data.path, photographs or sample, most=_PAGES)
-
-
-def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:
-    """Labels → names for people, as the run's bundle has them; a run may outlive its bundle."""
-    bundle = run / "bundle"
-    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
-    return {label: label for label in labels} | known
-
-
-def set_views(record: RunRecord) -> tuple[SetView, ...]:
-    """The results of every set in the record, the holdout first."""
-    return tuple(
-        SetView(name, found.accuracy.n, found.written(record.counts.classes), found.accuracy.method)
-        for name, found in sorted(record.results.items())
+    return Page(
+        title=tr(
+            "How well does it name the drawings in {name}?", name=Path(data).name if data else record.name
+        ),
+        lead=_lead(found.get("holdout") or looked_at, looked_at, names),
+        blocks=tuple(blocks),
+        footer=tr(
+            "Written by dessin of {name}, which was made on {when}.",
+            name=record.name,
+            when=moment(record.finished),
+        ),
     )
 
 
-def run_detail(
-    run: Path, record: RunRecord, split: Split, names: Mapping[str, str], thumbnails: Thumbnails
-) -> dict[str, Any] | None:
-    """What a page dwells on: classes worst first, confusions and surest mistakes of one set of a run.
+class _Drawings:
+    """The collection's drawings by image_id, as the page shows them, with the answers that they got."""
 
-    Of the holdout once it was opened, else of the validation fold; None where neither was measured.
-    """
-    set_name: SetName = "holdout" if "holdout" in record.results else "validation"
-    if set_name not in record.results:
-        return None
-    predictions = read_predictions(run / set_name)
-    group_of = {row.image_id: row.group for row in split.rows}
-    groups = [group_of[image_id] for image_id in predictions.image_ids]
-    metrics = measure(
-        predictions.probabilities, predictions.targets, groups, predictions.classes, seed=record.seed
+    def __init__(self, record: RunRecord, names: Mapping[str, str]) -> None:
+        self._thumbnails = Thumbnails(record.recipe.data.path, record.recipe.image.page)
+        self.names = names
+
+    @property
+    def available(self) -> bool:
+        return self._thumbnails.available
+
+    def mistaken(self, found: Judged, row: int) -> Picture:
+        """A drawing that was named wrong, with what it is and what it was called."""
+        answers = found.answers
+        truth = self.names[answers.labels[row]]
+        answer = self.names[answers.classes[int(answers.probabilities[row].argmax())]]
+        said = tr("named {answer}, {sure} sure", answer=answer, sure=percent(float(found.sureness[row])))
+        return self._picture(answers.image_ids[row], truth, (Strong(truth), f" {said}"))
+
+    def genuine(self, image_id: str, label: str) -> Picture:
+        name = self.names[label]
+        return self._picture(image_id, name, (Strong(name), f" {tr('a real one')}"))
+
+    def _picture(self, image_id: str, name: str, caption: Words) -> Picture:
+        return Picture(self._thumbnails.uri(image_id), f"{name}: {image_id}", caption)
+
+
+def _lead(headline: Judged | None, looked_at: Judged | None, names: Mapping[str, str]) -> str:
+    if headline is None or looked_at is None:
+        return tr("Nothing was measured: it was trained on every drawing that was not set aside.")
+    accuracy = headline.metrics.accuracy
+    low, high = round(100 * accuracy.low), round(100 * accuracy.high)
+    classes = sum(row.n > 0 for row in headline.metrics.per_class)
+    said = tr(
+        "Of 100 further drawings like these, expect {low} to {high} to be named right, among {classes} "
+        "classes.",
+        low=low,
+        high=high,
+        classes=classes,
     )
-    return {
-        "set_name": set_name,
-        "metrics": metrics,
-        "groups": len(set(groups)),
-        "chance": chance_level(predictions),
-        "names": names,
-        "classes": worst_first(metrics, names),
-        "pairs": _pairs(metrics, predictions, thumbnails),
-        "mistakes": _mistakes(predictions, names, thumbnails),
-    }
+    if low == high:
+        said = tr("Of 100 further drawings like these, expect {n} to be named right.", n=low)
+    pairs = mixed_up(looked_at.metrics)
+    if not pairs:
+        return f"{said} {tr('It made no mistake on the drawings that it was asked about.')}"
+    if pairs[0].count == 1:
+        return f"{said} {tr('No two classes are mixed up more than once.')}"
+    worst = tr(
+        "What it mixes up most is {first} and {second}.",
+        first=names[pairs[0].first],
+        second=names[pairs[0].second],
+    )
+    return f"{said} {worst}"
 
 
-def _pairs(metrics: Metrics, predictions: Predictions, thumbnails: Thumbnails) -> list[dict[str, object]]:
-    """The most frequent confusions, `of` so many, with up to three drawings a side, the surest ones first.
+def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
+    """The one number, what it stands on, and what speaks against it."""
+    if headline is None:
+        return
+    accuracy, chance = headline.metrics.accuracy, headline.chance
+    yield Headline(
+        value=percent(accuracy.value, 1),
+        words=tr("of the drawings that it had not seen are named right"),
+        share=accuracy.value,
+        low=accuracy.low,
+        high=accuracy.high,
+        mark=chance,
+        label=tr("accuracy {accuracy}, n = {n}", accuracy=share(accuracy), n=number(accuracy.n)),
+    )
+    yield Sentence(
+        tr(
+            "Measured on {n} drawings in {groups} groups. {which} With other drawings of the same kind it "
+            "would lie between {low} and {high} (the pale band, a 95% interval). Always answering the "
+            "commonest class would give {chance} (the grey mark).",
+            n=number(accuracy.n),
+            groups=number(len(set(headline.groups))),
+            which=which_drawings(record, headline.name),
+            low=percent(accuracy.low, 1),
+            high=percent(accuracy.high, 1),
+            chance=percent(chance, 1),
+        )
+    )
+    if headline.name == "validation" and record.decided("best_epoch", int) is not None:
+        chosen = tr(
+            "How long to train was chosen on these same drawings, so the number is a little too good. The "
+            "honest one is that of drawings set aside (the holdout)."
+        )
+        yield Sentence(chosen, "note")
+    opened = record.holdout_opened
+    if len(opened) > 1:
+        yield Sentence(
+            tr(
+                "The drawings set aside (the holdout) were opened {n} times ({when}). Each look that led to "
+                "a choice makes their number less trustworthy.",
+                n=len(opened),
+                when=", ".join(map(moment, opened)),
+            ),
+            "warning",
+        )
+    if absent := headline.metrics.absent:
+        yield Sentence(
+            tr_n(
+                "{n} class has no drawing in this set, so nothing is said of it: {names}.",
+                "{n} classes have no drawing in this set, so nothing is said of them: {names}.",
+                len(absent),
+                names=listed(absent, most=12),
+            ),
+            "notice",
+        )
 
-    Drawings that were taken for another class are beside real ones of that.
-    """
-    n_of = {row.label: row.n for row in metrics.per_class}
-    labels, predicted = np.array(predictions.labels), predictions.order[:, 0]
 
-    def pictures(wanted: NDArray[np.bool_], label: str) -> list[Picture]:
-        ids = surest(predictions, wanted, label, _A_SIDE)
-        return [Picture(thumbnails.uri(image_id), image_id) for image_id in ids]
-
-    views: list[dict[str, object]] = []
-    for pair in metrics.confusions[:_PAIRS]:
-        taken = predicted == predictions.classes.index(pair.predicted)
-        mistaken = pictures((labels == pair.label) & taken, pair.predicted)
-        genuine = pictures(labels == pair.predicted, pair.predicted)
-        views.append({"found": pair, "of": n_of[pair.label], "mistaken": mistaken, "genuine": genuine})
-    return views
-
-
-def _mistakes(predictions: Predictions, names: Mapping[str, str], thumbnails: Thumbnails) -> list[Picture]:
-    pictures = []
-    for row in surest_mistakes(predictions, _MISTAKES):
-        answer = predictions.order[row, 0]
-        sure = percent(float(predictions.probabilities[row, answer]))
-        note = f"taken for {names[predictions.classes[answer]]}, {sure} sure"
-        uri = thumbnails.uri(predictions.image_ids[row])
-        pictures.append(Picture(uri, names[predictions.labels[row]], note))
-    return pictures
+def _mistakes(found: Judged, record: RunRecord, shown: _Drawings) -> Section:
+    wrong, n = found.mistakes, len(found.answers.labels)
+    lead = tr("It named all {n} drawings right.", n=number(n))
+    if len(wrong):
+        lead = tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=number(n))
+    lead += " " + which_drawings(record, found.name)
+    if len(wrong) and not shown.available:
+        lead += " " + tr("The drawings are not where the run found them, so none are shown.")
+    pairs, blocks = mixed_up(found.metrics)[:_PAIRS], list[Block]()
+    beside = [_misnamed(pair, found) for pair in pairs]
+    if pairs:
+        shots = (_pair(pair, rows, found, shown) for pair, rows in zip(pairs, beside, strict=True))
+        blocks.append(Gallery(tuple(shots), "wide"))
+    others = [row for row in wrong if not any(row in rows for rows in beside)]
+    if others:
+        some = tuple(Shot((shown.mistaken(found, row),)) for row in others[:_MISTAKES])
+        which = tr("Where a drawing looks like the answer, its label may be wrong.")
+        if len(others) > len(some):
+            which += " " + tr("The {n} surest of {all}.", n=len(some), all=number(len(others)))
+        blocks.append(Section(tr("Other mistakes, the surest first"), (Gallery(some),), which))
+    return Section(tr("What it gets wrong"), tuple(blocks), lead, anchor="mistakes")
 
 
-def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:
-    """The chart of the learning rate range test, where the recipe's rate was `auto`."""
-    path = run / RANGE_FILE
-    if not path.is_file():
-        return ()
-    table = read_csv(path, ["lr", "smoothed"])[1]
-    rows = [(number_of(row["lr"], str(path)), number_of(row["smoothed"], str(path))) for row in table]
-    return (range_chart(rows, record.attempts[0].lr),)
+def _misnamed(pair: Mixed, found: Judged) -> list[int]:
+    """The rows of a few drawings of the first class that were taken for the second, the surest first."""
+    labels, named = found.answers.labels, found.answers.classes.index(pair.second)
+    taken = found.answers.probabilities.argmax(axis=1) == named
+    return [int(row) for row in found.mistakes if labels[row] == pair.first and taken[row]][:_A_SIDE]
 
 
-def curated(path: str | None) -> dict[str, int]:
-    """What a curation did and why → how many images; empty where its file is not known or gone."""
-    if path is None or not Path(path).is_file():
-        return {}
-    changes = [change for change in read_curation(Path(path)).changes if change.action != "keep"]
-    whys = [f"{change.action}: {change.reason.split(':')[0].split(' of ')[0]}" for change in changes]
-    return dict(Counter(whys).most_common())
+def _pair(pair: Mixed, rows: Sequence[int], found: Judged, shown: _Drawings) -> Shot:
+    """Misnamed drawings beside real ones of what they were taken for."""
+    names, real = shown.names, surest(found.answers, pair.second, _A_SIDE)
+    title = tr("{first} taken for {second}", first=names[pair.first], second=names[pair.second])
+    note = tr(
+        "{n} of {all} drawings of {first}",
+        n=pair.there,
+        all=_n_of(found, pair.first),
+        first=names[pair.first],
+    )
+    if pair.count > pair.there:
+        note = tr("{said}; {n} the other way round", said=note, n=pair.count - pair.there)
+    mistaken = [shown.mistaken(found, row) for row in rows]
+    return Shot((*mistaken, *(shown.genuine(each, pair.second) for each in real)), title, note)
 
 
-def _command(record: RunRecord) -> str:
-    data, split = record.recipe.data.path or "DATA", record.recipe.data.split or "SPLIT"
-    return f"dessin train recipe.yaml --data {shlex.quote(data)} --split {shlex.quote(split)}"
+def _n_of(found: Judged, label: str) -> int:
+    return next(row.n for row in found.metrics.per_class if row.label == label)
 
 
-def moment(timestamp: str) -> str:
-    """`2026-11-23T20:34:28+00:00` → `2026-11-23 20:34 UTC`."""
-    return f"{timestamp[:10]} {timestamp[11:16]} UTC" if timestamp else ""
+def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
+    """What would help most, from what is mixed up and how many drawings a class has."""
+    notes: list[Words] = []
+    for pair in helps.mixed:
+        notes.append(
+            told(
+                "More drawings of {first} and {second}: {count} of their {of} drawings ({share}) are taken "
+                "for the other, which is {part} of all mistakes.",
+                first=Strong(names[pair.first]),
+                second=Strong(names[pair.second]),
+                count=number(pair.count),
+                of=number(pair.of),
+                share=percent(pair.share),
+                part=percent(pair.count / helps.mistakes),
+            )
+        )
+    for thin in helps.thin:
+        notes.append(
+            told(
+                "More drawings of {label}: there are {n} to learn from, of other classes {usual}, and "
+                "{share} are named right.",
+                label=Strong(names[thin.label]),
+                n=number(thin.drawings),
+                usual=number(thin.usual),
+                share=percent(thin.recall),
+            )
+        )
+    if helps.sure:
+        notes.append(
+            tr_n(
+                "A look at the label of {n} mistake that it was more than {sure} sure of: it may be wrong.",
+                "A look at the labels of {n} mistakes that it was more than {sure} sure of: they may be "
+                "wrong.",
+                helps.sure,
+                sure=percent(SURE),
+            )
+        )
+    if helps.mistakes and not helps.mixed:
+        notes.append(
+            tr(
+                "More drawings of every class: no two classes are mixed up more than once, so none stands "
+                "out."
+            )
+        )
+    if notes:
+        yield Section(tr("What would help most"), (Notes(tuple(notes)),), anchor="help")
+
+
+def _groups(found: Judged, group_by: str) -> Iterator[Section]:
+    """Whose drawings fail, where it is known what belongs together."""
+    rows = groups_worst_first(found) if group_by else ()
+    if len(rows) < 2:
+        return
+    worse = [row.name for row in rows if row.worse]
+    said = (
+        tr("{names} fail more often than chance explains.", names=listed(worse))
+        if worse
+        else tr("None stands out from what chance gives with so few drawings each.")
+    )
+    lead = tr(
+        "By {groups}, the least recognised first; none had been learnt from when it was asked about.",
+        groups=group_by,
+    )
+    tables: list[Block] = [_group_table(rows[:_GROUPS], "")]
+    if rest := rows[_GROUPS:]:
+        title = tr_n("The other group", "The other {n} groups", len(rest))
+        tables.append(Section(title, (_group_table(rest, "groups"),), folded=True))
+    yield Section(
+        tr("Whose drawings it fails on"), (Sentence(said, "verdict"), *tables), lead, anchor="groups"
+    )
+
+
+def _group_table(rows: Sequence[GroupResult], file: str) -> Table:
+    columns = (
+        Column(tr("Group")),
+        Column(tr("Share named right")),
+        Column(tr("Right"), number=True),
+        Column(tr("Drawings"), number=True),
+    )
+    cells = tuple(
+        (
+            (row.name, " ", Tag(tr("beyond chance"), "warn")) if row.worse else row.name,
+            _bar(row.right.value, row.right.low, row.right.high),
+            percent(row.right.value),
+            number(row.right.n),
+        )
+        for row in rows
+    )
+    return Table(columns, cells, file=file)
+
+
+def _bar(value: float, low: float, high: float) -> Bar:
+    interval = tr(
+        "{value}, 95% interval {low} to {high}", value=percent(value), low=percent(low), high=percent(high)
+    )
+    return Bar(value, interval, low, high)
+
+
+def _classes(found: Judged, names: Mapping[str, str]) -> Section:
+    rows = worst_first(found.metrics, names)
+    lead = tr(
+        "The least recognised first. The thin line is the 95% interval: with few drawings of a class it is "
+        "wide, and classes should not be compared by their bars alone."
+    )
+    blocks: list[Block] = [_class_table(rows[:_CLASSES], names, "")]
+    if rest := rows[_CLASSES:]:
+        title = tr_n("The other class", "The other {n} classes", len(rest))
+        blocks.append(Section(title, (_class_table(rest, names, "classes"),), folded=True))
+    return Section(tr("Class by class"), tuple(blocks), lead, anchor="classes")
+
+
+def _class_table(rows: Sequence[ClassResult], names: Mapping[str, str], file: str) -> Table:
+    columns = (
+        Column(tr("Class")),
+        Column(tr("Share named right")),
+        Column(tr("Right"), number=True),
+        Column(tr("Drawings"), number=True),
+        Column(tr("Most often taken for")),
+    )
+    cells = []
+    for row in rows:
+        if row.recall is None:
+            continue
+        other = f"{names[row.confused_with]} ({row.confused_count})" if row.confused_count else ""
+        bar = _bar(row.recall.value, row.recall.low, row.recall.high)
+        cells.append((names[row.label], bar, percent(row.recall.value), number(row.n), other))
+    return Table(columns, tuple(cells), file=file)
+
+
+def _trust(record: RunRecord, around: Around) -> Section:
+    """Whether its confidences hold, its holdout, and the pages that say more."""
+    said: list[Block] = [Sentence(line) for line in around.trusted]
+    opened, aside = record.holdout_opened, record.counts.holdout
+    if len(opened) == 1:
+        said.append(
+            Sentence(
+                tr(
+                    "The {n} drawings set aside (the holdout) were opened once, {when}.",
+                    n=number(aside),
+                    when=moment(opened[0]),
+                )
+            )
+        )
+    elif not opened and aside:
+        said.append(
+            Sentence(
+                tr("The {n} drawings set aside (the holdout) have not been opened.", n=number(aside)),
+                "notice",
+            )
+        )
+    elif not aside:
+        said.append(
+            Sentence(tr("No drawings were set aside, so each was named by a model that had not seen it."))
+        )
+    said.append(
+        Sentence(
+            tr(
+                "Not measured here: drawings by other hands, with other pens, of other things. The model "
+                "card names what was tested and what was not."
+            ),
+            "note",
+        )
+    )
+    if around.pages:
+        said.append(Links(around.pages))
+    return Section(tr("How far to trust it"), tuple(said), anchor="trust")
+
+
+def _next(model: Path, record: RunRecord, helps: Help | None) -> Iterator[Step]:
+    """What to do with the model now."""
+    given, data = shlex.quote(model.as_posix()), shlex.quote(record.recipe.data.path or "DATA")
+    if record.counts.holdout and not record.holdout_opened:
+        why = tr("When all choices are made, open the drawings set aside: their number is the honest one.")
+        yield Step(why, f"dessin evaluate {given} --holdout --out holdout")
+    yield Step(tr("Name further drawings."), f"dessin predict {given} PATH.. --out predictions.csv")
+    if helps and helps.sure:
+        why = tr("Look at every label that may be wrong, beside typical drawings of both classes.")
+        yield Step(why, f"dessin audit {data} --predictions {given} --out labels")
+    if helps and helps.mistakes:
+        why = tr("See every mistake on a map, and what drawings that fail have in common.")
+        yield Step(why, f"dessin mistakes {given} --out {given}/mistakes")
+    why = tr("What it may be trusted with, on one page: damaged drawings, confidences, its worst class.")
+    yield Step(why, f"dessin card {given} --out {given}/card.html")
+
+
+def which_drawings(record: RunRecord, name: SetName) -> str:
+    """In what relation to the model the drawings of a set are, in a sentence."""
+    if name == "holdout":
+        return tr("They were set aside and took no part in any choice (the holdout).")
+    if record.recipe.data.fold == "none":
+        return tr("Each was named by a model that had not learnt from it (out of fold).")
+    return tr("It had learnt from none of them (the validation fold).")

@@ -11,7 +11,7 @@ from dessin.collection.split.files import Split
 from dessin.collection.thumbnails import Thumbnails
 from dessin.reports.run.measure import split_part
 from dessin.reports.run.pictures import Picture
-from dessin.reports.run.view import curated
+from dessin.reports.run.made import curated
 from dessin.reports.wrapup.sources import Sources
 
 _STRIP = 16

@@ -13,12 +13,15 @@ from dessin.committees.route.result import RouteResults
 from dessin.committees.soup.result import SoupResults
 from dessin.errors import DessinError
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import counted, number, share, short, signed, times
+from dessin.page.numbers import counted, number, percent, share, short, signed, times
 from dessin.progress import warn
-from dessin.reports.run.view import class_names, moment, run_detail, set_views
+from dessin.reports.run.made import class_names, moment, set_views
+from dessin.reports.run.measure import judged, worst_first
+from dessin.reports.run.pictures import Picture
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
 
+_MISTAKES = 8
 _FILES = {
     "record.json": "what it was made of, decided and measured",
     "curve.csv": "the learning curve",
@@ -170,7 +173,24 @@ def _detail(final: RunSource, thumbnails: Thumbnails) -> dict[str, Any] | None:
         return None
     try:
         names = class_names(final.path, final.split.classes)
-        return run_detail(final.path, final.record, final.split, names, thumbnails)
+        found = judged(final.path, final.record, final.split)[final.honest_result[1]]
     except DessinError as error:
         warn(f"the classes of {final.path} are left out of the report: {error}")
         return None
+    answers, best = found.answers, found.answers.probabilities.argmax(axis=1)
+    mistakes = [
+        Picture(
+            thumbnails.uri(answers.image_ids[row]),
+            names[answers.labels[row]],
+            f"taken for {names[answers.classes[best[row]]]}, {percent(float(found.sureness[row]))} sure",
+        )
+        for row in found.mistakes[:_MISTAKES]
+    ]
+    classes = worst_first(found.metrics, names)
+    return {
+        "metrics": found.metrics,
+        "chance": found.chance,
+        "names": names,
+        "classes": classes,
+        "mistakes": mistakes,
+    }
