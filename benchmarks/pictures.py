@@ -72,8 +72,8 @@ def _options() -> argparse.Namespace:
 
 
 def _report(browser: Browser, demo: Path, _scratch: Path) -> bytes:
-    page = _open_file(browser, demo / "result" / "report.html")
-    return _part(page, None, "Data and split")
+    page = _open_file(browser, demo / "result" / "index.html")
+    return _part(page, None, "Class by class")
 
 
 def _atlas(browser: Browser, demo: Path, scratch: Path) -> bytes:

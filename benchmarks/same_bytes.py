@@ -46,7 +46,7 @@ def make(checkout: Path, work: Path) -> None:
     recipes = next(p for p in (checkout / "src/dessin/recipes", checkout / "recipes") if p.is_dir())
     data, split = "demo/drawings", "split.csv"
     steps = [
-        ("demo/result/report.html", ["-c", DEMO]),
+        ("demo/result/index.html", ["-c", DEMO]),
         (split, ["-m", "dessin", "split", data, "--out", split, "--folds", "5", "--holdout", "0.2"]),
     ]
     options = ["--data", data, "--split", split]

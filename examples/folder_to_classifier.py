@@ -30,7 +30,7 @@ def main(out: Path, drawings: Path | None = None) -> float:
 
     # 1. Look before you train: damaged files, copies, drawings with two labels.
     audit = dessin.audit(drawings, out=out / "audit")
-    print(f"{len(audit.manifest.rows)} images, {len(audit.issues)} issues: {out / 'audit' / 'report.html'}")
+    print(f"{len(audit.manifest.rows)} images, {len(audit.issues)} issues: {out / 'audit' / 'index.html'}")
 
     # 2. Set aside what does harm. The file says what and why; no image is touched.
     dessin.curate(drawings, issues=out / "audit" / "issues.csv", out=out / "curation.csv")

@@ -99,4 +99,4 @@ def test_the_demo_runs_from_it(programs: Path, place: Path) -> None:
     options = ["--classes", "12", "--per-class", "10", "--models", "tf_efficientnet_lite0", "--budget", "1m"]
     said = done(programs / "dessin", "demo", *options, cwd=place)
     assert "found" in said
-    assert (place / "demo-out" / "result" / "report.html").is_file()
+    assert (place / "demo-out" / "result" / "index.html").is_file()

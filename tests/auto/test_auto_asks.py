@@ -58,7 +58,7 @@ def test_it_stops_once_and_the_same_command_goes_on_with_all_or_without_what_a_p
         reached(drawings, out)
     assert "Label conflicts: 10 of 25 images (40%), more than a fifth" in asked.value.seen
     assert "5 pairs of them: cat/00.png and dog/00.png" in asked.value.seen
-    assert f"{out / 'audit' / 'report.html'}#too_many" in asked.value.allowed
+    assert f"{out / 'audit' / 'index.html'}#too_many" in asked.value.allowed
     assert not (out / "curation.csv").exists()
     assert {each.value for each in AutoState.read(out).decisions if each.name == ASKED_ABOUT} == {
         "label_conflict"

@@ -38,8 +38,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             }
         )
         run = train(recipe, data=drawings, split=folder / "split.csv", out=folder / "run")
-        report(run, out=folder / "report.html")
-    return {"audit": folder / "audit" / "index.html", "run": folder / "report.html"}
+        report(run, out=folder / "index.html")
+    return {"audit": folder / "audit" / "index.html", "run": folder / "index.html"}
 
 
 @pytest.mark.parametrize("name", ["audit", "run"])

@@ -42,7 +42,7 @@ def audit_and_split(data: Path, *, out: Path, seed: int, **rest: Any) -> Without
     scan = scan_images(manifest)
     pairs = find_duplicates(manifest, scan)
     split = plan_split(manifest, scan, pairs, folds=3, holdout=0.2, seed=seed)
-    return WithoutTraining(Audited(run_checks(Context(manifest, scan, pairs))), split, out / "report.html")
+    return WithoutTraining(Audited(run_checks(Context(manifest, scan, pairs))), split, out / "index.html")
 
 
 def test_the_demo_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from dessin.audit.result import Summary
 from dessin.collection.split.files import Split
 from dessin.collection.thumbnails import Thumbnails
+from dessin.reports.run.made import curated
 from dessin.reports.run.measure import split_part
 from dessin.reports.run.pictures import Picture
-from dessin.reports.run.made import curated
 from dessin.reports.wrapup.sources import Sources
 
 _STRIP = 16
