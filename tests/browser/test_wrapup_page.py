@@ -75,6 +75,14 @@ def test_the_wrap_up_is_whole_fits_its_width_and_asks_for_nothing(
 
 
 @pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("study", ["plain", "grid"])
+def test_the_page_of_a_study_is_whole(page_file: Path, browser: Browser, study: str, width: int) -> None:
+    opened = open_page(browser, page_file.parent / "studies" / study / "index.html", width)
+    check_whole(opened, width)
+    opened.page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
 def test_the_forest_is_drawn_where_its_numbers_say(page_file: Path, browser: Browser, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(page_file.as_uri())
@@ -102,7 +110,7 @@ def test_on_a_phone_every_number_of_a_level_can_be_read_without_scrolling(
     page = browser.new_page(viewport={"width": 390, "height": 900})
     page.goto(page_file.as_uri())
     edges = page.evaluate(
-        """[...document.querySelectorAll('.levels td')].filter(cell => cell.offsetParent)
+        """[...document.querySelectorAll('[id^=study] td')].filter(cell => cell.offsetParent)
             .map(cell => cell.getBoundingClientRect().right)"""
     )
     assert edges

@@ -6,10 +6,12 @@ import csv
 import io
 from dataclasses import fields, is_dataclass
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dessin.errors import DessinError
 from dessin.language import LANGUAGES, VARIABLE, language, speaking, tr, tr_n
@@ -17,7 +19,7 @@ from dessin.page import blocks as b
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.html import document, fragment
 from dessin.page.pictures import image_data_uri
-from dessin.page.text import lines, markdown
+from dessin.page.text import lines, markdown, write_markdown
 from dessin.page.words import Bar, Code, Link, Note, Strong, Tag, plain, told
 
 EVIL = "<script>alert(1)</script> `x` **y** [z](u) | #"
@@ -144,3 +146,18 @@ def test_values_are_put_where_the_text_says() -> None:
         words = told("Give {command} or {other}.", command=Code("a"), other="{b}")
         assert words == ("Give ", Code("a"), " or ", "{b}", ".")
         assert plain(words) == "Give a or {b}."
+
+
+def test_a_wiki_s_pictures_are_files_beside_it_and_those_of_before_go(tmp_path: Path) -> None:
+    out = tmp_path / "a wiki" / "page.md"
+    write_markdown(out, EVERY)
+    text = out.read_text()
+    assert "page-pictures/001.png" in text
+    files = sorted((out.parent / "page-pictures").iterdir())
+    assert [file.name for file in files] == ["001.png"]
+    assert np.asarray(Image.open(files[0])).shape == (8, 8)
+    table = [line for line in text.splitlines() if line.startswith("| ![")]
+    assert len(table) == 1
+    write_markdown(out, b.Page("t", "", ()))
+    assert list((out.parent / "page-pictures").iterdir()) == []
+    assert "![" not in markdown(EVERY)

@@ -17,7 +17,7 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 from dessin.audit.verb import audit
 from dessin.errors import DessinError
 from dessin.files import write_json
-from dessin.page.numbers import points, share
+from dessin.page.numbers import points, share, spent
 from dessin.reading import read_json
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
@@ -67,14 +67,16 @@ def page_of(*sources: Path, audit: Path | None = None) -> Page:
 
 def test_the_story_is_told_in_its_order(story: Story) -> None:
     page = page_of(story.plain, story.grid, story.run)
-    wanted = ["data", "cleaning", "split", "augmentation", "modelling", "ensemble", "final", "open", "repeat"]
-    ids = [attributes["id"] for tag, attributes in page.tags if tag == "h2" and attributes.get("id")]
+    wanted = ["hypotheses", "people", "data", "cleaning", "split", "augmentation", "modelling", "ensemble"]
+    wanted += ["final", "open", "repeat", "next"]
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section" and attributes.get("id")]
     assert [name for name in ids if name in wanted] == wanted
     anchors = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
     assert anchors.index("augmentation") < anchors.index("study-1") < anchors.index("modelling")
     assert anchors.index("modelling") < anchors.index("study-2") < anchors.index("ensemble")
-    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
-    assert {str(link).removeprefix("#") for link in links} <= set(anchors)
+    links = [str(attributes["href"]) for tag, attributes in page.tags if tag == "a"]
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(anchors)
+    assert "final/bundle/bundle.json" in links
 
 
 def test_nothing_is_loaded_and_names_stay_names(story: Story) -> None:
@@ -113,7 +115,7 @@ def test_openings_of_the_holdout_are_counted_over_all_runs(story: Story) -> None
     page = page_of(story.plain, story.grid, story.run)
     assert "Opened 2 times, over the 13 runs" in page.text
     assert "Its holdout was opened once" in page.text
-    assert "(n = 9)" in page.text
+    assert "Holdout (n = 9)" in page.text
 
 
 def test_a_study_without_results_says_how_far_it_is(story: Story) -> None:
@@ -123,7 +125,7 @@ def test_a_study_without_results_says_how_far_it_is(story: Story) -> None:
         job.unlink()
     page = page_of(story.plain)
     assert f"3 of {len(jobs)} runs have ended, so nothing was compared yet" in page.text
-    assert "No comparison was made yet" in page.text
+    assert "No level of a study could be told from its base" in page.text
     for job in jobs[:3]:
         assert f"{100 * read_json(job)['accuracy']['value']:.1f}%" in page.text
 
@@ -138,7 +140,7 @@ def test_a_collapsed_run_is_named_with_its_reason(story: Story) -> None:
     page = page_of(story.plain)
     assert "1 run gave no result" in page.text
     assert "the rate was <far> too high" in page.text
-    assert "unfinished" not in page.text.lower().replace("unfinished: the runs are not all there", "")
+    assert "runs have ended" not in page.text
 
 
 def test_runs_that_are_gone_or_damaged_leave_only_their_curves_out(story: Story) -> None:
@@ -179,7 +181,7 @@ def test_an_audit_is_shown_where_it_is_of_the_same_collection(story: Story, tmp_
 
 def test_the_study_files_on_the_page_give_the_same_levels(story: Story, tmp_path: Path) -> None:
     written = report(story.plain, story.grid, out=tmp_path / "report.html").read_text()
-    files = re.findall(r"<summary>\w+\.yaml.*?<pre>(.*?)</pre>", written, re.DOTALL)
+    files = re.findall(r"<summary>\w+\.yaml.*?<pre[^>]*>(.*?)</pre>", written, re.DOTALL)
     for folder, text in zip((story.plain, story.grid), files, strict=True):
         path = tmp_path / f"{folder.name}.yaml"
         path.write_text(html.unescape(text))
@@ -206,8 +208,8 @@ def test_runs_without_a_study_and_a_run_that_is_not_finished(story: Story, tmp_p
     assert "Never varied" not in page.text
     damaged = page_of(story.plain, story.run)
     (story.run / "validation" / "probabilities.npy").unlink()
-    assert "The weakest classes" in damaged.text
-    assert "The weakest classes" not in page_of(story.plain, story.run).text
+    assert "Class by class" in damaged.text
+    assert "Class by class" not in page_of(story.plain, story.run).text
 
 
 def test_wrong_sources_are_refused(story: Story, tmp_path: Path) -> None:
@@ -230,3 +232,40 @@ def test_wrong_sources_are_refused(story: Story, tmp_path: Path) -> None:
 def test_the_same_sources_give_the_same_bytes(story: Story, tmp_path: Path) -> None:
     pages = [report(story.plain, story.run, out=tmp_path / f"{i}.html").read_bytes() for i in range(2)]
     assert pages[0] == pages[1]
+
+
+def test_people_are_the_machines_and_times_of_the_records(story: Story) -> None:
+    page = page_of(story.plain, story.grid, story.run)
+    records = [read_record(path.parent) for path in story.run.parent.rglob("record.json")]
+    assert len(records) == 13
+    first, last = min(each.started[0] for each in records), max(each.finished for each in records)
+    assert f"{first[:10]} {first[11:16]} UTC to {last[:10]} {last[11:16]} UTC" in page.text
+    jobs = [read_json(path) for path in story.run.parent.rglob("jobs/*.json")]
+    seconds = sum(job["seconds"] for job in jobs) + sum(read_record(story.run).timings.values())
+    assert f"mirrors, losses and final13{spent(seconds)}" in page.text
+    assert records[0].hardware.cpu in page.text
+
+
+def test_the_wiki_has_the_same_figures_and_its_pictures_as_files(story: Story, tmp_path: Path) -> None:
+    out = tmp_path / "wiki" / "wrap-up.md"
+    for sources in ((story.plain, story.grid, story.run), (story.grid, story.run)):
+        text = report(*sources, out=out).read_text()
+        shown = set(re.findall(r"!\[[^\n]*?\]\(<(wrap-up-pictures/[^>]+)>\)", text))
+        assert {path.relative_to(out.parent).as_posix() for path in (out.parent).glob("*/*")} == shown
+    assert len(shown) > 5
+    assert not re.search(r"^#+ .*<script>", text, re.MULTILINE)
+    for found in StudyResults.read(story.grid).comparisons:
+        assert points(found.difference).replace("[", r"\[").replace("]", r"\]") in text
+    accuracy = share(read_record(story.run).results["validation"].accuracy)
+    assert accuracy.replace("[", r"\[").replace("]", r"\]") in text
+
+
+def test_a_study_has_a_page_of_its_own_that_says_what_to_do_next(story: Story) -> None:
+    page = Page((story.plain / "index.html").read_text())
+    results = StudyResults.read(story.plain)
+    for difference in results.comparisons:
+        assert points(difference.difference) in page.text
+        assert difference.verdict_text in page.text
+    assert "Mirrored & turned drawings <b>help</b>." in page.text
+    assert f"dessin report {story.data.parent / 'studies' / 'mirrors'}" in page.text
+    assert "dessin mistakes" in page.text

@@ -15,7 +15,8 @@ from dessin.reading import read_csv
 from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.measure import analyse
 from dessin.studies.result import JobRecord, StudyResults, write_job
-from dessin.studies.view import lines, write_tables
+from dessin.studies.tables import write_tables
+from dessin.studies.view import lines
 
 LEVELS = {"base": {}, "good": {"train": {"epochs": 2}}, "same": {"train": {"epochs": 3}}}
 RATES = {"base": 0.5, "good": 0.95, "same": 0.5}

@@ -64,7 +64,7 @@ def test_a_study_leaves_its_files(go: Go, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
         *("study.yaml", "study.json", "split.csv", "runs", "jobs"),
-        *("results.json", "levels.csv", "runs.csv"),
+        *("results.json", "levels.csv", "runs.csv", "index.html"),
     }
     assert StudyResults.read(out) == results
     record = StudyRecord.read(out)

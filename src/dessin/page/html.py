@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from dessin.files import write_text
 from dessin.language import language, tr
@@ -24,6 +24,8 @@ from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, p
 PAGE_FILE: Final = "index.html"
 # So many sections are named at the top.
 _MANY = 5
+# Where a row of letters is so long already.
+_LONG = re.compile(r"(?<=\S{30})(?=\S)")
 # Within so many letters a page says its title.
 _HEAD = 4096
 
@@ -73,17 +75,17 @@ def words_as_html(words: Words) -> Markup:
 def _part(part: Part) -> Markup:
     match part:
         case str():
-            return escape(part)
+            return _breakable(part)
         case Code(text):
             return Markup("<code>{}</code>").format(text)
         case Strong(text):
-            return Markup("<b>{}</b>").format(text)
+            return Markup("<b>{}</b>").format(_breakable(text))
         case Tag(text, tone):
             return Markup('<span class="tag {}">{}</span>').format(tone, text)
         case Link(text, to):
-            return Markup('<a href="{}">{}</a>').format(to, text)
+            return Markup('<a href="{}">{}</a>').format(to, _breakable(text))
         case Note(text):
-            return Markup("<small>{}</small>").format(text)
+            return Markup("<small>{}</small>").format(_breakable(text))
         case Bar(share, words, low, high):
             ends = Markup("")
             if low is not None and high is not None:
@@ -92,6 +94,11 @@ def _part(part: Part) -> Markup:
                 )
             bar = Markup('<span class="share" role="img" aria-label="{}"><i style="width:{}"></i>{}</span>')
             return bar.format(words, _per_cent(share), ends)
+
+
+def _breakable(text: str) -> Markup:
+    """Text escaped; a row of letters that would be wider than a column may be broken."""
+    return Markup("<wbr>").join(_LONG.split(text))
 
 
 def _csv_address(table: Table) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dessin.audit.result import Summary
 from dessin.errors import DessinError
-from dessin.files import write_text
 from dessin.page.html import pages_below, write_page
+from dessin.page.text import write_markdown
 from dessin.progress import say
 from dessin.reading import read_json
 from dessin.reports.run.made import Around
@@ -34,7 +34,8 @@ def report(
     Args:
         sources: One run for the page about it; else studies, ensembles, distillations and runs, in the order
             of their telling, for the wrap-up. The last run is taken for the final result.
-        out: The page (.html) to write; made anew if it exists.
+        out: The page to write (.html), or Markdown for a wiki with its pictures beside it (.md); made anew if
+            it exists.
         audit: The folder of an audit of the data.
         scout: The folder of a scout, for a single run: the backbones that were tried.
 
@@ -52,15 +53,15 @@ def report(
         )
     if not folders:
         raise DessinError("Nothing to report on was given.", do="Name a run, or studies and ensembles.")
-    summary = _summary(audit)
+    summary, write = _summary(audit), write_markdown if out.suffix == ".md" else write_page
     if len(folders) == 1 and (folders[0] / FILE).is_file():
         tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
         around = Around(issues=_found(summary), scout=tried, pages=pages_below(folders[0], out))
-        write_page(out, run_page(folders[0], around))
+        write(out, run_page(folders[0], around))
     elif scout:
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:
-        write_text(out, wrapup_page(folders, summary))
+        write(out, wrapup_page(folders, summary, out))
     say(f"report: {out}")
     return out
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from dessin.language import tr
 from dessin.ops import parse_op
 from dessin.recipe import UNSAID
 from dessin.runs.record import RunRecord
@@ -151,6 +152,29 @@ QUESTIONS: dict[str, Callable[[Recipe], str]] = {
     "batch size": _key("train.batch_size"),
     "dropout, drop path and drop block": _dropped,
 }
+
+
+def question_name(question: str) -> str:
+    """A usual question as it is called for people."""
+    return {
+        "cleaning": tr("cleaning"),
+        "colour": tr("colour"),
+        "image size": tr("image size"),
+        "fit into the square": tr("fit into the square"),
+        "page of a photograph": tr("page of a photograph"),
+        "CLAHE": tr("CLAHE"),
+        "augmentation": tr("augmentation"),
+        "mixing (MixUp, CutMix)": tr("mixing (MixUp, CutMix)"),
+        "AutoAugment and other policies": tr("AutoAugment and other policies"),
+        "backbone": tr("backbone"),
+        "fine-tuning depth": tr("fine-tuning depth"),
+        "loss": tr("loss"),
+        "optimiser": tr("optimiser"),
+        "learning rate": tr("learning rate"),
+        "batch size": tr("batch size"),
+        "dropout, drop path and drop block": tr("dropout, drop path and drop block"),
+        "ensemble": tr("ensemble"),
+    }[question]
 
 
 def answers(study: StudyRecord) -> dict[str, tuple[str, ...]]:

@@ -9,16 +9,6 @@ from dessin.statistics.comparison import Verdict
 from dessin.studies.source import StudySource
 
 Kind = Literal["gain found", "no gain", "undecided", "unfinished"]
-RULE = (
-    "A hypothesis is free text, which no program can judge; so the outcome says what the levels did, by one "
-    "rule. Gain found: at least one level is better than the base, after Holm's correction. No gain: every "
-    "level is worse, or differs by less than what matters. Undecided: no level is better, and of at least "
-    "one it cannot be told, or there is no result. Unfinished: the runs are not all there."
-)
-THESE_RUNS = (
-    "Only one run of each level was compared, so this is about these trained models: how much the luck of a "
-    "training matters is not known."
-)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ class StudySource:
         return analysed == self.ended == len(self.jobs)
 
     @property
+    def lost(self) -> tuple[StudyJob, ...]:
+        """Jobs that ended without a result."""
+        return tuple(job for job in self.jobs if job.ended and job.ended.status != "finished")
+
+    @property
     def seconds(self) -> float:
         return sum(job.ended.seconds for job in self.jobs if job.ended)
 

@@ -10,6 +10,7 @@ import torch
 
 from dessin.errors import DessinError, unknown
 from dessin.ops import as_texts
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
@@ -21,7 +22,9 @@ from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, plan_study
 from dessin.studies.result import RUNS, StudyRecord, StudyResults, begin, ended_job, read_begun
-from dessin.studies.view import lines, write_tables
+from dessin.studies.source import read_source
+from dessin.studies.tables import write_tables
+from dessin.studies.view import lines, study_page
 from dessin.trackers import check_tracker
 
 EXECUTORS = ("local", "ray")
@@ -158,6 +161,7 @@ def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
     results = analyse(folder)
     results.write(folder)
     write_tables(folder, record, results)
+    write_page(folder / PAGE_FILE, study_page(read_source(folder)))
     if not any(level.finished for level in results.levels):
         ends = (ended_job(folder, job.name) for job in record.jobs)
         raise DessinError(
@@ -173,5 +177,5 @@ def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
             f"{len(results.missing)} of {len(record.jobs)} runs gave no result. Those that failed are tried "
             f"again when the study is; to begin one anew, move its folder in {folder / RUNS} away."
         )
-    say(f"written to {folder}")
+    say(f"report: {folder / PAGE_FILE}")
     return results

@@ -1,89 +1,307 @@
-"""A study's results as tables: `levels.csv` and `runs.csv` for programs, lines for people."""
+"""What a study says for people: the page of its folder, its part of a wrap-up, and lines on the screen."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from dessin.files import write_csv
-from dessin.page.numbers import listed, points, share
-from dessin.statistics.comparison import Comparison, what_is_seen
-from dessin.statistics.intervals import Estimate
-from dessin.studies.result import LevelResult, StudyRecord, StudyResults, ended_job
+import yaml
 
-LEVELS_FILE = "levels.csv"
-RUNS_FILE = "runs.csv"
-LEVEL_COLUMNS = (
-    *("level", "runs", "finished", "accuracy", "accuracy_low", "accuracy_high", "n"),
-    *("loss", "loss_low", "loss_high", "difference", "difference_low", "difference_high"),
-    *("p_holm", "detectable", "verdict", "verdict_text", "seconds"),
+from dessin.errors import DessinError
+from dessin.language import tr, tr_n
+from dessin.page.blocks import (
+    Block,
+    Column,
+    Command,
+    Dots,
+    Grid,
+    Key,
+    Next,
+    Page,
+    Section,
+    Sentence,
+    Step,
+    Table,
 )
-RUN_COLUMNS = (
-    *("run", "level", "seed", "fold", "status", "accuracy", "low", "high", "n", "loss"),
-    *("seconds", "executor", "host", "reason"),
+from dessin.page.numbers import listed, number, p_value, plain, points, share, size
+from dessin.page.tables import aligned
+from dessin.page.words import Note, Strong, Tag, Tone, Words
+from dessin.reading_yaml import parse_yaml
+from dessin.statistics.comparison import Comparison, Verdict, draw_forest, what_is_seen
+from dessin.studies.curves import draw_curves
+from dessin.studies.outcome import outcome
+from dessin.studies.result import RUNS, TEXT_FILE, StudyRecord, StudyResults
+from dessin.studies.source import StudyJob, StudySource
+from dessin.studies.telling import (
+    LevelRow,
+    all_evidence,
+    answer,
+    design,
+    kind_name,
+    level_rows,
+    progress,
+    seen,
+    verdict_name,
 )
 
+_TONES: dict[str, Tone] = {
+    "gain found": "good",
+    "undecided": "warn",
+    "unfinished": "warn",
+    "better": "good",
+    "worse": "warn",
+    "cannot tell": "muted",
+}
+_NONE = "–"
 
-def write_tables(folder: Path, study: StudyRecord, results: StudyResults) -> None:
-    """Write both files; what there is not is an empty field."""
-    compared = {comparison.name: comparison for comparison in results.comparisons}
-    levels = (_level_row(level, compared.get(level.level)) for level in results.levels)
-    write_csv(folder / LEVELS_FILE, LEVEL_COLUMNS, levels)
-    rows: list[list[object]] = []
-    for job in study.jobs:
-        start, record = [job.name, job.level, job.seed, job.fold], ended_job(folder, job.name)
-        if record is None:
-            rows.append([*start, "missing", *[""] * 9])
-            continue
-        accuracy, loss = record.accuracy, f"{record.loss.value:.4f}" if record.loss else ""
-        numbers = [*_numbers(accuracy), accuracy.n if accuracy else "", loss]
-        rows.append(
-            [*start, record.status, *numbers, record.seconds, record.executor, record.host, record.reason]
+
+def study_page(study: StudySource) -> Page:
+    """The page of a study's folder, which `study.path` is."""
+    record = study.record
+    title = tr(
+        "What did {factor} change on {collection}?", factor=listed(record.factors), collection=_data(record)
+    )
+    return Page(
+        title=title,
+        lead=answer(study),
+        blocks=(
+            *study_blocks(study),
+            Section(tr("Repeat it"), tuple(repeat_blocks(study)), folded=True),
+            Section(tr("What to do next"), (Next(tuple(_steps(study))),), anchor="next"),
+        ),
+    )
+
+
+def study_card(study: StudySource, anchor: str) -> Section:
+    """A study as a part of another page."""
+    return Section(
+        study.record.name, tuple(study_blocks(study)), anchor=anchor, tags=(kind_tag(study),), card=True
+    )
+
+
+def kind_tag(study: StudySource) -> Tag:
+    kind = outcome(study).kind
+    return Tag(kind_name(kind), _TONES.get(kind, "muted"))
+
+
+def verdict_tag(verdict: Verdict) -> Tag:
+    return Tag(verdict_name(verdict), _TONES.get(verdict, ""))
+
+
+def study_blocks(study: StudySource) -> Iterator[Block]:
+    """Hypothesis, levels, differences; how they were measured is folded away."""
+    record, results = study.record, study.results
+    yield Sentence(f"“{record.hypothesis}”", "verdict")
+    facts = " · ".join(design(study))
+    yield Sentence(tr("Varied: {factors}. {design}.", factors=listed(record.factors), design=facts), "note")
+    if unfinished := progress(study):
+        yield Sentence(unfinished, "warning")
+    yield _level_table(study)
+    if study.lost:
+        judged = tr("The levels are judged on the others.") if results else ""
+        lost = tr_n("{n} run gave no result.", "{n} runs gave no result.", len(study.lost))
+        yield Sentence(f"{lost} {judged}".strip(), "warning")
+        yield _job_table(study.lost, tr("Why"))
+    so_far = [job for job in study.jobs if job.ended and job.ended.accuracy]
+    if so_far and not results:
+        yield Section(tr("The runs so far"), (_job_table(so_far, tr("Validation accuracy")),))
+    if results and len(record.factors) == 2:
+        yield _two_way(record, results)
+    if results:
+        yield from _forest(results.main_effects, tr("Main effects"), record.matters)
+        title = tr("Difference from “{base}”", base=record.base)
+        yield from _forest(results.comparisons, title, record.matters)
+    if outcome(study).these_runs:
+        yield Sentence(
+            tr(
+                "Only one run of each level was compared, so this is about these trained models: how much "
+                "the luck of a training matters is not known."
+            ),
+            "notice",
         )
-    write_csv(folder / RUNS_FILE, RUN_COLUMNS, rows)
+    yield Section(tr("How this was measured"), tuple(_measured(study)), folded=True)
+
+
+def _level_table(study: StudySource) -> Table:
+    titles = [Column(tr("Level"))]
+    if study.results:
+        figures = (tr("Runs"), tr("Log loss"), tr("Accuracy"), tr("Difference, points"), tr("p, after Holm"))
+        titles += [*(Column(title, number=True) for title in figures), Column(tr("Verdict"))]
+    rows = tuple(_level_cells(row)[: len(titles)] for row in level_rows(study))
+    return Table(tuple(titles), rows, file="levels")
+
+
+def _level_cells(row: LevelRow) -> tuple[Words, ...]:
+    changed = tuple(Note(f"{change.key}: {change.text}") for change in row.changes)
+    base = (" ", Tag(tr("base"))) if row.is_base else ()
+    accuracy, compared = row.result.accuracy if row.result else None, row.comparison
+    found: tuple[Words, ...] = ("", "", "")
+    if compared:
+        p = p_value(compared.p_holm).removeprefix("=\u00a0")
+        found = (points(compared.difference), p, verdict_tag(compared.verdict))
+    return (
+        (Strong(row.name), *base, *changed),
+        row.runs or _NONE,
+        plain(row.result.loss) if row.result and row.result.loss else _NONE,
+        (share(accuracy), Note(f"n = {number(accuracy.n)}")) if accuracy else _NONE,
+        *found,
+    )
+
+
+def _job_table(jobs: Sequence[StudyJob], last: str) -> Table:
+    titles = (Column(tr("Level")), Column(tr("Seed"), number=True), Column(tr("Fold"), number=True))
+    rows = []
+    for job in jobs:
+        if job.ended:
+            accuracy, reason = job.ended.accuracy, job.ended.reason or tr("no reason was recorded")
+            said = f"{share(accuracy)}, n = {number(accuracy.n)}" if accuracy else reason
+            rows.append(
+                (job.job.level, str(job.job.seed), str(job.job.fold), job.ended.status, said, job.job.name)
+            )
+    columns = (*titles, Column(tr("Ended")), Column(last), Column(tr("Run")))
+    return Table(columns, tuple(rows))
+
+
+def _two_way(record: StudyRecord, results: StudyResults) -> Section:
+    """Accuracies by the levels of both factors."""
+    first, second = (tuple(dict.fromkeys(level.parts[axis] for level in record.levels)) for axis in (0, 1))
+    accuracies = {result.level: result.accuracy for result in results.levels}
+    names = {level.parts: level.name for level in record.levels}
+
+    def cell(row: str, column: str) -> Words:
+        name = names.get((row, column), "")
+        accuracy = accuracies.get(name)
+        if accuracy is None:
+            return _NONE
+        base = f", {tr('base')}" if name == record.base else ""
+        return share(accuracy), Note(f"n = {number(accuracy.n)}{base}")
+
+    rows = tuple((Strong(row), *(cell(row, column) for column in second)) for row in first)
+    columns = (Column(f"{record.factors[0]} ↓  {record.factors[1]} →"), *map(Column, second))
+    title = tr("Accuracy by {row} and {column}", row=record.factors[0], column=record.factors[1])
+    return Section(title, (Table(columns, rows),))
+
+
+def _forest(comparisons: Sequence[Comparison], title: str, matters: float) -> Iterator[Section]:
+    forest = draw_forest(comparisons, matters)
+    if forest is not None:
+        line = tr("no difference; right of it is better than {base}", base=forest.against)
+        if not forest.against:
+            line = tr("no difference; right of it is better")
+        band = tr(
+            "±{matters} points: too little to matter, as the study said beforehand", matters=size(matters)
+        )
+        note = tr("Points of accuracy, with 95% intervals.")
+        yield Section(
+            title, (Dots(forest.plot, (Key("line", line), Key("band", band))), Sentence(note, "note"))
+        )
+
+
+def _measured(study: StudySource) -> Iterator[Block]:
+    curves = draw_curves(study)
+    beside = (Section(tr("Learning curves"), (curves,)),) if curves else ()
+    yield Grid((*beside, Section(tr("What this design could have seen"), tuple(map(Sentence, seen(study))))))
+    ways = (Column(tr("Asked in this way")), Column(tr("Answer, in points")))
+    parts = [
+        Section(
+            tr("{level} against {base}", level=each.name, base=each.against),
+            (Sentence(f"{each.verdict}.", "note"), Table(ways, each.lines)),
+        )
+        for each in all_evidence(study.results)
+    ]
+    if parts:
+        yield Section(tr("How sure each difference is"), (Grid(tuple(parts)),))
+
+
+def repeat_blocks(study: StudySource) -> Iterator[Block]:
+    """How to do the study again elsewhere: the command, and the study file with its recipe in it."""
+    record = study.record
+    parts = ["dessin", "study", f"{record.name}.yaml", "--data", record.data]
+    parts += ["--split", f"{study.path.name}/split.csv", "--out", f"{record.name}-again"]
+    yield Command(shlex.join(parts))
+    if definition := _definition(study):
+        title = tr("{name}.yaml, with its whole recipe", name=record.name)
+        yield Section(title, (Command(definition),), folded=True)
+    else:
+        gone = tr("The study file of {name} is gone from its folder, or damaged.", name=record.name)
+        yield Sentence(gone, "note")
+
+
+def _definition(study: StudySource) -> str:
+    """The study file with its recipe in it, so that it needs no other; empty where it is gone or damaged."""
+    values = _defined(study)
+    whole = values | {"recipe": study.record.recipe}
+    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100) if values else ""
+
+
+def _defined(study: StudySource) -> dict[str, Any]:
+    try:
+        values = parse_yaml(study.definition, where="the study file")
+    except DessinError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def again_step(study: StudySource) -> Step:
+    """How to go on with a study some of whose runs gave no result."""
+    record, folder = study.record, study.path.as_posix()
+    # A file that names its recipe by a path finds it beside itself only, which its copy in the folder is not.
+    whole = isinstance(_defined(study).get("recipe"), dict)
+    file, name = f"{folder}/{TEXT_FILE}" if whole else record.name, record.name
+    again = ["dessin", "study", file, "--data", record.data, "--split", record.split, "--out", folder]
+    why = tr("Go on with {study}: what failed is tried again, and what is finished is kept.", study=name)
+    return Step(why, shlex.join(again))
+
+
+def _steps(study: StudySource) -> Iterator[Step]:
+    folder = study.path.as_posix()
+    if study.lost or not study.complete:
+        yield again_step(study)
+    ended = ((job, job.ended.accuracy) for job in study.jobs if job.record and job.ended)
+    kept = [(accuracy.value, job.job) for job, accuracy in ended if accuracy]
+    if kept:
+        best = max(kept, key=lambda found: found[0])[1]
+        why = tr("See what the best run, of “{level}”, takes for what.", level=best.level)
+        run = f"{folder}/{RUNS}/{best.name}"
+        yield Step(why, shlex.join(["dessin", "mistakes", run, "--out", "mistakes"]))
+    why = tr("Tell it with the other studies and the final run, for those who were not there.")
+    yield Step(why, f"dessin report {shlex.quote(folder)} --out wrap-up.html")
+
+
+def _data(record: StudyRecord) -> str:
+    return Path(record.data).name or tr("a collection")
 
 
 def lines(study: StudyRecord, results: StudyResults) -> list[str]:
     """The results for people."""
     compared = {comparison.name: comparison for comparison in results.comparisons}
-    differences = {name: points(comparison.difference) for name, comparison in compared.items()}
-    width = max(len(level.level) for level in results.levels)
-    column = max([22, *map(len, differences.values())])
-    rows = [f"  {'level':<{width}}  {'accuracy':>20}  {'loss':>6}  {'difference':>{column}}  verdict"]
+    titles = (tr("level"), tr("accuracy"), tr("loss"), tr("difference"), tr("verdict"))
+    rows = []
     for level in results.levels:
-        accuracy = share(level.accuracy) if level.accuracy else "-"
-        loss = f"{level.loss.value:.3f}" if level.loss else "-"
-        there, difference = compared.get(level.level), differences.get(level.level, "")
-        said = there.verdict if there else "(base)" if level.level == study.base else "no runs to compare"
-        rows.append(f"  {level.level:<{width}}  {accuracy:>20}  {loss:>6}  {difference:>{column}}  {said}")
-    effects, words = (
-        [f"  {c.name} against {c.against}: {c.verdict_text}" for c in some]
-        for some in (results.main_effects, results.comparisons)
-    )
-    seen = []
+        there = compared.get(level.level)
+        said = tr("(base)") if level.level == study.base else tr("no runs to compare")
+        rows.append(
+            (
+                level.level,
+                share(level.accuracy) if level.accuracy else "-",
+                f"{level.loss.value:.3f}" if level.loss else "-",
+                points(there.difference) if there else "",
+                verdict_name(there.verdict) if there else said,
+            )
+        )
+    told = [tr("Results of {name}: {hypothesis}", name=study.name, hypothesis=study.hypothesis)]
+    told += [f"  {line}" for line in aligned(titles, rows, None)]
+    if results.main_effects:
+        told.append(tr("Each factor, over the levels of the other"))
+        told += [f"  {c.name} – {c.against}: {c.verdict_text}" for c in results.main_effects]
+    if results.comparisons:
+        told.append(tr("In words"))
+        told += [f"  {c.name} – {c.against}: {c.verdict_text}" for c in results.comparisons]
     if results.detectable_after is not None:
-        expected = f"{100 * study.detectable_before:.1f} expected before"
-        seen = [f"  {what_is_seen(results.detectable_after)} ({expected})"]
-    return [
-        f"Results of {study.name}: {study.hypothesis}",
-        *rows,
-        *(["Each factor, over the levels of the other", *effects] if effects else []),
-        *(["In words", *words] if words else []),
-        *seen,
-        *([f"  without a result: {listed(results.missing)}"] if results.missing else []),
-    ]
-
-
-def _level_row(level: LevelResult, comparison: Comparison | None) -> list[object]:
-    row: list[object] = [level.level, level.jobs, level.finished]
-    row += [*_numbers(level.accuracy), level.accuracy.n if level.accuracy else ""]
-    row += _numbers(level.loss)
-    if comparison is None:
-        return [*row, *[""] * 7, level.seconds]
-    detectable = f"{comparison.detectable:.4f}"
-    words = [comparison.verdict, comparison.verdict_text]
-    p = f"{comparison.p_holm:.4g}"
-    return [*row, *_numbers(comparison.difference), p, detectable, *words, level.seconds]
-
-
-def _numbers(result: Estimate | None) -> list[str]:
-    return [f"{v:.4f}" for v in (result.value, result.low, result.high)] if result else [""] * 3
+        before = f"{100 * study.detectable_before:.1f}"
+        told.append(f"  {what_is_seen(results.detectable_after)} ({tr('{n} expected before', n=before)})")
+    if results.missing:
+        told.append(f"  {tr('without a result: {runs}', runs=listed(results.missing))}")
+    return told

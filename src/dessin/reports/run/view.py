@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dessin.collection.split.files import read_split
+from dessin.collection.split.files import Split, read_split
 from dessin.collection.thumbnails import Thumbnails
 from dessin.errors import DessinError
 from dessin.language import tr, tr_n
@@ -97,6 +97,20 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
             when=moment(record.finished),
         ),
     )
+
+
+def closer_look(run: Path, record: RunRecord, split: Split) -> tuple[Block, ...]:
+    """What a run gets wrong, what would help most, and its classes; nothing where it was not measured.
+
+    Raises:
+        DessinError: damaged files of its answers.
+    """
+    names, found = class_names(run, split.classes), judged(run, record, split)
+    looked_at = found.get("validation") or found.get("holdout")
+    if looked_at is None:
+        return ()
+    mistakes = _mistakes(looked_at, record, _Drawings(record, names))
+    return (mistakes, *_help(what_helps(looked_at, split), names), _classes(looked_at, names))
 
 
 class _Drawings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dessin.language import tr
 from dessin.page.numbers import listed, share, size, times
 from dessin.reports.wrapup.sources import Sources
 from dessin.runs.holdout import looks_below
@@ -72,21 +73,21 @@ def never_varied(sources: Sources) -> tuple[Held, ...]:
             held.append(Held(question, listed(list(dict.fromkeys(value[0] for value in values)))))
     tested = any(study.record.topic == "ensemble" for study in sources.studies)
     if not tested and not sources.committees:
-        held.append(Held("ensemble", "single models only"))
+        held.append(Held("ensemble", tr("single models only")))
     return tuple(held)
 
 
 def gaps(sources: Sources) -> tuple[Gap, ...]:
     """Everything else that the studies and the final run leave open."""
     found = {
-        "one scale": _mismatches(sources),
-        "unfinished": _unfinished(sources),
-        "lost runs": _lost(sources),
-        "final result": _of_final(sources),
-        "the luck of a training": _one_seed(sources),
-        "all drawings": _unused_folds(sources),
-        "cannot tell": _untold(sources),
-        "robustness": _robustness(sources),
+        tr("one scale"): _mismatches(sources),
+        tr("unfinished"): _unfinished(sources),
+        tr("lost runs"): _lost(sources),
+        tr("final result"): _of_final(sources),
+        tr("the luck of a training"): _one_seed(sources),
+        tr("all drawings"): _unused_folds(sources),
+        tr("cannot tell"): _untold(sources),
+        tr("robustness"): _robustness(sources),
     }
     gaps_found = (Gap(what, tuple(reasons)) for what, reasons in found.items())
     return tuple(gap for gap in gaps_found if gap.reasons)
@@ -96,52 +97,59 @@ def holdout_looks(sources: Sources) -> str:
     """How often holdouts were opened, over all records that lie in the folders given."""
     looks = looks_below(sources.folders)
     if not looks.looked_at:
-        return "No record is here that would say whether it was opened."
-    how_often = f"Opened {times(len(looks.opened))}" if looks.opened else "Never opened"
-    return (
-        f"{how_often}, over the {looks.looked_at} whose records are here. Each look that leads to a choice "
-        "makes its number less trustworthy."
-    )
+        return tr("No record is here that would say whether it was opened.")
+    said = tr("Never opened, over the {records} whose records are here.", records=looks.looked_at)
+    if looks.opened:
+        often, records = times(len(looks.opened)), looks.looked_at
+        said = tr("Opened {often}, over the {records} whose records are here.", often=often, records=records)
+    return f"{said} {tr('Each look that leads to a choice makes its number less trustworthy.')}"
 
 
 def _mismatches(sources: Sources) -> Iterator[str]:
     digests = [study.record.digests for study in sources.studies]
     digests += [run.record.digests for run in sources.runs]
-    for noun, values in (
-        ("collections", {d.manifest for d in digests} | {found.manifest for found in sources.chosen}),
-        ("splits", {d.split for d in digests} | {found.split for found in sources.chosen}),
-    ):
-        if len(values) > 1:
-            yield f"{len(values)} different {noun} were used; accuracies compare within one only."
+    manifests = {d.manifest for d in digests} | {found.manifest for found in sources.chosen}
+    if len(manifests) > 1:
+        yield tr("{n} different collections were used; accuracies compare within one only.", n=len(manifests))
+    splits = {d.split for d in digests} | {found.split for found in sources.chosen}
+    if len(splits) > 1:
+        yield tr("{n} different splits were used; accuracies compare within one only.", n=len(splits))
 
 
 def _unfinished(sources: Sources) -> Iterator[str]:
     for study in sources.studies:
-        if study.ended < len(study.jobs):
-            yield f"{study.record.name}: {study.ended} of {len(study.jobs)} runs have ended."
+        name, runs = study.record.name, len(study.jobs)
+        if study.ended < runs:
+            yield tr("{study}: {ended} of {runs} runs have ended.", study=name, ended=study.ended, runs=runs)
         elif not study.complete:
-            yield f"{study.record.name}: its runs have ended, and were not analysed since."
+            yield tr("{study}: its runs have ended, and were not analysed since.", study=name)
 
 
 def _lost(sources: Sources) -> Iterator[str]:
     for study in sources.studies:
-        lost = [job for job in study.jobs if job.ended and job.ended.status != "finished"]
-        if lost:
-            levels = list(dict.fromkeys(job.job.level for job in lost))
-            yield f"{study.record.name}: {len(lost)} of {len(study.jobs)} runs gave none ({listed(levels)})."
+        if study.lost:
+            yield tr(
+                "{study}: {lost} of {runs} runs gave no result ({levels}).",
+                study=study.record.name,
+                lost=len(study.lost),
+                runs=len(study.jobs),
+                levels=listed(list(dict.fromkeys(job.job.level for job in study.lost))),
+            )
 
 
 def _of_final(sources: Sources) -> Iterator[str]:
     if sources.final is None:
-        yield "No final run was given, so what all choices together give was not measured."
+        yield tr("No final run was given, so what all choices together give was not measured.")
         return
     record = sources.final.record
     if record.status != "finished":
-        yield f"The final run is {record.status}."
+        yield tr("The final run is {status}.", status=record.status)
     if "holdout" not in record.results and record.counts.holdout:
-        yield "It was not measured on the holdout, and its validation fold took part in choosing its epoch."
+        yield tr(
+            "It was not measured on the holdout, and its validation drawings took part in choosing its epoch."
+        )
     if sources.studies and not levels_like(record, sources):
-        yield "Its recipe is that of no level in these studies: whether their gains add up was not tested."
+        yield tr("Its recipe is that of no level here: whether the studies' gains add up was not tested.")
 
 
 def levels_like(record: RunRecord, sources: Sources) -> tuple[str, ...]:
@@ -158,41 +166,53 @@ def levels_like(record: RunRecord, sources: Sources) -> tuple[str, ...]:
 def _robustness(sources: Sources) -> Iterator[str]:
     found = RobustnessResult.find(sources.final.path) if sources.final else None
     if found is None:
-        yield (
+        yield tr(
             "Every accuracy is on drawings like those of the training. Blurred, noisy, turned or "
             "photographed drawings, and drawings from elsewhere, were not measured."
         )
     else:
-        yield (
-            f"The final run was measured on corrupted drawings ({share(found.robust)} of them right, against "
-            f"{share(found.clean)} of clean ones); the levels of the studies, and drawings from elsewhere, "
-            "were not."
+        yield tr(
+            "The final run was measured on corrupted drawings ({robust} of them right, against {clean} of "
+            "clean ones); the levels of the studies, and drawings from elsewhere, were not.",
+            robust=share(found.robust),
+            clean=share(found.clean),
         )
 
 
 def _one_seed(sources: Sources) -> Iterator[str]:
     names = [study.record.name for study in sources.studies if len(study.record.seeds) == 1]
-    if names:
-        every = len(names) == len(sources.studies) > 1
-        yield f"One seed only: {'every study' if every else listed(names, most=_MOST_NAMED)}."
+    if len(names) == len(sources.studies) > 1:
+        yield tr("One seed only: every study.")
+    elif names:
+        yield tr("One seed only: {studies}.", studies=listed(names, most=_MOST_NAMED))
 
 
 def _unused_folds(sources: Sources) -> Iterator[str]:
     for study in sources.studies:
         if study.split and len(study.record.folds) < study.split.folds:
-            used = f"{len(study.record.folds)} of {study.split.folds} folds"
-            yield f"{study.record.name}: levels were compared on {used}."
+            yield tr(
+                "{study}: levels were compared on {used} of {folds} folds.",
+                study=study.record.name,
+                used=len(study.record.folds),
+                folds=study.split.folds,
+            )
 
 
 def _untold(sources: Sources) -> Iterator[str]:
+    any_untold = False
     for study in sources.studies:
         untold = [
-            f"{each.name} ({size(min(1.0, each.detectable))} points)"
+            tr("{level} ({size} points)", level=each.name, size=size(min(1.0, each.detectable)))
             for each in (study.results.comparisons if study.results else ())
             if each.verdict == "cannot tell"
         ]
         if untold:
-            yield (
-                f"{study.record.name}, against {study.record.base}: {listed(untold, most=_MOST_NAMED)}. "
-                "Differences below the size in brackets would often have been missed."
+            any_untold = True
+            yield tr(
+                "{study}, against {base}: {levels}.",
+                study=study.record.name,
+                base=study.record.base,
+                levels=listed(untold, most=_MOST_NAMED),
             )
+    if any_untold:
+        yield tr("Differences below the size in brackets would often have been missed.")

@@ -2,195 +2,212 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from dessin.answers.committee import Committee
-from dessin.collection.thumbnails import Thumbnails
 from dessin.committees.distill.result import DistillResults
-from dessin.committees.ensemble.result import EnsembleResults
+from dessin.committees.ensemble.result import EnsembleResults, RuleRow
 from dessin.committees.route.result import RouteResults
-from dessin.committees.soup.result import SoupResults
+from dessin.committees.soup.result import SoupResults, SoupRow
 from dessin.errors import DessinError
+from dessin.language import tr, tr_n, translated
+from dessin.page.blocks import Block, Column, Dots, Key, Links, Section, Sentence, Table
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import counted, number, percent, share, short, signed, times
+from dessin.page.html import PAGE_FILE
+from dessin.page.numbers import capital, number, share, signed, spent, times
+from dessin.page.words import Link, Note, Words
 from dessin.progress import warn
-from dessin.reports.run.made import class_names, moment, set_views
-from dessin.reports.run.measure import judged, worst_first
-from dessin.reports.run.pictures import Picture
+from dessin.reports.run.made import moment, set_views
+from dessin.reports.run.view import closer_look
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
-
-_MISTAKES = 8
-_FILES = {
-    "record.json": "what it was made of, decided and measured",
-    "curve.csv": "the learning curve",
-    "validation/predictions.csv": "every answer on the validation fold",
-    "holdout/predictions.csv": "every answer on the holdout",
-    "bundle/bundle.json": "the model, whole, for predict and serve",
-}
+from dessin.runs.record import RunRecord
+from dessin.studies.telling import verdict_name
 
 
-def ensemble_view(source: CommitteeSource) -> dict[str, object]:
-    """What was made of several models, its looks at the holdout, and where its own page lies."""
-    view = _of_results(source.results)
-    said = tuple(str(sentence) for sentence in view["sentences"])
-    return view | {"folder": source.path.as_posix(), "sentences": (*said, *_on_the_holdout(source))}
+def committee_card(source: CommitteeSource, address: str) -> Section:
+    """What was made of several models; `address` leads to its own page, where it has one."""
+    title, lead, _, dots, note = _of_results(source.results)
+    blocks: list[Block] = [Sentence(text) for text in committee_sentences(source)]
+    if dots:
+        rings = any(dot.hollow is not None for dot in dots)
+        key = (Key("ring", tr("from the drawings that it chose by, so a little too good")),) if rings else ()
+        plot = dot_plot(dots, lambda value: f"{100 * value:g}%")
+        blocks += [Dots(plot, key), Sentence(note, "note")]
+    if address:
+        blocks.append(Links(((Link(tr("All of it"), address), tr("on a page of its own")),)))
+    return Section(title, tuple(blocks), lead, card=True)
 
 
-def _of_results(results: CommitteeResults) -> dict[str, Any]:
-    if isinstance(results, EnsembleResults):
-        return _of_ensemble(results)
-    if isinstance(results, DistillResults):
-        return _of_student(results)
-    if isinstance(results, SoupResults):
-        return _of_soup(results)
-    return _of_route(results) if isinstance(results, RouteResults) else _of_committee(results)
+def committee_sentences(source: CommitteeSource) -> tuple[str, ...]:
+    """What it gains, and what it has right on the holdout, the answer first."""
+    return (*_of_results(source.results)[2], *_on_the_holdout(source))
 
 
 def _on_the_holdout(source: CommitteeSource) -> Iterator[str]:
-    if not source.opened:
-        return
-    found = f": {share(source.holdout)}, n = {number(source.holdout.n)}" if source.holdout else ""
-    yield f"Its holdout was opened {times(len(source.opened))}{found}."
+    if source.opened:
+        often = times(len(source.opened))
+        if source.holdout is None:
+            yield tr("Its holdout was opened {often}.", often=often)
+        else:
+            found, n = share(source.holdout), number(source.holdout.n)
+            yield tr("Its holdout was opened {often}: {accuracy}, n = {n}.", often=often, accuracy=found, n=n)
 
 
-def _of_ensemble(results: EnsembleResults) -> dict[str, Any]:
-    dots = [
-        Dot.of(
-            rule.name,
-            rule.nested,
-            share(rule.nested),
-            tone="" if rule.name == results.chosen else "cannot-tell",
-            note=f"{signed(rule.gain.difference.value)} points, {rule.gain.verdict}" if rule.gain else "base",
-            hollow=rule.naive.value,
-        )
-        for rule in results.rules
-    ]
-    drawings = f"{counted(results.images, 'drawing')} that none has seen."
-    return {
-        "name": results.name,
-        "lead": f"{counted(len(results.members), 'member')}; {drawings}",
-        "sentences": results.summary,
-        "plot": dot_plot(dots, _per_cent),
-        "note": "Accuracy on drawings that the rule did not choose by, with 95% intervals; rings are the "
-        "naive figures, from the drawings that it chose by.",
-    }
+_Told = tuple[str, str, Sequence[str], list[Dot], str]
 
 
-def _of_soup(results: SoupResults) -> dict[str, Any]:
-    note = "Accuracy on drawings that the way did not choose by, with 95% intervals; rings are the naive"
-    dots = [
-        Dot.of(
-            way.name,
-            way.accuracy,
-            share(way.accuracy),
-            tone="" if way.name == results.chosen else "cannot-tell",
-            note=f"{signed(way.gain.difference.value)} points, {way.gain.verdict}" if way.gain else "base",
-            hollow=way.naive.value,
-        )
-        for way in results.ways
-    ]
-    return {
-        "name": results.name,
-        "lead": f"{counted(len(results.members), 'run')}; {counted(results.images, 'drawing')}.",
-        "sentences": results.summary,
-        "plot": dot_plot(dots, _per_cent),
-        "note": f"{note} figures, from the drawings that it chose by.",
-    }
+def _of_results(results: CommitteeResults) -> _Told:
+    """Title, lead, sentences, accuracies and what these are."""
+    match results:
+        case EnsembleResults():
+            dots = [_dot(rule, results.chosen) for rule in results.rules]
+            note = tr("Accuracy on drawings that the rule did not choose by, with 95% intervals.")
+            return results.name, _made_of(len(results.members), results.images), results.summary, dots, note
+        case SoupResults():
+            dots = [_dot(way, results.chosen) for way in results.ways]
+            note = tr("Accuracy on drawings that the way did not choose by, with 95% intervals.")
+            return results.name, _made_of(len(results.members), results.images), results.summary, dots, note
+        case DistillResults():
+            dots = [
+                Dot.of(
+                    row.name,
+                    row.accuracy,
+                    share(row.accuracy),
+                    note=tr_n("{n} model", "{n} models", row.size.models),
+                )
+                for row in results.answerers
+            ]
+            title = tr("{student}, taught by {teacher}", student=results.student, teacher=results.committee)
+            lead = tr_n("{n} drawing, out of fold.", "{n} drawings, out of fold.", results.images)
+            return title, lead, (*results.verdict, *results.warnings), dots, _out_of_fold()
+        case RouteResults():
+            dots = [Dot.of(each.name, each.accuracy, share(each.accuracy)) for each in results.variants]
+            title = tr("{model}, routed", model=results.generalist)
+            drawings, families = number(results.images), len(results.families)
+            lead = tr("{n} drawings of {families} families.", n=drawings, families=families)
+            return title, lead, (results.verdict, *results.cautions), dots, _out_of_fold()
+        case Committee():
+            # One that is known by its own file alone, such as the vote of an auto.
+            noted, said = results.provenance, []
+            if found := noted.get("validation_accuracy"):
+                said.append(tr("Out of fold: {accuracy}.", accuracy=found))
+            if found := noted.get("nested_accuracy"):
+                said.append(tr("On drawings that its choice did not see: {accuracy}.", accuracy=found))
+            unknown = tr("What it has right was not measured when it was made.")
+            models = tr_n("{n} model.", "{n} models.", len(results.bundles))
+            return results.name, models, said or [unknown], [], ""
 
 
-def _of_route(results: RouteResults) -> dict[str, Any]:
-    dots = [Dot.of(each.name, each.accuracy, share(each.accuracy)) for each in results.variants]
-    return {
-        "name": f"{results.generalist}, routed",
-        "lead": f"{counted(results.images, 'drawing')} of {len(results.families)} families.",
-        "sentences": (results.verdict, *results.cautions),
-        "plot": dot_plot(dots, _per_cent),
-        "note": "Accuracy out of fold, with 95% intervals from whole groups of drawings.",
-    }
+def _out_of_fold() -> str:
+    return tr("Accuracy out of fold, with 95% intervals from whole groups of drawings.")
 
 
-def _of_committee(committee: Committee) -> dict[str, Any]:
-    """One that is known by its own file alone, such as the vote of an auto."""
-    noted, unseen = committee.provenance, "On drawings that its choice did not see"
-    figures = {"Out of fold": "validation_accuracy", unseen: "nested_accuracy"}
-    said = [f"{words}: {noted[key]}." for words, key in figures.items() if noted.get(key)]
-    return {
-        "name": committee.name,
-        "lead": f"{counted(len(committee.bundles), 'model')}.",
-        "sentences": tuple(said) or ("What it has right was not measured when it was made.",),
-        "plot": None,
-        "note": "",
-    }
+def _made_of(members: int, images: int) -> str:
+    models = tr_n("{n} member", "{n} members", members)
+    return tr("{members}; {n} drawings that none of them has seen.", members=models, n=number(images))
 
 
-def _of_student(results: DistillResults) -> dict[str, Any]:
-    dots = [
-        Dot.of(
-            row.name,
-            row.accuracy,
-            share(row.accuracy),
-            note=f"{row.size.models} models" if row.size.models > 1 else "one model",
-        )
-        for row in results.answerers
-    ]
-    folds = f"{'fold' if len(results.folds) == 1 else 'folds'} {', '.join(map(str, results.folds))}"
-    return {
-        "name": f"{results.student}, taught by {results.committee}",
-        "lead": f"{counted(results.images, 'drawing')} of {folds}.",
-        "sentences": (*results.verdict, *results.warnings),
-        "plot": dot_plot(dots, _per_cent),
-        "note": "Accuracy out of fold, with 95% intervals from whole groups of drawings.",
-    }
+def _dot(row: RuleRow | SoupRow, chosen: str) -> Dot:
+    found = row.nested if isinstance(row, RuleRow) else row.accuracy
+    note = tr("base")
+    if row.gain:
+        gained = signed(row.gain.difference.value)
+        note = tr("{points} points, {verdict}", points=gained, verdict=verdict_name(row.gain.verdict))
+    tone = "" if row.name == chosen else "cannot-tell"
+    return Dot.of(row.name, found, share(found), tone=tone, note=note, hollow=row.naive.value)
 
 
-def _per_cent(value: float) -> str:
-    return f"{short(100 * value)}%"
-
-
-def final_view(sources: Sources) -> dict[str, object] | None:
-    """What the page says of the last run; `detail` is None where nothing was measured or kept."""
+def final_blocks(sources: Sources, links: Callable[[Path], str]) -> Iterator[Block]:
+    """The last run: what it is, its figures, what it gets wrong; `links` gives the address of a file."""
     final = sources.final
     if final is None:
-        return None
+        yield Sentence(
+            tr("No final run was given, so what all choices together give is not known."), "notice"
+        )
+        return
     record = final.record
-    thumbnails = Thumbnails(record.recipe.data.path, record.recipe.image.page)
-    return {
-        "record": record,
-        "sets": set_views(record),
-        "detail": _detail(final, thumbnails),
-        "opened": [moment(opening) for opening in record.holdout_opened],
-        "seconds": sum(record.timings.values()),
-        "files": [(name, what) for name, what in _FILES.items() if (final.path / name).is_file()],
-        "same_as": levels_like(record, sources),
-        "pictures": thumbnails.available,
-    }
+    yield Sentence(
+        tr(
+            "{name}: {backbone} at {size} px, {mode}, trained on {n} drawings in {time}.",
+            name=record.name,
+            backbone=record.recipe.model.backbones,
+            size=record.recipe.image.size,
+            mode=record.recipe.finetune.mode.replace("_", " "),
+            n=number(record.counts.train),
+            time=spent(sum(record.timings.values())),
+        )
+    )
+    if same := levels_like(record, sources):
+        yield Sentence(tr("Its recipe is that of {levels}.", levels=", ".join(same)))
+    if record.status != "finished":
+        status = tr("The run is {status}.", status=record.status)
+        if record.reason:
+            status = tr("The run is {status}: {reason}.", status=record.status, reason=record.reason)
+        yield Sentence(status, "warning")
+    sets = set_views(record)
+    if sets:
+        first = Column(tr("Measure, with 95% interval"))
+        named = (Column(f"{capital(each.name)} (n = {number(each.n)})", number=True) for each in sets)
+        rows = tuple((translated(title), *(each.values[title] for each in sets)) for title in sets[0].values)
+        yield Table((first, *named), rows, file="results")
+    else:
+        yield Sentence(tr("Nothing was measured."), "notice")
+    yield from _opened(record)
+    yield from _closer_look(final)
+    beside = ((name, links(final.path / name), what) for name, what in _files().items())
+    kept = tuple((Link(name, address), what) for name, address, what in beside if address)
+    if kept:
+        yield Section(tr("Where to look further"), (Links(kept),))
+    if len(sources.runs) > 1:
+        yield Section(tr("All runs that were given"), (_all_runs(sources.runs),))
 
 
-def _detail(final: RunSource, thumbnails: Thumbnails) -> dict[str, Any] | None:
+def _opened(record: RunRecord) -> Iterator[Sentence]:
+    opened = [moment(opening) for opening in record.holdout_opened]
+    if opened:
+        often, when = times(len(opened)), ", ".join(opened)
+        yield Sentence(tr("Its holdout was opened {often}: {when}.", often=often, when=when))
+    elif record.counts.holdout:
+        text = tr(
+            "Its holdout of {n} drawings was never opened, so its number comes from drawings that took part "
+            "in choosing.",
+            n=number(record.counts.holdout),
+        )
+        yield Sentence(text, "notice")
+
+
+def _closer_look(final: RunSource) -> tuple[Block, ...]:
     if final.split is None or not final.record.results:
-        return None
+        return ()
     try:
-        names = class_names(final.path, final.split.classes)
-        found = judged(final.path, final.record, final.split)[final.honest_result[1]]
+        return closer_look(final.path, final.record, final.split)
     except DessinError as error:
         warn(f"the classes of {final.path} are left out of the report: {error}")
-        return None
-    answers, best = found.answers, found.answers.probabilities.argmax(axis=1)
-    mistakes = [
-        Picture(
-            thumbnails.uri(answers.image_ids[row]),
-            names[answers.labels[row]],
-            f"taken for {names[answers.classes[best[row]]]}, {percent(float(found.sureness[row]))} sure",
-        )
-        for row in found.mistakes[:_MISTAKES]
-    ]
-    classes = worst_first(found.metrics, names)
+        return ()
+
+
+def _files() -> dict[str, str]:
     return {
-        "metrics": found.metrics,
-        "chance": found.chance,
-        "names": names,
-        "classes": classes,
-        "mistakes": mistakes,
+        PAGE_FILE: tr("its own page"),
+        "record.json": tr("what it was made of, decided and measured"),
+        "curve.csv": tr("the learning curve"),
+        "validation/predictions.csv": tr("every answer on the validation drawings"),
+        "holdout/predictions.csv": tr("every answer on the holdout"),
+        "bundle/bundle.json": tr("the model, whole, for predict and serve"),
     }
+
+
+def _all_runs(runs: Sequence[RunSource]) -> Table:
+    titles = (tr("Run"), tr("Status"), tr("Accuracy"), tr("Holdout opened"))
+    rows = []
+    for run in runs:
+        results, name = run.honest_result
+        found: Words = tr("nothing measured")
+        if results:
+            found = (f"{share(results.accuracy)} ({name})", Note(f"n = {number(results.accuracy.n)}"))
+        opened = number(len(run.record.holdout_opened))
+        rows.append((run.record.name, run.record.status, found, opened))
+    columns = tuple(Column(title, number=title in titles[2:]) for title in titles)
+    return Table(columns, tuple(rows), file="runs")

@@ -1,13 +1,33 @@
-"""The wrap-up page: everything gathered, in the order data, cleaning, split, …, final result."""
+"""The wrap-up page: what came of it first, then the story in its order: people, data, cleaning, split, …"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
+from urllib.parse import quote
 
 from dessin.audit.result import Summary
-from dessin.page.numbers import counted, listed
-from dessin.page.render import render_page
+from dessin.language import tr, tr_n
+from dessin.page.blocks import (
+    Block,
+    Column,
+    Headline,
+    Next,
+    Notes,
+    Page,
+    Section,
+    Sentence,
+    Step,
+    Table,
+)
+from dessin.page.html import PAGE_FILE
+from dessin.page.numbers import capital, listed, number, p_value, percent, share, spent
+from dessin.page.words import Code, Link, Note, Strong, Words
+from dessin.reports.run.view import which_drawings
 from dessin.reports.wrapup.conclusions import (
     Finding,
     all_findings,
@@ -16,95 +36,291 @@ from dessin.reports.wrapup.conclusions import (
     holdout_looks,
     never_varied,
 )
-from dessin.reports.wrapup.data_view import CollectionView, collections, curations, splits, uses
-from dessin.reports.wrapup.results_view import ensemble_view, final_view
+from dessin.reports.wrapup.data_view import (
+    Use,
+    cleaning_blocks,
+    collection_names,
+    data_blocks,
+    people_blocks,
+    split_blocks,
+    uses,
+)
+from dessin.reports.wrapup.results_view import committee_card, committee_sentences, final_blocks
 from dessin.reports.wrapup.sources import Sources, read_sources
-from dessin.reports.wrapup.study_view import study_view
-from dessin.runs.record import Hardware
-from dessin.studies.outcome import RULE, THESE_RUNS
+from dessin.statistics.comparison import Verdict
+from dessin.studies.changes import question_name
+from dessin.studies.outcome import outcome
+from dessin.studies.source import StudySource
+from dessin.studies.telling import finding, progress, verdict_name
+from dessin.studies.view import again_step, kind_tag, repeat_blocks, study_card
 
-_VERDICTS = {
-    "better": "{} better",
-    "worse": "{} worse",
-    "no difference": "{} no different by what matters",
-    "cannot tell": "{} that cannot be told",
-}
+_OLDER_PAGE = "report.html"
 
 
-def wrapup_page(folders: Sequence[Path], audit: Summary | None) -> str:
-    """The HTML of the wrap-up of study and run folders, in the order given; `audit` is its summary, if any.
+def wrapup_page(folders: Sequence[Path], audit: Summary | None, out: Path) -> Page:
+    """The wrap-up of study, run and committee folders, in the order given, as it will lie at `out`.
 
-    Drawings are read from where the studies found them; if they are gone, the page has none and says so.
+    `audit` is the data's summary, if any. Drawings are read from where the studies found them; if they are
+    gone, the page has none and says so.
 
     Raises:
-        DessinError: a folder that is neither a study nor a run, one given twice, or damaged files.
+        DessinError: a folder that is none of these, one given twice, or damaged files.
     """
     sources = read_sources(folders)
-    views = [study_view(study, number) for number, study in enumerate(sources.studies, start=1)]
-    found = uses(sources)
-    shown = collections(found, audit)
-    final = final_view(sources)
-    findings = all_findings(sources)
-    return render_page(
-        "dessin.reports.wrapup",
-        "page.html",
-        title=f"{_title(shown, sources)}: wrap-up",
-        collection=_title(shown, sources),
-        collections=shown,
-        stranger=audit is not None and not any(view.audit for view in shown),
-        audited=audit is not None,
-        splits=splits(found),
-        curations=curations(found),
-        studies={topic: [view for view in views if view.record.topic == topic] for topic in _TOPICS},
-        committees=[ensemble_view(source) for source in sources.committees],
-        known=bool(views or sources.runs),
-        all_studies=views,
-        rule=RULE,
-        these_runs=THESE_RUNS,
-        totals=_totals(sources),
-        holdout=holdout_looks(sources),
-        verdicts=_verdicts(findings),
-        findings=best_supported(findings),
-        final=final,
-        runs=sources.runs,
-        held=never_varied(sources) if views else (),
-        gaps=gaps(sources),
-        versions=_versions(sources),
-        machines=_machines(sources),
-        commits=sorted({record.git_commit for record in sources.records if record.git_commit}),
+    return Page(
+        title=tr("What was tried on {collection}, and what came of it?", collection=_collection(sources)),
+        lead=_lead(sources),
+        blocks=tuple(_blocks(sources, audit, out)),
     )
 
 
-_TOPICS = ("data", "cleaning", "split", "augmentation", "modelling", "ensemble")
+def _blocks(sources: Sources, audit: Summary | None, out: Path) -> Iterator[Block]:
+    found, known = uses(sources), bool(sources.studies or sources.runs)
+    yield from _headline(sources)
+    yield Section(tr("In short"), (Notes(tuple(_in_short(sources))),))
+    if sources.studies:
+        title = tr("The hypotheses, and what became of them")
+        yield Section(title, (_hypotheses(sources),), anchor="hypotheses")
+    untold = (Sentence(tr("Nothing is told of it: no study and no run is part of this report.")),)
+    parts = {
+        "people": (tr("People and machines"), people_blocks(sources) if known else untold),
+        "data": (tr("Data"), data_blocks(found, audit)),
+        "cleaning": (tr("Cleaning"), cleaning_blocks(found) if known else untold),
+        "split": (tr("Split"), split_blocks(found) if known else untold),
+        "augmentation": (tr("Augmentation"), ()),
+        "modelling": (tr("Modelling"), ()),
+        "ensemble": (tr("Ensemble"), _committees(sources, out)),
+    }
+    for topic, (title, blocks) in parts.items():
+        cards = _study_cards(sources, topic)
+        whole = (*blocks, *cards) or (Sentence(_nothing(topic)),)
+        yield Section(title, whole, anchor=topic)
+    final = final_blocks(sources, lambda path: _address(path, out))
+    yield Section(tr("Final result"), tuple(final), anchor="final")
+    yield Section(tr("What was not tested"), tuple(_open(sources)), anchor="open")
+    yield Section(tr("Repeat it"), tuple(_repeat(sources, found)), anchor="repeat")
+    yield Section(tr("What to do next"), (Next(tuple(_steps(sources, found, out))),), anchor="next")
 
 
-def _title(shown: Sequence[CollectionView], sources: Sources) -> str:
+def _nothing(topic: str) -> str:
+    return {
+        "augmentation": tr("No study of augmentation is part of this report."),
+        "modelling": tr("No study of the model or its training is part of this report."),
+    }.get(topic, tr("No ensemble was tested: every result here is a single model's."))
+
+
+def _collection(sources: Sources) -> str:
     """The collections by name; where ensembles alone are told of, the ones that they note."""
     noted = [found.data for found in sources.chosen]
-    names = [view.name for view in shown] or [Path(data).name for data in dict.fromkeys(noted) if data]
-    return listed(names) or "a collection"
+    names = collection_names(uses(sources)) or [Path(data).name for data in dict.fromkeys(noted) if data]
+    return listed(list(names)) or tr("a collection")
 
 
-def _totals(sources: Sources) -> dict[str, float]:
-    """Over all studies and runs given."""
+def _lead(sources: Sources) -> str:
+    """What all of it came to in a sentence, and how much it is."""
+    best = best_supported(all_findings(sources), most=1)
+    if best:
+        said = finding(best[0].comparison)
+    elif sources.studies:
+        said = tr("No level of a study could be told from its base.")
+    else:
+        said = tr("No study is part of this report, so no choice was compared with another.")
     ended = [job.ended for study in sources.studies for job in study.jobs if job.ended]
     own = [run.record for run in sources.runs]
-    return {
-        "studies": len(sources.studies),
-        "runs": len(ended) + len(own),
-        "lost": sum(job.status != "finished" for job in ended),
-        "seconds": sum(job.seconds for job in ended) + sum(sum(run.timings.values()) for run in own),
-    }
+    seconds = sum(job.seconds for job in ended) + sum(sum(record.timings.values()) for record in own)
+    rests = tr(
+        "It rests on {studies} and {runs}, {time} of computing.",
+        studies=tr_n("{n} study", "{n} studies", len(sources.studies)),
+        runs=tr_n("{n} run", "{n} runs", len(ended) + len(own)),
+        time=spent(seconds),
+    )
+    return f"{said} {rests}"
+
+
+def _headline(sources: Sources) -> Iterator[Block]:
+    final = sources.final
+    if final is None:
+        return
+    results, name = final.honest_result
+    if results is None:
+        named = {"name": final.record.name, "status": final.record.status}
+        yield Sentence(tr("The run {name} is {status}, and nothing was measured.", **named), "warning")
+        return
+    found = results.accuracy
+    words = tr("of {n} drawings are named right by “{name}”", n=number(found.n), name=final.record.name)
+    yield Headline(percent(found.value, 1), words, found.value, found.low, found.high, share(found))
+    interval = tr(
+        "Of further drawings like these, between {low} and {high} would be expected (95% interval).",
+        low=percent(found.low),
+        high=percent(found.high),
+    )
+    said = f"{which_drawings(final.record, name)} {interval}"
+    if name == "validation":
+        honest = tr("These drawings took part in choosing the epoch; the holdout gives the honest number.")
+        said = f"{said} {honest}"
+    yield Sentence(said, "note")
+
+
+def _in_short(sources: Sources) -> Iterator[Words]:
+    findings = all_findings(sources)
+    for best in best_supported(findings):
+        found = best.comparison
+        values = {"p": p_value(found.p_holm), "n": number(found.images), "study": best.study.record.name}
+        details = tr("n = {n}, p {p} after Holm; {study}", **values)
+        if found.scope != "recipes":
+            details = tr("n = {n}, p {p} after Holm; {study}, one run each", **values)
+        yield finding(found), " ", Note(details)
+    if findings:
+        yield _verdicts(findings)
+    for source in sources.committees:
+        yield committee_sentences(source)[0]
+    yield Strong(tr("Holdout:")), " ", holdout_looks(sources)
 
 
 def _verdicts(findings: Sequence[Finding]) -> str:
-    """How the comparisons ended, in a clause."""
-    verdicts = [finding.comparison.verdict for finding in findings]
-    parts = [text.format(verdicts.count(name)) for name, text in _VERDICTS.items() if name in verdicts]
-    return f"{counted(len(findings), 'comparison')}: {listed(parts)}" if findings else ""
+    """How the comparisons ended."""
+    verdicts = Counter(found.comparison.verdict for found in findings)
+    words = {
+        "better": tr("{n} better", n=verdicts["better"]),
+        "worse": tr("{n} worse", n=verdicts["worse"]),
+        "no difference": tr("{n} no different by what matters", n=verdicts["no difference"]),
+        "cannot tell": tr("{n} that cannot be told", n=verdicts["cannot tell"]),
+    }
+    ends = listed([words[verdict] for verdict in get_args(Verdict) if verdicts[verdict]])
+    compared = tr_n("{n} comparison", "{n} comparisons", len(findings))
+    return tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=ends)
 
 
-def _versions(sources: Sources) -> tuple[tuple[str, str], ...]:
+def _hypotheses(sources: Sources) -> Table:
+    columns = (Column(tr("Hypothesis")), Column(tr("Outcome")), Column(tr("What the levels did")))
+    rule = tr(
+        "A hypothesis is free text, which no program can judge; so the outcome says what the levels did, by "
+        "one rule. Gain found: at least one level is better than the base, after Holm's correction. No gain: "
+        "every level is worse, or differs by less than what matters. Undecided: no level is better, and of "
+        "at least one it cannot be told, or there is no result. Unfinished: the runs are not all there."
+    )
+    rows = tuple(
+        (
+            (study.record.hypothesis, " ", Link(study.record.name, f"#{_anchor(sources, study)}")),
+            kind_tag(study),
+            _what_levels_did(study),
+        )
+        for study in sources.studies
+    )
+    return Table(columns, rows, note=rule, file="hypotheses")
+
+
+def _what_levels_did(study: StudySource) -> str:
+    found = outcome(study)
+    parts = []
+    for verdict, names in found.levels:
+        word = tr("no result") if verdict == "no result" else verdict_name(verdict)
+        parts.append(f"{capital(word)}: {', '.join(names)}.")
+    if found.these_runs:
+        parts.append(tr("One run each, so this is about these runs."))
+    return " ".join(parts) or progress(study)
+
+
+def _anchor(sources: Sources, study: StudySource) -> str:
+    return f"study-{sources.studies.index(study) + 1}"
+
+
+def _study_cards(sources: Sources, topic: str) -> tuple[Section, ...]:
+    return tuple(
+        study_card(study, _anchor(sources, study)) for study in sources.studies if study.record.topic == topic
+    )
+
+
+def _committees(sources: Sources, out: Path) -> tuple[Section, ...]:
+    def page(folder: Path) -> str:
+        return _address(folder / PAGE_FILE, out) or _address(folder / _OLDER_PAGE, out)
+
+    return tuple(committee_card(source, page(source.path)) for source in sources.committees)
+
+
+def _address(path: Path, out: Path) -> str:
+    """How the page at `out` leads to a file; empty where there is none, or no way to it."""
+    try:
+        relative = os.path.relpath(path.absolute(), out.absolute().parent)
+    except ValueError:  # another drive
+        return ""
+    return quote(Path(relative).as_posix()) if path.is_file() else ""
+
+
+def _open(sources: Sources) -> Iterator[Block]:
+    held = never_varied(sources) if sources.studies else ()
+    if held:
+        columns = (Column(tr("Never varied")), Column(tr("Held at")))
+        rows = tuple((question_name(each.question), each.value) for each in held)
+        yield Sentence(
+            tr("These were the same in every run, so nothing here says what another choice would give.")
+        )
+        yield Table(columns, rows, file="never-varied")
+    columns = (Column(tr("Left open")), Column(tr("Why")))
+    rows = tuple(
+        ("" if place else capital(gap.what), reason)
+        for gap in gaps(sources)
+        for place, reason in enumerate(gap.reasons)
+    )
+    yield Table(columns, rows)
+
+
+def _steps(sources: Sources, found: Sequence[Use], out: Path) -> Iterator[Step]:
+    yield from (again_step(study) for study in sources.studies if study.lost or not study.complete)
+    final = sources.final
+    if final is None:
+        data = next((use.data for use in found if use.data), "DATA")
+        why = tr(
+            "Train one run with what was found to be better, on all folds, and tell it last: its number is "
+            "the result."
+        )
+        train = ["dessin", "train", "RECIPE", "--data", data, "--split", "SPLIT", "--folds", "all"]
+        yield Step(why, shlex.join([*train, "--out", "runs/final"]))
+        again = shlex.join(["dessin", "report", *(str(path) for path in sources.folders), "runs/final"])
+        yield Step(tr("Then write this page again with it."), f"{again} --out {shlex.quote(str(out))}")
+        return
+    run = shlex.quote(str(final.path))
+    yield Step(
+        tr("Look at what the final run takes for what, and at whose drawings."),
+        f"dessin mistakes {run} --out mistakes",
+    )
+    if final.record.counts.holdout and not final.record.holdout_opened:
+        yield Step(
+            tr("When nothing more will be chosen, open the holdout once: that is the honest number."),
+            f"dessin evaluate {run} --holdout --out holdout",
+        )
+    if any(gap.what == tr("robustness") for gap in gaps(sources)) and final.record.results:
+        yield Step(
+            tr("Measure it on blurred, noisy and turned drawings: how far it can be trusted elsewhere."),
+            f"dessin evaluate {run} --robustness --out robustness",
+        )
+
+
+def _repeat(sources: Sources, found: Sequence[Use]) -> Iterator[Block]:
+    if sources.studies:
+        yield Sentence(
+            tr(
+                "Save a study's file under the name in its command, and run it beside the study's folder, "
+                "which has the split. The same data, split, seeds, hardware and versions give the same "
+                "weights to the byte."
+            )
+        )
+    for study in sources.studies:
+        yield from repeat_blocks(study)
+    rows: list[tuple[Words, ...]] = []
+    for title, values in (
+        (tr("sha256 of the manifest"), {use.manifest: use for use in found}),
+        (tr("sha256 of the split"), {use.split_digest: use for use in found}),
+    ):
+        rows += [(title, Code(digest)) for digest in values]
+    rows += _versions(sources)
+    commits = sorted({record.git_commit for record in sources.records if record.git_commit})
+    rows += [(tr("commit of the working folder"), Code(commit)) for commit in commits]
+    table = Table((Column(tr("What")), Column(tr("Value"))), tuple(rows))
+    yield Section(tr("Digests and versions"), (table,), folded=True)
+
+
+def _versions(sources: Sources) -> list[tuple[Words, ...]]:
     """Each package with every version that was used."""
     found: dict[str, dict[str, None]] = {}
     used = [study.record.versions for study in sources.studies]
@@ -112,10 +328,4 @@ def _versions(sources: Sources) -> tuple[tuple[str, str], ...]:
     for versions in used:
         for name, version in versions.items():
             found.setdefault(name, {})[version] = None
-    return tuple((name, ", ".join(several)) for name, several in sorted(found.items()))
-
-
-def _machines(sources: Sources) -> tuple[tuple[Hardware, int], ...]:
-    """Each kind of machine with the number of runs that it carried out."""
-    kinds = [record.hardware for record in sources.records]
-    return tuple((kind, kinds.count(kind)) for kind in dict.fromkeys(kinds))
+    return [(name, ", ".join(several)) for name, several in sorted(found.items())]
