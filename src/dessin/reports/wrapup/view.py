@@ -53,6 +53,7 @@ from dessin.studies.outcome import outcome
 from dessin.studies.source import StudySource
 from dessin.studies.telling import finding, progress, verdict_name
 from dessin.studies.view import again_step, kind_tag, repeat_blocks, study_card
+from dessin.trust.robustness.result import RobustnessResult
 
 _OLDER_PAGE = "report.html"
 
@@ -128,13 +129,13 @@ def _lead(sources: Sources) -> str:
     ended = [job.ended for study in sources.studies for job in study.jobs if job.ended]
     own = [run.record for run in sources.runs]
     seconds = sum(job.seconds for job in ended) + sum(sum(record.timings.values()) for record in own)
-    rests = tr(
-        "It rests on {studies} and {runs}, {time} of computing.",
-        studies=tr_n("{n} study", "{n} studies", len(sources.studies)),
-        runs=tr_n("{n} run", "{n} runs", len(ended) + len(own)),
-        time=spent(seconds),
-    )
-    return f"{said} {rests}"
+    runs = tr_n("{n} run", "{n} runs", len(ended) + len(own))
+    rests = tr("It rests on {runs}, {time} of computing.", runs=runs, time=spent(seconds))
+    if sources.studies:
+        studies = tr_n("{n} study", "{n} studies", len(sources.studies))
+        values = {"studies": studies, "runs": runs, "time": spent(seconds)}
+        rests = tr("It rests on {studies} and {runs}, {time} of computing.", **values)
+    return f"{said} {rests}" if ended or own else said
 
 
 def _headline(sources: Sources) -> Iterator[Block]:
@@ -289,7 +290,7 @@ def _steps(sources: Sources, found: Sequence[Use], out: Path) -> Iterator[Step]:
             tr("When nothing more will be chosen, open the holdout once: that is the honest number."),
             f"dessin evaluate {run} --holdout --out holdout",
         )
-    if any(gap.what == tr("robustness") for gap in gaps(sources)) and final.record.results:
+    if RobustnessResult.find(final.path) is None and final.record.results:
         yield Step(
             tr("Measure it on blurred, noisy and turned drawings: how far it can be trusted elsewhere."),
             f"dessin evaluate {run} --robustness --out robustness",
