@@ -118,7 +118,11 @@ def read_sources(folders: Sequence[Path]) -> Sources:
 
 def _committee(folder: Path, results: CommitteeResults) -> CommitteeSource:
     """What was made of several models, with what is known of its holdout."""
-    opened, home = looks_below([folder]).opened, find_model(folder)
+    opened = looks_below([folder]).opened
+    try:
+        home = find_model(folder)
+    except DessinError:  # such as students of some folds, of which none is the model
+        return CommitteeSource(folder, results, opened)
     answers, split = home / "holdout", _split(home)
     if split is None or not (answers / "predictions.csv").is_file():
         return CommitteeSource(folder, results, opened)
