@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from dessin.language import tr, tr_n
 from dessin.page.numbers import at_least, number, p_value, points, signed, size, spent
+from dessin.page.words import Tag
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.studies.changes import Change, base_level, changes, varied
-from dessin.studies.outcome import Kind, outcome
+from dessin.studies.outcome import outcome
 from dessin.studies.result import LevelResult, StudyResults
 from dessin.studies.source import StudySource
 
@@ -149,22 +150,22 @@ def progress(study: StudySource) -> str:
     )
 
 
-def kind_name(kind: Kind) -> str:
+def kind_tag(study: StudySource) -> Tag:
     """How a study ended, in a word or two."""
     return {
-        "gain found": tr("gain found"),
-        "no gain": tr("no gain"),
-        "undecided": tr("undecided"),
-        "unfinished": tr("unfinished"),
-    }[kind]
+        "gain found": Tag(tr("gain found"), "good"),
+        "no gain": Tag(tr("no gain"), "muted"),
+        "undecided": Tag(tr("undecided"), "warn"),
+        "unfinished": Tag(tr("unfinished"), "warn"),
+    }[outcome(study).kind]
 
 
-def verdict_name(verdict: Verdict) -> str:
+def verdict_tag(verdict: Verdict) -> Tag:
     return {
-        "better": tr("better"),
-        "worse": tr("worse"),
-        "no difference": tr("no difference"),
-        "cannot tell": tr("cannot tell"),
+        "better": Tag(tr("better"), "good"),
+        "worse": Tag(tr("worse"), "warn"),
+        "no difference": Tag(tr("no difference")),
+        "cannot tell": Tag(tr("cannot tell"), "muted"),
     }[verdict]
 
 

@@ -27,9 +27,9 @@ from dessin.page.blocks import (
 )
 from dessin.page.numbers import listed, number, p_value, plain, points, share, size
 from dessin.page.tables import aligned
-from dessin.page.words import Note, Strong, Tag, Tone, Words
+from dessin.page.words import Note, Strong, Tag, Words
 from dessin.reading_yaml import parse_yaml
-from dessin.statistics.comparison import Comparison, Verdict, draw_forest, what_is_seen
+from dessin.statistics.comparison import Comparison, draw_forest, what_is_seen
 from dessin.studies.curves import draw_curves
 from dessin.studies.outcome import outcome
 from dessin.studies.result import RUNS, TEXT_FILE, StudyRecord, StudyResults
@@ -39,21 +39,13 @@ from dessin.studies.telling import (
     all_evidence,
     answer,
     design,
-    kind_name,
+    kind_tag,
     level_rows,
     progress,
     seen,
-    verdict_name,
+    verdict_tag,
 )
 
-_TONES: dict[str, Tone] = {
-    "gain found": "good",
-    "undecided": "warn",
-    "unfinished": "warn",
-    "better": "good",
-    "worse": "warn",
-    "cannot tell": "muted",
-}
 _NONE = "–"
 
 
@@ -79,15 +71,6 @@ def study_card(study: StudySource, anchor: str) -> Section:
     return Section(
         study.record.name, tuple(study_blocks(study)), anchor=anchor, tags=(kind_tag(study),), card=True
     )
-
-
-def kind_tag(study: StudySource) -> Tag:
-    kind = outcome(study).kind
-    return Tag(kind_name(kind), _TONES.get(kind, "muted"))
-
-
-def verdict_tag(verdict: Verdict) -> Tag:
-    return Tag(verdict_name(verdict), _TONES.get(verdict, ""))
 
 
 def study_blocks(study: StudySource) -> Iterator[Block]:
@@ -288,7 +271,7 @@ def lines(study: StudyRecord, results: StudyResults) -> list[str]:
                 share(level.accuracy) if level.accuracy else "-",
                 f"{level.loss.value:.3f}" if level.loss else "-",
                 points(there.difference) if there else "",
-                verdict_name(there.verdict) if there else said,
+                verdict_tag(there.verdict).text if there else said,
             )
         )
     told = [tr("Results of {name}: {hypothesis}", name=study.name, hypothesis=study.hypothesis)]

@@ -51,8 +51,8 @@ from dessin.statistics.comparison import Verdict
 from dessin.studies.changes import question_name
 from dessin.studies.outcome import outcome
 from dessin.studies.source import StudySource
-from dessin.studies.telling import finding, progress, verdict_name
-from dessin.studies.view import again_step, kind_tag, repeat_blocks, study_card
+from dessin.studies.telling import finding, kind_tag, progress, verdict_tag
+from dessin.studies.view import again_step, repeat_blocks, study_card
 from dessin.trust.robustness.result import RobustnessResult
 
 _OLDER_PAGE = "report.html"
@@ -215,7 +215,7 @@ def _what_levels_did(study: StudySource) -> str:
     found = outcome(study)
     parts = []
     for verdict, names in found.levels:
-        word = tr("no result") if verdict == "no result" else verdict_name(verdict)
+        word = tr("no result") if verdict == "no result" else verdict_tag(verdict).text
         parts.append(f"{capital(word)}: {', '.join(names)}.")
     if found.these_runs:
         parts.append(tr("One run each, so this is about these runs."))
