@@ -184,7 +184,7 @@ def _collection_blocks(users: Sequence[Use], audit: Summary | None) -> Iterator[
         )
     strip = _strip([use.data for use in users if use.data], split)
     if strip:
-        yield Gallery(strip, "small")
+        yield Gallery(strip)
     else:
         yield Sentence(tr("The drawings are not where they were, so none are shown."), "note")
     if audit:

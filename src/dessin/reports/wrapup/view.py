@@ -174,7 +174,7 @@ def _in_short(sources: Sources) -> Iterator[Words]:
     if findings:
         yield _verdicts(findings)
     for source in sources.committees:
-        yield committee_sentences(source)[0]
+        yield committee_sentences(source)[0], " ", Note(committee_card(source, "").title)
     yield Strong(tr("Holdout:")), " ", holdout_looks(sources)
 
 
