@@ -43,7 +43,7 @@ def reached(drawings: Path, out: Path) -> set[str]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         for each in small_portfolio():
             stack.enter_context(each)
-        patch.setattr(module, "_split", split)
+        patch.setattr(module, "split_once", split)
         with pytest.raises(Reached) as found:
             auto(drawings, out=out, models=TINY, budget="10h")
     return {change.image_id for change in found.value.args[0].changes if change.action == "drop"}

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from dessin.auto.budget import Costs, Part, Speed
-from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, next_step, table_of
+from dessin.auto.portfolio import TABLE, End, next_step, table_of
+from dessin.auto.situation import Made, Situation, Step
 from dessin.auto.steps import Workshop
 from dessin.models.default_backbones import ROWS, joint_side, side_of
 from dessin.recipe import make_recipe

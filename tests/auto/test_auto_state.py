@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dessin.auto.portfolio import Step
+from dessin.auto.situation import Step
 from dessin.auto.state import Asked, AutoState, Journey, Measured, MeasuredSpeed, StepDone
 from dessin.errors import DessinError
 

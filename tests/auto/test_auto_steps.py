@@ -19,8 +19,8 @@ import dessin
 from dessin.answers.committee import find_model, load_model, read_committee
 from dessin.answers.predictions import read_predictions
 from dessin.auto import begin as begin_module
+from dessin.auto import prepare as prepare_module
 from dessin.auto import steps as module
-from dessin.auto import verb as verb_module
 from dessin.auto.best import heal, replace_best
 from dessin.auto.state import AutoState
 from dessin.auto.verb import AutoResult, auto
@@ -171,7 +171,7 @@ def test_of_photographs_every_run_sees_the_page_and_the_report_shows_it(
     assert state.page.reason in page
     assert all(image_id in page for image_id in state.photographs)
     # The same command goes on without looking again.
-    monkeypatch.setattr(verb_module, "photographs_of", None)
+    monkeypatch.setattr(prepare_module, "photographs_of", None)
     again = auto("photographs", out="of-photographs", models=TINY, budget="10h")
     assert again.record == result.record
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dessin.auto.budget import Costs, Part, Speed, parse_budget, parse_rate
-from dessin.auto.portfolio import TABLE, End, Made, Situation, Step, bought, next_step, wishes
+from dessin.auto.portfolio import TABLE, End, bought, next_step, wishes
+from dessin.auto.situation import Made, Situation, Step
 from dessin.errors import DessinError
 
 SMALL, LARGE = "tf_efficientnet_lite0", "tf_efficientnet_lite2"

@@ -9,7 +9,8 @@ import torch
 
 from dessin.auto.budget import Costs, Part
 from dessin.auto.measure import measure_decoding, measure_flops, measure_speeds
-from dessin.auto.portfolio import Situation, next_step, table_of
+from dessin.auto.portfolio import next_step, table_of
+from dessin.auto.situation import Situation
 from dessin.auto.state import Asked, AutoState, Measured
 from dessin.collection.readers.collection import Collection
 from dessin.decisions import Decision

@@ -160,3 +160,17 @@ def _files(folder: Path) -> Iterator[tuple[Link, Words]]:
     for place, what in kept.items():
         if (folder / place).is_file():
             yield Link(place, quote(place)), what
+
+
+def close(record: RunRecord, folder: Path, path: Path, state: AutoState) -> None:
+    """Say what came out, and what to do with it; `path` is the report's."""
+    say(f"\nDone in {duration(state.seconds)} of {duration(state.asked.budget_seconds)}.")
+    for name, results in record.results.items():
+        say(f"  {name}: accuracy {results.accuracy}")
+    for line in state.next_hour:
+        say(f"  {line}")
+    given = shlex.quote(str(folder))
+    say(f"  report: {path}")
+    say(f"  use it: dessin predict {given} PATH.. --out predictions.csv")
+    say(f"  what it gets wrong, and why: dessin mistakes {given} --out mistakes")
+    say(f"  what to trust it with: dessin card {given} --out card.html")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dessin.auto.budget import Costs, Part, Speed
-from dessin.auto.portfolio import Made, Step
+from dessin.auto.situation import Made, Step
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import claim_folder

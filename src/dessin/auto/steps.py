@@ -12,7 +12,7 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.auto.best import TABLES, VALIDATION, copy_run, lead, replace_best
 from dessin.auto.budget import Costs
 from dessin.auto.measure import tuned_stages
-from dessin.auto.portfolio import Step
+from dessin.auto.situation import Step
 from dessin.auto.state import StepDone
 from dessin.committees.ensemble.measure import Settings, measure_rules
 from dessin.committees.members import Members, find_members, make_committee

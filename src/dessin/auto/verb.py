@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,44 +11,25 @@ from typing import Annotated, Literal
 
 from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
-from dessin.audit.verb import audit, look_at
 from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_budget, parse_rate
-from dessin.auto.finish import HOUR, best_record, calibrate_best, write_report
-from dessin.auto.measure import measure_decoding
-from dessin.auto.page import choose_page, photographs_of, some_of
-from dessin.auto.portfolio import End, Situation, Step, bought, next_step, table_of, wishes
-from dessin.auto.state import ASKED_ABOUT, Asked, Journey, Measured, StepDone
+from dessin.auto.finish import HOUR, best_record, calibrate_best, close, write_report
+from dessin.auto.portfolio import End, bought, next_step, table_of, wishes
+from dessin.auto.prepare import audit_once, curate_once, page_once, split_once
+from dessin.auto.situation import Situation, Step
+from dessin.auto.state import Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
-from dessin.collection.curation import (
-    Curation,
-    TooMany,
-    curate_command,
-    describe_curation,
-    propose_safely,
-    read_curation,
-    write_curation,
-)
-from dessin.collection.issues import default_kinds
+from dessin.collection.curation import Curation
 from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
-from dessin.collection.split.files import Split, read_split, write_split
-from dessin.collection.split.plan import (
-    check_classes,
-    check_numbers,
-    check_possible,
-    describe_split,
-    plan_split,
-)
-from dessin.decisions import Decision
+from dessin.collection.split.files import Split
+from dessin.collection.split.plan import check_classes, check_numbers, check_possible
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
-from dessin.images.spec import Page
 from dessin.models.backbones import asked_for, candidate, check_backbone
-from dessin.page.html import PAGE_FILE
 from dessin.progress import duration, say, say_once, warn
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
@@ -58,8 +38,6 @@ from dessin.runs.scout import ScoutRow, read_scout
 from dessin.serving.submit import submit
 from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
-
-CURATION_FILE = "curation.csv"
 
 
 @dataclass(frozen=True)
@@ -155,10 +133,10 @@ def auto(
 
 def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> AutoResult:
     """Every stage that is not done yet."""
-    audited = _audited(journey, collection, data, folder / "audit")
-    curation = _curation(journey, audited, data, folder)
-    split = _split(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked)
-    chosen = _page(journey, collection, audited)
+    audited = audit_once(journey, collection, data, folder / "audit")
+    curation = curate_once(journey, audited, data, folder)
+    split = split_once(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked)
+    chosen = page_once(journey, collection, audited)
     journey.note()
     heal(folder)
     inputs, seed = read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed
@@ -182,7 +160,7 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     path = write_report(folder, journey.state, audited, _scouted(folder))
     journey.note(finished=now())
     state, record = journey.state, best_record(folder, journey.state)
-    _close(record, folder, path, journey)
+    close(record, folder, path, journey.state)
     return AutoResult(
         *(folder, best, path, audited, curation, split, record, journey.used), state.done, state.ended
     )
@@ -265,107 +243,6 @@ def _part(split: Split) -> Part:
     return Part(max(1, len(split.validation(0))), split.folds, images, held, len(split.classes))
 
 
-def _audited(journey: Journey, collection: Collection, data: Path, out: Path) -> AuditResult:
-    """The audit; one that is there already is not written again."""
-    if journey.stage("audit", done=is_finished(out)):
-        return audit(data, out=out, group=journey.state.asked.group)
-    return look_at(collection)[1]
-
-
-def _page(journey: Journey, collection: Collection, audited: AuditResult) -> Decision[Page]:
-    """Whether the page in photographs is looked for, decided once; what decoding then takes is measured."""
-    state = journey.state
-    if state.page is None and state.steps:
-        return Decision("page", "off", "it was begun before there was a choice")
-    if state.page is None:
-        photographs, looked_at = photographs_of(audited.manifest, audited.scan)
-        decision = choose_page(photographs, looked_at, state.asked.page)
-        if decision.value == "off":
-            # Else the plan of every model has it.
-            say(decision.line())
-        measured = state.measured
-        if decision.value == "auto":
-            decoding = measure_decoding(collection, decision.value)
-            measured = measured.model_copy(update={"decoding": decoding})
-        decisions, shown = (*state.decisions, decision), some_of(photographs)
-        journey.note(decisions=decisions, photographs=shown, measured=measured)
-        return decision
-    return Decision(state.page.name, state.page.value, state.page.reason)
-
-
 def _scouted(folder: Path) -> tuple[ScoutRow, ...]:
     """The candidates that were ranked, best first; none where there was no time for it."""
     return read_scout(folder / SCOUT) if is_finished(folder / SCOUT) else ()
-
-
-def _curation(journey: Journey, audited: AuditResult, data: Path, folder: Path) -> Curation:
-    """Only safe drops are proposed, and each is in the file with its reason.
-
-    Raises:
-        DessinError: once, where a kind of issue would set too many aside; a person decides.
-    """
-    file = folder / CURATION_FILE
-    if file.is_file():
-        return read_curation(file)
-    curation, doubts = propose_safely(audited.issues, audited.manifest)
-    asked = {decision.value for decision in journey.state.decisions if decision.name == ASKED_ABOUT}
-    if {doubt.kind for doubt in doubts} - asked:
-        journey.note(decisions=(*journey.state.decisions, *map(_asked_about, doubts)))
-        raise _undecided(doubts, data, folder)
-    for doubt in doubts:
-        warn(doubt.line("and nobody set them aside, so all are used"))
-    write_curation(curation, file)
-    say(describe_curation(curation, audited.manifest))
-    return curation
-
-
-def _asked_about(doubt: TooMany) -> Decision[str]:
-    reason = f"{doubt.count:,} of {doubt.images:,} images: what a person decided is in {CURATION_FILE}"
-    return Decision(ASKED_ABOUT, doubt.kind, reason)
-
-
-def _undecided(doubts: Sequence[TooMany], data: Path, folder: Path) -> DessinError:
-    command = curate_command(data, folder / "audit" / "issues.csv", default_kinds(), folder / CURATION_FILE)
-    return DessinError(
-        " ".join(doubt.line("which is seldom so, so nothing was set aside") for doubt in doubts),
-        allowed=f"Look at them: {folder / 'audit' / PAGE_FILE}#too_many.",
-        do="If they are what they are called, set them aside with: "
-        f"{command} . Then, or at once to use them all, give the same command again: it goes on.",
-    )
-
-
-def _split(
-    audited: AuditResult, curation: Curation, collection: Collection, file: Path, asked: Asked
-) -> Split:
-    if file.is_file():
-        return read_split(file)
-    apart = holdout_of(collection, asked.holdout)
-    if not apart.value:
-        say(f"No holdout: {apart.reason}.")
-    split = plan_split(
-        audited.manifest,
-        audited.scan,
-        audited.pairs,
-        folds=FOLDS,
-        holdout=apart.value,
-        seed=asked.seed,
-        curation=curation,
-        group_by=collection.group_by,
-    )
-    write_split(split, file)
-    say(describe_split(split))
-    return split
-
-
-def _close(record: RunRecord, folder: Path, path: Path, journey: Journey) -> None:
-    state = journey.state
-    say(f"\nDone in {duration(state.seconds)} of {duration(state.asked.budget_seconds)}.")
-    for name, results in record.results.items():
-        say(f"  {name}: accuracy {results.accuracy}")
-    for line in state.next_hour:
-        say(f"  {line}")
-    given = shlex.quote(str(folder))
-    say(f"  report: {path}")
-    say(f"  use it: dessin predict {given} PATH.. --out predictions.csv")
-    say(f"  what it gets wrong, and why: dessin mistakes {given} --out mistakes")
-    say(f"  what to trust it with: dessin card {given} --out card.html")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dessin.images.decode import Decoded, Unreadable, decode
 from dessin.images.ink import background, ink_mask, local_strokes
 from dessin.images.photograph import Sheet, find_sheet, flattened
+from dessin.images.shrink import divided, shrunk
 
 SIGNATURE_SIDE = 64
 SIGNATURE_SHAPE = (SIGNATURE_SIDE, SIGNATURE_SIDE)
@@ -160,29 +161,29 @@ def measure(data: bytes) -> Measured:
     paper = cv2.cvtColor(np.array([[background(working)]], dtype=np.uint8), cv2.COLOR_RGB2GRAY)
     strength = cv2.absdiff(luma, np.full_like(luma, paper[0, 0]))
     measurement = _measurement(decoded, strength, mask)
-    return Measured(measurement, draw_signature(strength, mask), _jpeg(_shrunk(working, THUMBNAIL_SIDE)))
+    return Measured(measurement, draw_signature(strength, mask), _jpeg(shrunk(working, THUMBNAIL_SIDE)))
 
 
 def _measured_page(decoded: Decoded, sheet: Sheet) -> Measured:
     # Half of the work is saved where a large picture is shrunk before it is straightened.
     factor = max(1, max(decoded.pixels.shape) // _PICTURE_SIDE)
-    picture = _divided(decoded.pixels, factor)
+    picture = divided(decoded.pixels, factor)
     page = flattened(picture, replace(sheet, corners=sheet.corners / factor))
-    strength, mask = local_strokes(_shrunk(page, _WORKING_SIDE))
+    strength, mask = local_strokes(shrunk(page, _WORKING_SIDE))
     measurement = replace(
         _measurement(decoded, strength, mask), photograph=_photographed(picture, sheet, factor)
     )
     return Measured(
         measurement,
         draw_signature(strength, mask),
-        _jpeg(_shrunk(picture, PAGE_SIDE)),
-        page=_jpeg(_shrunk(page, PAGE_SIDE)),
+        _jpeg(shrunk(picture, PAGE_SIDE)),
+        page=_jpeg(shrunk(page, PAGE_SIDE)),
         strokes=_jpeg(draw_signature(strength, mask, FINE_SIDE)),
     )
 
 
 def _photographed(picture: Pixels, sheet: Sheet, factor: int) -> Photographed:
-    small = _shrunk(picture, _LIGHT_SIDE)
+    small = shrunk(picture, _LIGHT_SIDE)
     scale = max(small.shape) / max(picture.shape) / factor
     inside = np.zeros(small.shape[:2], dtype=np.uint8)
     cv2.fillConvexPoly(inside, np.round(sheet.corners * scale).astype(np.int32), 1)
@@ -234,27 +235,8 @@ def _reduced(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     factor = -(-max(height, width) // _WORKING_SIDE)
     if factor == 1 or min(height, width) < factor:
-        return _shrunk(pixels, _WORKING_SIDE)
-    return _divided(pixels, factor)
-
-
-def _divided(pixels: Pixels, factor: int) -> Pixels:
-    """`pixels` shrunk by a whole factor; what is left over on the right and below is cut off."""
-    if factor == 1:
-        return pixels
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
-    whole = pixels[: height * factor, : width * factor]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _shrunk(pixels: Pixels, side: int) -> Pixels:
-    """`pixels` with its longer side at most `side`."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return shrunk(pixels, _WORKING_SIDE)
+    return divided(pixels, factor)
 
 
 def _contrast(strength: Pixels, ink: int) -> float:
@@ -273,7 +255,7 @@ def _objects(mask: Mask) -> tuple[int, float, float]:
     Strokes nearer to each other than a twentieth of the drawing belong together. The size of an object is
     the geometric mean of its ink and of the area of its box, less the share inside the largest one's box.
     """
-    small = _shrunk(mask.astype(np.uint8) * 255, _OBJECT_SIDE) > 32
+    small = shrunk(mask.astype(np.uint8) * 255, _OBJECT_SIDE) > 32
     rows, columns = np.flatnonzero(small.any(axis=1)), np.flatnonzero(small.any(axis=0))
     if not len(rows):
         return 0, 0.0, 0.0

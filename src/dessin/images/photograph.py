@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dessin.images.evenly import evened, without_ruling
 from dessin.images.ground import Pixels
 from dessin.images.quadrangle import quadrangles, refined, second_sheet, without_strokes
+from dessin.images.shrink import divided
 
 Corners = NDArray[np.float64]
 
@@ -168,11 +169,7 @@ def _reduced(pixels: Pixels, longest: int) -> Pixels:
     if scale >= 1:
         return np.ascontiguousarray(pixels)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    factor = max(height, width) // longest
-    rows, columns = height // factor, width // factor
-    if factor > 1:
-        whole = pixels[: rows * factor, : columns * factor]
-        pixels = np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    pixels = divided(pixels, max(height, width) // longest)
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

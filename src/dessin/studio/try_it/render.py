@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dessin.images.ground import Pixels
 from dessin.images.ink import from_paper, ink_box, ink_mask
+from dessin.images.shrink import shrunk
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.look import Colour, Look
 
@@ -96,7 +97,7 @@ def picture_as_trained(pixels: Pixels, look: Look, *, side: int = SIDE) -> Pixel
 
     Lines keep their width relative to the drawing. A picture without ink gives an empty page.
     """
-    pixels = _smaller(pixels)
+    pixels = shrunk(pixels, _WORKING)
     mask = ink_mask(pixels)
     box = ink_box(mask)
     page = np.zeros((side, side), dtype=np.float32)
@@ -125,11 +126,3 @@ def _resized(strength: NDArray[np.float32], longer: float) -> NDArray[np.float32
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(strength, size, interpolation=how), dtype=np.float32)
-
-
-def _smaller(pixels: Pixels) -> Pixels:
-    scale = _WORKING / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    size = tuple(max(1, round(length * scale)) for length in pixels.shape[1::-1])
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

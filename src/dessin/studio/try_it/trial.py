@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-import cv2
-import numpy as np
 import streamlit as st
 
 from dessin.answers.committee import COMMITTEE_FILE, find_model
 from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ground import Pixels
+from dessin.images.shrink import shrunk
 from dessin.images.spec import Page
 from dessin.models.card import CARD_FILE
 from dessin.serving.maps import map_maker
@@ -71,7 +70,7 @@ class Trial:
             if with_map and self._maker is not None:
                 made = self._maker.make_prepared(prepared, answer.best.label)
                 picture, overlay = made.picture, made.overlay
-            photograph = _smaller(pixels) if prepared.page else None
+            photograph = shrunk(pixels, _SHOWN) if prepared.page else None
             return Seen(answer, picture, overlay, time.perf_counter() - start, photograph)
 
 
@@ -95,13 +94,6 @@ def _trial(path: str, stamp: str, _workspace: Workspace) -> Trial:  # noqa: ARG0
 def _is_calibrated(runtime: Runtime) -> bool:
     cards = [bundle.card for bundle in runtime.loaded.bundles.values()]
     return runtime.committee.temperature != 1.0 or all(card.temperature != 1.0 for card in cards)
-
-
-def _smaller(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, _SHOWN / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _first(prepared: Prepared) -> Pixels:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 import streamlit as st
 
 from dessin.collection.checks.base import Issue
@@ -20,6 +18,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
+from dessin.images.shrink import shrunk
 from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.plain import Figure, free_name
@@ -152,7 +151,4 @@ def thumbnail(root: Path, image_id: str) -> str:
 @st.cache_data(max_entries=4000, show_spinner=False)
 def _thumbnail(path: str, stamp: str) -> str:  # noqa: ARG001 (a changed file is another picture)
     pixels = decode(read_image_bytes(Path(path))).pixels
-    scale = min(1.0, _SIDE / max(pixels.shape[:2]))
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return image_data_uri(np.asarray(small, dtype=np.uint8), kind="webp", quality=70)
+    return image_data_uri(shrunk(pixels, _SIDE), kind="webp", quality=70)
