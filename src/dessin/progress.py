@@ -122,7 +122,8 @@ class _Work:
 
     def words(self) -> str:
         """`235 of 499 images, about 11 s left`: the time only once enough is done to tell it from."""
-        said = f"{self.done:,} of {self.total:,} {self.unit}"
+        # With narrow spaces between thousands, as in `page.numbers`, which lies above.
+        said = f"{self.done:,} of {self.total:,}".replace(",", "\u202f") + f" {self.unit}"
         known = self.steps >= _LEAST_STEPS and self.done >= _LEAST_SHARE * self.total
         if not known or self.done == self.total:
             return said
@@ -197,8 +198,11 @@ def _new_bars() -> Progress:
 
 
 def duration(seconds: float) -> str:
-    """`75.2` → `1 min 15 s`; under a minute in seconds."""
+    """`75.2` → `1 min 15 s`, `4503` → `1 h 15 min`; under a minute in seconds."""
     if seconds < 10:
         return f"{seconds:.1f} s"
+    if seconds >= 3600:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes} min"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

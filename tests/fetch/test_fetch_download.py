@@ -228,7 +228,7 @@ def test_pauses_double_and_end(server: Server, tmp_path: Path) -> None:
 def test_a_pause_of_hours_is_left_to_the_user(server: Server, tmp_path: Path) -> None:
     server.plans["/f"] = [failing(429, Retry_After="7200")]
     clock = FakeClock()
-    with pytest.raises(DessinError, match="wait for 120 min"):
+    with pytest.raises(DessinError, match="wait for 2 h 0 min"):
         download(new_client(clock), f"{server.address}/f", PartialFile(tmp_path / "part"))
     assert clock.slept == []
 

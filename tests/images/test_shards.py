@@ -189,7 +189,7 @@ def test_an_unreadable_image_leaves_no_shard(
 ) -> None:
     monkeypatch.setattr(shards, "SHARD_IMAGES", 4)
     (root / "09.png").write_bytes(b"not a drawing")
-    with pytest.raises(DessinError, match=r"1 images cannot be read: 09\.png"):
+    with pytest.raises(DessinError, match=r"1 image cannot be read: 09\.png"):
         opened(root)
     assert [path.suffix for path in (own_cache / "stores").iterdir()] == [".lock"]
 

@@ -210,7 +210,7 @@ def refused(root: Path, images: list[StoredImage], words: str, cache: Path) -> N
 def test_a_changed_file_is_named(root: Path, own_cache: Path) -> None:
     images = listed(root)
     Image.new("RGB", (9, 9)).save(root / "class1" / "3.png")
-    refused(root, images, r"1 images are not the files of the manifest any more: class1/3\.png", own_cache)
+    refused(root, images, r"1 image is not as in the manifest any more: class1/3\.png", own_cache)
 
 
 def test_unreadable_files_are_named_with_their_reason_up_to_five(root: Path, own_cache: Path) -> None:

@@ -64,7 +64,7 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     next_step(situation, table_of(device.type))
     for decision in why:
         say(f"  {decision.line()}")
-    say(f"{duration(asked.budget_seconds)}: " + "candidates " + ", ".join(models))
+    say(f"Candidates for {duration(asked.budget_seconds)}: {', '.join(models)}")
     return AutoState(
         data=data.as_posix(),
         asked=asked,

@@ -25,6 +25,7 @@ from dessin.images.paths import image_path
 from dessin.images.photograph import PAGE_VERSION
 from dessin.images.shards import shard_bounds
 from dessin.images.spec import ImageSpec, Interpolation
+from dessin.page.numbers import counted
 from dessin.progress import say, track
 from dessin.reading_arrays import read_npy
 
@@ -84,7 +85,8 @@ def build(folder: Path, key: StoreKey, root: Path, workers: int) -> None:
     parts = folder.with_name(f"{folder.name}.parts")
     needed = len(key.images) * key.image_bytes
     _check_space(folder.parent, needed - sum(file_sizes(parts).values()))
-    say(f"Decoding {len(key.images)} images into the pixel store ({_bytes(needed)}, {key.spec.size} px).")
+    what = f"{counted(len(key.images), 'image')} into the pixel store"
+    say(f"Decoding {what} ({_bytes(needed)}, {key.spec.size} px).")
     # Threads that each set it and put it back would leave it as they found one another's.
     with one_opencv_thread(), ThreadPoolExecutor(workers) as pool:
         if len(bounds) > 1:
@@ -211,13 +213,14 @@ def _raise_problems(problems: Sequence[_Problem]) -> None:
     changed = [problem.image_id for problem in problems if not problem.reason]
     if changed:
         raise _BadImagesError(
-            f"{len(changed)} images are not the files of the manifest any more: {named(changed)}.",
+            f"{counted(len(changed), 'image is', 'images are')} not as in the manifest any more: "
+            f"{named(changed)}.",
             do="Restore them, or make the manifest and the split anew (`dessin audit`, `dessin split`).",
         )
     if problems:
         listed = named([f"{problem.image_id} ({problem.reason})" for problem in problems])
         raise _BadImagesError(
-            f"{len(problems)} images cannot be read: {listed}.",
+            f"{counted(len(problems), 'image')} cannot be read: {listed}.",
             allowed="Only readable images enter training.",
             do="`dessin audit` lists them, `dessin curate` sets them aside; give its file as --curation.",
         )

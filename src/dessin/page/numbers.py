@@ -75,8 +75,7 @@ def p_value(p: float) -> str:
 
 def spent(seconds: float) -> str:
     """`4503` → `1 h 15 min`; below an hour in minutes and seconds."""
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if seconds >= 3600 else duration(seconds)
+    return duration(seconds)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
