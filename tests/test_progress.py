@@ -123,8 +123,8 @@ def test_a_bar_has_the_count_and_then_the_time(clock: Clock, monkeypatch: pytest
         bars.refresh()
         shown.append(terminal.frames()[-1] if terminal.frames() else "")
     assert not any(shown[:2])
-    assert re.fullmatch(r"Reading images \S+ 40 of 1 000 images", shown[40])
-    assert re.fullmatch(r"Reading images \S+ 500 of 1 000 images, about 50 s left", shown[500])
+    assert re.fullmatch(r"Reading images \S+ 40 of 1 000 images", shown[40])
+    assert re.fullmatch(r"Reading images \S+ 500 of 1 000 images, about 50 s left", shown[500])
 
 
 def test_bars_in_one_another_are_drawn_together(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from dessin.augmentation.pipeline import Pipeline
 from dessin.errors import DessinError
 from dessin.progress import warn
-from dessin.training import guard, outcome
+from dessin.training import guard, loop, outcome
 from dessin.training.batches import EpochSteps, StepSize, batch_bounds
 from dessin.training.data import PixelSource, TrainingData
 from dessin.training.engine import decide_batch_norm
@@ -301,3 +302,33 @@ def test_data_digest_sees_labels_and_not_order() -> None:
 def test_training_on_one_image_is_refused() -> None:
     with pytest.raises(DessinError, match="at least 2"):
         make_data(1)
+
+
+def test_progress_counts_the_epochs_and_the_images_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str, int, int]] = []
+
+    def track(
+        items: Iterable[Any],
+        total: int,
+        label: str,
+        *,
+        unit: str = "images",
+        size: Callable[[Any], int] = lambda _: 1,
+    ) -> Iterator[Any]:
+        done = 0
+        for item in items:
+            yield item
+            done += size(item)
+        seen.append((label, unit, done, total))
+
+    monkeypatch.setattr(loop, "track", track)
+    with pytest.raises(StoppedError):
+        run_tiny(tmp_path, model=Stopping(4), checkpoint_seconds=0.0)
+    run_tiny(tmp_path, resume=True)
+    epochs, images = make_settings().train.epochs, len(make_data().train_rows)
+    # Three of the first epoch's five steps were taken before.
+    left = images - 3 * 5
+    each = [(f"Epoch {n + 1} of {epochs}", "images", images if n else left) for n in range(epochs)]
+    assert seen == [(*told, told[2]) for told in (*each, ("Training", "epochs", epochs))]

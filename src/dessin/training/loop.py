@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,11 +109,16 @@ def fit(
         )
         state = _restore_or_begin(run, state)
         started, before = time.monotonic(), state.epochs_done
-        while not _is_done(recipe, state):
-            # Another epoch is taken to last as long as those so far; of the first one nothing is known.
-            used, epochs = time.monotonic() - started, state.epochs_done - before
-            if seconds_allowed is not None and epochs and used + used / epochs > seconds_allowed:
-                break
+
+        def epochs() -> Iterator[int]:
+            while not _is_done(recipe, state):
+                # Another epoch is taken to last as long as those so far; of the first one nothing is known.
+                used, done = time.monotonic() - started, state.epochs_done - before
+                if seconds_allowed is not None and done and used + used / done > seconds_allowed:
+                    return
+                yield state.epochs_done
+
+        for _ in track(epochs(), train.epochs - before, "Training", unit="epochs"):
             state = _one_epoch(run, state)
         write_curve(run.curve, state.curve)
         run.candidates.keep_what_counts(state)
