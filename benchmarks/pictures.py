@@ -78,7 +78,7 @@ def _report(browser: Browser, demo: Path, _scratch: Path) -> bytes:
 
 def _atlas(browser: Browser, demo: Path, scratch: Path) -> bytes:
     mistakes(demo / "result" / "run", out=scratch / "atlas")
-    page = _open_file(browser, scratch / "atlas" / "atlas.html")
+    page = _open_file(browser, scratch / "atlas" / "index.html")
     return _part(page, "What is taken for what", "Classes that are confused")
 
 

@@ -11,7 +11,8 @@ from page_kit import check_whole, open_page
 from PIL import Image
 from playwright.sync_api import Browser
 
-from dessin.trust.confidence.verb import PAGE, calibrate
+from dessin.page.html import PAGE_FILE
+from dessin.trust.confidence.verb import calibrate
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(page).save(place)
         run = doodle_run(drawings, folder, name="<b>run")
         calibrate(run, out=folder / "out", precision=0.5, unknown=folder / "others")
-    return folder / "out" / PAGE
+    return folder / "out" / PAGE_FILE
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -36,7 +37,10 @@ def test_the_page_is_whole_fits_its_width_and_speaks_first(page: Path, browser: 
     opened = open_page(browser, page, width)
     check_whole(opened, width)
     assert opened.page.evaluate("document.images.length") == 3
-    assert opened.page.locator("h1").inner_text() == "How sure <b>run may be"
-    assert opened.page.locator(".says p").first.inner_text().startswith("When it says ")
-    assert opened.page.locator(".dots").count() == 2
+    assert opened.page.locator("h1").inner_text() == "How sure may it be about drawings of drawings?"
+    assert opened.page.locator(".lead").inner_text().startswith("When it says ")
+    assert "about <b>run." in opened.page.locator("footer").inner_text()
+    text = opened.page.inner_text("main")
+    assert "8 drawings of 2 classes" in text
+    assert "Hidden classes, a stand-in" in text
     opened.page.close()

@@ -22,7 +22,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with doodles(folder) as drawings:
         run = doodle_run(drawings, folder)
         evaluate(run, out=folder / "out", robustness=True)
-    return folder / "out" / "robustness.html"
+    return folder / "out" / "index.html"
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file, write_json
 from dessin.models.bundle import load_bundle, save_bundle
 from dessin.models.card import WEIGHTS_FILE, read_card
+from dessin.page.html import PAGE_FILE
 from dessin.progress import quiet
 from dessin.reading import read_csv
 from dessin.runs.subject import read_subject
@@ -27,7 +29,7 @@ from dessin.runs.train import train
 from dessin.serving.predict import predict
 from dessin.statistics.temperature import tempered
 from dessin.trust.confidence.result import ConfidenceResult
-from dessin.trust.confidence.verb import PAGE, calibrate
+from dessin.trust.confidence.verb import calibrate
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.mistakes.answered import answered
 
@@ -82,9 +84,10 @@ def test_a_run_keeps_what_was_found_and_is_not_changed_unless_asked(
         "negative_entropy",
         "nearest",
     }
-    page = (tmp_path / "out" / PAGE).read_text()
-    assert "How sure run may be" in page
-    assert all(outcome.summary)
+    page = (tmp_path / "out" / PAGE_FILE).read_text()
+    assert "How sure may it be" in page
+    assert all(html.escape(line) in page for line in outcome.summary)
+    assert "6 drawings of 2 classes" in page
 
 
 def test_what_it_measures_before_is_what_the_run_says(run: Path, tmp_path: Path) -> None:

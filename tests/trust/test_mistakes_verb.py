@@ -27,12 +27,12 @@ from dessin.trust.mistakes.properties import correlated
 from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.strokes import measure_drawings
 from dessin.trust.mistakes.verb import mistakes
-from dessin.trust.mistakes.view import worded
+from dessin.trust.mistakes.words import worded
 
 pytestmark = pytest.mark.slow
 
 FILES = {
-    "atlas.html",
+    "index.html",
     "classes.csv",
     "pairs.csv",
     "clusters.csv",
@@ -85,7 +85,7 @@ def test_planted_mistakes_are_what_the_atlas_shows(run: Path, tmp_path: Path) ->
         ("bars", CLASSES[2], "1.000000")
     }
     assert len(rows) == count
-    page = (tmp_path / "out" / "atlas.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split("<")[0] in page for sentence in atlas.summary)
     assert "<script" not in page
     assert "for bars" in page
@@ -133,7 +133,7 @@ def test_a_model_without_mistakes_has_an_atlas_too(run: Path, tmp_path: Path) ->
     atlas = mistakes(run, out=tmp_path / "out")
     assert atlas.mistakes == 0
     assert (atlas.pairs, atlas.clusters, atlas.worse) == ((), (), ())
-    assert "There is no mistake." in (tmp_path / "out" / "atlas.html").read_text()
+    assert "There is no mistake." in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_a_folder_in_use_is_refused_before_anything_is_asked(run: Path, tmp_path: Path) -> None:

@@ -90,6 +90,6 @@ def _letters(part: Code | Strong | Tag | Link | Note | Bar) -> str:
         case Bar(words=words):
             return words
         case Note(text=text) | Tag(text=text):
-            return f" ({text})"
+            return f" ({text})" if text else ""
         case _:
             return part.text

@@ -8,8 +8,8 @@ from pathlib import Path
 from dessin.answers.committee import find_model, set_confidence
 from dessin.answers.inference import folds_of
 from dessin.errors import DessinError
-from dessin.files import write_text
 from dessin.folders import result_folder
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.confidence.evidence import gather_evidence, single_model
@@ -23,8 +23,6 @@ from dessin.trust.confidence.view import (
     rejection_words,
     selection_words,
 )
-
-PAGE = "confidence.html"
 
 
 def calibrate(
@@ -40,7 +38,7 @@ def calibrate(
     """Measure how far a model's confidence can be trusted, and when it should say that it is unsure.
 
     Validation images are asked. The temperature is fitted anew to the model's answers without any, so a
-    second time gives the same. `out` gets `confidence.json` and `confidence.html`; the run or committee keeps
+    second time gives the same. `out` gets `confidence.json` and `index.html`; the run or committee keeps
     the first too.
 
     Args:
@@ -99,7 +97,7 @@ def calibrate(
             seconds=round(time.monotonic() - started, 1),
         )
         _keep(subject, outcome, part)
-    _say(outcome, Path(out) / PAGE)
+    _say(outcome, Path(out) / PAGE_FILE)
     return outcome
 
 
@@ -117,7 +115,7 @@ def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
             rejection=outcome.rejection.chosen,
         )
         say(f"temperature, threshold and rejection are in the card of {folder}")
-    write_text(out / PAGE, confidence_page(outcome))
+    write_page(out / PAGE_FILE, confidence_page(outcome, subject))
     for place in (subject.home, out):
         if place is not None:
             outcome.write(place)

@@ -32,7 +32,7 @@ from dessin.trust.mistakes.properties import cut
 from dessin.trust.mistakes.result import ClassRow, ClusterRow
 from dessin.trust.mistakes.strokes import Floats
 
-CLASSES, OF_CLASS = 12, 8
+CLASSES, OF_CLASS = 12, 6
 PAIRS, OF_PAIR, TYPICAL = 20, 4, 4
 CLUSTERS, OF_CLUSTER = 10, 24
 OF_PART = 4

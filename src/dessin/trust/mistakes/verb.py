@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.answers.committee import COMMITTEE_FILE
-from dessin.files import write_text
 from dessin.folders import result_folder
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.mistakes.answered import answered
@@ -14,9 +14,8 @@ from dessin.trust.mistakes.measure import measure_mistakes
 from dessin.trust.mistakes.properties import correlated
 from dessin.trust.mistakes.result import Atlas, write_tables
 from dessin.trust.mistakes.strokes import measure_drawings
-from dessin.trust.mistakes.view import atlas_page, worded
-
-PAGE_FILE = "atlas.html"
+from dessin.trust.mistakes.view import atlas_page
+from dessin.trust.mistakes.words import worded
 
 
 def mistakes(
@@ -50,7 +49,7 @@ def mistakes(
         found = measure_mistakes(_name(subject), given, measured, seed=subject.seed)
         atlas = worded(found, correlated(measured))
         write_tables(atlas, part)
-        write_text(part / PAGE_FILE, atlas_page(atlas, subject, given, measured))
+        write_page(part / PAGE_FILE, atlas_page(atlas, subject, given, measured))
         atlas.write(part)
     for line in (*atlas.summary, *atlas.cautions):
         say(line)

@@ -1,21 +1,42 @@
-"""The page `atlas.html`: its first sentences, classes, pairs and clusters with their drawings, and what
-goes with failure."""
+"""The page of an atlas: what is taken for what, whose drawings fail, and what goes with failure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import numpy as np
 
-from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import ALPHA, capital, counted, listed, number, p_value, points, share
-from dessin.page.render import render_page
+from dessin.language import tr, tr_n, translated
+from dessin.page.blocks import (
+    Block,
+    Column,
+    Dots,
+    Gallery,
+    Grid,
+    Headline,
+    Key,
+    Next,
+    Notes,
+    Page,
+    Picture,
+    Section,
+    Sentence,
+    Shot,
+    Step,
+    Table,
+)
+from dessin.page.dots import Dot, dot_plot
+from dessin.page.numbers import capital, listed, number, p_value, percent, share, written_p
+from dessin.page.words import Bar, Code, Tag, Tone, Words, told
 from dessin.runs.subject import Subject
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.galleries import (
+    ClassGallery,
     ClusterGallery,
+    MapPair,
+    PairGallery,
     class_galleries,
     cluster_galleries,
     ends_of,
@@ -23,276 +44,431 @@ from dessin.trust.mistakes.galleries import (
     pair_galleries,
     thumbnail,
 )
-from dessin.trust.mistakes.result import Atlas, ClassRow, PropertyRow
+from dessin.trust.mistakes.result import Atlas, PropertyRow
 from dessin.trust.mistakes.strokes import PROPERTIES, Floats
+from dessin.trust.mistakes.words import confused_most
 
-_FEW_GROUPS = 3
-# Adjusted Rand indices, by convention.
-_HOLD, _HOLD_IN_PART = 0.65, 0.35
-DOTS = 20
-TABLE_PAIRS = 200
-_TYPICAL = {
-    "right": "Answered right, the surest:",
-    "wrong": "None was right; drawings of",
-    "training": "None here; training drawings of",
-}
-_TAGS = {
-    "within classes": ("goes with failure", " warn"),
-    "between classes": ("a matter of classes", ""),
-    "not seen": ("nothing seen", ""),
-    "cannot tell": ("cannot tell", ""),
-    "all alike": ("all alike", ""),
-}
+DOTS, TABLE_PAIRS = 20, 200
+_OPEN_PAIRS = 8
+# Of a group with fewer drawings nothing can be said.
+_OF_GROUP, _GROUPS = 4, 12
 
 
-def worded(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Atlas:
-    """The atlas with its words; `together` names properties that rise and fall together, and how far."""
-    accuracy = (
-        f"Right on {share(atlas.accuracy)} of {counted(atlas.accuracy.n, 'drawing')} of "
-        f"{counted(len(atlas.classes), 'class', 'classes')} that it was not trained on; "
-        f"{counted(atlas.mistakes, 'mistake')}."
-    )
-    summary = (accuracy, _classes_sentence(atlas), _clusters_sentence(atlas), _properties_sentence(atlas))
-    found = [row.model_copy(update={"words": _property_words(row)}) for row in atlas.properties]
-    words = {"summary": summary, "cautions": tuple(_cautions(atlas, together)), "properties": tuple(found)}
-    return atlas.model_copy(update=words)
-
-
-def _classes_sentence(atlas: Atlas) -> str:
-    """How many classes are worse than the rest beyond chance."""
-    rows, worse, differ = atlas.classes, atlas.worse, atlas.classes_differ
-    if worse:
-        verb = "is" if len(worse) == 1 else "are"
-        return (
-            f"{counted(len(worse), 'class', 'classes')} of {len(rows):,} {verb} worse than the rest beyond "
-            f"chance: {listed([row.name for row in worse])}."
-        )
-    never = sum(row.right == 0 for row in rows)
-    even = "" if not never else ", not even the one" if never == 1 else f", not even the {never}"
-    told = (
-        f"Classes differ beyond chance (p\u00a0{p_value(differ)}), but no single one can be told to be"
-        if differ is not None and differ < ALPHA
-        else "No class can be told to be"
-    )
-    return (
-        f"{told} worse than the rest{even}{' without a drawing right' if never else ''}: with "
-        f"{_typical(rows, 'n', 'drawing')} a class, in {_typical(rows, 'groups', 'group')}, the worst may "
-        "just be unlucky."
-    )
-
-
-def _clusters_sentence(atlas: Atlas) -> str:
-    """The largest cluster of classes confused with one another, or that there is none beyond chance."""
-    structure = atlas.structure
-    if structure.p is None:
-        return "No classes are confused with one another, so there are no clusters."
-    if not structure.beyond_chance or not atlas.clusters:
-        return (
-            "Confusions show no clusters of classes beyond chance "
-            f"(p\u00a0{p_value(structure.p)}): mistakes are spread as if dealt out."
-        )
-    first = atlas.clusters[0]
-    return (
-        f"The largest cluster of confused classes holds {counted(len(first.labels), 'class', 'classes')} "
-        f"({listed([atlas.names[label] for label in first.labels], most=5)}), and {first.share:.0%} "
-        f"of all mistakes stay inside it, where {first.expected:.0%} would by chance."
-    )
-
-
-def _properties_sentence(atlas: Atlas) -> str:
-    """Which properties of drawings go with failure."""
-    ends = []
-    for row in atlas.properties:
-        if row.finding == "within classes" and row.within is not None:
-            known, fewer = PROPERTIES[row.name], row.within.value > 0
-            # The end that fails more, and by how much it is below the other one.
-            end, found = (known.lowest, -row.within) if fewer else (known.highest, row.within)
-            ends.append(f"{end} ({points(found)} points within classes)")
-    said = "Among drawings of one class no measured property goes with failure."
-    if ends:
-        said = f"It fails more often on {listed(ends)}."
-    between = [row.title.lower() for row in atlas.properties if row.finding == "between classes"]
-    if between:
-        verb = "goes" if len(between) == 1 else "go"
-        said += f" {capital(listed(between))} {verb} with failure over all drawings, but not within classes."
-    return said
-
-
-def _property_words(row: PropertyRow) -> str:
-    known, parts = PROPERTIES[row.name], row.parts
-    if not parts:
-        return "It could not be measured on any drawing."
-    if row.finding == "all alike" or row.difference is None:
-        return f"All drawings are alike in this ({parts[0].name}), so nothing can be said."
-    # Which end fails more: by the trend within classes where that was found, else by what is seen.
-    judged = row.within if row.finding == "within classes" else row.overall or row.difference
-    ends = [(known.lowest, parts[0]), (known.highest, parts[-1])]
-    (worse, fewer), (better, more) = ends if judged is not None and judged.value > 0 else ends[::-1]
-    seen = f"{share(fewer.accuracy)} of {worse} are right, against {share(more.accuracy)} of {better}"
-    whole = "" if row.overall is None else f" (trend over all drawings p\u00a0{p_value(row.p_overall_holm)})"
-    if row.within is None:
-        return f"{capital(seen)}{whole}. Within classes it cannot be told: too few groups of drawings."
-    inside = f"{points(row.within)} points from {known.lowest} to {known.highest}"
-    tested = f"p\u00a0{p_value(row.p_within_holm)}"
-    match row.finding:
-        case "within classes":
-            return (
-                f"Fails more often on {worse}: {seen}{whole}. Among drawings of one class too: "
-                f"{inside}, {tested}."
-            )
-        case "between classes":
-            return (
-                f"{capital(seen)}{whole}, but that may be a matter of which classes are hard: among "
-                f"drawings of one class nothing is seen ({inside}, {tested})."
-            )
-        case _:
-            return f"Nothing is seen: {seen}{whole}. Among drawings of one class {inside}, {tested}."
-
-
-def _cautions(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Iterator[str]:
-    """What a reader must know beside the numbers."""
-    few = sum(row.groups < _FEW_GROUPS for row in atlas.classes)
-    if few:
-        yield (
-            f"{counted(few, 'class', 'classes')} of {len(atlas.classes):,} {'has' if few == 1 else 'have'} "
-            f"fewer than {_FEW_GROUPS} groups of drawings here. Drawings of one group are right or wrong "
-            "together, so such a class’s recall says little."
-        )
-    if atlas.absent:
-        yield f"Nothing is said of classes without a drawing here: {listed(atlas.absent)}."
-    agreement = atlas.structure.agreement
-    if agreement is not None and atlas.structure.beyond_chance:
-        firm = "is firm" if agreement > _HOLD else "is firm in part"
-        yield (
-            f"Clusters found in one half of the drawings and in the other agree by {agreement:.2f} (adjusted "
-            f"Rand index: 1 the same, 0 chance): which class is in which "
-            f"{firm if agreement > _HOLD_IN_PART else 'depends on the drawings'}."
-        )
-    told = {row.name for row in atlas.properties if row.finding in ("within classes", "between classes")}
-    if told:
-        yield (
-            "That a property goes with failure does not say that it is the cause; a study that changes only "
-            "it could."
-        )
-    for first, second, value in together:
-        if told & {first, second}:
-            how = "rise together" if value > 0 else "go against each other"
-            names = f"{PROPERTIES[first].title} and {PROPERTIES[second].title.lower()}"
-            correlation = f"rank correlation {number(value, 2, sign=True)}"
-            yield f"{names} {how} ({correlation}), so one may stand for the other."
-
-
-def _typical(rows: Sequence[ClassRow], of: str, noun: str) -> str:
-    """`3 to 5 drawings`, or `1 group`: the range over most classes, from the lowest tenth to the highest."""
-    low, high = np.quantile([getattr(row, of) for row in rows], [0.1, 0.9], method="nearest").tolist()
-    return counted(int(low), noun) if low == high else f"{low:.0f} to {counted(int(high), noun)}"
-
-
-@dataclass(frozen=True)
-class PropertyView:
-    """A property with its dots, and pictures of the two ends of it."""
-
-    row: PropertyRow
-    meaning: str
-    tag: str
-    tone: str
-    plot: DotPlot | None
-    ends: tuple[tuple[str, tuple[int, ...]], ...]
-
-
-def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mapping[str, Floats]) -> str:
-    """`atlas.html`, whole: nothing is loaded from outside and every name is escaped."""
-    manifest, split, names = subject.inputs.manifest, subject.inputs.split, atlas.names
+def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mapping[str, Floats]) -> Page:
+    """Mistakes first, as pictures; then who fails, what goes with it, and what to do."""
+    split = subject.inputs.split
     pairs = pair_galleries(given, atlas.pairs, [row for row in split.rows if row.fold is not None])
-
-    @cache
-    def picture_of(image_id: str) -> str:
-        return thumbnail(manifest.path(image_id), subject.loaded.page)
-
-    def said(place: int) -> str:
-        """What the model said of a drawing: `taken for owl, 34%`."""
-        named = names[given.classes[given.predicted[place]]]
-        return f"{'right' if given.correct[place] else f'taken for {named}'}, {given.sureness[place]:.0%}"
-
-    def taken(row: ClassRow) -> str:
-        return listed([f"{names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4)
-
-    def cluster_pairs(view: ClusterGallery) -> str:
-        return listed(
-            [f"{names[pair.label]} taken for {names[pair.predicted]} ({pair.count})" for pair in view.pairs]
-        )
-
     maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
-    return render_page(
-        "dessin.trust.mistakes",
-        "atlas.html",
-        title=f"{atlas.name}: an atlas of its mistakes",
-        atlas=atlas,
-        given=given,
-        names=names,
-        plot=_class_plot(atlas),
-        class_galleries=class_galleries(given, atlas.classes),
-        pairs=pairs,
-        maps=maps,
-        no_maps=no_maps,
-        several=len(subject.loaded.bundles) > 1,
-        clusters=cluster_galleries(given, atlas.clusters, atlas.pairs),
-        properties=[_property(row, given, measured, atlas) for row in atlas.properties],
-        table_pairs=TABLE_PAIRS,
-        picture=lambda place: picture_of(given.rows[place].image_id),
-        picture_of=picture_of,
-        typical_title=_TYPICAL,
-        said=said,
-        place_of=_ordinal,
-        taken=taken,
-        cluster_pairs=cluster_pairs,
+    shown = _Drawings(atlas, subject, given, maps)
+    first, *others = atlas.summary
+    found = atlas.accuracy
+    headline = Headline(
+        percent(found.value, 1),
+        tr("of its answers are right", n=number(found.n)),
+        found.value,
+        found.low,
+        found.high,
+        tr("Accuracy {accuracy}", accuracy=share(found)),
+    )
+    most = confused_most(atlas)
+    return Page(
+        title=tr(
+            "What is taken for what among drawings of {collection}?",
+            collection=subject.inputs.manifest.root.resolve().name,
+        ),
+        lead=first,
+        blocks=(
+            headline,
+            *([Sentence(most, "verdict")] if most else []),
+            *(Sentence(sentence) for sentence in others),
+            _pairs(atlas, pairs, shown, no_maps),
+            _classes(atlas, given, shown),
+            *(_whose(given) if split.group_by else []),
+            _properties(atlas, given, measured, shown),
+            _clusters(atlas, given, shown),
+            *([Notes(atlas.cautions, tr("To be read with care"))] if atlas.cautions else []),
+            _measured(atlas, several=len(subject.loaded.bundles) > 1),
+            Section(tr("What to do next"), (Next(tuple(_steps(atlas, subject))),), anchor="next"),
+        ),
+        footer=told(
+            "Written by dessin about {model}. The numbers are in {files} beside this page.",
+            model=atlas.name,
+            files=Code("mistakes.json, classes.csv, pairs.csv, clusters.csv, properties.csv, mistakes.csv"),
+        ),
     )
 
 
-def _class_plot(atlas: Atlas) -> DotPlot:
+class _Drawings:
+    """The drawings as the page shows them, by their places among the answers."""
+
+    def __init__(self, atlas: Atlas, subject: Subject, given: Answered, maps: Mapping[int, MapPair]) -> None:
+        self._given, self._maps, self.names = given, maps, atlas.names
+        self._source = cache(
+            lambda image_id: thumbnail(subject.inputs.manifest.path(image_id), subject.loaded.page)
+        )
+
+    def picture(self, image_id: str, caption: Words = "") -> Picture:
+        return Picture(self._source(image_id), image_id, caption)
+
+    def shot(self, place: int, title: str = "", note: Words = "") -> Shot:
+        """A drawing; its title is green where it was right, orange where it was wrong."""
+        tone: Tone = "good" if self._given.correct[place] else "warn"
+        return Shot((self.picture(self._given.rows[place].image_id),), title, note, tone=tone)
+
+    def answer(self, place: int) -> Shot:
+        """A drawing with what the model said of it."""
+        named = self.names[self._given.classes[self._given.predicted[place]]]
+        title = tr("right") if self._given.correct[place] else tr("taken for {label}", label=named)
+        return self.shot(place, title, percent(self._given.sureness[place]))
+
+    def mistake(self, place: int) -> Shot:
+        """A drawing, with maps of what spoke for the class that it was taken for and for its own, if any."""
+        given = self._given
+        named, true = (self.names[given.classes[of[place]]] for of in (given.predicted, given.targets))
+        note = tr(
+            "{named} {sure}, {true} {less} (place {rank})",
+            named=named,
+            sure=percent(given.sureness[place]),
+            true=true,
+            less=percent(given.probabilities[place, given.targets[place]]),
+            rank=given.rank[place],
+        )
+        drawing = self.picture(given.rows[place].image_id, tr("drawing"))
+        if place not in self._maps:
+            return Shot((drawing,), note=note)
+        found = self._maps[place]
+        maps = (
+            (tr("for {label}", label=named), found.predicted),
+            (tr("for {label}", label=true), found.true),
+        )
+        return Shot((drawing, *(Picture(source, title, title) for title, source in maps)), note=note)
+
+
+def _pairs(atlas: Atlas, pairs: list[PairGallery], shown: _Drawings, no_maps: str) -> Section:
+    title, anchor = tr("What is taken for what"), "pairs"
+    if not pairs:
+        return Section(title, (Sentence(tr("There is no mistake.")),), anchor=anchor)
+    cards = [_pair(pair, shown, maps=not no_maps) for pair in pairs]
+    blocks: list[Block] = [*cards[:_OPEN_PAIRS]]
+    if no_maps:
+        blocks.insert(0, Sentence(tr("There are no maps: {why}", why=no_maps), "notice"))
+    if more := cards[_OPEN_PAIRS:]:
+        rest = tr_n("{n} pair that is rarer", "{n} pairs that are rarer", len(more))
+        blocks.append(Section(rest, tuple(more), folded=True))
+    columns = (
+        Column(tr("Class")),
+        Column(tr("Taken for")),
+        Column(tr("Drawings"), number=True),
+        Column(tr("Share of the class"), number=True),
+    )
+    rows = tuple(
+        (atlas.names[row.label], atlas.names[row.predicted], number(row.count), percent(row.share))
+        for row in atlas.pairs[:TABLE_PAIRS]
+    )
+    table = Table(columns, rows, tr("All of them are in pairs.csv."), file="pairs")
+    blocks.append(Section(tr("The pairs as a table"), (table,), folded=True))
+    lead = tr("The most frequent confusions, the surest mistakes first.")
+    if not no_maps:
+        lead += " " + tr(
+            "The maps show where the model looks: what speaks for the class that it named, then what speaks "
+            "for the true one. Both can be the same place."
+        )
+    return Section(title, tuple(blocks), lead, anchor)
+
+
+def _pair(pair: PairGallery, shown: _Drawings, *, maps: bool) -> Section:
+    own, named = shown.names[pair.row.label], shown.names[pair.row.predicted]
+    drawings = tr_n("{n} drawing", "{n} drawings", pair.row.count)
+    tag = Tag(
+        tr("{drawings}, {share} of its class", drawings=drawings, share=percent(pair.row.share)), "muted"
+    )
+    typical = {
+        "right": tr("Drawings of {label} that it is surest of:", label=named),
+        "wrong": tr("Drawings of {label}, of which none was right:", label=named),
+        "training": tr("Training drawings of {label}, for there is none here:", label=named),
+    }[pair.typical_of]
+    return Section(
+        tr("{label} taken for {other}", label=own, other=named),
+        (
+            Gallery(tuple(map(shown.mistake, pair.wrong)), "wide" if maps else "medium"),
+            Sentence(typical, "note"),
+            Gallery(tuple(Shot((shown.picture(image_id),)) for image_id in pair.typical)),
+        ),
+        tags=(tag,),
+        card=True,
+    )
+
+
+def _classes(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
     dots = [
         Dot.of(
             row.name,
             row.recall,
-            f"{row.right} of {row.n}",
-            label=f"{row.name}: {row.right} of {row.n} right, {share(row.recall)}",
+            tr("{right} of {n}", right=row.right, n=row.n),
+            label=tr("{label}: {right} of {n} right", label=row.name, right=row.right, n=row.n),
             tone="worse" if row.worse else "cannot-tell",
-            note=f"{counted(row.groups, 'group')}{', worse than the rest' if row.worse else ''}",
+            note=tr_n("{n} group", "{n} groups", row.groups),
         )
         for row in atlas.classes[:DOTS]
     ]
-    return dot_plot(dots, line=atlas.accuracy.value, reach=[0.0])
+    key = (
+        Key("dot", tr("worse than the rest beyond chance")),
+        Key("quiet", tr("may just be unlucky")),
+        Key("line", tr("all classes together")),
+    )
+    columns = (
+        Column(tr("Class")),
+        Column(tr("Right"), number=True),
+        Column(tr("Groups"), number=True),
+        Column(tr("Share that is right"), number=True),
+        Column(tr("p (Holm)"), number=True),
+        Column(tr("Taken for")),
+    )
+    rows: tuple[tuple[Words, ...], ...] = tuple(
+        (
+            (row.name, *((" ", Tag(tr("worse"), "warn")) if row.worse else ())),
+            tr("{right} of {n}", right=row.right, n=row.n),
+            number(row.groups),
+            share(row.recall),
+            written_p(row.p_holm),
+            listed([f"{atlas.names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4),
+        )
+        for row in atlas.classes
+    )
+    every = tr_n("{n} class as a table", "All {n} classes as a table", len(atlas.classes))
+    worst = tuple(_class_card(gallery, shown) for gallery in class_galleries(given, atlas.classes))
+    return Section(
+        tr("Which classes fail"),
+        (
+            Dots(dot_plot(dots, line=atlas.accuracy.value, reach=[0.0]), key),
+            Section(every, (Table(columns, rows, file="classes"),), folded=True),
+            *([Grid(worst)] if worst else []),
+        ),
+        tr("How many drawings of a class are right, the worst first, with what the worst were taken for."),
+        "classes",
+    )
+
+
+def _class_card(gallery: ClassGallery, shown: _Drawings) -> Section:
+    row = gallery.row
+    tag = Tag(tr("{right} of {n} right", right=row.right, n=row.n), "warn" if row.worse else "muted")
+    more = row.n - len(gallery.places)
+    note = tr_n("{n} more drawing of this class.", "{n} more drawings of this class.", more)
+    blocks: list[Block] = [Gallery(tuple(map(shown.answer, gallery.places)))]
+    return Section(row.name, (*blocks, *([Sentence(note, "note")] if more else [])), tags=(tag,))
+
+
+def _whose(given: Answered) -> Iterator[Section]:
+    """The groups, such as pupils or photos, whose drawings fail most, where they have some drawings each."""
+    count, right = np.bincount(given.index), np.bincount(given.index, given.correct).astype(int)
+    large = np.flatnonzero(count >= _OF_GROUP)
+    if len(large) < 2:
+        return
+    name = {int(index): row.group for index, row in zip(given.index, given.rows, strict=True)}
+    worst = large[np.lexsort((-count[large], right[large] / count[large]))][:_GROUPS]
+    rows = tuple(
+        (name[at], Bar(share := right[at] / count[at], percent(share)), f"{right[at]} / {count[at]}")
+        for at in worst.tolist()
+    )
+    columns = (Column(tr("Group")), Column(tr("Share that is right")), Column(tr("Right"), number=True))
+    note = tr("With so few drawings each, the worst may just be unlucky.")
+    yield Section(
+        tr("Whose drawings fail"),
+        (Table(columns, rows, note, file="groups"),),
+        tr(
+            "The drawings of a group, such as a pupil’s or those of one photo, as the split keeps them "
+            "together; the worst of {n} with {least} drawings or more.",
+            n=len(large),
+            least=_OF_GROUP,
+        ),
+        "groups",
+    )
+
+
+def _properties(atlas: Atlas, given: Answered, measured: Mapping[str, Floats], shown: _Drawings) -> Section:
+    found = [row.finding in ("within classes", "between classes") for row in atlas.properties]
+    cards = [_property(row, given, measured, atlas, shown) for row in atlas.properties]
+    told_of = tuple(card for card, is_found in zip(cards, found, strict=True) if is_found)
+    others = tuple(card for card, is_found in zip(cards, found, strict=True) if not is_found)
+    nothing = tr_n(
+        "{n} property with which nothing was seen", "{n} properties with which nothing was seen", len(others)
+    )
+    return Section(
+        tr("What goes with failure"),
+        (*told_of, *([Section(nothing, others, folded=True)] if others else [])),
+        tr(
+            "Drawings in thirds by what can be measured on them. Hard classes may be drawn in another way, "
+            "so each property is also judged among drawings of one class. Green names were right, orange "
+            "ones wrong."
+        ),
+        "properties",
+    )
 
 
 def _property(
-    row: PropertyRow, given: Answered, measured: Mapping[str, Floats], atlas: Atlas
-) -> PropertyView:
-    known, (tag, tone) = PROPERTIES[row.name], _TAGS[row.finding]
-    plot: DotPlot | None = None
-    ends: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    row: PropertyRow, given: Answered, measured: Mapping[str, Floats], atlas: Atlas, shown: _Drawings
+) -> Section:
+    known = PROPERTIES[row.name]
+    tags = {
+        "within classes": Tag(tr("goes with failure"), "warn"),
+        "between classes": Tag(tr("a matter of classes")),
+        "not seen": Tag(tr("nothing seen"), "muted"),
+        "cannot tell": Tag(tr("cannot tell"), "muted"),
+        "all alike": Tag(tr("all alike"), "muted"),
+    }
     # The part that fails more, if that was found.
     failing = None
     if row.finding == "within classes" and row.within is not None:
         failing = 0 if row.within.value > 0 else len(row.parts) - 1
+    blocks: list[Block] = [Sentence(row.words)]
     if len(row.parts) > 1:
         dots = [
             Dot.of(
                 part.name,
                 part.accuracy,
                 share(part.accuracy),
-                label=f"{row.title} {part.name}: {share(part.accuracy)} right of {part.accuracy.n}",
                 tone="worse" if place == failing else "",
-                note=f"n\u00a0=\u00a0{part.accuracy.n:,}",
+                note=f"n\u00a0=\u00a0{number(part.accuracy.n)}",
             )
             for place, part in enumerate(row.parts)
         ]
-        plot = dot_plot(dots, line=atlas.accuracy.value)
-        shown = ends_of(measured[row.name], [one.image_id for one in given.rows])
-        ends = ((capital(known.lowest), shown[0]), (capital(known.highest), shown[1]))
-    return PropertyView(row, known.meaning, tag, tone, plot, ends)
+        ends = zip(
+            (known.lowest, known.highest),
+            ends_of(measured[row.name], [one.image_id for one in given.rows]),
+            strict=True,
+        )
+        blocks += [
+            Dots(dot_plot(dots, line=atlas.accuracy.value)),
+            Grid(
+                tuple(
+                    Section(
+                        capital(translated(end)),
+                        (
+                            Gallery(
+                                tuple(shown.shot(at, shown.names[given.rows[at].label]) for at in places),
+                                "small",
+                            ),
+                        ),
+                    )
+                    for end, places in ends
+                ),
+                300,
+            ),
+        ]
+    return Section(
+        translated(row.title),
+        tuple(blocks),
+        capital(translated(known.meaning)),
+        tags=(tags[row.finding],),
+        card=True,
+    )
 
 
-def _ordinal(rank: int) -> str:
-    """`2` → `2nd`."""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th") if rank % 100 not in (11, 12, 13) else "th"
-    return f"{rank}{ending}"
+def _clusters(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
+    found = cluster_galleries(given, atlas.clusters, atlas.pairs)
+    lead = ""
+    if found and not atlas.structure.beyond_chance:
+        lead = tr("There is no structure beyond chance: the groups below may well be accidents.")
+    elif not found:
+        lead = tr("No classes are confused with one another.")
+    return Section(
+        tr("Classes that are confused with one another"),
+        tuple(_cluster(view, shown) for view in found),
+        lead,
+        "clusters",
+        folded=not atlas.structure.beyond_chance,
+    )
+
+
+def _cluster(view: ClusterGallery, shown: _Drawings) -> Section:
+    row, names = view.row, shown.names
+    tag = Tag(
+        tr(
+            "{share} of all mistakes, {expected} by chance",
+            share=percent(row.share, 1),
+            expected=percent(row.expected, 1),
+        ),
+        "muted",
+    )
+    pairs = [
+        tr(
+            "{label} taken for {other} ({n})",
+            label=names[pair.label],
+            other=names[pair.predicted],
+            n=pair.count,
+        )
+        for pair in view.pairs
+    ]
+    shots = [shown.shot(place, names[label]) for label, place in view.examples]
+    more = len(row.labels) - len(shots)
+    note = tr_n("{n} more class is in clusters.csv.", "{n} more classes are in clusters.csv.", more)
+    return Section(
+        tr("{name}: {classes}", name=row.name, classes=tr_n("{n} class", "{n} classes", len(row.labels))),
+        (
+            Sentence(
+                tr(
+                    "{inside} of {mistakes} stay inside. {pairs}",
+                    inside=row.inside,
+                    mistakes=tr_n("{n} mistake", "{n} mistakes", row.mistakes),
+                    pairs=capital(listed(pairs)),
+                )
+            ),
+            Gallery(tuple(shots)),
+            *([Sentence(note, "note")] if more else []),
+        ),
+        tags=(tag,),
+        card=True,
+    )
+
+
+def _steps(atlas: Atlas, subject: Subject) -> Iterator[Step]:
+    data, model = (shlex.quote(str(path)) for path in (subject.inputs.manifest.root, subject.given))
+    if atlas.mistakes:
+        yield Step(
+            tr("Some mistakes may be wrong labels: let the answers judge the labels, and look at the worst."),
+            f"dessin audit {data} --predictions {model} --out labels",
+        )
+    if any(row.finding == "within classes" for row in atlas.properties):
+        yield Step(
+            tr("See what it keeps when drawings are worn, thinner or fainter: that is where it fails."),
+            f"dessin evaluate {model} --robustness --out robustness",
+        )
+    yield Step(
+        tr("Let it be silent where it is unsure, in place of a wrong answer."),
+        f"dessin calibrate {model} --out confidence",
+    )
+
+
+def _measured(atlas: Atlas, *, several: bool) -> Section:
+    structure = atlas.structure
+    notes = [
+        tr(
+            "{drawings} in {groups}, of folds {folds}: each was answered by models that were not trained on "
+            "it. Intervals are 95%, over groups of drawings; of a class they are Wilson’s.",
+            drawings=tr_n("{n} drawing", "{n} drawings", atlas.accuracy.n),
+            groups=tr_n("{n} group", "{n} groups", atlas.groups),
+            folds=", ".join(map(str, atlas.folds)),
+        ),
+        tr(
+            "A class counts as worse if so many random groups would seldom do as badly: p below 5% after "
+            "Holm’s correction for all {n} classes. p values of properties are Holm’s over both tests of all "
+            "properties.",
+            n=number(len(atlas.classes)),
+        ),
+    ]
+    if structure.p is not None and structure.modularity is not None and structure.by_chance is not None:
+        notes.append(
+            tr(
+                "Confusions keep within clusters to {modularity} (modularity), and to {chance} where it does "
+                "not matter whose drawings they are (p\u00a0{p}). Clusters come from all probabilities, not "
+                "from wrong answers alone, and were found in these drawings, which flatters them a little.",
+                modularity=f"{structure.modularity:.2f}",
+                chance=f"{structure.by_chance:.2f}",
+                p=p_value(structure.p),
+            )
+        )
+    if several:
+        notes.append(tr("Maps are Grad-CAM, the mean over the models by their weight."))
+    else:
+        notes.append(tr("Maps are Grad-CAM."))
+    return Section(tr("How this was measured"), (Notes(tuple(notes)),), anchor="how", folded=True)

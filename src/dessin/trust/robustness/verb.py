@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import Predictions
 from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
-from dessin.files import write_bytes, write_text
 from dessin.images.spec import Fitting
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say
 from dessin.runs.record import SetName
 from dessin.runs.subject import Subject
@@ -27,7 +27,7 @@ from dessin.trust.robustness.corruption import STRENGTHS, Corruption
 from dessin.trust.robustness.measure import summarised
 from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, write_robustness
 from dessin.trust.robustness.suite import SEED, VERSION, corruptions, suite_digest
-from dessin.trust.robustness.view import contact_sheet, robustness_page, sample_tiles, sentences
+from dessin.trust.robustness.view import robustness_page, sample_tiles, sentences
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def robustness(
     """Measure a model with the suite on `rows`, whose answers without a corruption are `clean`.
 
     `robustness.json` and the answers go to `out` and to the subject's own folder (those of the holdout to its
-    `holdout/`); page and pictures to `out` alone. `views` replaces the committee's own.
+    `holdout/`); the page to `out` alone. `views` replaces the committee's own.
     """
     began = time.monotonic()
     images, asked = images_of(subject, rows), corruptions()
@@ -81,9 +81,7 @@ def robustness(
         write_robustness(home, result, answers)
     if out is not None:
         tiles = sample_tiles(next(iter(images.values())), answers, asked)
-        write_bytes(out / "robustness.png", contact_sheet(tiles, [row.title for row in result.rows]))
-        page = robustness_page(subject.given.resolve().name, result, tiles)
-        write_text(out / "robustness.html", page)
+        write_page(out / PAGE_FILE, robustness_page(subject, result, tiles))
         write_robustness(out, result, answers)
     for sentence in sentences(result):
         say(sentence)

@@ -1,59 +1,109 @@
-"""The page of the suite: what a model keeps in each corruption, in sentences and with a drawing in all of
-them; and that drawing's corruptions as one picture."""
+"""The page of the suite: what a model keeps in each corruption, in sentences and with a drawing in them."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from dessin.images.colour import one_opencv_thread
-from dessin.page.dots import Dot, DotPlot, dot_plot
-from dessin.page.numbers import counted, listed, points, share, size
-from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, image_data_uri, new_figure
-from dessin.page.render import render_page
+from dessin.language import tr, tr_n, translated
+from dessin.page.blocks import (
+    Column,
+    Dots,
+    Gallery,
+    Grid,
+    Headline,
+    Key,
+    Next,
+    Page,
+    Picture,
+    Section,
+    Sentence,
+    Shot,
+    Step,
+    Table,
+)
+from dessin.page.dots import Dot, dot_plot
+from dessin.page.numbers import capital, listed, percent, points, share, short, spent, written_p
+from dessin.page.pictures import image_data_uri
+from dessin.page.words import Bar, Code, Note, Tag, told
+from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
 from dessin.trust.robustness.asking import SetImages
 from dessin.trust.robustness.corruption import STRENGTHS, Corruption, Pixels
 from dessin.trust.robustness.result import CorruptionResult, RobustAnswers, RobustnessResult
 
 MATTERS = 0.02
-_TILE = 128
-_GAP = 8
-_NAMES = 150
-_TEXT = "#1f2430"
-_GROUND = "#e6e8ec"
+_SHOWN = 4
+# The op of augmentation that does in training what a corruption does here; some have none.
+_OPS: Final = {
+    "line_thicker": "thickness(0.6, 1.6)",
+    "line_thinner": "thickness(0.6, 1.6)",
+    "strokes_missing": "stroke_dropout(0.3)",
+    "wobble": "line_wobble(0.01)",
+    "rotation": "rotate(30)",
+    "scale": "scale(0.6, 1.4)",
+    "shift": "translate(0.2)",
+    "paper": "paper(0.4)",
+    "faded_ink": "ink_fade(0.8)",
+    "inverted": "invert",
+    "blur": "blur(2)",
+    "noise": "noise(0.3)",
+    "occlusion": "erase(0.15)",
+}
 
 
 def sentences(result: RobustnessResult) -> list[str]:
     """The findings, the most important one first."""
-    worst = result.corruption(result.worst)
+    worst, most = result.corruption(result.worst), short(100 * MATTERS)
     found = [
-        f"On {counted(result.n, 'drawing')} as they are the accuracy is {share(result.clean)}; over "
-        f"{len(result.corruptions)} corruptions in five strengths it is {share(result.robust)} in the mean "
-        f"({points(result.cost)} points).",
-        f"Worst is {worst.title}: {share(worst.mean)} in the mean of its strengths, and "
-        f"{worst.strengths[-1].value:.1%} in the strongest ({points(worst.cost)} points).",
+        tr(
+            "On {drawings} as they are the accuracy is {clean}; over {corruptions} in five strengths it is "
+            "{robust} in the mean ({cost} points).",
+            drawings=tr_n("{n} drawing", "{n} drawings", result.n),
+            clean=share(result.clean),
+            corruptions=tr_n("{n} corruption", "{n} corruptions", len(result.corruptions)),
+            robust=share(result.robust),
+            cost=points(result.cost),
+        ),
+        tr(
+            "Worst is {name}: {mean} in the mean of its strengths, and {strongest} in the strongest ({cost} "
+            "points).",
+            name=translated(worst.title),
+            mean=share(worst.mean),
+            strongest=percent(worst.strengths[-1].value, 1),
+            cost=points(worst.cost),
+        ),
     ]
-    costly = sorted(
-        (row for row in result.corruptions if is_costly(row.cost)), key=lambda row: row.cost.value
-    )
-    most = f"{size(MATTERS)} points"
+    costly = [
+        f"{translated(row.title)} ({points(row.cost)})" for row in _by_cost(result) if is_costly(row.cost)
+    ]
     if costly:
-        verb = "One corruption costs" if len(costly) == 1 else f"{len(costly)} corruptions cost"
-        named = listed([f"{row.title} ({points(row.cost)})" for row in costly])
-        found.append(f"{verb} more than {most} for certain: {named}.")
+        found.append(
+            tr_n(
+                "One corruption costs more than {most} points for certain: {names}.",
+                "{n} corruptions cost more than {most} points for certain: {names}.",
+                len(costly),
+                most=most,
+                names=listed(costly),
+            )
+        )
     else:
-        found.append(f"No corruption costs more than {most} for certain.")
-    harmless = [row.title for row in result.corruptions if row.cost.low >= -MATTERS]
+        found.append(tr("No corruption costs more than {most} points for certain.", most=most))
+    harmless = [translated(row.title) for row in result.corruptions if row.cost.low >= -MATTERS]
     if harmless:
-        verb = "costs" if len(harmless) == 1 else "cost"
-        names = listed(harmless, most=len(harmless))
-        found.append(f"For certain {names} {verb} no more than {most} in the mean.")
+        found.append(
+            tr(
+                "No more than {most} points in the mean are lost, for certain, by: {names}.",
+                most=most,
+                names=listed(harmless, most=len(harmless)),
+            )
+        )
     return found
 
 
@@ -62,79 +112,210 @@ def is_costly(cost: Estimate) -> bool:
     return cost.high < -MATTERS
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
-    """One corruption: its numbers, its curve over strengths, its pictures, and which were named right."""
-
-    row: CorruptionResult
-    curve: str
-    pictures: tuple[str, ...]
-    correct: tuple[bool, ...]
-
-
-def robustness_page(name: str, result: RobustnessResult, tiles: Tiles) -> str:
-    """`robustness.html`, whole: nothing is loaded from outside and every name is escaped."""
-    return render_page(
-        "dessin.trust.robustness",
-        "robustness.html",
-        title=f"{name}: robustness",
-        name=name,
-        result=result,
-        sentences=sentences(result),
-        plot=_cost_plot(result),
-        rows=_by_cost(result),
-        panels=_panels(result, tiles),
-        tiles=tiles,
-        plain=image_data_uri(tiles.plain),
-        strengths=STRENGTHS,
-        is_costly=is_costly,
+def robustness_page(subject: Subject, result: RobustnessResult, tiles: Tiles) -> Page:
+    """What the model keeps, then which corruptions cost what, with pictures of those."""
+    first, *others = sentences(result)
+    rows = _by_cost(result)
+    # Those that cost for certain are looked at first, and a few of the worst in any case.
+    open_rows = [row for place, row in enumerate(rows) if is_costly(row.cost) or place < _SHOWN]
+    folded = [row for row in rows if row not in open_rows]
+    return Page(
+        title=tr(
+            "Does it still name drawings of {collection} that are worn, moved or badly photographed?",
+            collection=subject.inputs.manifest.root.resolve().name,
+        ),
+        lead=first,
+        blocks=(
+            _headline(result),
+            *(Sentence(sentence) for sentence in others),
+            Section(
+                tr("Which corruptions cost accuracy"),
+                (_dots(result, rows),),
+                tr(
+                    "Each dot is the mean over five strengths, the ring the strongest alone. All corruptions "
+                    "meet the same drawings."
+                ),
+                "costs",
+            ),
+            _shown(result, tiles, open_rows, folded),
+            _measured(result, rows),
+            Section(tr("What to do next"), (Next(tuple(_steps(subject, result))),), anchor="next"),
+        ),
+        footer=tr("Written by dessin about {model}.", model=subject.given.resolve().name),
     )
 
 
-def _cost_plot(result: RobustnessResult) -> DotPlot:
+def _headline(result: RobustnessResult) -> Headline:
+    found = result.robust
+    words = tr(
+        "right when drawings are worn, moved, faded or badly photographed; {clean} as they are (the mark)",
+        clean=percent(result.clean.value, 1),
+    )
+    label = tr(
+        "Accuracy under corruptions {robust}, as they are {clean}",
+        robust=share(found),
+        clean=share(result.clean),
+    )
+    return Headline(
+        percent(found.value, 1), words, found.value, found.low, found.high, label, result.clean.value
+    )
+
+
+def _dots(result: RobustnessResult, rows: Sequence[CorruptionResult]) -> Dots:
     """The mean accuracy in each corruption against the clean one as a line; a ring is the strongest."""
-    clean, dots = result.clean, []
-    for row in _by_cost(result):
-        strongest = row.strengths[-1].value
-        dot = Dot.of(
-            row.title,
+    dots = [
+        Dot.of(
+            translated(row.title),
             row.mean,
             share(row.mean),
-            label=f"{row.title}: mean accuracy {share(row.mean)}, in the strongest {strongest:.1%}",
+            label=tr(
+                "{name}: mean accuracy {mean}, in the strongest {strongest}",
+                name=translated(row.title),
+                mean=share(row.mean),
+                strongest=percent(row.strengths[-1].value, 1),
+            ),
             tone="worse" if is_costly(row.cost) else "cannot-tell",
-            hollow=strongest,
+            hollow=row.strengths[-1].value,
         )
-        dots.append(dot)
-    return dot_plot(dots, line=clean.value, band=(clean.low, clean.high), reach=(0.0,))
+        for row in rows
+    ]
+    clean = result.clean
+    return Dots(
+        dot_plot(dots, line=clean.value, band=(clean.low, clean.high), reach=(0.0,)),
+        (
+            Key("dot", tr("costs more than {most} points for certain", most=short(100 * MATTERS))),
+            Key("quiet", tr("does not, or cannot be told")),
+            Key("ring", tr("the strongest")),
+            Key("line", tr("accuracy as they are")),
+            Key("band", tr("its 95% interval")),
+        ),
+    )
 
 
 def _by_cost(result: RobustnessResult) -> list[CorruptionResult]:
     return sorted(result.rows, key=lambda row: row.mean.value)
 
 
-def _panels(result: RobustnessResult, tiles: Tiles) -> list[Panel]:
-    most = max(result.clean.high, max(part.high for row in result.rows for part in row.strengths))
-    panels = []
-    for row in _by_cost(result):
-        place = result.rows.index(row)
-        images, correct = tiles.corrupted[place], tiles.correct[place]
-        pictures = tuple(image_data_uri(image, kind="webp", quality=85) for image in images)
-        panels.append(Panel(row, _curve(row, result.clean, most), pictures, tuple(map(bool, correct))))
-    return panels
+def _shown(
+    result: RobustnessResult,
+    tiles: Tiles,
+    rows: Sequence[CorruptionResult],
+    folded: Sequence[CorruptionResult],
+) -> Section:
+    """The drawing in each corruption; those that cost little open at a click."""
+    plain = image_data_uri(tiles.plain)
+    lead = told(
+        "One drawing of “{label}” ({image}), in an orange frame where it is named wrong. Below each picture: "
+        "how many of all {n} drawings are right then, and how strong the corruption is.",
+        label=tiles.label,
+        image=Code(tiles.image_id),
+        n=str(result.n),
+    )
+    rest = tuple(_panel(row, result, tiles, plain) for row in folded)
+    title = tr_n("{n} corruption that costs less", "{n} corruptions that cost less", len(rest))
+    return Section(
+        tr("What the model was shown"),
+        (
+            Grid(tuple(_panel(row, result, tiles, plain) for row in rows)),
+            *([Section(title, (Grid(rest),), folded=True)] if rest else []),
+        ),
+        lead,
+        "shown",
+    )
 
 
-def _curve(row: CorruptionResult, clean: Estimate, most: float) -> str:
-    """Accuracy over strengths with its intervals, the clean one as a line, on the scale of all panels."""
-    figure, axes = new_figure(4.6, 1.7)
-    strengths = list(range(1, len(row.strengths) + 1))
-    axes.axhline(100 * clean.value, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
-    low, high = ([100 * getattr(part, end) for part in row.strengths] for end in ("low", "high"))
-    axes.fill_between(strengths, low, high, color=ACCENT, alpha=0.13, linewidth=0)
-    axes.plot(strengths, [100 * part.value for part in row.strengths], color=ACCENT, marker="o", markersize=4)
-    axes.set_ylim(0, 100 * most * 1.04)
-    axes.set_xticks(strengths)
-    axes.set_ylabel("accuracy, %")
-    return figure_data_uri(figure)
+def _panel(row: CorruptionResult, result: RobustnessResult, tiles: Tiles, plain: str) -> Section:
+    place, name = result.rows.index(row), translated(row.title)
+    shots = [
+        _shot(plain, tr("{label} as it is", label=tiles.label), result.clean, tr("as it is"), tiles.clean)
+    ]
+    for number, (image, found) in enumerate(zip(tiles.corrupted[place], row.strengths, strict=True)):
+        alt = tr(
+            "{label}, {corruption}, strength {number}", label=tiles.label, corruption=name, number=number + 1
+        )
+        source = image_data_uri(image, kind="webp", quality=85)
+        right = bool(tiles.correct[place, number])
+        shots.append(_shot(source, alt, found, short(row.levels[number]), right))
+    tag = Tag(tr("{cost} points", cost=points(row.cost)), "warn" if is_costly(row.cost) else "muted")
+    return Section(capital(name), (Gallery(tuple(shots)),), translated(row.meaning), tags=(tag,))
+
+
+def _shot(source: str, alt: str, found: Estimate, level: str, right: bool) -> Shot:
+    alt = alt if right else tr("{picture}, named wrong", picture=alt)
+    low, high = percent(found.low, 1), percent(found.high, 1)
+    between = tr("95% interval {low} to {high}", low=low, high=high)
+    bar = Bar(found.value, between, found.low, found.high)
+    picture = Picture(source, alt, tone="" if right else "warn")
+    return Shot((picture,), percent(found.value, 1), (bar, Note(level)))
+
+
+def _steps(subject: Subject, result: RobustnessResult) -> Iterator[Step]:
+    model, worst = shlex.quote(str(subject.given)), result.corruption(result.worst)
+    op = _OPS.get(worst.name)
+    if subject.record is not None and op and is_costly(worst.cost):
+        yield Step(
+            tr(
+                "Worst is {name}. Train one that meets such drawings in training, and see what it keeps.",
+                name=translated(worst.title),
+            ),
+            f"dessin train quick-128 --data {shlex.quote(str(subject.inputs.manifest.root))} "
+            f"--split {shlex.quote(str(subject.given / 'split.csv'))} "
+            f"--set {shlex.quote(f'augment=[hflip, {op}]')} --out runs/sturdier",
+        )
+    yield Step(
+        tr("See which drawings it takes for what as they are; the same classes fail first when worn."),
+        f"dessin mistakes {model} --out mistakes",
+    )
+    yield Step(
+        tr("Put this beside everything else that is known of the model, on one page."),
+        f"dessin card {model} --out card.html",
+    )
+
+
+def _measured(result: RobustnessResult, rows: Sequence[CorruptionResult]) -> Section:
+    """All numbers, and how they came about."""
+    columns = (
+        Column(tr("Corruption")),
+        *(Column(str(strength), number=True) for strength in range(1, STRENGTHS + 1)),
+        Column(tr("Mean"), number=True),
+        Column(tr("Against as they are, points"), number=True),
+        Column(tr("p (Holm)"), number=True),
+    )
+    cells = (
+        (
+            capital(translated(row.title)),
+            *(percent(part.value, 1) for part in row.strengths),
+            share(row.mean),
+            points(row.cost),
+            written_p(row.p_holm),
+        )
+        for row in rows
+    )
+    note = tr(
+        "Of {drawings} in {groups}; the columns 1 to 5 are the strengths. Intervals are 95% and resample "
+        "whole groups of drawings, costs are paired by drawing, and p is corrected for all {corruptions} "
+        "corruptions. How another training would end is not in them.",
+        drawings=tr_n("{n} drawing", "{n} drawings", result.n),
+        groups=tr_n("{n} group", "{n} groups", result.groups),
+        corruptions=len(result.corruptions),
+    )
+    how = told(
+        "Suite version {version} ({digest}), seed {seed}, OpenCV {opencv}, pictures of {pixels} px, {views} "
+        "of each; {spent}. The corruptions are fixed: each drawing gets the same ones whatever model is "
+        "asked, so two models can be compared drawing by drawing. They are other code than the augmentation "
+        "of training, and act on the pixels that the model sees, after fitting. Strengths of different "
+        "corruptions are not equal to one another, so a mean over all says how this model fares in this "
+        "suite, not in the world.",
+        version=str(result.version),
+        digest=Code(result.suite[:12]),
+        seed=str(result.seed),
+        opencv=result.opencv,
+        pixels=", ".join(map(str, result.size)),
+        views=tr_n("{n} view", "{n} views", len(result.views)),
+        spent=spent(result.seconds),
+    )
+    table = Table(columns, tuple(cells), note, file="robustness")
+    return Section(tr("How this was measured"), (Sentence(how), table), anchor="how", folded=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,20 +360,3 @@ def _colours(pixels: Pixels) -> Pixels:
     """(.., 1 or 3, S, S) to (.., S, S, 3)."""
     last = np.moveaxis(pixels, -3, -1)
     return np.ascontiguousarray(np.broadcast_to(last, (*last.shape[:-1], 3)))
-
-
-def contact_sheet(tiles: Tiles, titles: Sequence[str]) -> bytes:
-    """A PNG: a row for each corruption, the drawing as it is and then weak to strong."""
-    width = _NAMES + (STRENGTHS + 1) * (_TILE + _GAP) + _GAP
-    height = len(titles) * (_TILE + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, height), _GROUND)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for row, title in enumerate(titles):
-        top = _GAP + row * (_TILE + _GAP)
-        draw.text((_GAP, top + _TILE // 2 - 9), title, fill=_TEXT, font=font)
-        for column, image in enumerate([tiles.plain, *tiles.corrupted[row]]):
-            tile = Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
-            sheet.paste(tile, (_NAMES + column * (_TILE + _GAP) + _GAP, top))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
