@@ -115,7 +115,7 @@ def test_faithfulness_is_kept_with_n_and_intervals(world: Path, explained: Expla
 
 
 def test_the_page_is_escaped_and_says_the_verdict(world: Path, explained: Explanation) -> None:
-    page = (world / "out" / "report.html").read_text()
+    page = (world / "out" / "index.html").read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     for row in explained.faithfulness.methods:
@@ -179,7 +179,7 @@ def test_any_image_of_any_mode_and_size_is_explained_and_bad_ones_are_named(
     assert set(found.refused) == {"broken.png", "empty.jpg"}
     assert all((tmp_path / "out" / row.file).is_file() for row in found.rows)
     assert all(row.label == "" and row.explained == row.predicted for row in found.rows)
-    page = (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert "broken.png" in page
     assert "Whether these answers are right is not known." in page
 

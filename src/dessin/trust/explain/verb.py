@@ -11,10 +11,10 @@ import torch
 from dessin.answers.committee import load_model
 from dessin.answers.tree import leaves
 from dessin.errors import DessinError, listing, unknown
-from dessin.files import write_text
 from dessin.folders import result_folder
 from dessin.images.containers.base import FORMATS
 from dessin.ops import as_paths, names
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
@@ -41,7 +41,7 @@ def explain(
 ) -> Explanation:
     """Show where a model looks by a map over each drawing, and how faithful these maps are.
 
-    Writes `maps/` (a picture a drawing), `maps.csv`, `faithfulness.json` and `.csv`, and `report.html`. The
+    Writes `maps/` (a picture a drawing), `maps.csv`, `faithfulness.json` and `.csv`, and `index.html`. The
     class that is named is explained, and beside it the right one where the answer is known to be wrong.
 
     Args:
@@ -64,11 +64,12 @@ def explain(
         raise DessinError("No method was named.", allowed=f"Methods are {', '.join(METHODS)}.")
     if images:
         # These need no collection beside the model.
-        loaded, seed = load_model(Path(run)), 0
+        loaded, seed, collection = load_model(Path(run)), 0, ""
         drawings = given_drawings(as_paths(images))
     else:
         subject = read_subject(Path(run), data, split)
         loaded, seed, drawings = subject.loaded, subject.seed, validation_drawings(subject)
+        collection = subject.inputs.manifest.root.resolve().name
     explainer = Explainer(loaded, torch.device(choose_device().value))
     reader = Reader(explainer.images, explainer.device)
     folder = Path(out)
@@ -87,7 +88,7 @@ def explain(
             raise _nothing(reader, len(drawings))
         found = Explanation(rows, worded(faithfulness), dict(reader.refused))
         write_faithfulness(part, found.faithfulness)
-        write_text(part / "report.html", explain_page(part, found, loaded.committee))
+        write_page(part / PAGE_FILE, explain_page(part, found, loaded.committee, Path(run), collection))
     _say(found, folder)
     return found
 
@@ -111,4 +112,4 @@ def _say(found: Explanation, folder: Path) -> None:
     if found.refused:
         named = [f"{image_id} ({reason})" for image_id, reason in found.refused.items()]
         warn(f"{len(named):,} images could not be read and have no map: {listing(named)}")
-    say(f"report: {folder / 'report.html'}")
+    say(f"report: {folder / PAGE_FILE}")
