@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.files import write_json, write_text
+from dessin.files import write_json
+from dessin.page.html import write_page
 from dessin.page.numbers import counted
 from dessin.progress import say
 from dessin.trust.card.measure import check_leaks, numbers
@@ -36,9 +37,10 @@ def card(run: str | Path, *, out: str | Path) -> TrustCard:
         )
     if page.suffix == ".json":
         raise DessinError(f"{page} would be a page, and its name ends in .json.", do="Use a name in .html.")
-    (found,) = trust_cards([read_sources(Path(run))])
+    sources = read_sources(Path(run))
+    (found,) = trust_cards([sources])
     write_json(page.with_suffix(".json"), found.model_dump(mode="json"))
-    write_text(page, card_page(found))
+    write_page(page, card_page(found, sources))
     for fact in found.facts:
         say(f"{fact.title}: {fact.value or 'not measured'}. {fact.detail}")
     say(f"card: {page}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dessin.page.numbers import counted, listed, share, signed, size, times
-from dessin.page.render import render_page
+from dessin.language import tr, tr_n, translated
+from dessin.page.blocks import Block, Facts, Headline, Links, Next, Notes, Page, Section, Step
+from dessin.page.blocks import Fact as Shown
+from dessin.page.numbers import listed, number, percent, share, signed, size
+from dessin.page.words import Link, Words
 from dessin.trust.card.measure import worst_class
 from dessin.trust.card.result import Fact, LeakCheck, Tone, TrustCard
 from dessin.trust.card.sources import TrustSources
@@ -14,21 +17,75 @@ _NAMED = 4
 _FEW = 5
 # A calibration error below this is not seen in use: answers of 80% are right 75 to 85 times in 100.
 _CALIBRATED = 0.05
-_TITLES = {
-    "validation": "Accuracy, validation",
-    "holdout": "Accuracy, holdout",
-    "robust": "Robust accuracy",
-    "worst_class": "Worst class",
-    "calibration": "Calibration error",
-    "unsure": "When it is sure",
-    "foreign": "Drawings of no class",
-    "leaks": "Leak check",
-}
 
 
-def card_page(card: TrustCard) -> str:
-    """The card, whole: nothing is loaded from outside and every name is escaped."""
-    return render_page("dessin.trust.card", "card.html", title=f"{card.name}: a dessin trust card", card=card)
+def card_page(card: TrustCard, sources: TrustSources, links: tuple[tuple[Link, Words], ...] = ()) -> Page:
+    """What it is right on, what else is known, what nobody tested, and what to measure next."""
+    found = card.numbers[card.measured_on]
+    unseen = tr("of {n} drawings that it was not trained on are named right", n=number(found.n))
+    headline = Headline(
+        percent(found.value, 1),
+        unseen,
+        found.value,
+        found.low,
+        found.high,
+        tr("Accuracy {accuracy}", accuracy=share(found)),
+    )
+    shown = (
+        Shown(fact.title, fact.value or tr("not measured"), fact.detail, fact.tone if fact.value else "muted")
+        for fact in card.facts
+    )
+    blocks: list[Block] = [headline, Facts(tuple(shown), wide=True)]
+    if links:
+        blocks.append(Section(tr("Each part on a page of its own"), (Links(links),), anchor="parts"))
+    blocks.append(Section(tr("What it was not tested on"), (Notes(card.untested),), card=True))
+    blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(card, sources))),), anchor="next"))
+    title = tr("What may {model} be trusted with?", model=card.name)
+    if sources.data is not None:
+        title = tr(
+            "What may it be trusted with? Drawings of {collection}", collection=sources.data.resolve().name
+        )
+    kind = tr("a run") if card.kind == "run" else tr("a committee")
+    return Page(
+        title,
+        tr(
+            "Trust card of {name}, {kind}: {backbone}, {classes}. Intervals are 95%, over whole groups of "
+            "drawings.",
+            name=card.name,
+            kind=kind,
+            backbone=card.backbone,
+            classes=tr_n("{n} class", "{n} classes", card.classes),
+        ),
+        tuple(blocks),
+        tr("Written by dessin. Weights {digest}.", digest=card.model[:16]) if card.model else "",
+    )
+
+
+def _steps(card: TrustCard, sources: TrustSources) -> Iterator[Step]:
+    missing = {fact.key for fact in card.facts if not fact.value}
+    if "robust" in missing:
+        yield Step(
+            tr("Measure what it keeps when drawings are worn, moved, faded or badly photographed."),
+            f"{sources.command('evaluate')} --robustness --out robustness",
+        )
+    if "calibration" in missing:
+        yield Step(
+            tr("Measure what its confidence is worth, and when it should say that it is unsure."),
+            f"{sources.command('calibrate')} --out confidence",
+        )
+    elif "foreign" in missing:
+        yield Step(
+            tr("Measure how it tells drawings of no class, on drawings of other things."),
+            f"{sources.command('calibrate')} --unknown FOLDER --out confidence-unknown",
+        )
+    yield Step(
+        tr("See what it takes for what, with the drawings."), f"{sources.command('mistakes')} --out mistakes"
+    )
+    if "holdout" in missing and sources.split.held_out():
+        yield Step(
+            tr("When all choices are made, and only then, open the holdout; it is counted."),
+            f"{sources.command('evaluate')} --holdout --out final",
+        )
 
 
 def facts(sources: TrustSources, leaks: LeakCheck) -> tuple[Fact, ...]:
@@ -46,189 +103,285 @@ def facts(sources: TrustSources, leaks: LeakCheck) -> tuple[Fact, ...]:
 
 
 def _fact(key: str, detail: str, value: str = "", tone: Tone = "") -> Fact:
-    return Fact(key=key, title=_TITLES[key], value=value, detail=detail, tone=tone)
+    titles = {
+        "validation": tr("Accuracy, validation"),
+        "holdout": tr("Accuracy, holdout"),
+        "robust": tr("Robust accuracy"),
+        "worst_class": tr("Worst class"),
+        "calibration": tr("Calibration error"),
+        "unsure": tr("When it is sure"),
+        "foreign": tr("Drawings of no class"),
+        "leaks": tr("Leak check"),
+    }
+    return Fact(key=key, title=titles[key], value=value, detail=detail, tone=tone)
+
+
+def _drawings(n: int) -> str:
+    return tr_n("{n} drawing", "{n} drawings", n)
 
 
 def _validation(sources: TrustSources) -> Fact:
     found = sources.metrics.get("validation")
     if found is None:
-        return _fact("validation", "It has no validation drawings of its own: it was trained on every fold.")
+        return _fact(
+            "validation", tr("It has no validation drawings of its own: it was trained on every fold.")
+        )
+    detail = tr("On {drawings} that the model was not trained on.", drawings=_drawings(found.n))
     nested = sources.committee.provenance.get("nested_accuracy") if sources.committee else ""
-    tail = (
-        f" Its members were chosen on these very drawings; on drawings that the choice did not see: {nested}."
-        if nested
-        else " They took part in choosing the weights that were kept, so the figure is slightly too good."
-    )
-    detail = f"On {counted(found.n, 'drawing')} that the model was not trained on.{tail}"
-    return _fact("validation", detail, share(found.accuracy))
+    if nested:
+        tail = tr(
+            "Its members were chosen on these very drawings; on drawings that the choice did not see: "
+            "{nested}.",
+            nested=nested,
+        )
+    else:
+        tail = tr(
+            "They took part in choosing the weights that were kept, so the figure is slightly too good."
+        )
+    return _fact("validation", f"{detail} {tail}", share(found.accuracy))
 
 
 def _holdout(sources: TrustSources) -> Fact:
     found = sources.metrics.get("holdout")
     if found is None:
-        opens = f"{sources.command('evaluate')} --holdout --out OUT opens it; that counts."
-        is_there = sources.split.held_out()
-        if is_there and sources.opened:
-            return _fact("holdout", f"Not measured, but {_through_others(sources)}. {opens}", tone="warn")
-        return _fact("holdout", f"Locked away so far. {opens}" if is_there else "The split has no holdout.")
-    detail = f"On {counted(found.n, 'drawing')} that no choice was made on, opened"
+        if not sources.split.held_out():
+            return _fact("holdout", tr("The split has no holdout."))
+        command = f"{sources.command('evaluate')} --holdout --out OUT"
+        opens = tr("{command} opens it; that counts.", command=command)
+        if sources.opened:
+            state = tr("Not measured, but {opened}.", opened=_through_others(sources))
+            return _fact("holdout", f"{state} {opens}", tone="warn")
+        return _fact("holdout", f"{tr('Locked away so far.')} {opens}")
+    on = _drawings(found.n)
     if sources.opened <= 1:
-        return _fact("holdout", f"{detail} once.", share(found.accuracy))
+        detail = tr("On {drawings} that no choice was made on, opened once.", drawings=on)
+        return _fact("holdout", detail, share(found.accuracy))
     others = sources.opened - sources.own
-    by = f", {sources.own} of them by this model and {others} by others of its folds" if others else ""
-    tail = "Each look that led to a choice makes the figure less trustworthy."
-    return _fact("holdout", f"{detail} {sources.opened} times{by}. {tail}", share(found.accuracy), "warn")
+    said = {"drawings": on, "n": sources.opened, "own": sources.own, "others": others}
+    if others:
+        detail = tr(
+            "On {drawings} that no choice was made on, opened {n} times, {own} of them by this model and "
+            "{others} by others of its folds.",
+            **said,
+        )
+    else:
+        detail = tr("On {drawings} that no choice was made on, opened {n} times.", **said)
+    tail = tr("Each look that led to a choice makes the figure less trustworthy.")
+    return _fact("holdout", f"{detail} {tail}", share(found.accuracy), "warn")
 
 
 def _through_others(sources: TrustSources) -> str:
     """That the holdout was opened, though not by this model."""
-    return f"opened {times(sources.opened)} by other models of its folds"
+    return tr_n(
+        "opened once by other models of its folds",
+        "opened {n} times by other models of its folds",
+        sources.opened,
+    )
 
 
 def _robust(sources: TrustSources) -> Fact:
     found = sources.robustness
     if found is None:
-        return _fact("robust", f"{sources.command('evaluate')} --robustness --out OUT measures it.")
+        command = f"{sources.command('evaluate')} --robustness --out OUT"
+        return _fact("robust", tr("{command} measures it.", command=command))
     worst = found.corruption(found.worst)
-    return _fact(
-        "robust",
-        f"The mean over {len(found.corruptions)} corruptions at five strengths, "
-        f"{signed(found.cost.value)} points against clean drawings ({found.set_name}, "
-        f"{counted(found.n, 'drawing')}). The worst is “{worst.title}”: {share(worst.mean)}.",
-        share(found.robust),
+    detail = tr(
+        "The mean over {n} corruptions at five strengths, {cost} points against clean drawings ({set_name}, "
+        "{drawings}). The worst is “{worst}”: {mean}.",
+        n=len(found.corruptions),
+        cost=signed(found.cost.value),
+        set_name=found.set_name,
+        drawings=_drawings(found.n),
+        worst=translated(worst.title),
+        mean=share(worst.mean),
     )
+    return _fact("robust", detail, share(found.robust))
 
 
 def _worst_class(sources: TrustSources) -> Fact:
     worst = worst_class(sources)
     recalls = {row.label: row.recall.value for row in sources.main.per_class if row.recall}
     never = [label for label, recall in recalls.items() if recall == 0.0]
-    taken = f", mostly taken for {worst.confused_with}" if worst.confused_count > 1 else ""
     recall = worst.recall
     value = f"{worst.label}: {share(recall)}" if recall else ""
-    behind = f"{counted(worst.n, 'drawing')} ({recall.method})" if recall else ""
-    others = ""
+    said = {
+        "drawings": _drawings(worst.n),
+        "method": recall.method if recall else "",
+        "other": worst.confused_with,
+    }
+    if worst.confused_count > 1:
+        details = [tr("Of {drawings} ({method}), mostly taken for {other}.", **said)]
+    else:
+        details = [tr("Of {drawings} ({method}).", **said)]
+    details.append(
+        tr("With so few drawings a class, the worst of {n} classes is partly bad luck.", n=len(recalls))
+    )
     if never:
-        count = counted(len(never), "class", "classes")
-        others = f" {count} of {len(recalls)} had none right ({listed(never, most=_NAMED)})."
-    luck = f"With so few drawings a class, the worst of {len(recalls)} classes is partly bad luck."
-    return _fact("worst_class", f"Of {behind}{taken}. {luck}{others}", value, "warn" if never else "")
+        details.append(
+            tr_n(
+                "{n} class of {all} had none right ({names}).",
+                "{n} classes of {all} had none right ({names}).",
+                len(never),
+                all=len(recalls),
+                names=listed(never, most=_NAMED),
+            )
+        )
+    return _fact("worst_class", " ".join(details), value, "warn" if never else "")
 
 
 def _calibration(sources: TrustSources) -> Fact:
     found = sources.confidence
     if found is None:
-        return _fact("calibration", f"{sources.command('calibrate')} --out OUT measures it.")
+        command = f"{sources.command('calibrate')} --out OUT"
+        return _fact("calibration", tr("{command} measures it.", command=command))
     measured = found.calibration
     error, over = measured.ece.after, measured.overconfidence.before
-    sure = "too sure" if over.value > 0 else "not sure enough"
-    state = "and its card has that temperature" if found.written else "but its card does not have it"
-    return _fact(
-        "calibration",
-        f"How far confidence and accuracy are apart with a temperature of "
-        f"{measured.temperature:.2f}, {state}. Without it {share(measured.ece.before)}: the model was {sure} "
-        f"by {size(over.value)} points.",
-        share(error),
-        "good" if error.high < _CALIBRATED else "",
-    )
+    said = {"temperature": f"{measured.temperature:.2f}"}
+    if found.written:
+        state = tr(
+            "How far confidence and accuracy are apart with a temperature of {temperature}, which its card "
+            "has.",
+            **said,
+        )
+    else:
+        state = tr(
+            "How far confidence and accuracy are apart with a temperature of {temperature}, which its card "
+            "does not have.",
+            **said,
+        )
+    without = {"before": share(measured.ece.before), "over": size(over.value)}
+    if over.value > 0:
+        tail = tr("Without it {before}: the model was too sure by {over} points.", **without)
+    else:
+        tail = tr("Without it {before}: the model was not sure enough by {over} points.", **without)
+    good: Tone = "good" if error.high < _CALIBRATED else ""
+    return _fact("calibration", f"{state} {tail}", share(error), good)
 
 
 def _unsure(sources: TrustSources) -> Fact:
     if sources.confidence is None:
-        return _fact("unsure", f"{sources.command('calibrate')} --out OUT finds a threshold.")
+        command = f"{sources.command('calibrate')} --out OUT"
+        return _fact("unsure", tr("{command} finds a threshold.", command=command))
     chosen = sources.confidence.selection
+    target = percent(chosen.target)
     if chosen.threshold is None or chosen.precision is None:
-        detail = (
-            f"No threshold can be trusted to be right {chosen.target:.0%} of the time; the best that can be "
-            f"vouched for is {chosen.reachable:.0%}, answering {chosen.reachable_coverage:.0%} of drawings."
+        detail = tr(
+            "No threshold can be trusted to be right {target} of the time; the best that can be vouched for "
+            "is {reachable}, answering {answered} of drawings.",
+            target=target,
+            reachable=percent(chosen.reachable),
+            answered=percent(chosen.reachable_coverage),
         )
-        return _fact("unsure", detail, f"no threshold for {chosen.target:.0%}", "warn")
-    detail = (
-        f"Told to be right {chosen.target:.0%} of the time, it answers this share of drawings and is "
-        f"right in {share(chosen.precision)} of them; of the others it says that it is unsure."
+        return _fact("unsure", detail, tr("no threshold for {target}", target=target), "warn")
+    detail = tr(
+        "Told to be right {target} of the time, it answers this share of drawings and is right in "
+        "{precision} of them; of the others it says that it is unsure.",
+        target=target,
+        precision=share(chosen.precision),
     )
-    return _fact("unsure", detail, f"answers {share(chosen.coverage)}")
+    return _fact("unsure", detail, tr("answers {share}", share=share(chosen.coverage)))
 
 
 def _foreign(sources: TrustSources) -> Fact:
     if sources.confidence is None:
-        return _fact("foreign", f"{sources.command('calibrate')} --out OUT --unknown FOLDER measures it.")
+        command = f"{sources.command('calibrate')} --out OUT --unknown FOLDER"
+        return _fact("foreign", tr("{command} measures it.", command=command))
     rejection = sources.confidence.rejection
     unknown = rejection.folder or rejection.held_out
     if unknown is None:
-        return _fact("foreign", "There were no unknown drawings to measure it on.")
+        return _fact("foreign", tr("There were no unknown drawings to measure it on."))
     result = unknown.of(rejection.chosen.score)
-    kind = "its own classes, each hidden in turn: a stand-in, and an easy one, for it was trained on them"
+    kind = tr("its own classes, each hidden in turn: a stand-in, and an easy one, for it was trained on them")
     if unknown.source == "folder":
-        kind = counted(unknown.classes, "foreign class", "foreign classes")
-    detail = (
-        f"Measured on {counted(unknown.n, 'drawing')} (drawings of {kind}), while it rejects "
-        f"{share(rejection.false_alarms)} of its own. AUROC {share(result.auroc)}."
+        kind = tr_n("{n} foreign class", "{n} foreign classes", unknown.classes)
+    detail = tr(
+        "Measured on {drawings} (drawings of {kind}), while it rejects {rejected} of its own. AUROC {auroc}.",
+        drawings=_drawings(unknown.n),
+        kind=kind,
+        rejected=share(rejection.false_alarms),
+        auroc=share(result.auroc),
     )
-    return _fact("foreign", detail, f"finds {share(result.detection)}")
+    return _fact("foreign", detail, tr("finds {share}", share=share(result.detection)))
 
 
 def _leaks(found: LeakCheck, *, grouped: bool) -> Fact:
-    images, groups = counted(found.images, "drawing"), counted(found.groups, "group")
-    apart = f"All {groups} lie on one side each."
+    images = _drawings(found.images)
+    apart = tr("All {groups} lie on one side each.", groups=tr_n("{n} group", "{n} groups", found.groups))
     if not grouped:
-        apart += " Who drew what was not said (no --group), so one hand may be on both sides."
+        apart += " " + tr("Who drew what was not said (no --group), so one hand may be on both sides.")
     if not found.searched:
-        detail = f"{apart} Copies could not be searched for: {found.reason}"
-        return _fact("leaks", detail, "groups only", "warn")
-    pairs = counted(found.pairs, "pair")
+        gone = tr("Copies could not be searched for: {reason}", reason=found.reason)
+        return _fact("leaks", f"{apart} {gone}", tr("groups only"), "warn")
     if found.crossing:
-        examples = listed([" and ".join(pair) for pair in found.examples], most=2)
-        detail = f"Among {images} such as {examples}. The accuracies may be too good."
-        return _fact("leaks", detail, f"{counted(found.crossing, 'pair')} of copies on two sides", "warn")
-    copies = f"{pairs} were found, each on one side of the split." if found.pairs else "there are none."
-    detail = f"{images} were searched anew for copies, turned and mirrored ones too: {copies} {apart}"
-    return _fact("leaks", detail, "none found", "good" if grouped else "")
+        detail = tr(
+            "Among {drawings}, such as {examples}. The accuracies may be too good.",
+            drawings=images,
+            examples=listed([" = ".join(pair) for pair in found.examples], most=2),
+        )
+        copies = tr_n("{n} pair of copies on two sides", "{n} pairs of copies on two sides", found.crossing)
+        return _fact("leaks", detail, copies, "warn")
+    said = tr("{drawings} were searched anew for copies, turned and mirrored ones too:", drawings=images)
+    copies = tr("there are none.")
+    if found.pairs:
+        copies = tr_n(
+            "{n} pair was found, on one side of the split.",
+            "{n} pairs were found, each on one side of the split.",
+            found.pairs,
+        )
+    return _fact("leaks", f"{said} {copies} {apart}", tr("none found"), "good" if grouped else "")
 
 
 def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
     """What it was not tested on, in sentences, from the most to the least particular."""
     if "holdout" not in sources.metrics:
-        state = "there is no holdout"
+        state = tr("there is no holdout")
         if sources.split.held_out():
-            state = _through_others(sources) if sources.opened else "the holdout is still locked"
-        yield f"A set that took no part in any choice: {state}."
+            state = _through_others(sources) if sources.opened else tr("the holdout is still locked")
+        yield tr("A set that took no part in any choice: {state}.", state=state)
     absent = sources.main.absent
     if absent:
-        yield (
-            f"{counted(len(absent), 'class', 'classes')} without a drawing in the {sources.measured_on} set: "
-            f"{listed(absent, most=_FEW)}."
+        yield tr_n(
+            "{n} class without a drawing in the {set_name} set: {names}.",
+            "{n} classes without a drawing in the {set_name} set: {names}.",
+            len(absent),
+            set_name=sources.measured_on,
+            names=listed(absent, most=_FEW),
         )
     few = sum(0 < row.n < _FEW for row in sources.main.per_class)
     if few:
-        yield (
-            f"{counted(few, 'class', 'classes')} with fewer than {_FEW} drawings in it: little can be "
-            "said of each of them alone."
+        yield tr_n(
+            "{n} class with fewer than {few} drawings in it: little can be said of it alone.",
+            "{n} classes with fewer than {few} drawings in it: little can be said of each of them alone.",
+            few,
+            few=_FEW,
         )
     if not leaks.searched:
-        yield "Whether copies of a drawing lie on two sides of the split."
+        yield tr("Whether copies of a drawing lie on two sides of the split.")
     if not sources.split.group_by:
-        yield "New hands: it was not said who drew what, so one person may be in training and in the test."
+        yield tr(
+            "New hands: it was not said who drew what, so one person may be in training and in the test."
+        )
     if sources.robustness is None:
-        yield "Worn, faded, turned, blurred or noisy drawings: the robustness suite was not run."
+        yield tr("Worn, faded, turned, blurred or noisy drawings: the robustness suite was not run.")
     else:
-        yield (
-            f"Corruptions beyond the {len(sources.robustness.corruptions)} of the suite, stronger ones, and "
-            "several at once: the suite applies one at a time."
+        yield tr(
+            "Corruptions beyond the {n} of the suite, stronger ones, and several at once: the suite applies "
+            "one at a time.",
+            n=len(sources.robustness.corruptions),
         )
     if sources.confidence is None:
-        yield "How sure it may be, and drawings of no class: it was not calibrated."
+        yield tr("How sure it may be, and drawings of no class: it was not calibrated.")
     elif sources.confidence.rejection.folder is None:
-        yield (
+        yield tr(
             "Really foreign drawings: rejection was measured on hidden classes of its own collection only, "
             "or not at all."
         )
     if sources.record:
-        yield (
+        yield tr(
             "The luck of a training: this is one run with one seed. Whether its recipe is better than "
             "another is a question for dessin study."
         )
-    yield (
+    yield tr(
         "Drawings from elsewhere: other people, other pens, scans or photographs of paper. All drawings here "
         "come from one collection."
     )

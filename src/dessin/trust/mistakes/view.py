@@ -192,7 +192,7 @@ def _pair(pair: PairGallery, shown: _Drawings, *, maps: bool) -> Section:
         (
             Gallery(tuple(map(shown.mistake, pair.wrong)), "wide" if maps else "medium"),
             Sentence(typical, "note"),
-            Gallery(tuple(Shot((shown.picture(image_id),)) for image_id in pair.typical)),
+            Gallery(tuple(Shot((shown.picture(image_id),)) for image_id in pair.typical), "small"),
         ),
         tags=(tag,),
         card=True,
