@@ -32,7 +32,7 @@ def test_the_page_is_whole_fits_its_width_and_asks_for_nothing(
     opened = open_page(browser, page_file, width)
     check_whole(opened, width)
     page = opened.page
-    assert page.evaluate("document.images.length") == len(SUITE) * (STRENGTHS + 2)
+    assert page.evaluate("document.images.length") == len(SUITE) * (STRENGTHS + 1)
     assert page.evaluate("[...document.images].every(i => i.alt)")
     assert page.evaluate("document.scripts.length") == 0
     cells = page.evaluate(

@@ -60,7 +60,7 @@ def test_a_run_keeps_the_suite_and_the_folder_has_page_and_pictures(made: Path) 
     assert outcome == RobustnessResult.find(out)
     assert all((folder / name).is_file() for folder in (run, out) for name in FILES)
     page = (out / "index.html").read_text()
-    assert page.count("<img") == len(SUITE) * (STRENGTHS + 2)
+    assert page.count("<img") == len(SUITE) * (STRENGTHS + 1)
     assert "<script>" not in page
     assert outcome.suite == suite_digest()
 
@@ -164,7 +164,7 @@ def test_a_corruption_of_another_package_has_its_row_and_changes_nothing_of_the_
     assert len(answers.correct) == len(SUITE) + 1
     assert extra["mean"]["value"] == pytest.approx(answers.correct[-1].mean())
     page = (tmp_path / "out" / "index.html").read_text()
-    assert page.count("<img") == (len(SUITE) + 1) * (STRENGTHS + 2)
+    assert page.count("<img") == (len(SUITE) + 1) * (STRENGTHS + 1)
     assert compare_robustness(run, made / "out-a").robust.difference.value == 0
 
 

@@ -47,6 +47,12 @@ def image_data_uri(
     return data_uri(buffer.getvalue(), f"image/{kind}")
 
 
+def enlarged(pixels: NDArray[np.uint8], least: int = 208) -> NDArray[np.uint8]:
+    """Pixels (H, W, ..) each as a square of several, so that a page shows a small model's picture sharp."""
+    times = max(1, -(-least // pixels.shape[0]))
+    return np.ascontiguousarray(pixels.repeat(times, axis=0).repeat(times, axis=1))
+
+
 def new_figure(width: float = 5.6, height: float = 2.8) -> tuple[Any, Any]:
     """A matplotlib figure and its axes in the house style; sizes in inches, no global state."""
     import matplotlib as mpl

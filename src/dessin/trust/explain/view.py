@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,7 +35,7 @@ from dessin.page.blocks import (
 )
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.numbers import capital, change, listed, number, percent, plain, short
-from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, image_data_uri, new_figure
+from dessin.page.pictures import ACCENT, MUTED, SECOND, enlarged, figure_data_uri, image_data_uri, new_figure
 from dessin.page.words import Tone
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.measure import SMALLEST, is_better
@@ -50,7 +49,7 @@ _TONES: dict[Verdict, Tone] = {
     "misleading": "warn",
 }
 SHOWN = 60
-_QUALITY, _LEAST_SIDE, _NAMED = 82, 208, 8
+_QUALITY, _NAMED = 82, 8
 _Choice = tuple[str, str, Sequence[MapRow], int]
 
 
@@ -406,7 +405,5 @@ def _tile(folder: Path, row: MapRow, panels: int) -> Tile:
     stored = cv2.imread(str(image_path(folder, row.file)), cv2.IMREAD_COLOR)
     if stored is None:
         raise DessinError(f"The picture {folder / row.file} is gone.", do="Explain anew.")
-    # A small model's picture stays sharp where the page enlarges it.
-    times = math.ceil(_LEAST_SIDE / stored.shape[0])
-    pixels = np.ascontiguousarray(stored[..., ::-1].repeat(times, axis=0).repeat(times, axis=1))
-    return Tile(image_data_uri(pixels.astype(np.uint8), kind="webp", quality=_QUALITY), panels, row)
+    pixels = enlarged(stored[..., ::-1].astype(np.uint8))
+    return Tile(image_data_uri(pixels, kind="webp", quality=_QUALITY), panels, row)

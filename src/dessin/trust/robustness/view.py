@@ -30,7 +30,7 @@ from dessin.page.blocks import (
 )
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.numbers import capital, listed, percent, points, share, short, spent, written_p
-from dessin.page.pictures import image_data_uri
+from dessin.page.pictures import enlarged, image_data_uri
 from dessin.page.words import Bar, Code, Note, Tag, told
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
@@ -203,7 +203,7 @@ def _shown(
     folded: Sequence[CorruptionResult],
 ) -> Section:
     """The drawing in each corruption; those that cost little open at a click."""
-    plain = image_data_uri(tiles.plain)
+    plain = image_data_uri(enlarged(tiles.plain))
     lead = told(
         "One drawing of “{label}” ({image}), in an orange frame where it is named wrong. Below each picture: "
         "how many of all {n} drawings are right then, and how strong the corruption is.",
@@ -233,7 +233,7 @@ def _panel(row: CorruptionResult, result: RobustnessResult, tiles: Tiles, plain:
         alt = tr(
             "{label}, {corruption}, strength {number}", label=tiles.label, corruption=name, number=number + 1
         )
-        source = image_data_uri(image, kind="webp", quality=85)
+        source = image_data_uri(enlarged(image), kind="webp", quality=85)
         right = bool(tiles.correct[place, number])
         shots.append(_shot(source, alt, found, short(row.levels[number]), right))
     tag = Tag(tr("{cost} points", cost=points(row.cost)), "warn" if is_costly(row.cost) else "muted")
