@@ -12,12 +12,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from dessin.progress import quiet
 
 # No test asks the hub: those that fetch have a small one of their own on loopback.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# How long an example takes is the machine's affair; what a test may take is held by `--fast`.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 HEAVY = re.compile(
     r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix|wheel)\b", re.MULTILINE

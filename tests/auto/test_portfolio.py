@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -221,3 +222,23 @@ def test_reads_budgets(text: str, seconds: float) -> None:
 def test_refuses_what_is_no_time(text: str) -> None:
     with pytest.raises(DessinError, match="not a budget"):
         parse_budget(text)
+
+
+@given(machines, st.floats(60, 3600))
+def test_a_ranking_costs_no_larger_probe(known: Costs, budget: float) -> None:
+    """Where ranking would leave time for a smaller joint probe only, the order known beforehand is taken."""
+
+    def reach(steps: Sequence[Step]) -> float:
+        return max((s.size**2 * len(s.models) ** 0.65 for s in steps if s.kind == "probe"), default=0.0)
+
+    try:
+        found = walk(budget, known)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys.modules["dessin.auto.portfolio"], "_scout", lambda *_: ENDLESS)
+            unranked = walk(budget, known)
+    except DessinError:
+        return
+    assert reach(found.steps) >= reach(unranked.steps)
+
+
+ENDLESS = Step(kind="scout", name="scout", seconds=1e9, reason="never fits")

@@ -129,8 +129,12 @@ _WISHES = 8
 
 
 def _first(now: Situation, table: Table) -> Step:
-    """Ranking as many candidates as pay for it, at the side of the later probe if that does; then a probe."""
+    """Ranking as many candidates as pay for it, at the side of the later probe if that does; then a probe.
+
+    A ranking does not pay that leaves time for a smaller joint probe than there would be without it.
+    """
     share = table.scout_share * now.available
+    unranked = 0.0 if now.made or now.ranked else _reach(now, min(_sides(now, table)), table)
     for count in range(0 if now.ranked else len(now.candidates), 1, -1):
         for side in _sides(now, table):
             models = now.candidates[:count]
@@ -138,7 +142,8 @@ def _first(now: Situation, table: Table) -> Step:
             after = replace(now, left=now.left - step.seconds, made=(*now.made, Made(step)), ranked=models)
             # Which body to tune is worth knowing; a joint probe reads all of them.
             wanted = now.frozen.issuperset(models) or _follows(_tuned(after, table), table)
-            if wanted and step.seconds <= share and after.spare(_probe(after, models[:1], side, table)) >= 0:
+            fits = step.seconds <= share and after.spare(_probe(after, models[:1], side, table)) >= 0
+            if wanted and fits and _reach(after, side, table) >= unranked:
                 return step
     ranked = now.ranked or now.candidates
     side = next((step.size for step in now.of("scout")), min(_sides(now, table)))
@@ -153,6 +158,15 @@ def _first(now: Situation, table: Table) -> Step:
             do="Give a larger --budget.",
         )
     return step if now.made else _at_once(now, step, table)
+
+
+def _reach(now: Situation, side: int, table: Table) -> float:
+    """What the best probe is worth that there is time for, when the first one is at this side."""
+    quick = _probe(now, (now.ranked or now.candidates)[:1], side, table)
+    first = quick if now.made else _at_once(now, quick, table)
+    spent = replace(now, left=now.left - first.seconds, made=(*now.made, Made(first)))
+    probes = [step for step in (first, _joint(spent, table)) if step]
+    return max(_worth(step.size, len(step.models)) for step in probes)
 
 
 def _follows(tuned: Step | End, table: Table) -> bool:
