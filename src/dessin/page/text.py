@@ -125,12 +125,16 @@ def _gallery(shots: Sequence[Shot], place: Place) -> Iterator[str]:
     if not any(pictures for _, pictures in shown):
         yield "\n".join(f"- {_escaped(_of_shot(shot.title, shot.note))}" for shot in shots)
         return
-    in_a_row = max(1, _A_ROW // max(len(shot.pictures) for shot in shots))
+    in_a_row = min(len(shots), max(1, _A_ROW // max(len(shot.pictures) for shot in shots)))
+    rows: list[list[str]] = []
     for start in range(0, len(shown), in_a_row):
         row = shown[start : start + in_a_row]
         said = [(*(one.caption for one in shot.pictures), shot.note) for shot, _ in row]
+        titles = [f"**{_escaped(shot.title)}**" if shot.title else "" for shot, _ in row]
         notes = ["; ".join(_escaped(plain(words)) for words in each if words) for each in said]
-        yield _lines_of([shot.title for shot, _ in row], [[pictures for _, pictures in row], notes])
+        cells = (titles, [pictures for _, pictures in row], notes)
+        rows += [each + [""] * (in_a_row - len(row)) for each in cells if any(each)]
+    yield _lines_of([""] * in_a_row, rows)
 
 
 def _pictures(pictures: Sequence[Picture], place: Place) -> str:
