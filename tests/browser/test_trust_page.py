@@ -23,7 +23,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             doodle_run(drawings, folder, name=f"run-{seed}", seed=seed)
         card(folder / "run-0", out=folder / "card.html")
         compare([folder / "run-0", folder / "run-1"], out=folder / "compared")
-    return {"card": folder / "card.html", "compared": folder / "compared" / "comparison.html"}
+    return {"card": folder / "card.html", "compared": folder / "compared" / "index.html"}
 
 
 @pytest.mark.parametrize("name", ["card", "compared"])
@@ -44,7 +44,9 @@ def test_two_cards_stand_side_by_side_at_desk_width_and_below_each_other_on_a_ph
 ) -> None:
     for width, beside in ((1280, True), (390, False)):
         opened = open_page(browser, pages["compared"], width)
-        first, second = (opened.page.locator(".fact .held").nth(n).bounding_box() for n in (0, 1))
+        first, second = (
+            opened.page.locator("#beyond tbody tr:first-child td").nth(n).bounding_box() for n in (1, 2)
+        )
         assert first
         assert second
         assert (abs(first["y"] - second["y"]) < 2) is beside

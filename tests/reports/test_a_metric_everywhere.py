@@ -60,7 +60,7 @@ def test_it_is_in_the_reports_and_in_tables(run: Path, tmp_path: Path) -> None:
     assert TITLE in wrapup
     assert text in wrapup
     compare([run, other], out=tmp_path / "compared")
-    compared = (tmp_path / "compared" / "comparison.html").read_text()
+    compared = (tmp_path / "compared" / "index.html").read_text()
     assert TITLE in compared
     assert text in compared
     table = run_table(tmp_path, where="", sort="", columns=["validation.certainty"])
@@ -94,4 +94,4 @@ def test_what_is_1_whatever_the_answers_are_is_not_shown(run: Path, tmp_path: Pa
     assert "op-5" not in report(run, out=tmp_path / "run.html").read_text()
     made_run(tmp_path / "other", SPLIT, answers(SPLIT, 0.9, seed=2))
     compare([run, tmp_path / "other"], out=tmp_path / "compared")
-    assert "op-5" not in (tmp_path / "compared" / "comparison.html").read_text()
+    assert "op-5" not in (tmp_path / "compared" / "index.html").read_text()

@@ -192,9 +192,9 @@ def test_the_files_say_what_was_returned_and_names_stay_names(base: Path, tmp_pa
     result = compare([base, hostile], out=out)
     assert sorted(path.name for path in out.iterdir()) == [
         "comparison.csv",
-        "comparison.html",
         "comparison.json",
         "differences.csv",
+        "index.html",
     ]
     assert json.loads((out / "comparison.json").read_text()) == result.model_dump(mode="json")
     with (out / "comparison.csv").open(newline="") as file:
@@ -206,7 +206,7 @@ def test_the_files_say_what_was_returned_and_names_stay_names(base: Path, tmp_pa
             ["key", "base", hostile.name],
             ["loss", "cross_entropy", "focal(2.0)"],
         ]
-    page = Page((out / "comparison.html").read_text())
+    page = Page((out / "index.html").read_text())
     assert not {"script", "img", "link", "iframe"} & set(page.tags)
     assert "<script>alert(1)" in page.text
     assert all(label in page.text for label in CLASSES)
@@ -243,5 +243,5 @@ def test_the_trust_cards_stand_beside_each_other(base: Path, other: Path, tmp_pa
     assert [card.name for card in result.cards] == [run.name for run in result.runs]
     for card, run in zip(result.cards, result.runs, strict=True):
         assert card.numbers["validation"] == run.accuracy
-    page = (tmp_path / "out" / "comparison.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert all(fact.title in page for card in result.cards for fact in card.facts)

@@ -41,7 +41,7 @@ def test_the_difference_is_that_of_the_answers_paired_by_drawing(made: Path, tmp
     (pair,) = result.robustness
     assert (pair.first, pair.second) == ("second", "first")
     assert pair.robust.difference.value == pytest.approx(second.correct.mean() - first.correct.mean())
-    page = (tmp_path / "out" / "comparison.html").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
     assert all(corruption.title in page for corruption in SUITE)
 
 

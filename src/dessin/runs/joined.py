@@ -75,13 +75,16 @@ def join_runs(folders: Sequence[Path], set_name: SetName) -> Joined:
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
-    """Each run's folder name, or the path as given where two have the same name."""
+    """Each run's folder name, with as many of those above it as tell all runs apart."""
     places = [folder.resolve() for folder in folders]
     twice = next((place for place, count in Counter(places).items() if count > 1), None)
     if twice is not None:
         raise DessinError(f"The run {twice} was named twice.", do="Name each run once, the base first.")
-    short = tuple(place.name for place in places)
-    return short if len(set(short)) == len(short) else tuple(folder.as_posix() for folder in folders)
+    for parts in range(1, 1 + max(len(place.parts) for place in places)):
+        names = tuple("/".join(place.parts[-parts:]) for place in places)
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _load(name: str, folder: Path, set_name: SetName) -> Measured:

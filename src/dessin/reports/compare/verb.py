@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from dessin.errors import DessinError
-from dessin.files import write_text
 from dessin.folders import result_folder
 from dessin.ops import as_paths
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reports.compare.measure import comparisons, robust_pairs
@@ -23,7 +23,6 @@ from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import trust_cards
 
-PAGE = "comparison.html"
 _KEYS_NAMED = 6
 _ONE_TRAINING_EACH = (
     "This is about these trained models. With one training each, the luck of a training is not in the "
@@ -42,7 +41,7 @@ def compare(
 
     Args:
         runs: Two or more runs that were measured on the same images; the first is the base.
-        out: A new folder for comparison.html, comparison.json, comparison.csv and differences.csv.
+        out: A new folder for index.html, comparison.json, comparison.csv and differences.csv.
         holdout: On the holdout, where every run's was opened already; it is never opened here.
         matters: The smallest difference of accuracy (0..1) that would matter.
 
@@ -62,11 +61,11 @@ def compare(
         result = _compared(joined, set_name, matters, cards)
         if part is not None:
             result.write(part)
-            write_text(part / PAGE, comparison_page(result, joined))
+            write_page(part / PAGE_FILE, comparison_page(result, joined))
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
-        say(f"page: {Path(out) / PAGE}")
+        say(f"page: {Path(out) / PAGE_FILE}")
     return result
 
 
