@@ -12,6 +12,7 @@ from dessin.page.html import pages_below, write_page
 from dessin.page.text import write_markdown
 from dessin.progress import say
 from dessin.reading import read_json
+from dessin.reports.home import home_page, is_result, results_below
 from dessin.reports.run.made import Around
 from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
@@ -32,8 +33,9 @@ def report(
     """Write one page that a person wants to read: about a run, or about studies and a final run.
 
     Args:
-        sources: One run for the page about it; else studies, ensembles, distillations and runs, in the order
-            of their telling, for the wrap-up. The last run is taken for the final result.
+        sources: One run for the page about it; a folder of results for a home that links to all of them; else
+            studies, ensembles, distillations and runs, in the order of their telling, for the wrap-up. The
+            last run is taken for the final result.
         out: The page to write (.html), or Markdown for a wiki with its pictures beside it (.md); made anew if
             it exists.
         audit: The folder of an audit of the data.
@@ -58,12 +60,19 @@ def report(
         tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
         around = Around(issues=_found(summary), scout=tried, pages=pages_below(folders[0], out))
         write(out, run_page(folders[0], around))
+    elif not scout and len(folders) == 1 and (found := _workspace(folders[0])):
+        write(out, home_page(folders[0], found, out))
     elif scout:
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:
         write(out, wrapup_page(folders, summary, out))
     say(f"report: {out}")
     return out
+
+
+def _workspace(folder: Path) -> tuple[Path, ...]:
+    """The results below a folder that is none itself."""
+    return () if is_result(folder) else results_below(folder)
 
 
 def _summary(audit: AuditResult | str | Path | None) -> Summary | None:
