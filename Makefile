@@ -9,13 +9,14 @@ JOBS ?= 2
 # What ruff looks at.
 PYTHONS := src tests benchmarks docs examples
 
-.PHONY: help install demo check static test docs lint types imports fast unit chromium clean
+.PHONY: help install demo check static test docs lint types imports fast unit catalogues chromium clean
 
 help:
 	@echo "make demo    install, then run the whole path on generated doodles (report in $(OUT)/)"
 	@echo "make check   install, then ruff, mypy --strict, import-linter and the fast tests: under a minute"
 	@echo "make test    install, then all of it: every test, the examples, the site"
 	@echo "make docs    the site, in site/"
+	@echo "make catalogues  the texts of other languages, brought up to date with the code"
 	@echo "make install only install into $(VENV)"
 
 $(VENV)/.created:
@@ -67,6 +68,9 @@ types: $(VENV)/.installed-dev
 imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
+catalogues: $(VENV)/.installed-dev
+	$(BIN)/python tests/kits/catalogues.py
+
 # Files with a heavy mark are not even read; see tests/conftest.py.
 fast: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile --max-worker-restart 0
@@ -75,12 +79,12 @@ fast: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev chromium
 	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile --max-worker-restart 0
 
-# Browser tests drive Debian's chromium. Without it they say so and are skipped; in CI they fail.
+# Browser tests drive Debian's chromium, and look at Korean pages with Debian's fonts. Without these they say so and are skipped; in CI they fail.
 chromium:
-	@command -v chromium >/dev/null || { \
+	@{ command -v chromium && fc-list :lang=ko | grep .; } >/dev/null 2>&1 || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
-		else echo "No chromium here: browser tests will be skipped. Install it with: apt-get install chromium"; fi; }
+			apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
+		else echo "No chromium or Korean font here: browser tests will be skipped. Install them with: apt-get install chromium fonts-noto-cjk"; fi; }
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

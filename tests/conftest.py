@@ -19,6 +19,8 @@ from dessin.progress import quiet
 
 # No test asks the hub: those that fetch have a small one of their own on loopback.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Tests read English, whatever the system speaks.
+os.environ["DESSIN_LANGUAGE"] = "en"
 
 # How long an example takes is the machine's affair; what a test may take is held by `--fast`.
 hypothesis.settings.register_profile("any machine", deadline=None)

@@ -48,9 +48,7 @@ def verb_section(verb: Verb) -> str:
                 f"{verb.home}: the docstring of {verb.name} says nothing of `{argument.name}` under Args."
             )
     parts = [f"## {verb.name}", plain(verb.sentence), f"    {verb.example}"]
-    parts += [
-        plain(spelt(paragraph, arguments)) for paragraph in verb.description().split("\n\n") if paragraph
-    ]
+    parts += [plain(spelt(paragraph, arguments)) for paragraph in verb.description()]
     if arguments:
         rows = "\n".join(option_row(argument, arguments) for argument in arguments)
         parts.append(f"| argument | what it is | type |\n|---|---|---|\n{rows}")

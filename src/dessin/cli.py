@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
+from unicodedata import east_asian_width
 
 import click
 from click.shell_completion import get_completion_class
@@ -15,6 +16,7 @@ from click.shell_completion import get_completion_class
 from dessin import __version__
 from dessin.ending import told
 from dessin.errors import DessinError, unknown
+from dessin.language import LANGUAGES, VARIABLE, language, spoken, tr, translated
 from dessin.places import Kind, check_readable, check_writable
 from dessin.verbs import GROUPS, VERBS, Argument, Verb
 
@@ -31,18 +33,42 @@ COMPLETIONS: Final = {
 }
 
 
+class _Cells(click.HelpFormatter):
+    """Wraps by the cells of a terminal, of which a letter of Korean takes two; click counts letters."""
+
+    _SECOND: Final = "\0"
+
+    def write_text(self, text: str) -> None:
+        super().write_text(self._counted(text))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl([(name, self._counted(text)) for name, text in rows], col_max, col_spacing)
+
+    def write(self, string: str) -> None:
+        super().write(string.replace(self._SECOND, ""))
+
+    def _counted(self, text: str) -> str:
+        return "".join(c + self._SECOND * (east_asian_width(c) in "WF") for c in text)
+
+
+class _Context(click.Context):
+    formatter_class = _Cells
+
+
 class VerbCommand(click.Command):
     """One verb: its parameters are read from the function's signature when they are first needed."""
+
+    context_class = _Context
 
     def __init__(self, verb: Verb) -> None:
         super().__init__(verb.name, SETTINGS, self._call)
         self.verb = verb
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 (a shell shows all of it)
-        return self.verb.sentence
+        return translated(self.verb.sentence)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        self.params = self.params or [_parameter(argument) for argument in self.verb.arguments()]
+        self.params = self.params or [*map(_parameter, self.verb.arguments()), _language_option()]
         return super().get_params(ctx)
 
     def _call(self, **given: Any) -> None:
@@ -63,20 +89,21 @@ class VerbCommand(click.Command):
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         needed = [each for each in self.verb.arguments() if each.required or each.positional]
         words = [_spelt(each) + ("" if each.positional else f" {each.name.upper()}") for each in needed]
-        formatter.write_usage(ctx.command_path, " ".join([*words, "[options]"]))
+        formatter.write_usage(ctx.command_path, " ".join([*words, f"[{tr('options')}]"]), _usage())
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_usage(ctx, formatter)
         arguments = self.verb.arguments()
-        for paragraph in filter(None, [self.verb.sentence, *self.verb.description().split("\n\n")]):
+        for paragraph in (self.verb.sentence, *self.verb.description()):
             formatter.write_paragraph()
             with formatter.indentation():
-                formatter.write_text(_plain(paragraph, arguments))
+                formatter.write_text(_plain(translated(paragraph), arguments))
         rows = [(_spelt(each), _explained(each, arguments)) for each in arguments]
         first = sum(each.positional for each in arguments)
-        _section(formatter, "Arguments", rows[:first])
-        _section(formatter, "Options", [*rows[first:], ("-h, --help", "Show this and stop.")])
-        _section(formatter, "Example", [(self.verb.example, "")])
+        last = [_language_row(), ("-h, --help", tr("Show this and stop."))]
+        _section(formatter, tr("Arguments"), rows[:first])
+        _section(formatter, tr("Options"), [*rows[first:], *last])
+        _section(formatter, tr("Example"), [(self.verb.example, "")])
 
 
 class _PathType(click.Path):
@@ -91,11 +118,34 @@ class _PathType(click.Path):
 class Verbs(click.Group):
     """All verbs; the help shows them in the groups of the table, each with its whole sentence."""
 
+    context_class = _Context
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), _usage())
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(
+                tr("From a folder of drawings to a classifier you can trust, and can say why.")
+            )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = filter(None, (param.get_help_record(ctx) for param in self.get_params(ctx)))
+        rows = [(names, translated(text)) if text else _language_row() for names, text in records]
+        _section(formatter, tr("Options"), rows)
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for group, title in GROUPS.items():
-            _section(formatter, title, [(each.name, each.sentence) for each in VERBS if each.group == group])
+            rows = [(each.name, translated(each.sentence)) for each in VERBS if each.group == group]
+            _section(formatter, translated(title), rows)
         formatter.write_paragraph()
-        formatter.write_text("dessin VERB --help shows the options of a verb, and an example.")
+        formatter.write_text(tr("dessin VERB --help shows the options of a verb, and an example."))
+
+
+def _usage() -> str:
+    return f"{tr('Usage')}: "
 
 
 def _section(formatter: click.HelpFormatter, title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -172,17 +222,18 @@ def _spelt(argument: Argument) -> str:
 
 def _explained(argument: Argument, arguments: Sequence[Argument]) -> str:
     """What an argument is, then its type in words and its default."""
-    notes = [] if argument.kind == "switch" else [argument.words]
+    notes = [] if argument.kind == "switch" else [spoken(argument.words)]
     if argument.positional and argument.many:
-        notes = [f"one or more: {argument.words}"]
+        notes = [tr("one or more: {words}", words=argument.words)]
     elif argument.required and not argument.positional:
-        notes.append("required")
+        notes.append(tr("required"))
     elif argument.many:
-        notes.append("may be repeated")
+        notes.append(tr("may be repeated"))
     elif argument.kind != "switch" and argument.default not in (None, "", ()):
         value = argument.default
-        notes.append(f"by default {','.join(value) if isinstance(value, tuple) else value}")
-    return _plain(argument.text, arguments) + (f" ({', '.join(notes)})" if notes else "")
+        notes.append(tr("by default {value}", value=",".join(value) if isinstance(value, tuple) else value))
+    text = _plain(translated(argument.text), arguments)
+    return text + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _plain(text: str, arguments: Sequence[Argument] = ()) -> str:
@@ -190,6 +241,23 @@ def _plain(text: str, arguments: Sequence[Argument] = ()) -> str:
     for each in arguments:
         text = text.replace(f"`{each.name}`", each.name.upper() if each.positional else each.option)
     return " ".join(text.replace("`", "").split())
+
+
+def _speak(ctx: click.Context, _: click.Parameter, code: str | None) -> None:  # noqa: ARG001
+    """Also threads and processes that a verb begins speak it."""
+    if code:
+        os.environ[VARIABLE] = code
+
+
+def _language_option() -> click.Option:
+    """Before the verb or after it. Eager, so that a help that is asked for after it is in it."""
+    choice = click.Choice(LANGUAGES)
+    return click.Option(["--language"], type=choice, is_eager=True, expose_value=False, callback=_speak)
+
+
+def _language_row() -> tuple[str, str]:
+    text = tr("Of pages, of what is printed and of the help; by default DESSIN_LANGUAGE, else the system's.")
+    return "--language", f"{text} ({tr('one of {choices}', choices='|'.join(LANGUAGES))})"
 
 
 def _install_completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
@@ -213,6 +281,7 @@ def _install_completion(ctx: click.Context, _: click.Parameter, shell: str | Non
     commands={verb.name: VerbCommand(verb) for verb in VERBS},
     context_settings=SETTINGS,
     subcommand_metavar="VERB ...",
+    params=[_language_option()],
 )
 @click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and stop.")
 @click.help_option(*SETTINGS["help_option_names"], help="Show this and stop.")
@@ -233,6 +302,7 @@ def app() -> None:
 def main() -> None:
     """Run the command line: exit 0, 1 with one paragraph on stderr, or 2 for wrong usage."""
     with told(__version__, sys.argv[1:]):
+        language()
         try:
             app.main(prog_name="dessin", standalone_mode=False)
         except click.ClickException as error:

@@ -1,27 +1,31 @@
 """In which language dessin speaks: every text for people goes through `tr`, which finds its translation.
 
 English is the text itself. Another language is a catalogue, `languages/ko.po` (gettext); what it has no
-translation of stays English, and a test holds each catalogue against the code.
+translation of stays English. `make catalogues` brings it up to date, and a test holds it against the code.
+Errors, and what is kept in files, are in English.
 """
 
 from __future__ import annotations
 
-import io
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
-from importlib import resources
-from typing import Final
+from gettext import c2py
+from pathlib import Path
+from typing import Final, Self
 
 from dessin.errors import DessinError, listing, quoted
 
-LANGUAGES: Final = ("en", "ko")
+FOLDER: Final = Path(__file__).with_name("languages")
+LANGUAGES: Final = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 VARIABLE: Final = "DESSIN_LANGUAGE"
 _SYSTEM: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
-_spoken: ContextVar[str] = ContextVar("spoken", default="")
+_chosen: ContextVar[str] = ContextVar("chosen", default="")
 
 
 def language() -> str:
@@ -30,7 +34,7 @@ def language() -> str:
     Raises:
         DessinError: `DESSIN_LANGUAGE` names one that dessin has not.
     """
-    if chosen := _spoken.get():
+    if chosen := _chosen.get():
         return chosen
     if asked := os.environ.get(VARIABLE, ""):
         return _known(asked, VARIABLE)
@@ -46,50 +50,113 @@ def speaking(wanted: str, source: str = "--language") -> Iterator[None]:
     Raises:
         DessinError: dessin has no such language.
     """
-    token = _spoken.set(_known(wanted, source) if wanted else _spoken.get())
+    token = _chosen.set(_known(wanted, source) if wanted else _chosen.get())
     try:
         yield
     finally:
-        _spoken.reset(token)
+        _chosen.reset(token)
+
+
+def own_name(code: str) -> str:
+    """What a language calls itself, as its catalogue says."""
+    found = (
+        re.search(r"^X-Own-Name: (.*)$", translations(code)[""][0], re.MULTILINE) if code != "en" else None
+    )
+    return found[1] if found else "English"
 
 
 def _known(wanted: str, source: str) -> str:
     if wanted not in LANGUAGES:
         raise DessinError(
             f"dessin does not speak {quoted(wanted)} ({source}).",
-            allowed=f"It speaks {listing(list(LANGUAGES))}.",
+            allowed=f"It speaks {listing(LANGUAGES)}.",
             do="Give one of these.",
         )
     return wanted
 
 
+class Phrase(str):
+    """A few words to be put into a sentence: English, and in the language of whatever sentence takes them.
+
+    So an f-string, an error or a record has them in English, and `tr` and a page as they are `spoken`.
+    """
+
+    spoken: str
+
+    def __new__(cls, english: str, spoken: str) -> Self:
+        phrase = super().__new__(cls, english)
+        phrase.spoken = spoken
+        return phrase
+
+    def __reduce__(self) -> tuple[type[Phrase], tuple[str, str]]:
+        return Phrase, (str(self), self.spoken)
+
+
+def spoken(text: str) -> str:
+    """A text as a translated sentence, or a page, has it."""
+    return text.spoken if isinstance(text, Phrase) else text
+
+
+def _spoken_all(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: spoken(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
 def tr(text: str, **values: object) -> str:
     """The text in the language that is spoken, with the values in their places (`{name}`)."""
-    return translated(text).format(**values)
+    return translated(text).format(**_spoken_all(values))
 
 
 def tr_n(one: str, many: str, n: int, **values: object) -> str:
     """Like `tr`, of one or of several things: `n` chooses the form, and is a value."""
-    form = _catalogue(language()).ngettext(one, many, n)
-    return form.format(n=f"{n:,}".replace(",", "\u202f"), **values)
+    catalogue = _catalogue(language())
+    forms = catalogue.forms.get(one)
+    text = forms[catalogue.plural(n)] if forms else one if n == 1 else many
+    return text.format(n=f"{n:,}".replace(",", "\u202f"), **_spoken_all(values))
+
+
+def phrase(text: str, **values: object) -> Phrase:
+    """A `Phrase` of a text with values."""
+    return Phrase(text.format(**values), tr(text, **values))
+
+
+def phrase_n(one: str, many: str, n: int) -> Phrase:
+    """A `Phrase` of one or of several things."""
+    english = (one if n == 1 else many).format(n=f"{n:,}".replace(",", "\u202f"))
+    return Phrase(english, tr_n(one, many, n))
 
 
 def translated(text: str) -> str:
     """The text as the catalogue has it, its places still open."""
-    return _catalogue(language()).gettext(text) if text else ""
+    return _catalogue(language()).forms.get(text, (text,))[0]
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """Texts with the forms of their translations, and which form is for how many."""
+
+    forms: Mapping[str, tuple[str, ...]]
+    plural: Callable[[int], int]
 
 
 @cache
-def _catalogue(spoken: str) -> NullTranslations:
-    if spoken == "en":
-        return NullTranslations()
-    # Only who speaks another language waits for babel. gettext reads the compiled form alone.
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
+def _catalogue(code: str) -> _Catalogue:
+    if code == "en":
+        return _Catalogue({}, int)
+    forms = translations(code)
+    rule = re.search(r"plural=(.*?);", forms[""][0])
+    return _Catalogue(forms, c2py(rule[1] if rule else "n != 1"))
 
-    with (resources.files("dessin") / "languages" / f"{spoken}.po").open("rb") as file:
-        catalogue = read_po(file, locale=spoken, abort_invalid=True)
-    compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+
+def translations(code: str) -> dict[str, tuple[str, ...]]:
+    """What a catalogue has, by its English: a form, or of things that are counted several."""
+    # Read here: babel takes a tenth of a second to import, half of what the help may take.
+    forms: dict[str, tuple[str, ...]] = {}
+    for entry in (FOLDER / f"{code}.po").read_text(encoding="utf-8").split("\n\n"):
+        fields = {
+            name: "".join(json.loads(line) for line in lines.split("\n") if line)
+            for name, lines in re.findall(r'^(\w+(?:\[\d\])?) ((?:".*"\n?)+)', entry, re.MULTILINE)
+        }
+        found = tuple(text for name, text in fields.items() if name.startswith("msgstr") and text)
+        if found:
+            forms[fields["msgid"]] = found
+    return forms

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+from dessin.language import Phrase, phrase, spoken, tr, translated
+
 Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
 # A bar is shown once its work has taken so long, and is then drawn anew as often.
@@ -42,7 +44,7 @@ def quiet() -> Iterator[None]:
 def say(text: str = "") -> None:
     """One plain line on standard output."""
     if not _quiet:
-        print(_harmless(text), flush=True)
+        print(_harmless(spoken(text)), flush=True)
 
 
 def say_once(text: str) -> None:
@@ -62,7 +64,7 @@ def warn_once(about: str, text: str) -> None:
 def warn(text: str) -> None:
     """A line that must not be missed, on standard error."""
     if not _quiet:
-        print(f"WARNING: {_harmless(text)}", file=sys.stderr, flush=True)
+        print(f"{tr('WARNING')}: {_harmless(spoken(text))}", file=sys.stderr, flush=True)
 
 
 def _harmless(text: str) -> str:
@@ -99,6 +101,7 @@ def track(
     if _quiet or total <= 0:
         yield from items
         return
+    label = label.spoken if isinstance(label, Phrase) else translated(label)
     work = _Work(label, total, unit, time.monotonic())
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     with _bar(work) if on_terminal else _lines(work) as show:
@@ -123,13 +126,15 @@ class _Work:
     def words(self) -> str:
         """`235 of 499 images, about 11 s left`: the time only once enough is done to tell it from."""
         # With narrow spaces between thousands, as in `page.numbers`, which lies above.
-        said = f"{self.done:,} of {self.total:,}".replace(",", "\u202f") + f" {self.unit}"
+        done, total = (f"{number:,}".replace(",", "\u202f") for number in (self.done, self.total))
+        said = tr("{done} of {total} {unit}", done=done, total=total, unit=translated(self.unit))
         known = self.steps >= _LEAST_STEPS and self.done >= _LEAST_SHARE * self.total
         if not known or self.done == self.total:
             return said
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
         # Nobody knows it to a tenth of a second.
-        return f"{said}, about {f'{max(1, round(left))} s' if left < 10 else duration(left)} left"
+        time_left = phrase("{seconds} s", seconds=max(1, round(left))) if left < 10 else duration(left)
+        return tr("{said}, about {time} left", said=said, time=time_left)
 
 
 @contextmanager
@@ -197,12 +202,14 @@ def _new_bars() -> Progress:
     )
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Phrase:
     """`75.2` → `1 min 15 s`, `4503` → `1 h 15 min`; under a minute in seconds."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return phrase("{seconds} s", seconds=f"{seconds:.1f}")
     if seconds >= 3600:
         hours, minutes = divmod(round(seconds / 60), 60)
-        return f"{hours} h {minutes} min"
+        return phrase("{hours} h {minutes} min", hours=hours, minutes=minutes)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if not minutes:
+        return phrase("{seconds} s", seconds=rest)
+    return phrase("{minutes} min {seconds} s", minutes=minutes, seconds=rest)

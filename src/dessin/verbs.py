@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -117,9 +117,18 @@ class Verb:
         function: Callable[..., Any] = getattr(import_module(self.home), self.name)
         return function
 
-    def description(self) -> str:
-        """What the docstring says between its first sentence and the arguments."""
-        return _sections(self._definition())[0]
+    def description(self) -> tuple[str, ...]:
+        """The paragraphs that the docstring has between its first sentence and the arguments."""
+        text = _sections(self._definition())[0]
+        return tuple(" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph)
+
+    def texts(self) -> Iterator[str]:
+        """Every text that the help shows of it."""
+        yield from (self.sentence, *self.description())
+        for each in self.arguments():
+            yield each.text
+            if not (each.choices or each.least is not None):
+                yield str(each.words)
 
     def arguments(self) -> tuple[Argument, ...]:
         """The arguments, in the order of the signature; nothing is imported."""
@@ -167,7 +176,7 @@ def _argument(node: ast.arg, default: ast.expr | None, by: str, text: str) -> Ar
     several = re.fullmatch(r"(?:str \| Path \| )?Sequence\[(.*)\]", " | ".join(members))
     kind = several[1] if several else " | ".join(members)
     choices = ast.literal_eval(kind.removeprefix("Literal")) if kind.startswith("Literal") else []
-    read, words = ("text", f"one of {'|'.join(choices)}") if choices else _KINDS[kind]
+    read, words = ("text", "") if choices else _KINDS[kind]
     bounds = next(filter(None, (re.fullmatch(r"from (\d+)(?: to (\d+))?", note) for note in notes)), None)
     named = [note for note in notes if note.startswith("--")]
     told = [note for note in notes if not note.startswith(("--", "from "))]
@@ -176,7 +185,7 @@ def _argument(node: ast.arg, default: ast.expr | None, by: str, text: str) -> Ar
         option=named[0] if named else f"--{node.arg.replace('_', '-')}",
         annotation=ast.unparse(node.annotation),
         kind=read,
-        words=told[0] if told else f"{words} {bounds[0]}" if bounds else words,
+        words=_in_words(told[0] if told else words, choices, bounds),
         text=text,
         positional=by != "name",
         many=by == "places" or several is not None,
@@ -187,6 +196,17 @@ def _argument(node: ast.arg, default: ast.expr | None, by: str, text: str) -> Ar
         required=default is None,
         default=None if default is None else ast.literal_eval(default),
     )
+
+
+def _in_words(words: str, choices: Sequence[str], bounds: re.Match[str] | None) -> str:
+    # Not at the top: `import dessin` loads this table, and no more.
+    from dessin.language import phrase
+
+    if choices:
+        return phrase("one of {choices}", choices="|".join(choices))
+    if bounds and bounds[2]:
+        return phrase("a whole number from {least} to {most}", least=bounds[1], most=bounds[2])
+    return phrase("a whole number from {least}", least=bounds[1]) if bounds else phrase(words)
 
 
 def _members(node: ast.expr) -> list[str]:

@@ -11,11 +11,11 @@ from studio_kit import A_CLASS, COPY, ORIGINAL, SCRIPT, STARS, alert, checked, o
 from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change, Curation, read_curation, write_curation
 from dessin.collection.issues import read_issues, write_issues
-from dessin.studio.texts import texts_of
+from dessin.studio.texts import texts_in
 
 pytestmark = pytest.mark.slow
 
-KOREAN = texts_of("ko")
+KOREAN = texts_in("ko")
 
 
 @pytest.fixture
@@ -168,8 +168,8 @@ def test_a_damaged_curation_or_audit_is_said_and_never_written_to(workspace: Pat
 
 def test_korean_is_shown(made: Path) -> None:
     page = open_page(made, "data", "ko")
-    assert KOREAN["data.drawings"] in raw(page)
-    assert page.selectbox(key="data.class").label == KOREAN["data.class"]
+    assert KOREAN("data.drawings") in raw(page)
+    assert page.selectbox(key="data.class").label == KOREAN("data.class")
 
 
 def test_an_empty_workspace_says_what_is_needed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dessin.errors import DessinError
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import read_record
 from dessin.statistics.comparison import Verdict
-from dessin.studio.texts import texts_of
+from dessin.studio.texts import texts_in
 from dessin.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.studio.views.runs import long_form
 from dessin.training.curve import CurveRow
@@ -22,7 +22,7 @@ from dessin.trust.mistakes.verb import mistakes
 
 pytestmark = pytest.mark.slow
 
-KOREAN = texts_of("ko")
+KOREAN = texts_in("ko")
 
 
 def test_the_table_has_the_accuracy_of_each_run_and_sorts_by_it(made: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_damaged_run_is_listed_and_harms_no_other(made: Path, tmp_path: Path) 
 
 def test_studies_say_when_there_are_none(made: Path) -> None:
     assert "No study was found" in words(open_page(made, "studies"))
-    assert KOREAN["studies.none"] in raw(open_page(made, "studies", "ko"))
+    assert KOREAN("studies.none") in raw(open_page(made, "studies", "ko"))
 
 
 @pytest.mark.parametrize(

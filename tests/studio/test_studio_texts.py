@@ -1,27 +1,21 @@
-"""The interface texts: the same in both languages, and none that a page asks for is missing."""
+"""The interface texts: none that a page asks for is missing. Their translations are in the catalogues."""
 
 from __future__ import annotations
 
 import ast
-import shutil
-import string
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dessin.collection.issues import CHECKS
+from dessin.language import LANGUAGES, VARIABLE
 from dessin.studio import texts as module
-from dessin.studio.texts import languages, texts_in, texts_of
+from dessin.studio.texts import english, texts_in
 from dessin.studio.views.issue_list import SECTIONS
 
 ROOT = Path(module.__file__).parent
-ENGLISH, KOREAN = texts_of("en"), texts_of("ko")
-OTHERS = [code for code in languages() if code != "en"]
-
-
-def fields(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+ENGLISH = english()
 
 
 def asked(path: Path) -> Iterator[ast.expr]:
@@ -32,35 +26,8 @@ def asked(path: Path) -> Iterator[ast.expr]:
             yield from (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,)
 
 
-@pytest.mark.parametrize("code", OTHERS)
-def test_every_language_has_every_text_with_the_same_blanks(code: str) -> None:
-    theirs = texts_of(code)
-    assert ENGLISH.keys() == theirs.keys()
-    assert {key: fields(text) for key, text in ENGLISH.items()} == {k: fields(t) for k, t in theirs.items()}
-    assert [key for key in ENGLISH if ENGLISH[key] == theirs[key]] == []
-
-
-def test_a_language_is_one_file_and_what_it_lacks_is_english(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(ROOT / "languages", tmp_path / "languages")
-    (tmp_path / "languages" / "fr.toml").write_text('name = "Français"\n[frame]\ndata = "Données"\n')
-    monkeypatch.setattr(module, "FOLDER", tmp_path / "languages")
-    languages.cache_clear()
-    try:
-        assert languages() == {"en": "English", "fr": "Français", "ko": "한국어"}
-        assert (texts_in("fr")("frame.data"), texts_in("fr")("frame.runs")) == ("Données", "Runs")
-    finally:
-        languages.cache_clear()
-        texts_of.cache_clear()
-
-
 def test_counts_are_written_as_everywhere() -> None:
     assert texts_in("en")("runs.count", shown=1234, total=5678) == "1\u202f234 of 5\u202f678 runs"
-
-
-def test_every_text_is_hangul_in_korean() -> None:
-    assert [key for key, text in KOREAN.items() if not any("가" <= c <= "힣" for c in text)] == []
 
 
 def test_pages_ask_for_texts_that_are_there_and_all_are_asked_for() -> None:
@@ -71,7 +38,7 @@ def test_pages_ask_for_texts_that_are_there_and_all_are_asked_for() -> None:
                 whole.add(key.value)
             elif isinstance(key, ast.JoinedStr):
                 begun.add(str(getattr(key.values[0], "value", "")))
-    whole |= {"runs.accuracy", "runs.loss", "name"}
+    whole |= {"runs.accuracy", "runs.loss"}
     assert whole <= ENGLISH.keys()
     assert begun
     assert all(start and any(key.startswith(start) for key in ENGLISH) for start in begun)
@@ -79,13 +46,11 @@ def test_pages_ask_for_texts_that_are_there_and_all_are_asked_for() -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_texts_with_computed_names_are_there(language: str) -> None:
-    texts = texts_in(language)
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_texts_with_computed_names_are_there(code: str) -> None:
+    texts = texts_in(code)
     shown = [name for name, check in CHECKS.items() if check.section in SECTIONS]
     assert set(CHECKS) - set(shown) == {"mode_differs", "photograph"}
-    for kind in shown:
-        assert texts(f"issue.{kind}")
     for section in SECTIONS:
         assert texts(f"data.{section}")
         assert texts(f"data.explain_{section}")
@@ -96,6 +61,9 @@ def test_texts_with_computed_names_are_there(language: str) -> None:
 
 
 @pytest.mark.parametrize("asked_for", [None, "", "fr", "../ko", "KO", ["ko"]])
-def test_an_unknown_language_is_english(asked_for: object) -> None:
-    assert texts_in(asked_for).language == "en"
-    assert texts_in("ko")("frame.data") == KOREAN["frame.data"]
+def test_an_unknown_language_is_that_of_dessin(asked_for: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "en")
+    assert texts_in(asked_for)("frame.data") == "Data"
+    assert texts_in("ko")("frame.data") == "데이터"
+    monkeypatch.setenv(VARIABLE, "ko")
+    assert texts_in(asked_for)("frame.data") == "데이터"

@@ -19,12 +19,12 @@ from studio_kit import make_drawings, raw, words
 
 from dessin.errors import DessinError, install_command
 from dessin.studio import verb
-from dessin.studio.texts import texts_of
+from dessin.studio.texts import texts_in
 
 pytestmark = pytest.mark.slow
 
-ENGLISH = texts_of("en")
-KOREAN = texts_of("ko")
+ENGLISH = texts_in("en")
+KOREAN = texts_in("ko")
 
 DEADLINE_S = 60.0
 
@@ -193,17 +193,17 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def test_where_nothing_can_answer_the_app_begins_with_the_data(app: AppTest, tmp_path: Path) -> None:
     app.run()
     assert [error.message for error in app.exception] == []
-    assert [title.value for title in app.title] == [ENGLISH["frame.data"]]
+    assert [title.value for title in app.title] == [ENGLISH("frame.data")]
     assert str(tmp_path) in words(app)
 
 
 def test_the_language_is_taken_from_the_address_and_kept_there(app: AppTest) -> None:
     app.query_params["lang"] = "ko"
     app.run()
-    assert [title.value for title in app.title] == [KOREAN["frame.data"]]
-    assert KOREAN["data.drawings"] in raw(app)
+    assert [title.value for title in app.title] == [KOREAN("frame.data")]
+    assert KOREAN("data.drawings") in raw(app)
     app.radio(key="language").set_value("en").run()
-    assert [title.value for title in app.title] == [ENGLISH["frame.data"]]
+    assert [title.value for title in app.title] == [ENGLISH("frame.data")]
     assert app.query_params["lang"] in ("en", ["en"])
 
 

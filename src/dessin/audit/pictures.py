@@ -15,6 +15,8 @@ from dessin.audit.result import Summary
 from dessin.collection.checks.base import Context
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan
+from dessin.language import tr
+from dessin.page.numbers import number, percent
 from dessin.page.pictures import ACCENT, MUTED, data_uri, figure_data_uri, image_data_uri, new_figure
 
 _CELL = 80
@@ -40,8 +42,8 @@ def contact_sheets(context: Context) -> list[Sheet]:
     """One sheet for every class; of large collections the first drawings of each."""
     manifest = context.manifest
     rows: dict[str, list[int]] = {label: [] for label in manifest.classes}
-    for number, row in enumerate(manifest.rows):
-        rows[row.label].append(number)
+    for place, row in enumerate(manifest.rows):
+        rows[row.label].append(place)
     limit = max(_FEWEST, _THUMBNAIL_BUDGET // max(len(rows), 1) // _COLUMNS * _COLUMNS)
     sheets = []
     for label, members in rows.items():
@@ -112,7 +114,7 @@ def draw_plots(summary: Summary, measurements: Sequence[Measurement]) -> list[Pl
 def _class_counts(summary: Summary) -> Plot:
     counts = np.array(sorted(summary.class_counts.values(), reverse=True))
     figure, axes = new_figure()
-    axes.set(ylabel="images", xmargin=0.01)
+    axes.set(ylabel=tr("images"), xmargin=0.01)
     if len(counts) <= _NAMED_CLASSES:
         ranked = sorted(summary.class_counts.items(), key=lambda item: (-item[1], item[0]))
         names = [label if len(label) <= 14 else f"{label[:13]}…" for label, _ in ranked]
@@ -122,10 +124,12 @@ def _class_counts(summary: Summary) -> Plot:
         axes.set_xticks(np.arange(len(counts)), names, rotation=45, ha="right", rotation_mode="anchor")
     else:
         axes.stairs(counts, fill=True, color=ACCENT)
-        axes.set(xlabel=f"{len(counts)} classes, the largest first", xticks=[])
+        axes.set(xlabel=tr("{n} classes, the largest first", n=number(len(counts))), xticks=[])
     most, fewest = int(counts.max()), int(counts.min())
-    caption = "Every class has the same number." if most == fewest else f"From {fewest} to {most} a class."
-    return Plot("Images per class", caption, figure_data_uri(figure))
+    caption = tr("From {fewest} to {most} a class.", fewest=fewest, most=most)
+    if most == fewest:
+        caption = tr("Every class has the same number.")
+    return Plot(tr("Images per class"), caption, figure_data_uri(figure))
 
 
 def _brightness(readable: Sequence[Measurement], summary: Summary) -> Plot:
@@ -134,13 +138,14 @@ def _brightness(readable: Sequence[Measurement], summary: Summary) -> Plot:
     edges = np.linspace(0, 255, 65)
     gray = bool(np.abs(values - values[:, :1]).max() < 0.5)
     for channel, (name, colour) in enumerate(_CHANNELS[:1] if gray else _CHANNELS):
-        shown = {"color": MUTED, "label": "all channels"} if gray else {"color": colour, "label": name}
+        shown = {"color": MUTED, "label": tr("all channels")} if gray else {"color": colour, "label": name}
         counts, _ = np.histogram(values[:, channel], edges)
         axes.stairs(counts, edges, linewidth=1.6, **shown)
-    axes.set(xlabel="mean brightness of an image, 0 to 255", ylabel="images")
+    axes.set(xlabel=tr("mean brightness of an image, 0 to 255"), ylabel=tr("images"))
     axes.legend(loc="upper left", fontsize=10, frameon=False)
     means = ", ".join(f"{name} {m.mean:.0f} ± {m.sd:.0f}" for name, m in summary.brightness.items())
-    return Plot("Brightness per channel", f"Mean ± standard deviation: {means}.", figure_data_uri(figure))
+    caption = tr("Mean ± standard deviation: {means}.", means=means)
+    return Plot(tr("Brightness per channel"), caption, figure_data_uri(figure))
 
 
 def _sizes(readable: Sequence[Measurement]) -> Plot:
@@ -148,18 +153,24 @@ def _sizes(readable: Sequence[Measurement]) -> Plot:
     if len(counts) > 1500:
         counts = Counter((round(m.width, -1), round(m.height, -1)) for m in readable)
     sizes = np.array(list(counts))
-    number = np.array(list(counts.values()))
+    many = np.array(list(counts.values()))
     figure, axes = new_figure()
-    area = 14 + 160 * number / number.max() if number.max() > 1 else 14
+    area = 14 + 160 * many / many.max() if many.max() > 1 else 14
     axes.scatter(sizes[:, 0], sizes[:, 1], s=area, color=ACCENT, alpha=0.45, linewidths=0)
     largest = float(sizes.max()) * 1.08
-    axes.set(xlabel="width, px", ylabel="height, px", xlim=(0, largest), ylim=(0, largest))
+    axes.set(xlabel=tr("width, px"), ylabel=tr("height, px"), xlim=(0, largest), ylim=(0, largest))
     axes.grid(visible=True, axis="both")
     (width, height), most = max(counts.items(), key=lambda item: (item[1], item[0]))
-    caption = f"The most common of {len(counts):,} is {width} × {height} ({most / len(readable):.0%})."
+    size = f"{width} × {height}"
+    caption = tr(
+        "The most common of {n} is {size} ({share}).",
+        n=number(len(counts)),
+        size=size,
+        share=percent(most / len(readable)),
+    )
     if len(counts) == 1:
-        caption = f"All are {width} × {height}."
-    return Plot("Sizes", caption, figure_data_uri(figure))
+        caption = tr("All are {size}.", size=size)
+    return Plot(tr("Sizes"), caption, figure_data_uri(figure))
 
 
 def _aspects(readable: Sequence[Measurement]) -> Plot:
@@ -171,22 +182,26 @@ def _aspects(readable: Sequence[Measurement]) -> Plot:
     ticks = [tick for tick in (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0) if low <= tick <= high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="width ÷ height", ylabel="images")
+    axes.set(xlabel=tr("width ÷ height"), ylabel=tr("images"))
     square = float(np.mean(np.abs(np.log(aspects)) < np.log(1.02)))
-    return Plot("Aspect ratios", f"{square:.0%} are square to within 2%.", figure_data_uri(figure))
+    caption = tr("{share} are square to within 2%.", share=percent(square))
+    return Plot(tr("Aspect ratios"), caption, figure_data_uri(figure))
 
 
 def _ink(readable: Sequence[Measurement]) -> Plot:
     ink = np.array([m.ink for m in readable])
-    caption = f"The median drawing covers {np.median(ink):.1%} of its page."
-    return _histogram("Ink coverage", caption, 100 * ink, "share of the page that is ink, %")
+    caption = tr("The median drawing covers {share} of its page.", share=percent(float(np.median(ink)), 1))
+    return _histogram(tr("Ink coverage"), caption, 100 * ink, tr("share of the page that is ink, %"))
 
 
 def _contrast(readable: Sequence[Measurement]) -> Plot:
     contrast = np.array([m.contrast for m in readable])
-    levels = f"{np.median(contrast):.0f} levels"
-    caption = f"In the median drawing the strongest strokes are {levels} from the paper."
-    return _histogram("Contrast", caption, contrast, "levels between strokes and paper, 0 to 255", 255)
+    caption = tr(
+        "In the median drawing the strongest strokes are {n} levels from the paper.",
+        n=number(float(np.median(contrast))),
+    )
+    label = tr("levels between strokes and paper, 0 to 255")
+    return _histogram(tr("Contrast"), caption, contrast, label, 255)
 
 
 def _histogram(
@@ -195,5 +210,5 @@ def _histogram(
     figure, axes = new_figure()
     edge = most or max(float(np.quantile(values, 0.995)) * 1.1, 1)
     axes.hist(values, np.linspace(0, edge, 41), color=ACCENT)
-    axes.set(xlabel=label, ylabel="images")
+    axes.set(xlabel=label, ylabel=tr("images"))
     return Plot(title, caption, figure_data_uri(figure))

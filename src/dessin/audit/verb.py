@@ -11,12 +11,12 @@ from dessin.audit.judgement import Judgement, judge_labels
 from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
 from dessin.audit.view import (
-    UNDECIDED,
     audit_page,
     describe_audit,
     describe_labels,
     describe_unreadable,
     next_steps,
+    undecided,
 )
 from dessin.collection.checks.base import Context, LabelReview
 from dessin.collection.curation import TooMany, too_many
@@ -29,9 +29,11 @@ from dessin.collection.readers.groups import whose
 from dessin.collection.scan import scan_images
 from dessin.files import write_csv, write_json
 from dessin.folders import result_folder
+from dessin.language import tr
 from dessin.ops import as_paths
 from dessin.page.blocks import Step
 from dessin.page.html import PAGE_FILE, write_page
+from dessin.page.numbers import number
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, say_once, warn
@@ -89,16 +91,23 @@ def audit(
         )
     say(describe_audit(result.summary))
     for doubt in doubts:
-        warn(f"{doubt.line(UNDECIDED)} Look at them: {out / PAGE_FILE}#too_many")
+        warn(
+            tr(
+                "{doubt} Look at them: {place}",
+                doubt=doubt.line(undecided()),
+                place=f"{out / PAGE_FILE}#too_many",
+            )
+        )
     if unreadable := describe_unreadable(result.issues):
         warn(unreadable)
     if hands:
         warn(hands.line)
     if odd := describe_labels(result.issues):
         warn(odd)
-    say(f"report: {out / PAGE_FILE}")
+    say(tr("report: {file}", file=out / PAGE_FILE))
     if predictions:
-        say(f"all {len(answers.rows):,} labels that were judged, the worst first: {out / LABELS_FILE}")
+        n, file = number(len(answers.rows)), out / LABELS_FILE
+        say(tr("all {n} labels that were judged, the worst first: {file}", n=n, file=file))
     return result
 
 

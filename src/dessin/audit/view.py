@@ -18,7 +18,7 @@ from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
 from dessin.collection.readers.groups import Hands
 from dessin.errors import listing
-from dessin.language import tr, tr_n, translated
+from dessin.language import Phrase, phrase, spoken, tr, tr_n, translated
 from dessin.page.blocks import (
     Block,
     Column,
@@ -42,8 +42,11 @@ from dessin.page.words import Bar, Code, Link, Note, Strong, Tag, Words, told
 _PAIRS_SHOWN = 60
 _SUSPECTS_SHOWN = 60
 _GALLERY_SHOWN = 24
-# What is said of a kind of issue that names too many images.
-UNDECIDED = "which is seldom so, so a curation leaves them in unless you say otherwise"
+
+
+def undecided() -> Phrase:
+    """What is said of a kind of issue that names too many images."""
+    return phrase("which is seldom so, so a curation leaves them in unless you say otherwise")
 
 
 def audit_page(
@@ -138,7 +141,7 @@ def _lead(summary: Summary, kinds: Sequence[_Kind]) -> str:
         "{images} in {classes}, read as {layout}.",
         images=counted(summary.images, "image"),
         classes=counted(summary.classes, "class", "classes"),
-        layout="; ".join((summary.layout, *summary.notes)),
+        layout="; ".join((translated(summary.layout), *map(spoken, summary.notes))),
     )
     urgent = [f"{translated(k.check.title).lower()} ({number(k.images)})" for k in kinds if k.check.urgent]
     if urgent:
@@ -190,7 +193,7 @@ def _doubts(doubts: Sequence[TooMany], shown: _Drawings) -> Section:
     blocks: list[Block] = []
     for doubt in doubts:
         shots = (Shot(tuple(shown.labelled(one) for one in pair if one)) for pair in doubt.examples)
-        blocks += [Sentence(doubt.line(UNDECIDED)), Gallery(tuple(shots), "large")]
+        blocks += [Sentence(doubt.line(undecided())), Gallery(tuple(shots), "large")]
     return Section(tr("More than a fifth: is that so?"), tuple(blocks), anchor="too_many")
 
 
@@ -340,46 +343,64 @@ def _sheets(context: Context) -> Section:
 
 def describe_audit(summary: Summary) -> str:
     """What was found, in a few lines."""
-    lines = [f"{summary.readable:,} of {summary.images:,} images are readable"]
+    lines = [
+        tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images)),
+    ]
     modes = ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
     if summary.width and summary.height and summary.ink:
         width, height, ink = summary.width, summary.height, summary.ink
         lines.append(
-            f"{_range(width)} px wide, {_range(height)} px high ({modes}); median ink {ink.median:.1%}"
+            tr(
+                "{width} px wide, {height} px high ({modes}); median ink {ink}",
+                width=_range(width),
+                height=_range(height),
+                modes=modes,
+                ink=percent(ink.median, 1),
+            )
         )
     if summary.grounds:
-        laid = ", ".join(f"{count:,} on {ground}" for ground, count in summary.grounds.items())
-        lines.append(f"what is transparent is laid on a ground that shows the ink: {laid}")
+        laid = ", ".join(
+            tr("{n} on {ground}", n=number(count), ground=ground) for ground, count in summary.grounds.items()
+        )
+        lines.append(tr("what is transparent is laid on a ground that shows the ink: {laid}", laid=laid))
     for family in summary.families:
         if not family.parent:
             branches = [b for b in summary.families if b.parent == family.name]
             inside = ", ".join(f"{b.name} {b.classes}" for b in branches)
-            share = f"{family.classes} of {summary.classes} classes ({family.share_of_classes:.0%})"
-            lines.append(f"{family.name}: {share}" + (f", of these {inside}" if inside else ""))
+            line = tr(
+                "{family}: {n} of {all} classes ({share})",
+                family=family.name,
+                n=family.classes,
+                all=summary.classes,
+                share=percent(family.share_of_classes),
+            )
+            lines.append(tr("{line}, of these {inside}", line=line, inside=inside) if inside else line)
     if summary.labels:
-        lines.append(summary.labels.line(summary.images))
+        lines.append(spoken(summary.labels.line(summary.images)))
     found = {kind: count for kind, count in summary.issues.items() if count}
     column = max(map(len, found), default=0)
-    lines += [f"  {kind:<{column}}  {count:>6,}  {CHECKS[kind].title}" for kind, count in found.items()]
-    return "\n".join(lines if found else [*lines, "no issues found"])
+    lines += [
+        f"  {kind:<{column}}  {count:>6,}  {translated(CHECKS[kind].title)}" for kind, count in found.items()
+    ]
+    return "\n".join(lines if found else [*lines, tr("no issues found")])
 
 
 def describe_unreadable(issues: Sequence[Issue]) -> str:
     """The files that cannot be read and why, in a line; empty where there are none."""
     named = [f"{issue.image_id} ({issue.detail})" for issue in issues if issue.issue == UnreadableFiles.name]
     what = counted(len(named), "image cannot be read", "images cannot be read")
-    return f"{what}: {listing(named)}" if named else ""
+    return tr("{what}: {names}", what=what, names=listing(named)) if named else ""
 
 
 def describe_labels(issues: Sequence[Issue]) -> str:
     """The labels that may be a slip, in a line; empty where there are none."""
     odd = [issue.detail for issue in issues if issue.issue == OddLabels.name]
-    return f"labels that may be a slip: {listing(odd)}" if odd else ""
+    return tr("labels that may be a slip: {names}", names=listing(odd)) if odd else ""
 
 
 def _range(spread: Spread) -> str:
     least, most = f"{spread.least:.0f}", f"{spread.most:.0f}"
-    return least if least == most else f"{least} to {most}"
+    return least if least == most else tr("{low} to {high}", low=least, high=most)
 
 
 def next_steps(
@@ -398,7 +419,10 @@ def next_steps(
     if any(summary.issues[kind] for kind in default_kinds()):
         steps.append(
             Step(
-                "Set unreadable files, exact duplicates and conflicts aside (a list; no image is touched).",
+                tr(
+                    "Set unreadable files, exact duplicates and conflicts aside (a list; no image is "
+                    "touched)."
+                ),
                 f"dessin curate {shown} --issues {issues} --out curation.csv",
             )
         )
@@ -406,25 +430,34 @@ def next_steps(
     for doubt in doubts:
         steps.append(
             Step(
-                f"{CHECKS[doubt.kind].title}: the list leaves them in, for they are more than a fifth of the "
-                "collection. Look at those below; if they are right, this sets them aside too, and you split "
-                "with --curation curation-all.csv.",
+                tr(
+                    "{title}: the list leaves them in, for they are more than a fifth of the collection. "
+                    "Look at "
+                    "those below; if they are right, this sets them aside too, and you split with --curation "
+                    "curation-all.csv.",
+                    title=translated(CHECKS[doubt.kind].title),
+                ),
                 curate_command(data, out / "issues.csv", default_kinds(), Path("curation-all.csv")),
             )
         )
     if summary.issues[SuspectLabels.name]:
         steps.append(
             Step(
-                "Look at the labels that may be wrong, below. This sets them aside with the rest: from its "
-                "list remove the rows of drawings that are right, or make a drop a relabel with the new "
-                "label; then split with --curation reviewed.csv.",
+                tr(
+                    "Look at the labels that may be wrong, below. This sets them aside with the rest: from "
+                    "its "
+                    "list remove the rows of drawings that are right, or make a drop a relabel with the new "
+                    "label; then split with --curation reviewed.csv."
+                ),
                 f"dessin curate {shown} --issues {issues} "
                 f"--kinds {','.join((*default_kinds(), SuspectLabels.name))} --out reviewed.csv",
             )
         )
     steps.append(
         Step(
-            "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side.",
+            tr(
+                "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side."
+            ),
             f"dessin split {shown}{grouping}{curation} --out split.csv",
         )
     )

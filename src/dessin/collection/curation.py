@@ -19,6 +19,7 @@ from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
+from dessin.language import Phrase, phrase, tr
 from dessin.ops import names
 from dessin.page.numbers import counted, number, percent
 from dessin.progress import say, say_once, warn
@@ -128,14 +129,19 @@ class TooMany:
     images: int
     examples: tuple[tuple[str, str], ...]
 
-    def line(self, tail: str) -> str:
+    def line(self, tail: str) -> Phrase:
         """How many, which share, what `tail` says of them, and the examples by name."""
         shown = [" and ".join(quoted(name, _SHORT) for name in pair if name) for pair in self.examples]
-        noun = "pair" if CHECKS[self.kind].pairs else "image"
-        return (
-            f"{CHECKS[self.kind].title}: {number(self.count)} of {number(self.images)} images "
-            f"({percent(self.count / self.images)}), more than a fifth, {tail}. "
-            f"{counted(len(shown), noun)} of them: {'; '.join(shown)}."
+        return phrase(
+            "{title}: {count} of {images} images ({share}), more than a fifth, {tail}. {some} of them: "
+            "{names}.",
+            title=phrase(CHECKS[self.kind].title),
+            count=number(self.count),
+            images=number(self.images),
+            share=percent(self.count / self.images),
+            tail=tail,
+            some=counted(len(shown), "pair" if CHECKS[self.kind].pairs else "image"),
+            names="; ".join(shown),
         )
 
 
@@ -232,13 +238,15 @@ def curate(
         curation, doubts = propose_curation(found, manifest, asked), too_many(found, manifest, asked)
     write_curation(curation, out)
     for doubt in doubts:
-        tail = "so none is set aside" if kinds is None else "and set aside because --kinds says so"
-        warn(f"{doubt.line(tail)} The audit's report shows them; look before you use this.")
+        tail = phrase("so none is set aside" if kinds is None else "and set aside because --kinds says so")
+        line = doubt.line(tail)
+        warn(tr("{doubt} The audit's report shows them; look before you use this.", doubt=line))
     if doubts and kinds is None:
         other = out.with_stem(f"{out.stem}-all")
-        warn(f"To set them aside all the same: {curate_command(Path(data), Path(issues), asked, other)}")
+        command = curate_command(Path(data), Path(issues), asked, other)
+        warn(tr("To set them aside all the same: {command}", command=command))
     say(describe_curation(curation, manifest))
-    say(f"written to {out}; no image was touched, and without --curation it has no effect")
+    say(tr("written to {file}; no image was touched, and without --curation it has no effect", file=out))
     return curation
 
 
@@ -277,13 +285,16 @@ def describe_curation(curation: Curation, manifest: Manifest) -> str:
     """How many images are kept aside, dropped and relabelled, and which classes lose the most."""
     actions = Counter(change.action for change in curation.changes)
     counts = ", ".join(f"{actions[action]:,} {action}" for action in get_args(Action))
-    lines = [f"curation: {counts}, of {len(manifest.rows):,} images"]
+    lines = [tr("curation: {counts}, of {n} images", counts=counts, n=number(len(manifest.rows)))]
     reasons = Counter(c.reason.split(":")[0] for c in curation.changes if c.action == "drop")
-    lines += [f"  drop {count:,}: {reason}" for reason, count in reasons.most_common()]
+    lines += [
+        "  " + tr("drop {n}: {reason}", n=number(count), reason=reason)
+        for reason, count in reasons.most_common()
+    ]
     after = Counter(row.label for row in apply_curation(curation, manifest).rows)
     gone = [label for label in manifest.classes if not after[label]]
     if gone:
-        lines.append(f"  classes left without any image: {listing(gone)}")
+        lines.append("  " + tr("classes left without any image: {classes}", classes=listing(gone)))
     return "\n".join(lines)
 
 

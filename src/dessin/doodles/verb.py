@@ -23,8 +23,10 @@ from dessin.doodles.check import (
 from dessin.doodles.doodles import generate_doodles
 from dessin.errors import DessinError
 from dessin.folders import is_finished
+from dessin.language import tr
 from dessin.models.backbones import asked_for
 from dessin.models.default_backbones import DEMO
+from dessin.page.numbers import number
 from dessin.progress import say
 from dessin.runs.same import check_same
 
@@ -76,11 +78,11 @@ def demo(
         *check_corners(key, folder / DRAWINGS_FOLDER),
     )
     alarms = false_alarms(key, result.audit.issues)
-    say("\n== planted / found")
+    say("\n" + tr("== planted / found"))
     for line in describe_findings(findings, alarms):
         say(line)
     _require_all(findings, folder)
-    say(f"\nThe report: {result.report}")
+    say("\n" + tr("The report: {file}", file=result.report))
     return DemoResult(result, findings, alarms)
 
 
@@ -92,7 +94,7 @@ def _drawn(folder: Path, classes: int, per_class: int, seed: int, photographs: f
         )
         shown = f" and {len(key.photographs)} photographs of sheets" if key.photographs else ""
         said = f"{len(key.classes)} classes, with {len(key.faults)} planted faults{shown}."
-        say(f"Drew {key.images:,} doodles of {said}")
+        say(tr("Drew {n} doodles of {classes}", n=number(key.images), classes=said))
         return key
     key = read_answer_key(folder / KEY_FILE)
     # Each fault is one more file.
@@ -100,7 +102,7 @@ def _drawn(folder: Path, classes: int, per_class: int, seed: int, photographs: f
     was = {"classes": len(key.classes), "drawings": drawn, "seed": key.seed, "photographs": key.photographed}
     now = {"classes": classes, "drawings": classes * per_class, "seed": seed, "photographs": photographs}
     check_same(folder, "a demo", was, now)
-    say(f"The doodles in {folder} are there already.")
+    say(tr("The doodles in {folder} are there already.", folder=folder))
     return key
 
 

@@ -15,6 +15,7 @@ from dessin.fetch.client import Client
 from dessin.fetch.record import RECORD, FetchRecord, open_ledger
 from dessin.fetch.sources import QUICKDRAW, Source, choose_classes, known_source, quickdraw_classes
 from dessin.folders import going_on
+from dessin.language import tr
 from dessin.ops import names
 from dessin.page.numbers import counted
 from dessin.progress import say
@@ -77,13 +78,18 @@ def fetch_from(
             now=client.now(),
         )
         _sweep(out, ".*.tmp")
-        say(f"{source.title}: asking {urlsplit(source.address).hostname}")
+        say(tr("{source}: asking {host}", source=source.title, host=urlsplit(source.address).hostname))
         carry_out(ledger, client, source, labels, out / _PARTS)
         shutil.rmtree(out / _PARTS, ignore_errors=True)
     images = sum(ledger.record.classes[label].images for label in labels)
     say(
-        f"{out}: {counted(images, 'drawing')} in {counted(len(labels), 'class', 'classes')} "
-        f"of {source.title}; licence in LICENCE.txt"
+        tr(
+            "{folder}: {drawings} in {classes} of {source}; licence in LICENCE.txt",
+            folder=out,
+            drawings=counted(images, "drawing"),
+            classes=counted(len(labels), "class", "classes"),
+            source=source.title,
+        )
     )
     return ledger.record
 

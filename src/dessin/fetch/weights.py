@@ -5,6 +5,7 @@ from __future__ import annotations
 from huggingface_hub import constants
 
 from dessin.errors import DessinError
+from dessin.language import tr
 from dessin.models.backbones import describe_backbone
 from dessin.models.weights import NoWeightsError, Weights, resolve_weights
 from dessin.ops import names
@@ -41,10 +42,22 @@ def weights(*backbones: str) -> tuple[Weights, ...]:
         found.append(kept)
         assert kept.path is not None
         size = f"{kept.path.stat().st_size / 1e6:.1f} MB"
-        say(f"{info.name}: {size}, licence {kept.licence}, sha256 {kept.sha256}, from {kept.source}")
+        say(
+            tr(
+                "{name}: {size}, licence {licence}, sha256 {sha256}, from {source}",
+                name=info.name,
+                size=size,
+                licence=kept.licence,
+                sha256=kept.sha256,
+                source=kept.source,
+            )
+        )
     if any(kept.source.startswith("hub ") for kept in found):
         say(
-            f"They are in {constants.HF_HUB_CACHE}. For a machine without internet copy that folder there, "
-            "and set HF_HUB_CACHE to it and HF_HUB_OFFLINE to 1."
+            tr(
+                "They are in {folder}. For a machine without internet copy that folder there, and set "
+                "HF_HUB_CACHE to it and HF_HUB_OFFLINE to 1.",
+                folder=constants.HF_HUB_CACHE,
+            )
         )
     return tuple(found)

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from dessin.files import write_text
-from dessin.language import language, tr
+from dessin.language import language, spoken, tr
 from dessin.page.blocks import Page, Section, Table
 from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, parts
 
@@ -127,6 +127,7 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: spoken(value) if isinstance(value, str) else value,
     )
     environment.filters |= {"words": words_as_html, "kind": _kind, "at": _per_cent, "csv": _csv_address}
     # The stylesheet is our own file, so it is not escaped.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from dessin.language import Phrase, phrase, phrase_n, spoken
 from dessin.progress import duration
 
 ALPHA = 0.05
@@ -49,11 +50,11 @@ def size(difference: float) -> str:
     return signed(abs(difference)).removeprefix("+")
 
 
-def at_least(difference: float) -> str:
+def at_least(difference: float) -> Phrase:
     """What a design sees whose smallest difference this is, as the object of a sentence."""
     if difference >= 1:
-        return "no difference that there can be, with so few runs or drawings"
-    return f"differences of {size(difference)} points or more"
+        return phrase("no difference that there can be, with so few runs or drawings")
+    return phrase("differences of {size} points or more", size=size(difference))
 
 
 def plain(result: Interval) -> str:
@@ -73,26 +74,34 @@ def p_value(p: float) -> str:
     return text.replace(" ", "\u00a0") if text.startswith("<") else f"=\u00a0{text}"
 
 
-def spent(seconds: float) -> str:
+def spent(seconds: float) -> Phrase:
     """`4503` → `1 h 15 min`; below an hour in minutes and seconds."""
     return duration(seconds)
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1, "study", "studies"` → `1 study`."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}".replace(",", "\u202f")
+def counted(number: int, noun: str, plural: str = "") -> Phrase:
+    """`1, "study", "studies"` → `1 study`; a catalogue has it as `{n} study`."""
+    return phrase_n(f"{{n}} {noun}", f"{{n}} {plural or f'{noun}s'}", number)
 
 
-def times(count: int) -> str:
+def times(count: int) -> Phrase:
     """`0` → `never`, `1` → `once`, `3` → `3 times`."""
-    return ("never", "once")[count] if count < 2 else counted(count, "time")
+    if count < 2:
+        return phrase("once") if count else phrase("never")
+    return counted(count, "time")
 
 
-def listed(names: Sequence[str], *, most: int = _LISTED) -> str:
+def listed(names: Sequence[str], *, most: int = _LISTED) -> Phrase:
     """`a, b and c`; of many, the first ones and how many more there are."""
     if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+        return phrase("{first} and {n} more", first=_with_commas(names[: most - 1]), n=len(names) - most + 1)
+    if len(names) > 1:
+        return phrase("{first} and {last}", first=_with_commas(names[:-1]), last=names[-1])
+    return _with_commas(names)
+
+
+def _with_commas(names: Sequence[str]) -> Phrase:
+    return Phrase(", ".join(names), ", ".join(map(spoken, names)))
 
 
 def written_p(p: float) -> str:

@@ -187,7 +187,7 @@ def _part(part: Part) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", text)
+    return _MARKUP.sub(r"\\\1", plain(text))
 
 
 def lines(blocks: Sequence[Block], width: int | None) -> Iterator[str]:
@@ -200,9 +200,11 @@ def lines(blocks: Sequence[Block], width: int | None) -> Iterator[str]:
             case Grid(sections):
                 yield from lines(sections, width)
             case Headline(value, words):
-                yield f"{value} {words}"
+                yield f"{plain(value)} {plain(words)}"
             case Facts(facts):
-                yield from aligned(("", "", ""), [(f.name, f.value, plain(f.note)) for f in facts], width)[1:]
+                yield from aligned(
+                    ("", "", ""), [(f.name, plain(f.value), plain(f.note)) for f in facts], width
+                )[1:]
             case Sentence(words):
                 yield plain(words)
             case Notes(notes, title):
@@ -213,7 +215,9 @@ def lines(blocks: Sequence[Block], width: int | None) -> Iterator[str]:
                 titles = [column.title for column in columns]
                 yield from aligned(titles, [[plain(cell) for cell in row] for row in rows], width)
             case Dots(plot):
-                yield from aligned(("", ""), [(row.dot.name, row.dot.words) for row in plot.rows], width)[1:]
+                yield from aligned(
+                    ("", ""), [(row.dot.name, plain(row.dot.words)) for row in plot.rows], width
+                )[1:]
             case Links(links):
                 yield from (f"{link.text}: {link.to} {plain(found)}".rstrip() for link, found in links)
             case Next(steps):

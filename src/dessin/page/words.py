@@ -6,11 +6,11 @@ part of its own, so that no name of a folder can become markup.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Literal, TypeAlias
 
-from dessin.language import translated
+from dessin.language import Phrase, spoken, translated
 
 Tone: TypeAlias = Literal["", "good", "warn", "muted"]
 
@@ -74,10 +74,18 @@ def told(text: str, **values: Words) -> Words:
 
 
 def parts(words: Words) -> tuple[Part, ...]:
-    """Words as a row of parts; an empty text has none."""
+    """Words as a row of parts, phrases as they are spoken; an empty text has none."""
     if isinstance(words, tuple):
-        return words
-    return (words,) if words else ()
+        return tuple(map(_spoken, words))
+    return (_spoken(words),) if words else ()
+
+
+def _spoken(part: Part) -> Part:
+    if isinstance(part, str):
+        return spoken(part)
+    if not isinstance(part, Bar) and isinstance(part.text, Phrase):
+        return replace(part, text=part.text.spoken)
+    return part
 
 
 def plain(words: Words) -> str:

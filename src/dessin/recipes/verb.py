@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from dessin.errors import DessinError, unknown
 from dessin.folders import result_folder
+from dessin.language import tr, translated
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import say
@@ -60,7 +61,7 @@ def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
     width = min(terminal_width() or _WIDEST, _WIDEST)
     indent = " " * (2 + max(len(each.name) for each in found) + 2)
     for kind, title in TITLES.items():
-        say(f"{title}: dessin {USED_BY[kind]} NAME --data DATA --split split.csv")
+        say(f"{translated(title)}: dessin {USED_BY[kind]} NAME --data DATA --split split.csv")
         for each in found:
             if each.kind == kind:
                 first, *rest = textwrap.wrap(f"{each.sentence} {each.expect}", width - len(indent))
@@ -68,7 +69,8 @@ def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
                 for line in rest:
                     say(indent + line)
     if copy is not None:
-        say(f"{counted(len(found), 'file')} are in {copy}; a changed one is used by its path.")
+        files = counted(len(found), "file")
+        say(tr("{files} are in {folder}; a changed one is used by its path.", files=files, folder=copy))
     return found
 
 

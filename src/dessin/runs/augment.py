@@ -27,6 +27,7 @@ from dessin.errors import DessinError
 from dessin.files import write_bytes
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
+from dessin.language import tr
 from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.ops import as_texts
 from dessin.progress import say
@@ -88,12 +89,13 @@ def augment(
     store, labels = _sample(wanted, data or wanted.data.path, split or wanted.data.split)
     rows = np.arange(len(store.image_ids))
     effects = check_pipeline(wanted.pipeline, store, rows, wanted.seed)
-    say(f"\nChanged by more than 2 levels, in {len(rows)} drawings at {wanted.image.size} px:")
+    size = wanted.image.size
+    say("\n" + tr("Changed by more than 2 levels, in {n} drawings at {size} px:", n=len(rows), size=size))
     for line in effect_lines(effects):
         say(f"  {line}")
     sheet = _sheet(name, wanted, store, labels, effects, epoch - 1)
     write_bytes(path, draw_sheet(sheet))
-    say(f"\nThe contact sheet: {path}")
+    say("\n" + tr("The contact sheet: {file}", file=path))
     return Preview(path, effects)
 
 

@@ -16,6 +16,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
 from dessin.folders import claim_folder, hold
+from dessin.language import tr
 from dessin.plugins import plugin_packages
 from dessin.progress import duration, on_stop, say
 from dessin.recipe import Recipe, read_recipe
@@ -102,7 +103,7 @@ def _go_on(order: Order, folder: Path, wanted: Recipe) -> Path:
     now_asked["split"] = read_split(Path(wanted.data.split)).digest if wanted.data.split else was["split"]
     was["threads"], now_asked["threads"] = record.hardware.threads, order.threads or record.hardware.threads
     check_same(folder, "a run", was, now_asked)
-    say(f"{folder} holds this run, unfinished: it goes on.")
+    say(tr("{folder} holds this run, unfinished: it goes on.", folder=folder))
     return resume_run(
         folder,
         data=wanted.data.path,
@@ -138,7 +139,7 @@ def resume_run(
         record = read_record(folder)
         if record.status == "finished":
             remove_leftovers(folder)
-            say(f"{folder} is finished already; there is nothing to resume.")
+            say(tr("{folder} is finished already; there is nothing to resume.", folder=folder))
             return folder
         if record.status == "collapsed":
             raise DessinError(
@@ -149,7 +150,7 @@ def resume_run(
         inputs = read_inputs(recipe.data.path, split_of(folder, record), None)
         prepared = prepare(recipe, inputs, decided=record.decisions)
         _check_unchanged(record, prepared)
-        say(f"resuming {folder}, begun {record.started[0]}")
+        say(tr("resuming {folder}, begun {when}", folder=folder, when=record.started[0]))
         begun = (*record.started, now())
         write_record(folder, record.changed(recipe=recipe, status="running", reason="", started=begun))
         write_split(inputs.split, folder / SPLIT_FILE)
@@ -272,5 +273,7 @@ def _carry_out(job: Job, threads: int) -> Path:
     for name, results in record.results.items():
         for line in metric_lines(name, results.items(), record.counts.classes):
             say(line)
-    say(f"finished in {duration(sum(record.timings.values()))}: {folder} (its model: {folder / 'bundle'})")
+    took = duration(sum(record.timings.values()))
+    bundle = folder / "bundle"
+    say(tr("finished in {time}: {folder} (its model: {bundle})", time=took, folder=folder, bundle=bundle))
     return folder

@@ -19,6 +19,7 @@ from dessin.errors import DessinError, listing
 from dessin.files import write_csv
 from dessin.images.containers.base import FORMATS
 from dessin.images.paths import image_path
+from dessin.language import tr
 from dessin.ops import as_paths, names
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
@@ -50,7 +51,13 @@ def _images_of(path: Path) -> list[tuple[Path, Path]]:
     table = path.is_file() and path.suffix.lower() in SUFFIXES
     contest = _contest(path) if table or path.is_dir() else None
     if contest:
-        say(f"{path}: a contest, {counted(len(contest.test_ids), 'test image')}")
+        say(
+            tr(
+                "{folder}: a contest, {images}",
+                folder=path,
+                images=counted(len(contest.test_ids), "test image"),
+            )
+        )
         return [(contest.root / file.image_id, file.path) for file in contest_images(contest)]
     return _listed(path) if table else walk.images_of(path)
 
@@ -153,15 +160,26 @@ def _columns(answer: Answer) -> list[str]:
 
 def _say(predictions: Predictions, answers: Sequence[Answer], out: Path) -> None:
     counts = Counter(answer.best.name for answer in answers if not answer.abstention)
-    common = [f"{name} {number(count)}" for name, count in counts.most_common(5)] or ["no answer"]
+    common = [f"{name} {number(count)}" for name, count in counts.most_common(5)] or [tr("no answer")]
     more = " .." if len(counts) > 5 else ""
-    say(f"{counted(len(answers), 'image')}: {', '.join(common)}{more}; written to {out}")
+    say(
+        tr(
+            "{images}: {classes}; written to {file}",
+            images=counted(len(answers), "image"),
+            classes=f"{', '.join(common)}{more}",
+            file=out,
+        )
+    )
     abstained = Counter(answer.abstention for answer in answers if answer.abstention)
     if abstained:
-        words = {"unsure": "unsure", "no_class": "taken for a drawing of no class"}
-        said = [f"{number(count)} {words[why]}" for why, count in sorted(abstained.items(), reverse=True)]
-        say(f"not answered: {', '.join(said)}")
+        said = [
+            tr("{n} unsure", n=number(count))
+            if why == "unsure"
+            else tr("{n} taken for a drawing of no class", n=number(count))
+            for why, count in sorted(abstained.items(), reverse=True)
+        ]
+        say(tr("not answered: {counts}", counts=", ".join(said)))
     if predictions.unreadable:
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         what = counted(len(named), "image could not be read and has", "images could not be read and have")
-        warn(f"{what} no prediction: {listing(named)}")
+        warn(tr("{images} no prediction: {names}", images=what, names=listing(named)))

@@ -14,6 +14,7 @@ from dessin.collection.readers.contest import Contest, find_contest, find_sample
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError, listing
 from dessin.files import write_text
+from dessin.language import tr
 from dessin.ops import names
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
@@ -64,7 +65,7 @@ def submit(
     if form.source and Path(out).resolve() == form.source.resolve():
         raise DessinError(f"{out} is the contest's sample submission.", do="Choose another --out.")
     classes = counted(len(task.collection.classes), "class", "classes")
-    say(f"{counted(len(form.rows), 'test image')}, {classes}")
+    say(tr("{images}, {classes}", images=counted(len(form.rows), "test image"), classes=classes))
     for note in task.collection.notes:
         say(note)
     say(form.line())
@@ -78,7 +79,8 @@ def submit(
     text = fill(form, answers, labels)
     check_submission(text, form)
     write_text(Path(out), text)
-    say(f"{counted(len(form.rows), 'row')}, checked against the contest's lists; written to {out}")
+    rows = counted(len(form.rows), "row")
+    say(tr("{rows}, checked against the contest's lists; written to {file}", rows=rows, file=out))
     targets = targets_of(task)
     return tuple(
         SubmissionRow(
@@ -125,7 +127,11 @@ def answer_all(predictions: Predictions, labels: Sequence[str]) -> dict[str, Flo
         answers |= {refused.image_id: mean for refused in predictions.unreadable}
         named = [f"{refused.image_id} ({refused.reason})" for refused in predictions.unreadable]
         warn(
-            f"{counted(len(named), 'test image')} could not be read and got {labels[common]}, the class "
-            f"predicted most often: {listing(named)}"
+            tr(
+                "{images} could not be read and got {label}, the class predicted most often: {names}",
+                images=counted(len(named), "test image"),
+                label=labels[common],
+                names=listing(named),
+            )
         )
     return answers

@@ -11,8 +11,9 @@ from pathlib import Path
 import streamlit as st
 
 from dessin.errors import DessinError
+from dessin.language import LANGUAGES, own_name
 from dessin.studio.plain import Show, show_guarded, show_text
-from dessin.studio.texts import Texts, languages, texts_in
+from dessin.studio.texts import Texts, texts_in
 from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
@@ -60,14 +61,14 @@ def _css() -> str:
 
 
 def _choose_language() -> Texts:
-    """The language: chosen in the sidebar, and kept in the address, from where it comes at first."""
+    """The language: chosen in the sidebar, and kept in the address; at first the address's, else dessin's."""
     if "language" not in st.session_state:
         st.session_state["language"] = texts_in(st.query_params.get("lang")).language
     chosen = st.sidebar.radio(
-        " · ".join(texts_in(language)("frame.language") for language in languages()),
-        list(languages()),
+        " · ".join(texts_in(language)("frame.language") for language in LANGUAGES),
+        LANGUAGES,
         key="language",
-        format_func=lambda language: languages()[language],
+        format_func=own_name,
         horizontal=True,
         label_visibility="collapsed",
     )

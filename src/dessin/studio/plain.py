@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from dessin.errors import DessinError
+from dessin.language import speaking
 from dessin.page.dots import DotPlot
 from dessin.page.render import render_page
 from dessin.studio.texts import Texts
@@ -27,7 +28,8 @@ Show = Callable[[Workspace, Texts], None]
 def show_guarded(show: Show, workspace: Workspace, texts: Texts) -> None:
     """Show a page; an error of dessin ends it with its text."""
     try:
-        show(workspace, texts)
+        with speaking(texts.language):
+            show(workspace, texts)
     except DessinError as error:
         show_text(str(error), "error")
 

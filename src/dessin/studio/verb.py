@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from dessin.errors import DessinError, install_command
+from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.progress import say, warn
 from dessin.serving.api.security import known_hosts
@@ -84,9 +85,15 @@ def studio(
     root = _checked(Path(workspace))
     port = _free_port(host, port)
     if host not in _LOOPBACK:
-        warn(f"Whoever reaches {host}:{port} can look at {root} and change its curation files.")
+        warn(
+            tr(
+                "Whoever reaches {place} can look at {folder} and change its curation files.",
+                place=f"{host}:{port}",
+                folder=root,
+            )
+        )
     address = f"http://{_in_address(host)}:{port}"
-    say(f"studio of {root}: {address} (Ctrl-C ends it)")
+    say(tr("studio of {folder}: {address} (Ctrl-C ends it)", folder=root, address=address))
     code = _serve(_command(root, host, port, as_texts(allow_host)), address if browser else None)
     if code not in (0, -signal.SIGINT, -signal.SIGTERM):
         raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")

@@ -24,6 +24,7 @@ from dessin.augmentation.pipeline import Pipeline
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import cache_folder
+from dessin.language import phrase
 from dessin.models.classifier import Classifier
 from dessin.models.prefix import Halves, check_cut, cut_before
 from dessin.progress import track
@@ -109,7 +110,8 @@ class CachedViews:
     def _computed(self, view: int) -> NDArray[np.float16]:
         count, kept = len(self._keys), None
         batches = (np.arange(start, min(start + _BATCH, count)) for start in range(0, count, _BATCH))
-        for chosen in track(batches, count, f"Preparing view {view + 1} of {self.count}", size=len):
+        label = phrase("Preparing view {n} of {all}", n=view + 1, all=self.count)
+        for chosen in track(batches, count, label, size=len):
             number, image = np.divmod(chosen, len(self._data.keys))
             pixels, background = self._source.gather(self._data.train_rows[image])
             plan = self._pipeline.plan(self._seed, view, self._keys[chosen], number, self._source.size)

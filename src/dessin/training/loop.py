@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError
+from dessin.language import phrase
 from dessin.page.numbers import counted
 from dessin.progress import say, track
 from dessin.recipe import Recipe
@@ -213,7 +214,7 @@ def _train_epoch(run: _Run, state: TrainingState) -> TrainingState:
     batches = track(
         engine.steps(epoch, done),
         engine.samples - done * engine.batches.size.images,
-        f"Epoch {epoch + 1} of {run.recipe.train.epochs}",
+        phrase("Epoch {n} of {all}", n=epoch + 1, all=run.recipe.train.epochs),
         size=images_of,
     )
     for step, parts in enumerate(batches, start=state.step):

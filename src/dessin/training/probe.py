@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import cache_folder, digest_of, locked, sha256_bytes, write_bytes, write_json
+from dessin.language import phrase
 from dessin.models.tensors import check_finite, unpacked
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation
@@ -136,7 +137,8 @@ def _choose(
     truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
     inner: list[_InnerFold] = []
     held: list[list[Tensor]] = []
-    for fold in track(used, len(used), f"Probe ({kind}), choosing its penalty", unit="folds"):
+    label = phrase("Probe ({kind}), choosing its penalty", kind=kind)
+    for fold in track(used, len(used), label, unit="folds"):
         axes, targets = _space(features, labels, folds != fold, kind)
         unseen = axes.place(torch.from_numpy(asked[folds == fold])).double()
         inner.append(_InnerFold(axes, targets, unseen, classes))

@@ -11,6 +11,8 @@ from dessin.collection.duplicates import Pair
 from dessin.collection.manifest import Manifest, Row
 from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan
+from dessin.language import Phrase, phrase
+from dessin.page.numbers import number
 from dessin.schema import Section
 
 
@@ -46,13 +48,17 @@ class LabelNumbers(Section):
     noise_high: float
     notes: tuple[str, ...] = ()
 
-    def line(self, images: int) -> str:
+    def line(self, images: int) -> Phrase:
         """The same in a sentence, of all `images` of the collection."""
-        right = f"{self.accuracy:.1%} [{100 * self.accuracy_low:.1f}, {100 * self.accuracy_high:.1f}]"
-        share = f"{self.noise:.1%} [{100 * self.noise_low:.1f}, {100 * self.noise_high:.1f}]"
-        return (
-            f"labels of {self.judged:,} of {images:,} images judged by {self.models}, right in {right}: "
-            f"about {share} may be wrong"
+        return phrase(
+            "labels of {judged} of {images} images judged by {models}, right in {right}: about {share} may "
+            "be "
+            "wrong",
+            judged=number(self.judged),
+            images=number(images),
+            models=self.models,
+            right=f"{self.accuracy:.1%} [{100 * self.accuracy_low:.1f}, {100 * self.accuracy_high:.1f}]",
+            share=f"{self.noise:.1%} [{100 * self.noise_low:.1f}, {100 * self.noise_high:.1f}]",
         )
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from dessin.errors import listing
 from dessin.images.paths import image_path
+from dessin.language import spoken, tr, translated
 from dessin.page.numbers import counted, number
 
 _CLASSES_SHOWN = 8
@@ -84,22 +85,33 @@ def describe_collection(collection: Collection) -> str:
     """What was understood, in lines that a person can check: layout, classes, what is not used and why."""
     counts = Counter(item.label for item in collection.items)
     fewest, most = min(counts.values()), max(counts.values())
-    spread = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    spread = f"{fewest}" if fewest == most else tr("{low} to {high}", low=fewest, high=most)
     lines = [
-        f"{collection.root}: {collection.layout}, {counted(len(collection.items), 'image')} "
-        f"in {counted(len(collection.classes), 'class', 'classes')} ({spread} a class)"
+        tr(
+            "{folder}: {layout}, {images} in {classes} ({spread} a class)",
+            folder=collection.root,
+            layout=translated(collection.layout),
+            images=counted(len(collection.items), "image"),
+            classes=counted(len(collection.classes), "class", "classes"),
+            spread=spread,
+        )
     ]
     classes = [f"{label} {number(counts[label])}" for label in collection.classes]
-    lines.append(f"classes: {listing(classes, limit=_CLASSES_SHOWN)}")
+    lines.append(tr("classes: {classes}", classes=listing(classes, limit=_CLASSES_SHOWN)))
     if collection.test_ids:
-        lines.append(f"{counted(len(collection.test_ids), 'test image')} without labels")
-    lines.extend(collection.notes)
+        lines.append(tr("{images} without labels", images=counted(len(collection.test_ids), "test image")))
+    lines.extend(map(spoken, collection.notes))
     if any(item.part for item in collection.items):
         lines.append(
-            f"a split comes with the data ({_given(collection)}); only dessin split --given keeps it"
+            tr(
+                "a split comes with the data ({parts}); only dessin split --given keeps it",
+                parts=_given(collection),
+            )
         )
     for rule, paths in collection.skipped.items():
-        lines.append(f"skipped {len(paths):,} ({rule}): {listing(paths)}")
+        lines.append(
+            tr("skipped {n} ({rule}): {paths}", n=number(len(paths)), rule=rule, paths=listing(paths))
+        )
     return "\n".join(lines)
 
 

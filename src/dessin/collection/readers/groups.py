@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from dessin.collection.readers.collection import Collection, Item
 from dessin.errors import DessinError, quoted
+from dessin.language import Phrase, phrase
 from dessin.page.numbers import number
 
 _LONGEST_PATTERN = 200
@@ -32,7 +33,7 @@ _PEOPLE = frozenset({
 })  # fmt: skip
 # (regular expression, what its group is of a name, whether a number follows it): the plainest first. Longer
 # numbers are times of day.
-_WAYS = (
+WAYS = (
     (r"([^/]+)[-_. ]\d{1,4}\.\w+$", "beginnings", True),
     (r"([^/]+) \(\d+\)\.\w+$", "beginnings", True),
     (r"(?:^|[-_ /])([^\W\d_]+)\d{1,4}\.\w+$", "beginnings", True),
@@ -99,11 +100,16 @@ class Hands:
         return f"--group {shlex.quote(self.pattern)}"
 
     @property
-    def line(self) -> str:
-        return (
-            f"{number(self.images)} names share {number(self.groups)} {self.what}, such as "
-            f"{quoted(self.example, 40)}: the same photo or pupil? Then add {self.option}, or the model is "
-            "tested on hands that it has seen."
+    def line(self) -> Phrase:
+        return phrase(
+            "{names} names share {groups} {parts}, such as {example}: the same photo or pupil? Then add "
+            "{option}, "
+            "or the model is tested on hands that it has seen.",
+            names=number(self.images),
+            groups=number(self.groups),
+            parts=phrase(self.what),
+            example=quoted(self.example, 40),
+            option=self.option,
         )
 
 
@@ -113,7 +119,7 @@ def whose(collection: Collection) -> Hands | None:
     items = collection.items
     if collection.group_by or any(item.group for item in items):
         return None
-    found = [hands for way in _WAYS if (hands := _said(items, *way))]
+    found = [hands for way in WAYS if (hands := _said(items, *way))]
     # The coarsest that can still be dealt into folds: anna of anna_cat_1 and anna_dog_2.
     return min(found, key=lambda hands: (hands.groups < ENOUGH, hands.groups), default=None)
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from dessin.errors import DessinError, listing
 from dessin.images.containers.base import FORMATS
 from dessin.images.paths import image_path
+from dessin.language import tr
 from dessin.page.numbers import number
 from dessin.progress import say
 
@@ -124,7 +125,8 @@ def images_of(path: Path) -> list[tuple[Path, Path]]:
         return [(path, path)]
     walk = walk_images(path)
     for rule, skipped in walk.skipped.items():
-        say(f"{path}: skipped {number(len(skipped))} ({rule}): {listing(skipped)}")
+        values = {"folder": path, "n": number(len(skipped)), "rule": rule, "paths": listing(skipped)}
+        say(tr("{folder}: skipped {n} ({rule}): {paths}", **values))
     return [(path / image_id, image_path(path, image_id)) for image_id in walk.images]
 
 

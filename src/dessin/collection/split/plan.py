@@ -14,7 +14,9 @@ from dessin.collection.scan import Scan
 from dessin.collection.split.balance import balance_groups
 from dessin.collection.split.files import RULE, Assignment, Split
 from dessin.errors import DessinError, listing
-from dessin.page.numbers import counted
+from dessin.language import tr
+from dessin.page.numbers import counted, number, percent
+from dessin.page.tables import aligned
 
 _UNEVEN = 0.1
 
@@ -32,22 +34,34 @@ def describe_split(split: Split) -> str:
     counts = list(class_counts(split).values())
     held = len(split.held_out())
     groups = len({row.group for row in split.rows})
-    lines = [
-        f"{len(split.rows):,} images in {groups:,} groups and {len(split.classes):,} classes: "
-        f"{split.folds} folds, holdout {held:,} ({held / len(split.rows):.1%}, asked {split.holdout:.1%})",
-        f"{'':10}{'images':>8}{'groups':>8}{'classes':>9}   images a class (fewest, median, most)",
-    ]
+    lead = tr(
+        "{images} images in {groups} groups and {classes} classes: {folds} folds, holdout {held} ({share}, "
+        "asked "
+        "{asked})",
+        images=number(len(split.rows)),
+        groups=number(groups),
+        classes=number(len(split.classes)),
+        folds=split.folds,
+        held=number(held),
+        share=percent(held / len(split.rows), 1),
+        asked=percent(split.holdout, 1),
+    )
+    titles = ("", tr("images"), tr("groups"), tr("classes"), tr("images a class (fewest, median, most)"))
+    cells = []
     for part in range(split.folds + (held > 0)):
         fold = None if part == split.folds else part
         rows = [row for row in split.rows if row.fold == fold]
         by_class = sorted(parts[part] for parts in counts)
-        name = "holdout" if fold is None else f"fold {fold}"
-        lines.append(
-            f"{name:10}{len(rows):>8,}{len({row.group for row in rows}):>8,}"
-            f"{sum(count > 0 for count in by_class):>9,}   "
-            f"{by_class[0]}, {by_class[len(by_class) // 2]}, {by_class[-1]}"
+        cells.append(
+            (
+                tr("holdout") if fold is None else tr("fold {n}", n=fold),
+                number(len(rows)),
+                number(len({row.group for row in rows})),
+                number(sum(count > 0 for count in by_class)),
+                f"{by_class[0]}, {by_class[len(by_class) // 2]}, {by_class[-1]}",
+            )
         )
-    return "\n".join([*lines, *unbalanced(split)])
+    return "\n".join([lead, *aligned(titles, cells, None), *unbalanced(split)])
 
 
 def unbalanced(split: Split) -> tuple[str, ...]:
@@ -56,15 +70,28 @@ def unbalanced(split: Split) -> tuple[str, ...]:
     lines = []
     absent = [label for label, parts in counts.items() if split.holdout and not parts[-1]]
     if absent:
-        lines.append(f"classes without an image in the holdout, {len(absent):,}: {listing(absent)}")
+        lines.append(
+            tr(
+                "classes without an image in the holdout, {n}: {classes}",
+                n=number(len(absent)),
+                classes=listing(absent),
+            )
+        )
     empty = {label: [str(f) for f in range(split.folds) if not parts[f]] for label, parts in counts.items()}
     lacking = {label: folds for label, folds in empty.items() if folds}
     if lacking:
         per_fold = Counter(fold for folds in lacking.values() for fold in folds)
-        where = ", ".join(f"{per_fold[str(fold)]:,} in fold {fold}" for fold in range(split.folds))
-        named = listing([f"{label} (fold {', '.join(folds)})" for label, folds in lacking.items()])
+        where = ", ".join(
+            tr("{n} in fold {fold}", n=number(per_fold[str(fold)]), fold=fold) for fold in range(split.folds)
+        )
+        named = [tr("{label} (fold {folds})", label=each, folds=", ".join(lacking[each])) for each in lacking]
         lines.append(
-            f"classes with too few groups to be validated in every fold, {len(lacking):,} ({where}): {named}"
+            tr(
+                "classes with too few groups to be validated in every fold, {n} ({where}): {classes}",
+                n=number(len(lacking)),
+                where=where,
+                classes=listing(named),
+            )
         )
     uneven = [
         f"{label} ({', '.join(map(str, parts[:-1]))})"
@@ -73,7 +100,11 @@ def unbalanced(split: Split) -> tuple[str, ...]:
     ]
     if uneven:
         lines.append(
-            f"classes uneven over folds, as their groups differ in size, {len(uneven):,}: {listing(uneven)}"
+            tr(
+                "classes uneven over folds, as their groups differ in size, {n}: {classes}",
+                n=number(len(uneven)),
+                classes=listing(uneven),
+            )
         )
     return tuple(lines)
 

@@ -25,6 +25,7 @@ from dessin.collection.split.plan import (
     unreadable_images,
 )
 from dessin.errors import DessinError, listing
+from dessin.language import tr
 from dessin.page.numbers import counted
 from dessin.progress import say, say_once, warn
 
@@ -77,7 +78,8 @@ def split(
     dropped = {change.image_id for change in changes.changes if change.action == "drop"} if changes else set()
     unreadable = sorted(unreadable_images(manifest, scan) - dropped)
     if unreadable:
-        warn(f"{len(unreadable):,} unreadable images are left out of the split: {listing(unreadable)}")
+        left = counted(len(unreadable), "unreadable image is", "unreadable images are")
+        warn(tr("{images} left out of the split: {names}", images=left, names=listing(unreadable)))
     pairs = find_duplicates(manifest, scan)
     if parts is None:
         made = plan_split(
@@ -99,9 +101,15 @@ def split(
     ids = [row.image_id for row in made.rows]
     before = len(set(group_images(ids, {row.image_id: row.group for row in manifest.rows}, ()).values()))
     joined = before - len({row.group for row in made.rows})
-    say(f"{counted(len(pairs), 'pair')} of duplicates joined {counted(joined, 'group')} to others")
+    say(
+        tr(
+            "{pairs} of duplicates joined {groups} to others",
+            pairs=counted(len(pairs), "pair"),
+            groups=counted(joined, "group"),
+        )
+    )
     say(describe_split(made))
-    say(f"written to {out}")
+    say(tr("written to {file}", file=out))
     return made
 
 
@@ -109,8 +117,13 @@ def _warn_of_leaks(leaks: Mapping[str, int]) -> None:
     for part, count in leaks.items():
         if count:
             warn(
-                f"{counted(count, 'image')} of the given {part} part show a drawing, or are of a group, that "
-                "is also trained on: its score will be too high. Without --given they are kept together."
+                tr(
+                    "{images} of the given {part} part show a drawing, or are of a group, that is also "
+                    "trained "
+                    "on: its score will be too high. Without --given they are kept together.",
+                    images=counted(count, "image"),
+                    part=part,
+                )
             )
 
 

@@ -15,7 +15,8 @@ from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, Count, agreem
 from dessin.committees.vote.sources import Source
 from dessin.errors import DessinError
 from dessin.files import atomic_path, csv_text, write_csv, write_text
-from dessin.page.numbers import counted
+from dessin.language import tr, tr_n, translated
+from dessin.page.numbers import counted, number, percent
 from dessin.progress import say, warn
 
 ANSWER_COLUMNS = ("image_id", "predicted", "share")
@@ -103,16 +104,32 @@ def say_outcome(ballots: Ballots, voted: Voted) -> None:
     if len(ballots.voters) > 1:
         first, *others = (voter.votes for voter in ballots.voters)
         same = int(np.logical_and.reduce([votes == first for votes in others]).sum())
-        say(f"all {len(ballots.voters)} agree on {same:,} of {total:,} images ({same / total:.1%})")
+        say(
+            tr(
+                "all {n} agree on {same} of {total} images ({share})",
+                n=len(ballots.voters),
+                same=number(same),
+                total=number(total),
+                share=percent(same / total, 1),
+            )
+        )
         for voter in ballots.voters:
-            say(f"  {voter.name} agrees with the vote on {agreement(voter, count):.1%}")
+            agreed = percent(agreement(voter, count), 1)
+            say("  " + tr("{file} agrees with the vote on {share}", file=voter.name, share=agreed))
     ties = int(count.tied.sum())
     if ties:
-        how = "; ".join(f"{number:,} by {rule}" for rule, number in count.decided.items())
-        say(f"{counted(ties, 'tie')}, decided: {how}")
+        how = "; ".join(
+            tr("{n} by {rule}", n=number(many), rule=translated(rule)) for rule, many in count.decided.items()
+        )
+        say(tr("{ties}, decided: {how}", ties=counted(ties, "tie"), how=how))
     if len(ballots.voters) == 2 and {BY_AGREEMENT, BY_ORDER} & count.decided.keys():
-        warn("Two files of labels cannot outvote each other: where they differ, no vote decides.")
+        warn(tr("Two files of labels cannot outvote each other: where they differ, no vote decides."))
     silent = voted.predicted.count("")
     if silent:
-        rows = "its row has" if silent == 1 else "their rows have"
-        warn(f"Nobody named a class for {counted(silent, 'image')}; {rows} no answer.")
+        warn(
+            tr_n(
+                "Nobody named a class for {n} image; its row has no answer.",
+                "Nobody named a class for {n} images; their rows have no answer.",
+                silent,
+            )
+        )

@@ -13,8 +13,9 @@ from dessin.committees.vote.measure import Rule, count_hard, count_soft
 from dessin.committees.vote.result import Voted, say_outcome, write_answers, write_folder, write_submission
 from dessin.committees.vote.sources import ABSTAINS, Source, read_sources
 from dessin.errors import DessinError, listing, quoted, unknown
+from dessin.language import tr
 from dessin.ops import as_paths
-from dessin.page.numbers import counted
+from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 
 
@@ -100,10 +101,10 @@ def _options(
         raise DessinError("Every weight is 0, so nobody votes.", do="Give one file a weight above 0.")
     for i, file in enumerate(files):
         if not given[i]:
-            say(f"{file}: has weight 0 and is left out")
+            say(tr("{file}: has weight 0 and is left out", file=file))
     paths = [files[i] for i in counted]
     if len({path.resolve() for path in paths}) < len(paths):
-        warn("A file is named more than once; it counts each time.")
+        warn(tr("A file is named more than once; it counts each time."))
     return paths, [given[i] for i in counted], tuple(warmth[i] for i in counted)
 
 
@@ -141,18 +142,26 @@ def _fitted(voter: Voter) -> float:
             do="Fit on validation predictions, and give what is found as --temperatures.",
         )
     found = fit_temperature(voter.probabilities, voter.truth)
-    say(f"{voter.name}: temperature {found:.4f}, fitted to its {len(voter.truth):,} true labels")
+    say(
+        tr(
+            "{file}: temperature {temperature}, fitted to its {n} true labels",
+            file=voter.name,
+            temperature=number(found, 4),
+            n=number(len(voter.truth)),
+        )
+    )
     if found in (COLDEST, HOTTEST):
-        warn(f"{voter.name}: no temperature is best; the log loss falls as far as {found:g}.")
+        values = {"file": voter.name, "temperature": f"{found:g}"}
+        warn(tr("{file}: no temperature is best; the log loss falls as far as {temperature}.", **values))
     return found
 
 
 def _write(out: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted) -> None:
     if voted.count.probabilities is not None and out.suffix.lower() != ".csv":
         write_folder(out, voted, ballots.truth)
-        say(f"predictions that can vote again: {out}")
+        say(tr("predictions that can vote again: {file}", file=out))
     elif write_submission(out, sources, ballots, voted):
-        say(f"a submission of {counted(len(voted.image_ids), 'row')}: {out}")
+        say(tr("a submission of {rows}: {file}", rows=counted(len(voted.image_ids), "row"), file=out))
     else:
         write_answers(out, voted)
-        say(f"{len(voted.image_ids):,} answers: {out}")
+        say(tr("{n} answers: {file}", n=number(len(voted.image_ids)), file=out))

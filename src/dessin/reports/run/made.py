@@ -349,7 +349,7 @@ def _decisions(record: RunRecord) -> Table:
 def _machine(record: RunRecord) -> Grid:
     """Where its time went, and what carried it out."""
     hardware, values = record.hardware, (Column(tr("What")), Column(tr("Value"), number=True))
-    times = [(stage, duration(seconds)) for stage, seconds in record.timings.items()]
+    times: list[tuple[str, str]] = [(stage, duration(seconds)) for stage, seconds in record.timings.items()]
     times.append((tr("total"), duration(sum(record.timings.values()))))
     times += [
         (tr("{stage}, images a second", stage=stage), number(speed, 1))

@@ -10,7 +10,9 @@ from typing import Annotated
 
 from dessin.errors import DessinError
 from dessin.files import write_csv
+from dessin.language import tr
 from dessin.ops import as_texts, names
+from dessin.page.numbers import number
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
 from dessin.runs.listing.find import STOPPED, Workspace, read_workspace
@@ -110,16 +112,20 @@ def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> No
         for line in (*aligned(shown[0], shown[1:], width, whole=whole), *asides):
             say(line)
     total = len(found.entries)
-    count = f"{len(rows):,} of {total:,} runs in" if total else "No run below"
-    say(f"{count} {found.root} (folders looked into: {found.folders:,})")
+    values = {"folder": found.root, "folders": number(found.folders)}
+    if total:
+        count = {"n": number(len(rows)), "total": number(total)}
+        say(tr("{n} of {total} runs in {folder} (folders looked into: {folders})", **count, **values))
+    else:
+        say(tr("No run below {folder} (folders looked into: {folders})", **values))
     for entry in found.entries:
         if entry.problem:
             say(f"{_DAMAGED}: {printable(entry.path)}: {printable(entry.problem)}")
     stopped = [entry.path for entry in found.entries if entry.values.get("status") == STOPPED]
     for path in stopped[:_NAMED]:
         place = printable(shlex.quote(str(found.root / path)))
-        say(f"stopped before its end: go on with dessin train --resume {place}")
+        say(tr("stopped before its end: go on with dessin train --resume {place}", place=place))
     if len(stopped) > _NAMED:
-        say(f"{len(stopped) - _NAMED:,} more were stopped; they go on in the same way.")
+        say(tr("{n} more were stopped; they go on in the same way.", n=number(len(stopped) - _NAMED)))
     for note in found.notes:
         say(printable(note))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from dessin.errors import DessinError, install_command
+from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.progress import say, warn
 from dessin.serving.api.limits import Limits
@@ -68,7 +69,7 @@ def serve(
         )
         _say(service.model.name, host, listening.getsockname()[1], token)
         run(app, listening, limits)
-    say("stopped; everything that was under way is answered")
+    say(tr("stopped; everything that was under way is answered"))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -123,6 +124,14 @@ def server_config(app: FastAPI, limits: Limits) -> uvicorn.Config:
 
 def _say(model: str, host: str, port: int, token: str | None) -> None:
     shown = f"[{host}]" if ":" in host else host
-    say(f"{model} at http://{shown}:{port} (Ctrl-C ends it); POST an image to /v1/predict")
+    address = f"http://{shown}:{port}"
+    say(
+        tr(
+            "{model} at {address} (Ctrl-C ends it); POST an image to /v1/predict",
+            model=model,
+            address=address,
+        )
+    )
     if token is None and host not in ("127.0.0.1", "localhost", "::1"):
-        warn(f"Whoever reaches {shown}:{port} can ask; --token-file makes them show a token.")
+        place = f"{shown}:{port}"
+        warn(tr("Whoever reaches {place} can ask; --token-file makes them show a token.", place=place))

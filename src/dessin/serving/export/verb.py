@@ -12,6 +12,7 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path
 from dessin.folders import result_folder
 from dessin.images.paths import image_path
+from dessin.language import tr, tr_n
 from dessin.models.bundle import write_onnx_bundle
 from dessin.models.card import ONNX_FILE
 from dessin.models.network import OnnxNetwork
@@ -105,13 +106,20 @@ def _write_committee(subject: Subject, folder: Path) -> None:
 
 def _say(outcome: Exported, folder: Path) -> None:
     worst = max(outcome.agreement.values(), key=lambda found: found.largest_difference)
-    models = "the model" if len(outcome.agreement) == 1 else f"the worst of {len(outcome.agreement)} models"
-    say(f"{outcome.precision} against torch, {models}: {worst.words}")
+    say(
+        tr_n(
+            "{precision} against torch, the model: {words}",
+            "{precision} against torch, the worst of {n} models: {words}",
+            len(outcome.agreement),
+            precision=outcome.precision,
+            words=worst.words,
+        )
+    )
     if outcome.price is not None:
         say(outcome.price.words)
         if outcome.price.loses_much:
-            warn("int8 loses more than 2 points of accuracy for certain; the float export loses nothing.")
+            warn(tr("int8 loses more than 2 points of accuracy for certain; the float export loses nothing."))
     elif outcome.precision == "int8":
-        warn("What int8 costs is unknown: no drawing was left out of the training to measure it on.")
+        warn(tr("What int8 costs is unknown: no drawing was left out of the training to measure it on."))
     size = sum(file.stat().st_size for file in folder.rglob(ONNX_FILE))
-    say(f"exported to {folder} ({number(size / 2**20, 1)} MiB)")
+    say(tr("exported to {folder} ({size} MiB)", folder=folder, size=number(size / 2**20, 1)))

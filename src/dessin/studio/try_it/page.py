@@ -12,6 +12,7 @@ from dessin.errors import DessinError
 from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.ink import ink_mask
+from dessin.language import speaking
 from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
 from dessin.serving.runtime import Candidate
@@ -114,9 +115,9 @@ def show_try_it(workspace: Workspace, texts: Texts) -> None:
 def _desk(trial: Trial, texts: Texts) -> None:
     paper, beside = st.columns(2, gap="large")
     try:
-        with paper:
+        with speaking(texts.language), paper:
             given = _ask_given(trial, texts)
-        with beside:
+        with speaking(texts.language), beside:
             _answer(given, trial, texts)
     except DessinError as refused:
         with beside:

@@ -19,6 +19,7 @@ from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.images.shrink import shrunk
+from dessin.language import language
 from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.plain import Figure, free_name
@@ -104,12 +105,13 @@ def folder_stamp(path: Path) -> str:
 
 
 def file_stamp(path: Path) -> str:
-    """Changes whenever a file is written; empty where there is none."""
+    """Changes whenever a file is written, and with the language, in which things are made of it; empty where
+    there is none."""
     try:
         status = path.stat()
     except OSError:
         return ""
-    return f"{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
+    return f"{language()}:{status.st_mtime_ns}:{status.st_size}:{status.st_ino}"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -14,6 +14,7 @@ from dessin.collection.curation import Change, Curation, read_curation, write_cu
 from dessin.collection.issues import CHECKS
 from dessin.errors import DessinError
 from dessin.files import cache_folder, locked, sha256_bytes
+from dessin.language import translated
 from dessin.page.numbers import number
 from dessin.studio.plain import Figure, one_page, show_figures, show_text
 from dessin.studio.texts import Texts
@@ -51,19 +52,15 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
                 show_figures(figures, side=132)
             with words:
                 detail = f": {issue.detail}" if issue.detail else ""
-                show_text(f"{_kind(issue, texts)} ({number(issue.score, 2)}){detail}", "note")
+                show_text(
+                    f"{translated(CHECKS[issue.issue].short)} ({number(issue.score, 2)}){detail}", "note"
+                )
                 for place, image_id in enumerate(_tickable(issue)):
                     if image_id in seen:
                         show_text(texts("data.ticked_above", place=place + 1), "note")
                     else:
                         _show_tick(image_id, place, issue, changes.get(image_id), file, texts)
                     seen.add(image_id)
-
-
-def _kind(issue: Issue, texts: Texts) -> str:
-    """What the issue is called; a check that no language knows yet has its own English word."""
-    known = f"issue.{issue.issue}" in texts.table
-    return texts(f"issue.{issue.issue}") if known else CHECKS[issue.issue].short
 
 
 def _tickable(issue: Issue) -> tuple[str, ...]:

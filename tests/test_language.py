@@ -1,0 +1,165 @@
+"""Languages: the catalogues say what the code says, and whoever chooses a language gets it everywhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from copy import deepcopy
+from string import Formatter
+
+import pytest
+from catalogues import OTHERS, SOURCE, Text, calls, lacking, said, texts, updated
+from rich.cells import cell_len
+
+from dessin.errors import DessinError
+from dessin.language import FOLDER, VARIABLE, Phrase, phrase_n, speaking, tr, tr_n, translations
+from dessin.page import blocks as b
+from dessin.page.html import document
+from dessin.page.numbers import counted, listed, spent
+from dessin.page.text import lines, markdown
+from dessin.page.words import Strong, plain, told
+from dessin.progress import duration
+from dessin.verbs import VERBS
+
+every_other = pytest.mark.parametrize("code", OTHERS)
+
+
+def blanks(text: str) -> set[str]:
+    """The places of a text, and what the help spells as the command line has it."""
+    places = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    return places | set(re.findall(r"`\w+`", text))
+
+
+@every_other
+def test_a_catalogue_is_what_the_tool_writes(code: str) -> None:
+    """So every text of the code is in it, and no other: otherwise `make catalogues`."""
+    assert (FOLDER / f"{code}.po").read_text(encoding="utf-8") == updated(code)
+
+
+@every_other
+def test_every_text_is_translated(code: str) -> None:
+    assert not lacking(code), f"{len(lacking(code))} of {len(texts())}"
+
+
+@every_other
+def test_a_translation_has_the_blanks_of_its_text(code: str) -> None:
+    known = translations(code)
+    for text in texts():
+        one, many = (text, text) if isinstance(text, str) else text
+        for form in known.get(one, ()):
+            assert blanks(form) == blanks(many), text
+
+
+def test_blanks_that_differ_would_be_seen() -> None:
+    assert blanks("{a} of `out`") == {"a", "`out`"} != blanks("{b}: out")
+
+
+def test_texts_are_found_in_calls_templates_and_docstrings() -> None:
+    def of(source: str) -> list[Text]:
+        call = ast.parse(source, mode="eval").body
+        assert isinstance(call, ast.Call)
+        assert isinstance(call.func, ast.Name)
+        return list(said(call.func.id, call.args))
+
+    assert of('told("a" "b {c}", c=1)') == ["ab {c}"]
+    assert of('tr("a" if x else "b")') == ["a", "b"]
+    assert of('tr_n("{n} a", "{n} as", 3)') == [("{n} a", "{n} as")]
+    assert of('counted(3, "class", "classes")') == [("{n} class", "{n} classes")]
+    assert of('counted(3, "a" if x else "b")') == [("{n} a", "{n} as"), ("{n} b", "{n} bs")]
+    assert of('print("a")') == of("tr(a)") == []
+    assert {"As a CSV", *(verb.sentence for verb in VERBS)} <= set(texts())
+
+
+def test_a_text_is_a_literal() -> None:
+    """Another would be in no catalogue; what comes from a table goes through `translated`."""
+    computed = [
+        f"{path.stem}: {function}({ast.unparse(arguments[0])})"
+        for path in SOURCE.rglob("*.py")
+        if path.stem != "language"
+        for function, arguments in calls(path)
+        if function in ("tr", "tr_n")
+        if not list(said(function, arguments))
+    ]
+    assert not computed
+
+
+def test_a_phrase_is_english_in_an_error_and_spoken_in_a_sentence_and_on_a_page() -> None:
+    with speaking("ko"):
+        three = counted(3, "image")
+        page = b.Page("t", (three, Strong(three)), (b.Facts((b.Fact("f", three),)), b.Sentence(three)))
+        seen = [tr("{n} readable", n=three), plain(told("{n} readable", n=three)), tr_n("{n} a", "{n} b", 2)]
+        shown = [document(page), markdown(page), "\n".join(lines(page.blocks, None))]
+    assert three == "3 images" == str(DessinError(f"{three}"))
+    assert all("이미지 3장" in text and "3 images" not in text for text in (*seen[:2], *shown))
+    assert seen[2] == "2 b", "what has no translation keeps the rule of English"
+
+
+def test_a_phrase_is_whole_after_a_copy_as_other_processes_get_it() -> None:
+    with speaking("ko"):
+        there = deepcopy(counted(2, "class", "classes"))
+    assert isinstance(there, Phrase)
+    assert (there, there.spoken) == ("2 classes", "클래스 2개")
+
+
+@pytest.mark.parametrize(
+    ("say", "english", "korean"),
+    [
+        (lambda: duration(75.2), "1 min 15 s", "1분 15초"),
+        (lambda: duration(7.25), "7.2 s", "7.2초"),
+        (lambda: spent(4503), "1 h 15 min", "1시간 15분"),
+        (lambda: counted(15021, "image"), "15\u202f021 images", "이미지 15\u202f021장"),
+        (lambda: listed(["a", "b", "c"]), "a, b and c", "a, b, c"),
+        (lambda: listed(list("abcdefgh")), "a, b, c, d, e and 3 more", "a, b, c, d, e 외 3개"),
+        (lambda: listed([counted(1, "run"), "x"]), "1 run and x", "실행 1개, x"),
+    ],
+)
+def test_numbers_lists_and_times_are_spoken(say: object, english: str, korean: str) -> None:
+    assert callable(say)
+    with speaking("ko"):
+        assert (said_now := say()) == english
+        assert said_now.spoken == korean
+    with speaking("en"):
+        assert say().spoken == english == phrase_n(english, english, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [(["--language", "ko", "audit"], ""), (["audit", "--language", "ko"], ""), (["audit"], "ko")],
+)
+def test_the_help_comes_in_the_language_that_is_asked_for(words: list[str], variable: str) -> None:
+    seen = printed([*words, "--help"], variable)
+    assert "이미지" in seen
+    assert "--predictions" in seen
+    assert "Options" not in seen
+
+
+@pytest.mark.slow
+def test_the_help_is_no_wider_than_the_terminal_in_letters_that_take_two_cells() -> None:
+    lines = printed(["explain", "--help"], "ko", columns=60).splitlines()
+    assert 50 < max(map(cell_len, lines)) <= 60
+
+
+@pytest.mark.slow
+def test_what_is_chosen_for_one_command_is_stronger_than_the_variable() -> None:
+    assert "Options:" in printed(["--language", "en", "--help"], "ko")
+
+
+@pytest.mark.slow
+def test_a_language_that_is_not_there_is_said_at_once() -> None:
+    assert "dessin does not speak fr (DESSIN_LANGUAGE). It speaks en, ko." in printed(["doctor"], "fr")
+
+
+def printed(words: list[str], variable: str, columns: int = 200) -> str:
+    environment = {**os.environ, VARIABLE: variable, "COLUMNS": str(columns), "PYTHONUTF8": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "dessin", *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        encoding="utf-8",
+    )
+    return ended.stdout + ended.stderr
