@@ -107,6 +107,7 @@ def _of_tables() -> Iterator[tuple[Text, str]]:
     for check in own:
         yield from ((text, "collection/checks") for text in (check.title, check.short, check.summary))
     yield from ((title, "verbs.py") for title in GROUPS.values())
+    yield from ((where, "runs") for where in ("validation", "holdout"))
     yield from ((title, "recipes") for title in TITLES.values())
     yield from ((way, "committees/vote") for way in (BY_PROBABILITY, BY_AGREEMENT, BY_ORDER))
     yield from ((text, "studio/texts.toml") for text in english().values())

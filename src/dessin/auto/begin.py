@@ -15,6 +15,7 @@ from dessin.auto.state import Asked, AutoState, Measured
 from dessin.collection.readers.collection import Collection
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.language import tr
 from dessin.models.backbones import candidate
 from dessin.models.candidates import Job
 from dessin.models.default_backbones import ALWAYS, ROWS
@@ -64,7 +65,8 @@ def begin(collection: Collection, data: Path, asked: Asked, left: float) -> Auto
     next_step(situation, table_of(device.type))
     for decision in why:
         say(f"  {decision.line()}")
-    say(f"Candidates for {duration(asked.budget_seconds)}: {', '.join(models)}")
+    budget = duration(asked.budget_seconds)
+    say(tr("Candidates for {budget}: {models}", budget=budget, models=", ".join(models)))
     return AutoState(
         data=data.as_posix(),
         asked=asked,

@@ -164,13 +164,17 @@ def _files(folder: Path) -> Iterator[tuple[Link, Words]]:
 
 def close(record: RunRecord, folder: Path, path: Path, state: AutoState) -> None:
     """Say what came out, and what to do with it; `path` is the report's."""
-    say(f"\nDone in {duration(state.seconds)} of {duration(state.asked.budget_seconds)}.")
+    spent, budget = duration(state.seconds), duration(state.asked.budget_seconds)
+    say("\n" + tr("Done in {time} of {budget}.", time=spent, budget=budget))
     for name, results in record.results.items():
-        say(f"  {name}: accuracy {results.accuracy}")
+        say("  " + tr("{where}: accuracy {accuracy}", where=translated(name), accuracy=results.accuracy))
     for line in state.next_hour:
         say(f"  {line}")
     given = shlex.quote(str(folder))
-    say(f"  report: {path}")
-    say(f"  use it: dessin predict {given} PATH.. --out predictions.csv")
-    say(f"  what it gets wrong, and why: dessin mistakes {given} --out mistakes")
-    say(f"  what to trust it with: dessin card {given} --out card.html")
+    for line in (
+        tr("report: {file}", file=path),
+        tr("use it: dessin predict {model} PATH.. --out predictions.csv", model=given),
+        tr("what it gets wrong, and why: dessin mistakes {model} --out mistakes", model=given),
+        tr("what to trust it with: dessin card {model} --out card.html", model=given),
+    ):
+        say(f"  {line}")

@@ -31,6 +31,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import is_finished
 from dessin.images.spec import Page
+from dessin.language import tr
 from dessin.page.html import PAGE_FILE
 from dessin.progress import say, warn
 
@@ -39,7 +40,7 @@ CURATION_FILE = "curation.csv"
 
 def audit_once(journey: Journey, collection: Collection, data: Path, out: Path) -> AuditResult:
     """The audit; one that is there already is not written again."""
-    if journey.stage("audit", done=is_finished(out)):
+    if journey.stage(tr("audit"), done=is_finished(out)):
         return audit(data, out=out, group=journey.state.asked.group)
     return look_at(collection)[1]
 

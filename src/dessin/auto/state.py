@@ -15,6 +15,7 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.folders import claim_folder
 from dessin.images.spec import Page
+from dessin.language import tr
 from dessin.progress import duration, say
 from dessin.reading import read_json
 from dessin.results import Result
@@ -206,7 +207,7 @@ class Journey:
     def stage(self, title: str, *, done: bool) -> bool:
         """Say a stage's title; whether it is to be done."""
         if not self.state.finished:
-            say(f"\n== {title}{', done already' if done else ''}")
+            say(f"\n== {tr('{stage}, done already', stage=title) if done else title}")
         return not done
 
     def note(self, **changes: object) -> None:
@@ -217,10 +218,16 @@ class Journey:
 
     def _say_where(self, state: AutoState) -> None:
         if state.finished:
-            say(f"{self._folder} is finished already, since {state.finished}.")
+            say(tr("{folder} is finished already, since {when}.", folder=self._folder, when=state.finished))
         else:
-            budget = duration(state.asked.budget_seconds)
-            say(f"{self._folder} was begun before and goes on: {duration(self.used)} of {budget} are used.")
+            say(
+                tr(
+                    "{folder} was begun before and goes on: {used} of {budget} are used.",
+                    folder=self._folder,
+                    used=duration(self.used),
+                    budget=duration(state.asked.budget_seconds),
+                )
+            )
 
 
 def _check_version(folder: Path) -> None:

@@ -29,6 +29,7 @@ from dessin.collection.split.files import Split
 from dessin.collection.split.plan import check_classes, check_numbers, check_possible
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
+from dessin.language import tr
 from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.progress import duration, say, say_once, warn
 from dessin.runs.holdout import settle
@@ -144,18 +145,18 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     if not journey.state.ended:
         _all_steps(journey, shop, _part(split))
     best, state = folder / AUTO_BEST, journey.state
-    if journey.stage("calibrate", done=bool(state.trusted)):
+    if journey.stage(tr("calibrate"), done=bool(state.trusted)):
         journey.note(trusted=calibrate_best(folder, data))
     settle(best)
     held = bool(split.held_out())
-    if held and journey.stage("evaluate on the holdout", done=is_finished(folder / "holdout")):
+    if held and journey.stage(tr("evaluate on the holdout"), done=is_finished(folder / "holdout")):
         evaluate(best, out=folder / "holdout", holdout=True)
     journey.note()
     submission = folder / "submission.csv"
-    if collection.test_ids and journey.stage("submission", done=submission.is_file()):
+    if collection.test_ids and journey.stage(tr("submission"), done=submission.is_file()):
         submit(best, data, out=submission)
     journey.note()
-    journey.stage("report", done=bool(journey.state.finished))
+    journey.stage(tr("report"), done=bool(journey.state.finished))
     # Written again where it is finished: what has come to lie beside it since is linked.
     path = write_report(folder, journey.state, audited, _scouted(folder))
     journey.note(finished=now())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dessin.audit.result import Summary
 from dessin.errors import DessinError
+from dessin.language import tr
 from dessin.page.html import pages_below, write_page
 from dessin.page.text import write_markdown
 from dessin.progress import say
@@ -66,7 +67,7 @@ def report(
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:
         write(out, wrapup_page(folders, summary, out))
-    say(f"report: {out}")
+    say(tr("report: {file}", file=out))
     return out
 
 

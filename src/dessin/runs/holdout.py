@@ -15,6 +15,7 @@ from dessin.answers.committee import COMMITTEE_FILE, change_committee, read_comm
 from dessin.errors import DessinError
 from dessin.files import digest_of, remove, write_json
 from dessin.folders import hold, is_finished
+from dessin.language import tr
 from dessin.page.numbers import counted, listed
 from dessin.progress import warn
 from dessin.reading import read_json
@@ -104,7 +105,13 @@ def looks_below(folders: Iterable[Path]) -> Looks:
         try:
             opened += _opened(home)
         except DessinError as error:
-            warn(f"How often the holdout was opened is not known of {home}: {error.seen}")
+            warn(
+                tr(
+                    "How often the holdout was opened is not known of {folder}: {why}",
+                    folder=home,
+                    why=error.seen,
+                )
+            )
             continue
         if _is_committee(home):
             committees += 1

@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import torch
 
 from dessin.errors import DessinError, unknown
+from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.page.html import PAGE_FILE, write_page
+from dessin.page.numbers import percent
 from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
@@ -148,13 +150,20 @@ def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace
         left.discard(record.job)
         job = jobs[record.job]
         pace.note(job, record)
-        start = f"[{len(jobs) - len(left)}/{len(jobs)}] {job.level}, seed {job.seed}, fold {job.fold}: "
-        spent = duration(record.seconds)
-        rest = f"; about {duration(pace.left([jobs[name] for name in left]))} left" if left else ""
+        which = tr("{level}, seed {seed}, fold {fold}", level=job.level, seed=job.seed, fold=job.fold)
+        which, spent = f"[{len(jobs) - len(left)}/{len(jobs)}] {which}", duration(record.seconds)
         if record.status == "finished" and record.accuracy is not None:
-            say(f"{start}{record.accuracy.value:.1%} in {spent}{rest}")
+            accuracy = percent(record.accuracy.value, 1)
+            line = tr("{which}: {accuracy} in {time}", which=which, accuracy=accuracy, time=spent)
         else:
-            warn(f"{start}{record.status} after {spent}{rest}. {record.reason}")
+            line = tr("{which}: {status} after {time}", which=which, status=record.status, time=spent)
+        if left:
+            rest = duration(pace.left([jobs[name] for name in left]))
+            line = tr("{said}, about {time} left", said=line, time=rest)
+        if record.status == "finished" and record.accuracy is not None:
+            say(line)
+        else:
+            warn(f"{line}. {record.reason}")
 
 
 def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
@@ -174,8 +183,14 @@ def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
         say(line)
     if results.missing:
         warn(
-            f"{len(results.missing)} of {len(record.jobs)} runs gave no result. Those that failed are tried "
-            f"again when the study is; to begin one anew, move its folder in {folder / RUNS} away."
+            tr(
+                "{n} of {all} runs gave no result. Those that failed are tried again when the study is; to "
+                "begin "
+                "one anew, move its folder in {folder} away.",
+                n=len(results.missing),
+                all=len(record.jobs),
+                folder=folder / RUNS,
+            )
         )
-    say(f"report: {folder / PAGE_FILE}")
+    say(tr("page: {file}", file=folder / PAGE_FILE))
     return results

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from dessin.errors import DessinError
-from dessin.language import phrase
+from dessin.language import phrase, tr
 from dessin.page.numbers import counted
 from dessin.progress import say, track
 from dessin.recipe import Recipe
@@ -130,7 +130,7 @@ def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, re
     found = checkpoints.latest() if checkpoints.folder.exists() else None
     if found is None:
         if resume:
-            say("There is no checkpoint yet, so training starts at its beginning.")
+            say(tr("There is no checkpoint yet, so training starts at its beginning."))
         return TrainingState(fingerprint=conditions, threads=torch.get_num_threads())
     if not resume:
         raise DessinError(
@@ -138,10 +138,12 @@ def _resume_or_start(checkpoints: Checkpoints, conditions: dict[str, str], *, re
             do="Resume that run with --resume, or choose another --out.",
         )
     check_fingerprint(found.fingerprint, conditions)
-    say(f"Resuming after step {found.step}, {counted(found.epochs_done, 'epoch')} finished.")
+    epochs = counted(found.epochs_done, "epoch")
+    say(tr("Resuming after step {step}, {epochs} finished.", step=found.step, epochs=epochs))
     if found.threads != torch.get_num_threads():
         threads = counted(found.threads, "thread")
-        say(f"Computing with {threads}, as the run was begun, not {torch.get_num_threads()}.")
+        own = torch.get_num_threads()
+        say(tr("Computing with {threads}, as the run was begun, not {own}.", threads=threads, own=own))
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.folders import result_folder
+from dessin.language import tr
 from dessin.ops import as_paths
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
@@ -65,7 +66,7 @@ def compare(
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:
-        say(f"page: {Path(out) / PAGE_FILE}")
+        say(tr("page: {file}", file=Path(out) / PAGE_FILE))
     return result
 
 

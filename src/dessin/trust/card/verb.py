@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.files import write_json
+from dessin.language import tr
 from dessin.page.html import write_page
 from dessin.page.numbers import counted
 from dessin.progress import say
@@ -42,8 +43,8 @@ def card(run: str | Path, *, out: str | Path) -> TrustCard:
     write_json(page.with_suffix(".json"), found.model_dump(mode="json"))
     write_page(page, card_page(found, sources))
     for fact in found.facts:
-        say(f"{fact.title}: {fact.value or 'not measured'}. {fact.detail}")
-    say(f"card: {page}")
+        say(f"{fact.title}: {fact.value or tr('not measured')}. {fact.detail}")
+    say(tr("card: {file}", file=page))
     return found
 
 

@@ -9,6 +9,7 @@ from dessin.answers.committee import find_model, set_confidence
 from dessin.answers.inference import folds_of
 from dessin.errors import DessinError
 from dessin.folders import result_folder
+from dessin.language import tr
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
@@ -114,7 +115,7 @@ def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
             threshold=outcome.selection.threshold or 0.0,
             rejection=outcome.rejection.chosen,
         )
-        say(f"temperature, threshold and rejection are in the card of {folder}")
+        say(tr("temperature, threshold and rejection are in the card of {folder}", folder=folder))
     write_page(out / PAGE_FILE, confidence_page(outcome, subject))
     for place in (subject.home, out):
         if place is not None:
@@ -125,5 +126,5 @@ def _say(outcome: ConfidenceResult, page: Path) -> None:
     for line in outcome.summary:
         say(line)
     if outcome.selection.threshold is None:
-        warn("No threshold is set: the precision asked for cannot be promised.")
-    say(f"the page: {page}")
+        warn(tr("No threshold is set: the precision asked for cannot be promised."))
+    say(tr("page: {file}", file=page))

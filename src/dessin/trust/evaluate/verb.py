@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.folders import result_folder
+from dessin.language import tr, translated
 from dessin.ops import names
 from dessin.page.numbers import times
 from dessin.progress import say, warn
@@ -95,23 +96,32 @@ def evaluate(
             found = replace(found, robustness=kept)
     opening.delivered()
     if folder is not None:
-        say(f"the tables and answers are in {folder}")
+        say(tr("the tables and answers are in {folder}", folder=folder))
     return found
 
 
 def _lines(found: Evaluation, nested: str) -> Iterator[str]:
     """The headline numbers; `nested` is the accuracy of a committee on images that its choice did not see."""
     set_name, metrics = found.set_name, found.metrics
-    yield from metric_lines(set_name, metrics.items(), len(metrics.per_class))
+    yield from metric_lines(translated(set_name), metrics.items(), len(metrics.per_class))
     if metrics.absent:
         names = ", ".join(metrics.absent[:6]) + (" …" if len(metrics.absent) > 6 else "")
         count = len(metrics.absent)
-        yield f"{set_name}: nothing is said of classes without an image in it ({count}): {names}"
+        yield tr(
+            "{where}: nothing is said of classes without an image in it ({n}): {names}",
+            where=translated(set_name),
+            n=count,
+            names=names,
+        )
     if found.views is not None:
         views, gain = found.views, found.views.gain.verdict_text
-        yield f"{len(views.views)} views against the plain one ({views.plain}): {gain}"
+        n, plain = len(views.views), views.plain
+        yield tr("{n} views against the plain one ({plain}): {gain}", n=n, plain=plain, gain=gain)
     if nested and set_name == "validation":
-        yield f"its members were chosen on these very images; on images that the choice did not see: {nested}"
+        yield tr(
+            "its members were chosen on these very images; on images that the choice did not see: {accuracy}",
+            accuracy=nested,
+        )
 
 
 def _open(subject: Subject, asks: Mapping[str, object], out: Path | None) -> Opening:
@@ -121,13 +131,23 @@ def _open(subject: Subject, asks: Mapping[str, object], out: Path | None) -> Ope
     opening = subject.open_holdout(asks, out)
     if opening.number > 1:
         warn(
-            f"This model's holdout is opened for the {opening.number}. time. Each look that leads to a "
-            "choice makes its number less trustworthy."
+            tr(
+                "This model's holdout is opened for the {n}. time. Each look that leads to a choice makes "
+                "its "
+                "number less trustworthy.",
+                n=opening.number,
+            )
         )
     elif looks:
-        warn(f"This model's holdout was opened {times(looks)} before, by other models of its folds.")
+        how_often = times(looks)
+        warn(
+            tr(
+                "This model's holdout was opened {times} before, by other models of its folds.",
+                times=how_often,
+            )
+        )
     else:
-        say("The holdout is opened for the first time; the record counts it.")
+        say(tr("The holdout is opened for the first time; the record counts it."))
     return opening
 
 
@@ -145,15 +165,32 @@ def _keep(subject: Subject, set_name: SetName, predictions: Predictions, metrics
         difference = largest_difference(before, predictions)
         if difference > _TOLERANCE:
             warn(
-                f"The bundle does not give the numbers that {folder} holds: a probability differs by "
-                f"{difference:.2g}. Has the hardware, a library or the bundle changed? The run keeps its own."
+                tr(
+                    "The bundle does not give the numbers that {folder} holds: a probability differs by "
+                    "{most}. "
+                    "Has the hardware, a library or the bundle changed? The run keeps its own.",
+                    folder=folder,
+                    most=f"{difference:.2g}",
+                )
             )
         else:
-            how = "" if before is kept else ", but for the temperature that its card has now"
-            say(
-                f"The bundle gives the run's own probabilities again{how} (largest difference "
-                f"{difference:.1g})."
-            )
+            most = f"{difference:.1g}"
+            if before is kept:
+                say(
+                    tr(
+                        "The bundle gives the run's own probabilities again (largest difference {most}).",
+                        most=most,
+                    )
+                )
+            else:
+                say(
+                    tr(
+                        "The bundle gives the run's own probabilities again, but for the temperature that "
+                        "its "
+                        "card has now (largest difference {most}).",
+                        most=most,
+                    )
+                )
     elif subject.record is not None or set_name == "holdout":
         write_predictions(predictions, folder)
     if subject.record is not None and set_name not in read_record(subject.home).results:

@@ -13,9 +13,10 @@ from dessin.answers.tree import leaves
 from dessin.errors import DessinError, listing, unknown
 from dessin.folders import result_folder
 from dessin.images.containers.base import FORMATS
+from dessin.language import tr, tr_n
 from dessin.ops import as_paths, names
 from dessin.page.html import PAGE_FILE, write_page
-from dessin.page.numbers import counted, number
+from dessin.page.numbers import counted
 from dessin.progress import say, warn
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
@@ -102,14 +103,28 @@ def _nothing(reader: Reader, drawings: int) -> DessinError:
 
 
 def _say(found: Explanation, folder: Path) -> None:
-    say(f"{counted(found.drawings, 'drawing')} explained; the maps are in {folder / MAPS_FOLDER}")
+    drawings = counted(found.drawings, "drawing")
+    say(tr("{drawings} explained; the maps are in {folder}", drawings=drawings, folder=folder / MAPS_FOLDER))
     for method in found.faithfulness.methods:
         say(f"{METHOD_NAMES[method.method]}: {method.verdict}. {method.text}")
     empty = Counter(row.method for row in found.rows if row.centre is None)
     for name, count in empty.items():
-        are = "map is" if count == 1 else "maps are"
-        say(f"{METHOD_NAMES[name]}: {number(count)} {are} empty: nothing there speaks for the class")
+        say(
+            tr_n(
+                "{method}: {n} map is empty: nothing there speaks for the class",
+                "{method}: {n} maps are empty: nothing there speaks for the class",
+                count,
+                method=METHOD_NAMES[name],
+            )
+        )
     if found.refused:
         named = [f"{image_id} ({reason})" for image_id, reason in found.refused.items()]
-        warn(f"{len(named):,} images could not be read and have no map: {listing(named)}")
-    say(f"report: {folder / PAGE_FILE}")
+        warn(
+            tr_n(
+                "{n} image could not be read and has no map: {names}",
+                "{n} images could not be read and have no map: {names}",
+                len(named),
+                names=listing(named),
+            )
+        )
+    say(tr("page: {file}", file=folder / PAGE_FILE))

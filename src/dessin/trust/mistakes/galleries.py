@@ -18,6 +18,7 @@ from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.spec import Page
+from dessin.language import tr
 from dessin.page.pictures import image_data_uri
 from dessin.progress import warn
 from dessin.randomness import image_keys
@@ -170,7 +171,7 @@ def mistake_maps(
     try:
         return _maps(subject, given, places), ""
     except DessinError as error:
-        warn(f"The atlas has no maps: {error}")
+        warn(tr("The atlas has no maps: {why}", why=error))
         return {}, error.seen
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dessin.answers.committee import COMMITTEE_FILE
 from dessin.folders import result_folder
+from dessin.language import tr
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say
 from dessin.runs.subject import Subject, read_subject
@@ -53,7 +54,7 @@ def mistakes(
         atlas.write(part)
     for line in (*atlas.summary, *atlas.cautions):
         say(line)
-    say(f"page: {folder / PAGE_FILE}")
+    say(tr("page: {file}", file=folder / PAGE_FILE))
     return atlas
 
 
