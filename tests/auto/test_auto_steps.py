@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -104,6 +105,23 @@ def test_the_same_command_finds_it_finished(made: AutoResult) -> None:
     again = auto("data", out="made", models=TINY, budget="10h")
     assert again.record == made.record
     assert (made.folder / "auto.json").read_bytes() == before
+
+
+def test_its_home_leads_to_everything_that_lies_in_the_folder(made: AutoResult) -> None:
+    def links() -> set[str]:
+        text = (made.folder / "index.html").read_text(encoding="utf-8")
+        return {to for to in re.findall(r'href="([^"]+)"', text) if not to.startswith(("#", "data:"))}
+
+    found = links()
+    assert all((made.folder / to).is_file() for to in found)
+    assert {"audit/index.html", "split.csv", "holdout/predictions.csv", "best/committee.json"} <= found
+    runs = {path.relative_to(made.folder).as_posix() for path in made.folder.glob("models/**/record.json")}
+    assert runs
+    assert runs <= found
+    # What has come to lie there is linked once the same command is given again.
+    dessin.card(made.folder, out=made.folder / "card.html")
+    auto("data", out="made", models=TINY, budget="10h")
+    assert links() == found | {"card.html"}
 
 
 def test_a_probe_of_all_folds_says_how_good_it_is(made: AutoResult) -> None:
