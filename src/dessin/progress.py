@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from dessin.errors import DessinError, quoted
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -213,3 +215,15 @@ def duration(seconds: float) -> Phrase:
     if not minutes:
         return phrase("{seconds} s", seconds=rest)
     return phrase("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+
+
+def parse_budget(text: str) -> float:
+    """Seconds from `90s`, `15m`, `2h` or a plain number of seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise DessinError(
+            f'"{quoted(text)}" is not a budget of time.',
+            allowed="A budget is written 90s, 15m or 2h, and is above zero.",
+        )
+    return seconds

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from dessin.trust.evaluate.verb import evaluate as evaluate
     from dessin.trust.explain.verb import explain as explain
     from dessin.trust.mistakes.verb import mistakes as mistakes
+    from dessin.trust.whole.verb import trust as trust
 
 Group = Literal["look", "train", "combine", "understand", "use", "keep"]
 
@@ -251,6 +252,7 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
         ("dessin.committees.distill.verb", "dessin distill best --student tf_efficientnet_lite0 --out small"),
     ),
     "understand": (
+        ("dessin.trust.whole.verb", "dessin trust runs/first --out trust"),
         ("dessin.trust.evaluate.verb", "dessin evaluate runs/first --holdout --out runs/first-holdout"),
         ("dessin.reports.compare.verb", "dessin compare runs/first runs/second"),
         ("dessin.trust.explain.verb", "dessin explain runs/first --images new-drawings --out maps"),

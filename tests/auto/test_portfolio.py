@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dessin.auto.budget import Costs, Part, Speed, parse_budget, parse_rate
+from dessin.auto.budget import Costs, Part, Speed, parse_rate
 from dessin.auto.portfolio import TABLE, End, bought, next_step, wishes
 from dessin.auto.situation import Made, Situation, Step
 from dessin.errors import DessinError
+from dessin.progress import parse_budget
 
 SMALL, LARGE = "tf_efficientnet_lite0", "tf_efficientnet_lite2"
 CANDIDATES = (f"{SMALL}:drawn", SMALL, LARGE)

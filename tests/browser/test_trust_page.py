@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 
 from dessin.reports.compare.verb import compare
 from dessin.trust.card.verb import card
+from dessin.trust.whole.verb import trust
 
 pytestmark = pytest.mark.browser
 
@@ -23,10 +24,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             doodle_run(drawings, folder, name=f"run-{seed}", seed=seed)
         card(folder / "run-0", out=folder / "card.html")
         compare([folder / "run-0", folder / "run-1"], out=folder / "compared")
-    return {"card": folder / "card.html", "compared": folder / "compared" / "index.html"}
+        trust(folder / "run-0", out=folder / "trust", budget="10h")
+    return {
+        "whole": folder / "trust" / "index.html",
+        "card": folder / "card.html",
+        "compared": folder / "compared" / "index.html",
+    }
 
 
-@pytest.mark.parametrize("name", ["card", "compared"])
+@pytest.mark.parametrize("name", ["card", "compared", "whole"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_whole_and_fits_its_width(
     pages: dict[str, Path], browser: Browser, name: str, width: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -164,9 +165,9 @@ def test_evaluation_knows_its_own_answers_again_after_a_temperature(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warned: list[str] = []
-    monkeypatch.setattr("dessin.trust.evaluate.verb.warn", warned.append)
+    monkeypatch.setattr(import_module("dessin.trust.evaluate.verb"), "warn", warned.append)
     said: list[str] = []
-    monkeypatch.setattr("dessin.trust.evaluate.verb.say", said.append)
+    monkeypatch.setattr(import_module("dessin.trust.evaluate.verb"), "say", said.append)
     plain = evaluate(run).metrics
     calibrate(run, out=tmp_path / "out", write=True)
     assert read_card(run / "bundle").temperature != 1.0
@@ -233,7 +234,7 @@ def test_predict_says_unsure_and_of_no_class(run: Path, made: Path, tmp_path: Pa
 def test_predict_scores_drawings_as_the_calibration_did(
     run: Path, made: Path, tmp_path: Path, score: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dessin.trust.confidence.unknown._best", lambda *_: score)
+    monkeypatch.setattr(import_module("dessin.trust.confidence.unknown"), "_best", lambda *_: score)
     outcome = calibrate(run, out=tmp_path / "out", write=True)
     subject = read_subject(run, None, None)
     ids = [row.image_id for row in subject.rows("validation")]
@@ -259,7 +260,7 @@ def test_unknown_drawings_that_are_known_or_broken_are_left_out(
     shutil.copy(made / "data" / "bars" / "00.png", folder / "thing 0" / "own.png")
     (folder / "thing 1" / "broken.png").write_bytes(b"no image")
     warned: list[str] = []
-    monkeypatch.setattr("dessin.trust.confidence.unknown.warn", warned.append)
+    monkeypatch.setattr(import_module("dessin.trust.confidence.unknown"), "warn", warned.append)
     outcome = calibrate(run, out=tmp_path / "out", unknown=folder)
     assert outcome.rejection.folder is not None
     assert outcome.rejection.folder.n == 6

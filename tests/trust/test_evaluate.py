@@ -96,7 +96,7 @@ def test_other_weights_than_the_runs_are_noticed(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr("dessin.trust.evaluate.verb.warn", warnings.append)
+    monkeypatch.setattr(import_module("dessin.trust.evaluate.verb"), "warn", warnings.append)
     path = run / "bundle" / "model.safetensors"
     state = load_file(path)
     state["head.bias"] = state["head.bias"] + torch.tensor([3.0, 0.0, 0.0])

@@ -100,7 +100,7 @@ def test_a_view_that_changes_nothing_gains_nothing(
 
 def test_what_a_choice_was_made_on_is_said(committee: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr("dessin.trust.evaluate.verb.say", said.append)
+    monkeypatch.setattr(import_module("dessin.trust.evaluate.verb"), "say", said.append)
     evaluate(committee)
     assert any("on images that the choice did not see" in line for line in said)
 

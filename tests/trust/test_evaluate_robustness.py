@@ -153,7 +153,8 @@ def test_a_corruption_of_another_package_has_its_row_and_changes_nothing_of_the_
     def erased(sketch: Sketch, levels: Sequence[float]) -> Iterator[Page]:
         yield from [sketch.blank] * len(levels)
 
-    monkeypatch.setattr("dessin.trust.robustness.verb.corruptions", lambda: (*SUITE, erased))
+    verb = import_module("dessin.trust.robustness.verb")
+    monkeypatch.setattr(verb, "corruptions", lambda: (*SUITE, erased))
     run = shutil.copytree(made / "a" / "fold-0", tmp_path / "run")
     evaluate(run, out=tmp_path / "out", robustness=True)
     plain, found = (read_json(folder / "robustness.json") for folder in (made / "out-a", tmp_path / "out"))

@@ -140,15 +140,3 @@ def parse_rate(text: str) -> float:
             f'"{quoted(text)}" is no number of images a second.', allowed="It is written 20/s, or 20."
         )
     return float(match[1])
-
-
-def parse_budget(text: str) -> float:
-    """Seconds from `90s`, `15m`, `2h` or a plain number of seconds."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise DessinError(
-            f'"{quoted(text)}" is not a budget of time.',
-            allowed="A budget is written 90s, 15m or 2h, and is above zero.",
-        )
-    return seconds

@@ -14,7 +14,7 @@ from dessin.audit.result import AuditResult
 from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
-from dessin.auto.budget import Part, parse_budget, parse_rate
+from dessin.auto.budget import Part, parse_rate
 from dessin.auto.finish import HOUR, best_record, calibrate_best, close, write_report
 from dessin.auto.portfolio import End, bought, next_step, table_of, wishes
 from dessin.auto.prepare import audit_once, curate_once, page_once, split_once
@@ -31,7 +31,7 @@ from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
 from dessin.language import tr
 from dessin.models.backbones import asked_for, candidate, check_backbone
-from dessin.progress import duration, say, say_once, warn
+from dessin.progress import duration, parse_budget, say, say_once, warn
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now

@@ -19,8 +19,16 @@ _FEW = 5
 _CALIBRATED = 0.05
 
 
-def card_page(card: TrustCard, sources: TrustSources, links: tuple[tuple[Link, Words], ...] = ()) -> Page:
-    """What it is right on, what else is known, what nobody tested, and what to measure next."""
+def card_page(
+    card: TrustCard,
+    sources: TrustSources,
+    links: tuple[tuple[Link, Words], ...] = (),
+    steps: tuple[Step, ...] | None = None,
+) -> Page:
+    """What it is right on, what else is known, what nobody tested, and what to measure next.
+
+    `links` lead to the parts that were measured, `steps` measure those that were left out.
+    """
     found = card.numbers[card.measured_on]
     unseen = tr("of {n} drawings that it was not trained on are named right", n=number(found.n))
     headline = Headline(
@@ -39,7 +47,7 @@ def card_page(card: TrustCard, sources: TrustSources, links: tuple[tuple[Link, W
     if links:
         blocks.append(Section(tr("Each part on a page of its own"), (Links(links),), anchor="parts"))
     blocks.append(Section(tr("What it was not tested on"), (Notes(card.untested),), card=True))
-    blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(card, sources))),), anchor="next"))
+    blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(card, sources, steps))),), anchor="next"))
     title = tr("What may {model} be trusted with?", model=card.name)
     if sources.data is not None:
         title = tr(
@@ -61,26 +69,20 @@ def card_page(card: TrustCard, sources: TrustSources, links: tuple[tuple[Link, W
     )
 
 
-def _steps(card: TrustCard, sources: TrustSources) -> Iterator[Step]:
+def _steps(card: TrustCard, sources: TrustSources, steps: tuple[Step, ...] | None) -> Iterator[Step]:
     missing = {fact.key for fact in card.facts if not fact.value}
-    if "robust" in missing:
+    if steps is None:
         yield Step(
-            tr("Measure what it keeps when drawings are worn, moved, faded or badly photographed."),
-            f"{sources.command('evaluate')} --robustness --out robustness",
+            tr("Measure everything that is missing, and see its mistakes, in one go."),
+            f"{sources.command('trust')} --out trust",
         )
-    if "calibration" in missing:
-        yield Step(
-            tr("Measure what its confidence is worth, and when it should say that it is unsure."),
-            f"{sources.command('calibrate')} --out confidence",
-        )
-    elif "foreign" in missing:
+    yield from steps or ()
+    confidence = sources.confidence
+    if confidence is not None and confidence.rejection.folder is None:
         yield Step(
             tr("Measure how it tells drawings of no class, on drawings of other things."),
             f"{sources.command('calibrate')} --unknown FOLDER --out confidence-unknown",
         )
-    yield Step(
-        tr("See what it takes for what, with the drawings."), f"{sources.command('mistakes')} --out mistakes"
-    )
     if "holdout" in missing and sources.split.held_out():
         yield Step(
             tr("When all choices are made, and only then, open the holdout; it is counted."),

@@ -1,0 +1,1 @@
+"""The verb `trust`: the whole trust card in one go."""
