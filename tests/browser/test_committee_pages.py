@@ -56,7 +56,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         results = [folder / "ensemble", folder / "student"]
         report(*results, second / "fold-0", out=folder / "wrap-up.html")
         report(*results, out=folder / "ensembles alone.html")
-    inside = {name: folder / name / "report.html" for name in NAMES[:4] + NAMES[5:6]}
+    inside = {name: folder / name / "index.html" for name in NAMES[:4] + NAMES[5:6]}
     return inside | {name: folder / f"{name}.html" for name in ("families", *NAMES[6:])}
 
 

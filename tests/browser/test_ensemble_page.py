@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from dessin.committees.ensemble.result import EnsembleResults, MemberRow, PairRow, RuleRow, ViewsGain
 from dessin.committees.ensemble.view import ensemble_page
-from dessin.files import write_text
+from dessin.page.html import write_page
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
@@ -118,8 +118,8 @@ def results(names: tuple[str, ...]) -> EnsembleResults:
 @pytest.fixture(scope="module", params=[8, 12, 30])
 def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = (*NAMES, *(f"member {i}" for i in range(request.param - len(NAMES))))
-    path = tmp_path_factory.mktemp("ensemble") / "report.html"
-    write_text(path, ensemble_page(results(names)))
+    path = tmp_path_factory.mktemp("ensemble") / "index.html"
+    write_page(path, ensemble_page(results(names), path.parent))
     return path
 
 

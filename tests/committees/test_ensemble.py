@@ -27,21 +27,16 @@ from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import VoteNode
 from dessin.collection.split.files import Split
 from dessin.committees.ensemble.measure import SELECT, chosen_rule
+from dessin.committees.ensemble.pictures import heat_maps
 from dessin.committees.ensemble.result import EnsembleResults
-from dessin.committees.ensemble.verb import COMMITTEE, NESTED, PAGE, ensemble
-from dessin.committees.ensemble.view import (
-    chosen_members,
-    ensemble_page,
-    heat_maps,
-    part_names,
-    rule_meaning,
-    rules_plot,
-    summary,
-    times_chosen,
-)
+from dessin.committees.ensemble.verb import COMMITTEE, NESTED, ensemble
+from dessin.committees.ensemble.view import ensemble_page, part_names, rule_meaning, summary, times_chosen
 from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
 from dessin.models.card import WEIGHTS_FILE
+from dessin.page.blocks import Dots, walk
+from dessin.page.html import PAGE_FILE, document
+from dessin.page.words import plain
 from dessin.progress import quiet
 from dessin.reports.verb import report
 from dessin.runs.record import SPLIT_FILE
@@ -112,9 +107,8 @@ def test_what_is_written_is_what_was_returned(made: tuple[Path, EnsembleResults]
     assert EnsembleResults.lies_in(out)
     assert not (out / ".tables").exists()
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [COMMITTEE, NESTED, "rules.csv", "members.csv", "pairs.csv", "results.json", PAGE]
+        [COMMITTEE, NESTED, "rules.csv", "members.csv", "pairs.csv", "results.json", PAGE_FILE]
     )
-    assert (out / PAGE).read_text(encoding="utf-8") == ensemble_page(results)
     assert split.digest == results.split
     assert (out / COMMITTEE / SPLIT_FILE).is_file()
 
@@ -196,7 +190,7 @@ def test_choosing_among_noise_is_found_out(split: Split, tmp_path: Path) -> None
     assert "points too much" in results.summary[1]
     nothing = results.rule_named("all soft")
     assert (nothing.naive.value, nothing.optimism.low, nothing.optimism.high) == (nothing.nested.value, 0, 0)
-    assert "chooses nothing" in summary(results.model_copy(update={"chosen": "all soft"}))[1]
+    assert "Nothing was chosen" in summary(results.model_copy(update={"chosen": "all soft"}))[1]
 
 
 @pytest.mark.parametrize("scale", [False, True])
@@ -242,7 +236,7 @@ def test_a_hard_vote_has_the_members_of_its_soft_rule(runs: list[Path], tmp_path
     assert isinstance(committee.root, VoteNode)
     assert committee.root.rule == "hard"
     assert "hard vote" in results.summary[0]
-    assert "votes in place of probabilities" in (tmp_path / "out" / PAGE).read_text(encoding="utf-8")
+    assert "votes in place of probabilities" in (tmp_path / "out" / PAGE_FILE).read_text(encoding="utf-8")
 
 
 def test_two_folds_are_dealt_into_parts_and_that_is_said(split: Split, tmp_path: Path) -> None:
@@ -318,43 +312,56 @@ def test_a_bundle_that_is_not_the_runs_own_is_refused(split: Split, tmp_path: Pa
 
 
 def test_names_are_escaped_in_the_page(made: tuple[Path, EnsembleResults]) -> None:
-    out, results = made
+    _, results = made
     named = results.model_copy(update={"name": "<script>alert(1)</script>"})
-    page = ensemble_page(named)
+    page = document(ensemble_page(named, Path("<script>alert(1)</script>")))
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<i>the other" not in page
     assert "&lt;i&gt;the other" in page
     assert "http" not in page.replace("http-equiv", "")
-    assert (out / PAGE).is_file()
 
 
 def test_the_page_says_everything(made: tuple[Path, EnsembleResults]) -> None:
-    _, results = made
-    page = html.unescape(ensemble_page(results))
-    for text in (*results.summary, *results.cautions):
+    out, results = made
+    page = html.unescape((out / PAGE_FILE).read_text(encoding="utf-8"))
+    for text in (*results.summary[1:], *results.cautions):
         assert text in page
     for rule in results.rules:
         assert rule_meaning(rule.name) in page
-    for measure in heat_maps(results):
-        assert measure.meaning in page
-        assert len(measure.cells) == len(results.members)
-    assert (heat_maps(results)[0].high, heat_maps(results)[2].low) == ("100.0", "−1.00")
-    assert page.count('class="ring"') == len(results.rules)
+    for _, picture in heat_maps(results):
+        assert plain(picture.caption) in page
+    disagreement, _, q = (picture.alt for _, picture in heat_maps(results))
+    assert disagreement.endswith("to 100.0")
+    assert "from −1.00" in q
     assert "3 of 3" in page
+
+
+def test_the_page_counts_what_changes(made: tuple[Path, EnsembleResults]) -> None:
+    """The planted pair names every drawing right, and the best single member about half of them."""
+    out, results = made
+    wrong = results.images - round(results.rule_named("best single").nested.value * results.images)
+    assert wrong > 0
+    page = (out / PAGE_FILE).read_text(encoding="utf-8")
+    who = "the soft vote of the most accurate members"
+    assert f"{wrong} of {results.images} drawings are named right by {who} and wrong by" in page
+    assert "; 0 the other way round. 0 both name wrong." in page
 
 
 def test_the_page_draws_what_was_measured(made: tuple[Path, EnsembleResults]) -> None:
     _, results = made
-    rows = chosen_members(results)
-    assert {row.member.name for row in rows} == PAIR
-    assert sum(row.weight for row in rows) == pytest.approx(1.0)
-    assert [row.parts for row in rows] == [3, 3]
+    page = ensemble_page(results, Path("out"))
+    table = next(table for table in page.tables() if table.columns[0].title == "Member")
+    rows = [[plain(cell) for cell in row] for row in table.rows]
+    assert {row[0].split(" (")[0] for row in rows[:2]} == PAIR
+    assert [row[2] for row in rows] == ["50%", "50%", "–", "–", "–"]
+    assert [row[5] for row in rows[:2]] == ["3 of 3", "3 of 3"]
     assert times_chosen(results.rule_named("all soft")) == {row.name: 3 for row in results.members}
     assert part_names(results) == ["fold 0", "fold 1", "fold 2"]
-    for row, rule in zip(rules_plot(results).rows, results.rules, strict=True):
+    (plot,) = (block.plot for block in walk(page.blocks) if isinstance(block, Dots))
+    for row, rule in zip(plot.rows, results.rules, strict=True):
         assert (row.dot.value, row.dot.hollow) == (rule.nested.value, rule.naive.value)
-    places = [row.at for row in rules_plot(results).rows]
+    places = [row.at for row in plot.rows]
     assert np.argmax(places) == np.argmax([rule.nested.value for rule in results.rules])
 
 
@@ -363,10 +370,8 @@ def test_many_members_are_drawn_as_pictures(split: Split, tmp_path: Path) -> Non
     results = ensemble(
         cast_members(tmp_path, split, members, folds=(0,)), out=tmp_path / "out", select="best"
     )
-    assert "is what the ensembles are held against" in results.summary[0]
-    assert all(
-        drawn.picture.startswith("data:image/svg+xml") and not drawn.cells for drawn in heat_maps(results)
-    )
+    assert "is what the others are held against" in results.summary[0]
+    assert all(picture.source.startswith("data:image/svg+xml") for _, picture in heat_maps(results))
 
 
 def test_every_rule_has_words() -> None:

@@ -130,10 +130,11 @@ def test_the_results_are_of_the_generalists_own_images(world: World) -> None:
 
 
 def test_the_page_escapes_names_and_says_the_verdict(world: World) -> None:
-    page = (world.routed / "report.html").read_text()
+    page = (world.routed / "index.html").read_text()
     assert "<b>spots" not in page
     assert "&lt;b&gt;spots" in page
-    assert world.results.verdict.split(":")[0] in page
+    for sentence in (world.results.verdict, *world.results.cautions):
+        assert sentence in html.unescape(page)
 
 
 def test_a_wrap_up_tells_of_a_routed_model(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,6 +15,7 @@ from dessin.page.numbers import spent
 from dessin.reading import read_json
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record
+from dessin.statistics.intervals import Estimate
 from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.result import JOBS, RUNS, Job, ended_job
 
@@ -84,17 +85,29 @@ def train_part(out: Path, name: str, recipe: Recipe, *, level: str, what: str) -
     return out / RUNS / name
 
 
-def part_row(folder: Path, what: str) -> dict[str, object]:
-    """A trained part as a row of a page's table, from its run's record."""
+class PartRow(NamedTuple):
+    """A trained part as a page tells of it, from its run's record."""
+
+    what: str
+    run: str
+    fold: str
+    classes: int
+    train: int
+    accuracy: Estimate | None
+    seconds: str
+    backbone: str
+
+
+def part_row(folder: Path, what: str) -> PartRow:
     record = read_record(folder)
     validation = record.results.get("validation")
-    return {
-        "what": what,
-        "run": folder.name,
-        "fold": record.recipe.data.fold,
-        "classes": record.counts.classes,
-        "train": record.counts.train,
-        "accuracy": validation.accuracy if validation else None,
-        "seconds": spent(sum(record.timings.values())),
-        "backbone": record.recipe.model.backbones,
-    }
+    return PartRow(
+        what=what,
+        run=folder.name,
+        fold=str(record.recipe.data.fold),
+        classes=record.counts.classes,
+        train=record.counts.train,
+        accuracy=validation.accuracy if validation else None,
+        seconds=spent(sum(record.timings.values())),
+        backbone=record.recipe.model.backbones,
+    )

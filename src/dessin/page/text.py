@@ -30,7 +30,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.dots import Dot
-from dessin.page.tables import aligned
+from dessin.page.tables import aligned, printable
 from dessin.page.words import Code, Link, Note, Part, Strong, Tag, Words, parts, plain
 
 # What Markdown would take for markup, in the letters of a text.
@@ -38,6 +38,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 # A bar ends a cell, also within code.
 _BAR = re.compile(r"(?<!\\)\|")
 _DEEPEST = 6
+_PLAIN_SPACES = {0x00A0: " ", 0x202F: " "}
 # So many pictures of a gallery are side by side.
 _A_ROW = 4
 # Where a picture lies, as an address; empty where it is told in words alone.
@@ -195,33 +196,40 @@ def lines(blocks: Sequence[Block], width: int | None) -> Iterator[str]:
     for block in blocks:
         match block:
             case Section(title, inner, lead):
-                yield from (title, plain(lead))
+                yield from (_said(title), _said(lead))
                 yield from lines(inner, width)
             case Grid(sections):
                 yield from lines(sections, width)
             case Headline(value, words):
-                yield f"{plain(value)} {plain(words)}"
+                yield _said((*parts(value), " ", *parts(words)))
             case Facts(facts):
-                yield from aligned(
-                    ("", "", ""), [(f.name, plain(f.value), plain(f.note)) for f in facts], width
-                )[1:]
+                yield from _told(("", "", ""), [(f.name, f.value, f.note) for f in facts], width)[1:]
             case Sentence(words):
-                yield plain(words)
+                yield _said(words)
             case Notes(notes, title):
-                yield from (title, *(f"- {plain(note)}" for note in notes))
+                yield from (*([_said(title)] if title else ()), *(f"- {_said(note)}" for note in notes))
             case Command(text):
                 yield f"  {text}"
             case Table(columns, rows):
-                titles = [column.title for column in columns]
-                yield from aligned(titles, [[plain(cell) for cell in row] for row in rows], width)
+                whole = [column.title for column in columns if column.number]
+                yield from _told([column.title for column in columns], rows, width, whole)
             case Dots(plot):
-                yield from aligned(
-                    ("", ""), [(row.dot.name, plain(row.dot.words)) for row in plot.rows], width
-                )[1:]
+                yield from _told(("", ""), [(row.dot.name, row.dot.words) for row in plot.rows], width)[1:]
             case Links(links):
-                yield from (f"{link.text}: {link.to} {plain(found)}".rstrip() for link, found in links)
+                yield from (_said((link.text, f": {link.to} ", *parts(found))) for link, found in links)
             case Next(steps):
                 for step in steps:
-                    yield from (plain(step.why), f"  {step.command}")
+                    yield from (_said(step.why), f"  {step.command}")
             case Picture() | Gallery():
                 pass
+
+
+def _told(
+    titles: Sequence[str], rows: Sequence[Sequence[Words]], width: int | None, whole: Sequence[str] = ()
+) -> list[str]:
+    return aligned(titles, [[_said(cell) for cell in row] for row in rows], width, whole=whole)
+
+
+def _said(words: Words) -> str:
+    """Words safe to print, with plain spaces: those that do not break would be spelt out."""
+    return printable(plain(words).translate(_PLAIN_SPACES)).rstrip()

@@ -54,21 +54,31 @@ _SINGLE = 8
 Answer = Callable[[Sequence[str]], object]
 
 
-def measure_distillation(
-    plan: DistillPlan, runs: Mapping[str, Path], out: Path, labels: Sequence[LabelsRow], speed: SpeedResults
-) -> DistillResults:
-    """Everything that the report says, but for the words.
+def measured_answers(
+    plan: DistillPlan, runs: Mapping[str, Path], out: Path
+) -> dict[str, NDArray[np.float32]]:
+    """What committee, student and lone student say of the measured images, (N, C) each.
 
-    Every measured image is answered by the committee's models without its fold and by that fold's students.
+    Every image is answered by the committee's models without its fold and by that fold's students.
     """
-    subject, settings, first = plan.subject, plan.settings, plan.folds[0]
-    split = subject.inputs.split
-    rows = tuple(row for row in split.rows if row.fold in plan.folds)
+    split = plan.subject.inputs.split
     parts = {COMMITTEE: [committee_answers(plan, out, fold) for fold in plan.folds]}
     for name, run in ((STUDENT, STUDENT_RUN), (ALONE, ALONE_RUN)):
         folders = [runs[f"{run}-fold-{fold}"] for fold in plan.folds]
         parts[name] = [own_predictions(f, finished_record(f), split, "validation") for f in folders]
-    tables = {name: join_out_of_fold(own, rows, split.classes) for name, own in parts.items()}
+    return {name: join_out_of_fold(own, plan.measured, split.classes) for name, own in parts.items()}
+
+
+def measure_distillation(
+    plan: DistillPlan,
+    runs: Mapping[str, Path],
+    tables: Mapping[str, NDArray[np.float32]],
+    labels: Sequence[LabelsRow],
+    speed: SpeedResults,
+) -> DistillResults:
+    """Everything that the report says of the `measured_answers`, but for the words."""
+    subject, settings, first = plan.subject, plan.settings, plan.folds[0]
+    split, rows = subject.inputs.split, plan.measured
     targets = class_numbers(rows, split.classes)
     groups = np.array([row.group for row in rows])
     folds = np.array([row.fold for row in rows], dtype=np.int64)

@@ -15,13 +15,14 @@ from dessin.answers.inference import answer_rows, folds_of, tree_of_fold
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.answers.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from dessin.answers.tree import Node, leaves
-from dessin.collection.split.files import write_split
+from dessin.collection.split.files import Assignment, write_split
 from dessin.committees.distill.result import LabelsRow
 from dessin.committees.gains import check_matters
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
+from dessin.language import tr
 from dessin.page.numbers import counted
 from dessin.progress import say
 from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
@@ -70,8 +71,11 @@ class Planned:
 
     @property
     def what(self) -> str:
-        kind = "student" if self.taught else "student alone"
-        return f"{kind}, {'all folds' if self.fold == NONE else f'fold {self.fold}'}"
+        if self.fold == NONE:
+            return tr("student, all folds")
+        if self.taught:
+            return tr("student, fold {fold}", fold=self.fold)
+        return tr("student alone, fold {fold}", fold=self.fold)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,11 @@ class DistillPlan:
     def labelled(self) -> tuple[Fold, ...]:
         """The folds that need soft labels: of every measured one, and of none for the final student."""
         return (*self.folds, *((NONE,) if self.settings.final else ()))
+
+    @property
+    def measured(self) -> tuple[Assignment, ...]:
+        """The rows of the split that are measured."""
+        return tuple(row for row in self.subject.inputs.split.rows if row.fold in self.folds)
 
     def runs(self) -> Iterator[Planned]:
         """Every run, in the order in which they are trained."""

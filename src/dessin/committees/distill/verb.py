@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from dessin.committees.distill.measure import measure_distillation, measure_speed, untaught
+from dessin.answers.predictions import to_predictions
+from dessin.committees.distill.measure import measure_distillation, measure_speed, measured_answers, untaught
 from dessin.committees.distill.plan import (
     FINAL,
     STUDENT,
@@ -20,22 +21,26 @@ from dessin.committees.distill.plan import (
     student_recipe,
     train_students,
 )
-from dessin.committees.distill.result import DistillResults, SpeedResults
+from dessin.committees.distill.result import COMMITTEE, DistillResults, SpeedResults
+from dessin.committees.distill.result import STUDENT as STUDENT_ANSWERS
 from dessin.committees.distill.view import distill_page, result_lines, told
 from dessin.committees.part_runs import begin
+from dessin.committees.sides import Sides
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.files import atomic_path, write_json, write_text
+from dessin.files import atomic_path, write_json
 from dessin.folders import going_on
 from dessin.models.backbones import check_backbone
 from dessin.models.card import read_card
 from dessin.ops import as_texts, names
+from dessin.page.html import PAGE_FILE, write_page
+from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reading import read_json
 from dessin.runs.subject import read_subject
 from dessin.schema import validated
 
-DISTILL_FILE, SPEED_FILE, PAGE = "distill.json", "speed.json", "report.html"
+DISTILL_FILE, SPEED_FILE = "distill.json", "speed.json"
 BUNDLE = "bundle"
 VIEWS = ("identity", "hflip", "rotate_left", "rotate_right")
 
@@ -61,7 +66,7 @@ def distill(
 
     For each measured fold a student learns from the committee's models without that fold, and one of the same
     recipe and seed learns alone. Begun again with the same `out` and settings it goes on where it stopped.
-    `out` gets `labels/`, `runs/`, `bundle/`, `results.json`, `distill.csv` and `report.html`.
+    `out` gets `labels/`, `runs/`, `bundle/`, `results.json`, `distill.csv` and `index.html`.
 
     Args:
         committee: A committee, or whatever holds one: an ensemble, a group of folds.
@@ -119,16 +124,20 @@ def distill(
             first = runs[f"{STUDENT}-fold-{measured[0]}"] / "bundle"
             write_json(path, measure_speed(subject, measured[0], first).model_dump(mode="json"))
         speed = validated(SpeedResults, read_json(path), str(path))
-        results = measure_distillation(plan, runs, out, labels, speed)
+        tables = measured_answers(plan, runs, out)
+        results = measure_distillation(plan, runs, tables, labels, speed)
         results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
         if final:
             _copy_bundle(runs[FINAL] / "bundle", out / BUNDLE)
         results.write_tables(out)
         results.write(out)
-        write_text(out / PAGE, distill_page(results, {run.what: runs[run.name] for run in plan.runs()}))
-    for line in result_lines(results):
+        found = to_predictions(tables[STUDENT_ANSWERS], plan.measured, subject.inputs.split.classes)
+        sides = Sides(found, tables[COMMITTEE], plan.data, own.image.page)
+        named = {run.what: runs[run.name] for run in plan.runs()}
+        write_page(out / PAGE_FILE, distill_page(results, named, out, sides))
+    for line in result_lines(results, terminal_width()):
         say(line)
-    say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE}")
+    say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE_FILE}")
     return results
 
 

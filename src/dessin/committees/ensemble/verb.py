@@ -20,20 +20,21 @@ from dessin.committees.ensemble.measure import (
     rule_rows,
     views_gain,
 )
-from dessin.committees.ensemble.result import EnsembleResults
+from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults
 from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, check_bundles, find_members, make_committee
 from dessin.committees.rules.nested import RuleResult
-from dessin.files import write_text
+from dessin.committees.sides import Sides
 from dessin.folders import result_folder
 from dessin.ops import as_paths, names
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
 from dessin.runs.record import SPLIT_FILE
 from dessin.training.views import PLAIN, check_views
 
-COMMITTEE, NESTED, PAGE = "committee", "nested", "report.html"
+COMMITTEE, NESTED = "committee", "nested"
 
 
 def ensemble(
@@ -52,7 +53,7 @@ def ensemble(
     """Choose members among runs, and say what that gains on drawings that the choice did not see.
 
     All members answer the same out-of-fold images. `out` gets `committee/` (a bundle like any model), the
-    predictions of `nested/`, `rules.csv`, `members.csv`, `pairs.csv`, `results.json` and `report.html`.
+    predictions of `nested/`, `rules.csv`, `members.csv`, `pairs.csv`, `results.json` and `index.html`.
 
     Args:
         runs: Runs and groups of folds; runs that differ in their fold alone are one member.
@@ -113,17 +114,23 @@ def ensemble(
                 seconds=round(time.monotonic() - began, 1),
             )
             results = told(results)
-            _write(members, settings, compared.named(chosen), results, part)
+            found, base = compared.named(chosen), compared.named(BASE_RULE)
+            _write(members, settings, found, results, part)
+            nested = to_predictions(found.nested_probabilities, members.rows, members.classes)
+            write_predictions(nested, part / NESTED)
+            sides = Sides(nested, base.nested_probabilities, results.data, first.recipe.image.page)
+            # The page comes last, so where it is, everything is.
+            write_page(part / PAGE_FILE, ensemble_page(results, out, sides))
     for line in ensemble_lines(results, terminal_width()):
         say(line)
-    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
+    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
     return results
 
 
 def _write(
     members: Members, settings: Settings, chosen: RuleResult, results: EnsembleResults, out: Path
 ) -> None:
-    """The folder's files; the page comes last, so where it is, everything is."""
+    """The folder's files but for its predictions and its page."""
     committee, bundles = make_committee(
         results.name,
         members,
@@ -144,8 +151,5 @@ def _write(
     )
     split = members.members[0].runs[0].folder / SPLIT_FILE
     save_committee(out / COMMITTEE, committee, bundles, split=split)
-    nested = to_predictions(chosen.nested_probabilities, members.rows, members.classes)
-    write_predictions(nested, out / NESTED)
     results.write_tables(out)
     results.write(out)
-    write_text(out / PAGE, ensemble_page(results))

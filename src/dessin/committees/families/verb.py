@@ -8,15 +8,25 @@ from typing import Annotated
 
 import numpy as np
 
+from dessin.collection.thumbnails import Thumbnails
 from dessin.committees.answers import OutOfFold, out_of_fold
 from dessin.committees.families.measure import potential
 from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet
 from dessin.committees.families.result import FamilyMap, read_families, write_families
-from dessin.committees.families.view import cautions, families_page, family_lines, how_stable, verdict
-from dessin.committees.members import find_members
+from dessin.committees.families.view import (
+    Typical,
+    cautions,
+    families_page,
+    family_lines,
+    family_steps,
+    how_stable,
+)
+from dessin.committees.members import Members, find_members
 from dessin.errors import DessinError, unknown
 from dessin.files import write_text
 from dessin.ops import as_paths
+from dessin.page.html import document
+from dessin.page.tables import terminal_width
 from dessin.progress import say
 
 SOURCES = ("confusions", "wordnet")
@@ -48,25 +58,35 @@ def families(
     page = out.with_suffix(".html")
     if out.exists():
         raise _occupied(out)
-    answers = out_of_fold(find_members(as_paths(runs)))
+    members = find_members(as_paths(runs))
+    answers = out_of_fold(members)
     proposal = _proposed(answers, source, count)
     found = potential(
         answers.probabilities, answers.targets, answers.groups, proposal.families, answers.classes
     )
-    warnings = cautions(answers, found, same_images=source == "confusions")
+    warnings = tuple(cautions(answers, found, same_images=source == "confusions"))
     if source == "confusions":
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
-    text = families_page(answers, proposal, found, warnings)
+    steps = family_steps(as_paths(runs), out)
+    text = document(families_page(answers, proposal, found, warnings, _typical(members, answers), steps))
     # The page first: one without its table is what a killed process left, if it says the same.
     if page.exists() and not (page.is_file() and page.read_bytes() == text.encode()):
         raise _occupied(page)
     write_text(page, text)
     write_families(proposal.families, out)
     say(f"{answers.name}: {proposal.words}")
-    for line in (*family_lines(found, answers.names), verdict(found), *warnings):
+    for line in family_lines(found, answers.names, warnings, terminal_width()):
         say(line)
     say(f"written to {out}; page: {page}")
     return proposal.families
+
+
+def _typical(members: Members, answers: OutOfFold) -> Typical:
+    """Of each class the drawing that its own class has most of."""
+    own = answers.probabilities[np.arange(len(answers.targets)), answers.targets]
+    surest = {answers.classes[answers.targets[row]]: members.rows[row].image_id for row in np.argsort(own)}
+    recipe = members.members[0].runs[0].record.recipe
+    return Typical(surest, Thumbnails(recipe.data.path, recipe.image.page), str(recipe.data.path or ""))
 
 
 def _occupied(path: Path) -> DessinError:

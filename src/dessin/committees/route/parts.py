@@ -15,6 +15,7 @@ from dessin.committees.members import MemberRun, plain_names
 from dessin.committees.part_runs import train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError, quoted, unknown
+from dessin.language import tr
 from dessin.page.numbers import counted, points
 from dessin.progress import say
 from dessin.recipe import Recipe, apply_override, make_recipe, read_recipe
@@ -38,7 +39,7 @@ class RoutedPart:
     @property
     def what(self) -> str:
         """For people."""
-        return f"expert for {self.family}" if self.family else "router"
+        return tr("expert for {family}", family=self.family) if self.family else tr("router")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+
 from dessin.answers.committee import Committee, read_committee, save_committee
+from dessin.answers.predictions import to_predictions
 from dessin.committees.answers import out_of_fold
 from dessin.committees.families.measure import potential
 from dessin.committees.families.result import read_families, write_families
@@ -24,11 +27,13 @@ from dessin.committees.route.parts import (
 )
 from dessin.committees.route.result import RouteResults
 from dessin.committees.route.view import result_lines, route_page, told
+from dessin.committees.sides import Sides
 from dessin.errors import DessinError
-from dessin.files import write_text
 from dessin.folders import going_on
 from dessin.models.card import read_card
 from dessin.ops import as_texts
+from dessin.page.html import PAGE_FILE, write_page
+from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE
@@ -53,7 +58,7 @@ def route(
 
     They are joined with the generalist into a committee. Begun again with the same `out` and settings it goes
     on where it stopped; the recipe of a part that did not finish may be corrected. Writes `runs/`,
-    `committee/`, `results.json` and `report.html`.
+    `committee/`, `results.json` and `index.html`.
 
     Args:
         run: The generalist: a run, or a group of folds, of which every fold gets its own parts.
@@ -120,10 +125,14 @@ def route(
         committee, bundles = make_routed(members, answers, given, trained, scaled.temperatures, str(place))
         _save(out / COMMITTEE, committee, bundles, runs[0].folder / SPLIT_FILE)
         results.write(out)
-        write_text(out / "report.html", route_page(results, answers.names, trained))
-    for line in result_lines(results):
+        joined = scaled.answers.joined(router=scaled.answers.router, experts=True)
+        routed = to_predictions(joined.astype(np.float32), members.rows, members.classes)
+        page = runs[0].record.recipe.image.page
+        sides = Sides(routed, answers.probabilities, str(place or ""), page)
+        write_page(out / PAGE_FILE, route_page(results, answers.names, trained, out, sides))
+    for line in result_lines(results, terminal_width()):
         say(line)
-    say(f"committee: {out / COMMITTEE}; page: {out / 'report.html'}")
+    say(f"committee: {out / COMMITTEE}; page: {out / PAGE_FILE}")
     return results
 
 

@@ -121,8 +121,12 @@ def _score(
     return int((part.argmax(axis=1) == truth).sum()), loss
 
 
-def measure_ways(members: SoupMembers, answers: Answers, *, seed: int, matters: float) -> tuple[SoupRow, ...]:
-    """Every way to mix; gains are over the first one, with Holm's correction over the others.
+def measure_ways(
+    members: SoupMembers, answers: Answers, *, seed: int, matters: float
+) -> tuple[tuple[SoupRow, ...], dict[str, Floats]]:
+    """Every way to mix, and what it says of the images that it did not choose by, (N, C).
+
+    Gains are over the first one, with Holm's correction over the others.
 
     Of runs: the best one, the uniform and the greedy soup. Of two ends: both, and the best step of the way.
     """
@@ -166,7 +170,7 @@ def measure_ways(members: SoupMembers, answers: Answers, *, seed: int, matters: 
                 part_shares=tuple(_named(members, choice) for choice in apart[name].choices),
             )
         )
-    return tuple(rows)
+    return tuple(rows), {name: found.answers for name, found in apart.items()}
 
 
 def member_rows(members: SoupMembers, chosen: SoupRow) -> tuple[SoupMember, ...]:

@@ -15,6 +15,7 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import write_split
 from dessin.committees.gains import check_matters
 from dessin.committees.members import clones
+from dessin.committees.sides import Sides
 from dessin.committees.soup.measure import STEPS, curve_between, measure_ways, member_rows
 from dessin.committees.soup.members import (
     SoupMembers,
@@ -28,11 +29,11 @@ from dessin.committees.soup.result import CHOSEN_WAY, LEARNING, SoupKind, SoupRe
 from dessin.committees.soup.view import soup_lines, soup_page, told
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError, unknown
-from dessin.files import write_text
 from dessin.folders import result_folder
 from dessin.models.bundle import save_bundle
 from dessin.models.card import BundleCard, read_card
 from dessin.ops import as_paths
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import duration, say
@@ -41,7 +42,7 @@ from dessin.runs.record import SPLIT_FILE
 from dessin.training.device import choose_device
 from dessin.training.seeding import reproducible
 
-BUNDLE, VALIDATION, PAGE = "bundle", "validation", "report.html"
+BUNDLE, VALIDATION = "bundle", "validation"
 
 
 def soup(
@@ -57,7 +58,7 @@ def soup(
     """Average the weights of runs that share a start into one model, and say what that gains.
 
     The gain is measured on drawings unseen by the choice. `out` gets `bundle/` (a model like any), the
-    model's predictions of `validation/`, `soup.csv`, for wise `curve.csv`, `results.json` and `report.html`.
+    model's predictions of `validation/`, `soup.csv`, for wise `curve.csv`, `results.json` and `index.html`.
 
     Args:
         runs: Finished runs of one backbone on one fold that share a start; for wise one that was fine-tuned
@@ -100,7 +101,7 @@ def soup(
             )
             notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
         mixer = make_mixer(members, inputs, store, device)
-        ways = measure_ways(members, mixer.answers, seed=seed, matters=matters)
+        ways, unseen = measure_ways(members, mixer.answers, seed=seed, matters=matters)
         chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
         results = SoupResults(
             name=name or out.resolve().name,
@@ -128,9 +129,14 @@ def soup(
         )
         results = told(results)
         _write(members, mixer, results, inputs, part)
+        answers = to_predictions(unseen[chosen.name], members.rows, members.card.classes)
+        page = first.record.recipe.image.page
+        sides = Sides(answers, unseen[results.base], results.data, page)
+        # The page comes last, so where it is, everything is.
+        write_page(part / PAGE_FILE, soup_page(results, out, sides))
     for line in soup_lines(results, terminal_width()):
         say(line)
-    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE}")
+    say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
     return results
 
 
@@ -163,17 +169,16 @@ def _of_statistics(mixer: Mixer, members: SoupMembers) -> tuple[str, ...]:
     )
 
 
-def _write(members: SoupMembers, mixer: Mixer, results: SoupResults, inputs: Inputs, out: Path) -> None:
-    """The folder's files; the page comes last, so where it is, everything is."""
+def _write(members: SoupMembers, mixer: Mixer, results: SoupResults, inputs: Inputs, folder: Path) -> None:
+    """The folder's files but for its page."""
     shares = tuple(results.chosen_way.shares.get(name, 0.0) for name in members.names)
     mixer.load(shares)
-    save_bundle(out / BUNDLE, mixer.classifier, _card(members.card, results))
+    save_bundle(folder / BUNDLE, mixer.classifier, _card(members.card, results))
     answers = to_predictions(mixer.answers(shares), members.rows, members.card.classes)
-    write_predictions(answers, out / VALIDATION)
-    write_split(inputs.split, out / SPLIT_FILE)
-    results.write_tables(out)
-    results.write(out)
-    write_text(out / PAGE, soup_page(results))
+    write_predictions(answers, folder / VALIDATION)
+    write_split(inputs.split, folder / SPLIT_FILE)
+    results.write_tables(folder)
+    results.write(folder)
 
 
 def _card(card: BundleCard, results: SoupResults) -> BundleCard:
