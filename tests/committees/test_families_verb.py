@@ -52,7 +52,8 @@ def test_two_folds_of_one_recipe_are_one_generalist(run: Path, tmp_path: Path) -
     assert set(answers.folds.tolist()) == {0, 1}
     first = families([run, other], out=tmp_path / "a.csv")
     assert families([other, run], out=tmp_path / "b.csv") == first
-    assert (tmp_path / "a.html").read_text() == (tmp_path / "b.html").read_text()
+    page = (tmp_path / "b.html").read_text().replace(str(tmp_path / "b"), str(tmp_path / "a"))
+    assert page == (tmp_path / "a.html").read_text()
 
 
 def test_an_asked_for_number_is_kept(run: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def families(
     warnings = tuple(cautions(answers, found, same_images=source == "confusions"))
     if source == "confusions":
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
-    steps = family_steps(as_paths(runs), out)
+    steps = family_steps(sorted(as_paths(runs)), out)
     text = document(families_page(answers, proposal, found, warnings, _typical(members, answers), steps))
     # The page first: one without its table is what a killed process left, if it says the same.
     if page.exists() and not (page.is_file() and page.read_bytes() == text.encode()):
