@@ -462,7 +462,7 @@ def test_pages_are_whole_and_escape_names(pot: Pot, greedy: SoupResults, wise: S
         for text in (*results.summary[1:], *results.cautions, share(results.chosen_way.accuracy)):
             assert text in html.unescape(page)
         assert NAME not in page
-        assert "<b>b" not in page
+        assert "<b>b" not in page.replace("<b>bars ", ""), "but the names of classes under drawings"
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "http://" not in page
         assert "https://" not in page

@@ -214,6 +214,10 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
             tr("the whole committee: {size}", size=_megabytes(results.whole)),
         ),
     )
+    taught = tr(
+        "The student learnt from the soft labels of {committee}: how sure it is of each class.",
+        committee=results.committee,
+    )
     use = tr("Name new drawings with the student.")
     steps = [predict_step(shown, use)] if results.final else []
     return Page(
@@ -225,7 +229,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
         blocks=(
             headline(student.accuracy, right, committee.accuracy),
             gain_facts(committee.accuracy, _name(COMMITTEE), results.paid, facts),
-            *map(Sentence, results.verdict[1:]),
+            *map(Sentence, (*results.verdict[1:], taught)),
             *(Sentence(warning, "warning") for warning in results.warnings),
             sides_section(sides, _name(STUDENT), _name(COMMITTEE)),
             _paid(results),

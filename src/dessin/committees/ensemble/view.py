@@ -215,7 +215,7 @@ def _members(results: EnsembleResults) -> Section:
     seen = ""
     if results.views:
         seen = tr("Each looks in {n} views.", n=len(results.views.views))
-    where = tr("It lies in committee/ beside this page and is used like any model.")
+    where = tr("{name} lies in committee/ beside this page and is used like any model.", name=results.name)
     lead = " ".join(text for text in (vote, asked, seen, where) if text)
     parts = times_chosen(results.chosen_rule)
     rows: list[tuple[Words, ...]] = []

@@ -198,7 +198,9 @@ def _members(results: SoupResults) -> Section:
     ]
     table = members_table(rows, tr("Weights"), tr("Share of the mean"), results.parts)
     lead = tr(
-        "Weights of {backbone}. The mean lies in bundle/ beside this page and is used like any model.",
+        "Weights of {backbone}. Their mean, {name}, lies in bundle/ beside this page and is used like any "
+        "model.",
+        name=results.name,
         backbone=results.backbone,
     )
     return Section(tr("What went in"), (table,), lead, "members")
