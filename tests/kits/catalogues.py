@@ -25,7 +25,10 @@ from dessin.collection.readers.groups import WAYS
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
 from dessin.language import FOLDER, LANGUAGES, translations
 from dessin.recipes.verb import TITLES
+from dessin.statistics.headline import METRICS
 from dessin.studio.texts import english
+from dessin.trust.mistakes.strokes import PROPERTIES
+from dessin.trust.robustness.suite import SUITE
 from dessin.verbs import GROUPS, VERBS
 
 SOURCE = Path(__file__).parents[2] / "src" / "dessin"
@@ -107,6 +110,13 @@ def _of_tables() -> Iterator[tuple[Text, str]]:
     for check in own:
         yield from ((text, "collection/checks") for text in (check.title, check.short, check.summary))
     yield from ((title, "verbs.py") for title in GROUPS.values())
+    for metric in METRICS:
+        yield from ((text, "statistics") for text in (metric.title, metric.short, metric.note) if text)
+    for one in SUITE:
+        yield from ((text, "trust/robustness") for text in (one.title, one.meaning))
+    for known in PROPERTIES.values():
+        told = (known.title, known.lowest, known.highest, known.meaning)
+        yield from ((text, "trust/mistakes") for text in told if text)
     yield from ((where, "runs") for where in ("validation", "holdout"))
     yield from ((title, "recipes") for title in TITLES.values())
     yield from ((way, "committees/vote") for way in (BY_PROBABILITY, BY_AGREEMENT, BY_ORDER))

@@ -129,4 +129,5 @@ def percent(share: float, digits: int = 0) -> str:
 
 def capital(text: str) -> str:
     """The text as the beginning of a sentence; the rest of it stays as it is."""
-    return text[:1].upper() + text[1:]
+    first = text[:1].upper() + text[1:]
+    return Phrase(first, capital(text.spoken)) if isinstance(text, Phrase) else first

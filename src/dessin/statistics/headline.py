@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.language import tr, translated
 from dessin.page.numbers import Interval, capital, number, plain, share
 
 Floats = NDArray[np.float64]
@@ -111,15 +112,20 @@ METRICS: list[Metric] = [
 
 def metric_notes() -> str:
     """A sentence about the metrics that need one, for below their table."""
-    less = {metric.name: ", and less is better" if metric.better == "lower" else "" for metric in METRICS}
-    noted = (f"{metric.note}{less[metric.name]}" for metric in METRICS if metric.note)
+    noted = (
+        tr("{note}, and less is better", note=translated(metric.note))
+        if metric.better == "lower"
+        else translated(metric.note)
+        for metric in METRICS
+        if metric.note
+    )
     return f"{capital('; '.join(noted))}."
 
 
 def metric_lines(where: str, results: Iterable[tuple[Metric, Counted]], classes: int) -> list[str]:
     """The metrics of a set of images as lines for a terminal, two a line."""
     said = [
-        f"{metric.short} {metric.written(result)}, n = {number(result.n)}"
+        f"{translated(metric.short)} {metric.written(result)}, n = {number(result.n)}"
         for metric, result in results
         if classes >= metric.least_classes
     ]

@@ -314,10 +314,15 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
     if results:
         columns = (
             Column(tr("Measure, with 95% interval")),
-            *(Column(f"{capital(each.name)} (n = {number(each.n)})", number=True) for each in results),
+            *(
+                Column(f"{capital(translated(each.name))} (n = {number(each.n)})", number=True)
+                for each in results
+            ),
         )
-        rows = tuple((title, *(each.values[title] for each in results)) for title in results[0].values)
-        methods = " ".join(f"{capital(each.name)}: {each.method}." for each in results)
+        rows = tuple(
+            (translated(title), *(each.values[title] for each in results)) for title in results[0].values
+        )
+        methods = " ".join(f"{capital(translated(each.name))}: {each.method}." for each in results)
         yield Table(columns, rows, note=f"{methods} {metric_notes()}", file="results")
     columns = (
         Column(tr("Part")),

@@ -149,7 +149,9 @@ def final_blocks(sources: Sources, links: Callable[[Path], str]) -> Iterator[Blo
     sets = set_views(record)
     if sets:
         first = Column(tr("Measure, with 95% interval"))
-        named = (Column(f"{capital(each.name)} (n = {number(each.n)})", number=True) for each in sets)
+        named = (
+            Column(f"{capital(translated(each.name))} (n = {number(each.n)})", number=True) for each in sets
+        )
         rows = tuple((translated(title), *(each.values[title] for each in sets)) for title in sets[0].values)
         yield Table((first, *named), rows, file="results")
     else:

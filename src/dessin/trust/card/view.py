@@ -192,7 +192,7 @@ def _robust(sources: TrustSources) -> Fact:
         "{drawings}). The worst is “{worst}”: {mean}.",
         n=len(found.corruptions),
         cost=signed(found.cost.value),
-        set_name=found.set_name,
+        set_name=translated(found.set_name),
         drawings=_drawings(found.n),
         worst=translated(worst.title),
         mean=share(worst.mean),
@@ -346,7 +346,7 @@ def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
             "{n} class without a drawing in the {set_name} set: {names}.",
             "{n} classes without a drawing in the {set_name} set: {names}.",
             len(absent),
-            set_name=sources.measured_on,
+            set_name=translated(sources.measured_on),
             names=listed(absent, most=_FEW),
         )
     few = sum(0 < row.n < _FEW for row in sources.main.per_class)

@@ -542,7 +542,12 @@ def _measured(outcome: ConfidenceResult) -> Section:
     how = tr(
         "Measured on {measured_on}, answered by no model that was trained on them. The temperature is "
         "{temperature}: above 1 the model was too sure. {rejected} of own drawings are rejected, by {score}.",
-        measured_on=outcome.measured_on,
+        measured_on=tr_n(
+            "validation images of fold {folds}",
+            "validation images of folds {folds}",
+            len(outcome.folds),
+            folds=", ".join(map(str, outcome.folds)),
+        ),
         temperature=f"{found.temperature:.2f}",
         rejected=share(outcome.rejection.false_alarms),
         score=_scores()[outcome.rejection.chosen.score][0],
