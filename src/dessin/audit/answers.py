@@ -16,7 +16,7 @@ from dessin.collection.split.files import Assignment, Split
 from dessin.errors import DessinError
 from dessin.page.numbers import counted
 from dessin.progress import say
-from dessin.runs.folds import is_fold_folder, is_fold_group
+from dessin.runs.fold_group import is_fold_folder, is_fold_group
 from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
 from dessin.runs.record import FILE, SPLIT_FILE

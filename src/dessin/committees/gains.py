@@ -14,7 +14,7 @@ from dessin.statistics.contrasts import Contrast, two_models
 
 Bools = NDArray[np.bool_]
 # Two differences say next to nothing of how differences vary.
-_FOLDS_TOLD_APART = 3
+FOLDS_TOLD_APART = 3
 
 
 def check_matters(matters: float) -> None:
@@ -30,7 +30,7 @@ def over_folds(
 
     `split_folds` is how many folds the split has, of which `folds` (N,) are some.
     """
-    if len(np.unique(folds)) < _FOLDS_TOLD_APART:
+    if len(np.unique(folds)) < FOLDS_TOLD_APART:
         folds = np.zeros_like(folds)
     return two_models(first, second, groups, folds=folds, split_folds=split_folds)
 

@@ -20,7 +20,8 @@ from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_file
 from dessin.models.card import read_card
 from dessin.page.numbers import counted, listed
-from dessin.runs.folds import MADE_BY, is_fold_folder
+from dessin.runs.fold_group import is_fold_folder
+from dessin.runs.folds import MADE_BY
 from dessin.runs.inputs import class_numbers
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dessin.answers.committee import find_home
 from dessin.audit.result import Summary
 from dessin.errors import DessinError
 from dessin.language import tr
@@ -17,7 +18,7 @@ from dessin.reports.home import home_page, is_result, results_below
 from dessin.reports.run.made import Around
 from dessin.reports.run.view import run_page
 from dessin.reports.wrapup.view import wrapup_page
-from dessin.runs.record import FILE
+from dessin.runs.fold_group import is_run
 from dessin.runs.scout import ScoutRow, read_scout
 from dessin.schema import validated
 
@@ -34,9 +35,9 @@ def report(
     """Write one page that a person wants to read: about a run, or about studies and a final run.
 
     Args:
-        sources: One run for the page about it; a folder of results for a home that links to all of them; else
-            studies, ensembles, distillations and runs, in the order of their telling, for the wrap-up. The
-            last run is taken for the final result.
+        sources: One run, or group of folds, for the page about it; a folder of results for a home that links
+            to all of them; else studies, runs, and ensembles, soups, routed models and students, in the order
+            of their telling, for the wrap-up. The last run is taken for the final result.
         out: The page to write (.html), or Markdown for a wiki with its pictures beside it (.md); made anew if
             it exists.
         audit: The folder of an audit of the data.
@@ -49,7 +50,7 @@ def report(
         DessinError: no source, one that is none of these, or damaged files in it; for a single
             run, one that is not finished.
     """
-    folders, out = [Path(source) for source in sources], Path(out)
+    folders, out = [find_home(Path(source)) for source in sources], Path(out)
     if out.is_dir():
         raise DessinError(
             f"{out} is a folder, and the report is one file.", do=f"Use --out {out / 'report.html'}."
@@ -57,7 +58,7 @@ def report(
     if not folders:
         raise DessinError("Nothing to report on was given.", do="Name a run, or studies and ensembles.")
     summary, write = _summary(audit), write_markdown if out.suffix == ".md" else write_page
-    if len(folders) == 1 and (folders[0] / FILE).is_file():
+    if len(folders) == 1 and is_run(folders[0]):
         tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
         around = Around(issues=_found(summary), scout=tried, pages=pages_below(folders[0], out))
         write(out, run_page(folders[0], around))

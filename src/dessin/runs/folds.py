@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import Field
 
 from dessin.answers.committee import Committee, write_committee
 from dessin.answers.predictions import join_out_of_fold, to_predictions, write_predictions
@@ -22,7 +20,7 @@ from dessin.folders import claim_folder, hold
 from dessin.models.card import read_card
 from dessin.progress import on_stop, say
 from dessin.recipe import Recipe
-from dessin.results import Result
+from dessin.runs.fold_group import FoldGroup, fold_folder
 from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import finished_record, own_predictions
 from dessin.runs.plan import rows_of
@@ -32,29 +30,11 @@ from dessin.runs.run import Order, begin_run, claim_name, located, resume_run
 from dessin.runs.same import asked_of, check_same
 from dessin.runs.stages import remove_leftovers
 from dessin.statistics.headline import metric_lines
-from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import measure
 
 ALL = "all"
 MADE_BY = "folds"
 VALIDATION: Literal["validation"] = "validation"
-
-
-class FoldGroup(Result):
-    """What the folds' runs are made of, and, once all are finished, their joined results."""
-
-    FILE = "folds.json"
-    WHAT = "a group of folds"
-
-    format: int = 1
-    kind: Literal["folds"] = "folds"
-    name: str
-    recipe: Recipe
-    folds: tuple[int, ...]
-    threads: int
-    split: str
-    results: SetResults | None = None
-    by_fold: dict[int, Estimate] = Field(default_factory=dict)
 
 
 def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
@@ -109,10 +89,6 @@ def _held(folder: Path) -> Iterator[None]:
         yield
 
 
-def is_fold_group(folder: Path) -> bool:
-    return (folder / FoldGroup.FILE).is_file()
-
-
 def resume_folds(
     folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
 ) -> Path:
@@ -141,22 +117,6 @@ def _numbers(folds: str | Sequence[int], split: Split) -> tuple[int, ...]:
 
 def _on_fold(recipe: Recipe, fold: int) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
-
-
-def fold_folder(folder: Path, fold: int) -> Path:
-    """Where the run of a fold lies in its group."""
-    return folder / f"fold-{fold}"
-
-
-def is_fold_folder(path: Path) -> bool:
-    """Whether a folder has the name of a fold, which says little by itself."""
-    return re.fullmatch(r"fold-\d+", path.name) is not None
-
-
-def with_its_group(home: Path) -> Path:
-    """The folder of all models that share a holdout: for a fold that of its group, else its own."""
-    place = home.resolve()
-    return place.parent if is_fold_folder(place) and is_fold_group(place.parent) else home
 
 
 def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:

@@ -16,7 +16,8 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Assignment, Split, read_split
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE, read_card
-from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName, read_record
+from dessin.runs.fold_group import GroupRecord, run_record
+from dessin.runs.record import SPLIT_FILE, STUDY_FILE, RunRecord, SetName
 from dessin.statistics.intervals import group_index
 from dessin.statistics.temperature import tempered
 
@@ -37,6 +38,19 @@ class Measured:
     def trained_on(self) -> frozenset[str]:
         fold = self.record.recipe.data.fold
         return frozenset(row.image_id for row in self.split.training(None if fold == "none" else fold))
+
+    @property
+    def joined(self) -> bool:
+        """Whether it is a group of folds."""
+        return isinstance(self.record, GroupRecord)
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds whose images were named by a training without them."""
+        fold = self.record.recipe.data.fold
+        if isinstance(self.record, GroupRecord):
+            return self.record.folds
+        return tuple(range(self.split.folds)) if fold == "none" else (fold,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +125,8 @@ def _load(name: str, folder: Path, set_name: SetName) -> Measured:
 
 
 def finished_record(folder: Path) -> RunRecord:
-    """The record of a run folder; a run that is not finished is refused."""
-    record = read_record(folder)
+    """The record of a run folder or of a group of folds; a run that is not finished is refused."""
+    record = run_record(folder)
     if record.status != "finished":
         why = f" ({record.reason})" if record.reason else ""
         raise DessinError(
@@ -164,6 +178,8 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
 
 def validated_rows(record: RunRecord, split: Split) -> tuple[Assignment, ...]:
     """The images that a run answered without having been fitted to them; for a probe of all folds all."""
+    if isinstance(record, GroupRecord):
+        return tuple(row for row in split.rows if row.fold in record.folds)
     fold = record.recipe.data.fold
     return split.training(None) if fold == "none" else split.validation(fold)
 

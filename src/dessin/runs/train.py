@@ -9,7 +9,8 @@ from typing import Annotated
 from dessin.errors import DessinError
 from dessin.ops import as_texts
 from dessin.recipe import Recipe
-from dessin.runs.folds import begin_folds, is_fold_group, resume_folds
+from dessin.runs.fold_group import is_fold_group
+from dessin.runs.folds import begin_folds, resume_folds
 from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
 
 

@@ -24,7 +24,7 @@ from dessin.models.classifier import Classifier
 from dessin.models.lora import merge_lora
 from dessin.reading import number_of, read_csv
 from dessin.recipe import TeacherSpec
-from dessin.runs.folds import is_fold_folder
+from dessin.runs.fold_group import is_fold_folder
 from dessin.runs.inputs import Inputs, class_numbers, training_curation
 from dessin.runs.joined import Measured, finished_record, join_runs, own_predictions, own_split
 from dessin.runs.plan import rows_of

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.answers.predictions import HOLDOUT
+from dessin.committees.gains import FOLDS_TOLD_APART, over_folds
 from dessin.errors import DessinError
 from dessin.page.numbers import ALPHA
 from dessin.runs.joined import Joined, Measured
 from dessin.statistics.comparison import Comparison, McNemar, compare
-from dessin.statistics.contrasts import two_models
 from dessin.statistics.paired_tests import holm, mcnemar
 from dessin.trust.robustness.compare import RobustComparison, compare_robustness
 from dessin.trust.robustness.result import RobustnessResult
@@ -26,20 +27,27 @@ def comparisons(joined: Joined, matters: float) -> tuple[Comparison, ...]:
     base, others = joined.correct[0], joined.correct[1:]
     name, runs = joined.runs[0].name, joined.runs[1:]
     # Whose luck is not in the numbers is said once for all of them, in a caution.
-    compared = compare(
-        [
-            (run.name, name, two_models(other, base, joined.groups))
-            for run, other in zip(runs, others, strict=True)
-        ],
-        matters,
-        luck=False,
-    )
+    folds = joined.runs[0].predictions.of(joined.image_ids).folds
+    numbers = np.array([-1 if fold == HOLDOUT else int(fold) for fold in folds], dtype=np.int64)
+    if not several_trainings(joined):
+        numbers = np.zeros_like(numbers)
+    split_folds = joined.runs[0].split.folds
+    contrasts = [over_folds(other, base, numbers, joined.groups, split_folds) for other in others]
+    named = [(run.name, name, found) for run, found in zip(runs, contrasts, strict=True)]
+    compared = compare(named, matters, luck=False)
     found = []
     for run, other, comparison in zip(runs, others, compared, strict=True):
         alone, base_alone, p = mcnemar(other, base)
         exact = McNemar(seed=run.record.seed, level_alone=alone, base_alone=base_alone, p=p)
         found.append(comparison.model_copy(update={"mcnemar": (exact,)}))
     return tuple(found)
+
+
+def several_trainings(joined: Joined) -> bool:
+    """Whether each of the runs was trained on the same three folds or more, and answers out of fold."""
+    folds = {run.folds for run in joined.runs}
+    out_of_fold = HOLDOUT not in joined.runs[0].predictions.folds
+    return out_of_fold and len(folds) == 1 and len(next(iter(folds))) >= FOLDS_TOLD_APART
 
 
 @dataclass(frozen=True)

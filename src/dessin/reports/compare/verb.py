@@ -14,7 +14,7 @@ from dessin.ops import as_paths
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
 from dessin.progress import say
-from dessin.reports.compare.measure import comparisons, robust_pairs
+from dessin.reports.compare.measure import comparisons, robust_pairs, several_trainings
 from dessin.reports.compare.result import ComparedRun, RunComparison
 from dessin.reports.compare.view import comparison_lines, comparison_page
 from dessin.reports.differences import Difference, differences, recipe_keys
@@ -41,7 +41,8 @@ def compare(
     """Compare models on the same images, with intervals, and say what this design could have seen.
 
     Args:
-        runs: Two or more runs that were measured on the same images; the first is the base.
+        runs: Two or more runs, or groups of folds, that were measured on the same images; the first is the
+            base.
         out: A new folder for index.html, comparison.json, comparison.csv and differences.csv.
         holdout: On the holdout, where every run's was opened already; it is never opened here.
         matters: The smallest difference of accuracy (0..1) that would matter.
@@ -81,7 +82,7 @@ def _compared(
             path=run.folder.as_posix(),
             accuracy=run.record.results[set_name].accuracy,
             seed=run.record.seed,
-            fold=run.record.recipe.data.fold,
+            fold=", ".join(map(str, run.folds)) if run.joined else run.record.recipe.data.fold,
             model=run.record.digests.model,
             opened=len(run.record.holdout_opened),
         )
@@ -104,6 +105,12 @@ def _compared(
 def _cautions(joined: Joined, set_name: SetName, found: Sequence[Difference]) -> tuple[str, ...]:
     """What the reader must know beside the numbers."""
     cautions = [_ONE_TRAINING_EACH]
+    if several_trainings(joined):
+        folds = len(joined.runs[0].folds)
+        cautions = [
+            f"Each was trained once on each of {folds} folds, with one seed, and differences are paired over "
+            "folds. Over seeds too, whether a recipe is better is a question for dessin study."
+        ]
     base = joined.runs[0]
     for run in joined.runs[1:]:
         if run.record.digests.model and run.record.digests.model == base.record.digests.model:

@@ -36,6 +36,7 @@ from dessin.progress import duration
 from dessin.reading import number_of, read_csv
 from dessin.reports.run.measure import run_parts
 from dessin.reports.run.pictures import curve_charts, pages_seen, range_chart
+from dessin.runs.fold_group import GroupRecord
 from dessin.runs.record import RunRecord
 from dessin.runs.scout import ScoutRow
 from dessin.runs.stages import RANGE_FILE
@@ -336,7 +337,7 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
             number(part.groups),
             tr("{n} of {all}", n=part.classes, all=len(split.classes)),
         )
-        for part in run_parts(split, record.recipe.data.fold)
+        for part in run_parts(split, record)
     )
     note = tr(
         "What is learnt from (training), what choices are made on (validation), and what was set aside for "
@@ -380,7 +381,9 @@ def _again(record: RunRecord) -> Iterator[Block]:
             file=Code("recipe.yaml"),
         )
     )
-    yield Command(f"dessin train recipe.yaml --data {shlex.quote(data)} --split {shlex.quote(split)}")
+    folds = f" --folds {','.join(map(str, record.folds))}" if isinstance(record, GroupRecord) else ""
+    given = f"--data {shlex.quote(data)} --split {shlex.quote(split)}"
+    yield Command(f"dessin train recipe.yaml {given}{folds}")
     whole = yaml.safe_dump(record.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     yield Command(whole.rstrip())
     rows: list[tuple[Words, ...]] = [(name, version) for name, version in record.versions.items()]
@@ -392,8 +395,8 @@ def _again(record: RunRecord) -> Iterator[Block]:
 
 def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:
     """Labels → names for people, as the run's bundle has them; a run may outlive its bundle."""
-    bundle = run / "bundle"
-    known = read_card(bundle).names if (bundle / CARD_FILE).is_file() else {}
+    bundles = (run / "bundle", *sorted(run.glob("fold-*/bundle")))
+    known = next((read_card(place).names for place in bundles if (place / CARD_FILE).is_file()), {})
     return {label: label for label in labels} | known
 
 

@@ -49,14 +49,15 @@ def split_part(name: str, rows: Sequence[Assignment], split: Split) -> SplitPart
     )
 
 
-def run_parts(split: Split, fold: int | str) -> tuple[SplitPart, ...]:
-    """Training, validation and holdout of a run, as far as it has them."""
-    number = None if isinstance(fold, str) else fold
-    parts = {
-        "training": split.training(number),
-        "validation": () if number is None else split.validation(number),
-        "holdout": split.held_out(),
-    }
+def run_parts(split: Split, record: RunRecord) -> tuple[SplitPart, ...]:
+    """Training, validation and holdout of a run, as far as it has them; of several folds, both in turn."""
+    fold = record.recipe.data.fold
+    parts = {"training, and in turn validation": split.training(None), "holdout": split.held_out()}
+    if fold != "none":
+        learnt, asked = split.training(fold), split.validation(fold)
+        parts = {"training": learnt, "validation": asked, "holdout": split.held_out()}
+    elif "validation" not in record.results:
+        parts = {"training": split.training(None), "holdout": split.held_out()}
     return tuple(split_part(name, rows, split) for name, rows in parts.items() if rows)
 
 

@@ -43,7 +43,8 @@ from dessin.reports.run.measure import (
     what_helps,
     worst_first,
 )
-from dessin.runs.record import SPLIT_FILE, RunRecord, SetName, read_record
+from dessin.runs.fold_group import run_record
+from dessin.runs.record import SPLIT_FILE, RunRecord, SetName
 from dessin.statistics.metrics import ClassResult
 
 _PAIRS, _A_SIDE, _MISTAKES = 8, 2, 24
@@ -59,10 +60,11 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
     Raises:
         DessinError: no run folder, a run that is not finished, or damaged files in it.
     """
-    around, record = around or Around(), record or read_record(run)
+    around, record = around or Around(), record or run_record(run)
     if record.status != "finished":
+        why = f" ({record.reason})" if record.reason else ""
         raise DessinError(
-            f"The run {run} is {record.status}, so there is nothing to report yet.",
+            f"The run {run} is {record.status}{why}, so there is nothing to report yet.",
             do=f"Finish it with dessin train --resume {run}.",
         )
     split = read_split(run / SPLIT_FILE)

@@ -85,7 +85,8 @@ def people_blocks(sources: Sources) -> Iterator[Block]:
                 place = machine(job.ended.host, job.record)
                 place.did(study.record.name, job.ended.host, job.ended.seconds, job.record)
     for run in sources.runs:
-        machine("", run.record).did(run.record.name, "", sum(run.record.timings.values()), run.record)
+        for part in run.parts:
+            machine("", part).did(run.record.name, "", sum(part.timings.values()), part)
     yield Sentence(
         tr(
             "Records know machines and times, and no people: put the names beside them. A run that was begun "

@@ -15,8 +15,9 @@ from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.route.result import RouteResults
 from dessin.committees.soup.result import SoupResults
 from dessin.errors import DessinError
+from dessin.runs.fold_group import is_run, records_of, run_record
 from dessin.runs.holdout import looks_below
-from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults, read_record
+from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, SetName, SetResults
 from dessin.statistics.intervals import Estimate
 from dessin.studies.source import StudySource, read_source
 from dessin.trust.evaluate.measure import measured
@@ -24,10 +25,14 @@ from dessin.trust.evaluate.measure import measured
 
 @dataclass(frozen=True)
 class RunSource:
-    """A run folder; `split` is None where the run was killed before it wrote its copy."""
+    """A run folder, or a group of folds; `split` is None where a run was killed before it wrote its copy.
+
+    `parts` are the records of the group's folds, or the run's own.
+    """
 
     path: Path
     record: RunRecord
+    parts: tuple[RunRecord, ...]
     split: Split | None
 
     @property
@@ -86,7 +91,7 @@ class Sources:
     def records(self) -> tuple[RunRecord, ...]:
         """The records of every run there is, those of the studies first."""
         inside = [job.record for study in self.studies for job in study.jobs if job.record]
-        return (*inside, *(run.record for run in self.runs))
+        return (*inside, *(part for run in self.runs for part in run.parts))
 
 
 def read_sources(folders: Sequence[Path]) -> Sources:
@@ -102,8 +107,8 @@ def read_sources(folders: Sequence[Path]) -> Sources:
         committee = next((kind for kind in _COMMITTEES if kind.lies_in(folder)), None)
         if (folder / STUDY_FILE).is_file():
             studies.append(read_source(folder))
-        elif (folder / FILE).is_file():
-            runs.append(RunSource(folder, read_record(folder), _split(folder)))
+        elif is_run(folder):
+            runs.append(RunSource(folder, run_record(folder), records_of(folder), _split(folder)))
         elif committee is not None:
             committees.append(_committee(folder, committee.read(folder)))
         else:

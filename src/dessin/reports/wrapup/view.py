@@ -127,7 +127,7 @@ def _lead(sources: Sources) -> str:
     else:
         said = tr("No study is part of this report, so no choice was compared with another.")
     ended = [job.ended for study in sources.studies for job in study.jobs if job.ended]
-    own = [run.record for run in sources.runs]
+    own = [part for run in sources.runs for part in run.parts]
     seconds = sum(job.seconds for job in ended) + sum(sum(record.timings.values()) for record in own)
     runs = tr_n("{n} run", "{n} runs", len(ended) + len(own))
     rests = tr("It rests on {runs}, {time} of computing.", runs=runs, time=spent(seconds))

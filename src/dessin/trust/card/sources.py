@@ -12,10 +12,10 @@ from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.progress import say
-from dessin.runs.folds import with_its_group
+from dessin.runs.fold_group import is_fold_group, is_run, with_its_group
 from dessin.runs.holdout import looks_below
 from dessin.runs.joined import finished_record, own_split
-from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName
+from dessin.runs.record import SPLIT_FILE, RunRecord, SetName
 from dessin.runs.subject import read_subject
 from dessin.statistics.metrics import Metrics
 from dessin.trust.confidence.result import ConfidenceResult
@@ -25,7 +25,7 @@ from dessin.trust.robustness.result import RobustnessResult
 
 @dataclass(frozen=True)
 class TrustSources:
-    """A run (with its `record`) or a committee (with its `committee`), and what is measured of it.
+    """A run or group of folds (with its `record`) or a committee (with its `committee`), and its measures.
 
     `given` is the folder that was named, `home` the one that holds the measures (in an ensemble, another);
     `metrics` has the sets that were measured, at least one. `opened` counts looks at the holdout, `own` those
@@ -70,9 +70,11 @@ def read_sources(folder: Path) -> TrustSources:
     """
     record, committee, folder = None, None, find_home(folder)
     found: dict[SetName, Predictions] = {}
-    if (folder / FILE).is_file():
+    if is_run(folder):
         home, record = folder, finished_record(folder)
         split, data, opened = own_split(folder, record), record.recipe.data.path, record.holdout_opened
+        if is_fold_group(folder):
+            opened = read_committee(folder).holdout_opened
         found = {name: read_predictions(folder / name) for name in record.results}
     else:
         home = find_model(folder)

@@ -11,6 +11,7 @@ from dessin.language import tr
 from dessin.page.html import write_page
 from dessin.page.numbers import counted
 from dessin.progress import say
+from dessin.runs.fold_group import GroupRecord
 from dessin.trust.card.measure import check_leaks, numbers
 from dessin.trust.card.result import LeakCheck, TrustCard
 from dessin.trust.card.sources import TrustSources, read_sources
@@ -56,11 +57,14 @@ def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:
 
 
 def _card(sources: TrustSources, leaks: LeakCheck) -> TrustCard:
-    record, models = sources.record, len(sources.committee.bundles) if sources.committee else 1
+    record = sources.record
+    models = len(sources.committee.bundles) if sources.committee else 1
+    if isinstance(record, GroupRecord):
+        models = len(record.folds)
     return TrustCard(
         name=sources.name,
-        kind="run" if record else "committee",
-        backbone=record.recipe.model.backbones if record else counted(models, "model"),
+        kind="committee" if sources.committee or models > 1 else "run",
+        backbone=counted(models, "model") if models > 1 or not record else record.recipe.model.backbones,
         classes=len(sources.main.per_class),
         model=record.digests.model if record else "",
         measured_on=sources.measured_on,

@@ -9,6 +9,7 @@ from dessin.page.blocks import Block, Facts, Headline, Links, Next, Notes, Page,
 from dessin.page.blocks import Fact as Shown
 from dessin.page.numbers import listed, number, percent, share, signed, size
 from dessin.page.words import Link, Words
+from dessin.runs.fold_group import GroupRecord
 from dessin.trust.card.measure import worst_class
 from dessin.trust.card.result import Fact, LeakCheck, Tone, TrustCard
 from dessin.trust.card.sources import TrustSources
@@ -129,6 +130,12 @@ def _validation(sources: TrustSources) -> Fact:
             "validation", tr("It has no validation drawings of its own: it was trained on every fold.")
         )
     detail = tr("On {drawings} that the model was not trained on.", drawings=_drawings(found.n))
+    if isinstance(sources.record, GroupRecord):
+        detail = tr(
+            "On {drawings} of {folds} folds, each named by the model that had not seen it.",
+            drawings=_drawings(found.n),
+            folds=len(sources.record.folds),
+        )
     nested = sources.committee.provenance.get("nested_accuracy") if sources.committee else ""
     if nested:
         tail = tr(
@@ -378,7 +385,12 @@ def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
             "Really foreign drawings: rejection was measured on hidden classes of its own collection only, "
             "or not at all."
         )
-    if sources.record:
+    if isinstance(sources.record, GroupRecord):
+        yield tr(
+            "Other seeds: each fold was trained once. Whether its recipe is better than another is a question "
+            "for dessin study."
+        )
+    elif sources.record:
         yield tr(
             "The luck of a training: this is one run with one seed. Whether its recipe is better than "
             "another is a question for dessin study."

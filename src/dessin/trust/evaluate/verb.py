@@ -13,7 +13,7 @@ from dessin.language import tr, translated
 from dessin.ops import names
 from dessin.page.numbers import times
 from dessin.progress import say, warn
-from dessin.runs.folds import with_its_group
+from dessin.runs.fold_group import with_its_group
 from dessin.runs.holdout import Opening, looks_below, settle
 from dessin.runs.record import SetName, read_record, store_results
 from dessin.runs.subject import Subject, read_subject
