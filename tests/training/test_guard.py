@@ -102,6 +102,17 @@ def test_a_run_is_not_judged_before_the_rate_is_up() -> None:
     assert collapses([9.0, 9.0, 9.0], [0.008, 0.008, 0.008], rise_steps=60)
 
 
+def test_a_short_run_that_ends_exploded_has_come_to_nothing() -> None:
+    short = {"steps": 12, "epochs": 1}
+    assert collapses([9.0], [0.008], validation_loss=9.0, **short)
+    assert not collapses([9.0], [0.008], validation_loss=5.0, **short), "its validation loss is no explosion"
+    assert not collapses([5.0], [0.008], validation_loss=9.0, **short), "its training loss is none"
+    assert not collapses([9.0], [0.5], validation_loss=9.0, **short), "it knows half of them"
+    assert not collapses([9.0], [0.008], validation_loss=9.0, steps=12, epochs=2), "it has not ended"
+    few = chance(classes=3, count=9)
+    assert collapses([9.0], [1 / 3], validation_loss=9.0, chance=few, **short), "the losses tell enough"
+
+
 def test_too_few_validation_images_say_nothing() -> None:
     few = chance(classes=3, count=9)
     assert not few.telling
@@ -174,6 +185,15 @@ def test_a_learning_rate_of_ten_is_caught(name: str, tmp_path: Path) -> None:
     json.dumps(evidence, allow_nan=False)
     assert len(caught.value.curve) < 6
     assert "Lower optimizer.lr" in str(caught.value)
+
+
+def test_an_explosion_within_a_dozen_steps_is_caught(tmp_path: Path) -> None:
+    wild = {"lr": 10.0, "schedule": "constant", "name": "sgd"}
+    with pytest.raises(Collapsed) as caught:
+        planted(tmp_path, 10.0, optimizer=wild, train={"epochs": 1, "batch_size": 5})
+    evidence = caught.value.evidence
+    assert evidence["step"] <= 12
+    assert evidence["reason"] in ("at chance", "not finite")
 
 
 def test_a_slow_but_healthy_run_is_not_caught(tmp_path: Path) -> None:

@@ -127,13 +127,16 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
     That is: validation accuracy at chance after two epochs in a row (or the last one of all `epochs`), both
     ended well after the `rise_steps` of the learning rate, while neither the training nor the validation
     loss has fallen below what a constant answer has. A loss near that and smaller with each epoch is taken
-    for slow, and goes on.
+    for slow, and goes on. A run that ends exploded has come to nothing however few its steps and images were.
     """
     trained = [row for row in curve if row.epoch > 0 and not row.averaged]
-    ripe = [row for row in trained if row.step >= rise_steps + _PATIENCE_STEPS]
-    needed = 1 if trained and trained[-1].epoch == epochs else 2
+    ended = bool(trained) and trained[-1].epoch == epochs
+    exploded = ended and _has_exploded(trained[-1], chance)
+    ripe = [row for row in trained if row.step >= rise_steps + _PATIENCE_STEPS or exploded]
+    needed = 1 if ended else 2
     found = [row.validation_accuracy for row in ripe[-needed:] if row.validation_accuracy is not None]
-    if not chance.telling or len(found) < needed or not all(map(chance.covers, found)):
+    telling = chance.telling or exploded
+    if not telling or len(found) < needed or not all(map(chance.covers, found)):
         return
     losses = [row.train_loss for row in trained if row.train_loss is not None]
     validation = [row.validation_loss for row in trained if row.validation_loss is not None]
@@ -160,6 +163,12 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
         },
         curve=curve,
     )
+
+
+def _has_exploded(row: CurveRow, chance: Chance) -> bool:
+    """Whether both losses are far above a constant answer's, as no slow beginning is."""
+    losses = (row.train_loss, chance.loss), (row.validation_loss, chance.validation_loss)
+    return all(loss is not None and loss > _EXPLODED * constant for loss, constant in losses)
 
 
 def _falls(losses: Sequence[float], constant: float) -> bool:

@@ -12,7 +12,7 @@ from dessin.training.checkpoint import TrainingState
 from dessin.training.curve import CurveRow
 from dessin.training.data import TrainingData
 from dessin.training.engine import decide_batch_norm
-from dessin.training.guard import warn_of_chance
+from dessin.training.guard import say, warn_of_chance
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ def make_outcome(recipe: Recipe, data: TrainingData, state: TrainingState) -> Ou
             waited = f"{train.early_stop} epochs in a row were no better than the best"
             reason = f"{waited}, of {train.epochs} planned"
         else:
+            # What was asked for, and no fault.
             early = f"Training stops after epoch {done} of {train.epochs}"
-            warn(f"{early}: another would take longer than the time allowed.")
+            say(f"{early}: another would take longer than the time allowed.")
         decisions.append(Decision("stopped_after_epoch", done, reason))
     if train.average_last and not state.curve[-1].averaged:
         reason = "training stopped before two of the epochs that were to be averaged"
