@@ -10,6 +10,7 @@ import yaml
 
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Assignment, Split, write_split
+from dessin.decisions import Decision
 from dessin.recipe import make_recipe
 from dessin.runs.record import Counts, Digests, Hardware, RunRecord, write_record
 from dessin.studies.definition import Study, read_study
@@ -98,8 +99,11 @@ def made_study(folder: Path, split: Split, **changes: object) -> tuple[Study, St
     return study, begin(folder, record, study.text, split)
 
 
-def made_run(folder: Path, split: Split, job: Job, right: np.ndarray) -> None:
-    """A finished run that answers the i-th image of its fold (by id) correctly where `right[i]`."""
+def made_run(folder: Path, split: Split, job: Job, right: np.ndarray, *, model: str = "") -> None:
+    """A finished run that answers the i-th image of its fold (by id) correctly where `right[i]`.
+
+    With `model`, the digest of its weights, its best epoch was the start.
+    """
     run = folder / "runs" / job.name
     rows = sorted(split.validation(job.fold), key=lambda row: row.image_id)
     probabilities = np.full((len(rows), 3), 0.2, np.float32)
@@ -107,7 +111,11 @@ def made_run(folder: Path, split: Split, job: Job, right: np.ndarray) -> None:
         target = CLASSES.index(row.label)
         probabilities[number, target if right[number] else (target + 1) % 3] = 0.6
     write_predictions(to_predictions(probabilities, rows, CLASSES), run / "validation")
-    write_record(run, finished_record(job, split))
+    record = finished_record(job, split)
+    if model:
+        record = record.changed(digests=record.digests.model_copy(update={"model": model}))
+        record = record.with_decisions([Decision("best_epoch", 0, "the probe was better")])
+    write_record(run, record)
     write_job(folder, JobRecord(job=job.name, status="finished", seconds=3.0, host="here"))
 
 

@@ -12,9 +12,13 @@ from study_kit import made_run, made_split, made_study
 
 from dessin.errors import DessinError
 from dessin.reading import read_csv
+from dessin.reports.wrapup.conclusions import gaps
+from dessin.reports.wrapup.sources import Sources
 from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.measure import analyse
+from dessin.studies.outcome import outcome
 from dessin.studies.result import JobRecord, StudyResults, write_job
+from dessin.studies.source import StudySource, read_source
 from dessin.studies.tables import write_tables
 from dessin.studies.view import lines
 
@@ -38,6 +42,15 @@ def fill(folder: Path, left_out: tuple[str, ...] = (), order: int = 1, **changes
             right = answers(job.level, job.seed, job.fold, len(split.validation(job.fold)))
             made_run(folder, split, job, right)
     return analyse(folder)
+
+
+def gap_texts(folder: Path) -> str:
+    return " ".join(reason for gap in gaps(Sources((study_source(folder),), ())) for reason in gap.reasons)
+
+
+def study_source(folder: Path) -> StudySource:
+    analyse(folder).write(folder)
+    return read_source(folder)
 
 
 def undated(results: StudyResults) -> dict[str, object]:
@@ -96,6 +109,28 @@ def test_levels_in_another_order_compare_the_same(tmp_path: Path) -> None:
         assert two.p_holm == pytest.approx(one.p_holm)
         assert two.verdict == one.verdict
         assert two.seed_differences == pytest.approx(one.seed_differences[::-1])
+
+
+def test_a_factor_that_took_part_in_no_run_is_not_tested_and_in_some_is_counted(tmp_path: Path) -> None:
+    split = made_split(folds=2, photos=60)
+    _study, record = made_study(tmp_path / "study", split, levels=LEVELS, seeds=[0, 1], folds="all")
+    for job in record.jobs:
+        right = answers("base", job.seed, job.fold, len(split.validation(job.fold)))
+        late = job.level == "same" or (job.level == "good" and job.seed == 0)
+        model = f"probe {job.seed} {job.fold}" if late or job.level == "base" else f"own {job.name}"
+        made_run(tmp_path / "study", split, job, right, model=model)
+    results = analyse(tmp_path / "study")
+    good, same = results.comparisons
+    assert (good.untouched, same.untouched) == (2, 4)
+    assert (good.untested, same.untested) == (False, True)
+    assert same.verdict_text.startswith("not tested: in 4 of 4 pairs of runs both kept")
+    assert "in 2 of 4 pairs of runs both kept" in good.verdict_text
+    assert same.verdict_text in results.summary
+    told = outcome(study_source(tmp_path / "study"))
+    assert told.kind == "undecided"
+    assert ("not tested", ("same",)) in told.levels
+    assert same.verdict_text.removeprefix("not tested: ") in gap_texts(tmp_path / "study")
+    assert StudyResults.model_validate(results.model_dump(mode="json")) == results
 
 
 def test_the_other_way_round_the_sign_turns(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from dessin.page.dots import Dot, DotPlot, dot_plot
 from dessin.page.numbers import ALPHA, points, signed, written_p
@@ -58,7 +60,8 @@ class Comparison(Section):
     `by_image` resamples groups of images alone; `by_seed` is Student's over seeds' differences (None with one
     seed); `by_fold` is Nadeau and Bengio's over folds (None with one). `p` is that of `difference`, `p_holm`
     the same after Holm's correction over the study. `detectable` is the smallest difference that this design
-    finds in 80 of 100 studies. `verdict_text` says all of it in a sentence.
+    finds in 80 of 100 studies. `verdict_text` says all of it in a sentence. In `untouched` of the cells both
+    ended with the very same weights, so that what was varied took no part there.
     """
 
     name: str
@@ -78,6 +81,20 @@ class Comparison(Section):
     scope: Literal["recipes", "these runs"]
     verdict: Verdict
     verdict_text: str
+    untouched: int = 0
+
+    @property
+    def untested(self) -> bool:
+        """Whether what was varied took no part in any run."""
+        return 0 < self.untouched == self.cells
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `untouched` where it is 0: what was written before has no such key."""
+        values: dict[str, Any] = whole(self)
+        if not self.untouched:
+            values.pop("untouched", None)
+        return values
 
 
 # What a comparison keeps as the contrast has it.

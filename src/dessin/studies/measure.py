@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.runs.record import SPLIT_FILE, now
+from dessin.page.numbers import counted
+from dessin.runs.record import SPLIT_FILE, now, read_record
 from dessin.statistics.comparison import Comparison, McNemar, compare
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.intervals import Estimate, bootstrap_mean
@@ -91,6 +93,7 @@ def analyse(folder: Path) -> StudyResults:
     study = StudyRecord.read(folder)
     ended = ((job.name, ended_job(folder, job.name)) for job in study.jobs)
     jobs = {name: record for name, record in ended if record is not None}
+    finished = {name for name, record in jobs.items() if record.status == "finished"}
     answers = read_answers(folder, study, jobs)
     simple, effects = questions(study.levels, study.factors, study.base)
     outcomes, levels = answers.outcomes, answers.outcomes.levels
@@ -100,14 +103,14 @@ def analyse(folder: Path) -> StudyResults:
     found = compare([(q.name, q.against, contrast(outcomes, q.weights)) for q in possible], study.matters)
     compared, planned = {}, len(study.seeds) * len(study.folds)
     for question, comparison in zip(possible, found, strict=True):
-        text = comparison.verdict_text
+        update: dict[str, object] = {"mcnemar": _mcnemar(question, outcomes)}
+        update |= _untouched(folder, study, finished, question, comparison)
         if comparison.cells < planned:
-            text += f"; only {comparison.cells} of {planned} pairs of runs are there"
-        update = {"verdict_text": text, "mcnemar": _mcnemar(question, outcomes)}
+            text = update.get("verdict_text", comparison.verdict_text)
+            update["verdict_text"] = f"{text}; only {comparison.cells} of {planned} pairs of runs are there"
         compared[question.name] = comparison.model_copy(update=update)
     comparisons = tuple(compared[q.name] for q in simple if q.name in compared)
     unanswered = [q for q in (*simple, *effects) if q.name not in compared]
-    finished = {name for name, record in jobs.items() if record.status == "finished"}
     missing = tuple(job.name for job in study.jobs if job.name not in finished)
     results = []
     for level, correct, losses in zip(levels, outcomes.correct, answers.losses, strict=True):
@@ -134,6 +137,33 @@ def analyse(folder: Path) -> StudyResults:
         summary=_summary(study, list(compared.values()), unanswered, missing),
         finished=now(),
     )
+
+
+def _untouched(
+    folder: Path, study: StudyRecord, finished: Set[str], question: Question, found: Comparison
+) -> dict[str, object]:
+    """What is to be said where runs of all levels asked about ended with the very same weights.
+
+    What is varied may come too late: a run whose training is no better than its probe keeps the probe.
+    """
+    alike = []
+    for seed, fold in product(study.seeds, study.folds):
+        cell = [job for job in study.jobs if (job.seed, job.fold) == (seed, fold)]
+        names = [job.name for job in cell if job.level in question.weights]
+        records = [read_record(folder / RUNS / name) for name in names if name in finished]
+        models = {record.digests.model for record in records}
+        if len(records) == len(question.weights) and len(models) == 1 and models != {""}:
+            alike += [all(record.decided("best_epoch", int) == 0 for record in records)]
+    if not alike:
+        return {}
+    how = "ended with the very same weights"
+    if all(alike):
+        how = "kept what they began from, such as the probe"
+    said = f"in {len(alike)} of {counted(found.cells, 'pair')} of runs both {how}"
+    if len(alike) < found.cells:
+        return {"untouched": len(alike), "verdict_text": f"{found.verdict_text}; {said}"}
+    told = f"not tested: {said}, so it took no part"
+    return {"untouched": len(alike), "verdict": "cannot tell", "verdict_text": told}
 
 
 def _mcnemar(question: Question, outcomes: Outcomes) -> tuple[McNemar, ...]:

@@ -16,17 +16,18 @@ class Outcome:
     """`kind` by the rule, `levels` the names behind each verdict; `these_runs`: one run each."""
 
     kind: Kind
-    levels: tuple[tuple[Verdict | Literal["no result"], tuple[str, ...]], ...]
+    levels: tuple[tuple[Verdict | Literal["no result", "not tested"], tuple[str, ...]], ...]
     these_runs: bool
 
 
 def outcome(study: StudySource) -> Outcome:
     """What became of a study; a study with jobs missing is unfinished, whatever its verdicts so far."""
     judged = study.results.comparisons if study.results else ()
-    levels: dict[Verdict | Literal["no result"], tuple[str, ...]] = {
-        verdict: tuple(each.name for each in judged if each.verdict == verdict)
+    levels: dict[Verdict | Literal["no result", "not tested"], tuple[str, ...]] = {
+        verdict: tuple(each.name for each in judged if each.verdict == verdict and not each.untested)
         for verdict in get_args(Verdict)
     }
+    levels["not tested"] = tuple(each.name for each in judged if each.untested)
     known = {study.record.base, *(each.name for each in judged)}
     silent = [level.name for level in study.record.levels if study.results and level.name not in known]
     levels["no result"] = tuple(silent)
@@ -35,7 +36,7 @@ def outcome(study: StudySource) -> Outcome:
         kind = "unfinished"
     elif levels["better"]:
         kind = "gain found"
-    elif silent or levels["cannot tell"]:
+    elif silent or levels["cannot tell"] or levels["not tested"]:
         kind = "undecided"
     named = tuple((verdict, names) for verdict, names in levels.items() if names)
     return Outcome(kind, named, any(each.scope == "these runs" for each in judged))

@@ -87,6 +87,7 @@ def gaps(sources: Sources) -> tuple[Gap, ...]:
         tr("the luck of a training"): _one_seed(sources),
         tr("all drawings"): _unused_folds(sources),
         tr("cannot tell"): _untold(sources),
+        tr("not tested"): _untested(sources),
         tr("robustness"): _robustness(sources),
     }
     gaps_found = (Gap(what, tuple(reasons)) for what, reasons in found.items())
@@ -198,13 +199,20 @@ def _unused_folds(sources: Sources) -> Iterator[str]:
             )
 
 
+def _untested(sources: Sources) -> Iterator[str]:
+    for study in sources.studies:
+        for each in study.results.comparisons if study.results else ():
+            if each.untested:
+                yield f"{study.record.name}, {each.name}: {each.verdict_text.removeprefix('not tested: ')}."
+
+
 def _untold(sources: Sources) -> Iterator[str]:
     any_untold = False
     for study in sources.studies:
         untold = [
             tr("{level} ({size} points)", level=each.name, size=size(min(1.0, each.detectable)))
             for each in (study.results.comparisons if study.results else ())
-            if each.verdict == "cannot tell"
+            if each.verdict == "cannot tell" and not each.untested
         ]
         if untold:
             any_untold = True

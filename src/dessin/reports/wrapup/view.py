@@ -198,7 +198,8 @@ def _hypotheses(sources: Sources) -> Table:
         "A hypothesis is free text, which no program can judge; so the outcome says what the levels did, by "
         "one rule. Gain found: at least one level is better than the base, after Holm's correction. No gain: "
         "every level is worse, or differs by less than what matters. Undecided: no level is better, and of "
-        "at least one it cannot be told, or there is no result. Unfinished: the runs are not all there."
+        "at least one it cannot be told, there is no result, or it took no part. Unfinished: the runs are "
+        "not all there."
     )
     rows = tuple(
         (
@@ -215,7 +216,8 @@ def _what_levels_did(study: StudySource) -> str:
     found = outcome(study)
     parts = []
     for verdict, names in found.levels:
-        word = tr("no result") if verdict == "no result" else verdict_tag(verdict).text
+        without = {"no result": tr("no result"), "not tested": tr("not tested")}
+        word = without.get(verdict) or verdict_tag(verdict).text
         parts.append(f"{capital(word)}: {', '.join(names)}.")
     if found.these_runs:
         parts.append(tr("One run each, so this is about these runs."))
