@@ -375,9 +375,11 @@ def method_row(deletion: Measure, insertion: Measure) -> MethodRow:
 def test_the_verdict_follows_from_the_intervals(
     deletion: tuple[float, float, float], insertion: tuple[float, float, float], verdict: str
 ) -> None:
-    assert (
-        verdict_of(*method_row(measure(deletion, -0.1), measure(insertion, 0.1)).gains("random")) == verdict
-    )
     more, less = (method_row(measure(deletion, -ink), measure(insertion, ink)) for ink in (0.1, -0.1))
+    assert verdict_of(more.gains("random"), more.gains("ink")) == verdict
+    below = verdict_of(less.gains("random"), less.gains("ink"))
+    assert below == ("partly faithful" if verdict == "faithful" else verdict), "the ink alone does better"
     assert "more than where the ink is" in method_words(more)
     assert "does better" in method_words(less)
+    told = method_words(less.model_copy(update={"verdict": below}))
+    assert ("better than chance does: trust them with care" in told) == (verdict == "faithful")

@@ -387,8 +387,8 @@ def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
         )
     if isinstance(sources.record, GroupRecord):
         yield tr(
-            "Other seeds: each fold was trained once. Whether its recipe is better than another is a question "
-            "for dessin study."
+            "Other seeds: each fold was trained once. Whether its recipe is better than another is a "
+            "question for dessin study."
         )
     elif sources.record:
         yield tr(

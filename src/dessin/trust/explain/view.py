@@ -94,12 +94,14 @@ def method_words(row: MethodRow) -> str:
                 "is drawn.",
                 **numbers,
             )
-    return f"{tests} {_conclusion(row.verdict)} {ink}"
+    return f"{tests} {_conclusion(row)} {ink}"
 
 
-def _conclusion(verdict: Verdict) -> str:
+def _conclusion(row: MethodRow) -> str:
+    if row.verdict == "partly faithful" and _standing(*row.gains("random")) == 1:
+        return tr("The maps mark what the answers rest on better than chance does: trust them with care.")
     return {
-        "faithful": tr("The maps mark what the answers rest on better than chance does."),
+        "faithful": tr("The maps mark what the answers rest on, better than chance and than the ink do."),
         "partly faithful": tr(
             "One test speaks for the maps and the other cannot tell: trust them with care."
         ),
@@ -107,7 +109,7 @@ def _conclusion(verdict: Verdict) -> str:
             "It was not shown that the maps mark what the answers rest on: do not trust a single one."
         ),
         "misleading": tr("In one of the two tests maps that know nothing do better: do not trust these."),
-    }[verdict]
+    }[row.verdict]
 
 
 def _standing(*gains: Estimate) -> int:
@@ -154,7 +156,7 @@ def explain_page(
         Section(tr("What to do next"), (Next(tuple(_steps(given, bool(collection)))),), anchor="next"),
     ]
     lead = " ".join(
-        tr("{method}: {verdict}", method=METHOD_NAMES[row.method], verdict=_conclusion(row.verdict))
+        tr("{method}: {verdict}", method=METHOD_NAMES[row.method], verdict=_conclusion(row))
         for row in found.methods
     )
     return Page(title, lead, tuple(blocks), tr("Written by dessin about {model}.", model=committee.name))
