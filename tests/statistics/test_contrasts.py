@@ -202,3 +202,22 @@ def test_comparisons_share_one_correction_and_may_leave_luck_to_a_caution() -> N
     assert quiet.scope == "these runs"
     (alone,) = compare(pairs[1:], 0.02)
     assert alone.p_holm == found[1].p
+
+
+def test_an_interval_that_leaves_out_zero_and_a_verdict_that_cannot_tell_give_their_reason() -> None:
+    """Six rules of which the first is a little better: alone it would be told, as one of six it is not."""
+    random = np.random.default_rng(7)
+    base = random.random(400) < 0.6
+    found = []
+    for number in range(6):
+        changed = random.random(400) < 0.06
+        right = np.where(changed, random.random(400) < (0.82 if number == 0 else 0.5), base)
+        found.append((f"rule {number}", "base", two_models(right, base, np.arange(400))))
+    first = compare(found, 0.001)[0]
+    assert first.difference.low > 0
+    assert first.p < 0.05 <= first.p_holm
+    assert first.verdict == "cannot tell"
+    assert "6 were compared" in first.verdict_text
+    assert first.in_short == "cannot tell, as one of 6 compared"
+    alone = compare(found[:1], 0.001)[0]
+    assert alone.verdict == alone.in_short == "better"

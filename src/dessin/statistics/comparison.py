@@ -34,6 +34,10 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
     if bound <= matters:
         return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
     sees = what_is_seen(result.detectable(comparisons))
+    if result.p < ALPHA:
+        # The interval leaves out 0, and the correction for asking several does not.
+        several = f"{comparisons} were compared, of which one would often look like this by luck alone"
+        sees = f"{several} (p = {written_p(result.p)} alone, {written_p(p_holm)} after Holm); {sees}"
     return "cannot tell", f"cannot tell: {points(estimate)} points; {sees}{tail}"
 
 
@@ -61,7 +65,8 @@ class Comparison(Section):
     seed); `by_fold` is Nadeau and Bengio's over folds (None with one). `p` is that of `difference`, `p_holm`
     the same after Holm's correction over the study. `detectable` is the smallest difference that this design
     finds in 80 of 100 studies. `verdict_text` says all of it in a sentence. In `untouched` of the cells both
-    ended with the very same weights, so that what was varied took no part there.
+    ended with the very same weights, so that what was varied took no part there. `asked` is how many were
+    compared and corrected together.
     """
 
     name: str
@@ -82,6 +87,14 @@ class Comparison(Section):
     verdict: Verdict
     verdict_text: str
     untouched: int = 0
+    asked: int = 1
+
+    @property
+    def in_short(self) -> str:
+        """The verdict, with the reason where its interval alone would say otherwise."""
+        if self.verdict == "cannot tell" and self.p < ALPHA:
+            return f"{self.verdict}, as one of {self.asked} compared"
+        return self.verdict
 
     @property
     def untested(self) -> bool:
@@ -90,10 +103,11 @@ class Comparison(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `untouched` where it is 0: what was written before has no such key."""
+        """Without what has its default: what was written before has no such keys."""
         values: dict[str, Any] = whole(self)
-        if not self.untouched:
-            values.pop("untouched", None)
+        for key, usual in (("untouched", 0), ("asked", 1)):
+            if values.get(key) == usual:
+                del values[key]
         return values
 
 
@@ -118,7 +132,7 @@ def compare(
         told = found if luck else replace(found, scope="recipes")
         verdict, text = judge(told, p_holm, matters, comparisons=len(contrasts))
         own = {field: getattr(found, field) for field in _OF_THE_CONTRAST}
-        own |= {"p_holm": p_holm, "detectable": found.detectable(len(contrasts))}
+        own |= {"p_holm": p_holm, "detectable": found.detectable(len(contrasts)), "asked": len(contrasts)}
         compared.append(Comparison(name=name, against=against, verdict=verdict, verdict_text=text, **own))
     return tuple(compared)
 
@@ -148,7 +162,7 @@ def draw_forest(comparisons: Sequence[Comparison], matters: float) -> Forest | N
 
 def _dot(comparison: Comparison, *, several: bool) -> Dot:
     difference, words = comparison.difference, points(comparison.difference)
-    whole = f"{comparison.name} against {comparison.against}: {words} points, {comparison.verdict}"
+    whole = f"{comparison.name} against {comparison.against}: {words} points, {comparison.in_short}"
     return Dot(
         name=comparison.name,
         words=words,
