@@ -172,6 +172,23 @@ def test_the_words_name_every_issue_found(audited):
         assert (kind in words) == (count > 0)
 
 
+def test_screen_page_and_report_count_the_same_images(tmp_path):
+    """Of three copies there are three pairs, and two drawings too many."""
+    root = tmp_path / "drawings"
+    copies = {f"cat/copy{n}.png": encode(scribble(0)) for n in range(3)}
+    write_drawings(root, copies | {f"dog/{n}.png": encode(scribble(n + 1)) for n in range(3)})
+    result = audit(root, out=tmp_path / "out")
+    copies_named = {i.image_id for i in result.issues if i.issue == "exact_duplicate"}
+    assert result.summary.issues["exact_duplicate"] == 3
+    assert result.summary.images_of["exact_duplicate"] == len(copies_named) == 2
+    line = next(line for line in describe_audit(result.summary).splitlines() if "Exact duplicates" in line)
+    assert line.split()[:2] == ["exact_duplicate", "2"]
+    page = Page((tmp_path / "out" / "index.html").read_text())
+    assert re.search(r"exact duplicates \(2\)", page.text, re.IGNORECASE)
+    old = result.summary.model_copy(update={"named": {}})
+    assert old.images_of["exact_duplicate"] == 3, "a summary by an older version has lines alone"
+
+
 def test_only_broken_files_still_give_a_report(tmp_path):
     data = write_drawings(tmp_path / "d", {"a/1.png": b"", "b/2.png": b"x"})
     result = audit(data, out=tmp_path / "out")

@@ -61,6 +61,7 @@ def summarise(
         skipped={rule: len(paths) for rule, paths in sorted(collection.skipped.items())},
         labels=labels,
         grounds=_counted(m.ground for m in measured if m.ground),
+        named=dict(Counter(kind for kind, _ in dict.fromkeys((i.issue, i.image_id) for i in issues))),
     )
 
 

@@ -52,7 +52,8 @@ class Summary(Section):
     """Counts and distributions; the distributions are over the readable images, None where there is none.
 
     `notes` say how the folder was understood, and what in it is not used; `grounds` counts the transparent
-    images by what they were laid on.
+    images by what they were laid on. `issues` counts lines of issues.csv (of three copies, three pairs),
+    `named` the images in them.
     """
 
     layout: str
@@ -77,6 +78,12 @@ class Summary(Section):
     skipped: dict[str, int]
     labels: LabelNumbers | None = None
     grounds: dict[str, int] = Field(default_factory=dict)
+    named: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def images_of(self) -> dict[str, int]:
+        """How many images each kind of issue that was found names; of three copies, two are one too many."""
+        return {kind: self.named.get(kind, count) for kind, count in self.issues.items() if count}
 
 
 @dataclass(frozen=True)

@@ -377,7 +377,7 @@ def describe_audit(summary: Summary) -> str:
             lines.append(tr("{line}, of these {inside}", line=line, inside=inside) if inside else line)
     if summary.labels:
         lines.append(spoken(summary.labels.line(summary.images)))
-    found = {kind: count for kind, count in summary.issues.items() if count}
+    found = summary.images_of
     column = max(map(len, found), default=0)
     lines += [
         f"  {kind:<{column}}  {count:>6,}  {translated(CHECKS[kind].title)}" for kind, count in found.items()

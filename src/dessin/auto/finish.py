@@ -89,7 +89,7 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         made = tr("A vote of {n} models", n=len(committee.bundles))
     around = Around(
         given=folder,
-        issues={kind: count for kind, count in audited.summary.issues.items() if count},
+        issues=audited.summary.images_of,
         scout=scouted,
         names=names,
         made=made,

@@ -91,4 +91,4 @@ def _summary(audit: AuditResult | str | Path | None) -> Summary | None:
 
 def _found(summary: Summary | None) -> dict[str, int] | None:
     """The kinds of issues that an audit found at all."""
-    return {kind: count for kind, count in summary.issues.items() if count} if summary else None
+    return summary.images_of if summary else None
