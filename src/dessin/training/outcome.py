@@ -12,7 +12,7 @@ from dessin.training.checkpoint import TrainingState
 from dessin.training.curve import CurveRow
 from dessin.training.data import TrainingData
 from dessin.training.engine import decide_batch_norm
-from dessin.training.guard import say, warn_of_chance
+from dessin.training.guard import warn_of_chance
 
 
 @dataclass(frozen=True)
