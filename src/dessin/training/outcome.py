@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dessin.decisions import Decision
 from dessin.page.numbers import counted
-from dessin.progress import duration, warn
+from dessin.progress import duration, say, warn
 from dessin.recipe import Recipe
 from dessin.training.checkpoint import TrainingState
 from dessin.training.curve import CurveRow
