@@ -36,7 +36,7 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
     sees = what_is_seen(result.detectable(comparisons))
     if result.p < ALPHA:
         # The interval leaves out 0, and the correction for asking several does not.
-        several = f"{comparisons} were compared, of which one would often look like this by luck alone"
+        several = f"{comparisons} were compared, of which one would often look like this by chance alone"
         sees = f"{several} (p = {written_p(result.p)} alone, {written_p(p_holm)} after Holm); {sees}"
     return "cannot tell", f"cannot tell: {points(estimate)} points; {sees}{tail}"
 
