@@ -211,9 +211,9 @@ def _strip(folders: Sequence[str], split: Split | None) -> tuple[Shot, ...]:
 
 
 def _audit_table(audit: Summary) -> Table:
-    kinds = [(kind, count) for kind, count in audit.images_of.items()]
     rows = tuple(
-        (translated(CHECKS[kind].title) if kind in CHECKS else kind, number(count)) for kind, count in kinds
+        (translated(CHECKS[kind].title) if kind in CHECKS else kind, number(count))
+        for kind, count in audit.images_of.items()
     )
     readable = tr(
         "{readable} of {all} drawings can be read.",

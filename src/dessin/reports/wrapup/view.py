@@ -216,8 +216,12 @@ def _what_levels_did(study: StudySource) -> str:
     found = outcome(study)
     parts = []
     for verdict, names in found.levels:
-        without = {"no result": tr("no result"), "not tested": tr("not tested")}
-        word = without.get(verdict) or verdict_tag(verdict).text
+        if verdict == "no result":
+            word = tr("no result")
+        elif verdict == "not tested":
+            word = tr("not tested")
+        else:
+            word = verdict_tag(verdict).text
         parts.append(f"{capital(word)}: {', '.join(names)}.")
     if found.these_runs:
         parts.append(tr("One run each, so this is about these runs."))
