@@ -120,13 +120,16 @@ def test_training_that_makes_a_good_start_worse_keeps_the_start(
     assert any("did not improve on the probe" in line for line in warnings_said)
 
 
-def test_no_epoch_begins_that_would_end_after_the_time_allowed(
-    tmp_path: Path, warnings_said: list[str]
+def test_no_epoch_begins_that_would_end_after_the_time_allowed_and_that_is_no_warning(
+    tmp_path: Path, warnings_said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(outcome, "say", told.append)
     recipe = make_settings(train={"epochs": 5})
     _, stopped = run_tiny(tmp_path / "none", recipe=recipe, seconds_allowed=0.0)
     assert stopped.epochs == len(stopped.curve) == 1
-    assert any("after epoch 1 of 5" in line for line in warnings_said)
+    assert any("after epoch 1 of 5" in line for line in told)
+    assert not any("after epoch 1 of 5" in line for line in warnings_said)
     assert any(d.name == "stopped_after_epoch" and d.value == 1 for d in stopped.decisions)
     _, whole = run_tiny(tmp_path / "enough", recipe=recipe, seconds_allowed=1e6)
     assert whole.epochs == 5
