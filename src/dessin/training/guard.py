@@ -127,11 +127,12 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
     That is: validation accuracy at chance after two epochs in a row (or the last one of all `epochs`), both
     ended well after the `rise_steps` of the learning rate, while neither the training nor the validation
     loss has fallen below what a constant answer has. A loss near that and smaller with each epoch is taken
-    for slow, and goes on. A run that ends exploded has come to nothing however few its steps and images were.
+    for slow, and goes on. A run that ends exploded has come to nothing however few its steps and images were,
+    unless what it began from, or an epoch, is above chance: that is kept.
     """
     trained = [row for row in curve if row.epoch > 0 and not row.averaged]
     ended = bool(trained) and trained[-1].epoch == epochs
-    exploded = ended and _has_exploded(trained[-1], chance)
+    exploded = ended and _has_exploded(trained[-1], chance) and not _knew(curve, chance)
     ripe = [row for row in trained if row.step >= rise_steps + _PATIENCE_STEPS or exploded]
     needed = 1 if ended else 2
     found = [row.validation_accuracy for row in ripe[-needed:] if row.validation_accuracy is not None]
@@ -163,6 +164,12 @@ def check_collapse(curve: Sequence[CurveRow], chance: Chance, *, epochs: int, ri
         },
         curve=curve,
     )
+
+
+def _knew(curve: Sequence[CurveRow], chance: Chance) -> bool:
+    """Whether the weights were above chance at any time."""
+    found = (row.validation_accuracy for row in curve)
+    return any(accuracy is not None and not chance.covers(accuracy) for accuracy in found)
 
 
 def _has_exploded(row: CurveRow, chance: Chance) -> bool:
