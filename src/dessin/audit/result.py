@@ -52,8 +52,7 @@ class Summary(Section):
     """Counts and distributions; the distributions are over the readable images, None where there is none.
 
     `notes` say how the folder was understood, and what in it is not used; `grounds` counts the transparent
-    images by what they were laid on. `issues` counts lines of issues.csv (of three copies, three pairs),
-    `named` the images in them.
+    images by what they were laid on. `issues` counts lines of issues.csv, `named` the images in them.
     """
 
     layout: str
@@ -82,7 +81,7 @@ class Summary(Section):
 
     @property
     def images_of(self) -> dict[str, int]:
-        """How many images each kind of issue that was found names; of three copies, two are one too many."""
+        """How many images each kind of issue that was found names: one may be a copy of two others."""
         return {kind: self.named.get(kind, count) for kind, count in self.issues.items() if count}
 
 
