@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,16 +159,14 @@ def files_beside(*names: str) -> Words:
     return told("Written by dessin. Beside this page are {files}.", files=tuple(files))
 
 
-def mistakes_step(shown: str) -> Step:
-    """The mistakes of what lies in the folder `shown`, as it is written in a command."""
-    return Step(
-        tr("See every mistake, and whose or which drawings fail most."),
-        f"dessin mistakes {shown} --out {shown}-mistakes",
-    )
+def mistakes_step(folder: Path, out: Path, *options: str) -> Step:
+    """The mistakes of what lies in `folder`, beside the results in `out`; `options` as the verb has them."""
+    words = ["dessin", "mistakes", str(folder), *options, "--out", f"{out}-mistakes"]
+    return Step(tr("See every mistake, and whose or which drawings fail most."), shlex.join(words))
 
 
-def predict_step(shown: str, why: str) -> Step:
-    return Step(why, f"dessin predict {shown} new/ --out {shown}-answers.csv")
+def predict_step(out: Path, why: str) -> Step:
+    return Step(why, shlex.join(["dessin", "predict", str(out), "new/", "--out", f"{out}-answers.csv"]))
 
 
 def as_lines(

@@ -3,7 +3,6 @@ cannot say."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -196,7 +195,7 @@ def _of_measured(results: DistillResults) -> tuple[float, float, float]:
 def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, sides: Sides) -> Page:
     """The page of the distillation in `out`; `runs` are the trained parts by what they are."""
     student, committee = results.named(STUDENT), results.named(COMMITTEE)
-    whole, shown = results.speed.gain(WHOLE, BATCH), shlex.quote(str(out))
+    whole = results.speed.gain(WHOLE, BATCH)
     right = tr(
         "named right by the student ({backbone}), of {n} drawings that neither it nor its teachers saw",
         backbone=results.student,
@@ -219,7 +218,9 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
         committee=results.committee,
     )
     use = tr("Name new drawings with the student.")
-    steps = [predict_step(shown, use)] if results.final else []
+    # The final student learnt from every fold, so mistakes are those of one that was measured.
+    first = out / "runs" / f"student-fold-{results.folds[0]}"
+    steps = [predict_step(out, use)] if results.final else []
     return Page(
         title=tr(
             "{collection}: can one small model stand in for the committee?",
@@ -236,7 +237,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
             _speed(results),
             cannot_say(results.cautions),
             _measured(results, runs),
-            next_section((*steps, mistakes_step(shown))),
+            next_section((*steps, mistakes_step(first, out))),
         ),
         footer=files_beside("results.json", "distill.csv", "speed.json", "labels/", "runs/"),
     )

@@ -193,7 +193,7 @@ def _steps(results: EnsembleResults, out: Path) -> tuple[Step, ...]:
         tr("Teach one small model what the committee says: it answers many times as fast."),
         f"dessin distill {shown} --student tf_efficientnet_lite0 --out {shown}-small",
     )
-    return (predict_step(shown, why), mistakes_step(shown), *([small] if models > 1 else []))
+    return (predict_step(out, why), mistakes_step(out, out), *([small] if models > 1 else []))
 
 
 def _models(results: EnsembleResults) -> int:

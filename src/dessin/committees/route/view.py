@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def route_page(
     """The page of the routed model in `out`; `names` are the classes' names for people."""
     found, base = results.named(results.committee), results.named(GENERALIST)
     who, other = _name(results.committee), _name(GENERALIST)
-    n, shown = number(results.images), shlex.quote(str(out))
+    n = number(results.images)
     asked = number(results.asked * len(results.folds))
     facts = (
         Fact(tr("Family found"), percent(found.family.value, 1), tr("the first step of every answer")),
@@ -124,7 +123,7 @@ def route_page(
             *_within(results),
             cannot_say(results.cautions),
             _measured(results, names, trained),
-            next_section((predict_step(shown, tr("Name new drawings with it.")), mistakes_step(shown))),
+            next_section((predict_step(out, tr("Name new drawings with it.")), mistakes_step(out, out))),
         ),
         footer=files_beside("results.json", "families.csv", "committee/", "runs/"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from dessin.language import tr
 from dessin.page.blocks import Column, Grid, Page, Picture, Section, Sentence, Table
 from dessin.page.numbers import listed, number, plain, share
 from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.runs.record import SPLIT_FILE
 from dessin.statistics.intervals import Estimate
 
 
@@ -161,7 +161,7 @@ def _ways(results: SoupResults) -> Ways:
 
 def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Page:
     """The page of the soup in `out`; `sides` are the bundle and the base."""
-    collection, shown = collection_of(results.data), shlex.quote(str(out))
+    collection = collection_of(results.data)
     title = tr("{collection}: is the mean of several trainings better than one?", collection=collection)
     if results.soup == "wise":
         title = tr("{collection}: does it help to stop between probe and fine-tuned?", collection=collection)
@@ -176,7 +176,10 @@ def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Pa
         title=title,
         blocks=(*([_curve(results)] if results.curve else []), _members(results)),
         measured=(Sentence(chosen, "note"), *([_curve_table(results)] if results.curve else [])),
-        steps=(predict_step(shown, use), mistakes_step(shown)),
+        steps=(
+            predict_step(out, use),
+            mistakes_step(out, out, "--data", results.data, "--split", str(out / SPLIT_FILE)),
+        ),
         footer=files_beside(
             "results.json", "soup.csv", *(["curve.csv"] if results.curve else []), "validation/"
         ),
