@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from study_worlds import World
 
 from dessin.statistics.comparison import compare, judge, what_is_seen
@@ -221,3 +222,20 @@ def test_an_interval_that_leaves_out_zero_and_a_verdict_that_cannot_tell_give_th
     assert first.in_short == "cannot tell, as one of 6 compared"
     alone = compare(found[:1], 0.001)[0]
     assert alone.verdict == alone.in_short == "better"
+
+
+@pytest.mark.parametrize("groups", [2, 4, 9])
+def test_a_difference_from_few_groups_holds_the_truth_at_least_95_times_in_100(groups: int) -> None:
+    """Of 3 points, where whole groups are answered alike or not; and its p agrees with its interval."""
+    trials = inside = 100
+    for trial in range(trials):
+        random = np.random.default_rng([5, trial])
+        index = np.repeat(np.arange(groups), 1 + random.negative_binomial(1.5, 0.18, groups))
+        changed = random.random(len(index)) < random.beta(0.3, 0.9, groups)[index]
+        base = random.random(len(index)) < 0.6
+        first = np.where(changed, random.random(len(index)) < 0.56, base)
+        second = np.where(changed, ~first, base)
+        found = two_models(first, second, index)
+        inside -= not found.difference.low <= 0.03 <= found.difference.high
+        assert (found.p < 0.05) == (found.difference.low > 0 or found.difference.high < 0)
+    assert inside >= binom.ppf(0.005, trials, 0.95)

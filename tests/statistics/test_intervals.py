@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
+from dessin.statistics import intervals
+from dessin.statistics.headline import METRICS, metric_lines
 from dessin.statistics.intervals import Estimate, bootstrap_mean, resample_counts, wilson
 
 pytestmark = pytest.mark.slow
@@ -60,6 +62,64 @@ def test_one_group_says_almost_nothing() -> None:
     assert estimate.method == "Wilson on 1 group"
     assert estimate.low < 0.15
     assert estimate.high > 0.95
+
+
+def uneven(seed: int, groups: int, mean: float, correlation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bernoulli values in groups of 1 to some 30, each with its own probability."""
+    random = np.random.default_rng(seed)
+    sizes = 1 + random.negative_binomial(1.5, 0.18, groups)
+    spread = (1 - correlation) / correlation
+    own = random.beta(mean * spread, (1 - mean) * spread, groups)
+    index = np.repeat(np.arange(groups), sizes)
+    return random.random(len(index)) < own[index], index
+
+
+@pytest.mark.parametrize("groups", [2, 3, 5, 9])
+@pytest.mark.parametrize(("mean", "correlation"), [(0.8, 0.5), (0.5, 0.05), (0.95, 0.2)])
+def test_few_groups_hold_the_truth_at_least_95_times_in_100(
+    groups: int, mean: float, correlation: float
+) -> None:
+    """The whole table is that of benchmarks/few_groups.py."""
+    trials = 200
+    inside = 0
+    for trial in range(trials):
+        estimate = bootstrap_mean(*uneven(trial, groups, mean, correlation))
+        inside += estimate.low <= mean <= estimate.high
+    assert inside >= binom.ppf(0.005, trials, 0.95)
+
+
+def test_without_it_few_groups_would_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "FEW_GROUPS", 0)
+    trials = 100
+    found = [bootstrap_mean(*uneven(trial, 2, 0.5, 0.2)) for trial in range(trials)]
+    assert sum(one.low <= 0.5 <= one.high for one in found) < binom.ppf(0.005, trials, 0.95)
+
+
+def test_ten_groups_are_resampled_as_before_and_nine_are_not() -> None:
+    values = np.array([1.0, 0.0, 1.0, 1.0] * 10)
+    assert bootstrap_mean(values, np.arange(40) % 10).method == "bootstrap over 10 groups"
+    assert "bootstrap" not in bootstrap_mean(values, np.arange(40) % 9).method
+
+
+def test_single_drawings_have_the_exact_interval_of_the_binomial() -> None:
+    values, count = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]), 6
+    estimate = bootstrap_mean(values, np.arange(count))
+    assert estimate.low == pytest.approx(float(beta.ppf(0.025, 4, 3)), abs=1e-9)
+    assert estimate.high == pytest.approx(float(beta.ppf(0.975, 5, 2)), abs=1e-9)
+
+
+def test_three_pupils_are_too_few_and_three_that_agree_on_much_are_not_fewer_than_one() -> None:
+    pupils = np.repeat(["anna", "ben", "cleo"], 20)
+    unlike = bootstrap_mean(np.repeat([1.0, 0.5, 0.1], 20) > np.tile(np.arange(20) / 20, 3), pupils)
+    assert unlike.too_few
+    assert unlike.method == "3 groups, too few to tell"
+    alike = bootstrap_mean(np.tile(np.arange(20) < 16, 3), pupils)
+    assert alike.high - alike.low < unlike.high - unlike.low
+    many = bootstrap_mean(np.tile(np.arange(20) < 16, 20), np.repeat(np.arange(20), 20))
+    assert not many.too_few
+    accuracy = METRICS[0]
+    assert metric_lines("holdout", [(accuracy, unlike)], 3)[-1] == "holdout: 3 groups, too few to tell"
+    assert len(metric_lines("holdout", [(accuracy, many)], 3)) == 1
 
 
 def test_wilson_agrees_with_the_textbook() -> None:

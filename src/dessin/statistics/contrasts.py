@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from dessin.statistics.intervals import LEVEL, Estimate, Floats, bootstrap_mean
+from dessin.statistics.intervals import FEW_GROUPS, LEVEL, Estimate, Floats, bootstrap_mean
 from dessin.statistics.paired_tests import sign_flip
 from dessin.statistics.power import detectable, power_needed
 from dessin.statistics.variance import Variance, estimate_variance
@@ -104,6 +104,10 @@ def contrast(outcomes: Outcomes, weights: Mapping[str, float], *, seed: int = 0)
         most = 1 - ((1 - LEVEL) / 2) ** (1 / variance.groups)
         by_image = Estimate(0.0, -most, most, n, f"no difference in {variance.groups} groups")
         error = most / float(student.ppf((1 + LEVEL) / 2, freedom))
+    elif variance.groups < FEW_GROUPS:
+        # From few groups Student's is too narrow; it is no narrower than that of the images alone.
+        half = max(value - by_image.low, by_image.high - value)
+        error = max(error, half / float(student.ppf((1 + LEVEL) / 2, freedom)))
     # The mean of each seed that has runs on every image.
     by_seed = [float(row.mean()) for row in difference if not np.isnan(row).any()]
     by_fold = variance.fold_differences

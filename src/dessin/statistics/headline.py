@@ -22,10 +22,16 @@ _SMALLEST = 1e-7
 
 
 class Counted(Interval, Protocol):
-    """A value with its interval and the number of images behind it."""
+    """A value with its interval, the number of images behind it, and how the interval was found."""
 
     @property
     def n(self) -> int: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def too_few(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -123,10 +129,12 @@ def metric_notes() -> str:
 
 
 def metric_lines(where: str, results: Iterable[tuple[Metric, Counted]], classes: int) -> list[str]:
-    """The metrics of a set of images as lines for a terminal, two a line."""
+    """The metrics of a set of images as lines for a terminal, two a line; and where groups are too few."""
+    shown = [(metric, result) for metric, result in results if classes >= metric.least_classes]
     said = [
         f"{translated(metric.short)} {metric.written(result)}, n = {number(result.n)}"
-        for metric, result in results
-        if classes >= metric.least_classes
+        for metric, result in shown
     ]
-    return [f"{where}: {'; '.join(said[start : start + 2])}" for start in range(0, len(said), 2)]
+    lines = [f"{where}: {'; '.join(said[start : start + 2])}" for start in range(0, len(said), 2)]
+    few = [result.method for metric, result in shown if metric.name == "accuracy" and result.too_few]
+    return lines + [f"{where}: {method}" for method in few]

@@ -1,9 +1,14 @@
-"""Values with 95% intervals: a bootstrap over groups, and Wilson's interval where a bootstrap says nothing.
+"""Values with 95% intervals: a bootstrap over groups, and other ways where a bootstrap says nothing.
 
 The bootstrap (Efron, "Bootstrap methods: another look at the jackknife", 1979) resamples whole groups, since
 the drawings of one photo, or copies of one drawing, are right or wrong together. The interval is the
 percentile one, expanded for few groups as in Hesterberg, "What teachers should know about the bootstrap"
 (2015): the plain one is too narrow by about sqrt((G - 1) / G) and uses normal where Student's t is due.
+
+Of fewer than ten groups it is too narrow all the same. These get the interval of Korn and Graubard,
+"Confidence intervals for proportions with small expected number of positive counts estimated from survey
+data" (1998): the exact one of a binomial with as many observations as the groups are worth.
+`benchmarks/few_groups.py` measures how often either holds the truth.
 """
 
 from __future__ import annotations
@@ -25,6 +30,13 @@ Bounds = tuple[float, float]
 
 LEVEL = 0.95
 RESAMPLES = 2000
+# Fewer groups than this are no sample to resample.
+FEW_GROUPS = 10
+# An interval wider than this share of all that there can be tells next to nothing.
+_TOO_WIDE = 0.5
+_TOO_FEW = "too few to tell"
+# The share of what few groups seem to be worth beyond the least; chosen by simulation.
+_BELIEVED = 0.75
 _CHUNK_VALUES = 2_000_000
 
 
@@ -43,6 +55,11 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}], n = {self.n:,}"
+
+    @property
+    def too_few(self) -> bool:
+        """Whether it rests on so few groups that next to nothing can be told."""
+        return self.method.endswith(_TOO_FEW)
 
     def __neg__(self) -> Estimate:
         """A difference the other way round."""
@@ -66,8 +83,13 @@ def bootstrap_mean(
     if numbers.min() < bounds[0] or numbers.max() > bounds[1]:
         raise ValueError(f"values from {numbers.min()} to {numbers.max()} are outside {bounds}")
     index = group_index(groups)
-    sums = np.stack([np.bincount(index, numbers), np.bincount(index)], axis=1)
-    return bootstrap(sums, lambda total: total[:, :1] / total[:, 1:], [bounds], n=len(numbers), seed=seed)[0]
+    sizes = np.bincount(index).astype(np.float64)
+    sums = np.stack([np.bincount(index, numbers), sizes], axis=1)
+    return bootstrap(sums, _quotient, [bounds], n=len(numbers), sizes=sizes, seed=seed)[0]
+
+
+def _quotient(totals: Floats) -> Floats:
+    return totals[:, :1] / totals[:, 1:]
 
 
 def group_index(groups: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
@@ -87,18 +109,26 @@ def bootstrap(
     bounds: Sequence[Bounds],
     *,
     n: int,
+    sizes: Floats,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> list[Estimate]:
     """Estimates of M statistics that are functions of sums over images.
 
     `sums` (G, K), dense or scipy-sparse: each group's sums. `statistic`: (R, K) totals to (R, M) values.
-    `bounds`: the range of each of the M. One set of resamples serves all M, so they vary together.
+    `bounds`: the range of each of the M. `sizes` (G,): how many images each group has. One set of resamples
+    serves all M, so they vary together. Of fewer than ten groups none is resampled; see `_of_few_groups`.
     Where resampling changes nothing (all right, all wrong, one group), Wilson's interval is used instead.
     """
     groups = int(sums.shape[0])
     whole = np.asarray(sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
     values = statistic(whole)[0]
+    if 1 < groups < FEW_GROUPS:
+        without = statistic(whole - np.asarray(sums.todense() if hasattr(sums, "todense") else sums))
+        return [
+            _of_few_groups(value, left, sizes, n=n, bounds=bound)
+            for value, left, bound in zip(values.tolist(), without.T, bounds, strict=True)
+        ]
     draws = np.concatenate(
         [statistic(np.asarray(counts @ sums)) for counts in resample_counts(groups, resamples, seed)]
     )
@@ -112,6 +142,33 @@ def bootstrap(
             method = f"bootstrap over {groups} groups"
             found.append(Estimate(value, min(low, value), max(high, value), n, method))
     return found
+
+
+def _of_few_groups(value: float, without: Floats, sizes: Floats, *, n: int, bounds: Bounds) -> Estimate:
+    """The exact interval of a binomial with as many observations as G groups are worth (G < 10).
+
+    `without` (G,) is the statistic without each group, `sizes` (G,) their images. Groups whose images are all
+    alike are worth Kish's number of groups of equal size, and never less. By what they are seen to vary they
+    may be worth more, with Student's t of that number less one; three quarters of that are believed.
+    """
+    from scipy.special import betaincinv, ndtri, stdtrit
+
+    low_bound, high_bound = bounds
+    span, groups, tail = high_bound - low_bound, len(sizes), (1 - LEVEL) / 2
+    share = min(1.0, max(0.0, (value - low_bound) / span))
+    worth = least = float(sizes.sum() ** 2 / (sizes**2).sum())
+    variance = float(((without - value) ** 2).sum()) / span**2
+    if variance > 1e-12 and least > 1.0:
+        seen = share * (1 - share) / variance * (ndtri(tail) / stdtrit(least - 1, tail)) ** 2
+        worth += _BELIEVED * max(0.0, float(seen) - least)
+    right, wrong = share * worth, (1 - share) * worth
+    low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
+    high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
+    method = f"{groups} groups, {_TOO_FEW}"
+    if high - low <= _TOO_WIDE:
+        method = f"Korn and Graubard on {groups} groups"
+    ends = low_bound + span * low, low_bound + span * high
+    return Estimate(value, min(value, ends[0]), max(value, ends[1]), n, method)
 
 
 def resample_counts(groups: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -172,4 +229,7 @@ def bootstrap_weighted(
 
     index = group_index(groups)
     one_each = sparse.identity(int(index.max()) + 1, format="csr")
-    return bootstrap(one_each, lambda counts: statistic(counts[:, index]), bounds, n=n, seed=seed)
+    sizes = np.bincount(index).astype(np.float64)
+    return bootstrap(
+        one_each, lambda counts: statistic(counts[:, index]), bounds, n=n, sizes=sizes, seed=seed
+    )

@@ -13,7 +13,15 @@ from scipy import sparse
 
 from dessin.errors import DessinError
 from dessin.statistics.headline import METRICS, Integers, Metric
-from dessin.statistics.intervals import Estimate, Floats, bootstrap, group_index, wilson
+from dessin.statistics.intervals import (
+    FEW_GROUPS,
+    Estimate,
+    Floats,
+    bootstrap,
+    bootstrap_mean,
+    group_index,
+    wilson,
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,10 @@ def measure(
     per_image = np.stack([np.ones(len(truth)), *means], axis=1)
     sums = _group_sums(per_image, truth, predicted, index, len(classes))
     bounds = [metric.bounds for metric in METRICS]
-    estimates = bootstrap(sums, _of_totals, bounds, n=len(truth), seed=seed)
+    sizes = np.bincount(index).astype(np.float64)
+    estimates = bootstrap(sums, _of_totals, bounds, n=len(truth), sizes=sizes, seed=seed)
     matrix = confusion_matrix(truth, predicted, len(classes))
-    per_class = class_results(matrix, truth, index, classes)
+    per_class = class_results(matrix, truth, predicted, index, classes)
     absent = tuple(row.label for row in per_class if not row.n)
     confusions = confusion_pairs(matrix, classes)
     results = {metric.name: estimate for metric, estimate in zip(METRICS, estimates, strict=True)}
@@ -123,7 +132,8 @@ def _of_totals(totals: Floats) -> Floats:
 class ClassResult:
     """One class: `n` images of it; what cannot be said (no image, never predicted) is None.
 
-    The recall's interval is Wilson's with as many observations as the class has groups.
+    The recall's interval is Wilson's with as many observations as the class has groups, of fewer than ten
+    groups that of any mean.
     """
 
     label: str
@@ -152,11 +162,9 @@ def confusion_matrix(targets: Integers, predicted: Integers, classes: int) -> In
 
 
 def class_results(
-    matrix: Integers, targets: Integers, index: Integers, labels: Sequence[str]
+    matrix: Integers, targets: Integers, predicted: Integers, index: Integers, labels: Sequence[str]
 ) -> tuple[ClassResult, ...]:
     """One row a class, in class order. `index` (N,) numbers the images' groups."""
-    pairs = np.unique(np.stack([targets, index]), axis=1)
-    groups = np.bincount(pairs[0], minlength=len(labels))
     support, named, right = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
     wrong = matrix - np.diag(right)
     rows = []
@@ -167,7 +175,7 @@ def class_results(
             ClassResult(
                 label=label,
                 n=n,
-                recall=wilson(int(right[c]) / n, int(groups[c]), n=n) if n else None,
+                recall=_recall(predicted[targets == c] == c, index[targets == c]) if n else None,
                 precision=int(right[c]) / int(named[c]) if named[c] else None,
                 f1=2 * int(right[c]) / int(support[c] + named[c]) if n else None,
                 confused_with=labels[other] if count else "",
@@ -175,6 +183,14 @@ def class_results(
             )
         )
     return tuple(rows)
+
+
+def _recall(right: NDArray[np.bool_], index: Integers) -> Estimate:
+    """The share of a class's images that are `right` (n,), in the groups `index` (n,)."""
+    groups = len(np.unique(index))
+    if groups < FEW_GROUPS:
+        return bootstrap_mean(right, index, bounds=(0.0, 1.0))
+    return wilson(float(right.mean()), groups, n=len(right))
 
 
 def confusion_pairs(matrix: Integers, labels: Sequence[str]) -> tuple[Confusion, ...]:

@@ -197,6 +197,13 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
             chance=percent(chance, 1),
         )
     )
+    if accuracy.too_few:
+        few = tr_n(
+            "One group of drawings is too few to tell: drawings by others would say more.",
+            "{n} groups of drawings are too few to tell: drawings by others would say more.",
+            len(set(headline.groups)),
+        )
+        yield Sentence(few, "warning")
     if headline.name == "validation" and record.decided("best_epoch", int) is not None:
         chosen = tr(
             "How long to train was chosen on these same drawings, so the number is a little too good. The "

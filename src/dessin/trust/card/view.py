@@ -147,6 +147,8 @@ def _validation(sources: TrustSources) -> Fact:
         tail = tr(
             "They took part in choosing the weights that were kept, so the figure is slightly too good."
         )
+    if found.accuracy.too_few:
+        tail = f"{tail} {tr('They are {groups}.', groups=found.accuracy.method)}"
     return _fact("validation", f"{detail} {tail}", share(found.accuracy))
 
 

@@ -78,7 +78,7 @@ def _mistake(given: Answered, place: int, measured: Mapping[str, Floats]) -> Mis
 
 def _class_rows(given: Answered, matrix: NDArray[np.int64], seed: int) -> tuple[ClassRow, ...]:
     """A row for each class with drawings, the worst first: by recall, then by what chance says of it."""
-    results = class_results(matrix, given.targets, given.index, given.classes)
+    results = class_results(matrix, given.targets, given.predicted, given.index, given.classes)
     p, p_holm = worse_than_rest(given.correct, given.targets, given.index, len(given.classes), seed=seed)
     groups = np.bincount(_units(given.targets, given.index)[0], minlength=len(given.classes))
     rows = [

@@ -226,7 +226,8 @@ def _difference(one: _Measured, seed: int) -> Estimate | None:
     for end in ends:
         inside = end[own]
         columns += [np.bincount(groups, inside & one.correct[own]), np.bincount(groups, inside)]
-    return bootstrap(np.stack(columns, axis=1), _apart, [(-1.0, 1.0)], n=int(own.sum()), seed=seed)[0]
+    sums, sizes = np.stack(columns, axis=1), np.bincount(groups).astype(np.float64)
+    return bootstrap(sums, _apart, [(-1.0, 1.0)], n=int(own.sum()), sizes=sizes, seed=seed)[0]
 
 
 def _apart(totals: Floats) -> Floats:

@@ -42,7 +42,8 @@ def summarised(
 
     bounds = [_SHARE] * (cells + count) + [_DIFFERENCE] * (cells + count)
     bounds += [_SHARE, _SHARE, _DIFFERENCE, _SHARE]
-    found = iter(bootstrap(_sums(answers), statistics, bounds, n=len(answers.image_ids), seed=seed))
+    sums, n = _sums(answers), len(answers.image_ids)
+    found = iter(bootstrap(sums, statistics, bounds, n=n, sizes=sums[:, -1], seed=seed))
     strengths, means, costs, mean_costs = (list(islice(found, n)) for n in (cells, count, cells, count))
     clean, robust, cost, relative = found
     same = (answers.correct == answers.clean).all(axis=2)
