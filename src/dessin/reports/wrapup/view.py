@@ -156,7 +156,7 @@ def _headline(sources: Sources) -> Iterator[Block]:
         high=percent(found.high),
     )
     said = f"{which_drawings(final.record, name)} {interval}"
-    if name == "validation":
+    if name == "validation" and final.record.recipe.finetune.mode != "probe":
         honest = tr("These drawings took part in choosing the epoch; the holdout gives the honest number.")
         said = f"{said} {honest}"
     yield Sentence(said, "note")
