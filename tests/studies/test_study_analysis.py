@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from study_kit import made_run, made_split, made_study
+from wrapup_studies import comparison
 
 from dessin.errors import DessinError
 from dessin.reading import read_csv
@@ -20,6 +21,7 @@ from dessin.studies.outcome import outcome
 from dessin.studies.result import JobRecord, StudyResults, write_job
 from dessin.studies.source import StudySource, read_source
 from dessin.studies.tables import write_tables
+from dessin.studies.telling import verdict_said
 from dessin.studies.view import lines
 
 LEVELS = {"base": {}, "good": {"train": {"epochs": 2}}, "same": {"train": {"epochs": 3}}}
@@ -230,3 +232,11 @@ def test_tables_hold_what_the_results_do(tmp_path: Path) -> None:
         "without a result: good-seed0-fold1",
     ):
         assert expected in said
+
+
+def test_what_took_no_part_and_what_several_asked_hides_are_said_beside_the_verdict() -> None:
+    assert verdict_said(comparison("a", "cannot tell", p=0.2)) == "cannot tell"
+    alone = comparison("a", "cannot tell", p=0.01, p_holm=0.06, asked=6)
+    assert verdict_said(alone) == "cannot tell, as one of 6 compared"
+    untested = comparison("a", "cannot tell", cells=4, untouched=4)
+    assert verdict_said(untested) == "not tested"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from dessin.language import tr, tr_n
 from dessin.page.numbers import at_least, number, p_value, points, signed, size, spent
-from dessin.page.words import Tag
+from dessin.page.words import Note, Tag, Words, parts
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.studies.changes import Change, base_level, changes, varied
 from dessin.studies.outcome import outcome
@@ -160,13 +161,28 @@ def kind_tag(study: StudySource) -> Tag:
     }[outcome(study).kind]
 
 
-def verdict_tag(verdict: Verdict) -> Tag:
+def verdict_tag(verdict: Verdict | Literal["no result", "not tested"]) -> Tag:
     return {
         "better": Tag(tr("better"), "good"),
         "worse": Tag(tr("worse"), "warn"),
         "no difference": Tag(tr("no difference")),
         "cannot tell": Tag(tr("cannot tell"), "muted"),
+        "no result": Tag(tr("no result"), "warn"),
+        "not tested": Tag(tr("not tested"), "warn"),
     }[verdict]
+
+
+def verdict_words(found: Comparison) -> Words:
+    """The verdict as a tag, with the reason where its interval alone would say otherwise."""
+    tag = verdict_tag("not tested" if found.untested else found.verdict)
+    if found.untested or found.in_short == found.verdict:
+        return tag
+    return tag, Note(tr("as one of {n} compared", n=found.asked))
+
+
+def verdict_said(found: Comparison) -> str:
+    """The same as a clause."""
+    return ", ".join(part.text for part in parts(verdict_words(found)) if isinstance(part, Tag | Note))
 
 
 def finding(found: Comparison) -> str:
@@ -191,6 +207,10 @@ def answer(study: StudySource) -> str:
         return progress(study)
     if found:
         return " ".join(found)
+    if compared and all(each.untested for each in compared):
+        return tr(
+            "What was varied took no part: both sides ended with the same weights, so nothing was tested."
+        )
     if kind == "no gain":
         matters = size(study.record.matters)
         return tr(

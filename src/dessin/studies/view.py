@@ -43,7 +43,8 @@ from dessin.studies.telling import (
     level_rows,
     progress,
     seen,
-    verdict_tag,
+    verdict_said,
+    verdict_words,
 )
 
 _NONE = "–"
@@ -123,7 +124,7 @@ def _level_cells(row: LevelRow) -> tuple[Words, ...]:
     found: tuple[Words, ...] = ("", "", "")
     if compared:
         p = p_value(compared.p_holm).removeprefix("=\u00a0")
-        found = (points(compared.difference), p, verdict_tag(compared.verdict))
+        found = (points(compared.difference), p, verdict_words(compared))
     return (
         (Strong(row.name), *base, *changed),
         row.runs or _NONE,
@@ -271,7 +272,7 @@ def lines(study: StudyRecord, results: StudyResults) -> list[str]:
                 share(level.accuracy) if level.accuracy else "-",
                 f"{level.loss.value:.3f}" if level.loss else "-",
                 points(there.difference) if there else "",
-                verdict_tag(there.verdict).text if there else said,
+                verdict_said(there) if there else said,
             )
         )
     told = [tr("Results of {name}: {hypothesis}", name=study.name, hypothesis=study.hypothesis)]

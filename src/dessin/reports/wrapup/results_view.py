@@ -23,7 +23,7 @@ from dessin.reports.run.view import closer_look
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
 from dessin.runs.record import RunRecord
-from dessin.studies.telling import verdict_tag
+from dessin.studies.telling import verdict_said
 
 
 def committee_card(source: CommitteeSource, address: str) -> Section:
@@ -114,7 +114,7 @@ def _dot(row: RuleRow | SoupRow, chosen: str) -> Dot:
     note = tr("base")
     if row.gain:
         gained = signed(row.gain.difference.value)
-        note = tr("{points} points, {verdict}", points=gained, verdict=verdict_tag(row.gain.verdict).text)
+        note = tr("{points} points, {verdict}", points=gained, verdict=verdict_said(row.gain))
     tone = "" if row.name == chosen else "cannot-tell"
     return Dot.of(row.name, found, share(found), tone=tone, note=note, hollow=row.naive.value)
 

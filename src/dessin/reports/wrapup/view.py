@@ -180,14 +180,16 @@ def _in_short(sources: Sources) -> Iterator[Words]:
 
 def _verdicts(findings: Sequence[Finding]) -> str:
     """How the comparisons ended."""
-    verdicts = Counter(found.comparison.verdict for found in findings)
+    untested = sum(found.comparison.untested for found in findings)
+    verdicts = Counter(found.comparison.verdict for found in findings if not found.comparison.untested)
     words = {
         "better": tr("{n} better", n=verdicts["better"]),
         "worse": tr("{n} worse", n=verdicts["worse"]),
         "no difference": tr("{n} no different by what matters", n=verdicts["no difference"]),
         "cannot tell": tr("{n} that cannot be told", n=verdicts["cannot tell"]),
     }
-    ends = listed([words[verdict] for verdict in get_args(Verdict) if verdicts[verdict]])
+    named = [words[verdict] for verdict in get_args(Verdict) if verdicts[verdict]]
+    ends = listed([*named, *([tr("{n} not tested", n=untested)] if untested else [])])
     compared = tr_n("{n} comparison", "{n} comparisons", len(findings))
     return tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=ends)
 
@@ -216,13 +218,7 @@ def _what_levels_did(study: StudySource) -> str:
     found = outcome(study)
     parts = []
     for verdict, names in found.levels:
-        if verdict == "no result":
-            word = tr("no result")
-        elif verdict == "not tested":
-            word = tr("not tested")
-        else:
-            word = verdict_tag(verdict).text
-        parts.append(f"{capital(word)}: {', '.join(names)}.")
+        parts.append(f"{capital(verdict_tag(verdict).text)}: {', '.join(names)}.")
     if found.these_runs:
         parts.append(tr("One run each, so this is about these runs."))
     return " ".join(parts) or progress(study)
