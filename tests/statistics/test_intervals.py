@@ -95,10 +95,10 @@ def test_without_it_few_groups_would_not(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sum(one.low <= 0.5 <= one.high for one in found) < binom.ppf(0.005, trials, 0.95)
 
 
-def test_ten_groups_are_resampled_as_before_and_nine_are_not() -> None:
-    values = np.array([1.0, 0.0, 1.0, 1.0] * 10)
-    assert bootstrap_mean(values, np.arange(40) % 10).method == "bootstrap over 10 groups"
-    assert "bootstrap" not in bootstrap_mean(values, np.arange(40) % 9).method
+def test_eleven_groups_are_resampled_and_ten_are_not() -> None:
+    values = (np.arange(44) % 3 > 0).astype(float)
+    assert bootstrap_mean(values, np.arange(44) % 11).method == "bootstrap over 11 groups"
+    assert "bootstrap" not in bootstrap_mean(values, np.arange(44) % 10).method
 
 
 def test_single_drawings_have_the_exact_interval_of_the_binomial() -> None:

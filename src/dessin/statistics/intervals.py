@@ -5,7 +5,7 @@ the drawings of one photo, or copies of one drawing, are right or wrong together
 percentile one, expanded for few groups as in Hesterberg, "What teachers should know about the bootstrap"
 (2015): the plain one is too narrow by about sqrt((G - 1) / G) and uses normal where Student's t is due.
 
-Of fewer than ten groups it is too narrow all the same. These get the interval of Korn and Graubard,
+Of ten groups and fewer it is too narrow all the same. These get the interval of Korn and Graubard,
 "Confidence intervals for proportions with small expected number of positive counts estimated from survey
 data" (1998): the exact one of a binomial with as many observations as the groups are worth.
 `benchmarks/few_groups.py` measures how often either holds the truth.
@@ -30,8 +30,8 @@ Bounds = tuple[float, float]
 
 LEVEL = 0.95
 RESAMPLES = 2000
-# Fewer groups than this are no sample to resample.
-FEW_GROUPS = 10
+# Fewer groups than this are no sample to resample: benchmarks/few_groups.py.
+FEW_GROUPS = 11
 # An interval wider than this share of all that there can be tells next to nothing.
 _TOO_WIDE = 0.5
 _TOO_FEW = "too few to tell"
@@ -117,7 +117,7 @@ def bootstrap(
 
     `sums` (G, K), dense or scipy-sparse: each group's sums. `statistic`: (R, K) totals to (R, M) values.
     `bounds`: the range of each of the M. `sizes` (G,): how many images each group has. One set of resamples
-    serves all M, so they vary together. Of fewer than ten groups none is resampled; see `_of_few_groups`.
+    serves all M, so they vary together. Up to ten groups are not resampled; see `_of_few_groups`.
     Where resampling changes nothing (all right, all wrong, one group), Wilson's interval is used instead.
     """
     groups = int(sums.shape[0])
@@ -145,7 +145,7 @@ def bootstrap(
 
 
 def _of_few_groups(value: float, without: Floats, sizes: Floats, *, n: int, bounds: Bounds) -> Estimate:
-    """The exact interval of a binomial with as many observations as G groups are worth (G < 10).
+    """The exact interval of a binomial with as many observations as G groups are worth (G up to 10).
 
     `without` (G,) is the statistic without each group, `sizes` (G,) their images. Groups whose images are all
     alike are worth Kish's number of groups of equal size, and never less. By what they are seen to vary they

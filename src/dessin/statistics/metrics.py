@@ -132,7 +132,7 @@ def _of_totals(totals: Floats) -> Floats:
 class ClassResult:
     """One class: `n` images of it; what cannot be said (no image, never predicted) is None.
 
-    The recall's interval is Wilson's with as many observations as the class has groups, of fewer than ten
+    The recall's interval is Wilson's with as many observations as the class has groups, of ten and fewer
     groups that of any mean.
     """
 
