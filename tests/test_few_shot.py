@@ -157,7 +157,7 @@ def test_differences_are_of_dessin_minus_another_on_the_same_drawings(tmp_path: 
     assert ours.minus is None
     assert theirs.minus is not None
     assert theirs.minus.value == pytest.approx(0.4)
-    assert theirs.minus.method == "bootstrap over 5 groups"
+    assert theirs.minus.method.startswith("5 groups")
     # At that budget dessin was not measured.
     assert alone.minus is None
 

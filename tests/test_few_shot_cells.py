@@ -23,7 +23,7 @@ import few_shot_table as tables  # noqa: E402
 import few_shot_tasks as tasks  # noqa: E402
 
 CLASSES = ("car", "fish", "sun")
-PHOTOS, OF_A_PHOTO = 4, 3
+PHOTOS, OF_A_PHOTO = 12, 3
 BY_PHOTO = r"^(.*)-\d+\.\w+$"
 
 

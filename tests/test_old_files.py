@@ -77,8 +77,14 @@ def test_runs_are_listed_and_compared_to_the_same_figures(old: Path) -> None:
     before, after = (
         json.loads((old / f / "comparison.json").read_text()) for f in ("compared", "compared-again")
     )
-    for name in ("difference", "by_image", "p", "p_holm", "verdict"):
-        assert after["comparisons"][0][name] == before["comparisons"][0][name]
+    then, now = before["comparisons"][0], after["comparisons"][0]
+    assert now["verdict"] == then["verdict"]
+    # Of few groups the intervals were too narrow then.
+    for name in ("difference", "by_image"):
+        assert (now[name]["value"], now[name]["n"]) == (then[name]["value"], then[name]["n"])
+        assert now[name]["low"] <= then[name]["low"]
+        assert now[name]["high"] >= then[name]["high"]
+    assert now["p"] >= then["p"]
 
 
 def test_a_card_says_what_was_measured_then(old: Path) -> None:

@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from multiprocessing.context import ForkServerContext
@@ -174,6 +175,8 @@ CLOCK = re.compile(
     r"measured|since|reason|flops|pace|fitting|computing"
 )
 WHEN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\+00:00)?)?")
+# The tables that a page offers as CSVs.
+OFFERED = re.compile("data:text/csv;charset=utf-8;base64,([A-Za-z0-9+/=]+)")
 SPENT = re.compile(r"\d[\d\u202f]*([.,]\d+)?\s*(ms|s|min|h|GiB|images/s)\b")
 
 
@@ -190,7 +193,7 @@ def plain(path: Path) -> object:
     if path.suffix == ".json":
         return _timeless(json.loads(path.read_text()))
     if path.suffix in (".csv", ".html", ".yaml", ".txt"):
-        text = path.read_text()
+        text = OFFERED.sub(lambda found: b64decode(found[1]).decode(), path.read_text())
         if path.suffix == ".csv":
             text = _columns(text)
         return _told(text)

@@ -104,13 +104,13 @@ def test_a_run_is_not_judged_before_the_rate_is_up() -> None:
 
 def test_a_short_run_that_ends_exploded_has_come_to_nothing() -> None:
     short = {"steps": 12, "epochs": 1}
-    assert collapses([9.0], [0.008], validation_loss=9.0, **short)
-    assert not collapses([9.0], [0.008], validation_loss=5.0, **short), "its validation loss is no explosion"
-    assert not collapses([5.0], [0.008], validation_loss=9.0, **short), "its training loss is none"
-    assert not collapses([9.0], [0.5], validation_loss=9.0, **short), "it knows half of them"
-    assert not collapses([9.0], [0.008], validation_loss=9.0, steps=12, epochs=2), "it has not ended"
+    assert collapses([30.0], [0.008], validation_loss=30.0, **short)
+    assert not collapses([30.0], [0.008], validation_loss=5.0, **short), "its validation loss is no explosion"
+    assert not collapses([5.0], [0.008], validation_loss=30.0, **short), "its training loss is none"
+    assert not collapses([30.0], [0.5], validation_loss=30.0, **short), "it knows half of them"
+    assert not collapses([30.0], [0.008], validation_loss=30.0, steps=12, epochs=2), "it has not ended"
     few = chance(classes=3, count=9)
-    assert collapses([9.0], [1 / 3], validation_loss=9.0, chance=few, **short), "the losses tell enough"
+    assert collapses([30.0], [1 / 3], validation_loss=30.0, chance=few, **short), "the losses tell enough"
 
 
 def test_too_few_validation_images_say_nothing() -> None:

@@ -25,6 +25,8 @@ _FALLEN = 0.98
 _NEAR, _PACE, _LAST = 1.02, 0.001, 3
 # A loss that was above this many times a constant answer's comes down from an explosion; that is no learning.
 _EXPLODED = 1.5
+# So many times that much no run has after a few steps that only began badly.
+_FAR = 5.0
 # So many steps at the full rate before a run is judged.
 _PATIENCE_STEPS = 20
 _UNKNOWN: dict[str, object] = dict.fromkeys(
@@ -173,9 +175,9 @@ def _knew(curve: Sequence[CurveRow], chance: Chance) -> bool:
 
 
 def _has_exploded(row: CurveRow, chance: Chance) -> bool:
-    """Whether both losses are far above a constant answer's, as no slow beginning is."""
+    """Whether both losses are far above a constant answer's, as no bad beginning is."""
     losses = (row.train_loss, chance.loss), (row.validation_loss, chance.validation_loss)
-    return all(loss is not None and loss > _EXPLODED * constant for loss, constant in losses)
+    return all(loss is not None and loss > _FAR * constant for loss, constant in losses)
 
 
 def _falls(losses: Sequence[float], constant: float) -> bool:
