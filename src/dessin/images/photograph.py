@@ -16,11 +16,11 @@ from dessin.images.shrink import divided
 
 Corners = NDArray[np.float64]
 
-PAGE_VERSION = 3  # raise it whenever the same photograph would give another page
+PAGE_VERSION = 4  # raise it whenever the same photograph would give another page
 LOOKED_AT = 512  # pixels, the longer side of the copy on which a sheet is looked for
 LONGEST = 1600  # pixels, the longer side of a flattened page
 _INSIDE = 0.008  # of a side, cut off inside the sheet's border
-_CONFIDENT = 0.5
+_CONFIDENT = 0.6
 _LEAST_SIDE = 160  # pixels; in a smaller picture a thick frame and a sheet look alike
 _LIGHTER = 4.0  # levels; the inside of a drawn frame is as light as what is around it
 _NO_GRAIN = 0.8  # of the pixels equal their neighbours: no camera saw this
