@@ -8,19 +8,19 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
+from dessin.page.dots import Dot, dot_plot
 from dessin.page.pictures import figure_data_uri, image_data_uri, new_figure
-from dessin.page.render import render_page
+from dessin.page.render import render_piece
 
 
-def test_values_are_escaped_and_the_style_is_not():
-    page = render_page("dessin.page", "base.html", title='<b>"&')
-    assert "<title>&lt;b&gt;&#34;&amp;</title>" in page
-    assert '"Segoe UI"' in page
+def test_values_are_escaped() -> None:
+    plot = dot_plot([Dot('<b>"&', "words", "label", 0.5, 0.4, 0.6)])
+    assert "&lt;b&gt;&#34;&amp;" in render_piece("dessin.studio", "dots_part.html", plot=plot)
 
 
 def test_a_missing_value_is_an_error():
-    with pytest.raises(UndefinedError, match="title"):
-        render_page("dessin.page", "base.html")
+    with pytest.raises(UndefinedError, match="plot"):
+        render_piece("dessin.studio", "dots_part.html")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
