@@ -54,7 +54,10 @@ class Window:
     requests: list[str] = field(default_factory=list)
 
     def settle(self) -> None:
-        """Wait until Streamlit has run the script to its end."""
+        """Wait until Streamlit has run the script to its end.
+
+        A click begins a run only when the server has heard of it: wait for something of that run before.
+        """
         self.page.wait_for_selector("h1", timeout=DEADLINE_S * 1000)
         self.page.wait_for_selector(
             '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=DEADLINE_S * 1000

@@ -104,6 +104,26 @@ def test_a_change_behind_the_pages_back_is_said_and_not_undone(workspace: Path) 
     assert not page.checkbox(key=f"data.tick:{file}:{COPY}").value
 
 
+def test_a_box_is_set_only_where_the_file_says_something_else(workspace: Path) -> None:
+    """A box that is set loses what is pressed on it while the page is drawn."""
+    file = workspace / "curation.csv"
+    page = open_page(workspace, "data")
+    page.button_group(key="data.section").set_value("duplicates").run()
+    key = f"data.tick:{file}:{COPY}"
+
+    def set_boxes() -> list[str | None]:
+        boxes = [box for box in page.checkbox if (box.key or "").startswith("data.tick:")]
+        assert len(boxes) > 1
+        return [box.key for box in boxes if box.proto.set_value]
+
+    assert set_boxes() == []
+    checked(page.checkbox(key=key).check().run())
+    assert set_boxes() == []
+    file.unlink()
+    checked(page.run())
+    assert (set_boxes(), page.checkbox(key=key).value) == ([key], False)
+
+
 def test_a_suspect_label_has_an_example_beside_it_and_one_tick(workspace: Path) -> None:
     suspect = Issue("bars/01.png", "suspect_label", 0.9, f"{STARS}/00.png", "looks like a frame")
     file = workspace / "audit" / "issues.csv"

@@ -83,8 +83,11 @@ def _show_tick(
     """The tick of one image; a row that somebody else made is shown and cannot be changed here."""
     key = f"data.tick:{file}:{image_id}"
     theirs = change is not None and not is_own(change)
-    # The file is the truth: somebody may have changed it since the page was shown.
-    st.session_state[key] = change is not None and change.action == "drop"
+    ticked = change is not None and change.action == "drop"
+    # The file is the truth: somebody may have changed it since the page was shown. Only then is the box set:
+    # that takes the place of what is pressed while the page is drawn.
+    if st.session_state.get(key, False) != ticked:
+        st.session_state[key] = ticked
     number = place + 1 if len(_tickable(issue)) > 1 else 0
     st.checkbox(
         texts("data.drop_one", place=number) if number else texts("data.drop"),
