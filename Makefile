@@ -9,7 +9,7 @@ JOBS ?= 2
 # What ruff looks at.
 PYTHONS := src tests benchmarks docs examples
 
-.PHONY: help install demo check static test docs lint types imports fast unit catalogues chromium clean
+.PHONY: help install demo check static test docs lint types imports fast unit catalogues chromium runtime clean
 
 help:
 	@echo "make demo    install, then run the whole path on generated doodles (report in $(OUT)/)"
@@ -76,7 +76,7 @@ fast: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile --max-worker-restart 0
 
 # A worker that dies ends the tests at once: begun anew, xdist can wait for ever. Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
-unit: $(VENV)/.installed-dev chromium
+unit: $(VENV)/.installed-dev chromium runtime
 	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile --max-worker-restart 0
 
 # Browser tests drive Debian's chromium, and look at Korean pages with Debian's fonts. Without these they say so and are skipped; in CI they fail.
@@ -85,6 +85,10 @@ chromium:
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk >/dev/null; \
 		else echo "No chromium or Korean font here: browser tests will be skipped. Install them with: apt-get install chromium fonts-noto-cjk"; fi; }
+
+# Pages of models compute with ONNX Runtime for browsers, which npm fetches once into dessin's cache. Without it their browser tests say so and are skipped; in CI they fail.
+runtime: $(VENV)/.installed-dev
+	@$(BIN)/python -m dessin.serving.export.web.runtime || echo "Browser tests of a model's page will be skipped."
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from dessin.images.fit import prepare_for
 from dessin.images.ground import Pixels
 from dessin.progress import quiet
+from dessin.serving.look import Look, recorded_data, training_look
 from dessin.serving.runtime import BATCH, Runtime
 from dessin.statistics.contrasts import two_models
 from dessin.statistics.intervals import bootstrap_mean
 from dessin.studio.try_it.canvas import PenStroke, Strokes
-from dessin.studio.try_it.look import Look, recorded_data, training_look
 from dessin.studio.try_it.render import as_trained, picture_as_trained, render, with_width
 
 SIDE = 255

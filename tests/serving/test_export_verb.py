@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +20,16 @@ from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.images.ground import Pixels
 from dessin.models.bundle import load_bundle
-from dessin.models.card import BundleCard, read_card
+from dessin.models.card import BundleCard, change_card, read_card
 from dessin.reading import read_csv
 from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
 from dessin.serving.export.convert import to_int8, to_onnx
 from dessin.serving.export.result import Price
 from dessin.serving.export.verb import Exported, export
+from dessin.serving.export.web.build import card_of
+from dessin.serving.export.web.runtime import WebRuntime
+from dessin.serving.look import USUAL
 from dessin.serving.predict import predict
 from dessin.statistics.intervals import Estimate
 from dessin.trust.confidence.verb import calibrate
@@ -227,6 +233,27 @@ def test_a_certain_loss_is_loud(
     assert any("−5.0 [−7.0," in line for line in said)
     assert any("loses more than 2 points" in line for line in loudly) == loud
     assert (tmp_path / "out" / "bundle.json").is_file()
+
+
+def test_a_page_is_made_of_a_model_of_torch_with_the_look_of_its_drawings(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "web_runtime", lambda _: WebRuntime(b"export {}", b""))
+    bundle = tmp_path / "bundle"
+    shutil.copytree(world.bundle, bundle)
+    digests = {**read_card(bundle).digests, "manifest": world.parts.manifest_digest}
+    change_card(bundle, {"digests": digests})
+    page, out = tmp_path / "page", tmp_path / "out"
+    outcome = export(bundle, out=out, page=page, data=world.data, split=world.split)
+    assert all(found.exact for found in outcome.agreement.values())
+    text = (page / "index.html").read_text(encoding="utf-8")
+    card = json.loads(text.split('id="page">')[1].split("</script>")[0])["card"]
+    assert card["classes"] == list(LABELS)
+    assert card["models"]["bundle"]["temperature"] == 0.7
+    packed = text.split('id="model bundle">')[1].split("</script>")[0]
+    assert gzip.decompress(base64.b64decode(packed)) == (out / "model.onnx").read_bytes()
+    assert 0.001 < card["look"]["thickness"] < 0.1
+    assert card["look"] != card_of(load_model(out), USUAL)["look"]
 
 
 def test_without_data_or_twice_it_is_refused_before_anything_is_written(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dessin.images.fit import prepare
 from dessin.images.ground import Pixels
 from dessin.images.spec import ImageSpec
+from dessin.serving.look import Look, look_of
 from dessin.studio.try_it.canvas import PenStroke, Strokes
-from dessin.studio.try_it.look import Look, look_of
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained, with_width
 
 pytestmark = pytest.mark.slow

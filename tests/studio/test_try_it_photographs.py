@@ -14,9 +14,9 @@ from dessin.images.decode import decode
 from dessin.images.fit import prepare
 from dessin.images.photograph import on_paper
 from dessin.models.card import change_card, read_card
+from dessin.serving.look import USUAL, measure_look
 from dessin.serving.runtime import Runtime
 from dessin.studio.texts import texts_in
-from dessin.studio.try_it.look import USUAL, measure_look
 from dessin.studio.try_it.page import _page
 from dessin.studio.try_it.render import picture_as_trained
 from dessin.studio.try_it.trial import Trial

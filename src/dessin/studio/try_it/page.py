@@ -15,11 +15,11 @@ from dessin.images.ink import ink_mask
 from dessin.language import speaking
 from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
+from dessin.serving.look import Look
 from dessin.serving.runtime import Candidate
 from dessin.studio.plain import Figure, choose, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture
-from dessin.studio.try_it.look import Look
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
 from dessin.studio.try_it.trial import Seen, Trial, read_trial
 from dessin.studio.workspace import Workspace

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dessin.images.ground import Pixels
 from dessin.images.ink import from_paper, ink_box, ink_mask
 from dessin.images.shrink import shrunk
+from dessin.serving.look import Colour, Look
 from dessin.studio.try_it.canvas import PenStroke, Strokes
-from dessin.studio.try_it.look import Colour, Look
 
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)

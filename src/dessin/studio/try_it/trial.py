@@ -15,9 +15,9 @@ from dessin.images.ground import Pixels
 from dessin.images.shrink import shrunk
 from dessin.images.spec import Page
 from dessin.models.card import CARD_FILE
+from dessin.serving.look import Look, recorded_data, training_look
 from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Answer, Runtime, read_answers
-from dessin.studio.try_it.look import Look, recorded_data, training_look
 from dessin.studio.try_it.render import SIDE
 from dessin.studio.views.drawings import file_stamp
 from dessin.studio.workspace import Workspace
