@@ -126,7 +126,7 @@ class FinetuneSpec(Section):
     `stages` (of four, the last is 4), `last_blocks` and `lora_rank` belong to the modes `stages`,
     `last_blocks` and `lora`. Each block's learning rate is `layer_decay` times that of the block after it.
     With `cached_views` the frozen stages are computed once, for so many augmented views of each image, and
-    later epochs train on these.
+    later epochs train on these; an op that mixes images mixes what was computed of them.
     `head_start: auto` is a probe for `probe` and `probe_then_full`, and a new head otherwise.
     `probe` is how one is fitted. `batch_norm: auto` freezes the statistics of whatever is not trained, and
     all of them when the head starts from fitted weights.
@@ -316,11 +316,6 @@ class Recipe(Section):
         return self
 
     def _check_cached_views(self) -> None:
-        if self.pipeline.mixes:
-            raise ValueError(
-                "finetune.cached_views keeps each image's views by themselves, and an op of augment mixes "
-                "images; leave out the one or the other"
-            )
         if self.stages:
             raise ValueError(
                 "finetune.cached_views draws its views as in the first epochs, so stages would add nothing"

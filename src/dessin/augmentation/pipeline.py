@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dessin.augmentation.draws import Draws
+from dessin.augmentation.mix_plan import MixPlan
 from dessin.augmentation.ops import bind_op
 from dessin.augmentation.plan import AugmentPlan, compile_plan, with_chains
 from dessin.augmentation.spec import Act, Action, BoundOp
@@ -108,14 +111,18 @@ class Pipeline:
         actions += _actions(ops, seed, "augment", epoch, keys)
         plan = compile_plan(actions, len(keys), size, moves=self._moves)
         for bound, stream in _streams(ops, "augment"):
-            kind, columns = bound.spec.kind, bound.spec.columns
-            if kind in ("blend", "mixing"):
-                draws = uniform(seed, stream, epoch, keys, _OWN_COLUMNS + columns)[:, _OWN_COLUMNS:]
-                if kind == "blend":
-                    plan = with_chains(plan, *bound.spec.draw(draws, *bound.values))
-                else:
-                    plan = replace(plan, mixing=bound.spec.draw(draws, size, *bound.values))
-        return plan
+            if bound.spec.kind == "blend":
+                draws = _own_draws(bound, stream, seed, epoch, keys)
+                plan = with_chains(plan, *bound.spec.draw(draws, *bound.values))
+        return replace(plan, mixing=self.mixing(seed, epoch, keys, size))
+
+    def mixing(self, seed: int, epoch: int, keys: Words, size: int) -> MixPlan | None:
+        """How n samples are mixed with each other, `size` places a side; None without a mixing op."""
+        for bound, stream in _streams(self.ops_at(epoch), "augment"):
+            if bound.spec.kind == "mixing":
+                draws = _own_draws(bound, stream, seed, epoch, keys)
+                return cast(MixPlan, bound.spec.draw(draws, size, *bound.values))
+        return None
 
     def lines(self) -> tuple[str, ...]:
         """The pipeline for people, a line a part."""
@@ -168,6 +175,10 @@ def _actions(ops: Sequence[str], seed: int, prefix: str, epoch: int, keys: Words
             seeds = (draws[rows, 1] * 2.0**31).astype(np.int64) if spec.seeded else np.zeros_like(rows)
             actions.append(Action(spec.name, rows, spec.draw(own, *bound.values), seeds))
     return actions
+
+
+def _own_draws(bound: BoundOp, stream: str, seed: int, epoch: int, keys: Words) -> Draws:
+    return uniform(seed, stream, epoch, keys, _OWN_COLUMNS + bound.spec.columns)[:, _OWN_COLUMNS:]
 
 
 def _check_copy(number: int, ops: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dessin.augmentation.mix_plan import MixPlan
 from dessin.augmentation.pipeline import Pipeline
 from dessin.augmentation.plan import AugmentPlan
 from dessin.randomness import Words, permutation
@@ -25,14 +26,15 @@ Made = TypeVar("Made")
 class Batch:
     """Pixels (n, channels, S, S) and background (n, channels), uint8 on the device; labels (n,); the plan.
 
-    Without a plan the pixels are a cached view's activations, float32.
-    `targets` (n, C) float32 are soft ones in place of the labels, or None.
+    Without a plan the pixels are a cached view's activations (n, channels, s, s), float32. `mixing` acts
+    on either. `targets` (n, C) float32 are soft ones in place of the labels, or None.
     """
 
     pixels: Tensor
     background: Tensor
     labels: Rows
     plan: AugmentPlan | None
+    mixing: MixPlan | None = None
     targets: NDArray[np.float32] | None = None
 
 
@@ -108,10 +110,11 @@ class EpochSteps:
         targets = None if data.train_targets is None else data.train_targets[image]
         if self.views is not None:
             activations = self.views.gather(chosen, self.views.drawn(epoch, keys[chosen]))
-            return Batch(activations, activations[:0], data.train_labels[image], None, targets)
+            mixing = self.pipeline.mixing(self.seed, epoch, keys[chosen], activations.shape[-1])
+            return Batch(activations, activations[:0], data.train_labels[image], None, mixing, targets)
         pixels, background = self.source.gather(data.train_rows[image])
         plan = self.pipeline.plan(self.seed, epoch, keys[chosen], copy, self.source.size)
-        return Batch(pixels, background, data.train_labels[image], plan, targets)
+        return Batch(pixels, background, data.train_labels[image], plan, plan.mixing, targets)
 
 
 def _ahead(

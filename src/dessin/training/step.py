@@ -97,13 +97,16 @@ class Stepper:
         return loss
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Augmented and mixed pixels (n, channels, S, S), and soft targets (n, C)."""
+        """Augmented and mixed pixels (n, channels, S, S), and soft targets (n, C).
+
+        A cached view's activations are mixed like pixels: manifold mixup (Verma et al., ICML 2019).
+        """
         pixels = self.pixels(batch)
         given = torch.from_numpy(batch.labels if batch.targets is None else batch.targets)
         targets = given.to(pixels.device, non_blocking=True)
         if batch.targets is None:
             targets = functional.one_hot(targets, self.classes).float()
-        return mix(batch.plan.mixing, pixels, targets) if batch.plan else (pixels, targets)
+        return mix(batch.mixing, pixels, targets)
 
     def pixels(self, batch: Batch) -> Tensor:
         """Augmented pixels (n, channels, S, S), or a cached view's activations as they are."""
