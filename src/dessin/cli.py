@@ -21,7 +21,7 @@ from dessin.places import Kind, check_readable, check_writable
 from dessin.verbs import GROUPS, VERBS, Argument, Verb
 
 # Paths that verbs write. All others must be there. Both are checked before a room is imported (seconds).
-WRITTEN: Final = ("out", "page", "csv", "copy")
+WRITTEN: Final = ("out", "page", "csv", "copy", "into")
 
 SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 

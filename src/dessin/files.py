@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psutil
 from filelock import FileLock
@@ -138,6 +138,13 @@ def is_formula(cell: object) -> bool:
     except ValueError:
         return True
     return False
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a stranger's name is a plain relative POSIX path that stays below a folder, on every system."""
+    path = PurePosixPath(name)
+    strange = name.startswith("/") or ".." in path.parts or {"\\", "\0", ":"} & set(name)
+    return bool(path.parts) and not strange and path.as_posix() == name
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dessin.doodles.verb import demo as demo
     from dessin.fetch.verb import fetch as fetch
     from dessin.fetch.weights import weights as weights
+    from dessin.packs.collect import collect as collect
+    from dessin.packs.pack import pack as pack
     from dessin.recipes.verb import recipes as recipes
     from dessin.reports.compare.verb import compare as compare
     from dessin.reports.verb import report as report
@@ -269,6 +271,8 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
     ),
     "keep": (
         ("dessin.runs.listing.verb", 'dessin runs . --where "accuracy>0.4" --sort -accuracy'),
+        ("dessin.packs.pack", "dessin pack runs/first studies/mixup --out anna.dsn"),
+        ("dessin.packs.collect", "dessin collect anna.dsn ben.dsn --into team"),
         ("dessin.reports.verb", "dessin report studies/mixup studies/losses runs/first --out wrap-up.html"),
         ("dessin.auto.doctor", "dessin doctor"),
     ),

@@ -24,6 +24,7 @@ from dessin.runs.fold_group import is_fold_folder
 from dessin.runs.folds import MADE_BY
 from dessin.runs.inputs import class_numbers
 from dessin.runs.joined import at_present, finished_record, own_predictions, own_split
+from dessin.runs.origin import weights_left_out
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord
 from dessin.training.views import PLAIN
 
@@ -302,9 +303,16 @@ def clones(weights: Mapping[str, object]) -> list[str]:
     ]
 
 
-def check_bundles(members: Members) -> None:
-    """Refuse members that no committee could be made of, before anything is computed."""
+def check_bundles(members: Members) -> tuple[Path, ...]:
+    """Refuse members that no committee could be made of, before anything is computed.
+
+    Returns the runs whose weights did not travel with them. That is no fault: their answers did.
+    """
+    absent = []
     for run in (run for member in members.members for run in member.runs):
+        if weights_left_out(run.folder):
+            absent.append(run.folder)
+            continue
         card = read_card(run.bundle)
         said, weights = card.digests.get("weights", ""), run.bundle / card.file
         if not weights.is_file() or sha256_file(weights) != said:
@@ -317,6 +325,7 @@ def check_bundles(members: Members) -> None:
                 f"{run.bundle} is not the model that gave the predictions of {run.folder}.",
                 do="Restore it, or leave the run out.",
             )
+    return tuple(absent)
 
 
 def make_committee(

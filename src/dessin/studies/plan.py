@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from dessin.collection.split.files import Split
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.page.numbers import counted
 from dessin.recipe import Recipe
 from dessin.statistics.power import expected_detectable
@@ -125,3 +126,26 @@ def plan_study(study: Study, split: Split) -> StudyPlan:
         detectable=detectable,
         seen=seen,
     )
+
+
+def part_of(jobs: Sequence[Job], part: str) -> tuple[Job, ...]:
+    """The jobs of a part such as `2/4`, in their order; all parts together are all jobs, each once.
+
+    Whole pairs are dealt out, all levels of a seed and a fold, so that each part can be judged by itself;
+    where there are fewer of those than parts, single jobs.
+
+    Raises:
+        DessinError: no such part, or more parts than jobs.
+    """
+    written = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", part.strip())
+    number, parts = (int(written[1]), int(written[2])) if written else (0, 0)
+    if not 1 <= number <= parts <= len(jobs):
+        raise DessinError(
+            f'The part "{quoted(part)}" is none of this study.',
+            allowed=f"It is written 2/4, the second of four; there are {len(jobs)} runs to share.",
+        )
+    pairs = list(dict.fromkeys((job.seed, job.fold) for job in jobs))
+    if len(pairs) < parts:
+        return tuple(jobs[number - 1 :: parts])
+    own = set(pairs[number - 1 :: parts])
+    return tuple(job for job in jobs if (job.seed, job.fold) in own)

@@ -166,7 +166,7 @@ def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
     found = StudyRecord.find(folder)
     if found is None:
         return None
-    different = list(_differences(found, record))
+    different = list(differences(found, record))
     if different:
         raise DessinError(
             f"The folder {folder} holds a study that differs from this one: {'; '.join(different)}.",
@@ -194,8 +194,8 @@ def write_job(folder: Path, record: JobRecord) -> None:
     write_json(folder / JOBS / f"{record.job}.json", record.model_dump(mode="json"))
 
 
-def _differences(found: StudyRecord, wanted: StudyRecord) -> Iterator[str]:
-    """What differs, with both values where they are short."""
+def differences(found: StudyRecord, wanted: StudyRecord) -> Iterator[str]:
+    """What differs between two records, with both values where they are short: nothing for one study."""
     before, now = (record.model_dump(mode="json", exclude=set(_FREE)) for record in (found, wanted))
     for key in before:
         if before[key] == now[key] or key == "jobs":

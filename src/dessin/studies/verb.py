@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from dessin.errors import DessinError, unknown
 from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.page.html import PAGE_FILE, write_page
-from dessin.page.numbers import percent
+from dessin.page.numbers import number, percent
 from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
@@ -22,7 +23,7 @@ from dessin.studies.estimate import Pace, expected_pace
 from dessin.studies.executors.job import Executor, JobSpec
 from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.measure import analyse
-from dessin.studies.plan import StudyPlan, plan_study
+from dessin.studies.plan import StudyPlan, part_of, plan_study
 from dessin.studies.result import RUNS, StudyRecord, StudyResults, begin, ended_job, read_begun
 from dessin.studies.source import read_source
 from dessin.studies.tables import write_tables
@@ -41,6 +42,8 @@ def study(
     split: str | Path,
     out: str | Path | None = None,
     overrides: Annotated[Sequence[str], "--set", "key=value"] = (),
+    part: str | None = None,
+    threads: Annotated[int | None, "from 1"] = None,
     executor: Literal["local", "ray"] = "local",
     address: str | None = None,
     track: Annotated[Sequence[str], "a tracker"] = (),
@@ -56,6 +59,10 @@ def study(
         split: The split file.
         out: The study's folder; by default `studies/` with the study's name.
         overrides: Override a key of the base recipe, such as image.size=96.
+        part: Carry out a share of the runs only, such as 2/4: the second of four machines that share nothing.
+            `dessin pack` and `dessin collect` join the parts.
+        threads: Threads of each run; by default what this machine has. Parts on machines that differ need the
+            same, to give the same last digits.
         executor: This machine's devices, or a Ray cluster.
         address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
         track: Where every run is also sent: tensorboard, wandb, `wandb(online)`, mlflow,
@@ -72,17 +79,26 @@ def study(
     plan = plan_study(definition, inputs.split)
     runner = _executor(executor, address)
     folder = Path(out) if out is not None else Path("studies") / definition.name
-    record = _record(plan, inputs, data, split)
+    record = _record(plan, inputs, data, split, threads)
+    own = plan.jobs if part is None else part_of(plan.jobs, part)
     begun = read_begun(folder, record)
     # Those that failed are tried once more.
-    found = {job.name: ended_job(folder, job.name) for job in plan.jobs}
+    found = {job.name: ended_job(folder, job.name) for job in own}
     ended = {name: end for name, end in found.items() if end is not None and end.status != "failed"}
     record = begun or record
+    if begun is not None and threads not in (None, begun.threads):
+        raise DessinError(
+            f"The study in {folder} was begun with {begun.threads} threads a run, not {threads}.",
+            do="Leave --threads out, or choose another --out.",
+        )
     for line in plan.lines(ended):
         say(line)
+    if part is not None:
+        say("  " + tr("part {part}: {n} of these {all} runs", part=part, n=len(own), all=len(plan.jobs)))
     # How many jobs run at a time, as far as that is known here.
     workers = len(local_devices()) if executor == "local" else 1
-    pace = expected_pace(plan, inputs, ended, threads=record.threads, workers=workers)
+    share = replace(plan, jobs=own)
+    pace = expected_pace(share, inputs, ended, threads=record.threads, workers=workers)
     for line in pace.lines():
         say(f"  {line}")
     if dry_run:
@@ -100,12 +116,12 @@ def study(
             threads=record.threads,
             track=track,
         )
-        for job in plan.jobs
+        for job in own
         if job.name not in ended
     ]
     with on_stop(f"What is trained so far is kept in {folder}: the same command goes on from there."):
-        _carry_out(runner, specs, plan, pace)
-    return _conclude(folder, record)
+        _carry_out(runner, specs, share, pace)
+    return conclude(folder, record, own={job.name for job in own})
 
 
 def _executor(name: str, address: str | None) -> Executor:
@@ -121,7 +137,9 @@ def _executor(name: str, address: str | None) -> Executor:
     return LocalExecutor()
 
 
-def _record(plan: StudyPlan, inputs: Inputs, data: str | Path, split: str | Path) -> StudyRecord:
+def _record(
+    plan: StudyPlan, inputs: Inputs, data: str | Path, split: str | Path, threads: int | None
+) -> StudyRecord:
     study, parts = plan.study, inputs.split
     digests = Digests(
         manifest=inputs.manifest.digest, split=parts.digest, weights="", curation=parts.curation_digest
@@ -133,7 +151,7 @@ def _record(plan: StudyPlan, inputs: Inputs, data: str | Path, split: str | Path
         data=Path(data).as_posix(),
         split=Path(split).as_posix(),
         # Workers of several devices share the cores.
-        threads=max(1, torch.get_num_threads() // len(local_devices())),
+        threads=threads or max(1, torch.get_num_threads() // len(local_devices())),
         digests=digests,
         jobs=plan.jobs,
         detectable_before=plan.detectable,
@@ -166,7 +184,14 @@ def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace
             warn(f"{line}. {record.reason}")
 
 
-def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
+def conclude(folder: Path, record: StudyRecord, *, own: Collection[str]) -> StudyResults:
+    """Judge what has ended of a study, and write its results, tables and page.
+
+    `own` names the jobs that had to be here: of the others it is said that they are missing, and no more.
+
+    Raises:
+        DessinError: no run finished.
+    """
     results = analyse(folder)
     results.write(folder)
     write_tables(folder, record, results)
@@ -181,14 +206,25 @@ def _conclude(folder: Path, record: StudyRecord) -> StudyResults:
     say()
     for line in lines(record, results):
         say(line)
-    if results.missing:
+    lost = set(own) & set(results.missing)
+    if len(results.missing) > len(lost):
+        others = number(len(results.missing) - len(lost))
+        say(
+            tr(
+                "This is a part: {n} runs are left to other machines. Pack it (dessin pack {folder} --out "
+                "part.dsn), and join all (dessin collect .. --into team).",
+                n=others,
+                folder=folder,
+            )
+        )
+    if lost:
         warn(
             tr(
                 "{n} of {all} runs gave no result. Those that failed are tried again when the study is; to "
                 "begin "
                 "one anew, move its folder in {folder} away.",
-                n=len(results.missing),
-                all=len(record.jobs),
+                n=len(lost),
+                all=len(own),
                 folder=folder / RUNS,
             )
         )

@@ -70,6 +70,8 @@ class ViewsGain(Section):
 class EnsembleResults(Result):
     """`results.json`. `chosen` is the rule whose members are in `committee/`.
 
+    Where their weights did not travel with them, `without` names the runs, and there is no committee.
+
     `notes` say what was gathered, aligned and left out, `cautions` what these numbers cannot say.
     """
 
@@ -95,6 +97,7 @@ class EnsembleResults(Result):
     rules: tuple[RuleRow, ...]
     pairs: tuple[PairRow, ...]
     views: ViewsGain | None = None
+    without: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...]
     cautions: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, check_bundles, find_members, make_committee
 from dessin.committees.rules.nested import RuleResult
 from dessin.committees.sides import Sides
+from dessin.errors import DessinError
 from dessin.folders import result_folder
 from dessin.ops import as_paths, names
 from dessin.page.html import PAGE_FILE, write_page
@@ -77,7 +78,12 @@ def ensemble(
     settings = Settings(chosen, scale, seen_in, data, seed, matters)
     check_matters(matters)
     members = find_members(as_paths(runs), least=2)
-    check_bundles(members)
+    absent = check_bundles(members)
+    if absent and seen_in != PLAIN:
+        raise DessinError(
+            f"{absent[0]} was collected without its weights, and views ask every model anew.",
+            do="Leave --views out, or have the run packed with --bundles.",
+        )
     with result_folder(out, what="an ensemble") as part:
         say(
             f"{len(members.members)} members{', each with a temperature of its own' if scale else ''}"
@@ -113,7 +119,10 @@ def ensemble(
                 notes=(*members.notes, *notes),
                 seconds=round(time.monotonic() - began, 1),
             )
-            results = told(results)
+            chosen_ones = set(results.chosen_rule.members)
+            voting = {run for row in results.members if row.name in chosen_ones for run in row.runs}
+            without = tuple(path.as_posix() for path in absent if path.as_posix() in voting)
+            results = told(results.model_copy(update={"without": without}))
             found, base = compared.named(chosen), compared.named(BASE_RULE)
             _write(members, settings, found, results, part)
             nested = to_predictions(found.nested_probabilities, members.rows, members.classes)
@@ -131,6 +140,10 @@ def _write(
     members: Members, settings: Settings, chosen: RuleResult, results: EnsembleResults, out: Path
 ) -> None:
     """The folder's files but for its predictions and its page."""
+    results.write_tables(out)
+    results.write(out)
+    if results.without:
+        return
     committee, bundles = make_committee(
         results.name,
         members,
@@ -151,5 +164,3 @@ def _write(
     )
     split = members.members[0].runs[0].folder / SPLIT_FILE
     save_committee(out / COMMITTEE, committee, bundles, split=split)
-    results.write_tables(out)
-    results.write(out)

@@ -126,6 +126,15 @@ def _views(views: ViewsGain, who: str) -> str:
 def _cautions(results: EnsembleResults) -> tuple[str, ...]:
     """What the reader must know beside the numbers."""
     chosen, found = results.chosen_rule, choice_cautions(_ways(results))
+    if results.without:
+        found.append(
+            tr_n(
+                "There is no committee to use: the weights of {n} run that votes are not here ({runs}).",
+                "There is no committee to use: the weights of {n} runs that vote are not here ({runs}).",
+                len(results.without),
+                runs=listed(results.without),
+            )
+        )
     if any(len(member.folds) > 1 for member in results.members if member.name in chosen.members):
         found.append(
             tr(
@@ -188,6 +197,10 @@ def ensemble_page(results: EnsembleResults, out: Path, sides: Sides | None = Non
 
 def _steps(results: EnsembleResults, out: Path) -> tuple[Step, ...]:
     shown, models = shlex.quote(str(out)), _models(results)
+    if results.without:
+        why = tr("Make the committee: have these runs packed with their weights, and collect that too.")
+        packed = shlex.join(["dessin", "pack", *results.without, "--bundles", "--out", "with-weights.dsn"])
+        return (Step(why, packed),)
     why = tr_n("Name new drawings with its one model.", "Name new drawings with its {n} models.", models)
     small = Step(
         tr("Teach one small model what the committee says: it answers many times as fast."),
@@ -215,7 +228,11 @@ def _members(results: EnsembleResults) -> Section:
     seen = ""
     if results.views:
         seen = tr("Each looks in {n} views.", n=len(results.views.views))
-    where = tr("{name} lies in committee/ beside this page and is used like any model.", name=results.name)
+    where = ""
+    if not results.without:
+        where = tr(
+            "{name} lies in committee/ beside this page and is used like any model.", name=results.name
+        )
     lead = " ".join(text for text in (vote, asked, seen, where) if text)
     parts = times_chosen(results.chosen_rule)
     rows: list[tuple[Words, ...]] = []

@@ -13,6 +13,7 @@ from dessin.folders import is_held
 from dessin.page.numbers import listed
 from dessin.runs import record as run_record
 from dessin.runs.listing.keys import Flat, flatten
+from dessin.runs.origin import Origin
 from dessin.system import made_up_places
 
 _NAMED = 4
@@ -83,7 +84,10 @@ def _stopped(root: Path, entry: Entry) -> Entry:
 def _read(root: Path, run: Found) -> Entry:
     """The entry of one run; whatever its record is, this is no error."""
     try:
-        return Entry(run.path, flatten(run_record.read_record(root / run.path).model_dump(mode="json")))
+        values = flatten(run_record.read_record(root / run.path).model_dump(mode="json"))
+        origin = Origin.find(root / run.path)
+        known = {} if origin is None else {"origin.who": origin.who, "origin.machine": origin.machine}
+        return Entry(run.path, values | known)
     except (DessinError, OSError, RecursionError) as error:
         return Entry(run.path, {}, str(error))
 

@@ -36,10 +36,13 @@ ALIASES: Mapping[str, str] = {
     "n": "results.validation.accuracy.n",
     "holdout": "results.holdout.accuracy.value",
     "duration": "seconds",
+    # Of runs that were collected from other machines.
+    "who": "origin.who",
+    "machine": "origin.machine",
 }
 DEFAULT = (
     *("name", "status", "backbone", "mode", "epochs"),
-    *("accuracy", "holdout", "opened", "started", "duration"),
+    *("accuracy", "holdout", "opened", "started", "duration", "who"),
 )
 _TIMES = ("started", "finished")
 _PREFIXES = ("", "recipe.", "results.")

@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dessin.errors import DessinError
+from dessin.files import stays_inside
 from dessin.runs.machine import package_versions
 from dessin.studies.executors.job import JobSpec, carry_out_job, from_text
 from dessin.studies.result import RUNS, JobRecord, ended_job
@@ -30,9 +31,7 @@ def unpack(files: Mapping[str, bytes], folder: Path) -> None:
         DessinError: a name that is not a plain path below the folder; nothing is written then.
     """
     for name in files:
-        path = PurePosixPath(name)
-        strange = name.startswith("/") or ".." in path.parts or {"\\", "\0", ":"} & set(name)
-        if not path.parts or strange or path.as_posix() != name:
+        if not stays_inside(name):
             seen = f"A file sent by a node has the name {name!r}, which is not inside its run folder."
             raise DessinError(seen)
     folder.mkdir(parents=True)
