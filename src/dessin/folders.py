@@ -54,6 +54,11 @@ def result_folder(path: Path, *, what: str) -> Iterator[Path]:
             remove(part)
 
 
+def final_place(path: Path) -> Path:
+    """Where what is written at `path` will lie, once the results that it is a part of are whole."""
+    return Path(*(part for part in path.parts if part not in (_PART, _WHOLE)))
+
+
 def is_finished(path: Path) -> bool:
     """Whether a folder that `result_folder` writes holds its result.
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ import dessin
 from dessin.answers.committee import find_model, load_model, read_committee
 from dessin.answers.predictions import read_predictions
 from dessin.auto import begin as begin_module
+from dessin.auto import finish as finish_module
 from dessin.auto import prepare as prepare_module
 from dessin.auto import steps as module
 from dessin.auto.best import heal, replace_best
@@ -122,6 +124,27 @@ def test_its_home_leads_to_everything_that_lies_in_the_folder(made: AutoResult) 
     dessin.card(made.folder, out=made.folder / "card.html")
     auto("data", out="made", models=TINY, budget="10h")
     assert links() == found | {"card.html"}
+
+
+def test_every_page_is_two_clicks_from_the_home_and_leads_back_to_it(made: AutoResult) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish_module, "LEAST_FOR_CARD", 0.0)
+        finish_module.fill_card(made.folder, 600.0)
+    auto("data", out="made", models=TINY, budget="10h")
+    home = made.folder / "index.html"
+
+    def linked(page: Path) -> set[Path]:
+        found = re.findall(r'href="([^"#]+)"', page.read_text(encoding="utf-8"))
+        return {(page.parent / unquote(to)).resolve() for to in found if not to.startswith("data:")}
+
+    once = linked(home)
+    twice = set[Path]().union(*(linked(page) for page in once if page.suffix == ".html"))
+    pages = {page.resolve() for page in made.folder.rglob("*.html")}
+    assert {"audit", "holdout", "trust", "confidence", "mistakes"} <= {page.parent.name for page in pages}
+    assert pages - {home.resolve()} <= once | twice
+    assert all(to.exists() for to in once | twice)
+    for page in pages - {home.resolve()}:
+        assert home.resolve() in linked(page), f"no way back from {page}"
 
 
 def test_a_probe_of_all_folds_says_how_good_it_is(made: AutoResult) -> None:

@@ -24,6 +24,9 @@ def small_portfolio() -> Iterator[Any]:
     yield mock.patch.object(begin, "SIDES", (32,))
     for name in ("LEAST_HELD_IMAGES", "LEAST_HELD_GROUPS"):
         yield mock.patch.object(begin, name, 1)
+    # Hours would be left for it.
+    finish = importlib.import_module("dessin.auto.finish")
+    yield mock.patch.object(finish, "LEAST_FOR_CARD", float("inf"))
     portfolio = importlib.import_module("dessin.auto.portfolio")
     yield mock.patch.object(portfolio, "TABLE", dataclasses.replace(portfolio.TABLE, **FEW))
 

@@ -18,6 +18,8 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.files import sha256_file
+from dessin.page.numbers import share
+from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
 from dessin.runs.train import train
 from dessin.trust.evaluate.verb import evaluate
@@ -53,6 +55,7 @@ def test_every_table_is_written_and_adds_up(run: Path, tmp_path: Path) -> None:
         "classes.csv",
         "confusions.csv",
         "image_ids.csv",
+        "index.html",
         "metrics.json",
         "per_class.csv",
         "predictions.csv",
@@ -68,6 +71,22 @@ def test_every_table_is_written_and_adds_up(run: Path, tmp_path: Path) -> None:
     assert [row["label"] for row in classes] == sorted(CLASSES)
     assert summary["results"]["accuracy"]["value"] == pytest.approx(1 - confused / n)
     assert "holdout_opened" not in summary
+
+
+def test_its_page_has_the_numbers_and_leads_back_to_the_page_above(run: Path, tmp_path: Path) -> None:
+    report(run, out=tmp_path / "index.html")
+    found = evaluate(run, out=tmp_path / "out", holdout=True)
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert share(found.metrics.accuracy) in page
+    assert "Opened: once." in page
+    assert "How well does it name the drawings of data that were set aside?" in page
+    assert '<a href="../index.html">How well does it name the drawings in data?</a>' in page
+    # Of a page that is none of dessin nothing is known.
+    (tmp_path / "index.html").write_text("<title>Another site</title>")
+    evaluate(run, out=tmp_path / "again")
+    again = (tmp_path / "again" / "index.html").read_text(encoding="utf-8")
+    assert "Another site" not in again
+    assert "set aside" not in again
 
 
 def test_the_holdout_is_counted_each_time_and_is_another_set(run: Path, tmp_path: Path) -> None:

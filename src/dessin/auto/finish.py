@@ -21,9 +21,9 @@ from dessin.language import tr, translated
 from dessin.page.blocks import Step as BlockStep
 from dessin.page.html import PAGE_FILE, pages_below, write_page
 from dessin.page.words import Link, Words
-from dessin.progress import duration, say
+from dessin.progress import duration, say, warn
 from dessin.reports.run.made import Around, Tried
-from dessin.reports.run.view import run_page
+from dessin.reports.run.view import TRUST, run_page
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, SetName, SetResults, read_record
 from dessin.runs.scout import ScoutRow
 from dessin.runs.subject import read_subject
@@ -31,8 +31,11 @@ from dessin.statistics.metrics import measure
 from dessin.trust.confidence.evidence import gather_evidence
 from dessin.trust.confidence.measure import measure_calibration, temper
 from dessin.trust.confidence.view import calibration_words
+from dessin.trust.whole.verb import trust
 
 HOUR = 3600.0
+# Seconds below which no part of the trust card is begun, and those that are kept for the report.
+LEAST_FOR_CARD, _FOR_REPORT = 30.0, 5.0
 
 
 def calibrate_best(folder: Path, data: Path) -> tuple[str, ...]:
@@ -57,6 +60,18 @@ def calibrate_best(folder: Path, data: Path) -> tuple[str, ...]:
     for line in said:
         say(line)
     return said
+
+
+def fill_card(folder: Path, left: float) -> None:
+    """Measure what the best model may be trusted with, as far as `left` seconds allow."""
+    if left < LEAST_FOR_CARD:
+        return
+    say("\n" + tr("== trust card"))
+    try:
+        trust(folder, out=folder / TRUST, budget=left - _FOR_REPORT)
+    except DessinError as error:
+        # The model stands without it.
+        warn(error.seen)
 
 
 def best_record(folder: Path, state: AutoState) -> RunRecord:
@@ -175,6 +190,6 @@ def close(record: RunRecord, folder: Path, path: Path, state: AutoState) -> None
         tr("report: {file}", file=path),
         tr("use it: dessin predict {model} PATH.. --out predictions.csv", model=given),
         tr("what it gets wrong, and why: dessin mistakes {model} --out mistakes", model=given),
-        tr("what to trust it with: dessin card {model} --out card.html", model=given),
+        tr("what to trust it with: dessin trust {model} --out {model}/trust", model=given),
     ):
         say(f"  {line}")

@@ -15,7 +15,7 @@ from dessin.auto import begin as beginning
 from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_rate
-from dessin.auto.finish import HOUR, best_record, calibrate_best, close, write_report
+from dessin.auto.finish import HOUR, best_record, calibrate_best, close, fill_card, write_report
 from dessin.auto.portfolio import End, bought, next_step, table_of, wishes
 from dessin.auto.prepare import audit_once, curate_once, page_once, split_once
 from dessin.auto.situation import Situation, Step
@@ -31,7 +31,9 @@ from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
 from dessin.language import tr
 from dessin.models.backbones import asked_for, candidate, check_backbone
+from dessin.page.html import PAGE_FILE, leading_back
 from dessin.progress import duration, parse_budget, say, say_once, warn
+from dessin.reports.run.view import question
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now
@@ -77,9 +79,10 @@ def auto(
 
     It audits, curates, splits, ranks backbones, and then makes one model after the other, each step the one
     that should gain most in the time that is left. After the first of them there is always a best model in
-    `OUT/best`, and `dessin predict OUT ..` uses it. The holdout is opened once, at the end. Stopped, the
-    same command goes on where it was. Of a contest OUT/submission.csv is written and checked. Where the audit
-    would set more than a fifth of the images aside for one reason, it stops once and asks.
+    `OUT/best`, and `dessin predict OUT ..` uses it. The holdout is opened once, at the end, and the time
+    that is left then fills the trust card in `OUT/trust`. Stopped, the same command goes on where it was. Of
+    a contest OUT/submission.csv is written and checked. Where the audit would set more than a fifth of the
+    images aside for one reason, it stops once and asks.
 
     Args:
         data: Class folders, a CSV, or a contest folder.
@@ -114,7 +117,8 @@ def auto(
     apart = holdout_of(collection, holdout).value
     check_numbers(FOLDS, apart, seed)
     check_possible(labels, folds=FOLDS, holdout=apart, seed=seed)
-    with going_on(folder, keeps="What is done so far"):
+    home = leading_back(folder / PAGE_FILE, question(data))
+    with going_on(folder, keeps="What is done so far"), home:
         say_once(describe_collection(collection))
         asked = Asked(
             manifest=build_manifest(collection).digest,
@@ -156,6 +160,9 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
     if collection.test_ids and journey.stage(tr("submission"), done=submission.is_file()):
         submit(best, data, out=submission)
     journey.note()
+    if not journey.state.finished:
+        fill_card(folder, journey.left)
+        journey.note()
     journey.stage(tr("report"), done=bool(journey.state.finished))
     # Written again where it is finished: what has come to lie beside it since is linked.
     path = write_report(folder, journey.state, audited, _scouted(folder))

@@ -86,9 +86,8 @@ def why_untold(gain: Comparison, judged: int = 1) -> str:
 
 def headline(found: Estimate, words: str, base: Estimate | None = None) -> Headline:
     """An accuracy as the one number of a page, with a mark where the base lies."""
-    value = percent(found.value, 1)
     label = tr("{value} of {n} drawings", value=share(found), n=number(found.n))
-    return Headline(value, words, found.value, found.low, found.high, label, base.value if base else None)
+    return Headline.of(found, words, label, mark=base.value if base else None)
 
 
 def gain_facts(base: Estimate, base_words: str, gain: Comparison | None, more: Sequence[Fact] = ()) -> Facts:

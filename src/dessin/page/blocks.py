@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from dessin.page.dots import DotPlot
+from dessin.page.numbers import Interval, percent, share
 from dessin.page.words import Link, Tone, Words, plain
 
 
@@ -26,6 +27,12 @@ class Headline:
     high: float
     label: str
     mark: float | None = None
+
+    @classmethod
+    def of(cls, found: Interval, words: str, label: str = "", *, mark: float | None = None) -> Headline:
+        """A share with its interval; `label` is for those who hear the page, by default figures and words."""
+        value, label = percent(found.value, 1), label or f"{share(found)} {words}"
+        return cls(value, words, found.value, found.low, found.high, label, mark)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from functools import cache
 from html import unescape
 from importlib import resources
@@ -16,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from dessin.files import write_text
+from dessin.folders import final_place
 from dessin.language import language, spoken, tr
 from dessin.page.blocks import Page, Section, Table
 from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, parts
@@ -26,8 +31,13 @@ PAGE_FILE: Final = "index.html"
 _MANY = 5
 # Where a row of letters is so long already.
 _LONG = re.compile(r"(?<=\S{30})(?=\S)")
-# Within so many letters a page says its title.
+# Within so many letters a page says its title, and that it is one of dessin.
 _HEAD = 4096
+_OURS = '<meta name="generator" content="dessin">'
+# So many folders above a page may hold one that it leads back to.
+_ABOVE = 4
+# Pages that lead to what is written now, with their titles; they may be written last.
+_homes: ContextVar[Mapping[Path, str] | None] = ContextVar("homes", default=None)
 
 
 def document(page: Page) -> str:
@@ -36,8 +46,27 @@ def document(page: Page) -> str:
 
 
 def write_page(path: Path, page: Page) -> None:
-    """Write a page as a file, whole or not at all."""
-    write_text(path, document(page))
+    """Write a page as a file, whole or not at all; it leads back to the homes of the folders above it."""
+    write_text(path, document(replace(page, trail=(*_homes_above(path), *page.trail))))
+
+
+@contextmanager
+def leading_back(home: Path, title: str) -> Iterator[None]:
+    """Inside, pages that are written below the folder of `home` lead back to it, which may come last."""
+    token = _homes.set({**(_homes.get() or {}), home.absolute(): title})
+    try:
+        yield
+    finally:
+        _homes.reset(token)
+
+
+def _homes_above(path: Path) -> Iterator[Link]:
+    """The pages of the folders above, the uppermost first, as links from a page at `path`."""
+    page, coming = final_place(path.absolute()), _homes.get() or {}
+    for folder in reversed(page.parents[:_ABOVE]):
+        home = folder / PAGE_FILE
+        if home != page and (title := coming.get(home) or _title(home, ours=True)):
+            yield Link(title, quote(Path(os.path.relpath(home, page.parent)).as_posix()))
 
 
 def pages_below(folder: Path, page: Path) -> tuple[tuple[Link, Words], ...]:
@@ -50,9 +79,14 @@ def pages_below(folder: Path, page: Path) -> tuple[tuple[Link, Words], ...]:
     return tuple((Link(_title(each) or place, quote(place)), Note(place)) for each, place in others)
 
 
-def _title(page: Path) -> str:
-    with page.open(encoding="utf-8", errors="replace") as file:
-        found = re.search("<title>(.*?)</title>", file.read(_HEAD), re.DOTALL)
+def _title(page: Path, *, ours: bool = False) -> str:
+    """What a page calls itself; empty where it says nothing, is not there, or (`ours`) is none of dessin."""
+    try:
+        with page.open(encoding="utf-8", errors="replace") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return ""
+    found = re.search("<title>(.*?)</title>", head, re.DOTALL) if _OURS in head or not ours else None
     return unescape(found[1]).strip() if found else ""
 
 

@@ -4,7 +4,7 @@ which classes these mix up, and whose drawings they fail on."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,7 +17,7 @@ from dessin.collection.split.files import Assignment, Split
 from dessin.page.numbers import ALPHA
 from dessin.runs.record import RunRecord, SetName
 from dessin.statistics.intervals import Estimate, wilson
-from dessin.statistics.metrics import ClassResult, Metrics, measure
+from dessin.statistics.metrics import Metrics, measure
 from dessin.statistics.paired_tests import holm
 
 # Of so many mistakes of two classes there may be something to do about them.
@@ -97,13 +97,6 @@ def judged(run: Path, record: RunRecord, split: Split) -> dict[SetName, Judged]:
         metrics = measure(kept.probabilities, kept.targets, groups, kept.classes, seed=record.seed)
         found[name] = Judged(name, kept, groups, metrics)
     return found
-
-
-def worst_first(metrics: Metrics, names: Mapping[str, str]) -> tuple[ClassResult, ...]:
-    """The classes that have images in the set, the least recognised first."""
-    rows = [(row, row.recall.value) for row in metrics.per_class if row.recall is not None]
-    ordered = sorted(rows, key=lambda pair: (pair[1], -pair[0].n, names[pair[0].label]))
-    return tuple(row for row, _ in ordered)
 
 
 @dataclass(frozen=True)

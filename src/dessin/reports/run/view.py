@@ -27,8 +27,8 @@ from dessin.page.blocks import (
     Step,
     Table,
 )
-from dessin.page.numbers import listed, number, percent, share
-from dessin.page.words import Bar, Strong, Tag, Words, told
+from dessin.page.numbers import listed, number, percent
+from dessin.page.words import Strong, Tag, Words, told
 from dessin.reports.run.made import Around, class_names, how_it_was_made, moment
 from dessin.reports.run.measure import (
     SURE,
@@ -41,14 +41,15 @@ from dessin.reports.run.measure import (
     mixed_up,
     surest,
     what_helps,
-    worst_first,
 )
 from dessin.runs.fold_group import run_record
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName
-from dessin.statistics.metrics import ClassResult
+from dessin.trust.evaluate.view import absent_classes, class_by_class, share_bar
 
+# The folder of a model's trust card, within its own.
+TRUST = "trust"
 _PAIRS, _A_SIDE, _MISTAKES = 8, 2, 24
-_CLASSES, _GROUPS = 12, 12
+_GROUPS = 12
 
 
 def run_page(run: Path, around: Around | None = None, *, record: RunRecord | None = None) -> Page:
@@ -76,7 +77,7 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
     blocks: list[Block] = [*_answer(record, found.get("holdout") or looked_at)]
     if looked_at and helps:
         blocks += [_mistakes(looked_at, record, shown), *_help(helps, names)]
-        blocks += [*_groups(looked_at, split.group_by), _classes(looked_at, names)]
+        blocks += [*_groups(looked_at, split.group_by), class_by_class(looked_at.metrics, names)]
     blocks.append(_trust(record, around))
     blocks += how_it_was_made(run, record, split, around)
     blocks.append(
@@ -88,9 +89,7 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
     )
     data = record.recipe.data.path
     return Page(
-        title=tr(
-            "How well does it name the drawings in {name}?", name=Path(data).name if data else record.name
-        ),
+        title=question(data or record.name),
         lead=_lead(found.get("holdout") or looked_at, looked_at, names),
         blocks=tuple(blocks),
         footer=tr(
@@ -99,6 +98,11 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
             when=moment(record.finished),
         ),
     )
+
+
+def question(data: str | Path) -> str:
+    """What the page about a model of these drawings asks."""
+    return tr("How well does it name the drawings in {name}?", name=Path(data).name)
 
 
 def closer_look(run: Path, record: RunRecord, split: Split) -> tuple[Block, ...]:
@@ -112,7 +116,7 @@ def closer_look(run: Path, record: RunRecord, split: Split) -> tuple[Block, ...]
     if looked_at is None:
         return ()
     mistakes = _mistakes(looked_at, record, _Drawings(record, names))
-    return (mistakes, *_help(what_helps(looked_at, split), names), _classes(looked_at, names))
+    return (mistakes, *_help(what_helps(looked_at, split), names), class_by_class(looked_at.metrics, names))
 
 
 class _Drawings:
@@ -175,15 +179,7 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
     if headline is None:
         return
     accuracy, chance = headline.metrics.accuracy, headline.chance
-    yield Headline(
-        value=percent(accuracy.value, 1),
-        words=tr("of the drawings that it had not seen are named right"),
-        share=accuracy.value,
-        low=accuracy.low,
-        high=accuracy.high,
-        mark=chance,
-        label=tr("accuracy {accuracy}, n = {n}", accuracy=share(accuracy), n=number(accuracy.n)),
-    )
+    yield Headline.of(accuracy, tr("of the drawings that it had not seen are named right"), mark=chance)
     yield Sentence(
         tr(
             "Measured on {n} drawings in {groups} groups. {which} With other drawings of the same kind it "
@@ -221,16 +217,7 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
             ),
             "warning",
         )
-    if absent := headline.metrics.absent:
-        yield Sentence(
-            tr_n(
-                "{n} class has no drawing in this set, so nothing is said of it: {names}.",
-                "{n} classes have no drawing in this set, so nothing is said of them: {names}.",
-                len(absent),
-                names=listed(absent, most=12),
-            ),
-            "notice",
-        )
+    yield from absent_classes(headline.metrics)
 
 
 def _mistakes(found: Judged, record: RunRecord, shown: _Drawings) -> Section:
@@ -365,51 +352,13 @@ def _group_table(rows: Sequence[GroupResult], file: str) -> Table:
     cells = tuple(
         (
             (row.name, " ", Tag(tr("beyond chance"), "warn")) if row.worse else row.name,
-            _bar(row.right.value, row.right.low, row.right.high),
+            share_bar(row.right),
             percent(row.right.value),
             number(row.right.n),
         )
         for row in rows
     )
     return Table(columns, cells, file=file)
-
-
-def _bar(value: float, low: float, high: float) -> Bar:
-    interval = tr(
-        "{value}, 95% interval {low} to {high}", value=percent(value), low=percent(low), high=percent(high)
-    )
-    return Bar(value, interval, low, high)
-
-
-def _classes(found: Judged, names: Mapping[str, str]) -> Section:
-    rows = worst_first(found.metrics, names)
-    lead = tr(
-        "The least recognised first. The thin line is the 95% interval: with few drawings of a class it is "
-        "wide, and classes should not be compared by their bars alone."
-    )
-    blocks: list[Block] = [_class_table(rows[:_CLASSES], names, "")]
-    if rest := rows[_CLASSES:]:
-        title = tr_n("The other class", "The other {n} classes", len(rest))
-        blocks.append(Section(title, (_class_table(rest, names, "classes"),), folded=True))
-    return Section(tr("Class by class"), tuple(blocks), lead, anchor="classes")
-
-
-def _class_table(rows: Sequence[ClassResult], names: Mapping[str, str], file: str) -> Table:
-    columns = (
-        Column(tr("Class")),
-        Column(tr("Share named right")),
-        Column(tr("Right"), number=True),
-        Column(tr("Drawings"), number=True),
-        Column(tr("Most often taken for")),
-    )
-    cells = []
-    for row in rows:
-        if row.recall is None:
-            continue
-        other = f"{names[row.confused_with]} ({row.confused_count})" if row.confused_count else ""
-        bar = _bar(row.recall.value, row.recall.low, row.recall.high)
-        cells.append((names[row.label], bar, percent(row.recall.value), number(row.n), other))
-    return Table(columns, tuple(cells), file=file)
 
 
 def _trust(record: RunRecord, around: Around) -> Section:
@@ -458,14 +407,17 @@ def _next(model: Path, record: RunRecord, helps: Help | None) -> Iterator[Step]:
         why = tr("When all choices are made, open the drawings set aside: their number is the honest one.")
         yield Step(why, f"dessin evaluate {given} --holdout --out holdout")
     yield Step(tr("Name further drawings."), f"dessin predict {given} PATH.. --out predictions.csv")
-    if helps and helps.sure:
+    trusted = (model / TRUST).is_dir()
+    if helps and helps.sure and not trusted:
         why = tr("Look at every label that may be wrong, beside typical drawings of both classes.")
         yield Step(why, f"dessin audit {data} --predictions {given} --out labels")
-    if helps and helps.mistakes:
+    if helps and helps.mistakes and not trusted:
         why = tr("See every mistake on a map, and what drawings that fail have in common.")
         yield Step(why, f"dessin mistakes {given} --out {given}/mistakes")
     why = tr("What it may be trusted with, on one page: damaged drawings, confidences, its worst class.")
-    yield Step(why, f"dessin card {given} --out {given}/card.html")
+    if trusted:
+        why = tr("Measure what its trust card lacks still; what is there stays.")
+    yield Step(why, f"dessin trust {given} --out {given}/{TRUST}")
 
 
 def which_drawings(record: RunRecord, name: SetName) -> str:

@@ -25,7 +25,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import capital, listed, number, p_value, percent, share, spent
+from dessin.page.numbers import capital, listed, number, p_value, percent, spent
 from dessin.page.words import Code, Link, Note, Strong, Words
 from dessin.reports.run.view import which_drawings
 from dessin.reports.wrapup.conclusions import (
@@ -149,7 +149,7 @@ def _headline(sources: Sources) -> Iterator[Block]:
         return
     found = results.accuracy
     words = tr("of {n} drawings are named right by “{name}”", n=number(found.n), name=final.record.name)
-    yield Headline(percent(found.value, 1), words, found.value, found.low, found.high, share(found))
+    yield Headline.of(found, words)
     interval = tr(
         "Of further drawings like these, between {low} and {high} would be expected (95% interval).",
         low=percent(found.low),

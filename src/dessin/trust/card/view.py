@@ -32,31 +32,18 @@ def card_page(
     """
     found = card.numbers[card.measured_on]
     unseen = tr("of {n} drawings that it was not trained on are named right", n=number(found.n))
-    headline = Headline(
-        percent(found.value, 1),
-        unseen,
-        found.value,
-        found.low,
-        found.high,
-        tr("Accuracy {accuracy}", accuracy=share(found)),
-    )
     shown = (
         Shown(fact.title, fact.value or tr("not measured"), fact.detail, fact.tone if fact.value else "muted")
         for fact in card.facts
     )
-    blocks: list[Block] = [headline, Facts(tuple(shown), wide=True)]
+    blocks: list[Block] = [Headline.of(found, unseen), Facts(tuple(shown), wide=True)]
     if links:
         blocks.append(Section(tr("Each part on a page of its own"), (Links(links),), anchor="parts"))
     blocks.append(Section(tr("What it was not tested on"), (Notes(card.untested),), card=True))
     blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(card, sources, steps))),), anchor="next"))
-    title = tr("What may {model} be trusted with?", model=card.name)
-    if sources.data is not None:
-        title = tr(
-            "What may it be trusted with? Drawings of {collection}", collection=sources.data.resolve().name
-        )
     kind = tr("a run") if card.kind == "run" else tr("a committee")
     return Page(
-        title,
+        card_title(sources),
         tr(
             "Trust card of {name}, {kind}: {backbone}, {classes}. Intervals are 95%, over whole groups of "
             "drawings.",
@@ -68,6 +55,14 @@ def card_page(
         tuple(blocks),
         tr("Written by dessin. Weights {digest}.", digest=card.model[:16]) if card.model else "",
     )
+
+
+def card_title(sources: TrustSources) -> str:
+    """The question of the card, about the collection where it is known."""
+    if sources.data is None:
+        return tr("What may {model} be trusted with?", model=sources.name)
+    collection = sources.data.resolve().name
+    return tr("What may it be trusted with? Drawings of {collection}", collection=collection)
 
 
 def _steps(card: TrustCard, sources: TrustSources, steps: tuple[Step, ...] | None) -> Iterator[Step]:

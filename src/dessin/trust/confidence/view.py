@@ -366,7 +366,7 @@ def _headline(found: Selection) -> Headline:
     else:
         of = found.coverage
         words = tr("of drawings it answers, to be right {wanted}", wanted=in_ten(found.target))
-    return Headline(percent(of.value), words, of.value, of.low, of.high, f"{share(of, 0)} {words}")
+    return Headline.of(of, words)
 
 
 def _kept(found: Calibration) -> Section:

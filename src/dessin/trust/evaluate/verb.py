@@ -11,6 +11,7 @@ from dessin.answers.predictions import Predictions, read_predictions, write_pred
 from dessin.folders import result_folder
 from dessin.language import tr, translated
 from dessin.ops import names
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import times
 from dessin.progress import say, warn
 from dessin.runs.fold_group import with_its_group
@@ -22,6 +23,7 @@ from dessin.statistics.metrics import Metrics
 from dessin.training.views import PLAIN, check_views
 from dessin.trust.evaluate.measure import as_tempered, largest_difference, measured, views_gain
 from dessin.trust.evaluate.result import Evaluation, write_evaluation
+from dessin.trust.evaluate.view import evaluation_page
 from dessin.trust.robustness.asking import choose_seconds
 from dessin.trust.robustness.verb import robustness as measure_robustness
 
@@ -47,7 +49,7 @@ def evaluate(
 
     Args:
         run: A run or a committee, or a bundle (with its data and split).
-        out: A new folder for the tables; without it the results are kept in the run alone.
+        out: A new folder for a page and its tables; without it the results are kept in the run alone.
         data: The collection; by default the one that the model was trained on.
         split: The split file; by default the one beside the model.
         holdout: Open the locked holdout; this is counted.
@@ -94,6 +96,8 @@ def evaluate(
         if robustness:
             kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=part)
             found = replace(found, robustness=kept)
+        elif part is not None:
+            write_page(part / PAGE_FILE, evaluation_page(subject, found))
     opening.delivered()
     if folder is not None:
         say(tr("the tables and answers are in {folder}", folder=folder))

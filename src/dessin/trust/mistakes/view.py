@@ -62,14 +62,7 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mappin
     shown = _Drawings(atlas, subject, given, maps)
     first, *others = atlas.summary
     found = atlas.accuracy
-    headline = Headline(
-        percent(found.value, 1),
-        tr("of its answers are right", n=number(found.n)),
-        found.value,
-        found.low,
-        found.high,
-        tr("Accuracy {accuracy}", accuracy=share(found)),
-    )
+    headline = Headline.of(found, tr("of its answers are right", n=number(found.n)))
     most = confused_most(atlas)
     return Page(
         title=tr(

@@ -156,9 +156,7 @@ def _headline(result: RobustnessResult) -> Headline:
         robust=share(found),
         clean=share(result.clean),
     )
-    return Headline(
-        percent(found.value, 1), words, found.value, found.low, found.high, label, result.clean.value
-    )
+    return Headline.of(found, words, label, mark=result.clean.value)
 
 
 def _dots(result: RobustnessResult, rows: Sequence[CorruptionResult]) -> Dots:

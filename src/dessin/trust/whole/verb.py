@@ -10,14 +10,14 @@ from dessin.errors import DessinError
 from dessin.folders import claim_folder, going_on, is_finished
 from dessin.language import tr
 from dessin.page.blocks import Step
-from dessin.page.html import PAGE_FILE, write_page
+from dessin.page.html import PAGE_FILE, leading_back, write_page
 from dessin.page.words import Link
 from dessin.progress import duration, parse_budget, say, warn
 from dessin.runs.subject import Subject, read_subject
 from dessin.trust.card.result import TrustCard
 from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import trust_cards
-from dessin.trust.card.view import card_page
+from dessin.trust.card.view import card_page, card_title
 from dessin.trust.whole.parts import Part, parts_of
 from dessin.trust.whole.result import TrustReport
 
@@ -51,7 +51,8 @@ def trust(
     folder, sources = Path(out), read_sources(Path(run))
     subject = read_subject(Path(run), data, split)
     parts = parts_of(sources, subject, data, split)
-    with going_on(folder, keeps=tr("What was measured")):
+    home = leading_back(folder / PAGE_FILE, card_title(sources))
+    with going_on(folder, keeps=tr("What was measured")), home:
         _claim(folder, subject, sources.name)
         left_out = _carry_out(parts, folder, started + seconds)
         sources = read_sources(Path(run))
