@@ -21,6 +21,8 @@ from dessin.progress import quiet
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tests read English, whatever the system speaks.
 os.environ["DESSIN_LANGUAGE"] = "en"
+# What tests write names nobody.
+os.environ["DESSIN_WHO"] = ""
 
 # How long an example takes is the machine's affair; what a test may take is held by `--fast`.
 hypothesis.settings.register_profile("any machine", deadline=None)

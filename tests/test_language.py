@@ -11,11 +11,22 @@ from copy import deepcopy
 from string import Formatter
 
 import pytest
-from catalogues import OTHERS, SOURCE, Text, calls, lacking, said, texts, updated
+from catalogues import OTHERS, SOURCE, Text, calls, kept, lacking, said, template, texts, updated
 from rich.cells import cell_len
 
 from dessin.errors import DessinError
-from dessin.language import FOLDER, VARIABLE, Phrase, phrase_n, speaking, tr, tr_n, translations
+from dessin.language import (
+    FOLDER,
+    VARIABLE,
+    Phrase,
+    phrase_n,
+    retold,
+    retold_error,
+    speaking,
+    tr,
+    tr_n,
+    translations,
+)
 from dessin.page import blocks as b
 from dessin.page.html import document
 from dessin.page.numbers import counted, listed, spent
@@ -25,6 +36,13 @@ from dessin.progress import duration
 from dessin.verbs import VERBS
 
 every_other = pytest.mark.parametrize("code", OTHERS)
+
+
+def filled(text: str, with_what: str = "w") -> tuple[str, dict[str, str]]:
+    """A text with a word of its own in each place, and these."""
+    names = [name for _, name, _, _ in Formatter().parse(text) if name]
+    values = {name: f"{with_what}{number}" for number, name in enumerate(names)}
+    return text.format(**values), values
 
 
 def blanks(text: str) -> set[str]:
@@ -45,9 +63,53 @@ def test_every_text_is_translated(code: str) -> None:
 
 
 @every_other
+def test_what_was_kept_in_english_is_told_again_with_all_that_filled_its_places(code: str) -> None:
+    """Of whatever text it was made; some are a special case of another, which may say it otherwise."""
+    known, exactly = translations(code), 0
+    some = sorted(set(kept()) & set(known))
+    assert len(some) > 200
+    with speaking(code):
+        for text in some:
+            english, values = filled(text)
+            told_again = retold(english)
+            assert told_again != english or known[text][0] == text, text
+            assert all(value in told_again for value in values.values()), (text, told_again)
+            exactly += told_again == known[text][0].format(**values)
+    assert exactly > 0.9 * len(some)
+    assert retold(filled(some[0])[0]) == filled(some[0])[0], "English stays as it was kept"
+
+
+def test_clauses_are_told_one_by_one_and_names_stay() -> None:
+    kept_text = "no difference larger than 1.2 points; nobody translated this; Wilson on 3 groups"
+    refused = DessinError("There is no file x y.csv.", do="Check the path. Nobody translated this.")
+    with speaking("ko"):
+        clauses = retold(kept_text).split("; ")
+        assert clauses[1] == "nobody translated this"
+        assert all(re.search("[가-힣]", clauses[place]) for place in (0, 2))
+        assert "1.2" in clauses[0]
+        assert (
+            retold_error(refused)
+            == "x y.csv: 그런 파일이 없습니다. 경로를 확인하십시오. Nobody translated this."
+        )
+        for name in ("cat of mine.png", "images", "alarm clock", "fish, dog", "", "a{b}c"):
+            assert retold(name) == name or name in translations("ko")
+        assert (
+            retold("the best validation accuracy of 3 epochs") == "3에폭 가운데 검증 accuracy가 가장 좋습니다"
+        )
+    assert retold_error(refused) == str(refused)
+
+
+def test_an_f_string_is_a_text_with_places() -> None:
+    tree = ast.parse('x = f"{a} of {b.c} is {d()}, {a} {{}}"')
+    assert [template(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)] == [
+        "{a} of {c} is {v4}, {v6} {{}}"
+    ]
+
+
+@every_other
 def test_a_translation_has_the_blanks_of_its_text(code: str) -> None:
     known = translations(code)
-    for text in texts():
+    for text in (*texts(), *(set(kept()) & set(known))):
         one, many = (text, text) if isinstance(text, str) else text
         for form in known.get(one, ()):
             assert blanks(form) == blanks(many), text

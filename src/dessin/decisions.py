@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from dessin.language import retold
+
 Value = TypeVar("Value", covariant=True)
 
 
@@ -19,4 +21,5 @@ class Decision(Generic[Value]):
     reason: str
 
     def line(self) -> str:
-        return f"{self.name}: {self.value} ({self.reason})"
+        """It for people, in the language that is spoken."""
+        return f"{self.name}: {self.value} ({retold(self.reason)})"

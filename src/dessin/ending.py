@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dessin.errors import DessinError, quoted
+from dessin.language import retold_error
 from dessin.places import reason
 
 # Set to anything, it shows tracebacks and the warnings of libraries on the screen.
@@ -53,7 +54,7 @@ def told(version: str, words: Sequence[str]) -> Iterator[None]:
             try:
                 yield
             except DessinError as error:
-                code = _say(str(error))
+                code = _say(retold_error(error))
             except KeyboardInterrupt as stop:
                 _say(f"stopped. {' '.join(map(str, stop.args)) or _NOTHING_HALF}")
                 code = 128 + (signal.SIGTERM if isinstance(stop, Stopped) else signal.SIGINT)

@@ -2,7 +2,9 @@
 
 English is the text itself. Another language is a catalogue, `languages/ko.po` (gettext); what it has no
 translation of stays English. `make catalogues` brings it up to date, and a test holds it against the code.
-Errors, and what is kept in files, are in English.
+
+Errors, and what is kept in files, are in English, for programs rely on it. `retold` finds what an English
+text was made of, and says it in the language that is spoken.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from gettext import c2py
 from pathlib import Path
+from string import Formatter
 from typing import Final, Self
 
 from dessin.errors import DessinError, listing, quoted
@@ -26,6 +29,15 @@ LANGUAGES: Final = ("en", *sorted(path.stem for path in FOLDER.glob("*.po")))
 VARIABLE: Final = "DESSIN_LANGUAGE"
 _SYSTEM: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 _chosen: ContextVar[str] = ContextVar("chosen", default="")
+# Where a kept text can be cut: into sentences, their clauses, and what a colon leads to.
+_CUTS: Final = tuple(map(re.compile, (r"(?<=[.!?]) ", r"(?<=;) ", r"(?<=:) ")))
+_ENDS: Final = ".;:"
+# What stands before a line, and the letters of its own that a text needs to be known by them.
+_LEAD: Final = re.compile(r"[\s=>-]*")
+_LEAST_LETTERS: Final = 4
+# Places of a figure alone; all others hold no more than a clause.
+_FIGURES: Final = ("n", "seconds", "minutes", "hours")
+_FIGURE, _CLAUSE = r"[\d.,\u202f]+", r"(?:(?![.!?;] ).)*?"
 
 
 def language() -> str:
@@ -130,6 +142,86 @@ def translated(text: str) -> str:
     return _catalogue(language()).forms.get(text, (text,))[0]
 
 
+def retold(text: str) -> str:
+    """An English text that was kept, such as a record's reason or an error, in the language that is spoken.
+
+    The catalogue is searched for what it was made of: `3 of 8 runs` for `{n} of {all} runs`. What is not
+    found whole is told by its sentences and clauses, and what is not found at all stays as it is.
+    """
+    if isinstance(text, Phrase):
+        return text.spoken
+    if language() == "en" or not text:
+        return text
+    lead = _LEAD.match(text)
+    begin = lead.end() if lead else 0
+    if (whole := _retold(text[begin:])) is not None:
+        return text[:begin] + whole
+    parts = next((found for cut in _CUTS if len(found := cut.split(text)) > 1), ())
+    return " ".join(map(retold, parts)) or text
+
+
+def retold_error(error: DessinError) -> str:
+    """An error in the language that is spoken; as it is, where that is what is wrong."""
+    try:
+        return " ".join(retold(part) for part in (error.seen, error.allowed, error.do) if part)
+    except DessinError:
+        return str(error)
+
+
+def _retold(text: str) -> str | None:
+    forms, bare = _catalogue(language()).forms, text.rstrip(_ENDS)
+    for kept, end in ((text, ""), (bare, text[len(bare) :])):
+        if kept in forms:
+            return forms[kept][0] + end
+        for form in _forms(language()):
+            values = form.values(kept)
+            if values is not None:
+                # A single word may be a name; a clause is one of dessin.
+                told = {name: retold(value) if " " in value else value for name, value in values.items()}
+                return form.translation.format(**told) + end
+    return None
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A text with places, as its letters between them and as a pattern, and its translation."""
+
+    between: tuple[str, ...]
+    pattern: re.Pattern[str]
+    translation: str
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """What fills the places, where `text` can be made of it."""
+        at = 0
+        for literal in self.between:
+            at = text.find(literal, at)
+            if at < 0:
+                return None
+            at += len(literal)
+        found = self.pattern.fullmatch(text)
+        return found.groupdict() if found else None
+
+
+@cache
+def _forms(code: str) -> tuple[_Form, ...]:
+    """The texts with places, those with most letters first: they say most exactly what a text is."""
+    found: list[tuple[int, _Form]] = []
+    for english, forms in _catalogue(code).forms.items():
+        pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(english)]
+        names = [name for _, name in pieces if name]
+        letters = sum(character.isalpha() for literal, _ in pieces for character in literal)
+        known = letters >= _LEAST_LETTERS or all(name in _FIGURES for name in names)
+        if names and known and len(set(names)) == len(names):
+            parts = (re.escape(text) + (_place(name) if name else "") for text, name in pieces)
+            pattern = re.compile("".join(parts), re.DOTALL)
+            found.append((letters, _Form(tuple(text for text, _ in pieces), pattern, forms[-1])))
+    return tuple(form for _, form in sorted(found, key=lambda each: -each[0]))
+
+
+def _place(name: str) -> str:
+    return f"(?P<{name}>{_FIGURE if name in _FIGURES else _CLAUSE})"
+
+
 @dataclass(frozen=True)
 class _Catalogue:
     """Texts with the forms of their translations, and which form is for how many."""
@@ -159,4 +251,6 @@ def translations(code: str) -> dict[str, tuple[str, ...]]:
         found = tuple(text for name, text in fields.items() if name.startswith("msgstr") and text)
         if found:
             forms[fields["msgid"]] = found
+            # A kept text of several things is looked up as well.
+            forms.setdefault(fields.get("msgid_plural", ""), found[-1:])
     return forms

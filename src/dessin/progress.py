@@ -16,7 +16,7 @@ from dessin.errors import DessinError, quoted
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-from dessin.language import Phrase, phrase, spoken, tr, translated
+from dessin.language import Phrase, phrase, retold, tr, translated
 
 Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
@@ -46,7 +46,7 @@ def quiet() -> Iterator[None]:
 def say(text: str = "") -> None:
     """One plain line on standard output."""
     if not _quiet:
-        print(_harmless(spoken(text)), flush=True)
+        print(_harmless(retold(text)), flush=True)
 
 
 def say_once(text: str) -> None:
@@ -66,7 +66,7 @@ def warn_once(about: str, text: str) -> None:
 def warn(text: str) -> None:
     """A line that must not be missed, on standard error."""
     if not _quiet:
-        print(f"{tr('WARNING')}: {_harmless(spoken(text))}", file=sys.stderr, flush=True)
+        print(f"{tr('WARNING')}: {_harmless(retold(text))}", file=sys.stderr, flush=True)
 
 
 def _harmless(text: str) -> str:

@@ -85,6 +85,41 @@ def said(function: str, arguments: list[ast.expr]) -> Iterator[Text]:
             yield f"{{n}} {noun}", f"{{n}} {many or f'{noun}s'}"
 
 
+@cache
+def kept() -> Mapping[str, str]:
+    """What the code writes into errors, records and lines, and `retold` can say, with the file it is in.
+
+    These are all its texts of several words, with the values of an f-string as places. A catalogue has some
+    of them: those that people meet most.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = template(node)
+            if " " in text and text not in texts():
+                found.setdefault(text, _named(path))
+    return found
+
+
+def template(node: ast.AST) -> str:
+    """A text as a literal; of an f-string with its values as places, by their names or else numbered."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if not isinstance(node, ast.JoinedStr):
+        return ""
+    parts: list[str] = []
+    names: set[str] = set()
+    for number, part in enumerate(node.values):
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value).replace("{", "{{").replace("}", "}}"))
+        elif isinstance(part, ast.FormattedValue):
+            name = getattr(part.value, "id", getattr(part.value, "attr", ""))
+            name = name if name and name not in names else f"v{number}"
+            names.add(name)
+            parts.append(f"{{{name}}}")
+    return "".join(parts)
+
+
 def _named(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
@@ -129,11 +164,12 @@ def _of_tables() -> Iterator[tuple[Text, str]]:
 
 
 def updated(code: str) -> str:
-    """The catalogue as a file, with all texts of the code and no others, in the code's order."""
+    """The catalogue as a file: all texts of the code in its order, and what it has of those that are kept."""
     path = FOLDER / f"{code}.po"
     header = path.read_text(encoding="utf-8").partition("\n\n")[0]
     forms, entries, last = translations(code), [header], ""
-    for text, file in texts().items():
+    more = {text: file for text, file in kept().items() if text in forms}
+    for text, file in (*texts().items(), *more.items()):
         one, *many = (text,) if isinstance(text, str) else text
         lines = [f"#: {file}"] if file != last else []
         lines += [f"msgid {_quoted(one)}", *(f"msgid_plural {_quoted(each)}" for each in many)]

@@ -13,7 +13,7 @@ from made_runs import answers, made_run, made_split
 from dessin.errors import DessinError
 from dessin.page.numbers import share
 from dessin.reports.verb import report
-from dessin.runs.record import read_record
+from dessin.runs.record import read_record, write_record
 
 SPLIT = made_split()
 
@@ -46,6 +46,16 @@ def test_a_page_that_a_result_has_is_linked_instead_of_its_record(workspace: Pat
     text = report(workspace, out=workspace / "index.html").read_text()
     assert 'href="runs/first/index.html"' in text
     assert 'href="runs/first/record.json"' not in text
+
+
+def test_who_carried_it_out_is_named_in_the_home_and_the_wrap_up(workspace: Path) -> None:
+    first, second = workspace / "runs" / "first", workspace / "sub" / "deeper" / "second"
+    wrap_up = report(first, second, out=workspace / "wrap-up.html")
+    assert "no people: put the names beside them" in wrap_up.read_text()
+    write_record(first, read_record(first).changed(who="Kim & <Lee>"))
+    for page in (report(workspace, out=workspace / "index.html"), report(first, second, out=wrap_up)):
+        assert "Kim &amp; &lt;Lee&gt;" in page.read_text()
+        assert "no people" not in page.read_text()
 
 
 def test_a_damaged_result_is_said_and_the_others_are_shown(workspace: Path) -> None:

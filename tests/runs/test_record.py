@@ -12,6 +12,7 @@ import pytest
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.recipe import make_recipe
+from dessin.runs import machine
 from dessin.runs.holdout import open_holdout
 from dessin.runs.machine import describe_hardware, git_commit, package_versions
 from dessin.runs.record import (
@@ -108,6 +109,30 @@ def test_what_is_no_run_folder_is_said(tmp_path: Path) -> None:
         read_record(tmp_path / "absent")
     with pytest.raises(DessinError, match="not a run folder"):
         read_record(tmp_path)
+
+
+def test_who_is_named_as_was_said_else_as_the_machine_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"config": "Kim Lee", "system": "kim"}
+    monkeypatch.setattr(machine, "_of_git", lambda verb, *_: names[verb])
+    monkeypatch.setattr(machine.getpass, "getuser", lambda: names["system"])
+    for given, expected in (("  Class 3b ", "Class 3b"), ("", ""), (None, "Kim Lee")):
+        monkeypatch.setenv("DESSIN_WHO", given) if given is not None else monkeypatch.delenv("DESSIN_WHO")
+        assert machine.who() == expected
+    names["config"] = ""
+    assert machine.who() == "kim"
+
+    def nobody() -> str:
+        raise KeyError("uid not found: 1234")
+
+    monkeypatch.setattr(machine.getpass, "getuser", nobody)
+    assert machine.who() == ""
+
+
+def test_a_record_without_a_name_has_no_key_for_it(tmp_path: Path) -> None:
+    for who in ("", "Kim"):
+        write_record(tmp_path, a_record().changed(who=who))
+        assert ('"who": "Kim"' in (tmp_path / "record.json").read_text()) is bool(who)
+        assert read_record(tmp_path).who == who
 
 
 def test_the_commit_is_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

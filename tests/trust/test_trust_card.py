@@ -31,6 +31,7 @@ from dessin.trust.card.result import Fact, LeakCheck, TrustCard
 from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import card
 from dessin.trust.card.view import facts, untested
+from dessin.trust.confidence.verb import calibrate
 from dessin.trust.evaluate.verb import evaluate
 
 pytestmark = pytest.mark.slow
@@ -69,6 +70,29 @@ def test_the_card_has_the_record_s_accuracy_and_names_what_was_not_measured(
     assert any("holdout is still locked" in gap for gap in found.untested)
     assert any("robustness suite was not run" in gap for gap in found.untested)
     assert validated(TrustCard, read_json(tmp_path / "card.json"), "card.json") == found
+
+
+def test_a_small_calibration_error_of_few_answers_is_not_called_good(run: Path) -> None:
+    calibrate(run, out=run.with_name("confidence"))
+    sources = read_sources(run)
+    found = sources.confidence
+    assert found
+    measured = found.calibration
+
+    def shown(n: int) -> Fact:
+        none = measured.ece.model_copy(update={"after": Estimate(0.0, 0.0, 0.0, n)})
+        small = measured.model_copy(update={"ece": none})
+        confidence = found.model_copy(update={"calibration": small})
+        return next(
+            each
+            for each in facts(replace(sources, confidence=confidence), LeakCheck(images=1, groups=1))
+            if each.key == "calibration"
+        )
+
+    assert shown(72).tone == ""
+    assert "72 answers are too few to tell an error of 5 points from none" in shown(72).detail
+    assert shown(385).tone == "good"
+    assert "too few" not in shown(385).detail
 
 
 def test_making_a_card_opens_nothing_and_changes_no_file(run: Path, tmp_path: Path) -> None:

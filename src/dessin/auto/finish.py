@@ -17,7 +17,7 @@ from dessin.auto.steps import MODELS, SCOUT
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.language import tr, translated
+from dessin.language import retold, tr, translated
 from dessin.page.blocks import Step as BlockStep
 from dessin.page.html import PAGE_FILE, pages_below, write_page
 from dessin.page.words import Link, Words
@@ -129,12 +129,12 @@ def _said(state: AutoState) -> Iterator[str]:
     """What to know of the steps."""
     for each in state.decisions:
         if each.name == ASKED_ABOUT:
-            yield f"{translated(CHECKS[each.value].title)}: {each.reason}."
+            yield f"{translated(CHECKS[each.value].title)}: {retold(each.reason)}."
         elif each.name == "holdout":
-            yield tr("No drawings were set aside: {reason}.", reason=each.reason)
+            yield tr("No drawings were set aside: {reason}.", reason=retold(each.reason))
     if state.page:
-        yield tr("Page: {page}, for {reason}.", page=state.page.value, reason=state.page.reason)
-    yield tr("Why no further step was begun: {reason}.", reason=state.ended)
+        yield tr("Page: {page}, for {reason}.", page=state.page.value, reason=retold(state.page.reason))
+    yield tr("Why no further step was begun: {reason}.", reason=retold(state.ended))
 
 
 def _an_hour_more(folder: Path, state: AutoState) -> Iterator[BlockStep]:
@@ -149,7 +149,7 @@ def _an_hour_more(folder: Path, state: AutoState) -> Iterator[BlockStep]:
     out = folder.with_name(f"{folder.resolve().name}-longer")
     for line in state.next_hour:
         command = ["dessin", "auto", state.data, "--out", out.as_posix(), "--budget", budget, *given]
-        yield BlockStep(line, shlex.join(command))
+        yield BlockStep(retold(line), shlex.join(command))
 
 
 def _files(folder: Path) -> Iterator[tuple[Link, Words]]:

@@ -29,7 +29,7 @@ from dessin.collection.split.files import Split
 from dessin.collection.split.plan import check_classes, check_numbers, check_possible
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
-from dessin.language import tr
+from dessin.language import retold, tr
 from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.page.html import PAGE_FILE, leading_back
 from dessin.progress import duration, parse_budget, say, say_once, warn
@@ -179,7 +179,7 @@ def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
     while True:
         done = journey.state.under_way
         if done is not None:
-            say(f"\n== {done.step.words()}, begun before")
+            say("\n" + tr("== {step}, begun before", step=retold(done.step.words())))
             done = done.model_copy(update={"seconds": max(0.001, journey.used - done.since)})
         else:
             step = next_step(_situation(journey, shop, part), table_of(choose_device().value))
@@ -188,8 +188,12 @@ def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
                 return
             done = StepDone(step=step, since=journey.used)
             journey.note(steps=journey.state.with_step(done))
-            about = f"about {duration(step.seconds)} of the {duration(max(0.0, journey.left))} left"
-            say(f"\n== {step.words()}: {about} ({step.reason})")
+            about = tr(
+                "about {time} of the {left} left",
+                time=duration(step.seconds),
+                left=duration(max(0.0, journey.left)),
+            )
+            say(f"\n== {retold(step.words())}: {about} ({retold(step.reason)})")
         _one_step(journey, shop, part, done)
 
 
@@ -207,7 +211,7 @@ def _one_step(journey: Journey, shop: Workshop, part: Part, done: StepDone) -> N
         update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": bool(came.best)}
         best, costs = came.best or best, came.costs
     ended = done.model_copy(update={**update, "seconds": round(journey.used - done.since, 3)})
-    say(f"-> {ended.verdict} ({duration(ended.seconds)})")
+    say(tr("-> {verdict} ({time})", verdict=retold(ended.verdict), time=duration(ended.seconds)))
     journey.note(
         steps=state.with_step(ended),
         measured=Measured.of(costs),

@@ -9,7 +9,7 @@ from typing import Any
 
 from dessin.committees.part_runs import PartRow
 from dessin.decisions import Decision
-from dessin.language import tr
+from dessin.language import retold, tr
 from dessin.page.blocks import (
     Column,
     Dots,
@@ -123,7 +123,7 @@ def weighed(weight: float) -> str:
 
 
 def cannot_say(cautions: Sequence[str]) -> Notes:
-    return Notes(tuple(cautions), tr("What these numbers cannot say"))
+    return Notes(tuple(map(retold, cautions)), tr("What these numbers cannot say"))
 
 
 def parts_table(parts: Sequence[PartRow]) -> Table:
@@ -145,7 +145,7 @@ def parts_table(parts: Sequence[PartRow]) -> Table:
 
 def choices_table(decisions: Sequence[Decision[Any]], more: Sequence[tuple[str, str, str]] = ()) -> Table:
     """What was decided and why."""
-    rows = [(each.name, str(each.value), each.reason) for each in decisions]
+    rows = [(each.name, str(each.value), retold(each.reason)) for each in decisions]
     columns = (Column(tr("Choice")), Column(tr("What")), Column(tr("Why")))
     return Table(columns, (*rows, *more))
 

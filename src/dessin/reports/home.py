@@ -109,7 +109,7 @@ class _Rows:
                 Column(tr("Model")),
                 Column(tr("What it is")),
                 Column(tr("Accuracy, with 95% interval"), number=True),
-                Column(tr("Machine")),
+                Column(tr("Machine and person")),
                 Column(tr("Finished")),
                 Column(tr("Time"), number=True),
             )
@@ -121,7 +121,7 @@ class _Rows:
                 Column(tr("Study")),
                 Column(tr("What came of it")),
                 Column(tr("Runs"), number=True),
-                Column(tr("Machine")),
+                Column(tr("Machine and person")),
                 Column(tr("Time"), number=True),
             )
             yield Section(
@@ -138,7 +138,7 @@ def _of_run(run: RunSource) -> tuple[Words, ...]:
     return (
         f"{record.recipe.model.backbones}, {record.recipe.image.size} px",
         accuracy,
-        (hardware.gpu or hardware.cpu, Note(hardware.system)),
+        (hardware.gpu or hardware.cpu, Note(", ".join(filter(None, (record.who, hardware.system))))),
         moment(record.finished) or record.status,
         spent(sum(record.timings.values())),
     )
@@ -155,10 +155,11 @@ def _of_committee(source: CommitteeSource) -> tuple[Words, ...]:
 
 def _of_study(study: StudySource) -> tuple[Words, ...]:
     hosts = dict.fromkeys(job.ended.host for job in study.jobs if job.ended and job.ended.host)
+    people = dict.fromkeys(job.record.who for job in study.jobs if job.record and job.record.who)
     runs = tr("{ended} of {all}", ended=study.ended, all=len(study.jobs))
     return (
         (study.record.hypothesis or study.record.name, " ", kind_tag(study)),
         runs,
-        ", ".join(hosts),
+        (", ".join(hosts), Note(", ".join(people))),
         spent(study.seconds),
     )

@@ -1,17 +1,20 @@
-"""What a run was carried out with: package versions, hardware and the commit of the working folder."""
+"""What a run was carried out with, and by whom: versions, hardware, the commit of the working folder."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 import psutil
 import torch
 
+from dessin.errors import quoted
 from dessin.plugins import plugin_packages
 from dessin.runs.record import Hardware
 
@@ -19,6 +22,10 @@ PACKAGES = (
     *("dessin", "torch", "torchvision", "timm", "numpy", "scipy"),
     *("Pillow", "opencv-python-headless", "safetensors"),
 )
+
+# Who runs are by; empty for nobody.
+WHO: Final = "DESSIN_WHO"
+_LONGEST_NAME = 60
 
 
 def package_versions() -> dict[str, str]:
@@ -58,9 +65,29 @@ def _cpu_model() -> str:
 
 def git_commit() -> str:
     """The commit of the working folder, with `-dirty` where files differ from it; empty outside of git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    return _of_git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def who() -> str:
+    """Who carries a run out: what `DESSIN_WHO` says, also nobody; else git's user.name, or the system's."""
+    given = os.environ.get(WHO)
+    if given is None:
+        given = _of_git("config", "user.name") or _of_system()
+    return quoted(given.strip(), _LONGEST_NAME)
+
+
+def _of_system() -> str:
+    # A container may give a number without a name.
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def _of_git(*words: str) -> str:
+    """What git says here; empty where it says nothing."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -103,7 +103,10 @@ class Hardware(Section):
 
 
 class RunRecord(Result):
-    """One run, whole. `holdout_opened` has a date for each time that the holdout was looked at."""
+    """One run, whole. `holdout_opened` has a date for each time that the holdout was looked at.
+
+    `who` carried it out, as the machine names them; it is not there where nobody is to be named.
+    """
 
     FILE = FILE
     WHAT = "a run record"
@@ -122,6 +125,7 @@ class RunRecord(Result):
     git_commit: str = ""
     versions: dict[str, str]
     hardware: Hardware
+    who: str = Field("", exclude_if=lambda who: not who)
     decisions: tuple[Decision[Any], ...] = ()
     attempts: tuple[Attempt, ...] = ()
     timings: dict[str, float] = Field({})

@@ -21,7 +21,7 @@ from dessin.plugins import plugin_packages
 from dessin.progress import duration, on_stop, say
 from dessin.recipe import Recipe, read_recipe
 from dessin.runs.inputs import read_inputs
-from dessin.runs.machine import PACKAGES, describe_hardware, git_commit, package_versions
+from dessin.runs.machine import PACKAGES, describe_hardware, git_commit, package_versions, who
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.record import SPLIT_FILE, Counts, Digests, RunRecord, now, read_record, write_record
 from dessin.runs.same import asked_of, check_same
@@ -212,6 +212,7 @@ def _begin(folder: Path, prepared: Prepared, threads: int) -> None:
         git_commit=git_commit(),
         versions=package_versions(),
         hardware=describe_hardware(threads),
+        who=who(),
         decisions=plan.decisions,
     )
     write_record(folder, record)

@@ -17,7 +17,7 @@ from dessin.statistics.paired_tests import holm
 
 Verdict = Literal["better", "worse", "no difference", "cannot tell"]
 _NEXT_TO_NOTHING = 0.5
-LUCK = "; this is about these trained models: with one run each, the luck of a training is not in it"
+LUCK = "this is about these trained models: with one run each, the luck of a training is not in it"
 
 
 def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int = 1) -> tuple[Verdict, str]:
@@ -25,20 +25,28 @@ def judge(result: Contrast, p_holm: float, matters: float, *, comparisons: int =
 
     "No difference" needs the whole interval to lie within ±`matters`; else nothing can be told.
     """
-    estimate, tail = result.difference, LUCK if result.scope == "these runs" else ""
+    estimate, tail = result.difference, [LUCK] if result.scope == "these runs" else []
+    size, interval = f"{100 * abs(estimate.value):.1f}", points(estimate)
     if p_holm < ALPHA:
         verdict: Verdict = "better" if estimate.value > 0 else "worse"
-        size, p = f"{verdict} by {100 * abs(estimate.value):.1f} points", written_p(p_holm)
-        return verdict, f"{size} ({points(estimate)}, p {p if p.startswith('<') else f'= {p}'}){tail}"
+        p = written_p(p_holm) if p_holm < 0.001 else f"= {written_p(p_holm)}"
+        said = f"better by {size} points ({interval}, p {p})"
+        if verdict == "worse":
+            said = f"worse by {size} points ({interval}, p {p})"
+        return verdict, "; ".join([said, *tail])
     bound = max(abs(estimate.low), abs(estimate.high))
     if bound <= matters:
-        return "no difference", f"no difference larger than {100 * bound:.1f} points{tail}"
-    sees = what_is_seen(result.detectable(comparisons))
+        return "no difference", "; ".join([f"no difference larger than {100 * bound:.1f} points", *tail])
+    clauses = [f"cannot tell: {interval} points", what_is_seen(result.detectable(comparisons)), *tail]
     if result.p < ALPHA:
         # The interval leaves out 0, and the correction for asking several does not.
-        several = f"{comparisons} were compared, of which one would often look like this by chance alone"
-        sees = f"{several} (p = {written_p(result.p)} alone, {written_p(p_holm)} after Holm); {sees}"
-    return "cannot tell", f"cannot tell: {points(estimate)} points; {sees}{tail}"
+        alone, corrected = written_p(result.p), written_p(p_holm)
+        clauses.insert(
+            1,
+            f"{comparisons} were compared, of which one would often look like this by chance alone "
+            f"(p = {alone} alone, {corrected} after Holm)",
+        )
+    return "cannot tell", "; ".join(clauses)
 
 
 def what_is_seen(detectable: float) -> str:

@@ -164,7 +164,7 @@ def _of_few_groups(value: float, without: Floats, sizes: Floats, *, n: int, boun
     right, wrong = share * worth, (1 - share) * worth
     low = float(betaincinv(right, wrong + 1, tail)) if right > 0 else 0.0
     high = float(betaincinv(right + 1, wrong, 1 - tail)) if wrong > 0 else 1.0
-    method = f"{groups} groups, {_TOO_FEW}"
+    method = f"{groups} groups, too few to tell"
     if high - low <= _TOO_WIDE:
         method = f"Korn and Graubard on {groups} groups"
     ends = low_bound + span * low, low_bound + span * high
@@ -209,7 +209,7 @@ def wilson(value: float, effective_n: int, *, n: int, bounds: Bounds = (0.0, 1.0
     spread = math.sqrt(z2 * share * (1 - share) / effective_n + z2**2 / (4 * effective_n**2))
     half = spread / (1 + z2 / effective_n)
     low, high = (low_bound + (high_bound - low_bound) * edge for edge in (centre - half, centre + half))
-    method = f"Wilson on {effective_n} group{'s' if effective_n != 1 else ''}"
+    method = "Wilson on 1 group" if effective_n == 1 else f"Wilson on {effective_n} groups"
     return Estimate(value, min(value, max(low_bound, low)), max(value, min(high_bound, high)), n, method)
 
 

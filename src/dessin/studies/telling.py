@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.numbers import at_least, number, p_value, points, signed, size, spent
 from dessin.page.words import Note, Tag, Words, parts
 from dessin.statistics.comparison import Comparison, Verdict
@@ -72,7 +72,7 @@ def all_evidence(results: StudyResults | None) -> tuple[Evidence, ...]:
     """Of every difference, main effects first; none without results."""
     compared = (*results.main_effects, *results.comparisons) if results else ()
     return tuple(
-        Evidence(each.name, each.against, each.verdict_text, tuple(_ways(each))) for each in compared
+        Evidence(each.name, each.against, retold(each.verdict_text), tuple(_ways(each))) for each in compared
     )
 
 
@@ -126,7 +126,9 @@ def _row(values: tuple[int, ...]) -> str:
 def seen(study: StudySource) -> tuple[str, ...]:
     """The smallest difference that the design finds in 80 of 100 studies, before running and after."""
     record, results = study.record, study.results
-    lines = [tr("Before it ran: {seen}.", seen=record.seen_before or at_least(record.detectable_before))]
+    lines = [
+        tr("Before it ran: {seen}.", seen=retold(record.seen_before or at_least(record.detectable_before)))
+    ]
     if results and results.detectable_after is not None:
         after = at_least(results.detectable_after)
         lines.append(tr("After it ran, from what varied in fact: {seen}.", seen=after))

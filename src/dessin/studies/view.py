@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from dessin.errors import DessinError
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Block,
     Column,
@@ -139,7 +139,7 @@ def _job_table(jobs: Sequence[StudyJob], last: str) -> Table:
     rows = []
     for job in jobs:
         if job.ended:
-            accuracy, reason = job.ended.accuracy, job.ended.reason or tr("no reason was recorded")
+            accuracy, reason = job.ended.accuracy, retold(job.ended.reason) or tr("no reason was recorded")
             said = f"{share(accuracy)}, n = {number(accuracy.n)}" if accuracy else reason
             rows.append(
                 (job.job.level, str(job.job.seed), str(job.job.fold), job.ended.status, said, job.job.name)
@@ -279,10 +279,10 @@ def lines(study: StudyRecord, results: StudyResults) -> list[str]:
     told += [f"  {line}" for line in aligned(titles, rows, None)]
     if results.main_effects:
         told.append(tr("Each factor, over the levels of the other"))
-        told += [f"  {c.name} – {c.against}: {c.verdict_text}" for c in results.main_effects]
+        told += [f"  {c.name} – {c.against}: {retold(c.verdict_text)}" for c in results.main_effects]
     if results.comparisons:
         told.append(tr("In words"))
-        told += [f"  {c.name} – {c.against}: {c.verdict_text}" for c in results.comparisons]
+        told += [f"  {c.name} – {c.against}: {retold(c.verdict_text)}" for c in results.comparisons]
     if results.detectable_after is not None:
         before = f"{100 * study.detectable_before:.1f}"
         told.append(f"  {what_is_seen(results.detectable_after)} ({tr('{n} expected before', n=before)})")

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.language import speaking
+from dessin.language import retold_error, speaking
 from dessin.page.dots import DotPlot
 from dessin.page.render import render_piece
 from dessin.studio.texts import Texts
@@ -31,7 +31,7 @@ def show_guarded(show: Show, workspace: Workspace, texts: Texts) -> None:
         with speaking(texts.language):
             show(workspace, texts)
     except DessinError as error:
-        show_text(str(error), "error")
+        show_text(retold_error(error), "error")
 
 
 Style = Literal["text", "note", "good", "warn", "error"]

@@ -15,7 +15,7 @@ from dessin.committees.families.measure import FamilyPotential, Potential, worth
 from dessin.committees.families.proposals import Proposal, soft_confusion, stability
 from dessin.committees.families.result import FamilyMap
 from dessin.committees.view import as_lines, cannot_say, collection_of, headline, next_section
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Column,
     Gallery,
@@ -146,7 +146,7 @@ def families_page(
         "the generalist chooses inside it. A perfect expert names the class wherever the generalist’s own "
         "sums find the family."
     )
-    words = Sentence(tr("{proposal}.", proposal=proposal.words))
+    words = Sentence(f"{retold(proposal.words)}.")
     how = (words, _numbers(found, answers.names), Grid(tuple(charts)))
     return Page(
         title=tr("{collection}: which classes belong together?", collection=collection_of(typical.data)),

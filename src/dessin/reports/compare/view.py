@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Block,
     Column,
@@ -52,7 +52,7 @@ def comparison_page(result: RunComparison, joined: Joined) -> Page:
         lead=_lead(result.comparisons, base.name),
         blocks=(
             *_differences(result),
-            Notes(result.cautions, tr("What this cannot say")),
+            Notes(tuple(map(retold, result.cautions)), tr("What this cannot say")),
             *_classes(result, joined),
             _what_differs(result),
             _beyond_accuracy(result),
@@ -80,7 +80,8 @@ def _differences(result: RunComparison) -> Iterator[Block]:
         base=result.runs[0].name,
     )
     said = tuple(
-        (Strong(c.name), " ", verdict_tag(c.verdict), f" {c.verdict_text}.") for c in result.comparisons
+        (Strong(c.name), " ", verdict_tag(c.verdict), f" {retold(c.verdict_text)}.")
+        for c in result.comparisons
     )
     yield Section(
         tr("How much better or worse"),
@@ -93,7 +94,7 @@ def _differences(result: RunComparison) -> Iterator[Block]:
 def _lead(comparisons: Sequence[Comparison], base: str) -> str:
     """The answer: of one comparison its verdict, of several how many ended how."""
     if len(comparisons) == 1:
-        return f"{comparisons[0].name}: {comparisons[0].verdict_text}."
+        return f"{comparisons[0].name}: {retold(comparisons[0].verdict_text)}."
     ended = Counter(comparison.verdict for comparison in comparisons)
     return tr(
         "Against {base}, {better} of {n} are better and {worse} worse. Of {rest} it cannot be told, or the "
@@ -200,7 +201,7 @@ def _corrupted(result: RunComparison) -> Iterator[Section]:
         words = tr(
             "Over all kinds of damage, on {n} drawings: {verdict}.",
             n=number(pair.n),
-            verdict=pair.robust.verdict_text,
+            verdict=retold(pair.robust.verdict_text),
         )
         title = tr("{other} against {base}", other=pair.first, base=pair.second)
         inside: tuple[Block, ...] = (Sentence(words), *_forest(_titled(pair), result.matters))
@@ -284,14 +285,15 @@ def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     lines = aligned(["run", accuracy], accuracies, width, whole={accuracy})
     titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
     lines += ["", *aligned(titles, list(map(_cells, result.comparisons)), width, whole=titles[1:]), ""]
-    lines += [printable(f"{c.name}: {c.verdict_text}.") for c in result.comparisons]
+    lines += [printable(f"{c.name}: {retold(c.verdict_text)}.") for c in result.comparisons]
     facts = [
         [alike[0].title, *(fact.value or "not measured" for fact in alike)]
         for alike in zip(*(card.facts for card in result.cards), strict=True)
     ]
     lines += ["", *aligned(["beyond accuracy", *(card.name for card in result.cards)], facts, width)]
     lines += [
-        printable(f"{pair.first}, robust accuracy: {pair.robust.verdict_text}.") for pair in result.robustness
+        printable(f"{pair.first}, robust accuracy: {retold(pair.robust.verdict_text)}.")
+        for pair in result.robustness
     ]
     differing = [[found.key, *found.texts] for found in result.differences]
     titles = ["what differs", *(run.name for run in result.runs)]

@@ -14,7 +14,7 @@ import yaml
 from dessin.collection.curation import read_curation
 from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import Split
-from dessin.language import tr, translated
+from dessin.language import retold, tr, translated
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.blocks import (
     Block,
@@ -105,7 +105,7 @@ class SetView:
 def set_views(record: RunRecord) -> tuple[SetView, ...]:
     """The results of every set in the record, the holdout first."""
     return tuple(
-        SetView(name, found.accuracy.n, found.written(record.counts.classes), found.accuracy.method)
+        SetView(name, found.accuracy.n, found.written(record.counts.classes), retold(found.accuracy.method))
         for name, found in sorted(record.results.items())
     )
 
@@ -164,11 +164,11 @@ def _tried(around: Around) -> Iterator[Section]:
     )
     rows = tuple(
         (
-            (step.what, " ", Tag(tr("used"), "good")) if step.best else step.what,
+            (retold(step.what), " ", Tag(tr("used"), "good")) if step.best else retold(step.what),
             duration(step.seconds),
             duration(step.expected),
             _measured(step.accuracy),
-            step.verdict,
+            retold(step.verdict),
         )
         for step in around.tried
     )
@@ -196,7 +196,7 @@ def _backbones(scout: Sequence[ScoutRow]) -> Iterator[Section]:
             _measured(row.accuracy) or tr("not measured"),
             number(row.images_per_second),
             f"{number(row.parameters / 1e6, 1)} M",
-            row.reason,
+            retold(row.reason),
         )
         for row in scout
     )
@@ -220,7 +220,7 @@ def _training(run: Path, record: RunRecord) -> Iterator[Section | Grid]:
             Column(tr("Evidence")),
         )
         rows = tuple(
-            (str(each.number), short(each.lr, 2), each.outcome, str(each.evidence.get("seen", "")))
+            (str(each.number), short(each.lr, 2), each.outcome, retold(str(each.evidence.get("seen", ""))))
             for each in record.attempts
         )
         lead = tr("An attempt whose training collapsed was begun anew with a lower learning rate.")
@@ -348,7 +348,9 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
 
 def _decisions(record: RunRecord) -> Table:
     columns = (Column(tr("What")), Column(tr("Choice")), Column(tr("Reason")))
-    rows = tuple((each.name.replace("_", " "), str(each.value), each.reason) for each in record.decisions)
+    rows = tuple(
+        (each.name.replace("_", " "), str(each.value), retold(each.reason)) for each in record.decisions
+    )
     return Table(columns, rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dessin.language import tr
+from dessin.language import retold, tr
 from dessin.page.numbers import listed, share, size, times
 from dessin.reports.wrapup.sources import Sources
 from dessin.runs.holdout import looks_below
@@ -203,7 +203,8 @@ def _untested(sources: Sources) -> Iterator[str]:
     for study in sources.studies:
         for each in study.results.comparisons if study.results else ():
             if each.untested:
-                yield f"{study.record.name}, {each.name}: {each.verdict_text.removeprefix('not tested: ')}."
+                why = retold(each.verdict_text.removeprefix("not tested: "))
+                yield f"{study.record.name}, {each.name}: {why}."
 
 
 def _untold(sources: Sources) -> Iterator[str]:

@@ -39,6 +39,7 @@ class _Machine:
 
     hardware: Hardware | None
     hosts: dict[str, None] = field(default_factory=dict)
+    people: dict[str, None] = field(default_factory=dict)
     work: dict[str, None] = field(default_factory=dict)
     runs: int = 0
     seconds: float = 0.0
@@ -47,6 +48,7 @@ class _Machine:
     def did(self, work: str, host: str, seconds: float, record: RunRecord | None) -> None:
         self.work[work] = None
         self.hosts |= {host: None} if host else {}
+        self.people |= {record.who: None} if record and record.who else {}
         self.runs += 1
         self.seconds += seconds
         self.times += [*record.started, record.finished] if record else []
@@ -67,11 +69,12 @@ class _Machine:
         times = sorted(filter(None, self.times))
         when = "–" if not times else tr("{first} to {last}", first=moment(times[0]), last=moment(times[-1]))
         name = listed(list(self.hosts)) or tr("a machine without a name")
-        return (name, Note(about)), listed(list(self.work)), number(self.runs), spent(self.seconds), when
+        who = listed(list(self.people)) or "–"
+        return who, (name, Note(about)), listed(list(self.work)), number(self.runs), spent(self.seconds), when
 
 
 def people_blocks(sources: Sources) -> Iterator[Block]:
-    """Which machines carried out what, and when, as far as the records know."""
+    """Who carried out what on which machines, and when, as far as the records know."""
     found: dict[object, _Machine] = {}
 
     def machine(host: str, record: RunRecord | None) -> _Machine:
@@ -87,16 +90,18 @@ def people_blocks(sources: Sources) -> Iterator[Block]:
     for run in sources.runs:
         for part in run.parts:
             machine("", part).did(run.record.name, "", sum(part.timings.values()), part)
-    yield Sentence(
-        tr(
-            "Records know machines and times, and no people: put the names beside them. A run that was begun "
-            "again counts from its first beginning."
-        )
-    )
+    named = any(each.people for each in found.values())
+    who = tr("Records know machines and times, and no people: put the names beside them.")
+    if named:
+        who = tr("People are called as their machines call them: by git's user name, else by the system's.")
+    again = tr("A run that was begun again counts from its first beginning.")
+    yield Sentence(f"{who} {again}")
     if found:
-        titles = (tr("Machine"), tr("What it carried out"), tr("Runs"), tr("Computing"), tr("When"))
-        columns = tuple(Column(title, number=title in titles[2:4]) for title in titles)
-        yield Table(columns, tuple(each.cells for each in found.values()), file="machines")
+        titles = (tr("Person"), tr("Machine"), tr("What was carried out"))
+        figures = (Column(tr("Runs"), number=True), Column(tr("Computing"), number=True), Column(tr("When")))
+        columns = (*map(Column, titles), *figures)
+        rows = tuple(each.cells[0 if named else 1 :] for each in found.values())
+        yield Table(columns[0 if named else 1 :], rows, file="machines")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dessin.committees.ensemble.result import EnsembleResults, RuleRow
 from dessin.committees.route.result import RouteResults
 from dessin.committees.soup.result import SoupResults, SoupRow
 from dessin.errors import DessinError
-from dessin.language import tr, tr_n, translated
+from dessin.language import retold, tr, tr_n, translated
 from dessin.page.blocks import Block, Column, Dots, Key, Links, Section, Sentence, Table
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.html import PAGE_FILE
@@ -144,7 +144,7 @@ def final_blocks(sources: Sources, links: Callable[[Path], str]) -> Iterator[Blo
     if record.status != "finished":
         status = tr("The run is {status}.", status=record.status)
         if record.reason:
-            status = tr("The run is {status}: {reason}.", status=record.status, reason=record.reason)
+            status = tr("The run is {status}: {reason}.", status=record.status, reason=retold(record.reason))
         yield Sentence(status, "warning")
     sets = set_views(record)
     if sets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dessin.language import tr, tr_n, translated
+from dessin.language import retold, tr, tr_n, translated
 from dessin.page.blocks import Block, Facts, Headline, Links, Next, Notes, Page, Section, Step
 from dessin.page.blocks import Fact as Shown
 from dessin.page.numbers import listed, number, percent, share, signed, size
@@ -16,8 +16,9 @@ from dessin.trust.card.sources import TrustSources
 
 _NAMED = 4
 _FEW = 5
-# A calibration error below this is not seen in use: answers of 80% are right 75 to 85 times in 100.
-_CALIBRATED = 0.05
+# A calibration error below this is not seen in use: answers of 80% are right 75 to 85 times in 100. Fewer
+# answers cannot tell so small an error from none: the interval of half of them right is wider.
+_CALIBRATED, _TELLING = 0.05, 385
 
 
 def card_page(
@@ -143,7 +144,7 @@ def _validation(sources: TrustSources) -> Fact:
             "They took part in choosing the weights that were kept, so the figure is slightly too good."
         )
     if found.accuracy.too_few:
-        tail = f"{tail} {tr('They are {groups}.', groups=found.accuracy.method)}"
+        tail = f"{tail} {tr('They are {groups}.', groups=retold(found.accuracy.method))}"
     return _fact("validation", f"{detail} {tail}", share(found.accuracy))
 
 
@@ -212,7 +213,7 @@ def _worst_class(sources: TrustSources) -> Fact:
     value = f"{worst.label}: {share(recall)}" if recall else ""
     said = {
         "drawings": _drawings(worst.n),
-        "method": recall.method if recall else "",
+        "method": retold(recall.method) if recall else "",
         "other": worst.confused_with,
     }
     if worst.confused_count > 1:
@@ -260,7 +261,15 @@ def _calibration(sources: TrustSources) -> Fact:
         tail = tr("Without it {before}: the model was too sure by {over} points.", **without)
     else:
         tail = tr("Without it {before}: the model was not sure enough by {over} points.", **without)
-    good: Tone = "good" if error.high < _CALIBRATED else ""
+    if error.n < _TELLING:
+        few = tr(
+            "{n} answers are too few to tell an error of {points} points from none; {telling} would do.",
+            n=number(error.n),
+            points=f"{100 * _CALIBRATED:g}",
+            telling=_TELLING,
+        )
+        tail = f"{tail} {few}"
+    good: Tone = "good" if error.high < _CALIBRATED and error.n >= _TELLING else ""
     return _fact("calibration", f"{state} {tail}", share(error), good)
 
 
@@ -316,7 +325,7 @@ def _leaks(found: LeakCheck, *, grouped: bool) -> Fact:
     if not grouped:
         apart += " " + tr("Who drew what was not said (no --group), so one hand may be on both sides.")
     if not found.searched:
-        gone = tr("Copies could not be searched for: {reason}", reason=found.reason)
+        gone = tr("Copies could not be searched for: {reason}", reason=retold(found.reason))
         return _fact("leaks", f"{apart} {gone}", tr("groups only"), "warn")
     if found.crossing:
         detail = tr(

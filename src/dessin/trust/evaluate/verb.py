@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.folders import result_folder
-from dessin.language import tr, translated
+from dessin.language import retold, tr, translated
 from dessin.ops import names
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import times
@@ -118,7 +118,7 @@ def _lines(found: Evaluation, nested: str) -> Iterator[str]:
             names=names,
         )
     if found.views is not None:
-        views, gain = found.views, found.views.gain.verdict_text
+        views, gain = found.views, retold(found.views.gain.verdict_text)
         n, plain = len(views.views), views.plain
         yield tr("{n} views against the plain one ({plain}): {gain}", n=n, plain=plain, gain=gain)
     if nested and set_name == "validation":

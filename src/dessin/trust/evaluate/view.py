@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from dessin.language import tr, tr_n, translated
+from dessin.language import retold, tr, tr_n, translated
 from dessin.page.blocks import Block, Column, Headline, Next, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import capital, listed, number, percent, times
 from dessin.page.words import Bar, Code, told
@@ -39,7 +39,7 @@ def evaluation_page(subject: Subject, found: Evaluation) -> Page:
         _measured(metrics),
     ]
     if found.views is not None:
-        views, gain = found.views, found.views.gain.verdict_text
+        views, gain = found.views, retold(found.views.gain.verdict_text)
         said = tr(
             "{n} views against the plain one ({plain}): {gain}",
             n=len(views.views),
@@ -48,7 +48,7 @@ def evaluation_page(subject: Subject, found: Evaluation) -> Page:
         )
         blocks.insert(1, Sentence(said))
     if metrics.accuracy.too_few:
-        blocks.insert(1, Sentence(f"{capital(metrics.accuracy.method)}.", "warning"))
+        blocks.insert(1, Sentence(f"{capital(retold(metrics.accuracy.method))}.", "warning"))
     if subject.home is not None:
         blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(subject))),), anchor="next"))
     files = Code("predictions.csv, per_class.csv, confusions.csv, metrics.json")
@@ -141,7 +141,7 @@ def _measured(metrics: Metrics) -> Section:
     shown = [pair for pair in metrics.items() if len(metrics.per_class) >= pair[0].least_classes]
     rows = tuple((translated(metric.title), metric.written(result)) for metric, result in shown)
     columns = (Column(tr("Measure, with 95% interval")), Column(f"n = {number(metrics.n)}", number=True))
-    note = f"{capital(metrics.accuracy.method)}. {metric_notes()}"
+    note = f"{capital(retold(metrics.accuracy.method))}. {metric_notes()}"
     table = Table(columns, rows, note, file="results")
     return Section(tr("How this was measured"), (table,), anchor="measured", folded=True)
 

@@ -14,7 +14,7 @@ import numpy as np
 from dessin.answers.committee import Committee
 from dessin.errors import DessinError
 from dessin.images.paths import image_path
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Block,
     Column,
@@ -269,7 +269,7 @@ def _measured(found: FaithfulnessResult) -> Section:
         "map shows which places speak for one class, in few and large cells, whose edges are not those of "
         "lines; it does not say why they speak for it.",
         seed=found.seed,
-        baseline=found.baseline,
+        baseline=retold(found.baseline),
     )
     if found.models > 1:
         how += " " + tr(

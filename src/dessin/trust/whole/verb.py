@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.folders import claim_folder, going_on, is_finished
-from dessin.language import tr
+from dessin.language import retold, tr
 from dessin.page.blocks import Step
 from dessin.page.html import PAGE_FILE, leading_back, write_page
 from dessin.page.words import Link
@@ -104,7 +104,7 @@ def _carry_out(parts: tuple[Part, ...], folder: Path, end: float) -> Mapping[str
         try:
             part.make(place)
         except DessinError as error:
-            left_out[part.name] = tr("{title}: not possible. {why}", title=part.title, why=error.seen)
+            left_out[part.name] = tr("{title}: not possible. {why}", title=part.title, why=retold(error.seen))
             warn(left_out[part.name])
             continue
         thought, spent = thought + part.seconds, spent + time.monotonic() - began
