@@ -29,7 +29,7 @@ from dessin.language import (
 )
 from dessin.page import blocks as b
 from dessin.page.html import document
-from dessin.page.numbers import counted, listed, spent
+from dessin.page.numbers import counted, listed
 from dessin.page.text import lines, markdown
 from dessin.page.words import Strong, plain, told
 from dessin.progress import duration
@@ -171,7 +171,7 @@ def test_a_phrase_is_whole_after_a_copy_as_other_processes_get_it() -> None:
     [
         (lambda: duration(75.2), "1 min 15 s", "1분 15초"),
         (lambda: duration(7.25), "7.2 s", "7.2초"),
-        (lambda: spent(4503), "1 h 15 min", "1시간 15분"),
+        (lambda: duration(4503), "1 h 15 min", "1시간 15분"),
         (lambda: counted(15021, "image"), "15\u202f021 images", "이미지 15\u202f021장"),
         (lambda: listed(["a", "b", "c"]), "a, b and c", "a, b, c"),
         (lambda: listed(list("abcdefgh")), "a, b, c, d, e and 3 more", "a, b, c, d, e 외 3개"),

@@ -5,22 +5,17 @@ import io
 
 import numpy as np
 import pytest
-from jinja2 import UndefinedError
 from PIL import Image
 
+from dessin.page.blocks import Dots
 from dessin.page.dots import Dot, dot_plot
+from dessin.page.html import piece
 from dessin.page.pictures import figure_data_uri, image_data_uri, new_figure
-from dessin.page.render import render_piece
 
 
-def test_values_are_escaped() -> None:
+def test_a_block_by_itself_is_escaped() -> None:
     plot = dot_plot([Dot('<b>"&', "words", "label", 0.5, 0.4, 0.6)])
-    assert "&lt;b&gt;&#34;&amp;" in render_piece("dessin.studio", "dots_part.html", plot=plot)
-
-
-def test_a_missing_value_is_an_error():
-    with pytest.raises(UndefinedError, match="plot"):
-        render_piece("dessin.studio", "dots_part.html")
+    assert "&lt;b&gt;&#34;&amp;" in piece(Dots(plot))
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from wrapup_studies import comparison, planted, result
 
-from dessin.page.numbers import at_least, listed, p_value, points, signed, spent
+from dessin.page.numbers import at_least, listed, p_value, points, signed
+from dessin.progress import duration
 from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, never_varied
 from dessin.reports.wrapup.sources import Sources
 from dessin.statistics.comparison import Verdict, draw_forest
@@ -196,7 +197,7 @@ def test_numbers_in_words() -> None:
     assert points(result(0.021, 0.025)) == "+2.1 [−0.4, +4.6]"
     assert [signed(value) for value in (0.0, -0.0001, -0.02)] == ["0.0", "0.0", "−2.0"]
     assert [p_value(p) for p in (0.0004, 0.0312, 0.25)] == ["<\u00a00.001", "=\u00a00.031", "=\u00a00.25"]
-    assert [spent(s) for s in (5.0, 75.0, 4503.0, 7199.0)] == [
+    assert [duration(s) for s in (5.0, 75.0, 4503.0, 7199.0)] == [
         "5.0 s",
         "1 min 15 s",
         "1 h 15 min",

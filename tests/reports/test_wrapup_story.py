@@ -17,7 +17,8 @@ from wrapup_studies import KOREAN, LONG, SCRIPT, Story, make_story
 from dessin.audit.verb import audit
 from dessin.errors import DessinError
 from dessin.files import write_json
-from dessin.page.numbers import points, share, spent
+from dessin.page.numbers import points, share
+from dessin.progress import duration
 from dessin.reading import read_json
 from dessin.reports.verb import report
 from dessin.runs.record import read_record, write_record
@@ -243,7 +244,7 @@ def test_people_are_the_machines_and_times_of_the_records(story: Story) -> None:
     jobs = [read_json(path) for path in story.run.parent.rglob("jobs/*.json")]
     seconds = sum(job["seconds"] for job in jobs) + sum(read_record(story.run).timings.values())
     # Half a tenth of a second is rounded up or down by the order of the sum.
-    told = [f"mirrors, losses and final13{spent(seconds + apart)}" for apart in (-1e-6, 1e-6)]
+    told = [f"mirrors, losses and final13{duration(seconds + apart)}" for apart in (-1e-6, 1e-6)]
     assert any(words in page.text for words in told)
     assert records[0].hardware.cpu in page.text
 

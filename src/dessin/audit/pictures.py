@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +16,7 @@ from dessin.collection.measure import Measurement
 from dessin.collection.scan import Scan
 from dessin.language import tr
 from dessin.page.numbers import number, percent
-from dessin.page.pictures import ACCENT, MUTED, data_uri, figure_data_uri, image_data_uri, new_figure
+from dessin.page.pictures import ACCENT, MUTED, data_uri, figure_data_uri, image_data_uri, new_figure, within
 
 _CELL = 80
 _COLUMNS = 8
@@ -29,13 +28,10 @@ _FEWEST = 8
 class Sheet:
     """A class's contact sheet: `shown` of `count` drawings in one picture."""
 
-    label: str
     name: str
     count: int
     shown: int
     picture: str
-    width: int
-    height: int
 
 
 def contact_sheets(context: Context) -> list[Sheet]:
@@ -50,13 +46,10 @@ def contact_sheets(context: Context) -> list[Sheet]:
         sheet = _sheet(context.scan, members[:limit])
         sheets.append(
             Sheet(
-                label=label,
                 name=manifest.names.get(label, label),
                 count=len(members),
                 shown=min(limit, len(members)),
                 picture=image_data_uri(sheet, kind="webp", quality=60),
-                width=sheet.shape[1],
-                height=sheet.shape[0],
             )
         )
     return sheets
@@ -68,10 +61,8 @@ def _sheet(scan: Scan, rows: Sequence[int]) -> NDArray[np.uint8]:
     sheet = np.full((lines * _CELL, _COLUMNS * _CELL, 3), 255, dtype=np.uint8)
     inner = _CELL - 6
     for place, row in enumerate(rows):
-        thumbnail = scan.thumbnail(row)
-        scale = min(1.0, inner / max(thumbnail.shape[:2]))
-        height, width = (max(1, round(side * scale)) for side in thumbnail.shape[:2])
-        thumbnail = np.asarray(cv2.resize(thumbnail, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        thumbnail = within(scan.thumbnail(row), inner)
+        height, width = thumbnail.shape[:2]
         top = place // _COLUMNS * _CELL + (_CELL - height) // 2
         left = place % _COLUMNS * _CELL + (_CELL - width) // 2
         sheet[top : top + height, left : left + width] = thumbnail

@@ -13,7 +13,6 @@ from dessin.committees.view import (
     gain_in_words,
     headline,
     next_section,
-    verdict_tag,
 )
 from dessin.language import tr
 from dessin.page.blocks import (
@@ -34,6 +33,7 @@ from dessin.page.numbers import capital, number, percent, points, share, written
 from dessin.page.words import Note, Part, Tag, Words
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
+from dessin.studies.telling import verdict_tag
 
 
 class Way(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from dessin.errors import DessinError
 from dessin.files import write_json
 from dessin.folders import claim_folder
-from dessin.page.numbers import spent
+from dessin.progress import duration
 from dessin.reading import read_json
 from dessin.recipe import Recipe
 from dessin.runs.record import read_record
@@ -108,6 +108,6 @@ def part_row(folder: Path, what: str) -> PartRow:
         classes=record.counts.classes,
         train=record.counts.train,
         accuracy=validation.accuracy if validation else None,
-        seconds=spent(sum(record.timings.values())),
+        seconds=duration(sum(record.timings.values())),
         backbone=record.recipe.model.backbones,
     )

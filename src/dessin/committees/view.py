@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ from dessin.page.blocks import (
 )
 from dessin.page.numbers import capital, number, p_value, percent, points, share, signed, size
 from dessin.page.text import lines
-from dessin.page.words import Bar, Code, Note, Tag, Tone, Words, told
-from dessin.statistics.comparison import Comparison, Verdict, draw_forest
+from dessin.page.words import Bar, Code, Note, Words, told
+from dessin.statistics.comparison import Comparison, draw_forest
 from dessin.statistics.intervals import Estimate
+from dessin.studies.telling import verdict_tag
 
 # A design whose smallest difference is so large sees next to nothing.
 _BLIND = 0.5
@@ -37,16 +38,6 @@ _BLIND = 0.5
 def collection_of(data: str) -> str:
     """What a page calls the collection that lies at `data`."""
     return Path(data).name or tr("This collection")
-
-
-def verdict_tag(verdict: Verdict) -> Tag:
-    words: Mapping[Verdict, tuple[str, Tone]] = {
-        "better": (tr("better"), "good"),
-        "worse": (tr("worse"), "warn"),
-        "no difference": (tr("no difference"), "muted"),
-        "cannot tell": (tr("cannot tell"), "muted"),
-    }
-    return Tag(*words[verdict])
 
 
 def gain_in_words(gain: Comparison, who: str, base: str, *, judged: int = 1) -> str:

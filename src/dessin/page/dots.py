@@ -1,4 +1,4 @@
-"""Dots with intervals on one scale, as places in per cent of its width; `dots.html` draws them with boxes."""
+"""Dots with intervals on one scale, as places in per cent of its width."""
 
 from __future__ import annotations
 

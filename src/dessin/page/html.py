@@ -22,7 +22,7 @@ from markupsafe import Markup
 from dessin.files import write_text
 from dessin.folders import final_place
 from dessin.language import language, spoken, tr
-from dessin.page.blocks import Page, Section, Table
+from dessin.page.blocks import Block, Page, Section, Table
 from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, parts
 
 # The page of a result, in its folder.
@@ -95,6 +95,11 @@ def fragment(page: Page) -> str:
     return _template("fragment").render(page=page, contents=(), language=language())
 
 
+def piece(block: Block) -> str:
+    """A block by itself, for a page of another maker that has `dots.css`."""
+    return _template("piece").render(block=block, language=language())
+
+
 def _contents(page: Page) -> tuple[Section, ...]:
     """The sections that a long page names at its top."""
     found = tuple(block for block in page.blocks if isinstance(block, Section) and block.anchor)
@@ -164,7 +169,8 @@ def _template(name: str) -> Template:
         finalize=lambda value: spoken(value) if isinstance(value, str) else value,
     )
     environment.filters |= {"words": words_as_html, "kind": _kind, "at": _per_cent, "csv": _csv_address}
-    # The stylesheet is our own file, so it is not escaped.
-    stylesheet = Markup((resources.files("dessin.page") / "page.css").read_text(encoding="utf-8"))
+    # The stylesheets are our own files, so they are not escaped.
+    files = (resources.files("dessin.page") / name for name in ("page.css", "dots.css"))
+    stylesheet = Markup("\n").join(Markup(file.read_text(encoding="utf-8")) for file in files)
     environment.globals |= {"stylesheet": stylesheet, "tr": tr, "unknown": _unknown}
     return environment.get_template(f"{name}.html")

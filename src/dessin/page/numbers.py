@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dessin.language import Phrase, phrase, phrase_n, spoken
-from dessin.progress import duration
 
 ALPHA = 0.05
 _LISTED = 6
@@ -72,11 +71,6 @@ def p_value(p: float) -> str:
     """`0.0312` → `= 0.031`, to be put after a p; its spaces do not break."""
     text = written_p(p)
     return text.replace(" ", "\u00a0") if text.startswith("<") else f"=\u00a0{text}"
-
-
-def spent(seconds: float) -> Phrase:
-    """`4503` → `1 h 15 min`; below an hour in minutes and seconds."""
-    return duration(seconds)
 
 
 def counted(number: int, noun: str, plural: str = "") -> Phrase:

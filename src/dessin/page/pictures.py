@@ -47,6 +47,16 @@ def image_data_uri(
     return data_uri(buffer.getvalue(), f"image/{kind}")
 
 
+def within(pixels: NDArray[np.uint8], side: int, *, enlarge: bool = False) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) scaled so that the longer side is `side`; a smaller picture only with `enlarge`."""
+    import cv2
+
+    scale = side / max(pixels.shape[:2])
+    scale = scale if enlarge else min(1.0, scale)
+    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def enlarged(pixels: NDArray[np.uint8], least: int = 208) -> NDArray[np.uint8]:
     """Pixels (H, W, ..) each as a square of several, so that a page shows a small model's picture sharp."""
     times = max(1, -(-least // pixels.shape[0]))

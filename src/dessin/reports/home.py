@@ -15,8 +15,9 @@ from dessin.errors import DessinError
 from dessin.language import tr, tr_n
 from dessin.page.blocks import Block, Column, Next, Page, Section, Sentence, Step, Table
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import number, share, spent
+from dessin.page.numbers import number, share
 from dessin.page.words import Link, Note, Words
+from dessin.progress import duration
 from dessin.reports.run.made import moment
 from dessin.reports.wrapup.sources import CommitteeSource, RunSource, Sources, read_sources
 from dessin.runs.record import FILE, STUDY_FILE
@@ -140,7 +141,7 @@ def _of_run(run: RunSource) -> tuple[Words, ...]:
         accuracy,
         (hardware.gpu or hardware.cpu, Note(", ".join(filter(None, (record.who, hardware.system))))),
         moment(record.finished) or record.status,
-        spent(sum(record.timings.values())),
+        duration(sum(record.timings.values())),
     )
 
 
@@ -161,5 +162,5 @@ def _of_study(study: StudySource) -> tuple[Words, ...]:
         (study.record.hypothesis or study.record.name, " ", kind_tag(study)),
         runs,
         (", ".join(hosts), Note(", ".join(people))),
-        spent(study.seconds),
+        duration(study.seconds),
     )

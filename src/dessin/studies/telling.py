@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dessin.language import retold, tr, tr_n
-from dessin.page.numbers import at_least, number, p_value, points, signed, size, spent
+from dessin.page.numbers import at_least, number, p_value, points, signed, size
 from dessin.page.words import Note, Tag, Words, parts
+from dessin.progress import duration
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.studies.changes import Change, base_level, changes, varied
 from dessin.studies.outcome import outcome
@@ -115,7 +116,7 @@ def design(study: StudySource) -> tuple[str, ...]:
         tr_n("{n} level", "{n} levels", len(record.levels)),
         tr_n("{n} seed ({names})", "{n} seeds ({names})", len(record.seeds), names=_row(record.seeds)),
         folds,
-        tr("{runs}, {time} of computing", runs=runs, time=spent(study.seconds)),
+        tr("{runs}, {time} of computing", runs=runs, time=duration(study.seconds)),
     )
 
 
@@ -167,7 +168,7 @@ def verdict_tag(verdict: Verdict | Literal["no result", "not tested"]) -> Tag:
     return {
         "better": Tag(tr("better"), "good"),
         "worse": Tag(tr("worse"), "warn"),
-        "no difference": Tag(tr("no difference")),
+        "no difference": Tag(tr("no difference"), "muted"),
         "cannot tell": Tag(tr("cannot tell"), "muted"),
         "no result": Tag(tr("no result"), "warn"),
         "not tested": Tag(tr("not tested"), "warn"),

@@ -53,11 +53,8 @@ def main(root: Path) -> None:
 
 def _css() -> str:
     """The studio's style element; the forest pictures look as on dessin's pages, by the same rules."""
-    own = files("dessin.studio").joinpath("studio.css").read_text(encoding="utf-8")
-    lines = files("dessin.page").joinpath("style.css").read_text(encoding="utf-8").splitlines()
-    dots = [line for line in lines if line.startswith(".dots")]
-    narrow = [line for line in lines if line.startswith("  .dots")]
-    return "\n".join(["<style>", own, *dots, "@media (max-width: 760px) {", *narrow, "}", "</style>"])
+    sheets = (files("dessin.studio") / "studio.css", files("dessin.page") / "dots.css")
+    return "\n".join(["<style>", *(sheet.read_text(encoding="utf-8") for sheet in sheets), "</style>"])
 
 
 def _choose_language() -> Texts:

@@ -16,8 +16,9 @@ import streamlit as st
 
 from dessin.errors import DessinError
 from dessin.language import retold_error, speaking
+from dessin.page.blocks import Dots
 from dessin.page.dots import DotPlot
-from dessin.page.render import render_piece
+from dessin.page.html import piece
 from dessin.studio.texts import Texts
 from dessin.studio.verb import end
 from dessin.studio.workspace import Workspace
@@ -124,7 +125,7 @@ def one_page(items: Sequence[Item], size: int, texts: Texts, *, key: str) -> Seq
 
 def show_dots(plot: DotPlot) -> None:
     """Dots with their intervals on one scale."""
-    st.html(render_piece("dessin.studio", "dots_part.html", plot=plot))
+    st.html(piece(Dots(plot)))
 
 
 _LAST = 3

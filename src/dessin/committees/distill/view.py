@@ -32,12 +32,12 @@ from dessin.committees.view import (
     next_section,
     parts_table,
     predict_step,
-    verdict_tag,
 )
 from dessin.language import tr, tr_n
 from dessin.page.blocks import Block, Column, Fact, Page, Section, Sentence, Table
 from dessin.page.numbers import listed, number, percent, plain, points, share, written_p
 from dessin.page.words import Words
+from dessin.studies.telling import verdict_tag
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5

@@ -30,7 +30,7 @@ from dessin.page.blocks import (
     Step,
     Table,
 )
-from dessin.page.numbers import capital, number, percent, share, short, spent
+from dessin.page.numbers import capital, number, percent, share, short
 from dessin.page.words import Code, Link, Note, Tag, Words, told
 from dessin.progress import duration
 from dessin.reading import number_of, read_csv
@@ -141,7 +141,7 @@ def _model(record: RunRecord, around: Around) -> Sentence:
             model=capital(around.made or alone),
             n=number(record.counts.train),
             classes=record.counts.classes,
-            time=spent(sum(each.seconds for each in around.tried) or sum(record.timings.values())),
+            time=duration(sum(each.seconds for each in around.tried) or sum(record.timings.values())),
         )
     )
 

@@ -23,8 +23,9 @@ from dessin.page.blocks import (
     Shot,
     Table,
 )
-from dessin.page.numbers import listed, number, percent, spent
+from dessin.page.numbers import listed, number, percent
 from dessin.page.words import Bar, Code, Note, Words, parts, told
+from dessin.progress import duration
 from dessin.reports.run.made import curated, moment
 from dessin.reports.run.measure import split_part
 from dessin.reports.wrapup.sources import Sources
@@ -70,7 +71,14 @@ class _Machine:
         when = "–" if not times else tr("{first} to {last}", first=moment(times[0]), last=moment(times[-1]))
         name = listed(list(self.hosts)) or tr("a machine without a name")
         who = listed(list(self.people)) or "–"
-        return who, (name, Note(about)), listed(list(self.work)), number(self.runs), spent(self.seconds), when
+        return (
+            who,
+            (name, Note(about)),
+            listed(list(self.work)),
+            number(self.runs),
+            duration(self.seconds),
+            when,
+        )
 
 
 def people_blocks(sources: Sources) -> Iterator[Block]:

@@ -15,9 +15,9 @@ from dessin.language import retold, tr, tr_n, translated
 from dessin.page.blocks import Block, Column, Dots, Key, Links, Section, Sentence, Table
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import capital, number, share, signed, spent, times
+from dessin.page.numbers import capital, number, share, signed, times
 from dessin.page.words import Link, Note, Words
-from dessin.progress import warn
+from dessin.progress import duration, warn
 from dessin.reports.run.made import moment, set_views
 from dessin.reports.run.view import closer_look
 from dessin.reports.wrapup.conclusions import levels_like
@@ -136,7 +136,7 @@ def final_blocks(sources: Sources, links: Callable[[Path], str]) -> Iterator[Blo
             size=record.recipe.image.size,
             mode=record.recipe.finetune.mode.replace("_", " "),
             n=number(record.counts.train),
-            time=spent(sum(record.timings.values())),
+            time=duration(sum(record.timings.values())),
         )
     )
     if same := levels_like(record, sources):

@@ -25,8 +25,9 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import capital, listed, number, p_value, percent, spent
+from dessin.page.numbers import capital, listed, number, p_value, percent
 from dessin.page.words import Code, Link, Note, Strong, Words
+from dessin.progress import duration
 from dessin.reports.run.view import which_drawings
 from dessin.reports.wrapup.conclusions import (
     Finding,
@@ -130,10 +131,10 @@ def _lead(sources: Sources) -> str:
     own = [part for run in sources.runs for part in run.parts]
     seconds = sum(job.seconds for job in ended) + sum(sum(record.timings.values()) for record in own)
     runs = tr_n("{n} run", "{n} runs", len(ended) + len(own))
-    rests = tr("It rests on {runs}, {time} of computing.", runs=runs, time=spent(seconds))
+    rests = tr("It rests on {runs}, {time} of computing.", runs=runs, time=duration(seconds))
     if sources.studies:
         studies = tr_n("{n} study", "{n} studies", len(sources.studies))
-        values = {"studies": studies, "runs": runs, "time": spent(seconds)}
+        values = {"studies": studies, "runs": runs, "time": duration(seconds)}
         rests = tr("It rests on {studies} and {runs}, {time} of computing.", **values)
     return f"{said} {rests}" if ended or own else said
 

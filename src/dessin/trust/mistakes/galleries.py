@@ -19,7 +19,7 @@ from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.spec import Page
 from dessin.language import tr
-from dessin.page.pictures import image_data_uri
+from dessin.page.pictures import image_data_uri, within
 from dessin.progress import warn
 from dessin.randomness import image_keys
 from dessin.runs.subject import Subject
@@ -206,10 +206,7 @@ def thumbnail(path: Path, page: Page = "off") -> str:
         pixels = page_of(decode(read_image_bytes(path)).pixels, page)
     except Unreadable:
         return _as_webp(np.full((SIDE, SIDE, 3), _PAPER, dtype=np.uint8))
-    scale = SIDE / max(pixels.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return _as_webp(np.asarray(small, dtype=np.uint8))
+    return _as_webp(within(pixels, SIDE, enlarge=True))
 
 
 def _as_webp(pixels: Pixels) -> str:

@@ -29,9 +29,10 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import capital, listed, percent, points, share, short, spent, written_p
+from dessin.page.numbers import capital, listed, percent, points, share, short, written_p
 from dessin.page.pictures import enlarged, image_data_uri
 from dessin.page.words import Bar, Code, Note, Tag, told
+from dessin.progress import duration
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
 from dessin.trust.robustness.asking import SetImages
@@ -310,7 +311,7 @@ def _measured(result: RobustnessResult, rows: Sequence[CorruptionResult]) -> Sec
         opencv=result.opencv,
         pixels=", ".join(map(str, result.size)),
         views=tr_n("{n} view", "{n} views", len(result.views)),
-        spent=spent(result.seconds),
+        spent=duration(result.seconds),
     )
     table = Table(columns, tuple(cells), note, file="robustness")
     return Section(tr("How this was measured"), (Sentence(how), table), anchor="how", folded=True)
