@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.language import LANGUAGES, own_name, retold_error
+from dessin.language import LANGUAGES, own_name
 from dessin.studio.plain import Show, show_guarded, show_text
 from dessin.studio.texts import Texts, texts_in
 from dessin.studio.workspace import Workspace, scan_workspace
@@ -44,7 +44,7 @@ def main(root: Path) -> None:
     try:
         workspace = _scanned(str(root))
     except DessinError as error:
-        show_text(retold_error(error), "error")
+        show_text(str(error), "error")
         return
     opened = _navigation(workspace, texts)
     _foot(workspace, texts)

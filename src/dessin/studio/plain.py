@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 from dessin.errors import DessinError
-from dessin.language import retold_error, speaking
+from dessin.language import retold, speaking
 from dessin.page.blocks import Dots
 from dessin.page.dots import DotPlot
 from dessin.page.html import piece
@@ -32,7 +32,7 @@ def show_guarded(show: Show, workspace: Workspace, texts: Texts) -> None:
         with speaking(texts.language):
             show(workspace, texts)
     except DessinError as error:
-        show_text(retold_error(error), "error")
+        show_text(str(error), "error")
 
 
 Style = Literal["text", "note", "good", "warn", "error"]
@@ -50,9 +50,12 @@ class Figure:
 
 
 def show_text(text: str, style: Style = "text") -> None:
-    """A paragraph; `good`, `warn` and `error` are boxes, and an error is announced to screen readers."""
+    """A paragraph; `good`, `warn` and `error` are boxes, and an error is announced to screen readers.
+
+    What was kept in English, as errors and verdicts are, is told in the language that is spoken.
+    """
     role = ' role="alert"' if style == "error" else ""
-    st.html(f'<p class="dessin {style}"{role}>{escape(text)}</p>')
+    st.html(f'<p class="dessin {style}"{role}>{escape(retold(text))}</p>')
 
 
 def show_heading(text: str) -> None:

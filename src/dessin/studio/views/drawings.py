@@ -19,7 +19,7 @@ from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.paths import image_path
 from dessin.images.shrink import shrunk
-from dessin.language import language, retold_error
+from dessin.language import language
 from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.plain import Figure, free_name
@@ -79,7 +79,7 @@ def matching(workspace: Workspace, drawings: Drawings) -> Matching:
             elif _audited(str(path), file_stamp(path / "manifest.csv")) == drawings.labels:
                 audits[name] = _issues(str(path), file_stamp(path / "issues.csv"))
         except DessinError as error:
-            problems.append(retold_error(error))
+            problems.append(str(error))
     begun = free_name(workspace, "curation", ".csv", lambda file: _may_begin(file, drawings)).name
     names = (*(name for name in curations if name != begun), begun)
     return Matching(audits, names, tuple(problems))

@@ -14,7 +14,7 @@ from dessin.collection.curation import Change, Curation, read_curation, write_cu
 from dessin.collection.issues import CHECKS
 from dessin.errors import DessinError
 from dessin.files import cache_folder, locked, sha256_bytes
-from dessin.language import retold_error, translated
+from dessin.language import translated
 from dessin.page.numbers import number
 from dessin.studio.plain import Figure, one_page, show_figures, show_text
 from dessin.studio.texts import Texts
@@ -110,7 +110,7 @@ def _turned(key: str, image_id: str, issue: Issue, file: Path) -> Callable[[], N
             else:
                 untick(file, image_id)
         except DessinError as error:
-            st.session_state[_TROUBLE] = retold_error(error)
+            st.session_state[_TROUBLE] = str(error)
 
     return turn
 

@@ -12,7 +12,6 @@ import streamlit as st
 
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
-from dessin.language import retold, retold_error
 from dessin.progress import quiet
 from dessin.reports.compare.result import RunComparison
 from dessin.reports.compare.verb import compare
@@ -61,13 +60,13 @@ def show_comparison(workspace: Workspace, base: str, other: str, texts: Texts) -
     try:
         result = _compared(str(first), str(second), stamp)
     except DessinError as error:
-        show_text(retold_error(error), "warn")
+        show_text(str(error), "warn")
         return
     forest = draw_forest(result.comparisons, result.matters)
     if forest:
         show_dots(forest.plot)
     for found in result.comparisons:
-        words = f"{found.name} – {found.against}: {retold(found.verdict_text)}."
+        words = f"{found.name} – {found.against}: {found.verdict_text}."
         show_text(words, "good" if found.verdict == "better" else "text")
     show_text(texts("runs.on", images=result.images, groups=result.groups), "note")
     for caution in result.cautions:
