@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -86,6 +87,17 @@ def test_the_best_model_is_a_vote_of_the_probe_and_the_tuned_folds(made: AutoRes
     assert set(kept.image_ids) == {row.image_id for row in split.rows if row.fold in (0, 1)}
     assert made.record.results["validation"].accuracy.value == pytest.approx(kept.correct.mean())
     assert made.record.results["holdout"].accuracy.n == len(split.held_out())
+
+
+def test_the_home_of_a_vote_tells_of_the_vote_and_of_no_single_run(made: AutoResult) -> None:
+    state, split = AutoState.read(made.folder), read_split(made.folder / "split.csv")
+    page = html.unescape(made.report.read_text(encoding="utf-8"))
+    assert made.record.counts.train == len(split.training(None))
+    steps = sum(each.seconds for each in state.done)
+    assert sum(made.record.timings.values()) == pytest.approx(steps, abs=0.01)
+    assert "Each was named by a model that had not learnt from it (out of fold)." in page
+    assert f"dessin auto data --out made-again --budget 600m --models {TINY}" in page
+    assert "recipe.yaml" not in page
 
 
 def test_every_verb_takes_the_folder_itself(made: AutoResult, tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def fill_card(folder: Path, left: float) -> None:
 
 
 def best_record(folder: Path, state: AutoState) -> RunRecord:
-    """The record of the best model; that of a vote is its best known member's with the vote's own results."""
+    """The record of the best model. That of a vote tells of the auto itself: its own results, the time of all
+    steps, every drawing that was not set aside.
+    """
     best = folder / AUTO_BEST
     if (best / RunRecord.FILE).is_file():
         return read_record(best)
@@ -90,18 +92,34 @@ def best_record(folder: Path, state: AutoState) -> RunRecord:
             groups = [group_of[image_id] for image_id in kept.image_ids]
             metrics = measure(kept.probabilities, kept.targets, groups, kept.classes, seed=record.seed)
             results[name] = SetResults(**metrics.results)
-    return record.changed(name="vote", results=results, holdout_opened=committee.holdout_opened, decisions=())
+    learnt, seconds = split.training(None), dict[str, float]()
+    for each in state.done:
+        seconds[each.step.kind] = round(seconds.get(each.step.kind, 0.0) + each.seconds, 3)
+    every = record.recipe.data.model_copy(update={"fold": "none"})
+    return record.changed(
+        name="vote",
+        results=results,
+        holdout_opened=committee.holdout_opened,
+        recipe=record.recipe.model_copy(update={"data": every}),
+        counts=record.counts.model_copy(update={"train": len(learnt), "validation": len(learnt)}),
+        started=tuple(sorted(read_record(run).started[0] for run in runs))[:1],
+        timings=seconds,
+        throughput={},
+        decisions=(),
+        attempts=(),
+    )
 
 
 def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: tuple[ScoutRow, ...]) -> Path:
     """The home of everything that was made: the page about the best model, and every step that led to it."""
     best, path = folder / AUTO_BEST, folder / PAGE_FILE
     used = next(each.step for each in state.done if each.step.name == state.best)
-    names, made = {}, used.words()
+    names, made, again = {}, retold(used.words()), ""
     if (best / COMMITTEE_FILE).is_file():
         committee = read_committee(best)
         names = committee.names
         made = tr("A vote of {n} models", n=len(committee.bundles))
+        again = _command(state, f"{folder.resolve().name}-again", state.asked.budget_seconds)
     around = Around(
         given=folder,
         issues=audited.summary.images_of,
@@ -116,6 +134,7 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         pages=pages_below(folder, path),
         files=tuple(_files(folder)),
         steps=tuple(_an_hour_more(folder, state)),
+        again=again,
     )
     write_page(path, run_page(best, around, record=best_record(folder, state)))
     return path
@@ -139,17 +158,21 @@ def _said(state: AutoState) -> Iterator[str]:
 
 def _an_hour_more(folder: Path, state: AutoState) -> Iterator[BlockStep]:
     """What more time would buy, as a new auto beside this one."""
+    longer = _command(state, f"{folder.resolve().name}-longer", state.asked.budget_seconds + HOUR)
+    for line in state.next_hour:
+        yield BlockStep(retold(line), longer)
+
+
+def _command(state: AutoState, out: str, seconds: float) -> str:
+    """The command of an auto like this one, in a folder beside it."""
     asked = state.asked
-    budget = f"{round((asked.budget_seconds + HOUR) / 60)}m"
+    budget = f"{round(seconds / 60)}m" if seconds >= HOUR else f"{seconds:g}s"
     options = {"--group": asked.group, "--models": ",".join(asked.models), "--page": asked.page}
     given = [text for name, value in options.items() if value for text in (name, value)]
     given += ["--holdout", f"{asked.holdout:g}"] if asked.holdout is not None else []
     given += ["--seed", str(asked.seed)] if asked.seed else []
     given += ["--predict-at-least", f"{asked.at_least:g}/s"] if asked.at_least else []
-    out = folder.with_name(f"{folder.resolve().name}-longer")
-    for line in state.next_hour:
-        command = ["dessin", "auto", state.data, "--out", out.as_posix(), "--budget", budget, *given]
-        yield BlockStep(retold(line), shlex.join(command))
+    return shlex.join(["dessin", "auto", state.data, "--out", out, "--budget", budget, *given])
 
 
 def _files(folder: Path) -> Iterator[tuple[Link, Words]]:

@@ -75,6 +75,7 @@ class Around:
             default they are looked for.
         pages: the pages to go on to, and `files` what else lies beside the page.
         steps: what to do next, before what there is to do with any model.
+        again: the command that makes it again, where that is not a training.
     """
 
     given: Path | None = None
@@ -90,6 +91,7 @@ class Around:
     pages: tuple[tuple[Link, Words], ...] = ()
     files: tuple[tuple[Link, Words], ...] = ()
     steps: tuple[Step, ...] = ()
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,10 @@ def how_it_was_made(run: Path, record: RunRecord, split: Split, around: Around) 
     if around.files:
         yield Section(tr("In this folder"), (Links(around.files),), anchor="files")
     yield Section(tr("How this was measured"), tuple(_figures(record, split)), anchor="measured", folded=True)
-    yield Section(tr("What was decided, and why"), (_decisions(record),), folded=True)
+    if record.decisions:
+        yield Section(tr("What was decided, and why"), (_decisions(record),), folded=True)
     yield Section(tr("Time and machine"), (_machine(record),), folded=True)
-    yield Section(tr("Make it again"), tuple(_again(record)), folded=True)
+    yield Section(tr("Make it again"), tuple(_again(record, around.again)), folded=True)
 
 
 def _model(record: RunRecord, around: Around) -> Sentence:
@@ -259,10 +262,8 @@ def _photographs(record: RunRecord, split: Split, wanted: Sequence[str]) -> Iter
         )
         for seen in pages_seen(record.recipe.data.path, wanted or sample, most=_PAGES)
     )
-    none = Sentence(
-        tr("None of the drawings that were looked at for this page is one, or they are gone."), "note"
-    )
-    yield Section(tr("Photographs of paper"), (Gallery(shots, "large") if shots else none,), lead)
+    if shots:
+        yield Section(tr("Photographs of paper"), (Gallery(shots, "large"),), lead)
 
 
 def _drawings(record: RunRecord, split: Split, around: Around) -> Iterator[Block]:
@@ -275,7 +276,9 @@ def _drawings(record: RunRecord, split: Split, around: Around) -> Iterator[Block
         )
     ]
     if split.group_by:
-        said.append(tr("What belongs together by {groups} is in one group too.", groups=split.group_by))
+        said.append(
+            tr("What belongs together by {groups} is in one group too.", groups=retold(split.group_by))
+        )
     said.append(tr("No group is on two sides of the split, which was checked again for this page."))
     if (left := split.images - len(split.rows)) > 0:
         few = {"left": number(left), "all": number(split.images)}
@@ -374,7 +377,25 @@ def _machine(record: RunRecord) -> Grid:
     return Grid((Section("", (Table(values, tuple(times)),)), Section("", (Table(values, machine),))))
 
 
-def _again(record: RunRecord) -> Iterator[Block]:
+def _again(record: RunRecord, command: str) -> Iterator[Block]:
+    if command:
+        yield Sentence(
+            tr(
+                "The same command makes its models anew; how many there is time for depends on the machine. "
+                "Each model that votes is a run with a recipe of its own, in its record."
+            )
+        )
+        yield Command(command)
+    else:
+        yield from _trained_again(record)
+    rows: list[tuple[Words, ...]] = [(name, version) for name, version in record.versions.items()]
+    if record.git_commit:
+        rows.append((tr("commit of the working folder"), Code(record.git_commit)))
+    rows += [(tr("sha256 of {name}", name=name), Code(digest)) for name, digest in record.digests if digest]
+    yield Table((Column(tr("What")), Column(tr("Version or digest"))), tuple(rows))
+
+
+def _trained_again(record: RunRecord) -> Iterator[Block]:
     data, split = record.recipe.data.path or "DATA", record.recipe.data.split or "SPLIT"
     yield Sentence(
         told(
@@ -388,11 +409,6 @@ def _again(record: RunRecord) -> Iterator[Block]:
     yield Command(f"dessin train recipe.yaml {given}{folds}")
     whole = yaml.safe_dump(record.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     yield Command(whole.rstrip())
-    rows: list[tuple[Words, ...]] = [(name, version) for name, version in record.versions.items()]
-    if record.git_commit:
-        rows.append((tr("commit of the working folder"), Code(record.git_commit)))
-    rows += [(tr("sha256 of {name}", name=name), Code(digest)) for name, digest in record.digests if digest]
-    yield Table((Column(tr("What")), Column(tr("Version or digest"))), tuple(rows))
 
 
 def class_names(run: Path, labels: Iterable[str]) -> dict[str, str]:

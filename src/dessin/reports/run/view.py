@@ -10,7 +10,7 @@ from pathlib import Path
 from dessin.collection.split.files import Split, read_split
 from dessin.collection.thumbnails import Thumbnails
 from dessin.errors import DessinError
-from dessin.language import tr, tr_n
+from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Block,
     Column,
@@ -50,6 +50,8 @@ from dessin.trust.evaluate.view import absent_classes, class_by_class, share_bar
 TRUST = "trust"
 _PAIRS, _A_SIDE, _MISTAKES = 8, 2, 24
 _GROUPS = 12
+# Of all mistakes: a pair of classes with fewer of them is not where most would be gained.
+_SPREAD = 0.05
 
 
 def run_page(run: Path, around: Around | None = None, *, record: RunRecord | None = None) -> Page:
@@ -76,7 +78,7 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
     helps = what_helps(looked_at, split) if looked_at else None
     blocks: list[Block] = [*_answer(record, found.get("holdout") or looked_at)]
     if looked_at and helps:
-        blocks += [_mistakes(looked_at, record, shown), *_help(helps, names)]
+        blocks += [_mistakes(looked_at, record, shown, apart=len(found) > 1), *_help(helps, names)]
         blocks += [*_groups(looked_at, split.group_by), class_by_class(looked_at.metrics, names)]
     blocks.append(_trust(record, around))
     blocks += how_it_was_made(run, record, split, around)
@@ -220,12 +222,17 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
     yield from absent_classes(headline.metrics)
 
 
-def _mistakes(found: Judged, record: RunRecord, shown: _Drawings) -> Section:
+def _mistakes(found: Judged, record: RunRecord, shown: _Drawings, *, apart: bool = False) -> Section:
+    """Drawings that were named wrong; `apart` says that the page's number is of others."""
     wrong, n = found.mistakes, len(found.answers.labels)
     lead = tr("It named all {n} drawings right.", n=number(n))
     if len(wrong):
         lead = tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=number(n))
     lead += " " + which_drawings(record, found.name)
+    if apart:
+        lead += " " + tr(
+            "The number above is of other drawings, which were set aside and stay for their number alone."
+        )
     if len(wrong) and not shown.available:
         lead += " " + tr("The drawings are not where the run found them, so none are shown.")
     pairs, blocks = mixed_up(found.metrics)[:_PAIRS], list[Block]()
@@ -307,6 +314,15 @@ def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
                 sure=percent(SURE),
             )
         )
+    if helps.mixed and helps.mixed[0].count < _SPREAD * helps.mistakes:
+        notes.append(
+            tr(
+                "The {n} mistakes are spread over {pairs} pairs of classes: more drawings of every class "
+                "would help more than of any one pair.",
+                n=number(helps.mistakes),
+                pairs=number(helps.pairs),
+            )
+        )
     if helps.mistakes and not helps.mixed:
         notes.append(
             tr(
@@ -330,8 +346,9 @@ def _groups(found: Judged, group_by: str) -> Iterator[Section]:
         else tr("None stands out from what chance gives with so few drawings each.")
     )
     lead = tr(
-        "By {groups}, the least recognised first; none had been learnt from when it was asked about.",
-        groups=group_by,
+        "What belongs together was given by {groups}: a person, a photo, a page. The least recognised come "
+        "first; none had been learnt from when it was asked about.",
+        groups=retold(group_by),
     )
     tables: list[Block] = [_group_table(rows[:_GROUPS], "")]
     if rest := rows[_GROUPS:]:
@@ -389,7 +406,7 @@ def _trust(record: RunRecord, around: Around) -> Section:
     said.append(
         Sentence(
             tr(
-                "Not measured here: drawings by other hands, with other pens, of other things. The model "
+                "Not measured here: drawings by other hands, with other pens, of other things. The trust "
                 "card names what was tested and what was not."
             ),
             "note",
