@@ -18,7 +18,7 @@ from dessin.collection.duplicates import Pair
 from dessin.collection.issues import CHECKS, default_kinds
 from dessin.collection.readers.groups import Hands
 from dessin.errors import listing
-from dessin.language import Phrase, phrase, spoken, tr, tr_n, translated
+from dessin.language import Phrase, phrase, retold, tr, tr_n, translated
 from dessin.page.blocks import (
     Block,
     Column,
@@ -127,7 +127,7 @@ class _Drawings:
 
     def shot(self, issue: Issue) -> Shot:
         """An issue's drawing; of a photograph also its page, as a model sees it."""
-        label, note = self.label(issue.image_id), (issue.detail, Note(issue.image_id))
+        label, note = self.label(issue.image_id), (retold(issue.detail), Note(issue.image_id))
         if issue.issue != Photographs.name:
             return Shot((self.picture(issue.image_id),), label, note)
         page = page_uri(self._scan, self._rows[issue.image_id])
@@ -141,7 +141,7 @@ def _lead(summary: Summary, kinds: Sequence[_Kind]) -> str:
         "{images} in {classes}, read as {layout}.",
         images=counted(summary.images, "image"),
         classes=counted(summary.classes, "class", "classes"),
-        layout="; ".join((translated(summary.layout), *map(spoken, summary.notes))),
+        layout="; ".join((translated(summary.layout), *map(retold, summary.notes))),
     )
     urgent = [f"{translated(k.check.title).lower()} ({number(k.images)})" for k in kinds if k.check.urgent]
     if urgent:
@@ -260,7 +260,7 @@ def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[
         noise_low=percent(judged.noise_low, 1),
         noise_high=percent(judged.noise_high, 1),
     )
-    lead = " ".join((lead, *judged.notes))
+    lead = " ".join((lead, *map(retold, judged.notes)))
     title, found = tr("Labels that may be wrong"), context.labels.suspects if context.labels else ()
     if not found:
         yield Section(title, (Sentence(tr("No label looks implausible.")),), lead, "suspect_label")
@@ -376,7 +376,7 @@ def describe_audit(summary: Summary) -> str:
             )
             lines.append(tr("{line}, of these {inside}", line=line, inside=inside) if inside else line)
     if summary.labels:
-        lines.append(spoken(summary.labels.line(summary.images)))
+        lines.append(retold(summary.labels.line(summary.images)))
     found = summary.images_of
     column = max(map(len, found), default=0)
     lines += [
@@ -387,7 +387,11 @@ def describe_audit(summary: Summary) -> str:
 
 def describe_unreadable(issues: Sequence[Issue]) -> str:
     """The files that cannot be read and why, in a line; empty where there are none."""
-    named = [f"{issue.image_id} ({issue.detail})" for issue in issues if issue.issue == UnreadableFiles.name]
+    named = [
+        f"{issue.image_id} ({retold(issue.detail)})"
+        for issue in issues
+        if issue.issue == UnreadableFiles.name
+    ]
     what = counted(len(named), "image cannot be read", "images cannot be read")
     return tr("{what}: {names}", what=what, names=listing(named)) if named else ""
 
