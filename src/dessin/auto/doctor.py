@@ -10,6 +10,7 @@ import psutil
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder
+from dessin.language import retold
 from dessin.models.backbones import candidate
 from dessin.models.candidates import Job, Machine, choose_candidates, time_of
 from dessin.models.default_backbones import TABLE, Backbone
@@ -56,7 +57,7 @@ def doctor() -> dict[str, str]:
     width = max(map(len, findings))
     backbones = _backbones()
     for name, finding in (findings | backbones).items():
-        say(f"{name:<{width}}  {finding}")
+        say(f"{name:<{width}}  {retold(finding)}")
     return findings | backbones
 
 

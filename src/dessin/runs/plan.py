@@ -9,6 +9,7 @@ from dessin.collection.curation import Curation
 from dessin.collection.split.files import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
+from dessin.language import retold
 from dessin.page.numbers import counted, listed
 from dessin.recipe import Recipe
 from dessin.runs.inputs import curate_rows, curation_decision
@@ -103,10 +104,10 @@ class RunPlan:
             unsaid = "1 class has no validation image, so nothing is said of it"
         return [
             "Plan",
-            f"  data: {_data_line(self)}",
-            *([f"  unvalidated: {unsaid}: {listed(labels)}"] if labels else []),
+            f"  data: {retold(_data_line(self))}",
+            *([f"  unvalidated: {retold(unsaid)}: {listed(labels)}"] if labels else []),
             f"  image: {self.recipe.image.words}",
-            f"  training: {_training_line(self)}",
+            f"  training: {retold(_training_line(self))}",
             *([f"  {line}" for line in self.recipe.pipeline.lines()] if self.tuning else []),
             *(f"  {decision.line()}" for decision in self.decisions),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dessin.decisions import Decision
+from dessin.language import retold, tr
 from dessin.page.numbers import counted
 from dessin.progress import duration, say, warn
 from dessin.recipe import Recipe
@@ -75,15 +76,18 @@ def describe(row: CurveRow, recipe: Recipe) -> str:
     """A row of the curve as a line for people."""
     parts = []
     if row.train_loss is not None:
-        parts.append(f"training loss {row.train_loss:.4f}")
+        parts.append(tr("training loss {loss}", loss=f"{row.train_loss:.4f}"))
     if row.validation_accuracy is not None:
-        parts.append(f"validation loss {row.validation_loss:.4f}, accuracy {row.validation_accuracy:.1%}")
+        found = {"loss": f"{row.validation_loss:.4f}", "accuracy": f"{row.validation_accuracy:.1%}"}
+        parts.append(tr("validation loss {loss}, accuracy {accuracy}", **found))
+    told = ", ".join(parts)
     if row.epoch == 0:
-        return f"{_start(recipe)}, before training: {', '.join(parts)}"
+        return tr("{start}, before training: {found}", start=retold(_start(recipe)), found=told)
     if row.averaged:
-        return f"mean of the last {row.averaged} epochs: {', '.join(parts) or 'nothing to validate it on'}"
-    parts += [f"lr {row.lr:.2g}", duration(row.seconds)]
-    return f"epoch {row.epoch}/{recipe.train.epochs}: {', '.join(parts)}"
+        nothing = tr("nothing to validate it on")
+        return tr("mean of the last {n} epochs: {found}", n=row.averaged, found=told or nothing)
+    told = ", ".join([*parts, f"lr {row.lr:.2g}", duration(row.seconds).spoken])
+    return tr("epoch {epoch}/{epochs}: {found}", epoch=row.epoch, epochs=recipe.train.epochs, found=told)
 
 
 def _start(recipe: Recipe) -> str:
