@@ -119,7 +119,7 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         committee = read_committee(best)
         names = committee.names
         made = tr("A vote of {n} models", n=len(committee.bundles))
-        again = _command(state, f"{folder.resolve().name}-again", state.asked.budget_seconds)
+        again = _command(state, _beside(folder, "again"), state.asked.budget_seconds)
     around = Around(
         given=folder,
         issues=audited.summary.images_of,
@@ -158,13 +158,17 @@ def _said(state: AutoState) -> Iterator[str]:
 
 def _an_hour_more(folder: Path, state: AutoState) -> Iterator[BlockStep]:
     """What more time would buy, as a new auto beside this one."""
-    longer = _command(state, f"{folder.resolve().name}-longer", state.asked.budget_seconds + HOUR)
+    longer = _command(state, _beside(folder, "longer"), state.asked.budget_seconds + HOUR)
     for line in state.next_hour:
         yield BlockStep(retold(line), longer)
 
 
+def _beside(folder: Path, what: str) -> str:
+    return folder.with_name(f"{folder.resolve().name}-{what}").as_posix()
+
+
 def _command(state: AutoState, out: str, seconds: float) -> str:
-    """The command of an auto like this one, in a folder beside it."""
+    """The command of an auto like this one."""
     asked = state.asked
     budget = f"{round(seconds / 60)}m" if seconds >= HOUR else f"{seconds:g}s"
     options = {"--group": asked.group, "--models": ",".join(asked.models), "--page": asked.page}

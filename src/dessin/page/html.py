@@ -53,7 +53,7 @@ def write_page(path: Path, page: Page) -> None:
 @contextmanager
 def leading_back(home: Path, title: str) -> Iterator[None]:
     """Inside, pages that are written below the folder of `home` lead back to it, which may come last."""
-    token = _homes.set({**(_homes.get() or {}), home.absolute(): title})
+    token = _homes.set({**(_homes.get() or {}), home.resolve(): title})
     try:
         yield
     finally:
@@ -62,7 +62,7 @@ def leading_back(home: Path, title: str) -> Iterator[None]:
 
 def _homes_above(path: Path) -> Iterator[Link]:
     """The pages of the folders above, the uppermost first, as links from a page at `path`."""
-    page, coming = final_place(path.absolute()), _homes.get() or {}
+    page, coming = final_place(path.resolve()), _homes.get() or {}
     for folder in reversed(page.parents[:_ABOVE]):
         home = folder / PAGE_FILE
         if home != page and (title := coming.get(home) or _title(home, ours=True)):
