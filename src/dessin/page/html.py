@@ -29,8 +29,8 @@ from dessin.page.words import Bar, Code, Link, Note, Part, Strong, Tag, Words, p
 PAGE_FILE: Final = "index.html"
 # So many sections are named at the top.
 _MANY = 5
-# Where a row of letters is so long already.
-_LONG = re.compile(r"(?<=\S{30})(?=\S)")
+# Where a row of letters is so long already, and between a long name and what follows its colon.
+_LONG = re.compile(r"(?<=\S{30})(?=\S)|(?<=\w{12}:)(?=\w)")
 # Within so many letters a page says its title, and that it is one of dessin.
 _HEAD = 4096
 _OURS = '<meta name="generator" content="dessin">'
