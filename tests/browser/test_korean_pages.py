@@ -68,6 +68,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         report(first, out=made / "run.html")
         mistakes(first, out=made / "mistakes")
         calibrate(first, out=made / "confidence")
+        evaluate(first, out=made / "validation")
         evaluate(first, robustness=True, out=made / "robust")
         explain(first, out=made / "maps")
         card(first, out=made / "card.html")
@@ -105,7 +106,7 @@ def _has_korean_font() -> bool:
 def test_every_page_is_whole_and_has_no_english_left(
     pages: list[Path], browser: Browser, output: Path, width: int
 ) -> None:
-    assert len(pages) >= 13
+    assert len(pages) >= 14
     left: list[str] = []
     for path in pages:
         name = "-".join(path.relative_to(path.parents[2]).with_suffix("").parts)
