@@ -33,7 +33,7 @@ _chosen: ContextVar[str] = ContextVar("chosen", default="")
 _CUTS: Final = tuple(map(re.compile, (r"(?<=[.!?]) ", r"(?<=;) ", r"(?<=:) ")))
 _ENDS: Final = ".;:"
 # What stands before a line, and the letters of its own that a text needs to be known by them.
-_LEAD: Final = re.compile(r"[\s=>-]*")
+_LEAD: Final = " \n=->"
 _LEAST_LETTERS: Final = 4
 # Places of a figure alone; all others hold no more than a clause.
 _FIGURES: Final = ("n", "seconds", "minutes", "hours")
@@ -152,10 +152,10 @@ def retold(text: str) -> str:
         return text.spoken
     if language() == "en" or not text:
         return text
-    lead = _LEAD.match(text)
-    begin = lead.end() if lead else 0
-    if (whole := _retold(text[begin:])) is not None:
-        return text[:begin] + whole
+    lead = text[: len(text) - len(text.lstrip(_LEAD))]
+    for begin in dict.fromkeys(("", lead)):
+        if (whole := _retold(text.removeprefix(begin))) is not None:
+            return begin + whole
     parts = next((found for cut in _CUTS if len(found := cut.split(text)) > 1), ())
     return " ".join(map(retold, parts)) or text
 
@@ -215,7 +215,8 @@ def _forms(code: str) -> tuple[_Form, ...]:
             parts = (re.escape(text) + (_place(name) if name else "") for text, name in pieces)
             pattern = re.compile("".join(parts), re.DOTALL)
             found.append((letters, _Form(tuple(text for text, _ in pieces), pattern, forms[-1])))
-    return tuple(form for _, form in sorted(found, key=lambda each: -each[0]))
+    found.sort(key=lambda each: (each[0], sum(map(len, each[1].between))), reverse=True)
+    return tuple(form for _, form in found)
 
 
 def _place(name: str) -> str:
