@@ -93,10 +93,11 @@ def kept() -> Mapping[str, str]:
     of them: those that people meet most.
     """
     found: dict[str, str] = {}
+    spoken = {part for text in texts() for part in ([text] if isinstance(text, str) else text)}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             text = template(node)
-            if " " in text and text not in texts():
+            if " " in text and text not in spoken:
                 found.setdefault(text, _named(path))
     return found
 
