@@ -66,7 +66,7 @@ def test_every_text_is_translated(code: str) -> None:
 def test_what_was_kept_in_english_is_told_again_with_all_that_filled_its_places(code: str) -> None:
     """Of whatever text it was made; some are a special case of another, which may say it otherwise."""
     known, exactly = translations(code), 0
-    some = sorted(set(kept()) & set(known))
+    some = sorted(kept() & set(known))
     assert len(some) > 200
     with speaking(code):
         for text in some:
@@ -109,7 +109,7 @@ def test_an_f_string_is_a_text_with_places() -> None:
 @every_other
 def test_a_translation_has_the_blanks_of_its_text(code: str) -> None:
     known = translations(code)
-    for text in (*texts(), *(set(kept()) & set(known))):
+    for text in (*texts(), *(kept() & set(known))):
         one, many = (text, text) if isinstance(text, str) else text
         for form in known.get(one, ()):
             assert blanks(form) == blanks(many), text

@@ -86,20 +86,20 @@ def said(function: str, arguments: list[ast.expr]) -> Iterator[Text]:
 
 
 @cache
-def kept() -> Mapping[str, str]:
-    """What the code writes into errors, records and lines, and `retold` can say, with the file it is in.
+def kept() -> frozenset[str]:
+    """What the code writes into errors, records and lines, and `retold` can say.
 
     These are all its texts of several words, with the values of an f-string as places. A catalogue has some
     of them: those that people meet most.
     """
-    found: dict[str, str] = {}
+    found: set[str] = set()
     spoken = {part for text in texts() for part in ([text] if isinstance(text, str) else text)}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             text = template(node)
             if " " in text and text not in spoken:
-                found.setdefault(text, _named(path))
-    return found
+                found.add(text)
+    return frozenset(found)
 
 
 def template(node: ast.AST) -> str:
@@ -169,8 +169,9 @@ def updated(code: str) -> str:
     path = FOLDER / f"{code}.po"
     header = path.read_text(encoding="utf-8").partition("\n\n")[0]
     forms, entries, last = translations(code), [header], ""
-    more = {text: file for text, file in kept().items() if text in forms}
-    for text, file in (*texts().items(), *more.items()):
+    # By the alphabet: where each is made is nothing to a translator, and changes.
+    more = [(text, "errors, records, lines of a plan") for text in sorted(kept()) if text in forms]
+    for text, file in (*texts().items(), *more):
         one, *many = (text,) if isinstance(text, str) else text
         lines = [f"#: {file}"] if file != last else []
         lines += [f"msgid {_quoted(one)}", *(f"msgid_plural {_quoted(each)}" for each in many)]
