@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c const
 OUT ?= demo-out
 # How many processes run the tests.
 JOBS ?= 2
+# Files in the order of tests/conftest.py, which begins the long ones first. A worker that dies ends the tests at once: begun anew, xdist can wait for ever.
+SPREAD := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 # What ruff looks at.
 PYTHONS := src tests benchmarks docs examples
 
@@ -52,8 +54,9 @@ check: $(VENV)/.installed-dev
 
 static: lint imports types
 
-# The tests build the site, too.
-test: lint types imports unit
+# The tests build the site, too. Side by side, as for `check`: downloads with each other, mypy with the tests. Lines are shown as they come, for this takes many minutes.
+test:
+	+$(MAKE) --no-print-directory -j2 --output-sync=line unit static
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/site/build.py site
@@ -73,11 +76,11 @@ catalogues: $(VENV)/.installed-dev
 
 # Files with a heavy mark are not even read; see tests/conftest.py.
 fast: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest --fast -n $(JOBS) --dist loadfile --max-worker-restart 0
+	OMP_NUM_THREADS=1 $(BIN)/pytest --fast $(SPREAD)
 
-# A worker that dies ends the tests at once: begun anew, xdist can wait for ever. Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
+# Screenshots of the studio are kept in test-output/. One thread a test process: two processes on two cores, each with a pool of two, would wait for each other.
 unit: $(VENV)/.installed-dev chromium runtime
-	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest -n $(JOBS) --dist loadfile --max-worker-restart 0
+	OMP_NUM_THREADS=1 DESSIN_TEST_OUTPUT=$(CURDIR)/test-output $(BIN)/pytest $(SPREAD)
 
 # Browser tests drive Debian's chromium, and look at Korean pages with Debian's fonts. Without these they say so and are skipped; in CI they fail.
 chromium:

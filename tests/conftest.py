@@ -32,6 +32,8 @@ HEAVY = re.compile(
     r"^pytestmark = .*mark\.(slow|browser|simulation|cluster|trackers|matrix|wheel)\b", re.MULTILINE
 )
 MOST_S = 2.0
+# Marks in the order in which their files are begun.
+LONGEST_FIRST = ("wheel", "trackers", "cluster", "matrix", "simulation", "browser", "slow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +47,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.getoption("--fast") and collection_path.suffix == ".py":
         return bool(HEAVY.search(collection_path.read_text(encoding="utf-8"))) or None
     return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes none begins a long file when the others are about to end."""
+    if not hasattr(config, "workerinput"):
+        return
+    ranks: dict[Path, int] = {}
+    for item in items:
+        marks = [rank for rank, name in enumerate(LONGEST_FIRST) if item.get_closest_marker(name)]
+        ranks[item.path] = min([ranks.get(item.path, len(LONGEST_FIRST)), *marks])
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
