@@ -43,6 +43,8 @@ BACKBONES = {
     "caformer_s18": 64,
     "eva02_tiny_patch14_224": 56,
 }
+# Trained in gray too; all others differ there in their first layer alone.
+GRAY = ("resnet18", "mobilenetv2_100", "tf_efficientnet_lite0", "eva02_tiny_patch14_224")
 # By name only: never built, but described, divided and searched.
 LARGE = {
     "eva02_large_patch14_448": (448, 1024),
@@ -61,8 +63,9 @@ def tidy() -> Iterator[None]:
     gc.collect()
 
 
-@pytest.mark.parametrize("colour", ["rgb", "gray"])
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(
+    ("backbone", "colour"), [*((name, "rgb") for name in BACKBONES), *((name, "gray") for name in GRAY)]
+)
 def test_a_backbone_trains_travels_and_can_be_explained(
     backbone: str, colour: Colour, tmp_path: Path
 ) -> None:
@@ -108,6 +111,16 @@ def test_a_backbone_trains_travels_and_can_be_explained(
     (gradient,) = torch.autograd.grad(logits[:, 0].sum(), pixels)
     assert (gradient.abs().sum(dim=(1, 2, 3)) > 0).all()
     (tmp_path / "bundle" / "model.safetensors").unlink()
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_gray_body_reads_one_channel_and_is_the_same_behind_it(backbone: str) -> None:
+    with torch.device("meta"):
+        bodies = [create_body(backbone, channels=channels) for channels in (3, 1)]
+    rgb, gray = ({name: tuple(one.shape) for name, one in body.state_dict().items()} for body in bodies)
+    assert rgb.keys() == gray.keys()
+    (first,) = [name for name in rgb if rgb[name] != gray[name]]
+    assert gray[first] == (rgb[first][0], 1, *rgb[first][2:])
 
 
 @pytest.mark.parametrize("backbone", LARGE)
