@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from doodle_runs import doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.collection.split.verb import split
 from dessin.committees.distill.verb import distill
 from dessin.committees.ensemble.verb import ensemble
 from dessin.committees.families.verb import families
 from dessin.committees.route.verb import route
 from dessin.committees.soup.verb import soup
-from dessin.doodles.doodles import generate_doodles
-from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report
 from dessin.runs.train import train
@@ -29,12 +27,9 @@ TAUGHT = ("model.weights=none", "train.epochs=1", "image.size=32", "optimizer.lr
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("committees")
-    with quiet(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+    with doodles(folder, folds=2) as drawings, pytest.MonkeyPatch.context() as patch:
         patch.setattr("dessin.committees.distill.measure.ROUNDS", 1)
-        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
-        drawings, dealt = folder / "doodles" / "drawings", folder / "split.csv"
-        split(drawings, out=dealt, folds=2)
+        dealt = folder / "split.csv"
         values = {
             "image": {"size": 32},
             "model": {"backbone": "test_efficientnet", "weights": "none"},

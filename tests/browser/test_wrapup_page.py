@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from doodle_runs import doodles
 from page_kit import check_whole, open_page
 from playwright.sync_api import Browser
 
-from dessin.collection.split.verb import split
-from dessin.doodles.doodles import generate_doodles
 from dessin.files import write_text
-from dessin.progress import quiet
 from dessin.recipe import make_recipe
 from dessin.reports.verb import report
 from dessin.runs.train import train
@@ -41,12 +39,7 @@ GRID = {
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wrapup")
-    with quiet(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DESSIN_CACHE", str(folder / "cache"))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
-        drawings = folder / "doodles" / "drawings"
-        split(drawings, out=folder / "split.csv", folds=3)
+    with doodles(folder) as drawings:
         plain = {"factor": "many things at once", "levels": LEVELS, "seeds": [0], "folds": [0]}
         grid = {"grid": GRID, "topic": "data", "seeds": [0], "folds": [1]}
         for name, values in (("plain", plain), ("grid", grid)):

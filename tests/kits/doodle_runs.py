@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from study_kit import Inline
 
 from dessin.collection.split.verb import split
 from dessin.doodles.doodles import generate_doodles
@@ -17,13 +20,28 @@ from dessin.runs.train import train
 
 @contextmanager
 def doodles(folder: Path, *, folds: int = 3) -> Iterator[Path]:
-    """The drawings' folder, with `split.csv` in `folder`; what is made of them has a cache of its own."""
+    """The drawings' folder, with `split.csv` in `folder`; what is made of them has a cache of its own.
+
+    Jobs of studies are done in this process.
+    """
     with quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESSIN_CACHE", str(folder / "cache"))
+        patch.setattr("dessin.studies.verb.LocalExecutor", Inline)
+        for name, content in _drawn(folds).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        yield folder / "doodles" / "drawings"
+
+
+@cache
+def _drawn(folds: int) -> Mapping[str, bytes]:
+    """Twelve classes of ten with planted faults, and their split: drawn once a process."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
         generate_doodles(folder / "doodles", classes=12, per_class=10, seed=3)
-        drawings = folder / "doodles" / "drawings"
-        split(drawings, out=folder / "split.csv", folds=folds)
-        yield drawings
+        split(folder / "doodles" / "drawings", out=folder / "split.csv", folds=folds)
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def doodle_run(

@@ -46,7 +46,7 @@ def study_file(path: Path, **changes: object) -> Path:
 
 
 class Inline:
-    """An executor of this process; `order` gives the order in which it takes its jobs."""
+    """An executor of this process: a worker takes longer to start than a tiny run. `order` is that of its jobs."""
 
     name = "local"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from study_kit import Inline
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.files import write_text
@@ -17,7 +17,6 @@ from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
 from dessin.studies import verb as carry_out
-from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
 from dessin.studies.source import StudyJob, StudySource
 
@@ -35,16 +34,6 @@ class Story:
     plain: Path
     grid: Path
     run: Path
-
-
-class InThisProcess:
-    """The local executor without its worker process, which takes longer to start than a tiny run."""
-
-    name = "local"
-
-    def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
-        for spec in jobs:
-            yield carry_out_job(spec, self.name)
 
 
 def make_story(folder: Path) -> Story:
@@ -78,7 +67,7 @@ def make_story(folder: Path) -> Story:
         "folds": [1],
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(carry_out, "LocalExecutor", InThisProcess)
+        patch.setattr(carry_out, "LocalExecutor", Inline)
         for name, values in (("mirrors", plain), ("losses", grid)):
             write_text(folder / f"{name}.yaml", json.dumps(values))  # JSON is YAML
             carry_out.study(folder / f"{name}.yaml", data=data, split=split, out=folder / "studies" / name)
