@@ -46,7 +46,7 @@ def study_file(path: Path, **changes: object) -> Path:
 
 
 class Inline:
-    """An executor of this process: a worker takes longer to start than a tiny run. `order` is that of its jobs."""
+    """An executor of this process: to start a worker takes longer than a tiny run. `order` is of its jobs."""
 
     name = "local"
 
