@@ -21,6 +21,7 @@ from dessin.files import sha256_file
 from dessin.images.ground import Pixels
 from dessin.models.bundle import load_bundle
 from dessin.models.card import BundleCard, change_card, read_card
+from dessin.models.classifier import Classifier
 from dessin.reading import read_csv
 from dessin.runs.subject import read_subject
 from dessin.serving.export import verb
@@ -48,6 +49,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setenv("DESSIN_CACHE", str(folder / "cache"))
         torch.set_num_threads(1)
         yield make_world(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converted_once() -> Iterator[None]:
+    """What a bundle was converted to is remembered: that takes seconds and gives the same bytes each time."""
+    made: dict[tuple[str, bytes], bytes] = {}
+
+    def remembered(classifier: Classifier, card: BundleCard, drawings: Pixels) -> bytes:
+        key = card.digests["weights"], drawings.tobytes()
+        if key not in made:
+            made[key] = to_onnx(classifier, card, drawings)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verb, "to_onnx", remembered)
+        yield
 
 
 @pytest.fixture(scope="module")
