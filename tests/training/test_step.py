@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny_training import CLASSES, TinyNet, make_data, make_settings, make_training
+from tiny_training import CLASSES, TinyNet, make_data, make_settings, make_training, run_tiny
 from torch import Tensor
 from torch.nn import functional
 
@@ -187,6 +188,21 @@ def test_a_compiled_step_is_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert calls == [{"dynamic": False}]
     assert torch.equal(gradients_after(plain), gradients_after(compiled))
     assert list(compiled.classifier.state_dict()) == list(plain.classifier.state_dict())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
+def test_a_compiled_training_ends_as_a_plain_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the real compiler: seconds for each layer and each size of a batch, so both are few here."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+    ended = {}
+    for name, asked in (("plain", False), ("compiled", True)):
+        recipe = make_settings(train={"compile": asked})
+        model, _ = run_tiny(tmp_path / name, recipe=recipe, model=TinyNet(noise=False), batch_size=8)
+        ended[name] = model.state_dict()
+    assert list((tmp_path / "kernels").rglob("*.so"))
+    assert ended["compiled"].keys() == ended["plain"].keys()
+    for name, tensor in ended["plain"].items():
+        torch.testing.assert_close(ended["compiled"][name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_what_cannot_be_compiled_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
