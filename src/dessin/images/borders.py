@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +57,12 @@ def ruled_parts(ink: Shades) -> Pixels:
     return np.asarray(ruled if ruled.mean() > _MUCH else 0 * ruled)
 
 
-def clearest(lab: Pixels, ruled: Pixels) -> tuple[Lines, Lines]:
-    """The clearest lines of two directions, each with the frame's sides of that direction."""
+def clearest(lab: Pixels, ruled: Pixels) -> Iterator[tuple[Lines, Lines]]:
+    """The clearest lines of two directions, each with the frame's sides of that direction.
+
+    First of those along which most straight edges run, then of those half way between: a drawing or a
+    chequered cloth under the sheet may have more edges than the sheet.
+    """
     segments = _segments(lab, ruled)
     lines = _across(segments, lab)
     diagonal = float(np.hypot(*lab.shape[:2]))
@@ -66,19 +71,25 @@ def clearest(lab: Pixels, ruled: Pixels) -> tuple[Lines, Lines]:
     turn = float(np.angle((length * np.exp(4j * angle[4:])).sum()) / 4) if len(segments) else 0.0
     worth = lines.clear[:, -1].max(axis=-1) * np.hypot(lines.way[:, 0], lines.way[:, 1])
     order = np.concatenate([np.arange(4), 4 + np.argsort(-worth[4:], kind="stable")])
-    groups = []
-    for quarter in (0.0, np.pi / 2):
-        chosen: list[int] = []
-        for index in order:
-            if abs(_apart(angle[index], turn + quarter)) > np.pi / 5:
-                continue
-            if index >= 4 and any(_are_near(lines, index, other, diagonal) for other in chosen if other >= 4):
-                continue
-            chosen.append(int(index))
-            if len(chosen) == _LINES + 2:
-                break
-        groups.append(lines[np.array(chosen, dtype=np.intp)])
-    return groups[0], groups[1]
+    for half in (0.0, np.pi / 4):
+        across, down = (
+            _along(turn + half + quarter, order, angle, lines, diagonal) for quarter in (0.0, np.pi / 2)
+        )
+        yield across, down
+
+
+def _along(direction: float, order: NDArray[np.intp], angle: Floats, lines: Lines, diagonal: float) -> Lines:
+    """Of the lines in this order the first that run about in a direction, none beside another."""
+    chosen: list[int] = []
+    for index in order:
+        if abs(_apart(angle[index], direction)) > np.pi / 5:
+            continue
+        if index >= 4 and any(_are_near(lines, index, other, diagonal) for other in chosen if other >= 4):
+            continue
+        chosen.append(int(index))
+        if len(chosen) == _LINES + 2:
+            break
+    return lines[np.array(chosen, dtype=np.intp)]
 
 
 def between(lines: Lines, where: Floats, ink: Shades, ruled: Pixels) -> tuple[Floats, Floats]:

@@ -18,6 +18,7 @@ _LEAST_AREA = 0.1  # of the picture
 _LEAST_AREA_ONE_SIDE = 0.72  # below, it could as well be a drawing's horizon
 _BEYOND = 0.05  # of the picture's side, corners outside of it
 _LOOKED_AT = 24
+CONFIDENT = 0.6  # from which on a quadrangle is taken for a sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +52,19 @@ def quadrangles(lab: Pixels, ink: Shades) -> list[Quadrangle]:
     what comes back are some that lie beside the best.
     """
     ruled = ruled_parts(ink)
-    pairs = _pairs(clearest(lab, ruled), ink, ruled)
-    found = [_judged(pairs, i, lab, ruled) for i in range(min(_LOOKED_AT, len(pairs.corners)))]
-    if not found:
-        return []
-    best = max(found, key=lambda each: each.rank)
-    beside = np.flatnonzero(~_holds(best.corners, pairs.corners.mean(axis=1)) & (pairs.seen.sum(axis=1) >= 3))
-    found += [_judged(pairs, i, lab, ruled) for i in beside[beside >= _LOOKED_AT][: _LOOKED_AT // 2]]
+    found: list[Quadrangle] = []
+    for groups in clearest(lab, ruled):
+        pairs = _pairs(groups, ink, ruled)
+        found += [_judged(pairs, i, lab, ruled) for i in range(min(_LOOKED_AT, len(pairs.corners)))]
+        if not found:
+            continue
+        best = max(found, key=lambda each: each.rank)
+        beside = np.flatnonzero(
+            ~_holds(best.corners, pairs.corners.mean(axis=1)) & (pairs.seen.sum(axis=1) >= 3)
+        )
+        found += [_judged(pairs, i, lab, ruled) for i in beside[beside >= _LOOKED_AT][: _LOOKED_AT // 2]]
+        if best.confidence >= CONFIDENT:
+            break
     return sorted(found, key=lambda each: -each.rank)
 
 
