@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from scribbles import scribble
 
 from dessin.images.decode import decode
-from dessin.images.ink import background, border_median, ink_box, ink_mask, local_strokes
+from dessin.images.ink import background, border_median, drawn_box, ink_box, ink_mask, local_strokes
 
 BOX = (40, 30, 120, 150)  # top, left, bottom, right
 
@@ -138,3 +138,16 @@ def test_ruling_desk_and_shadow_are_no_strokes():
     both = local_strokes(np.minimum(bare, drawn))[1]
     assert (alone & ~both).sum() < 0.12 * alone.sum()
     assert (both & ~alone).sum() < 0.12 * alone.sum()
+
+
+def test_the_drawn_box_holds_strokes_and_wide_areas_and_no_ruling():
+    drawn = page_with()
+    own = ink_box(drawn.min(axis=-1) < 128)
+    ruled = drawn.copy()
+    ruled[12::16] = np.minimum(ruled[12::16], (215, 222, 238))
+    for page in (drawn, ruled):
+        np.testing.assert_allclose(drawn_box(page), own, atol=4)
+    filled = drawn.copy()
+    filled[310:350, 20:80] = (250, 200, 90)
+    np.testing.assert_allclose(drawn_box(filled), (own[0], 20, 350, own[3]), atol=4)
+    assert drawn_box(np.full((360, 480, 3), 250, np.uint8)) is None

@@ -82,11 +82,13 @@ def _strongest(difference: Pixels) -> int:
 _STROKE = 24  # parts of the longer side: what is thicker is no stroke but a desk, a shadow or a hand
 _SAME_PAPER = 0.45  # of the paper's usual level; what is darker lies beside the sheet
 _RULED = 0.12  # of a side; a faint straight line of this length is printed
-_FAINT = 0.6
-_MANY, _LITTLE = 6, 0.15  # lines across the whole page, and what else there is beside them
+_FAINT = 0.6  # of the strongest
+_ALIKE = 1.8  # times as dark as most lines
+_FEW, _MANY, _LITTLE = 3, 6, 0.15  # lines across the whole page, and what else there is beside them
 _ANY, _SURE = (14, 4, 0.2), (20, 6, 0.35)  # levels, times the noise, share of the strongest
 _RIM = 0.02  # of the longer side
 _SPECK = 0.002  # of all ink
+_WIDE, _COLOURED = 64, 60  # parts of the longer side; levels from white
 
 
 def local_strokes(page: Pixels) -> tuple[Pixels, Mask]:
@@ -108,21 +110,63 @@ def local_strokes(page: Pixels) -> tuple[Pixels, Mask]:
     return np.asarray(strength * near, dtype=np.uint8), mask
 
 
+def darkness(page: Pixels) -> Pixels:
+    """How far from white the darkest channel of a page (H, W, 3) uint8 is, (H, W) uint8."""
+    red, green, blue = cv2.split(page)
+    return np.asarray(cv2.bitwise_not(cv2.min(cv2.min(red, green), blue)), dtype=np.uint8)
+
+
+def drawn_box(page: Pixels) -> tuple[int, int, int, int] | None:
+    """The smallest (top, left, bottom, right) around all that is drawn on a page (H, W, 3) uint8, evenly lit.
+
+    Thin strokes as of `local_strokes`, and wide areas of colour; the last two are exclusive. None if blank.
+    """
+    _, strokes = local_strokes(page)
+    kernel = np.ones((max(3, max(strokes.shape) // _WIDE),) * 2, np.uint8)
+    wide = cv2.morphologyEx(darkness(page), cv2.MORPH_OPEN, kernel)
+    wide[wide < _COLOURED] = 0
+    return ink_box(strokes | _sure_ink(wide))
+
+
+def ruled_lines(strength: Pixels) -> Pixels:
+    """How dark the lines are that the paper is ruled or squared with, where they run; (H, W) uint8, else 0.
+
+    Printed lines are long, many and alike: a few are walls and rungs, and a darker one is drawn.
+    """
+    return _printed(_long_lines(strength)[0], strength)
+
+
 def _without_ruling(strength: Pixels) -> Pixels:
-    """Without lines along and across that are long, and fainter than ink or all there is on the page."""
-    near = cv2.dilate(strength, np.ones((3, 3), np.uint8))
-    height, width = strength.shape
-    along = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((1, max(9, int(_RULED * width))), np.uint8))
-    across = cv2.morphologyEx(near, cv2.MORPH_OPEN, np.ones((max(9, int(_RULED * height)), 1), np.uint8))
-    lines = cv2.max(along, across)
+    """Without ruled lines, and without all long ones where there is next to nothing else on the page."""
+    lines, many = _long_lines(strength)
     rest = _beyond(strength, lines)
     least = _ANY[0]
-    # A line is about three pixels thick here.
-    many = max(np.count_nonzero(along >= least) / width, np.count_nonzero(across >= least) / height) / 3
     if many >= _MANY and np.count_nonzero(rest >= least) < _LITTLE * np.count_nonzero(strength >= least):
         return rest
-    lines[lines >= _FAINT * _reached(strength)] = 0
-    return _beyond(strength, lines)
+    return _beyond(strength, _printed(lines, strength))
+
+
+def _long_lines(strength: Pixels) -> tuple[Pixels, float]:
+    """Lines along and across, and how many they would be if each ran across the whole page."""
+    near = cv2.dilate(strength, np.ones((3, 3), np.uint8))
+    found, many = np.zeros_like(strength), 0.0
+    for axis, length in enumerate(strength.shape):
+        kernel = np.ones((max(9, int(_RULED * length)), 1), np.uint8)
+        lines = cv2.morphologyEx(near, cv2.MORPH_OPEN, kernel if axis == 0 else kernel.T)
+        # A line is about three pixels thick here.
+        count = np.count_nonzero(lines >= _ANY[0]) / length / 3
+        if count >= _FEW:
+            found, many = cv2.max(found, lines), max(many, count)
+    return np.asarray(found, dtype=np.uint8), many
+
+
+def _printed(lines: Pixels, strength: Pixels) -> Pixels:
+    """Those of the lines that are fainter than ink and about as faint as most."""
+    seen = lines[lines >= _ANY[0]]
+    if not len(seen):
+        return lines
+    darkest = min(_FAINT * _reached(strength), _ALIKE * float(np.median(seen)))
+    return np.where(lines < darkest, lines, 0).astype(np.uint8)
 
 
 def _beyond(strength: Pixels, lines: Pixels) -> Pixels:
