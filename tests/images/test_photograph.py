@@ -11,7 +11,8 @@ import pytest
 
 from dessin.doodles.drawing import draw_doodle
 from dessin.images.decode import decode
-from dessin.images.photograph import find_sheet, flattened, on_paper
+from dessin.images.evenly import evened
+from dessin.images.photograph import around_drawing, find_sheet, flattened, on_paper
 
 Quad = tuple[tuple[float, float], ...]
 
@@ -146,7 +147,8 @@ def test_another_lamp_gives_nearly_the_same_page() -> None:
 
 
 def test_the_page_is_white_and_its_pens_keep_their_colours() -> None:
-    page = on_paper(photograph((drawn(), CORNERS), shadow=0.3))
+    pixels = photograph((drawn(), CORNERS), shadow=0.3)
+    page = flattened(pixels, find_sheet(pixels))
     assert (page.min(axis=-1) >= 240).mean() > 0.85
     coloured = page[page.max(axis=-1).astype(int) - page.min(axis=-1) > 60].astype(int)
     assert (coloured[:, 2] > coloured[:, 0] + 40).sum() > 200  # blue
@@ -156,13 +158,67 @@ def test_the_page_is_white_and_its_pens_keep_their_colours() -> None:
 
 
 def test_the_page_shows_the_drawing_as_it_was() -> None:
-    page = on_paper(photograph((drawn(), PLACES[1]), shadow=0.2))
+    pixels = photograph((drawn(), PLACES[1]), shadow=0.2)
+    page = flattened(pixels, find_sheet(pixels))
     there = cv2.resize(page, (128, 96), interpolation=cv2.INTER_AREA).min(axis=-1) < 215
     drawing = cv2.resize(drawn(), (128, 96), interpolation=cv2.INTER_AREA).min(axis=-1) < 215
     near = cv2.dilate(there.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     assert near[drawing].mean() > 0.97
     near = cv2.dilate(drawing.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     assert near[there].mean() > 0.97
+
+
+def on_a_larger_sheet(factor: float) -> np.ndarray:
+    """The drawing on a sheet larger by a factor, below the middle and to the right."""
+    drawing = drawn()
+    height, width = drawing.shape[:2]
+    sheet = np.full((round(factor * height), round(factor * width), 3), 255, np.uint8)
+    top, left = (
+        round(0.8 * (large - small)) for large, small in zip(sheet.shape, (height, width), strict=False)
+    )
+    sheet[top : top + height, left : left + width] = drawing
+    return sheet
+
+
+def test_a_drawing_is_seen_as_large_whatever_the_size_of_its_sheet() -> None:
+    seen = []
+    for factor in (1.0, 1.5, 2.2):
+        pixels = photograph((on_a_larger_sheet(factor), PLACES[1]), shadow=0.2)
+        page = on_paper(pixels)
+        ink = page.min(axis=-1) < 150
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        seen.append((np.ptp(columns) + 1) / page.shape[1])
+        # A quarter is left free around it, where the sheet has so much.
+        assert min(rows[0], page.shape[0] - rows[-1]) > 0.15 * np.ptp(columns)
+        whole = flattened(pixels, find_sheet(pixels)).min(axis=-1) < 150
+        assert ink.sum() == whole.sum()
+    assert max(seen) < 1.25 * min(seen)
+
+
+def test_a_dot_is_not_enlarged_to_fill_the_picture_and_a_blank_sheet_is_left() -> None:
+    blank = np.full((480, 640, 3), 255, np.uint8)
+    pixels = photograph((blank, PLACES[1]))
+    sheet = find_sheet(pixels)
+    page = flattened(pixels, sheet)
+    assert around_drawing(page, sheet) is page
+    dot = cv2.circle(blank.copy(), (320, 240), 8, (20, 20, 20), -1)
+    assert 0.2 < max(on_paper(photograph((dot, PLACES[1]))).shape) / max(page.shape) < 0.5
+
+
+def test_a_wide_patch_of_colour_is_drawn_too() -> None:
+    page = drawn()
+    cv2.circle(page, (540, 90), 60, (240, 190, 40), -1)  # a sun, of no strokes
+    seen = on_paper(photograph((page, PLACES[1])))
+    yellow = (seen[..., 0] > 180) & (seen[..., 2] < 110)
+    rows, columns = np.flatnonzero(yellow.any(axis=1)), np.flatnonzero(yellow.any(axis=0))
+    assert 0.8 < np.ptp(rows) / np.ptp(columns) < 1.3
+
+
+def test_the_edge_of_a_shadow_leaves_no_line() -> None:
+    page = np.full((480, 640, 3), 235.0)
+    page[:, 300:] *= 0.55
+    soft = cv2.GaussianBlur(page, (0, 0), 4)
+    assert evened(soft.astype(np.uint8)).min() > 235
 
 
 def test_a_sheet_cut_by_the_frame_is_cut_there() -> None:
@@ -251,15 +307,29 @@ def test_paper_that_fills_the_picture_is_evenly_lit_and_not_cropped() -> None:
     assert (page.min(axis=-1) < 150).mean() > 0.01
 
 
-def test_ruling_is_weakened_and_the_pen_is_not() -> None:
-    pixels = close_up(ruled(drawn()), shadow=0.2)
-    sheet = find_sheet(pixels)
-    with_lines, without = flattened(pixels, sheet), flattened(pixels, sheet, ruling=True)
-    pen = cv2.dilate((drawn().min(axis=-1) < 200).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    paper = ~pen
-    ink = [255.0 - page.min(axis=-1) for page in (with_lines, without)]
-    assert ink[1][paper].mean() < 0.45 * ink[0][paper].mean()
-    assert ink[1][pen].mean() > 0.85 * ink[0][pen].mean()
+def test_ruling_goes_and_the_pen_and_straight_pencil_lines_stay() -> None:
+    page = drawn()
+    cv2.line(
+        page, (60, 60), (60, 420), (120, 120, 125), 2
+    )  # straight, along the squares, not as dark as the pen
+    cv2.line(page, (100, 456), (560, 456), (120, 120, 125), 2)
+    pixels = close_up(ruled(page), shadow=0.2)
+    seen = 255.0 - flattened(pixels, find_sheet(pixels)).min(axis=-1)
+    before = 255.0 - evened(pixels).min(axis=-1)
+    pen = cv2.dilate((page.min(axis=-1) < 200).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert seen[~pen].mean() < 0.1 * before[~pen].mean()
+    assert seen[pen].mean() > 0.85 * before[pen].mean()
+    assert seen[70:410, 58:63].max(axis=1).mean() > 80
+    assert seen[454:459, 110:550].max(axis=0).mean() > 80
+
+
+def test_a_few_straight_lines_on_plain_paper_are_drawn() -> None:
+    page = np.full((480, 640, 3), 255, np.uint8)
+    cv2.rectangle(page, (150, 150), (480, 400), (110, 110, 115), 2)  # a house in pencil, its roof in ink
+    cv2.polylines(page, [np.array([(150, 150), (315, 40), (480, 150)])], False, (20, 20, 20), 4)
+    pixels = close_up(page, shadow=0.2)
+    walls = page.min(axis=-1) == 110
+    assert (flattened(pixels, find_sheet(pixels)).min(axis=-1)[walls] < 190).mean() > 0.95
 
 
 def frames() -> dict[str, np.ndarray]:

@@ -120,7 +120,7 @@ def test_card_model_page_and_onnx_file_say_that_it_looks(world: World, server: S
     model = onnx.load(world.bundle.with_name("exported") / "model.onnx")
     said = {each.key: each.value for each in model.metadata_props}
     assert json.loads(said["dessin.image"])["page"] == "auto"
-    assert "crops to the page" in said["dessin.page"]
+    assert "cropped to the drawing" in said["dessin.page"]
 
 
 def test_a_model_that_does_not_look_says_nothing_of_pages(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dessin.images.decode import Decoded, Unreadable, decode
 from dessin.images.ink import background, ink_mask, local_strokes
-from dessin.images.photograph import Sheet, find_sheet, flattened
+from dessin.images.photograph import Sheet, around_drawing, find_sheet, flattened
 from dessin.images.shrink import divided, shrunk
 
 SIGNATURE_SIDE = 64
@@ -177,7 +177,7 @@ def _measured_page(decoded: Decoded, sheet: Sheet) -> Measured:
         measurement,
         draw_signature(strength, mask),
         _jpeg(shrunk(picture, PAGE_SIDE)),
-        page=_jpeg(shrunk(page, PAGE_SIDE)),
+        page=_jpeg(shrunk(around_drawing(page, sheet), PAGE_SIDE)),
         strokes=_jpeg(draw_signature(strength, mask, FINE_SIDE)),
     )
 

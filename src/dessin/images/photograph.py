@@ -1,4 +1,4 @@
-"""The page in a photograph: where the sheet lies, straightened and evenly lit."""
+"""The page in a photograph: where the sheet lies, straightened and evenly lit, and where it is drawn on."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from dessin.images.evenly import evened, without_ruling
 from dessin.images.ground import Pixels
-from dessin.images.quadrangle import quadrangles, refined, second_sheet, without_strokes
-from dessin.images.shrink import divided
+from dessin.images.ink import drawn_box
+from dessin.images.quadrangle import CONFIDENT, quadrangles, refined, second_sheet, without_strokes
+from dessin.images.shrink import divided, shrunk
 
 Corners = NDArray[np.float64]
 
-PAGE_VERSION = 4  # raise it whenever the same photograph would give another page
+PAGE_VERSION = 5  # raise it whenever the same photograph would give another page
 LOOKED_AT = 512  # pixels, the longer side of the copy on which a sheet is looked for
 LONGEST = 1600  # pixels, the longer side of a flattened page
 _INSIDE = 0.008  # of a side, cut off inside the sheet's border
-_CONFIDENT = 0.6
 _LEAST_SIDE = 160  # pixels; in a smaller picture a thick frame and a sheet look alike
 _LIGHTER = 4.0  # levels; the inside of a drawn frame is as light as what is around it
 _NO_GRAIN = 0.8  # of the pixels equal their neighbours: no camera saw this
@@ -34,6 +34,8 @@ _ROUGH = 9  # levels that light bends by within a thirtieth of the picture
 _MOST_STROKES = 0.45  # of the picture
 _BLANK = 0.0005
 _STROKE = 20  # levels darker than around
+_MARGIN = 0.25  # of the drawing's longer side, left free on every side where the page has it
+_LEAST_DRAWN = 0.2  # of the page's longer side: less is not enlarged further
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,10 @@ class Sheet:
     fills: bool = False
 
 
-def on_paper(pixels: Pixels, *, ruling: bool = False) -> Pixels:
+def on_paper(pixels: Pixels) -> Pixels:
     """The page of a photograph (h, w, 3) uint8; any other picture (H, W, 3) uint8 as the very same array."""
     sheet = find_sheet(pixels)
-    return flattened(pixels, sheet, ruling=ruling)
+    return around_drawing(flattened(pixels, sheet), sheet)
 
 
 def find_sheet(pixels: Pixels) -> Sheet:
@@ -83,7 +85,7 @@ def find_sheet(pixels: Pixels) -> Sheet:
     confidence = found[0].confidence if found else 0.0
     # On an even ground a sheet is lighter than that, and it does not reach the frame.
     drawn = even and found and not (found[0].colour[0] > ground + _LIGHTER and found[0].seen.all())
-    if confidence >= _CONFIDENT and not drawn:
+    if confidence >= CONFIDENT and not drawn:
         if second_sheet(found) is not None:
             return not_found("two sheets", photograph=True, confidence=confidence)
         corners = (refined(found[0], lab) + 0.5) * [width / small.shape[1], height / small.shape[0]]
@@ -101,17 +103,37 @@ def find_sheet(pixels: Pixels) -> Sheet:
     return not_found("no sheet", photograph=False, confidence=confidence)
 
 
-def flattened(pixels: Pixels, sheet: Sheet, *, ruling: bool = False) -> Pixels:
-    """The sheet (h, w, 3) uint8 straightened, cropped a little inside its border, evenly lit on white.
+def flattened(pixels: Pixels, sheet: Sheet) -> Pixels:
+    """The sheet (h, w, 3) uint8 straightened, cropped a little inside its border, evenly lit, without ruling.
 
-    The longer side is at most 1,600 pixels. Where paper fills the picture only the light is evened; where
-    nothing was found, the same array comes back. `ruling` weakens ruled and squared lines.
+    The longer side is at most 1,600 pixels. Where paper fills the picture nothing is cropped; where nothing
+    was found, the same array comes back.
     """
     if not (sheet.found or sheet.fills):
         return pixels
     cv2.setNumThreads(1)
-    page = evened(_straightened(pixels, sheet))
-    return without_ruling(page) if ruling else page
+    return without_ruling(evened(_straightened(pixels, sheet)))
+
+
+def around_drawing(page: Pixels, sheet: Sheet) -> Pixels:
+    """A flattened sheet without the paper far from what is drawn on it, (h, w, 3) uint8, a view.
+
+    So drawings are about as large as in clean pictures, whatever the size of their sheets. The same array
+    where no sheet was found or nothing is drawn.
+    """
+    if not sheet.found:
+        return page
+    small = shrunk(page, LOOKED_AT)
+    box = drawn_box(small)
+    if box is None:
+        return page
+    top, left, bottom, right = (side * max(page.shape) / max(small.shape) for side in box)
+    longest = max(bottom - top, right - left, _LEAST_DRAWN * max(page.shape))
+    margin = _MARGIN * longest + (longest - max(bottom - top, right - left)) / 2
+    height, width = page.shape[:2]
+    first_row, last_row = max(0, round(top - margin)), min(height, round(bottom + margin))
+    first_column, last_column = max(0, round(left - margin)), min(width, round(right + margin))
+    return page[first_row:last_row, first_column:last_column]
 
 
 def _is_drawn_on(corners: Corners, strokes: NDArray[np.bool_]) -> bool:

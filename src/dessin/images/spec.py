@@ -29,8 +29,8 @@ def usual_page(page: Page) -> bool:
 class ImageSpec(Section):
     """Side in pixels, colour, how the rectangle is fitted into the square, and optional CLAHE.
 
-    With `page: auto` the sheet of paper in a photograph is cut out and straightened before all that; what is
-    no photograph of a sheet stays as it is.
+    With `page: auto` the sheet of paper in a photograph is cut out, straightened and cropped to what is drawn
+    before all that; what is no photograph of a sheet stays as it is.
     """
 
     size: int = Field(224, ge=16, le=1024)

@@ -31,8 +31,9 @@ class Network(nn.Module):
 INPUT, OUTPUT = "pixels", "logits"
 # What whoever feeds the file must do with a photograph before anything else.
 PAGE = (
-    "auto: of a photograph of paper the sheet alone is looked at, straightened and evenly lit on white; "
-    "whoever cannot find it crops to the page; scans and drawings stay as they are"
+    "auto: of a photograph of paper the sheet alone is looked at, straightened, evenly lit on white, "
+    "without ruled lines, and cropped to the drawing with a quarter of its longer side around it; "
+    "whoever cannot find it crops so by hand; scans and drawings stay as they are"
 )
 
 

@@ -63,8 +63,9 @@ class Photographs(Check):
     short = "photograph"
     section = ""
     summary = (
-        "No fault. Ink and copies are measured on the page: the sheet is cut out, straightened, evenly lit, "
-        "and image.page: auto shows it so to a model. Where no sheet is found nothing is cropped."
+        "No fault. Ink and copies are measured on the page: the sheet is cut out, straightened, evenly lit. "
+        "image.page: auto shows it so to a model, cropped to what is drawn. Where no sheet is "
+        "found nothing is cropped."
     )
 
     def run(self, context: Context) -> list[Issue]:

@@ -247,8 +247,8 @@ def _photographs(record: RunRecord, split: Split, wanted: Sequence[str]) -> Iter
     ids = [row.image_id for row in split.rows]
     sample = ids[:: max(1, len(ids) // _LOOKED_AT)][:_LOOKED_AT]
     lead = tr(
-        "Of a photograph of paper the model looks at the sheet alone: cut out, straightened and evenly lit. "
-        "What is no such photograph stays as it is."
+        "Of a photograph of paper the model looks at the sheet alone: cut out, straightened, evenly lit and "
+        "cropped to what is drawn. What is no such photograph stays as it is."
     )
     shots = tuple(
         Shot(
