@@ -6,12 +6,14 @@ import base64
 from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files as files_of
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
+from desk import photographed
 from linear_models import write_every_kind, write_linear
 from page_kit import check_accessible, open_page
 from PIL import Image
@@ -19,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dessin.doodles.drawing import draw_doodle
 from dessin.images.decode import decode
+from dessin.images.evenly import evened, without_ruling
 from dessin.images.fit import prepare_for
 from dessin.serving.export.verb import export
 from dessin.serving.runtime import Runtime
@@ -110,6 +113,31 @@ def test_it_answers_as_the_runtime_to_files_of_every_kind(every_kind: Path, brow
         assert theirs["score"] == pytest.approx(ours.scores[0], abs=2e-3), name
     assert opened.complaints == []
     opened.page.close()
+
+
+def test_paper_is_evened_and_rid_of_ruling_as_in_python(browser: Browser) -> None:
+    sheet = photographed(draw_doodle("house", 1, seed=0).data, 3)[60:420, 110:530].copy()
+    sheet[::12] = sheet[::12] * 0.85
+    sheet[:, :150] = sheet[:, :150] * 0.7  # a shadow
+    page = browser.new_page()
+    for name in ("fit.js", "even.js"):
+        page.add_script_tag(content=(files_of("dessin.serving.export.web") / name).read_text("utf-8"))
+    seen = page.evaluate(
+        """([bytes, width, height]) => {
+            const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+            const even = evened({ width, height, channels: 3, data });
+            const text = ({ data }) => btoa(Array.from(data, (level) => String.fromCharCode(level)).join(""));
+            return [even, withoutRuling(even)].map(text);
+        }""",
+        [base64.b64encode(sheet.tobytes()).decode(), sheet.shape[1], sheet.shape[0]],
+    )
+    page.close()
+    even = evened(sheet)
+    bare = without_ruling(even)
+    assert (bare != even).any(axis=-1).mean() > 0.05
+    for ours, theirs in zip((even, bare), seen, strict=True):
+        theirs = np.frombuffer(base64.b64decode(theirs), np.uint8).reshape(ours.shape)
+        assert np.abs(ours.astype(int) - theirs).mean() < 0.3
 
 
 def drag(page: Page, *points: tuple[float, float]) -> None:

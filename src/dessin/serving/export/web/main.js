@@ -102,9 +102,9 @@ function current() {
   return mode === "camera" || drawing.empty ? null : drawing.pixels(Math.max(LEAST_PAGE, ...Object.values(card.models).map(({ image }) => image.size)));
 }
 
-/** A model that looks for the sheet of paper in a photograph sees it evenly lit. */
+/** A model that looks for the sheet of paper in a photograph sees it evenly lit and without ruling. */
 function seen(pixels, isSheet) {
-  return card.page && isSheet ? evened(pixels) : pixels;
+  return card.page && isSheet ? withoutRuling(evened(shrunk(pixels, LONGEST))) : pixels;
 }
 
 function become(next) {

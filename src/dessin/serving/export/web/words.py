@@ -43,8 +43,8 @@ def _words() -> dict[str, str]:
         ),
         "crop": translated("Drag a box around the drawing if there is more in the picture."),
         "crop_sheet": translated(
-            "In a photograph this model looks at the sheet of paper alone, and this page does not find the "
-            "sheet by itself: drag a box around it."
+            "In a photograph this model looks at what is drawn on the sheet of paper, and this page does not "
+            "find that by itself: drag a box around the drawing, with some paper on every side."
         ),
         "answer": translated("Answer"),
         "bars": translated("The likeliest classes"),
