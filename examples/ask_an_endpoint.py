@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import dessin
@@ -70,7 +70,7 @@ def served(model: Path, port: int) -> Iterator[str]:
             try:
                 with urlopen(f"{url}/readyz", timeout=5):
                     break
-            except URLError:
+            except OSError:  # nobody listens yet, or nobody answers in time
                 time.sleep(0.5)
         yield url
     finally:

@@ -84,7 +84,7 @@ def test_pages_load_nothing_from_elsewhere(site: Path, pages: dict[Path, Page]) 
 
 
 def test_the_reference_has_every_verb_with_every_option(site: Path, pages: dict[Path, Page]) -> None:
-    assert {verb.name for verb in VERBS} | {"DessinError", "__version__"} == set(dir(dessin))
+    assert {verb.name for verb in VERBS} | {"DessinError", "__version__", "load", "quiet"} == set(dir(dessin))
     for verb in VERBS:
         path = site / "reference" / f"verbs-{verb.group}.html"
         assert verb.name in pages[path].anchors

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import dessin
+from dessin.page.notebook import Shown
 from dessin.verbs import VERBS
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,36 @@ def test_a_room_with_the_name_of_a_verb_can_still_be_imported() -> None:
 def test_importing_dessin_loads_no_room_and_dir_shows_every_verb() -> None:
     rooms = "sorted(name for name in sys.modules if name.startswith('dessin.'))"
     assert output(f"import sys, dessin; dir(dessin); print({rooms})") == "['dessin.errors', 'dessin.verbs']"
-    assert set(dir(dessin)) == {"DessinError", "__version__", *(verb.name for verb in VERBS)}
+    own = {"DessinError", "__version__", "load", "quiet"}
+    assert set(dir(dessin)) == own | {verb.name for verb in VERBS}
     with pytest.raises(AttributeError, match="audti"):
         getattr(dessin, "audti")  # noqa: B009
+
+
+def test_importing_dessin_costs_next_to_nothing() -> None:
+    """Well under 0.15 s of a processor on any machine: no room is loaded, and nothing of others."""
+    code = "import time; begun = time.process_time(); import dessin; print(time.process_time() - begun)"
+    assert min(float(output(code)) for _ in range(3)) < 0.15
+
+
+def test_load_is_a_function_beside_the_verbs() -> None:
+    from dessin.serving.model import load
+
+    assert dessin.load is load
+
+
+def test_a_client_needs_no_torch() -> None:
+    code = "import sys, dessin.serving.client; print({'torch', 'fastapi', 'numpy'} & set(sys.modules))"
+    assert output(code) == "set()"
+
+
+def test_what_verbs_return_shows_itself() -> None:
+    """But for those that serve until they are stopped; a study's dry run has no result."""
+    for verb in VERBS:
+        answer = verb.function().__annotations__["return"]
+        names = [name.partition("[")[0] for name in answer.split(" | ") if name != "None"]
+        assert names or verb.name in ("serve", "studio")
+        assert all(issubclass(getattr(sys.modules[verb.home], name), Shown) for name in names), verb.name
 
 
 def test_a_star_brings_every_verb() -> None:

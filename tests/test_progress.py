@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tiny_run import make_drawings
 
+import dessin
 from dessin import progress
 from dessin.collection.duplicates import find_duplicates
 from dessin.collection.manifest import build_manifest
@@ -182,3 +183,77 @@ def test_what_is_said_meanwhile_stands_above_the_bars(clock: Clock, monkeypatch:
 )
 def test_a_time_is_told_in_two_units_at_most(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+class Handle:
+    def __init__(self, shown: list[str]) -> None:
+        self.shown = shown
+
+    def update(self, thing: object) -> None:
+        self.shown.append(str(thing))
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """As in a notebook's kernel; everything that a cell shows is in the list."""
+    shown: list[str] = []
+
+    def display(thing: object, *, display_id: bool) -> Handle:
+        assert display_id
+        shown.append(str(thing))
+        return Handle(shown)
+
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    monkeypatch.setattr(progress, "_notebook_bars", progress._NotebookBars())
+    return shown
+
+
+def test_a_notebook_hears_warnings_alone_unless_everything_is_asked_for(
+    notebook: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_quiet", None)
+    say("a line")
+    progress.warn("a warning")
+    assert capsys.readouterr() == ("", "WARNING: a warning\n")
+    progress.quiet(False)
+    say("a line")
+    assert capsys.readouterr() == ("a line\n", "")
+
+
+def test_a_bar_of_a_notebook_is_gone_when_its_work_is_done(notebook: list[str], clock: Clock) -> None:
+    def items() -> Iterator[int]:
+        for number in range(100):
+            clock.now += 0.1
+            yield number
+
+    assert sum(track(items(), 100, "Looking at <b>")) == 4950
+    assert "<progress value='51' max='100'>" in "".join(notebook)
+    assert "Looking at &lt;b&gt;" in notebook[0]
+    assert "left" in notebook[-2]
+    assert notebook[-1] == ""
+    # As many frames as a person can see, not one for each step.
+    assert 30 < len(notebook) < 40
+
+
+def test_a_work_that_is_done_at_once_shows_no_bar(notebook: list[str], clock: Clock) -> None:
+    assert list(track(range(3), 3, "Looking")) == [0, 1, 2]
+    assert notebook == []
+
+
+def test_quiet_holds_from_here_on_or_for_a_block(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_quiet", None)
+    say("heard")
+    with dessin.quiet():
+        say("not heard")
+        progress.warn("not heard")
+    say("heard again")
+    dessin.quiet()
+    say("not heard")
+    with dessin.quiet(False):
+        say("heard inside")
+    say("not heard")
+    assert capsys.readouterr() == ("heard\nheard again\nheard inside\n", "")

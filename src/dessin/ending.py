@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -34,6 +35,23 @@ _OF_THE_MACHINE: Final = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG),
     *(errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ENXIO),
 }
+
+
+# What a code page such as cp1252 or cp949 may lack, in letters that all have; anything else as its escape.
+_PLAIN: Final = str.maketrans(
+    {"\u202f": " ", "\u00a0": " ", "−": "-", "–": "-", "→": "->", "…": "...", "×": "x", "≥": ">=", "≤": "<="}
+)
+
+
+def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: what a stream cannot show, as it can."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(_PLAIN)
+    return lacking.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error("dessin.plain", _in_plain_letters)
 
 
 class Stopped(KeyboardInterrupt):
@@ -136,7 +154,7 @@ def _lost(stream: Any) -> int:
 
 
 class _Patient(io.TextIOWrapper):
-    """A stream that goes on where nobody reads any more, and writes escapes for what it cannot show."""
+    """A stream that goes on where nobody reads any more, and has plain letters for what it cannot show."""
 
     lost: OSError | None = None
 
@@ -148,7 +166,7 @@ class _Patient(io.TextIOWrapper):
         return cls(
             stream.buffer,
             encoding=stream.encoding,
-            errors="backslashreplace",
+            errors="dessin.plain",
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )

@@ -1,4 +1,4 @@
-"""What a person sees while something runs: bars on a terminal, plain lines with an estimate otherwise."""
+"""What a person sees while something runs: bars on a terminal and in a notebook, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dessin.errors import DessinError, quoted
 
@@ -22,30 +23,47 @@ Item = TypeVar("Item")
 _PLAIN_INTERVAL_S = 10.0
 # A bar is shown once its work has taken so long, and is then drawn anew as often.
 _FLASH_S, _FRAME_S = 0.3, 0.05
+# A notebook keeps every frame that it is sent.
+_NOTEBOOK_FRAME_S = 0.25
 # Of a work, before what is left of it is told: the first steps are seldom as long as the others.
 _LEAST_STEPS, _LEAST_SHARE = 3, 0.05
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_quiet = False
+# None: as is usual here, which is to speak, but in a notebook, where results show themselves, to warn alone.
+_quiet: bool | None = None
 _said: set[str] = set()
 # The bars of this process, one display for all that are open; none where nothing is shown.
 _bars: list[Progress] = []
 _lock = threading.Lock()
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Say nothing inside the block (for callers of the Python functions, and tests)."""
-    global _quiet
-    before, _quiet = _quiet, True
-    try:
-        yield
-    finally:
-        _quiet = before
+class quiet:  # noqa: N801 (called like a function)
+    """From here on nothing is said: no line, no warning, no bar. `with quiet():` holds for a block alone.
+
+    `quiet(False)` has everything said, also in a notebook, where else a result shows itself.
+    """
+
+    def __init__(self, on: bool = True) -> None:
+        global _quiet
+        self._before, _quiet = _quiet, on
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        global _quiet
+        _quiet = self._before
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this (Jupyter, Colab, an editor's), and no terminal."""
+    found = sys.modules.get("IPython")
+    shell = found.get_ipython() if found is not None and hasattr(found, "get_ipython") else None
+    return hasattr(shell, "kernel")
 
 
 def say(text: str = "") -> None:
-    """One plain line on standard output."""
-    if not _quiet:
+    """One plain line on standard output; not in a notebook, unless that is asked for (see `quiet`)."""
+    if not (in_notebook() if _quiet is None else _quiet):
         print(_harmless(retold(text)), flush=True)
 
 
@@ -105,8 +123,11 @@ def track(
         return
     label = label.spoken if isinstance(label, Phrase) else translated(label)
     work = _Work(label, total, unit, time.monotonic())
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    with _bar(work) if on_terminal else _lines(work) as show:
+    if in_notebook():
+        shown = _notebook_bar(work)
+    else:
+        shown = _bar(work) if sys.stderr is not None and sys.stderr.isatty() else _lines(work)
+    with shown as show:
         for item in items:
             yield item
             work.done = min(total, work.done + (1 if size is None else size(item)))
@@ -180,6 +201,75 @@ def _bar(work: _Work) -> Iterator[Callable[[], None]]:
                 _bars.clear()
                 bars.stop()
             bars.remove_task(task)
+
+
+class _NotebookBars:
+    """The bars of all works under way in one place below the cell, which is empty when they are done."""
+
+    def __init__(self) -> None:
+        self.works: list[_Work] = []
+        self._handle: Any = None
+
+    def show(self) -> None:
+        # IPython is there: its kernel runs this.
+        from IPython.display import display
+
+        now = time.monotonic()
+        works = [work for work in self.works if now - work.began >= _FLASH_S]
+        if self._handle is None and works:
+            self._handle = display(_as_html(works), display_id=True)
+        elif self._handle is not None:
+            self._handle.update(_as_html(works))
+            self._handle = self._handle if self.works else None
+
+
+class _Html(str):
+    """What a notebook shows as it is, and a kernel without a browser in words."""
+
+    words = ""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def _as_html(works: Sequence[_Work]) -> _Html:
+    rows = "".join(
+        f"<div>{escape(work.label)} <progress value='{work.done}' max='{work.total}'></progress> "
+        f"{escape(work.words())}</div>"
+        for work in works
+    )
+    html = _Html(rows)
+    html.words = "; ".join(f"{work.label}: {work.words()}" for work in works)
+    return html
+
+
+_notebook_bars = _NotebookBars()
+
+
+@contextmanager
+def _notebook_bar(work: _Work) -> Iterator[Callable[[], None]]:
+    """A bar below the cell that runs."""
+    with _lock:
+        _notebook_bars.works.append(work)
+    last = work.began
+
+    def show() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _NOTEBOOK_FRAME_S:
+            with _lock:
+                _notebook_bars.show()
+            last = now
+
+    try:
+        yield show
+    finally:
+        with _lock:
+            _notebook_bars.works.remove(work)
+            _notebook_bars.show()
 
 
 def _new_bars() -> Progress:

@@ -7,11 +7,12 @@ from typing import ClassVar, Self
 
 from dessin.errors import DessinError
 from dessin.files import write_json
+from dessin.page.notebook import Shown
 from dessin.reading import read_json
 from dessin.schema import Section, versioned
 
 
-class Result(Section):
+class Result(Shown, Section):
     """What a verb found, typed. A subclass names its `FILE`, and in `WHAT` what it is in words.
 
     `FOLDER` says what a folder with such a file is, and `DO` what to do where another one was named.
@@ -24,6 +25,7 @@ class Result(Section):
     WHAT: ClassVar[str] = "a result of dessin"
     FOLDER: ClassVar[str] = ""
     DO: ClassVar[str] = "Check the path."
+    TABLE: ClassVar[str] = ""
 
     format: int = 1
 

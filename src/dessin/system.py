@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import psutil
@@ -51,6 +51,15 @@ def made_up_places() -> frozenset[str]:
             disk.mountpoint for disk in psutil.disk_partitions(all=True) if disk.fstype in _MADE_UP
         )
     return frozenset()
+
+
+def leads_out(name: str) -> bool:
+    """Whether this system takes a name for a path that is absolute, has a drive, or climbs with `..`.
+
+    Windows sees a folder also before a backslash, and in `C:cat.png` a file of another drive.
+    """
+    path = PureWindowsPath(name) if _WINDOWS else PurePosixPath(name)
+    return bool(path.anchor) or ".." in path.parts
 
 
 def sync(path: Path) -> None:

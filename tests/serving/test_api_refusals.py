@@ -181,7 +181,7 @@ def test_what_is_no_http_gets_a_sentence(server: Serving) -> None:
         ("POST", "/v1/explain", {"sec-fetch-site": "same-site"}, 403),
         ("GET", "/v1/predict", {}, 405),
         ("GET", "/v1/nothing", {}, 404),
-        ("GET", "/docs", {}, 404),
+        ("GET", "/redoc", {}, 404),
         ("POST", "/v1/predict/batch", {"content-type": "text/plain"}, 415),
         ("POST", "/v1/predict/batch", {"content-type": "multipart/form-data"}, 422),
     ],

@@ -10,6 +10,7 @@ from dessin.collection.checks.base import Issue, LabelNumbers
 from dessin.collection.duplicates import Pair
 from dessin.collection.manifest import Manifest
 from dessin.collection.scan import Scan
+from dessin.page.notebook import Shown
 from dessin.schema import Section
 
 
@@ -85,9 +86,11 @@ class Summary(Section):
         return {kind: self.named.get(kind, count) for kind, count in self.issues.items() if count}
 
 
-@dataclass(frozen=True)
-class AuditResult:
+@dataclass(frozen=True, repr=False)
+class AuditResult(Shown):
     """What an audit found; the same as its files hold."""
+
+    TABLE = "issues"
 
     manifest: Manifest
     scan: Scan

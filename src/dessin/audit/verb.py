@@ -31,7 +31,7 @@ from dessin.files import write_csv, write_json
 from dessin.folders import result_folder
 from dessin.language import tr
 from dessin.ops import as_paths
-from dessin.page.blocks import Step
+from dessin.page.blocks import Page, Step
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import number
 from dessin.parallel.choose import choose_mapper
@@ -86,9 +86,8 @@ def audit(
         context, result = look_at(collection, labels, mapper)
         doubts = too_many(result.issues, result.manifest, default_kinds())
         hands = whose(collection)
-        write_audit(
-            part, context, result, next_steps(data, out, group, result.summary, doubts, hands), doubts
-        )
+        steps = next_steps(data, out, group, result.summary, doubts, hands)
+        page = write_audit(part, context, result, steps, doubts)
     say(describe_audit(result.summary))
     for doubt in doubts:
         warn(
@@ -108,7 +107,7 @@ def audit(
     if predictions:
         n, file = number(len(answers.rows)), out / LABELS_FILE
         say(tr("all {n} labels that were judged, the worst first: {file}", n=n, file=file))
-    return result
+    return result.with_page(page, out)
 
 
 def look_at(
@@ -136,12 +135,14 @@ def write_audit(
     result: AuditResult,
     steps: Sequence[Step],
     doubts: Sequence[TooMany] = (),
-) -> None:
-    """Write the report with its next `steps`, and its tables."""
+) -> Page:
+    """Write the report with its next `steps`, which is returned, and its tables."""
     write_manifest(result.manifest, folder / "manifest.csv")
     write_issues(result.issues, folder / "issues.csv")
     write_json(folder / "summary.json", result.summary.model_dump(mode="json"))
-    write_page(folder / PAGE_FILE, audit_page(context, result.issues, result.summary, steps, doubts))
+    page = audit_page(context, result.issues, result.summary, steps, doubts)
+    write_page(folder / PAGE_FILE, page)
+    return page
 
 
 def _write_labels(answers: LabelAnswers, judgement: Judgement, path: Path) -> None:

@@ -18,6 +18,7 @@ from dessin.models.drawn import DIGESTS, DRAWN
 from dessin.models.hub import hub_silence
 from dessin.models.price import WAYS, gib_of
 from dessin.models.weights import PACKAGED, resolve_weights
+from dessin.page.notebook import ShownDict
 from dessin.progress import duration, say
 from dessin.runs.candidates import this_machine
 from dessin.runs.machine import versions_of
@@ -31,7 +32,7 @@ PACKAGES = (
 _JOB, _JOB_IN_WORDS = Job(images=3000, seconds=3600.0, tuned=True), "3,000 drawings and an hour"
 
 
-def doctor() -> dict[str, str]:
+def doctor() -> ShownDict:
     """Say what this machine has: device, precision, versions, weights, and which backbones suit it.
 
     Returns:
@@ -58,7 +59,7 @@ def doctor() -> dict[str, str]:
     backbones = _backbones()
     for name, finding in (findings | backbones).items():
         say(f"{name:<{width}}  {retold(finding)}")
-    return findings | backbones
+    return ShownDict(findings | backbones)
 
 
 def _backbones() -> dict[str, str]:

@@ -18,8 +18,9 @@ from dessin.collection.issues import CHECKS
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.language import retold, tr, translated
+from dessin.page.blocks import Page
 from dessin.page.blocks import Step as BlockStep
-from dessin.page.html import PAGE_FILE, pages_below, write_page
+from dessin.page.html import pages_below, write_page
 from dessin.page.words import Link, Words
 from dessin.progress import duration, say, warn
 from dessin.reports.run.made import Around, Tried
@@ -110,9 +111,10 @@ def best_record(folder: Path, state: AutoState) -> RunRecord:
     )
 
 
-def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: tuple[ScoutRow, ...]) -> Path:
+def write_report(path: Path, state: AutoState, audited: AuditResult, scouted: tuple[ScoutRow, ...]) -> Page:
     """The home of everything that was made: the page about the best model, and every step that led to it."""
-    best, path = folder / AUTO_BEST, folder / PAGE_FILE
+    folder = path.parent
+    best = folder / AUTO_BEST
     used = next(each.step for each in state.done if each.step.name == state.best)
     names, made, again = {}, retold(used.words()), ""
     if (best / COMMITTEE_FILE).is_file():
@@ -136,8 +138,9 @@ def write_report(folder: Path, state: AutoState, audited: AuditResult, scouted: 
         steps=tuple(_an_hour_more(folder, state)),
         again=again,
     )
-    write_page(path, run_page(best, around, record=best_record(folder, state)))
-    return path
+    page = run_page(best, around, record=best_record(folder, state))
+    write_page(path, page)
+    return page
 
 
 def _tried(done: StepDone, *, used: bool) -> Tried:

@@ -32,6 +32,7 @@ from dessin.folders import going_on, is_finished
 from dessin.language import retold, tr
 from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.page.html import PAGE_FILE, leading_back
+from dessin.page.notebook import Shown
 from dessin.progress import duration, parse_budget, say, say_once, warn
 from dessin.reports.run.view import question
 from dessin.runs.holdout import settle
@@ -43,13 +44,15 @@ from dessin.training.device import choose_device
 from dessin.trust.evaluate.verb import evaluate
 
 
-@dataclass(frozen=True)
-class AutoResult:
+@dataclass(frozen=True, repr=False)
+class AutoResult(Shown):
     """What `auto` made: every file is below `folder`; the model to use is `run`, a run or a committee.
 
     `record` is the run's; of a committee that of a member, with the committee's results. `steps` are those
     that were done, and `ended` says why there was no further one.
     """
+
+    TABLE = "steps"
 
     folder: Path
     run: Path
@@ -165,13 +168,15 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> A
         journey.note()
     journey.stage(tr("report"), done=bool(journey.state.finished))
     # Written again where it is finished: what has come to lie beside it since is linked.
-    path = write_report(folder, journey.state, audited, _scouted(folder))
+    path = folder / PAGE_FILE
+    page = write_report(path, journey.state, audited, _scouted(folder))
     journey.note(finished=now())
     state, record = journey.state, best_record(folder, journey.state)
     close(record, folder, path, journey.state)
-    return AutoResult(
+    made = AutoResult(
         *(folder, best, path, audited, curation, split, record, journey.used), state.done, state.ended
     )
+    return made.with_page(page, folder)
 
 
 def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:

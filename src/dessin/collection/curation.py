@@ -21,6 +21,7 @@ from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
 from dessin.language import Phrase, phrase, tr
 from dessin.ops import names
+from dessin.page.notebook import Shown
 from dessin.page.numbers import counted, number, percent
 from dessin.progress import say, say_once, warn
 from dessin.reading import read_csv
@@ -189,9 +190,11 @@ class Change:
     reason: str
 
 
-@dataclass(frozen=True)
-class Curation:
+@dataclass(frozen=True, repr=False)
+class Curation(Shown):
     """Changes sorted by image_id, one an image."""
+
+    TABLE = "changes"
 
     changes: tuple[Change, ...] = ()
 
@@ -245,9 +248,10 @@ def curate(
         other = out.with_stem(f"{out.stem}-all")
         command = curate_command(Path(data), Path(issues), asked, other)
         warn(tr("To set them aside all the same: {command}", command=command))
-    say(describe_curation(curation, manifest))
+    said = describe_curation(curation, manifest)
+    say(said)
     say(tr("written to {file}; no image was touched, and without --curation it has no effect", file=out))
-    return curation
+    return curation.with_words(tr("Curation"), *said.splitlines())
 
 
 def propose_curation(issues: Sequence[Issue], manifest: Manifest, kinds: Sequence[str]) -> Curation:

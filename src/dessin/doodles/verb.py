@@ -26,6 +26,7 @@ from dessin.folders import is_finished
 from dessin.language import tr
 from dessin.models.backbones import asked_for
 from dessin.models.default_backbones import DEMO
+from dessin.page.notebook import Shown
 from dessin.page.numbers import number
 from dessin.progress import say
 from dessin.runs.same import check_same
@@ -33,9 +34,11 @@ from dessin.runs.same import check_same
 _RESULT_FOLDER = "result"
 
 
-@dataclass(frozen=True)
-class DemoResult:
+@dataclass(frozen=True, repr=False)
+class DemoResult(Shown):
     """What `auto` made of the doodles, and how it compares with the answer key."""
+
+    TABLE = "findings"
 
     auto: AutoResult
     findings: tuple[Finding, ...]
@@ -83,7 +86,7 @@ def demo(
         say(line)
     _require_all(findings, folder)
     say("\n" + tr("The report: {file}", file=result.report))
-    return DemoResult(result, findings, alarms)
+    return DemoResult(result, findings, alarms).with_page(result.as_page, result.folder)
 
 
 def _drawn(folder: Path, classes: int, per_class: int, seed: int, photographs: float) -> AnswerKey:

@@ -15,6 +15,7 @@ from dessin.fetch.download import Origin
 from dessin.fetch.sources import Source
 from dessin.files import atomic_path, digest_of, sha256_bytes, sha256_file, write_json, write_text
 from dessin.folders import claim_folder
+from dessin.page.notebook import Shown
 from dessin.page.numbers import counted
 from dessin.progress import warn
 from dessin.reading import read_json
@@ -33,7 +34,7 @@ class ClassRecord(Section):
     origin: Origin
 
 
-class FetchRecord(Section):
+class FetchRecord(Shown, Section):
     """`left_out` of an archive counts members that were not even looked at, by the reason."""
 
     collection: str

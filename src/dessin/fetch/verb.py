@@ -82,16 +82,15 @@ def fetch_from(
         carry_out(ledger, client, source, labels, out / _PARTS)
         shutil.rmtree(out / _PARTS, ignore_errors=True)
     images = sum(ledger.record.classes[label].images for label in labels)
-    say(
-        tr(
-            "{folder}: {drawings} in {classes} of {source}; licence in LICENCE.txt",
-            folder=out,
-            drawings=counted(images, "drawing"),
-            classes=counted(len(labels), "class", "classes"),
-            source=source.title,
-        )
+    said = tr(
+        "{folder}: {drawings} in {classes} of {source}; licence in LICENCE.txt",
+        folder=out,
+        drawings=counted(images, "drawing"),
+        classes=counted(len(labels), "class", "classes"),
+        source=source.title,
     )
-    return ledger.record
+    say(said)
+    return ledger.record.with_words(source.title, said)
 
 
 def _sweep(root: Path, pattern: str) -> None:

@@ -9,10 +9,11 @@ from dessin.language import tr
 from dessin.models.backbones import describe_backbone
 from dessin.models.weights import NoWeightsError, Weights, resolve_weights
 from dessin.ops import names
+from dessin.page.notebook import ShownTuple
 from dessin.progress import say
 
 
-def weights(*backbones: str) -> tuple[Weights, ...]:
+def weights(*backbones: str) -> ShownTuple[Weights]:
     """Fetch published weights ahead, for a machine without internet.
 
     Only safetensors files are fetched, into the cache of the hub. Each is said with its size, licence and
@@ -60,4 +61,4 @@ def weights(*backbones: str) -> tuple[Weights, ...]:
                 folder=constants.HF_HUB_CACHE,
             )
         )
-    return tuple(found)
+    return ShownTuple(found)

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from dessin.errors import DessinError
+from dessin.system import leads_out
 
 FOLLOW_LINKS = "DESSIN_FOLLOW_LINKS"
 
@@ -21,7 +22,7 @@ def image_path(root: Path, image_id: str) -> Path:
         DessinError: the id is absolute, climbs with `..`, or a symlink leads out of `root`.
     """
     relative = PurePosixPath(image_id)
-    if not image_id or "\0" in image_id or relative.is_absolute() or ".." in relative.parts:
+    if not image_id or "\0" in image_id or leads_out(image_id):
         raise _outside(root, image_id)
     path = root / relative
     if not _is_there(path):

@@ -19,6 +19,7 @@ from dessin.packs.archive import ENDING, read_pack
 from dessin.packs.merge import Shelf, Taken
 from dessin.packs.pack import parcels_in, user_name
 from dessin.packs.parcel import Parcel, kind_of
+from dessin.page.notebook import Shown
 from dessin.page.numbers import listed, number
 from dessin.places import check_readable
 from dessin.progress import on_stop, say, warn
@@ -33,9 +34,11 @@ _VERSIONS = tuple(name for name in PACKAGES if name != "dessin")
 _DIGITS = 12
 
 
-@dataclass(frozen=True)
-class Collected:
+@dataclass(frozen=True, repr=False)
+class Collected(Shown):
     """What became of everything that came, and what the reader should know before comparing it."""
+
+    TABLE = "taken"
 
     into: Path
     taken: tuple[Taken, ...]
@@ -77,10 +80,11 @@ def collect(
         _judge(taken)
     notes = tuple(_notes(shelf.parcels.values()))
     runs = sum(len(parcel.runs) for parcel in shelf.parcels.values())
-    say(tr_n("{n} run is in {folder} now.", "{n} runs are in {folder} now.", runs, folder=into))
+    said = tr_n("{n} run is in {folder} now.", "{n} runs are in {folder} now.", runs, folder=into)
+    say(said)
     for note in notes:
         warn(note)
-    return Collected(into, taken, notes)
+    return Collected(into, taken, notes).with_words(tr("Collected"), said, *notes)
 
 
 def _parcels(source: str, folder: Path) -> Iterator[Parcel]:

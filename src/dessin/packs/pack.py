@@ -13,6 +13,7 @@ from dessin.errors import DessinError
 from dessin.language import tr, tr_n
 from dessin.packs.archive import ENDING, write_pack
 from dessin.packs.parcel import Parcel, kind_of, read_parcel
+from dessin.page.notebook import ShownPath
 from dessin.page.numbers import number
 from dessin.places import check_readable
 from dessin.progress import say, warn
@@ -31,7 +32,7 @@ def pack(
     bundles: bool = False,
     who: str | None = None,
     machine: str | None = None,
-) -> Path:
+) -> ShownPath:
     """Pack runs and studies into one file for colleagues: records, curves and answers, no drawings.
 
     Equal results give equal bytes. No absolute path travels, and without `bundles` no weights, which `runs`,
@@ -71,18 +72,17 @@ def pack(
     if bundles and any(parcel.origin(run).left_out for parcel in parcels for run in parcel.runs):
         warn(tr("Some of these runs have no weights here, so none of theirs are in the pack."))
     each = number(max(1, round(size / max(1, count) / 1000)))
-    say(
-        tr_n(
-            "{file}: {n} run by {who} on {machine}, {size} kB a run",
-            "{file}: {n} runs by {who} on {machine}, {size} kB a run",
-            count,
-            file=out,
-            who=origin.who,
-            machine=origin.machine,
-            size=each,
-        )
+    said = tr_n(
+        "{file}: {n} run by {who} on {machine}, {size} kB a run",
+        "{file}: {n} runs by {who} on {machine}, {size} kB a run",
+        count,
+        file=out,
+        who=origin.who,
+        machine=origin.machine,
+        size=each,
     )
-    return out
+    say(said)
+    return ShownPath(out).with_words(out.name, said)
 
 
 def parcels_in(folder: Path, origin: Callable[[Path], Origin], *, weights: bool) -> Iterator[Parcel]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dessin.page.dots import DotPlot
+
 INK, ACCENT, SECOND, MUTED, GRID = "#1f2430", "#3157c4", "#c2612c", "#6b7280", "#e6e8ec"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _STYLE = {
@@ -88,3 +90,25 @@ def figure_data_uri(figure: Any) -> str:
 def data_uri(data: bytes, media_type: str) -> str:
     """Bytes as a `data:` address."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def dots_data_uri(plot: DotPlot) -> str:
+    """Dots with intervals as an SVG `data:` address, for where there is no page around them."""
+    figure, axes = new_figure(7.0, 0.9 + 0.34 * len(plot.rows))
+    places = range(len(plot.rows), 0, -1)
+    if plot.band is not None:
+        axes.axvspan(plot.band, plot.band + plot.band_width, color=GRID, lw=0)
+    if plot.line is not None:
+        axes.axvline(plot.line, color=MUTED, lw=1)
+    for place, row in zip(places, plot.rows, strict=True):
+        colour = MUTED if row.dot.tone == "muted" else ACCENT
+        axes.plot([row.start, row.start + row.width], [place, place], color=colour, lw=2, alpha=0.5)
+        axes.plot(row.at, place, "o", color=colour, ms=6)
+        if row.ring is not None:
+            axes.plot(row.ring, place, "o", mfc="none", color=SECOND, ms=6)
+    axes.set_yticks(list(places), [f"{row.dot.name}  {row.dot.words}" for row in plot.rows])
+    axes.set_xticks([tick.at for tick in plot.ticks], [tick.label for tick in plot.ticks])
+    axes.set_xlim(0, 100)
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    return figure_data_uri(figure)

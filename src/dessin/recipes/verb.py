@@ -14,6 +14,7 @@ from typing import Final, Literal
 from dessin.errors import DessinError, unknown
 from dessin.folders import result_folder
 from dessin.language import tr, translated
+from dessin.page.notebook import ShownTuple
 from dessin.page.numbers import counted
 from dessin.page.tables import terminal_width
 from dessin.progress import say
@@ -39,7 +40,7 @@ class PackagedRecipe:
     path: Path
 
 
-def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
+def recipes(*, copy: str | Path | None = None) -> ShownTuple[PackagedRecipe]:
     """List the recipes and studies that come with dessin, each with the figure to expect.
 
     Args:
@@ -51,7 +52,7 @@ def recipes(*, copy: str | Path | None = None) -> tuple[PackagedRecipe, ...]:
     Raises:
         DessinError: a folder `copy` that is in use.
     """
-    found = packaged()
+    found = ShownTuple(packaged())
     if copy is not None:
         with result_folder(Path(copy), what="a copy of the recipes") as part:
             for each in found:

@@ -11,6 +11,7 @@ from dessin.audit.result import Summary
 from dessin.errors import DessinError
 from dessin.language import tr
 from dessin.page.html import pages_below, write_page
+from dessin.page.notebook import ShownPath
 from dessin.page.text import write_markdown
 from dessin.progress import say
 from dessin.reading import read_json
@@ -31,7 +32,7 @@ def report(
     out: str | Path,
     audit: AuditResult | str | Path | None = None,
     scout: Sequence[ScoutRow] | str | Path | None = None,
-) -> Path:
+) -> ShownPath:
     """Write one page that a person wants to read: about a run, or about studies and a final run.
 
     Args:
@@ -44,7 +45,7 @@ def report(
         scout: The folder of a scout, for a single run: the backbones that were tried.
 
     Returns:
-        The page's path.
+        The page's path, which a notebook shows as the page.
 
     Raises:
         DessinError: no source, one that is none of these, or damaged files in it; for a single
@@ -61,15 +62,16 @@ def report(
     if len(folders) == 1 and is_run(folders[0]):
         tried = read_scout(Path(scout)) if isinstance(scout, str | Path) else tuple(scout or ())
         around = Around(issues=_found(summary), scout=tried, pages=pages_below(folders[0], out))
-        write(out, run_page(folders[0], around))
+        page = run_page(folders[0], around)
     elif not scout and len(folders) == 1 and (found := _workspace(folders[0])):
-        write(out, home_page(folders[0], found, out))
+        page = home_page(folders[0], found, out)
     elif scout:
         raise DessinError("A scout belongs to the report of a single run.", do="Report on that run alone.")
     else:
-        write(out, wrapup_page(folders, summary, out))
+        page = wrapup_page(folders, summary, out)
+    write(out, page)
     say(tr("report: {file}", file=out))
-    return out
+    return ShownPath(out).with_page(page, out.parent)
 
 
 def _workspace(folder: Path) -> tuple[Path, ...]:

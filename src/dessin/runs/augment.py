@@ -30,6 +30,9 @@ from dessin.images.store_build import StoredImage
 from dessin.language import tr
 from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.ops import as_texts
+from dessin.page.blocks import Page, Picture
+from dessin.page.notebook import Shown
+from dessin.page.pictures import data_uri
 from dessin.progress import say
 from dessin.recipe import Recipe
 from dessin.runs.inputs import read_inputs
@@ -41,9 +44,11 @@ _SHOWN = 6
 _EPOCHS = 3
 
 
-@dataclass(frozen=True)
-class Preview:
+@dataclass(frozen=True, repr=False)
+class Preview(Shown):
     """Where the sheet is, and what was measured."""
+
+    TABLE = "effects"
 
     sheet: Path
     effects: tuple[OpEffect, ...]
@@ -94,9 +99,12 @@ def augment(
     for line in effect_lines(effects):
         say(f"  {line}")
     sheet = _sheet(name, wanted, store, labels, effects, epoch - 1)
-    write_bytes(path, draw_sheet(sheet))
+    drawn = draw_sheet(sheet)
+    write_bytes(path, drawn)
     say("\n" + tr("The contact sheet: {file}", file=path))
-    return Preview(path, effects)
+    made = Preview(path, effects)
+    picture = Picture(data_uri(drawn, "image/png"), sheet.title, kind="sheet")
+    return made.with_page(Page(sheet.title, "", (picture, *made.rows_as_table())))
 
 
 def _sample(

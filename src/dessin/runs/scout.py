@@ -16,12 +16,14 @@ from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.folders import result_folder
 from dessin.images.spec import ImageSpec, Page
+from dessin.language import tr
 from dessin.models.backbones import asked_for, candidates, describe_backbone
 from dessin.models.candidates import Job
 from dessin.models.card import Features
 from dessin.models.classifier import build_classifier
 from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.weights import resolve_weights
+from dessin.page.notebook import Shown
 from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
@@ -40,9 +42,11 @@ VIEWS = ("identity", "hflip")
 _CHEAPER = 1.2
 
 
-@dataclass(frozen=True)
-class ScoutResult:
+@dataclass(frozen=True, repr=False)
+class ScoutResult(Shown):
     """One row a backbone, best accuracy first, and the one that was picked with the reason."""
+
+    TABLE = "rows"
 
     rows: tuple[ScoutRow, ...]
     chosen: str
@@ -137,7 +141,7 @@ def rank(
     result = ScoutResult(rows, next(row.backbone for row in rows if row.chosen), reason, out / SCOUT_FILE)
     for line in _table(result):
         say(line)
-    return result
+    return result.with_words(tr("Scout"), _table(result)[-1])
 
 
 def _ranked(

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 from dessin.errors import DessinError
+from dessin.language import tr, translated
 from dessin.ops import as_texts
+from dessin.page.blocks import Column, Fact, Facts, Page, Table
+from dessin.page.notebook import ShownPath
 from dessin.recipe import Recipe
-from dessin.runs.fold_group import is_fold_group
+from dessin.runs.fold_group import is_fold_group, run_record
 from dessin.runs.folds import begin_folds, resume_folds
 from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
 
@@ -26,7 +29,7 @@ def train(
     workers: Annotated[int, "from 0"] = 0,
     threads: Annotated[int | None, "from 1"] = None,
     track: Annotated[Sequence[str], "a tracker"] = (),
-) -> Path:
+) -> ShownPath:
     """Train a model by a recipe, so that a run that was killed and resumed ends with the same bytes.
 
     Args:
@@ -43,7 +46,7 @@ def train(
         track: Where the run is also sent: tensorboard, wandb, `wandb(online)`, mlflow, `mlflow("http://..")`.
 
     Returns:
-        The run's folder, or that of the group of folds.
+        The run's folder, or that of the group of folds: a path, which a notebook shows with its results.
 
     Raises:
         DessinError: anything that a user can put right.
@@ -56,7 +59,7 @@ def train(
                 do="Give --resume alone, or with --data where the images have moved.",
             )
         go_on = resume_folds if is_fold_group(Path(resume)) else resume_run
-        return go_on(Path(resume), data=data, workers=workers, track=as_texts(track))
+        return _shown(go_on(Path(resume), data=data, workers=workers, track=as_texts(track)))
     if recipe is None:
         raise DessinError(
             "No recipe was given.",
@@ -70,4 +73,21 @@ def train(
         threads=threads,
         workers=workers,
     )
-    return begin_run(order) if folds is None else begin_folds(order, folds)
+    return _shown(begin_run(order) if folds is None else begin_folds(order, folds))
+
+
+def _shown(folder: Path) -> ShownPath:
+    """A run's folder, which a notebook shows as what was measured and decided; `report` tells more."""
+
+    def page() -> Page:
+        record = run_record(folder)
+        facts = [
+            Fact(f"{translated(name)}: {translated(metric.title)}", str(found))
+            for name, results in record.results.items()
+            for metric, found in results.items()
+        ]
+        columns = (Column(tr("Decision")), Column(tr("Value")), Column(tr("Reason")))
+        rows = tuple((each.name, str(each.value), each.reason) for each in record.decisions)
+        return Page(record.name, "", (Facts(tuple(facts), wide=True), Table(columns, rows)))
+
+    return ShownPath(folder).with_page(page, folder)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from dessin.errors import DessinError, unknown
 from dessin.images.fit import Prepared, prepare_for
 from dessin.images.ground import Pixels
 from dessin.models.card import BundleImage
 from dessin.models.classifier import Classifier
+from dessin.page.pictures import enlarged
 from dessin.serving.runtime import Runtime
 from dessin.trust.explain.explainer import Explainer
-from dessin.trust.explain.pictures import overlay
+from dessin.trust.explain.pictures import overlay, side_by_side
 from dessin.trust.explain.sources import Batch, Drawing
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageMap:
     """A map of what speaks for the class `label`.
 
@@ -33,6 +36,15 @@ class ImageMap:
     values: NDArray[np.float32]
     picture: Pixels
     overlay: Pixels
+
+    def __repr__(self) -> str:
+        return f"ImageMap({self.label}, {self.method}, {' x '.join(map(str, self.values.shape))})"
+
+    def _repr_png_(self) -> bytes:
+        pair = side_by_side([enlarged(self.picture), enlarged(self.overlay)])
+        buffer = io.BytesIO()
+        Image.fromarray(pair).save(buffer, "png")
+        return buffer.getvalue()
 
 
 def map_maker(runtime: Runtime) -> MapMaker | None:

@@ -21,9 +21,11 @@ from dessin.images.containers.base import FORMATS
 from dessin.images.paths import image_path
 from dessin.language import tr
 from dessin.ops import as_paths, names
+from dessin.page.blocks import Page
 from dessin.page.numbers import counted, number
 from dessin.progress import say, warn
 from dessin.serving.runtime import Answer, Answered, ImageFile, Predictions, Runtime, read_answers
+from dessin.serving.view import answers_page
 
 
 def find_images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
@@ -131,7 +133,13 @@ def predict(
     columns = [*COLUMNS, *(name for k in range(2, top + 1) for name in (f"top{k}", f"top{k}_probability"))]
     write_csv(Path(out), [*columns, "reason"], table(files, predictions, answers, top))
     _say(predictions, answers, Path(out))
-    return predictions
+    return predictions.with_page(lambda: _page(files, predictions, answers))
+
+
+def _page(files: Sequence[ImageFile], predictions: Predictions, answers: Sequence[Answer]) -> Page:
+    place = {file.image_id: file for file in files}
+    seen = zip(predictions.image_ids, answers, strict=True)
+    return answers_page([(place[image_id], answer) for image_id, answer in seen], len(predictions.unreadable))
 
 
 def table(

@@ -17,9 +17,12 @@ from dessin.answers.committee import Committee, LoadedCommittee, load_model
 from dessin.answers.inference import join, look_with_energy
 from dessin.images.decode import Unreadable, decode, read_image_bytes
 from dessin.images.fit import Prepared, prepare_for
+from dessin.images.ground import Pixels
 from dessin.images.ink import border_median
 from dessin.images.spec import Fitting
+from dessin.page.notebook import Shown, Tables
 from dessin.progress import track
+from dessin.serving.named import Candidate
 from dessin.training.device import choose_device
 from dessin.training.views import check_views
 from dessin.trust.confidence.rejection import max_probability, negative_entropy
@@ -35,6 +38,14 @@ class ImageFile:
 
     image_id: str
     path: Path
+
+    def pixels(self) -> Pixels:
+        """Its decoded pixels (H, W, 3) uint8.
+
+        Raises:
+            Unreadable: it cannot be read.
+        """
+        return decode(read_image_bytes(self.path)).pixels
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class Answered:
     scores: NDArray[np.float64] | None
 
 
-@dataclass(frozen=True)
-class Predictions:
+@dataclass(frozen=True, repr=False)
+class Predictions(Shown):
     """`probabilities` (n, C) float32 of the n readable `image_ids`, in the order asked; the others apart.
 
     `scores` as in `Answered`.
@@ -67,6 +78,11 @@ class Predictions:
     probabilities: NDArray[np.float32]
     unreadable: tuple[Refused, ...]
     scores: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+
+    def _tables(self) -> Tables:
+        rows = zip(self.image_ids, self.probabilities.tolist(), strict=True)
+        yield "", [{"image_id": name} | dict(zip(self.classes, row, strict=True)) for name, row in rows]
 
 
 class Runtime:
@@ -136,6 +152,7 @@ class Runtime:
             np.concatenate([np.zeros((0, width), dtype=np.float32), *probabilities]),
             tuple(refused),
             np.concatenate(scores) if scores else None,
+            self.committee.classes,
         )
 
     def predict_paths(self, paths: Sequence[Path]) -> Predictions:
@@ -170,18 +187,9 @@ class Runtime:
 
     def _prepare(self, file: ImageFile) -> Prepared | Refused:
         try:
-            return prepare_for(decode(read_image_bytes(file.path)).pixels, self.fittings)
+            return prepare_for(file.pixels(), self.fittings)
         except Unreadable as error:
             return Refused(file.image_id, error.reason)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A class with its name for people and its probability."""
-
-    label: str
-    name: str
-    probability: float
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dessin.errors import DessinError, listing
 from dessin.files import write_text
 from dessin.language import tr
 from dessin.ops import names
+from dessin.page.notebook import ShownTuple
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
 from dessin.serving.form import Floats, check_submission, fill
@@ -41,7 +42,7 @@ def submit(
     *,
     out: str | Path,
     views: str | Sequence[str] = (),
-) -> tuple[SubmissionRow, ...]:
+) -> ShownTuple[SubmissionRow]:
     """Write a contest's submission, checked before it is written.
 
     It has the columns and rows of the contest's sample submission, and class names, numbers or a probability
@@ -82,7 +83,7 @@ def submit(
     rows = counted(len(form.rows), "row")
     say(tr("{rows}, checked against the contest's lists; written to {file}", rows=rows, file=out))
     targets = targets_of(task)
-    return tuple(
+    return ShownTuple(
         SubmissionRow(
             identifier, image_id.removeprefix(task.test_folder), targets[labels[answers[image_id].argmax()]]
         )

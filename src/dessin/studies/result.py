@@ -115,6 +115,7 @@ class StudyResults(Result):
     """The levels, each level against the base, and for a grid each factor's main effects."""
 
     FILE = RESULTS_FILE
+    TABLE = "comparisons"
     WHAT = "the results of a study"
     FOLDER = "study's folder"
     DO = "Name a folder that `dessin study` wrote."

@@ -195,7 +195,8 @@ def conclude(folder: Path, record: StudyRecord, *, own: Collection[str]) -> Stud
     results = analyse(folder)
     results.write(folder)
     write_tables(folder, record, results)
-    write_page(folder / PAGE_FILE, study_page(read_source(folder)))
+    drawn = study_page(read_source(folder))
+    write_page(folder / PAGE_FILE, drawn)
     if not any(level.finished for level in results.levels):
         ends = (ended_job(folder, job.name) for job in record.jobs)
         raise DessinError(
@@ -229,4 +230,4 @@ def conclude(folder: Path, record: StudyRecord, *, own: Collection[str]) -> Stud
             )
         )
     say(tr("page: {file}", file=folder / PAGE_FILE))
-    return results
+    return results.with_page(drawn, folder)

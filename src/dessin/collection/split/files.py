@@ -15,6 +15,7 @@ from pydantic import Field
 from dessin.collection.manifest import Manifest
 from dessin.errors import DessinError, listing, quoted
 from dessin.files import digest_of, write_csv
+from dessin.page.notebook import Shown
 from dessin.reading import parse_json, read_csv
 from dessin.schema import Section, validated
 
@@ -31,13 +32,15 @@ class Assignment:
     fold: int | None
 
 
-@dataclass(frozen=True)
-class Split:
+@dataclass(frozen=True, repr=False)
+class Split(Shown):
     """`folds` folds and a holdout of about the share `holdout`; rows sorted by image_id, classes by label.
 
     `rule` names the algorithm and `group_by` what the user grouped by. `manifest_digest` is that of the
     manifest before curation, which held `images` rows; `curation_digest` is empty without a curation.
     """
+
+    TABLE = "rows"
 
     seed: int
     folds: int

@@ -108,9 +108,10 @@ def split(
             groups=counted(joined, "group"),
         )
     )
-    say(describe_split(made))
+    said = describe_split(made)
+    say(said)
     say(tr("written to {file}", file=out))
-    return made
+    return made.with_words(tr("Split"), *said.splitlines())
 
 
 def _warn_of_leaks(leaks: Mapping[str, int]) -> None:

@@ -99,6 +99,7 @@ class DistillResults(Result):
     """
 
     FILE: ClassVar[str] = "results.json"
+    TABLE = "answerers"
 
     kind: Literal["distill"] = "distill"
     committee: str

@@ -134,11 +134,12 @@ def distill(
         found = to_predictions(tables[STUDENT_ANSWERS], plan.measured, subject.inputs.split.classes)
         sides = Sides(found, tables[COMMITTEE], plan.data, own.image.page)
         named = {run.what: runs[run.name] for run in plan.runs()}
-        write_page(out / PAGE_FILE, distill_page(results, named, out, sides))
+        drawn = distill_page(results, named, out, sides)
+        write_page(out / PAGE_FILE, drawn)
     for line in result_lines(results, terminal_width()):
         say(line)
     say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE_FILE}")
-    return results
+    return results.with_page(drawn, out)
 
 
 def _copy_bundle(source: Path, target: Path) -> None:

@@ -76,6 +76,7 @@ class EnsembleResults(Result):
     """
 
     FILE: ClassVar[str] = "results.json"
+    TABLE = "rules"
 
     kind: Literal["ensemble"] = "ensemble"
     name: str

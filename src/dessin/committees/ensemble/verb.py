@@ -129,11 +129,12 @@ def ensemble(
             write_predictions(nested, part / NESTED)
             sides = Sides(nested, base.nested_probabilities, results.data, first.recipe.image.page)
             # The page comes last, so where it is, everything is.
-            write_page(part / PAGE_FILE, ensemble_page(results, out, sides))
+            drawn = ensemble_page(results, out, sides)
+            write_page(part / PAGE_FILE, drawn)
     for line in ensemble_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
-    return results
+    return results.with_page(drawn, out)
 
 
 def _write(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dessin.collection.readers.walk import nfc
 from dessin.errors import DessinError, listing, quoted, unknown
 from dessin.files import digest_of, write_csv
+from dessin.page.notebook import Shown
 from dessin.reading import read_csv
 
 COLUMNS = ("label", "family", "reason")
@@ -28,9 +29,11 @@ class FamilyRow:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class FamilyMap:
+@dataclass(frozen=True, repr=False)
+class FamilyMap(Shown):
     """Rows sorted by label, one a class."""
+
+    TABLE = "rows"
 
     rows: tuple[FamilyRow, ...]
 

@@ -68,7 +68,8 @@ def families(
     if source == "confusions":
         warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
     steps = family_steps(sorted(as_paths(runs)), out)
-    text = document(families_page(answers, proposal, found, warnings, _typical(members, answers), steps))
+    drawn = families_page(answers, proposal, found, warnings, _typical(members, answers), steps)
+    text = document(drawn)
     # The page first: one without its table is what a killed process left, if it says the same.
     if page.exists() and not (page.is_file() and page.read_bytes() == text.encode()):
         raise _occupied(page)
@@ -78,7 +79,7 @@ def families(
     for line in family_lines(found, answers.names, warnings, terminal_width()):
         say(line)
     say(f"written to {out}; page: {page}")
-    return proposal.families
+    return proposal.families.with_page(drawn, out.parent)
 
 
 def _typical(members: Members, answers: OutOfFold) -> Typical:

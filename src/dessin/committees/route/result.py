@@ -51,6 +51,7 @@ class RouteResults(Result):
     """
 
     FILE: ClassVar[str] = "results.json"
+    TABLE = "variants"
 
     kind: Literal["route"] = "route"
     generalist: str

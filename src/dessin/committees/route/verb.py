@@ -129,11 +129,12 @@ def route(
         routed = to_predictions(joined.astype(np.float32), members.rows, members.classes)
         page = runs[0].record.recipe.image.page
         sides = Sides(routed, answers.probabilities, str(place or ""), page)
-        write_page(out / PAGE_FILE, route_page(results, answers.names, trained, out, sides))
+        drawn = route_page(results, answers.names, trained, out, sides)
+        write_page(out / PAGE_FILE, drawn)
     for line in result_lines(results, terminal_width()):
         say(line)
     say(f"committee: {out / COMMITTEE}; page: {out / PAGE_FILE}")
-    return results
+    return results.with_page(drawn, out)
 
 
 def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:

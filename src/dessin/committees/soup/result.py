@@ -69,6 +69,7 @@ class SoupResults(Result):
     """
 
     FILE: ClassVar[str] = "results.json"
+    TABLE = "ways"
 
     kind: Literal["soup"] = "soup"
     name: str

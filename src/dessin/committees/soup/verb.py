@@ -133,11 +133,12 @@ def soup(
         page = first.record.recipe.image.page
         sides = Sides(answers, unseen[results.base], results.data, page)
         # The page comes last, so where it is, everything is.
-        write_page(part / PAGE_FILE, soup_page(results, out, sides))
+        drawn = soup_page(results, out, sides)
+        write_page(part / PAGE_FILE, drawn)
     for line in soup_lines(results, terminal_width()):
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
-    return results
+    return results.with_page(drawn, out)
 
 
 def _check_kind(kind: str, runs: int) -> None:

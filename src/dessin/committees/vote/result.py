@@ -16,6 +16,7 @@ from dessin.committees.vote.sources import Source
 from dessin.errors import DessinError
 from dessin.files import atomic_path, csv_text, write_csv, write_text
 from dessin.language import tr, tr_n, translated
+from dessin.page.notebook import Shown, Tables
 from dessin.page.numbers import counted, number, percent
 from dessin.progress import say, warn
 
@@ -23,8 +24,8 @@ ANSWER_COLUMNS = ("image_id", "predicted", "share")
 _TOP = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Voted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Voted(Shown):
     """The outcome: `predicted` (N) labels ("" where nobody voted), and what it was counted from."""
 
     image_ids: tuple[str, ...]
@@ -32,6 +33,10 @@ class Voted:
     classes: tuple[str, ...]
     count: Count
     temperatures: tuple[float, ...]
+
+    def _tables(self) -> Tables:
+        rows = zip(self.image_ids, self.predicted, self.count.shares.tolist(), strict=True)
+        yield "", [dict(zip(ANSWER_COLUMNS, row, strict=True)) for row in rows]
 
 
 def write_submission(path: Path, sources: Sequence[Source], ballots: Ballots, voted: Voted) -> bool:

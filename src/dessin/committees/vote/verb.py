@@ -77,7 +77,7 @@ def vote(
     voted = Voted(ballots.image_ids, predicted, ballots.classes, count, fitted)
     say_outcome(ballots, voted)
     _write(target, sources, ballots, voted)
-    return voted
+    return voted.with_words(tr("Vote"), counted(len(voted.image_ids), "image"))
 
 
 def _options(

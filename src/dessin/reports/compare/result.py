@@ -52,6 +52,7 @@ class RunComparison(Result):
     """
 
     FILE = "comparison.json"
+    TABLE = "comparisons"
     WHAT = "a comparison of runs"
 
     set_name: SetName

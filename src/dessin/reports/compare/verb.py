@@ -64,6 +64,7 @@ def compare(
         if part is not None:
             result.write(part)
             write_page(part / PAGE_FILE, comparison_page(result, joined))
+    result = result.with_page(lambda: comparison_page(result, joined), out)
     for line in comparison_lines(result, terminal_width()):
         say(line)
     if out is not None:

@@ -12,6 +12,9 @@ from dessin.errors import DessinError
 from dessin.files import write_csv
 from dessin.language import tr
 from dessin.ops import as_texts, names
+from dessin.page.blocks import Column as TableColumn
+from dessin.page.blocks import Page, Table
+from dessin.page.notebook import ShownList, Tables
 from dessin.page.numbers import number
 from dessin.page.tables import aligned, printable, set_aside, terminal_width
 from dessin.progress import say
@@ -42,6 +45,13 @@ class Row:
     values: Flat
 
 
+class Rows(ShownList[Row]):
+    """The runs that were asked for, in their order."""
+
+    def _tables(self) -> Tables:
+        yield "", [{"path": row.path, **row.values} for row in self]
+
+
 def runs(
     workspace: str | Path = ".",
     *,
@@ -50,7 +60,7 @@ def runs(
     columns: str | Sequence[str] | None = None,
     csv: str | Path | None = None,
     limit: int | None = None,
-) -> list[Row]:
+) -> Rows:
     """Show the runs below a folder as a table: filtered, sorted, with the columns you ask for.
 
     Args:
@@ -84,7 +94,7 @@ def runs(
         table = ([machine_text(row.values.get(key)) for _, key in fields] for row in chosen)
         write_csv(Path(csv), [title for title, _ in fields], table)
     _say(found, chosen, shown)
-    return chosen
+    return Rows(chosen).with_page(lambda: _page(found, chosen, shown))
 
 
 def _sorted(rows: Sequence[Row], sort: str, keys: set[str]) -> list[Row]:
@@ -99,6 +109,13 @@ def _sorted(rows: Sequence[Row], sort: str, keys: set[str]) -> list[Row]:
     having = [row for row in rows if row.values.get(key) is not None]
     lacking = [row for row in rows if row.values.get(key) is None]
     return sorted(having, key=rank, reverse=sort.startswith("-")) + lacking
+
+
+def _page(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> Page:
+    cells = tuple(tuple(column.cell(row.values) for column in columns) for row in rows)
+    titles = tuple(TableColumn(column.title, column.whole) for column in columns)
+    count = tr("{n} of {total} runs", n=number(len(rows)), total=number(len(found.entries)))
+    return Page(tr("Runs"), count, (Table(titles, cells),) if rows else ())
 
 
 def _say(found: Workspace, rows: Sequence[Row], columns: Sequence[Column]) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from dessin.progress import warn
 from dessin.serving.api.endpoints.about import HEALTH, METRICS, MODEL, READY
+from dessin.serving.api.endpoints.pages import OPEN, add_pages
 from dessin.serving.api.endpoints.predict import EXPLAIN, PREDICT, PREDICT_BATCH
 from dessin.serving.api.refusal import Refusal, note, refusal_reply
 from dessin.serving.api.security import HostCheck, OriginCheck, TokenCheck
@@ -46,17 +47,18 @@ def build_app(
         description=_ABOUT,
         version="1",
         lifespan=lifespan,
-        docs_url=None,  # its page would load scripts from elsewhere
+        docs_url=None,  # its page would load scripts from elsewhere; `pages` has one that does not
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.service = service
-    for endpoint in ENDPOINTS:
-        if endpoint.offered(service):
-            endpoint.add_to(app.router, service, asks_token=token is not None)
+    offered = tuple(endpoint for endpoint in ENDPOINTS if endpoint.offered(service))
+    for endpoint in offered:
+        endpoint.add_to(app.router, service, asks_token=token is not None)
+    add_pages(app.router, offered)
     _add_errors(app)
     if token is not None:
-        open_paths = [endpoint.path for endpoint in ENDPOINTS if not endpoint.needs_token]
+        open_paths = [*OPEN, *(endpoint.path for endpoint in ENDPOINTS if not endpoint.needs_token)]
         app.add_middleware(TokenCheck, token=token, open_paths=open_paths)
     if cors:
         app.add_middleware(

@@ -20,12 +20,15 @@ from dessin.serving.api.watch import Metrics
 from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Runtime
 
+# Of a file that is none.
+EXAMPLE = "3d47119f4d10afcdc89bb061e6b55066a984d03b067bfe000c9d32e344f022c7"
+
 
 class ModelId(BaseModel):
     """Which model answered; the digest changes with its weights."""
 
     name: str = Field(examples=[RECIPE])
-    digest: str = Field(examples=["3d47119f4d10afcdc89bb061e6b55066a984d03b067bfe000c9d32e344f022c7"])
+    digest: str = Field(examples=[EXAMPLE])
 
     @classmethod
     def of(cls, committee: Committee) -> ModelId:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-_NEEDED = ("fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
+_NEEDED = ("fastapi", "fastapi_offline", "uvicorn", "httptools", "prometheus_client", "python_multipart")
 _KEEP_ALIVE_SECONDS = 30
 
 

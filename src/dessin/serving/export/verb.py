@@ -152,8 +152,7 @@ def _export(
         price = int8_price(subject, load_model(part)) if int8 else None
         outcome = Exported(precision="int8" if int8 else "float32", agreement=found, price=price)
         outcome.write(part)
-    _say(outcome)
-    return outcome
+    return outcome.with_words(tr("Export"), *_say(outcome))
 
 
 def _write(subject: Subject, name: str, folder: Path, open_store: OpenStore, *, int8: bool) -> Agreement:
@@ -191,20 +190,21 @@ def _write_committee(subject: Subject, folder: Path) -> None:
     write_committee(folder, subject.loaded.committee)
 
 
-def _say(outcome: Exported) -> None:
+def _say(outcome: Exported) -> tuple[str, str]:
+    """Say what came out; returns the lines."""
     worst = max(outcome.agreement.values(), key=lambda found: found.largest_difference)
-    say(
-        tr_n(
-            "{precision} against torch, the model: {words}",
-            "{precision} against torch, the worst of {n} models: {words}",
-            len(outcome.agreement),
-            precision=outcome.precision,
-            words=worst.words,
-        )
+    told = tr_n(
+        "{precision} against torch, the model: {words}",
+        "{precision} against torch, the worst of {n} models: {words}",
+        len(outcome.agreement),
+        precision=outcome.precision,
+        words=worst.words,
     )
+    say(told)
     if outcome.price is not None:
         say(outcome.price.words)
         if outcome.price.loses_much:
             warn(tr("int8 loses more than 2 points of accuracy for certain; the float export loses nothing."))
     elif outcome.precision == "int8":
         warn(tr("What int8 costs is unknown: no drawing was left out of the training to measure it on."))
+    return told, outcome.price.words if outcome.price else ""

@@ -16,7 +16,7 @@ from dessin.language import speaking
 from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
 from dessin.serving.look import Look
-from dessin.serving.runtime import Candidate
+from dessin.serving.named import Candidate
 from dessin.studio.plain import Figure, choose, show_figures, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture

@@ -52,6 +52,7 @@ class TrustCard(Result):
     """
 
     FILE = "card.json"
+    TABLE = "facts"
     WHAT = "a trust card"
 
     name: str

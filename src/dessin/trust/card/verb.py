@@ -42,11 +42,12 @@ def card(run: str | Path, *, out: str | Path) -> TrustCard:
     sources = read_sources(Path(run))
     (found,) = trust_cards([sources])
     write_json(page.with_suffix(".json"), found.model_dump(mode="json"))
-    write_page(page, card_page(found, sources))
+    drawn = card_page(found, sources)
+    write_page(page, drawn)
     for fact in found.facts:
         say(f"{fact.title}: {fact.value or tr('not measured')}. {fact.detail}")
     say(tr("card: {file}", file=page))
-    return found
+    return found.with_page(drawn, page.parent)
 
 
 def trust_cards(models: Sequence[TrustSources]) -> tuple[TrustCard, ...]:

@@ -10,6 +10,7 @@ from dessin.answers.inference import folds_of
 from dessin.errors import DessinError
 from dessin.folders import result_folder
 from dessin.language import tr
+from dessin.page.blocks import Page
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.progress import say, warn
 from dessin.runs.subject import Subject, read_subject
@@ -97,13 +98,13 @@ def calibrate(
             written=write,
             seconds=round(time.monotonic() - started, 1),
         )
-        _keep(subject, outcome, part)
+        page = _keep(subject, outcome, part)
     _say(outcome, Path(out) / PAGE_FILE)
-    return outcome
+    return outcome.with_page(page, out)
 
 
-def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
-    """The card first: what is said to be written must be.
+def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> Page:
+    """The page, when all is written; the card first: what is said to be written must be.
 
     Where no threshold can be trusted to reach the target, the model goes on to answer always.
     """
@@ -116,10 +117,12 @@ def _keep(subject: Subject, outcome: ConfidenceResult, out: Path) -> None:
             rejection=outcome.rejection.chosen,
         )
         say(tr("temperature, threshold and rejection are in the card of {folder}", folder=folder))
-    write_page(out / PAGE_FILE, confidence_page(outcome, subject))
+    page = confidence_page(outcome, subject)
+    write_page(out / PAGE_FILE, page)
     for place in (subject.home, out):
         if place is not None:
             outcome.write(place)
+    return page
 
 
 def _say(outcome: ConfidenceResult, page: Path) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 from dessin.answers.predictions import Predictions, write_predictions
 from dessin.committees.ensemble.result import ViewsGain
 from dessin.files import write_csv, write_json
+from dessin.page.notebook import Shown, Tables
 from dessin.page.tables import spread, write_table
 from dessin.runs.record import SetName
 from dessin.statistics.metrics import ClassResult, Metrics
 from dessin.trust.robustness.verb import Robustness
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """What was measured on which set; `opened` is how often this model's holdout has been looked at.
 
     `views` says what looking in several views gains over the plain one, and `robustness` what the model keeps
@@ -27,6 +28,10 @@ class Evaluation:
     opened: int
     views: ViewsGain | None = None
     robustness: Robustness | None = None
+
+    def _tables(self) -> Tables:
+        yield "per_class", self.metrics.per_class
+        yield "confusions", self.metrics.confusions
 
 
 def write_evaluation(out: Path, found: Evaluation, predictions: Predictions) -> None:

@@ -91,7 +91,8 @@ def evaluate(
         found = Evaluation(set_name, metrics, opening.number, gain)
         if part is not None:
             write_evaluation(part, found, predictions)
-        for line in _lines(found, subject.loaded.committee.provenance.get("nested_accuracy", "")):
+        lines = tuple(_lines(found, subject.loaded.committee.provenance.get("nested_accuracy", "")))
+        for line in lines:
             say(line)
         if robustness:
             kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=part)
@@ -101,7 +102,7 @@ def evaluate(
     opening.delivered()
     if folder is not None:
         say(tr("the tables and answers are in {folder}", folder=folder))
-    return found
+    return found.with_words(tr("Evaluation"), *lines)
 
 
 def _lines(found: Evaluation, nested: str) -> Iterator[str]:

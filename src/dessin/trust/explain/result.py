@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dessin.page.notebook import Shown
 from dessin.page.tables import spread, write_table
 from dessin.results import Result
 from dessin.schema import Section
@@ -96,9 +97,11 @@ class FaithfulnessResult(Result):
     methods: tuple[MethodRow, ...]
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """The rows of `maps.csv`, how faithful the maps are, and (image_id → reason) of what was left out."""
+
+    TABLE = "rows"
 
     rows: tuple[MapRow, ...]
     faithfulness: FaithfulnessResult

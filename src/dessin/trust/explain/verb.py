@@ -89,9 +89,10 @@ def explain(
             raise _nothing(reader, len(drawings))
         found = Explanation(rows, worded(faithfulness), dict(reader.refused))
         write_faithfulness(part, found.faithfulness)
-        write_page(part / PAGE_FILE, explain_page(part, found, loaded.committee, Path(run), collection))
+        page = explain_page(part, found, loaded.committee, Path(run), collection)
+        write_page(part / PAGE_FILE, page)
     _say(found, folder)
-    return found
+    return found.with_page(page, folder)
 
 
 def _nothing(reader: Reader, drawings: int) -> DessinError:

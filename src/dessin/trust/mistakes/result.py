@@ -128,6 +128,7 @@ class Atlas(Result):
     """
 
     FILE = "mistakes.json"
+    TABLE = "drawings"
     WHAT = "an atlas of mistakes"
 
     kind: Literal["mistakes"] = "mistakes"

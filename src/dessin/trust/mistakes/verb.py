@@ -50,12 +50,13 @@ def mistakes(
         found = measure_mistakes(_name(subject), given, measured, seed=subject.seed)
         atlas = worded(found, correlated(measured))
         write_tables(atlas, part)
-        write_page(part / PAGE_FILE, atlas_page(atlas, subject, given, measured))
+        drawn = atlas_page(atlas, subject, given, measured)
+        write_page(part / PAGE_FILE, drawn)
         atlas.write(part)
     for line in (*atlas.summary, *atlas.cautions):
         say(line)
     say(tr("page: {file}", file=folder / PAGE_FILE))
-    return atlas
+    return atlas.with_page(drawn, folder)
 
 
 def _name(subject: Subject) -> str:

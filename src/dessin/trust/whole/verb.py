@@ -63,12 +63,13 @@ def trust(
             if part.name not in left_out
         )
         steps = [Step(left_out[part.name], part.command) for part in parts if part.name in left_out]
-        write_page(folder / PAGE_FILE, card_page(card, sources, links, tuple(steps)))
+        page = card_page(card, sources, links, tuple(steps))
+        write_page(folder / PAGE_FILE, page)
         card.write(folder)
     for step in steps:
         say(f"{step.why} {step.command}")
     say(tr("the card: {page}", page=folder / PAGE_FILE))
-    return card
+    return card.with_page(page, folder)
 
 
 def _claim(folder: Path, subject: Subject, name: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from dessin.images.spec import ImageSpec
 from dessin.serving.api.endpoints.endpoint import Endpoint, TheService
 from dessin.serving.api.refusal import RETRY_SECONDS, Refusal
-from dessin.serving.api.service import ModelId
+from dessin.serving.api.service import EXAMPLE, ModelId
 from dessin.serving.api.watch import CONTENT_TYPE
 
 _PATH = re.compile(r"[/\\]")
@@ -39,8 +39,8 @@ class ClassReply(BaseModel):
 class RejectionReply(BaseModel):
     """An image whose score is below the threshold is taken for a drawing of no class."""
 
-    score: str
-    threshold: float
+    score: str = Field(examples=["energy"])
+    threshold: float = Field(examples=[4.2])
 
 
 class ModelReply(BaseModel):
@@ -52,14 +52,14 @@ class ModelReply(BaseModel):
     model: ModelId
     classes: list[ClassReply]
     images: list[ImageSpec]
-    temperature: float
-    threshold: float
+    temperature: float = Field(examples=[1.31])
+    threshold: float = Field(examples=[0.62])
     rejection: RejectionReply | None
-    views: list[str]
-    weights: list[str]
-    digests: dict[str, str]
-    provenance: dict[str, str]
-    licence: str
+    views: list[str] = Field(examples=[["identity"]])
+    weights: list[str] = Field(examples=[[EXAMPLE]])
+    digests: dict[str, str] = Field(examples=[{"weights": EXAMPLE}])
+    provenance: dict[str, str] = Field(examples=[{"made_by": "train", "fold": "0"}])
+    licence: str = Field(examples=["Apache-2.0"])
 
 
 async def healthz() -> HealthReply:
