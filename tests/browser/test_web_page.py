@@ -81,9 +81,9 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory, web_runtime: Path) -> P
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory, web_runtime: Path) -> Path:
-    """The page of one model that is never unsure."""
+    """The page of one model, which looks for the sheet of paper in photographs."""
     folder = tmp_path_factory.mktemp("single")
-    write_linear(folder / "model")
+    write_linear(folder / "model", page="auto")
     export(folder / "model", page=folder / "page", runtime=web_runtime)
     return folder / "page" / "index.html"
 

@@ -25,6 +25,7 @@ async function answerer(card) {
   async function logits(session, { size, channels }, values) {
     const given = new Tensor("float32", values, [1, channels, size, size]);
     const { logits: found } = await session.run({ pixels: given });
+    if (!found.data.every(Number.isFinite)) throw new Error("The model answers with NaN or infinity.");
     return found.data;
   }
 

@@ -139,7 +139,7 @@ def _json(value: object) -> Markup:
 
 
 def _packed(data: bytes) -> str:
-    return base64.b64encode(gzip.compress(data, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode("ascii")
 
 
 def _css(colour: Colour) -> str:

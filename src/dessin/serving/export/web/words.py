@@ -31,7 +31,7 @@ def _words() -> dict[str, str]:
         "picture": translated("The picture. The arrow keys move the box, with Shift they change its size."),
         "undo": translated("Undo"),
         "clear": translated("Clear"),
-        "choose": translated("Choose a picture"),
+        "choose": translated("Picture"),
         "camera": translated("Camera"),
         "shoot": translated("Take the picture"),
         "stop": translated("Stop the camera"),
