@@ -54,6 +54,8 @@ def files() -> Mapping[str, bytes]:
     return {
         **found,
         "wide.png": written(image.resize((500, 90)), "PNG"),
+        "tall.png": written(image.resize((90, 500)), "PNG"),
+        "colours, tall.png": written(colours.resize((150, 600)), "PNG"),
         "small.png": written(image.resize((20, 31)), "PNG"),
         "gray.png": written(image.convert("L"), "PNG"),
         "palette.png": written(image.quantize(16), "PNG"),

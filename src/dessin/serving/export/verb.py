@@ -94,6 +94,8 @@ def export(
             look = training_look(loaded.committee, places, loaded.page)
             if not look.n:
                 say(tr("The training drawings cannot be measured, so the page draws black on white."))
+            if outcome.precision == "int8":
+                warn(tr("A browser rounds int8 otherwise: single answers of the page may differ."))
             write_web_page(part, loaded, _onnx_files(folder, loaded), look, program)
     if out is not None:
         size = sum(file.stat().st_size for file in folder.rglob(ONNX_FILE))

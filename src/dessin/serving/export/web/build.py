@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+import PIL
 from markupsafe import Markup
 
 from dessin.answers.committee import LoadedCommittee
@@ -27,6 +28,9 @@ from dessin.serving.look import Colour, Look
 PAGE_FILE, WORKER_FILE, LICENCES_FILE = "index.html", "sw.js", "licences.txt"
 # In their order they are one module.
 _SCRIPTS: Final = ("decode.js", "fit.js", "even.js", "answer.js", "pad.js", "crop.js", "main.js")
+# The first version of Pillow that resizes tall pictures along their columns first: some pixels then differ by
+# a few levels. The page does as the Pillow of whoever exports.
+_TALL_FIRST: Final = 13
 # A browser holds the page as one text of at most half a gigabyte.
 LARGEST_MODELS = 256 * 2**20
 
@@ -114,7 +118,8 @@ def card_of(loaded: LoadedCommittee, look: Look) -> dict[str, Any]:
 
 def _image(image: BundleImage) -> dict[str, Any]:
     names = {"size", "colour", "fit", "interpolation"}
-    return {**image.model_dump(include=names), "channels": image.spec.channels}
+    tall_first = int(PIL.__version__.partition(".")[0]) >= _TALL_FIRST
+    return {**image.model_dump(include=names), "channels": image.spec.channels, "tall_first": tall_first}
 
 
 def _about(card: BundleCard) -> str:

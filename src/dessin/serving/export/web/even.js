@@ -1,13 +1,13 @@
 // A photographed page evenly lit on white paper, without ruling, as dessin.images.evenly and .ink do it with OpenCV.
 
-const WHITE = 0.94, MAP = 256, SOFT = 1, LONGEST = 1600;
+const WHITE = 0.94, MAP = 256, SOFT = 1, LONGEST = 1600, PLAIN = { interpolation: "bilinear" };
 const RULING = { run: 0.12, few: 3, least: 14, faint: 0.6, alike: 1.8, over: 8 };
 
 /** With the longer side at most `side`. */
 function shrunk(pixels, side) {
   const scale = Math.min(1, side / Math.max(pixels.width, pixels.height));
   const [width, height] = [pixels.width, pixels.height].map((each) => Math.max(1, Math.round(each * scale)));
-  return scale < 1 ? resized(pixels, width, height, "bilinear") : pixels;
+  return scale < 1 ? resized(pixels, width, height, PLAIN) : pixels;
 }
 
 /** Each channel of pixels (H, W, 3) over the local level of the paper. */
@@ -15,7 +15,7 @@ function evened(pixels) {
   const { width, height } = pixels, small = shrunk(pixels, MAP);
   const paper = paperLevel(small), out = new Uint8ClampedArray(pixels.data.length);
   const level = { ...small, data: Uint8Array.from(paper, (value) => Math.min(255, Math.max(1, value * WHITE))) };
-  const { data } = resized(level, width, height, "bilinear");
+  const { data } = resized(level, width, height, PLAIN);
   for (let at = 0; at < out.length; at++) out[at] = Math.round((pixels.data[at] * 255) / data[at]);
   return { ...pixels, data: new Uint8Array(out.buffer) };
 }
