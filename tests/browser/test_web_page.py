@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from desk import photographed
 from linear_models import write_every_kind, write_linear
-from page_kit import check_accessible, open_page
+from page_kit import Opened, check_accessible, open_page
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -27,6 +27,7 @@ from dessin.serving.export.verb import export
 from dessin.serving.runtime import Runtime
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 
 SUBJECTS = ("cat", "house", "star", "tree")
 ASK = "async (bytes) => dessin.answer(new Blob([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))]))"
@@ -104,9 +105,16 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+def open_ready(browser: Browser, path: Path, width: int) -> Opened:
+    """The page once its model is unpacked, which takes as long as the machine has other things to do."""
+    opened = open_page(browser, path, width)
+    opened.page.evaluate("dessin.ready")
+    return opened
+
+
 def test_it_answers_as_the_runtime_to_files_of_every_kind(every_kind: Path, browser: Browser) -> None:
     runtime = Runtime.load(every_kind / "model", threads=1)
-    opened = open_page(browser, every_kind / "page" / "index.html", 1280)
+    opened = open_ready(browser, every_kind / "page" / "index.html", 1280)
     for name, data in files().items():
         ours = runtime.answer([prepare_for(decode(data).pixels, runtime.fittings)])
         theirs = opened.page.evaluate(ASK, base64.b64encode(data).decode())
@@ -161,7 +169,7 @@ def choose(page: Page, data: bytes) -> None:
 def test_it_is_whole_asks_for_nothing_and_can_be_used_by_mouse_and_by_keyboard_alone(
     single: Path, browser: Browser, width: int, language: str, output: Path
 ) -> None:
-    opened = open_page(browser, single, width)
+    opened = open_ready(browser, single, width)
     page = opened.page
     page.click(f"button[value={language}]")
     bars = page.locator("#bars li")
@@ -190,7 +198,7 @@ def test_it_is_whole_asks_for_nothing_and_can_be_used_by_mouse_and_by_keyboard_a
 def test_pictures_are_chosen_pasted_dropped_and_photographed_and_a_part_of_them_is_looked_at(
     single: Path, browser: Browser
 ) -> None:
-    opened = open_page(browser, single, 1280)
+    opened = open_ready(browser, single, 1280)
     page = opened.page
     bars, data = page.locator("#bars li"), files()["cat.png"]
     choose(page, data)
@@ -238,6 +246,7 @@ def test_after_the_first_visit_it_needs_no_server_and_no_network(served: str, br
     context.set_offline(True)
     for address in (served, f"{served}index.html"):
         page.goto(address)
+        page.evaluate("dessin.ready")
         drag(page, (0.2, 0.2), (0.8, 0.3), (0.5, 0.8))
         expect(page.locator("#bars li")).to_have_count(4)
     assert {url for url in asked if not url.startswith((served, "blob:", "data:"))} == set()
@@ -246,7 +255,7 @@ def test_after_the_first_visit_it_needs_no_server_and_no_network(served: str, br
 
 def test_it_says_when_it_is_unsure(single: Path, browser: Browser) -> None:
     """Of blank paper every class is as likely, one in four, and the threshold is 0.3."""
-    page = open_page(browser, single, 1280).page
+    page = open_ready(browser, single, 1280).page
     choose(page, written(Image.new("RGB", (60, 60), "white"), "PNG"))
     expect(page.locator("#verdict")).to_have_text("Not sure")
     expect(page.locator("#says")).to_contain_text("This model answers from 30% up.")
