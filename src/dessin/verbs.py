@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dessin.reports.verb import report as report
     from dessin.runs.augment import augment as augment
     from dessin.runs.listing.verb import runs as runs
+    from dessin.runs.queue import queue as queue
     from dessin.runs.scout import scout as scout
     from dessin.runs.train import train as train
     from dessin.serving.api.verb import serve as serve
@@ -271,6 +272,7 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
     ),
     "keep": (
         ("dessin.runs.listing.verb", 'dessin runs . --where "accuracy>0.4" --sort -accuracy'),
+        ("dessin.runs.queue", "dessin queue --address 10.0.0.5:6379"),
         ("dessin.packs.pack", "dessin pack runs/first studies/mixup --out anna.dsn"),
         ("dessin.packs.collect", "dessin collect anna.dsn ben.dsn --into team"),
         ("dessin.reports.verb", "dessin report studies/mixup studies/losses runs/first --out wrap-up.html"),

@@ -253,7 +253,7 @@ def test_begun_again_nothing_is_trained_or_asked_anew(
             patch.setattr(f"dessin.committees.distill.{name}", never)
         patch.setattr(import_module("dessin.runs.subject"), "answer_rows", never)
         for name in ("begin_run", "resume_run"):
-            patch.setattr(f"dessin.studies.executors.job.{name}", never)
+            patch.setattr(import_module("dessin.runs.executors.job"), name, never)
         assert world.distilled(out) == world.results
 
 

@@ -45,6 +45,7 @@ from dessin.recipe import read_recipe
 from dessin.reports.compare.result import RunComparison
 from dessin.reports.verb import _summary as read_summary
 from dessin.results import Result
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.folds import FoldGroup
 from dessin.runs.listing.find import read_workspace
 from dessin.runs.record import read_record
@@ -52,7 +53,7 @@ from dessin.runs.scout import read_scout
 from dessin.schema import validated
 from dessin.serving.export.result import Exported
 from dessin.studies.definition import read_study
-from dessin.studies.result import JobRecord, StudyRecord, StudyResults
+from dessin.studies.result import StudyRecord, StudyResults
 from dessin.trackers import check_trackers
 from dessin.training.checkpoint import _read_tensors, _read_whole
 from dessin.training.curve import read_curve

@@ -13,11 +13,12 @@ from dessin.audit.verb import audit
 from dessin.collection.split.verb import split
 from dessin.files import write_json
 from dessin.recipe import make_recipe
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.record import Digests
 from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
-from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import Job, Level, LevelResult, StudyRecord, StudyResults
 
 SCRIPT, STARS = "<script>alert(1)", "a*b* $x$ :red[y]"
 CLASSES = ("bars", SCRIPT, STARS)

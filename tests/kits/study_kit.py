@@ -12,11 +12,12 @@ from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.collection.split.files import Assignment, Split, write_split
 from dessin.decisions import Decision
 from dessin.recipe import make_recipe
+from dessin.runs.executors.job import JobSpec, carry_out_job
+from dessin.runs.executors.record import JobRecord, write_job
 from dessin.runs.record import Counts, Digests, Hardware, RunRecord, write_record
 from dessin.studies.definition import Study, read_study
-from dessin.studies.executors.job import JobSpec, carry_out_job
 from dessin.studies.plan import plan_study
-from dessin.studies.result import Job, JobRecord, StudyRecord, begin, write_job
+from dessin.studies.result import Job, StudyRecord, begin
 
 TINY = {
     "image": {"size": 32},
@@ -56,7 +57,7 @@ class Inline:
 
     def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
         for spec in list(jobs)[self.order]:
-            self.done.append(spec.job.name)
+            self.done.append(spec.name)
             yield carry_out_job(spec, self.name)
 
 

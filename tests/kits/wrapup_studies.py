@@ -12,12 +12,13 @@ from study_kit import Inline
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.files import write_text
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.record import Digests
 from dessin.runs.train import train
 from dessin.statistics.comparison import Comparison, Verdict
 from dessin.statistics.intervals import Estimate
 from dessin.studies import verb as carry_out
-from dessin.studies.result import Job, JobRecord, Level, LevelResult, StudyRecord, StudyResults
+from dessin.studies.result import Job, Level, LevelResult, StudyRecord, StudyResults
 from dessin.studies.source import StudyJob, StudySource
 
 KOREAN = "오리 그림"

@@ -17,12 +17,12 @@ from study_kit import TINY, Inline, study_file
 from tiny_run import make_drawings, make_tiny_split
 
 from dessin.errors import DessinError
+from dessin.runs.executors import local
+from dessin.runs.executors.job import JobSpec
+from dessin.runs.executors.local import LocalExecutor
+from dessin.runs.executors.record import ended_job
 from dessin.runs.record import read_record
 from dessin.studies import verb as carry_out
-from dessin.studies.executors import local
-from dessin.studies.executors.job import JobSpec
-from dessin.studies.executors.local import LocalExecutor
-from dessin.studies.result import Job, ended_job
 from dessin.studies.verb import study
 
 pytestmark = pytest.mark.slow
@@ -32,8 +32,8 @@ _FAKE = """
 import json, os, signal, sys
 for line in sys.stdin:
     job = json.loads(line)
-    name = job["job"]["name"]
-    open(os.path.join(job["study"], "pids"), "a").write(f"{os.getpid()} {name}\\n")
+    name = job["name"]
+    open(os.path.join(job["home"], "pids"), "a").write(f"{os.getpid()} {name}\\n")
     if name.startswith("killed"):
         os.kill(os.getpid(), signal.SIGKILL)
     if name.startswith("quits"):
@@ -52,10 +52,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def specs(study: Path, *names: str) -> list[JobSpec]:
     study.mkdir(exist_ok=True)
-    return [
-        JobSpec(Job(name=name, level="a", seed=0, fold=0), TINY, study, study, study, threads=3)
-        for name in names
-    ]
+    return [JobSpec(name, TINY, study, study, study, threads=3) for name in names]
 
 
 def pids(study: Path) -> dict[str, int]:

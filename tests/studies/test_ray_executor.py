@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import importlib.util
 import json
 import os
@@ -24,12 +25,15 @@ from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 from dessin.errors import DessinError
 from dessin.files import sha256_file
 from dessin.parallel import ray_connection
+from dessin.parallel.ray_queue import queued
+from dessin.runs.executors import ray_cluster
+from dessin.runs.executors.job import JobSpec, carry_out_job
+from dessin.runs.executors.ray_cluster import RayExecutor
+from dessin.runs.executors.ray_task import Order, do, pack, unpack
+from dessin.runs.executors.record import JobRecord, ended_job, write_job
+from dessin.runs.fold_group import FoldGroup
 from dessin.runs.record import read_record
-from dessin.studies.executors import ray_cluster
-from dessin.studies.executors.job import JobSpec, carry_out_job
-from dessin.studies.executors.ray_cluster import RayExecutor
-from dessin.studies.executors.ray_task import Order, do, pack, unpack
-from dessin.studies.result import Job, JobRecord, ended_job, write_job
+from dessin.runs.train import train
 
 pytestmark = pytest.mark.slow
 
@@ -80,16 +84,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         made.shutdown()
 
 
-def jobs(study: Path, drawings: tuple[Path, Path], seeds: int, epochs: int = 1) -> list[JobSpec]:
+def jobs(study: Path, drawings: tuple[Path, Path], seeds: int) -> list[JobSpec]:
     """A study's folder with its split, and one job a seed."""
     data, split = drawings
     study.mkdir()
     shutil.copy(split, study / "split.csv")
-    train = {"epochs": epochs, "batch_size": 8}
-    recipes = [tiny_recipe(train=train, seed=seed).model_dump(mode="json") for seed in range(seeds)]
+    short = {"epochs": 1, "batch_size": 8}
+    recipes = [tiny_recipe(train=short, seed=seed).model_dump(mode="json") for seed in range(seeds)]
     return [
         JobSpec(
-            Job(name=f"plain-{seed}", level="plain", seed=seed, fold=0),
+            f"plain-{seed}",
             recipe,
             data,
             study / "split.csv",
@@ -105,11 +109,9 @@ def weights(study: Path, seeds: int) -> list[str]:
     return [sha256_file(run / "bundle" / "model.safetensors") for run in runs]
 
 
-def carried_out_here(
-    study: Path, drawings: tuple[Path, Path], seeds: int, epochs: int = 1
-) -> list[JobRecord]:
+def carried_out_here(study: Path, drawings: tuple[Path, Path], seeds: int) -> list[JobRecord]:
     torch.set_num_threads(1)
-    return [carry_out_job(spec, "local") for spec in jobs(study, drawings, seeds, epochs)]
+    return [carry_out_job(spec, "local") for spec in jobs(study, drawings, seeds)]
 
 
 def numbers(records: list[JobRecord]) -> list[object]:
@@ -136,34 +138,41 @@ def lose(cluster: Any, node: Any) -> None:
 
 
 @pytest.mark.cluster
-def test_a_node_killed_while_it_works_loses_nothing(
+def test_folds_on_two_nodes_of_which_one_dies_are_those_of_one_machine(
     cluster: Any, drawings: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    epochs, seeds, study = 60, 2, tmp_path / "study"
+    data, group, here = drawings[0], tmp_path / "group", tmp_path / "here"
+    split = make_tiny_split(data, tmp_path / "split.csv", folds=5)
+    recipe = tiny_recipe(train={"epochs": 24, "batch_size": 8})
+    asked: dict[str, Any] = {"data": data, "split": split, "folds": "all", "threads": 1}
     doomed = cluster.add_node(num_cpus=1)
-    specs = jobs(study, drawings, seeds, epochs)
+    import ray
+
     with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(lambda: list(RayExecutor(cluster.address).run(specs)))
-        checkpoints = study / "runs"
+        ended = pool.submit(train, recipe, out=group, executor="ray", address=cluster.address, **asked)
 
         def both_train() -> bool:
             assert not ended.done(), ended.result()
-            return len(list(checkpoints.glob("*/checkpoint"))) >= 2
+            return len(list(group.glob("fold-*/checkpoint"))) >= 2
 
-        until(both_train, "two jobs on two nodes")
+        until(both_train, "two folds on two nodes")
+        seen = queued(ray)
         lose(cluster, doomed)
-        records = ended.result(timeout=2 * PATIENCE_S)
+        ended.result(timeout=3 * PATIENCE_S)
 
-    assert sorted(record.job for record in records) == [spec.job.name for spec in specs]
-    assert [record.status for record in records] == ["finished"] * seeds
-    runs = [read_record(study / "runs" / spec.job.name) for spec in specs]
-    assert sorted(len(run.started) for run in runs) == [1, 2], "one job was killed, and gone on with"
-    assert {spec.job.name: ended_job(study, spec.job.name) for spec in specs} == {r.job: r for r in records}
-    assert sorted(path.name for path in (study / "runs").iterdir()) == [spec.job.name for spec in specs]
-    assert not list(study.glob(".shared-*"))
-    here = carried_out_here(tmp_path / "here", drawings, seeds, epochs)
-    assert numbers(records) == numbers(here)
-    assert weights(study, seeds) == weights(tmp_path / "here", seeds)
+    train(recipe, out=here, **asked)
+    assert [job.state for job in seen] == ["running"] * 2 + ["waiting"] * (len(seen) - 2)
+    assert {(job.folder, job.who) for job in seen} == {(str(group), getpass.getuser())}
+    assert len({job.node_id for job in seen} - {""}) == 2
+    starts = [len(read_record(group / f"fold-{fold}").started) for fold in range(5)]
+    assert sorted(starts) == [1, 1, 1, 1, 2], "one fold was killed, and gone on with"
+    for name in (
+        *(f"fold-{fold}/bundle/model.safetensors" for fold in range(5)),
+        "validation/probabilities.npy",
+    ):
+        assert sha256_file(group / name) == sha256_file(here / name), name
+    assert FoldGroup.read(group).results == FoldGroup.read(here).results
+    assert {path.name for path in group.iterdir()} == {path.name for path in here.iterdir()}
     assert capfd.readouterr().err == ""
 
 
@@ -181,16 +190,14 @@ def test_a_node_that_shares_no_folder_sends_the_same_run_back(
     half_done = study / "runs" / "plain-0"
     half_done.mkdir(parents=True)
     (half_done / "junk").write_text("what another executor left")
-    absent = replace(
-        specs[1], data=tmp_path / "elsewhere", job=Job(name="absent", level="plain", seed=1, fold=1)
-    )
+    absent = replace(specs[1], data=tmp_path / "elsewhere", name="absent")
 
     broken = replace(
         specs[1],
         recipe=tiny_recipe(model={"backbone": "test_efficientnet", "weights": "no.bin"}).model_dump(
             mode="json"
         ),
-        job=Job(name="broken", level="plain", seed=1, fold=1),
+        name="broken",
     )
 
     run = RayExecutor(cluster.address).run([*specs, absent, broken])
@@ -227,7 +234,7 @@ def test_a_ray_of_this_machine_gives_the_bytes_of_this_machine(
     drawings: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    specs = [replace(spec, study=Path("study")) for spec in jobs(tmp_path / "study", drawings, 1)]
+    specs = [replace(spec, home=Path("study")) for spec in jobs(tmp_path / "study", drawings, 1)]
     records = list(RayExecutor().run(specs))
     assert numbers(records) == numbers(carried_out_here(tmp_path / "here", drawings, 1))
     assert weights(Path("study"), 1) == weights(tmp_path / "here", 1)
@@ -236,7 +243,7 @@ def test_a_ray_of_this_machine_gives_the_bytes_of_this_machine(
 
 def order(spec: JobSpec, **changes: Any) -> Order:
     """What the driver would send for a job whose folder the node sees."""
-    token = spec.study / "token"
+    token = spec.home / "token"
     token.write_text("secret")
     return replace(ray_cluster._order(spec, token, "secret"), **changes)
 
@@ -246,10 +253,10 @@ def test_a_task_that_begins_again_takes_the_record_that_it_left(
 ) -> None:
     spec = jobs(tmp_path / "study", drawings, 1)[0]
     sent = order(spec)
-    left = JobRecord(job=spec.job.name, status="failed", reason="of old", seconds=1.0, executor="ray")
-    write_job(spec.study, left)
+    left = JobRecord(job=spec.name, status="failed", reason="of old", seconds=1.0, executor="ray")
+    write_job(spec.home, left)
     assert JobRecord.model_validate_json(do(sent).record) == left
-    assert not (spec.study / "runs").exists()
+    assert not (spec.home / "runs").exists()
     # A failure from before the study was started again is no answer to the new order.
     torch.set_num_threads(1)
     assert JobRecord.model_validate_json(do(order(spec)).record).status == "finished"
@@ -262,7 +269,7 @@ def test_a_node_with_other_versions_says_so(drawings: tuple[Path, Path], tmp_pat
     record = JobRecord.model_validate_json(answer.record)
     assert record.status == "failed"
     assert f"torch {sent.versions['torch']} (not 1.0)" in record.reason
-    assert not (spec.study / "runs").exists()
+    assert not (spec.home / "runs").exists()
 
 
 @pytest.mark.cluster

@@ -15,10 +15,11 @@ from dessin.errors import DessinError
 from dessin.reading import read_csv
 from dessin.reports.wrapup.conclusions import gaps
 from dessin.reports.wrapup.sources import Sources
+from dessin.runs.executors.record import JobRecord, write_job
 from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.measure import analyse
 from dessin.studies.outcome import outcome
-from dessin.studies.result import JobRecord, StudyResults, write_job
+from dessin.studies.result import StudyResults
 from dessin.studies.source import StudySource, read_source
 from dessin.studies.tables import write_tables
 from dessin.studies.telling import verdict_said

@@ -17,9 +17,9 @@ from dessin.errors import DessinError
 from dessin.folders import hold
 from dessin.recipe import make_recipe
 from dessin.runs import stages
+from dessin.runs.executors.job import JobSpec, carry_out_job, from_text, thread_environment
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.record import read_record
-from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
-from dessin.studies.result import Job, JobRecord
 
 pytestmark = pytest.mark.slow
 
@@ -34,17 +34,17 @@ def shared_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def spec(home: Path, tmp_path: Path) -> JobSpec:
     recipe = tiny_recipe("full", train={"epochs": 1, "batch_size": 8})
     return JobSpec(
-        job=Job(name="a-seed0-fold0", level="a", seed=0, fold=0),
+        name="a-seed0-fold0",
         recipe=recipe.model_dump(mode="json"),
         data=home / "data",
         split=home / "split.csv",
-        study=tmp_path / "study",
+        home=tmp_path / "study",
         threads=1,
     )
 
 
 def run_of(spec: JobSpec) -> Path:
-    return spec.study / "runs" / spec.job.name
+    return spec.home / "runs" / spec.name
 
 
 def weights_of(spec: JobSpec) -> str:
@@ -52,7 +52,7 @@ def weights_of(spec: JobSpec) -> str:
 
 
 def job_file(spec: JobSpec) -> Path:
-    return spec.study / "jobs" / f"{spec.job.name}.json"
+    return spec.home / "jobs" / f"{spec.name}.json"
 
 
 class Killed(BaseException):
@@ -86,9 +86,9 @@ def test_a_job_is_a_run_and_a_record(spec: JobSpec) -> None:
 
 def test_a_finished_job_is_not_touched_again(spec: JobSpec) -> None:
     first = carry_out_job(spec, "local")
-    before = {path: path.stat().st_mtime_ns for path in spec.study.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in spec.home.rglob("*") if path.is_file()}
     assert carry_out_job(spec, "other") == first
-    assert {path: path.stat().st_mtime_ns for path in spec.study.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in spec.home.rglob("*") if path.is_file()} == before
 
 
 def test_a_finished_run_without_a_record_is_only_recorded(spec: JobSpec) -> None:
@@ -112,7 +112,7 @@ def test_a_run_that_was_killed_is_gone_on_with(
     record = read_record(run_of(spec))
     assert record.started[:1] == began
     assert len(record.started) == 2
-    whole = replace(spec, study=tmp_path / "whole")
+    whole = replace(spec, home=tmp_path / "whole")
     carry_out_job(whole, "local")
     assert weights_of(spec) == weights_of(whole)
 
@@ -232,7 +232,7 @@ def test_two_at_once_do_the_job_once(spec: JobSpec) -> None:
 def test_a_run_that_somebody_else_works_on_is_waited_for(
     spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = replace(spec, study=tmp_path / "whole")
+    whole = replace(spec, home=tmp_path / "whole")
     carry_out_job(whole, "local")
     killed_in(spec, "save_bundle", monkeypatch)
     records: list[JobRecord] = []

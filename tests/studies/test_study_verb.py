@@ -228,7 +228,7 @@ def test_a_newer_format_and_a_foreign_folder_are_refused(go: Go, tmp_path: Path,
     ("given", "said"),
     [
         ({"executor": "lokal"}, 'Did you mean "local"'),
-        ({"address": "auto"}, "the executor local has none"),
+        ({"address": "auto"}, "the executor is local"),
         ({"track": ["tensorbord"]}, 'Did you mean "tensorboard"'),
         ({"folds": [0, 3]}, "The split has folds 0 to 2"),
         ({"overrides": ["train.epoch=3"]}, "train.epochs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +12,14 @@ import torch
 from dessin.errors import DessinError
 from dessin.files import write_json
 from dessin.folders import claim_folder
-from dessin.progress import duration
+from dessin.language import tr
+from dessin.progress import duration, say
 from dessin.reading import read_json
 from dessin.recipe import Recipe
+from dessin.runs.executors.job import Executor, JobSpec, carry_out_job
+from dessin.runs.executors.record import JOBS, JobRecord, ended_job
 from dessin.runs.record import read_record
 from dessin.statistics.intervals import Estimate
-from dessin.studies.executors.job import JobSpec, carry_out_job
-from dessin.studies.result import JOBS, RUNS, Job, ended_job
-
-# A job's fold is a number; a run on all of them is known by its recipe.
-_NO_FOLD = -1
 
 
 def begin(
@@ -62,27 +61,55 @@ def begin(
     write_json(path, dict(made_of))
 
 
-def train_part(out: Path, name: str, recipe: Recipe, *, level: str, what: str) -> Path:
+def train_part(out: Path, name: str, recipe: Recipe, *, what: str) -> Path:
     """Carry out a recipe that says where its data and its split lie, into `out/runs/NAME`; the folder.
 
     A run that failed or collapsed is refused; `what` says in words what it was to be.
     """
-    data, fold = recipe.data, recipe.data.fold
-    spec = JobSpec(
-        job=Job(name=name, level=level, seed=recipe.seed, fold=_NO_FOLD if fold == "none" else fold),
+    spec = part_job(out, name, recipe)
+    _check_ended(carry_out_job(spec, "local"), out, what)
+    return spec.run
+
+
+def train_elsewhere(parts: Mapping[str, JobSpec], out: Path, executor: Executor) -> None:
+    """Carry out parts, by what they are in words, on an executor whose workers may stand elsewhere.
+
+    Raises:
+        DessinError: one of them failed or collapsed; the others were carried out.
+    """
+    words = {spec.name: what for what, spec in parts.items()}
+    ends = []
+    jobs = [
+        replace(spec, data=spec.data.resolve(), split=spec.split.resolve(), home=spec.home.resolve())
+        for spec in parts.values()
+    ]
+    for ended in executor.run(jobs):
+        spent_s = duration(ended.seconds)
+        say(tr("{name}: {status} after {time}", name=words[ended.job], status=ended.status, time=spent_s))
+        ends.append(ended)
+    for ended in ends:
+        _check_ended(ended, out, words[ended.job])
+
+
+def part_job(out: Path, name: str, recipe: Recipe) -> JobSpec:
+    """A recipe that says where its data and its split lie, as a job whose run is `out/runs/NAME`."""
+    data = recipe.data
+    return JobSpec(
+        name=name,
         recipe=recipe.model_dump(mode="json"),
         data=Path(str(data.path)),
         split=Path(str(data.split)),
-        study=out,
+        home=out,
         threads=torch.get_num_threads(),
     )
-    ended = carry_out_job(spec, "local")
+
+
+def _check_ended(ended: JobRecord, out: Path, what: str) -> None:
     if ended.status != "finished":
         raise DessinError(
             f"The {what} {ended.status}: {ended.reason}",
             do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
         )
-    return out / RUNS / name
 
 
 class PartRow(NamedTuple):

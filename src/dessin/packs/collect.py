@@ -24,9 +24,10 @@ from dessin.page.numbers import listed, number
 from dessin.places import check_readable
 from dessin.progress import on_stop, say, warn
 from dessin.reports.home import is_result
+from dessin.runs.executors.record import ended_job
 from dessin.runs.machine import PACKAGES
 from dessin.runs.origin import Origin
-from dessin.studies.result import StudyRecord, ended_job
+from dessin.studies.result import StudyRecord
 from dessin.studies.verb import conclude
 
 # Of a run's record: what can change a number.

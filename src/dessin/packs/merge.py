@@ -14,9 +14,10 @@ from dessin.packs.pack import free_name
 from dessin.packs.parcel import Kind, Parcel, kind_of, read_parcel
 from dessin.progress import warn
 from dessin.reports.home import results_below
+from dessin.runs.executors.record import JOBS, RUNS
 from dessin.runs.origin import Origin
 from dessin.runs.record import RunRecord
-from dessin.studies.result import JOBS, RUNS, differences
+from dessin.studies.result import differences
 
 State = Literal["new", "there already", "more of it", "beside another of its name"]
 Relation = Literal["same", "further", "behind", "other"]

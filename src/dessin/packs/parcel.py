@@ -20,12 +20,13 @@ from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_bytes, sha256_file
 from dessin.models.card import CARD_FILE, BundleCard, read_card
 from dessin.reading import MiB, open_regular, parse_json, read_bytes
+from dessin.runs.executors.record import JOBS, RUNS, JobRecord, ended_job
 from dessin.runs.fold_group import FoldGroup, fold_folder
 from dessin.runs.joined import own_predictions, own_split
 from dessin.runs.origin import Origin
 from dessin.runs.record import FILE, SPLIT_FILE, STUDY_FILE, RunRecord, read_record
 from dessin.schema import validated
-from dessin.studies.result import JOBS, RUNS, TEXT_FILE, JobRecord, StudyRecord, ended_job
+from dessin.studies.result import TEXT_FILE, StudyRecord
 
 Kind = Literal["run", "folds", "study"]
 BUNDLE: Final = "bundle"

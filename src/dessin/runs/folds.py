@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,9 +18,12 @@ from dessin.answers.tree import Ballot, ModelNode, VoteNode
 from dessin.collection.split.files import Split, read_split, write_split
 from dessin.errors import DessinError
 from dessin.folders import claim_folder, hold
+from dessin.language import tr
 from dessin.models.card import read_card
-from dessin.progress import on_stop, say
+from dessin.progress import duration, on_stop, say
 from dessin.recipe import Recipe
+from dessin.runs.executors.job import Executor, JobSpec
+from dessin.runs.executors.record import JOBS
 from dessin.runs.fold_group import FoldGroup, fold_folder
 from dessin.runs.inputs import read_inputs
 from dessin.runs.joined import finished_record, own_predictions
@@ -37,8 +41,10 @@ MADE_BY = "folds"
 VALIDATION: Literal["validation"] = "validation"
 
 
-def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
+def begin_folds(order: Order, folds: str | Sequence[int], executor: Executor | None = None) -> Path:
     """Train a recipe on each of the folds (`all`, or their numbers) and join them; returns the folder.
+
+    They are trained one after the other here, or by an `executor`, with the same bytes.
 
     Raises:
         DessinError: no such fold, or what `begin_run` refuses; begun again with `resume_folds`, the finished
@@ -72,7 +78,7 @@ def begin_folds(order: Order, folds: str | Sequence[int]) -> Path:
             claim_folder(folder, what="a group of folds")
             group.write(folder)
         write_split(inputs.split, folder / SPLIT_FILE)
-        return _carry_out(folder, group, workers=order.workers, track=order.track)
+        return _carry_out(folder, group, executor, workers=order.workers, track=order.track)
 
 
 def _made_of(group: FoldGroup) -> dict[str, object]:
@@ -90,7 +96,12 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def resume_folds(
-    folder: Path, *, data: str | Path | None = None, workers: int = 0, track: Sequence[str] = ()
+    folder: Path,
+    *,
+    data: str | Path | None = None,
+    workers: int = 0,
+    track: Sequence[str] = (),
+    executor: Executor | None = None,
 ) -> Path:
     """Go on with a group: finished folds are kept, a begun one is resumed, the others are trained."""
     group = FoldGroup.read(folder)
@@ -98,7 +109,7 @@ def resume_folds(
         if not (folder / SPLIT_FILE).is_file():
             write_split(read_split(Path(str(group.recipe.data.split))), folder / SPLIT_FILE)
         moved = group.model_copy(update={"recipe": located(group.recipe, data, None)})
-        return _carry_out(folder, moved, workers=workers, track=track)
+        return _carry_out(folder, moved, executor, workers=workers, track=track)
 
 
 def _numbers(folds: str | Sequence[int], split: Split) -> tuple[int, ...]:
@@ -119,8 +130,13 @@ def _on_fold(recipe: Recipe, fold: int) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
 
 
-def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[str]) -> Path:
+def _carry_out(
+    folder: Path, group: FoldGroup, executor: Executor | None, *, workers: int, track: Sequence[str]
+) -> Path:
     recipe = located(group.recipe, None, folder / SPLIT_FILE)
+    if executor is not None:
+        _carry_out_elsewhere(folder, group, executor, recipe, track)
+        return _join(folder, group)
     # One plan for all: a further fold says only where its own differs.
     said: set[str] = set()
     for place, fold in enumerate(group.folds, start=1):
@@ -142,6 +158,51 @@ def _carry_out(folder: Path, group: FoldGroup, *, workers: int, track: Sequence[
             # One that was killed as it tidied up.
             remove_leftovers(run)
     return _join(folder, group)
+
+
+def _carry_out_elsewhere(
+    folder: Path, group: FoldGroup, executor: Executor, recipe: Recipe, track: Sequence[str]
+) -> None:
+    """Each fold that is not finished as a job of its own; how each ended is kept until all have.
+
+    Raises:
+        DessinError: a fold failed or collapsed; the others were carried out.
+    """
+    # Absolute, since a worker may stand elsewhere.
+    home, images = folder.resolve(), Path(str(recipe.data.path)).resolve()
+    specs = [
+        JobSpec(
+            name=fold_folder(folder, fold).name,
+            recipe=_on_fold(recipe, fold).model_dump(mode="json"),
+            data=images,
+            split=home / SPLIT_FILE,
+            home=home,
+            threads=group.threads,
+            track=tuple(track),
+            runs=".",
+        )
+        for fold in group.folds
+    ]
+    left = [spec for spec in specs if spec.ended is None or spec.ended.status == "failed"]
+    lost = []
+    for ended in executor.run(left):
+        say(
+            tr(
+                "{name}: {status} after {time}",
+                name=ended.job,
+                status=ended.status,
+                time=duration(ended.seconds),
+            )
+        )
+        if ended.status != "finished":
+            lost.append(ended)
+    if lost:
+        raise DessinError(
+            f"{lost[0].job} {lost[0].status}: {lost[0].reason}",
+            allowed=f"{len(specs) - len(lost)} of {len(specs)} folds are kept in {folder}.",
+            do="Put it right, and give the same command again.",
+        )
+    shutil.rmtree(home / JOBS, ignore_errors=True)
 
 
 def _join(folder: Path, group: FoldGroup) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from dessin.errors import DessinError
 from dessin.language import tr, translated
@@ -12,6 +12,8 @@ from dessin.ops import as_texts
 from dessin.page.blocks import Column, Fact, Facts, Page, Table
 from dessin.page.notebook import ShownPath
 from dessin.recipe import Recipe
+from dessin.runs.executors.choose import choose_executor
+from dessin.runs.executors.job import Executor
 from dessin.runs.fold_group import is_fold_group, run_record
 from dessin.runs.folds import begin_folds, resume_folds
 from dessin.runs.run import Order, as_recipe, begin_run, located, resume_run
@@ -29,6 +31,8 @@ def train(
     workers: Annotated[int, "from 0"] = 0,
     threads: Annotated[int | None, "from 1"] = None,
     track: Annotated[Sequence[str], "a tracker"] = (),
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
 ) -> ShownPath:
     """Train a model by a recipe, so that a run that was killed and resumed ends with the same bytes.
 
@@ -44,6 +48,8 @@ def train(
         workers: Threads that read ahead; they change no result.
         threads: Threads of the computation; by default torch's own number.
         track: Where the run is also sent: tensorboard, wandb, `wandb(online)`, mlflow, `mlflow("http://..")`.
+        executor: Folds one after the other here, or each a task of a Ray cluster, with the same bytes.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Returns:
         The run's folder, or that of the group of folds: a path, which a notebook shows with its results.
@@ -51,6 +57,7 @@ def train(
     Raises:
         DessinError: anything that a user can put right.
     """
+    elsewhere = choose_executor(executor, address)
     if resume is not None:
         if recipe is not None or out is not None or overrides or folds is not None:
             raise DessinError(
@@ -58,8 +65,11 @@ def train(
                 allowed="A run or a group of folds has its recipe, its folds and its folder already.",
                 do="Give --resume alone, or with --data where the images have moved.",
             )
-        go_on = resume_folds if is_fold_group(Path(resume)) else resume_run
-        return _shown(go_on(Path(resume), data=data, workers=workers, track=as_texts(track)))
+        given: Any = {"data": data, "workers": workers, "track": as_texts(track)}
+        if is_fold_group(Path(resume)):
+            return _shown(resume_folds(Path(resume), executor=elsewhere, **given))
+        _refuse(elsewhere)
+        return _shown(resume_run(Path(resume), **given))
     if recipe is None:
         raise DessinError(
             "No recipe was given.",
@@ -73,7 +83,18 @@ def train(
         threads=threads,
         workers=workers,
     )
-    return _shown(begin_run(order) if folds is None else begin_folds(order, folds))
+    if folds is not None:
+        return _shown(begin_folds(order, folds, elsewhere))
+    _refuse(elsewhere)
+    return _shown(begin_run(order))
+
+
+def _refuse(elsewhere: Executor | None) -> None:
+    if elsewhere is not None:
+        raise DessinError(
+            "A single run is one task, and a cluster would carry it out no faster.",
+            do="Add --folds all, or leave --executor out.",
+        )
 
 
 def _shown(folder: Path) -> ShownPath:

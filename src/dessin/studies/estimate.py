@@ -14,11 +14,12 @@ from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
 from dessin.page.numbers import counted
 from dessin.progress import duration, quiet, track
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.inputs import Inputs, class_numbers
 from dessin.runs.prepare import Prepared, complete, prepare
 from dessin.runs.stages import PROBE_VIEWS
 from dessin.studies.plan import StudyPlan
-from dessin.studies.result import Job, JobRecord
+from dessin.studies.result import Job
 from dessin.training.data import Training, TrainingData
 from dessin.training.device import seconds_of
 from dessin.training.engine import Engine, make_engine

@@ -16,13 +16,14 @@ from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
 from dessin.page.numbers import counted
+from dessin.runs.executors.record import RUNS, JobRecord, ended_job
 from dessin.runs.record import SPLIT_FILE, now, read_record
 from dessin.statistics.comparison import Comparison, McNemar, compare
 from dessin.statistics.contrasts import Outcomes, contrast
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.statistics.paired_tests import mcnemar
 from dessin.studies.plan import Question, questions
-from dessin.studies.result import RUNS, Job, JobRecord, LevelResult, StudyRecord, StudyResults, ended_job
+from dessin.studies.result import Job, LevelResult, StudyRecord, StudyResults
 
 Floats = NDArray[np.float64]
 SMALLEST_PROBABILITY = 1e-7

@@ -13,22 +13,18 @@ from pydantic import Field
 
 from dessin.collection.split.files import Split, write_split
 from dessin.errors import DessinError
-from dessin.files import write_json, write_text
+from dessin.files import write_text
 from dessin.folders import claim_folder, hold
 from dessin.progress import warn
-from dessin.reading import read_json
 from dessin.results import Result
-from dessin.runs.record import SPLIT_FILE, STUDY_FILE, Digests, read_record
-from dessin.schema import Section, validated
+from dessin.runs.record import SPLIT_FILE, STUDY_FILE, Digests
+from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 
 TEXT_FILE = "study.yaml"
 RESULTS_FILE = "results.json"
-JOBS = "jobs"
-RUNS = "runs"
 Topic = Literal["data", "cleaning", "split", "augmentation", "modelling", "ensemble"]
-Outcome = Literal["finished", "collapsed", "failed"]
 
 
 class Level(Section):
@@ -83,19 +79,6 @@ class StudyRecord(Result):
     seen_before: str = ""
     created: str
     versions: dict[str, str]
-
-
-class JobRecord(Section):
-    """`jobs/<job>.json`: how a job ended; one file a job, so that two machines never write the same one."""
-
-    job: str
-    status: Outcome
-    reason: str = ""
-    seconds: float
-    host: str = ""
-    executor: str = "local"
-    accuracy: Estimate | None = None
-    loss: Estimate | None = None
 
 
 class LevelResult(Section):
@@ -174,25 +157,6 @@ def read_begun(folder: Path, record: StudyRecord) -> StudyRecord | None:
             do="Choose another --out; what is planned beforehand is not changed on the way.",
         )
     return found
-
-
-def ended_job(folder: Path, name: str) -> JobRecord | None:
-    """How a job ended, or None: not yet, its file is damaged, or the run that it speaks of is gone."""
-    path = folder / JOBS / f"{name}.json"
-    if not path.is_file():
-        return None
-    try:
-        record = validated(JobRecord, read_json(path), str(path))
-        if record.status == "failed" or read_record(folder / RUNS / name).status == record.status:
-            return record
-    except DessinError as error:
-        warn(f"The job {name} is looked at again: {error.seen}")
-    return None
-
-
-def write_job(folder: Path, record: JobRecord) -> None:
-    """Write `jobs/<job>.json`."""
-    write_json(folder / JOBS / f"{record.job}.json", record.model_dump(mode="json"))
 
 
 def differences(found: StudyRecord, wanted: StudyRecord) -> Iterator[str]:

@@ -9,9 +9,10 @@ from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.progress import warn
 from dessin.reading import read_json, read_text
+from dessin.runs.executors.record import JOBS, RUNS, JobRecord
 from dessin.runs.record import FILE, SPLIT_FILE, RunRecord, read_record
 from dessin.schema import validated
-from dessin.studies.result import JOBS, RUNS, TEXT_FILE, Job, JobRecord, StudyRecord, StudyResults
+from dessin.studies.result import TEXT_FILE, Job, StudyRecord, StudyResults
 from dessin.training.curve import CurveRow, read_curve
 
 

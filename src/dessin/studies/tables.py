@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dessin.files import write_csv
+from dessin.runs.executors.record import ended_job
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
-from dessin.studies.result import LevelResult, StudyRecord, StudyResults, ended_job
+from dessin.studies.result import LevelResult, StudyRecord, StudyResults
 
 LEVELS_FILE = "levels.csv"
 RUNS_FILE = "runs.csv"

@@ -9,28 +9,29 @@ from typing import Annotated, Literal
 
 import torch
 
-from dessin.errors import DessinError, unknown
+from dessin.errors import DessinError
 from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import number, percent
 from dessin.progress import duration, on_stop, say, warn
+from dessin.runs.executors.choose import choose_executor
+from dessin.runs.executors.job import Executor, JobSpec
+from dessin.runs.executors.local import LocalExecutor, local_devices
+from dessin.runs.executors.record import RUNS, ended_job
 from dessin.runs.inputs import Inputs, read_inputs
 from dessin.runs.machine import package_versions
 from dessin.runs.record import SPLIT_FILE, Digests, now
 from dessin.studies.definition import read_study
 from dessin.studies.estimate import Pace, expected_pace
-from dessin.studies.executors.job import Executor, JobSpec
-from dessin.studies.executors.local import LocalExecutor, local_devices
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, part_of, plan_study
-from dessin.studies.result import RUNS, StudyRecord, StudyResults, begin, ended_job, read_begun
+from dessin.studies.result import StudyRecord, StudyResults, begin, read_begun
 from dessin.studies.source import read_source
 from dessin.studies.tables import write_tables
 from dessin.studies.view import lines, study_page
 from dessin.trackers import check_tracker
 
-EXECUTORS = ("local", "ray")
 # What a record has as the study file says it.
 _AS_DEFINED = ("name", "hypothesis", "topic", "factors", "base", "levels", "seeds", "matters")
 
@@ -77,7 +78,7 @@ def study(
     track = tuple(check_tracker(text) for text in as_texts(track))
     inputs = read_inputs(data, split, definition.recipe.data.curation)
     plan = plan_study(definition, inputs.split)
-    runner = _executor(executor, address)
+    runner = choose_executor(executor, address) or LocalExecutor()
     folder = Path(out) if out is not None else Path("studies") / definition.name
     record = _record(plan, inputs, data, split, threads)
     own = plan.jobs if part is None else part_of(plan.jobs, part)
@@ -108,11 +109,11 @@ def study(
     home, images = folder.resolve(), Path(data).resolve()
     specs = [
         JobSpec(
-            job=job,
+            name=job.name,
             recipe=plan.recipe_of(job).model_dump(mode="json"),
             data=images,
             split=home / SPLIT_FILE,
-            study=home,
+            home=home,
             threads=record.threads,
             track=track,
         )
@@ -122,19 +123,6 @@ def study(
     with on_stop(f"What is trained so far is kept in {folder}: the same command goes on from there."):
         _carry_out(runner, specs, share, pace)
     return conclude(folder, record, own={job.name for job in own})
-
-
-def _executor(name: str, address: str | None) -> Executor:
-    if name == "ray":
-        from dessin.studies.executors.ray_cluster import RayExecutor
-
-        return RayExecutor(address)
-    if name != "local":
-        raise unknown("executor", name, EXECUTORS)
-    if address is not None:
-        seen = "An address was given, and the executor local has none."
-        raise DessinError(seen, do="Use --executor ray, or leave it out.")
-    return LocalExecutor()
 
 
 def _record(
@@ -163,7 +151,7 @@ def _record(
 
 def _carry_out(runner: Executor, specs: Sequence[JobSpec], plan: StudyPlan, pace: Pace) -> None:
     jobs = {job.name: job for job in plan.jobs}
-    left = {spec.job.name for spec in specs}
+    left = {spec.name for spec in specs}
     for record in runner.run(specs) if specs else ():
         left.discard(record.job)
         job = jobs[record.job]

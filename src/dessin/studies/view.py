@@ -29,10 +29,11 @@ from dessin.page.numbers import listed, number, p_value, plain, points, share, s
 from dessin.page.tables import aligned
 from dessin.page.words import Note, Strong, Tag, Words
 from dessin.reading_yaml import parse_yaml
+from dessin.runs.executors.record import RUNS
 from dessin.statistics.comparison import Comparison, draw_forest, what_is_seen
 from dessin.studies.curves import draw_curves
 from dessin.studies.outcome import outcome
-from dessin.studies.result import RUNS, TEXT_FILE, StudyRecord, StudyResults
+from dessin.studies.result import TEXT_FILE, StudyRecord, StudyResults
 from dessin.studies.source import StudyJob, StudySource
 from dessin.studies.telling import (
     LevelRow,

@@ -18,7 +18,7 @@ from dessin.answers.tree import Node, leaves
 from dessin.collection.split.files import Assignment, write_split
 from dessin.committees.distill.result import LabelsRow
 from dessin.committees.gains import check_matters
-from dessin.committees.part_runs import train_part
+from dessin.committees.part_runs import part_job, train_elsewhere, train_part
 from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import digest_of
@@ -26,6 +26,7 @@ from dessin.language import tr
 from dessin.page.numbers import counted
 from dessin.progress import say
 from dessin.recipe import Recipe, TeacherSpec, apply_override, make_recipe, read_values
+from dessin.runs.executors.job import Executor
 from dessin.runs.plan import rows_of
 from dessin.runs.prepare import complete, prepare
 from dessin.runs.record import SPLIT_FILE, read_record
@@ -278,16 +279,27 @@ def committee_answers(plan: DistillPlan, out: Path, fold: int) -> Predictions:
     return read_predictions(folder)
 
 
-def train_students(plan: DistillPlan, out: Path, labels: Sequence[LabelsRow]) -> Mapping[str, Path]:
-    """Train every run of the plan into `out/runs/<name>`; their folders by name."""
+def train_students(
+    plan: DistillPlan, out: Path, labels: Sequence[LabelsRow], executor: Executor | None
+) -> Mapping[str, Path]:
+    """Train every run of the plan into `out/runs/<name>`, here or by an executor; their folders by name."""
     split = out / SPLIT_FILE
     write_split(plan.subject.inputs.split, split)
-    trained = {}
-    for run in plan.runs():
-        say(run.what)
-        recipe = run_recipe(plan, run, labels=labels_folder(out, run.fold), split=split)
-        level = run.name.partition("-")[0]
-        trained[run.name] = train_part(out, run.name, recipe, level=level, what=f"run {run.name}")
+    recipes = {
+        run.name: run_recipe(
+            plan, run, labels=labels_folder(out if executor is None else out.resolve(), run.fold), split=split
+        )
+        for run in plan.runs()
+    }
+    if executor is not None:
+        jobs = {f"run {name}": part_job(out, name, recipe) for name, recipe in recipes.items()}
+        train_elsewhere(jobs, out, executor)
+        trained = {name: jobs[f"run {name}"].run for name in recipes}
+    else:
+        trained = {}
+        for run in plan.runs():
+            say(run.what)
+            trained[run.name] = train_part(out, run.name, recipes[run.name], what=f"run {run.name}")
     digests = {row.fold: row.digest for row in labels}
     for run in plan.runs():
         taught_by = read_record(trained[run.name]).digests.teacher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dessin.answers.predictions import to_predictions
 from dessin.committees.distill.measure import measure_distillation, measure_speed, measured_answers, untaught
@@ -37,6 +37,7 @@ from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reading import read_json
+from dessin.runs.executors.choose import choose_executor
 from dessin.runs.subject import read_subject
 from dessin.schema import validated
 
@@ -61,6 +62,8 @@ def distill(
     seed: Annotated[int, "from 0"] = 0,
     final: bool = True,
     matters: float = 0.02,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
 ) -> DistillResults:
     """Teach one small model what a committee says, and measure what that costs and brings.
 
@@ -83,6 +86,9 @@ def distill(
         seed: Of the student's runs.
         final: Also train the student on everything but the holdout, the one that `bundle/` holds.
         matters: The smallest difference of accuracy (0..1) that would matter.
+        executor: Students one after the other here, or each a task of a Ray cluster, with the same bytes. All
+            its nodes must see `out`.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
         DessinError: what is no committee, a fold that no model of it was trained without, a recipe that
@@ -91,6 +97,7 @@ def distill(
     out = Path(out)
     settings = Settings(student, names(views) or VIEWS, weight, temperature, final, matters)
     check_settings(settings)
+    elsewhere = choose_executor(executor, address)
     check_backbone(student)
     subject = read_subject(Path(committee), data, split)
     measured, why = choose_folds(subject, folds)
@@ -117,7 +124,7 @@ def distill(
         for line in plan.lines():
             say(line)
         labels = [make_labels(plan, out, fold) for fold in plan.labelled]
-        runs = train_students(plan, out, labels)
+        runs = train_students(plan, out, labels, elsewhere)
         # Speed is measured once: begun again, the same figures stand.
         path = out / SPEED_FILE
         if not path.is_file():

@@ -189,6 +189,6 @@ def train_parts(
             located = recipe.data.model_copy(update={"path": data.as_posix(), "split": split.as_posix()})
             recipe = recipe.model_copy(update={"data": located})
             what = f"{part.what} of fold {run.left_out}"
-            folder = train_part(out, name, recipe, level=part.name, what=what)
+            folder = train_part(out, name, recipe, what=what)
             trained.append(TrainedPart(part, run.left_out, folder))
     return tuple(trained)

@@ -23,11 +23,11 @@ import torch
 
 from dessin.errors import DessinError
 from dessin.progress import say
-from dessin.studies.executors.job import JobSpec, carry_out_job, from_text, thread_environment
-from dessin.studies.result import JOBS, JobRecord, ended_job, write_job
+from dessin.runs.executors.job import JobSpec, carry_out_job, from_text, thread_environment
+from dessin.runs.executors.record import JOBS, JobRecord, write_job
 from dessin.system import APART, cause_of_end
 
-_COMMAND = (sys.executable, "-m", "dessin.studies.executors.local")
+_COMMAND = (sys.executable, "-m", "dessin.runs.executors.local")
 
 
 def local_devices() -> tuple[str, ...]:
@@ -139,17 +139,17 @@ class _Lane:
 
 def _died(spec: JobSpec, code: int, seconds: float, log: Path) -> JobRecord:
     """The record of a job whose process died, unless the job itself had ended before."""
-    record = ended_job(spec.study, spec.job.name)
+    record = spec.ended
     if record is not None and record.status != "failed":
         return record
     record = JobRecord(
-        job=spec.job.name,
+        job=spec.name,
         status="failed",
         reason=f"The process died: {cause_of_end(code)}. What it said last is in {JOBS}/{log.name}.",
         seconds=round(seconds, 2),
         host=gethostname(),
     )
-    write_job(spec.study, record)
+    write_job(spec.home, record)
     return record
 
 
@@ -179,7 +179,7 @@ def _start(device: str, spec: JobSpec) -> subprocess.Popen[str]:
 
 
 def _log(device: str, spec: JobSpec) -> Path:
-    return spec.study / JOBS / f"worker-{device}.log"
+    return spec.home / JOBS / f"worker-{device}.log"
 
 
 def serve(lines: TextIO, answers: TextIO) -> None:
@@ -188,7 +188,7 @@ def serve(lines: TextIO, answers: TextIO) -> None:
     threading.Thread(target=_listen, args=(lines, specs), daemon=True).start()
     while True:
         spec = specs.get()
-        say(f"\n== {spec.job.name}")
+        say(f"\n== {spec.name}")
         answers.write(carry_out_job(spec, LocalExecutor.name).model_dump_json() + "\n")
         answers.flush()
 

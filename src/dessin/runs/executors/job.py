@@ -1,4 +1,4 @@
-"""One job of a study: as it is sent to another process or machine, and how it is carried out there."""
+"""A run as a job: as it is sent to another process or machine, and how it is carried out there."""
 
 from __future__ import annotations
 
@@ -19,30 +19,42 @@ from dessin.files import locked
 from dessin.folders import contents, hold
 from dessin.progress import warn
 from dessin.recipe import Recipe, make_recipe
+from dessin.runs.executors.record import JOBS, RUNS, JobRecord, Outcome, ended_job, write_job
 from dessin.runs.prepare import complete
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.runs.same import recipe_alone
 from dessin.runs.stages import remove_leftovers
 from dessin.schema import NewerFormat
-from dessin.studies.result import JOBS, RUNS, Job, JobRecord, Outcome, ended_job, write_job
 
 
 @dataclass(frozen=True)
 class JobSpec:
     """A job, whole and plain, so that it can be sent to another process or machine.
 
-    `recipe` is complete (a dumped `Recipe`). `study` is the study's folder: the job works in `runs/<name>`
-    below it and, as its last act, writes `jobs/<name>.json`. `split` is the study's own copy.
+    `recipe` is complete (a dumped `Recipe`). `home` is the folder of a study or of whatever else is made of
+    runs: the job works below it in `runs`/`name` and, as its last act, writes `jobs/<name>.json`. `split` is
+    the home's own copy.
     """
 
-    job: Job
+    name: str
     recipe: Mapping[str, Any]
     data: Path
     split: Path
-    study: Path
+    home: Path
     threads: int
     track: tuple[str, ...] = ()
+    runs: str = RUNS
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return self.home / self.runs / self.name
+
+    @property
+    def ended(self) -> JobRecord | None:
+        """How the job ended, where it has."""
+        return ended_job(self.home, self.name, self.runs)
 
     def to_text(self) -> str:
         """One line of JSON, which `from_text` reads."""
@@ -67,20 +79,20 @@ def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:
     Whatever a run can do wrong becomes a record of status `failed`, or `collapsed`; only an interruption by
     the user passes. Two processes with the same job: the second waits, and takes what the first wrote.
     """
-    name, started = spec.job.name, time.monotonic()
-    before = ended_job(spec.study, name)
-    with locked(spec.study / JOBS / f".{name}.lock"):
-        after = ended_job(spec.study, name)
+    name, started = spec.name, time.monotonic()
+    before = spec.ended
+    with locked(spec.home / JOBS / f".{name}.lock"):
+        after = spec.ended
         if after is not None and (after != before or after.status != "failed"):
             return after
-        run = spec.study / RUNS / name
+        run = spec.run
         reason = ""
         try:
             _carry_out(spec, run)
         except Exception as error:
             reason = str(error) if isinstance(error, DessinError) else f"{type(error).__name__}: {error}"
         record = _describe(name, run, reason, time.monotonic() - started, executor)
-        write_job(spec.study, record)
+        write_job(spec.home, record)
     return record
 
 
@@ -94,7 +106,7 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 def _carry_out(spec: JobSpec, run: Path) -> None:
     """Leave the run folder with a run that ended; raises whatever ended it early."""
-    recipe = make_recipe(spec.recipe, where=f"the recipe of the job {spec.job.name}")
+    recipe = make_recipe(spec.recipe, where=f"the recipe of the job {spec.name}")
     found = None
     if run.is_dir():
         with hold(run, wait=True):

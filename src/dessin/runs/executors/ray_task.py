@@ -13,9 +13,10 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.files import stays_inside
+from dessin.parallel.ray_queue import running
+from dessin.runs.executors.job import JobSpec, carry_out_job, from_text
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.machine import package_versions
-from dessin.studies.executors.job import JobSpec, carry_out_job, from_text
-from dessin.studies.result import RUNS, JobRecord, ended_job
 
 
 def pack(folder: Path) -> dict[str, bytes]:
@@ -82,11 +83,12 @@ def do(order: Order) -> Answer:
     if Path(order.home).is_dir():
         os.chdir(order.home)
     spec = from_text(order.job)
+    running(spec.name)
     shared = False
     with suppress(OSError):
         shared = Path(order.token).read_text() == order.secret
     if shared:
-        found = ended_job(spec.study, spec.job.name)
+        found = spec.ended
         if found is not None and found.model_dump_json() != order.before:
             return Answer(found.model_dump_json(), shared=True)
     unfit = _unfit(spec, order)
@@ -97,15 +99,13 @@ def do(order: Order) -> Answer:
     with tempfile.TemporaryDirectory(prefix="dessin-") as folder:
         apart = _apart(spec, order, Path(folder))
         record = carry_out_job(apart, "ray")
-        return Answer(record.model_dump_json(), shared=False, run=pack(apart.study / RUNS / spec.job.name))
+        return Answer(record.model_dump_json(), shared=False, run=pack(apart.run))
 
 
 def failed(spec: JobSpec, reason: str, *, host: str = "") -> JobRecord:
     """The record of a job that did not begin, or whose node was lost."""
     host = host or socket.gethostname()
-    return JobRecord(
-        job=spec.job.name, status="failed", reason=reason, seconds=0.0, host=host, executor="ray"
-    )
+    return JobRecord(job=spec.name, status="failed", reason=reason, seconds=0.0, host=host, executor="ray")
 
 
 def _unfit(spec: JobSpec, order: Order) -> str:
@@ -126,5 +126,5 @@ def _apart(spec: JobSpec, order: Order, folder: Path) -> JobSpec:
         path = folder / f"{name}.csv"
         path.write_bytes(content)
         data[name] = str(path)
-    study = folder / "study"
-    return replace(spec, recipe={**spec.recipe, "data": data}, split=folder / f"{SPLIT}.csv", study=study)
+    home = folder / "home"
+    return replace(spec, recipe={**spec.recipe, "data": data}, split=folder / f"{SPLIT}.csv", home=home)

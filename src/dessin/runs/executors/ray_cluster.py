@@ -13,12 +13,13 @@ from typing import Any
 from dessin.errors import DessinError
 from dessin.files import atomic_path, write_text
 from dessin.parallel.ray_connection import connected
+from dessin.parallel.ray_queue import announced, ended
 from dessin.progress import say, warn
+from dessin.runs.executors.job import JobSpec, thread_environment
+from dessin.runs.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
+from dessin.runs.executors.record import JobRecord, write_job
 from dessin.runs.machine import package_versions
 from dessin.runs.record import read_record, write_record
-from dessin.studies.executors.job import JobSpec, thread_environment
-from dessin.studies.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
-from dessin.studies.result import RUNS, JobRecord, ended_job, write_job
 from dessin.system import processors
 
 _PATIENCE_S = 30.0
@@ -46,13 +47,13 @@ class RayExecutor:
         if not jobs:
             return
         cores = max(processors(), *(spec.threads for spec in jobs))
-        with _token(jobs[0].study) as (token, secret), connected(self.address, cpus=cores) as ray:
+        with _token(jobs[0].home) as (token, secret), connected(self.address, cpus=cores) as ray:
             needed = max(spec.threads for spec in jobs)
             gpus = _check_room(ray, needed)
             if self.address:
                 nodes, gpu = sum(node["Alive"] for node in ray.nodes()), ", 1 GPU" if gpus else ""
                 say(f"Ray cluster {self.address}: {nodes} nodes, {needed} cores a job{gpu}")
-            waiting = {}
+            tasks = []
             for spec in jobs:
                 environment = ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads))
                 # Retried are lost nodes and processes; a job's own failures are records.
@@ -60,11 +61,17 @@ class RayExecutor:
                     num_cpus=spec.threads,
                     num_gpus=gpus,
                     max_retries=_RETRIES,
-                    name=spec.job.name,
+                    name=spec.name,
                     runtime_env=environment,
                 )
-                waiting[task.remote(_order(spec, token, secret))] = spec
-            yield from _as_they_end(ray, waiting, needed)
+                tasks.append(task)
+            names = [spec.name for spec in jobs]
+            with announced(ray, names, str(jobs[0].home.absolute())):
+                waiting = {
+                    task.remote(_order(spec, token, secret)): spec
+                    for task, spec in zip(tasks, jobs, strict=True)
+                }
+                yield from _as_they_end(ray, waiting, needed)
 
 
 @contextmanager
@@ -87,13 +94,13 @@ def _check_room(ray: ModuleType, cores: int) -> int:
         most = max((node.get("CPU", 0) for node in nodes if node.get("GPU", 0) >= gpus), default=0)
         raise DessinError(
             f"A job computes with {cores} threads, and the largest node of Ray has {most:.0f} cores.",
-            do="Add a larger node, or plan the study with fewer threads.",
+            do="Add a larger node, or compute with fewer threads.",
         )
     return gpus
 
 
 def _order(spec: JobSpec, token: Path, secret: str) -> Order:
-    before = ended_job(spec.study, spec.job.name)
+    before = spec.ended
     named = {SPLIT: spec.split} | {
         name: Path(spec.recipe["data"][name]) for name in CURATIONS if spec.recipe["data"].get(name)
     }
@@ -111,11 +118,12 @@ def _order(spec: JobSpec, token: Path, secret: str) -> Order:
 def _as_they_end(ray: ModuleType, waiting: dict[Any, JobSpec], cores: int) -> Iterator[JobRecord]:
     warned = False
     while waiting:
-        ended, _ = ray.wait(list(waiting), num_returns=1, timeout=_PATIENCE_S)
-        for reference in ended:
+        done, _ = ray.wait(list(waiting), num_returns=1, timeout=_PATIENCE_S)
+        for reference in done:
             spec = waiting.pop(reference)
+            ended(ray, spec.name)
             yield _collect(ray, reference, spec)
-        if not ended and not warned:
+        if not done and not warned:
             try:
                 _check_room(ray, cores)
             except DessinError:
@@ -136,14 +144,14 @@ def _collect(ray: ModuleType, reference: Any, spec: JobSpec) -> JobRecord:
         reason = f"The node could not begin the job: {type(error.cause).__name__}: {cause}"
     except ray.exceptions.RayError as error:
         raise DessinError(
-            f"The Ray cluster was lost while {spec.job.name} ran ({type(error).__name__}).",
+            f"The Ray cluster was lost while {spec.name} ran ({type(error).__name__}).",
             do="Start the cluster again and give the same command; finished jobs are kept.",
         ) from error
     if answer is None:
-        found = ended_job(spec.study, spec.job.name)
+        found = spec.ended
         if found is None or found.status != "finished":
             found = failed(spec, reason)
-            write_job(spec.study, found)
+            write_job(spec.home, found)
         return found
     record = JobRecord.model_validate_json(answer.record)
     if not answer.shared:
@@ -154,13 +162,13 @@ def _collect(ray: ModuleType, reference: Any, spec: JobSpec) -> JobRecord:
 def _store(spec: JobSpec, record: JobRecord, files: Mapping[str, bytes]) -> None:
     """Lay down a run that a node sent, under its final name only when it is whole; the job's record last."""
     if files:
-        run = spec.study / RUNS / spec.job.name
+        run = spec.run
         with atomic_path(run) as temporary:
             unpack(files, temporary)
             _relocate(temporary, spec)
             # What an earlier executor left there: this run is further.
             shutil.rmtree(run, ignore_errors=True)
-    write_job(spec.study, record)
+    write_job(spec.home, record)
 
 
 def _relocate(run: Path, spec: JobSpec) -> None:
