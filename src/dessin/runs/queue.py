@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dessin.language import tr, tr_n
+from dessin.page.notebook import ShownTuple
 from dessin.page.tables import aligned, terminal_width
 from dessin.parallel.ray_connection import connected
 from dessin.parallel.ray_queue import Queued, queued
 from dessin.progress import say
 
 
-def queue(*, address: str = "auto") -> tuple[Queued, ...]:
+def queue(*, address: str = "auto") -> ShownTuple[Queued]:
     """Show what runs and what waits on a Ray cluster: whose it is, what it is for, and on which machine.
 
     Args:
@@ -19,7 +20,7 @@ def queue(*, address: str = "auto") -> tuple[Queued, ...]:
         DessinError: Ray is not installed, or there is no such cluster.
     """
     with connected(address) as ray:
-        found = queued(ray)
+        found = ShownTuple(queued(ray))
     if found:
         titles = (tr("State"), tr("Job"), tr("Folder"), tr("Who"), tr("From"), tr("Runs on"), tr("Since"))
         words = {"running": tr("running"), "waiting": tr("waiting")}
