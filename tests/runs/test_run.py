@@ -168,7 +168,7 @@ def test_a_run_that_dies_at_any_stage_resumes_to_the_same_weights(
 ) -> None:
     data, split = drawings
     break_at(stages, moment, Killed(), tiny_recipe(), data=data, split=split, out=tmp_path / "killed")
-    run = train(resume=tmp_path / "killed", workers=2)
+    run = train(resume=tmp_path / "killed", workers=2 if moment == "fit" else 0)
     assert weights_of(run) == weights_of(whole)
     record, expected = read_record(run), read_record(whole)
     assert record.status == "finished"
