@@ -54,9 +54,9 @@ check: $(VENV)/.installed-dev
 
 static: lint imports types
 
-# The tests build the site, too. Side by side, as for `check`: downloads with each other, mypy with the tests. Lines are shown as they come, for this takes many minutes.
+# The tests build the site, too. Side by side, as for `check`: downloads with each other, mypy with the tests. All is shown as it comes, for this takes many minutes.
 test:
-	+$(MAKE) --no-print-directory -j2 --output-sync=line unit static
+	+$(MAKE) --no-print-directory -j2 unit static
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/site/build.py site

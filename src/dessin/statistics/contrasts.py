@@ -3,7 +3,7 @@
 Every level has runs of the same seeds and folds, so that each image is answered by every level: results are
 paired by image, and by run. Two things vary: which drawings were asked, and how a training happened to end.
 An interval from images alone forgets the second and is wrong in up to half of all studies where trainings
-differ; see `tests/evaluation/test_study_simulation.py`.
+differ; see `tests/statistics/test_study_simulation.py`.
 """
 
 from __future__ import annotations
