@@ -6,8 +6,11 @@ import importlib
 import math
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,7 +27,9 @@ from dessin.images.store_build import StoredImage
 from dessin.models.classifier import build_classifier
 from dessin.models.weights import resolve_weights
 from dessin.parallel import ray_data
+from dessin.parallel.ray_connection import connected
 from dessin.parallel.ray_data import RayMapper
+from dessin.system import processors
 from dessin.training.features import extract_features
 
 pytestmark = pytest.mark.cluster
@@ -46,6 +51,19 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def one_ray() -> Iterator[ModuleType]:
+    """A Ray of this machine for several tests: to start one takes longer than what they ask of it."""
+    with connected(None, cpus=processors(), store_bytes=ray_data._STORE_BYTES) as ray:
+        yield ray
+
+
+@pytest.fixture
+def joined(one_ray: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_data, "connected", lambda *_, **__: nullcontext(one_ray))
+
+
+# The first has a Ray of its own, from its start to its end.
 def test_results_come_in_order_and_errors_where_they_belong(capfd: pytest.CaptureFixture[str]) -> None:
     roots = RayMapper().map(math.sqrt, [*range(300), -1, 4])
     assert [next(roots) for _ in range(300)] == [math.sqrt(number) for number in range(300)]
@@ -57,6 +75,7 @@ def test_results_come_in_order_and_errors_where_they_belong(capfd: pytest.Captur
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("joined")
 def test_a_function_that_no_node_has_is_an_error_and_not_tried_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +87,7 @@ def test_a_function_that_no_node_has_is_an_error_and_not_tried_for_ever(
     assert caught.value.do == "Install the same packages on every node."
 
 
+@pytest.mark.usefixtures("joined")
 def test_a_node_with_other_versions_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = ray_data.package_versions()["Pillow"]
     monkeypatch.setattr(ray_data, "version", lambda package: "0.1")
@@ -75,6 +95,7 @@ def test_a_node_with_other_versions_is_refused_before_any_work(monkeypatch: pyte
         list(RayMapper().map(abs, [1]))
 
 
+@pytest.mark.usefixtures("joined")
 def test_an_audit_is_the_same_to_the_byte(
     drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +107,7 @@ def test_an_audit_is_the_same_to_the_byte(
     assert "unreadable" in (tmp_path / "there" / "issues.csv").read_text()
 
 
+@pytest.mark.usefixtures("joined")
 def test_features_are_the_same_to_the_byte_with_as_many_threads(drawings: Path, own_cache: Path) -> None:
     torch.set_num_threads(1)
     rows = build_manifest(read_collection(drawings)).rows
