@@ -157,6 +157,9 @@ def test_every_page_is_two_clicks_from_the_home_and_leads_back_to_it(made: AutoR
     assert all(to.exists() for to in once | twice)
     for page in pages - {home.resolve()}:
         assert home.resolve() in linked(page), f"no way back from {page}"
+    card = (made.folder / "trust" / "index.html").read_text(encoding="utf-8")
+    assert "Where it looks: not possible." in card
+    assert "dessin explain" not in card, "what cannot be is no next step"
 
 
 def test_a_probe_of_all_folds_says_how_good_it_is(made: AutoResult) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dessin.language import retold, tr, tr_n, translated
-from dessin.page.blocks import Block, Facts, Headline, Links, Next, Notes, Page, Section, Step
+from dessin.page.blocks import Block, Facts, Headline, Links, Next, Notes, Page, Section, Sentence, Step
 from dessin.page.blocks import Fact as Shown
 from dessin.page.numbers import listed, number, percent, share, signed, size
 from dessin.page.words import Link, Words
@@ -26,10 +26,12 @@ def card_page(
     sources: TrustSources,
     links: tuple[tuple[Link, Words], ...] = (),
     steps: tuple[Step, ...] | None = None,
+    refused: Iterable[str] = (),
 ) -> Page:
     """What it is right on, what else is known, what nobody tested, and what to measure next.
 
-    `links` lead to the parts that were measured, `steps` measure those that were left out.
+    `links` lead to the parts that were measured, `steps` measure those that were left out; `refused` says
+    which are not possible with this model, and why.
     """
     found = card.numbers[card.measured_on]
     unseen = tr("of {n} drawings that it was not trained on are named right", n=number(found.n))
@@ -39,7 +41,8 @@ def card_page(
     )
     blocks: list[Block] = [Headline.of(found, unseen), Facts(tuple(shown), wide=True)]
     if links:
-        blocks.append(Section(tr("Each part on a page of its own"), (Links(links),), anchor="parts"))
+        said = (Sentence(why, "note") for why in refused)
+        blocks.append(Section(tr("Each part on a page of its own"), (Links(links), *said), anchor="parts"))
     blocks.append(Section(tr("What it was not tested on"), (Notes(card.untested),), card=True))
     blocks.append(Section(tr("What to do next"), (Next(tuple(_steps(card, sources, steps))),), anchor="next"))
     kind = tr("a run") if card.kind == "run" else tr("a committee")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from dessin.errors import DessinError
@@ -54,16 +53,16 @@ def trust(
     home = leading_back(folder / PAGE_FILE, card_title(sources))
     with going_on(folder, keeps=tr("What was measured")), home:
         _claim(folder, subject, sources.name)
-        left_out = _carry_out(parts, folder, started + seconds)
+        left_out, refused = _carry_out(parts, folder, started + seconds)
         sources = read_sources(Path(run))
         (card,) = trust_cards([sources])
         links = tuple(
             (Link(part.title, f"{part.name}/{PAGE_FILE}"), part.finds)
             for part in parts
-            if part.name not in left_out
+            if part.name not in left_out | refused
         )
         steps = [Step(left_out[part.name], part.command) for part in parts if part.name in left_out]
-        page = card_page(card, sources, links, tuple(steps))
+        page = card_page(card, sources, links, tuple(steps), refused.values())
         write_page(folder / PAGE_FILE, page)
         card.write(folder)
     for step in steps:
@@ -85,9 +84,10 @@ def _claim(folder: Path, subject: Subject, name: str) -> None:
         )
 
 
-def _carry_out(parts: tuple[Part, ...], folder: Path, end: float) -> Mapping[str, str]:
-    """Make what is not there yet and fits; what is left out, by name, with why."""
+def _carry_out(parts: tuple[Part, ...], folder: Path, end: float) -> tuple[dict[str, str], dict[str, str]]:
+    """Make what is not there yet and fits; what took too long and what is not possible, with why."""
     left_out: dict[str, str] = {}
+    refused: dict[str, str] = {}
     # How many times as long as it was thought everything takes here.
     thought = spent = 0.0
     for part in parts:
@@ -105,8 +105,8 @@ def _carry_out(parts: tuple[Part, ...], folder: Path, end: float) -> Mapping[str
         try:
             part.make(place)
         except DessinError as error:
-            left_out[part.name] = tr("{title}: not possible. {why}", title=part.title, why=retold(error.seen))
-            warn(left_out[part.name])
+            refused[part.name] = tr("{title}: not possible. {why}", title=part.title, why=retold(error.seen))
+            warn(refused[part.name])
             continue
         thought, spent = thought + part.seconds, spent + time.monotonic() - began
-    return left_out
+    return left_out, refused
