@@ -14,7 +14,7 @@ from dessin.committees.view import (
     headline,
     next_section,
 )
-from dessin.language import tr
+from dessin.language import retold, tr
 from dessin.page.blocks import (
     Block,
     Column,
@@ -221,7 +221,7 @@ def choice_page(
         gains=len(ways.rows) - 1,
         matters=f"{100 * results.matters:g}",
     )
-    notes = (Notes(results.notes),) if results.notes else ()
+    notes = (Notes(tuple(map(retold, results.notes))),) if results.notes else ()
     how = (ways.table(), Sentence(note, "note"), *notes, *measured)
     return Page(
         title,
