@@ -293,5 +293,5 @@ def test_the_report_shows_a_photograph_beside_the_page_that_a_model_sees(tmp_pat
     result = audit(data, out=tmp_path / "out")
     assert result.summary.issues["photograph"] == 1
     page = Page((tmp_path / "out" / "index.html").read_text())
-    assert page.text.count("as it was taken") == page.text.count("as it is measured") == 1
+    assert page.text.count("as it was taken") == page.text.count("as the model sees it") == 1
     assert "Photographs of pages" in page.text

@@ -228,6 +228,22 @@ def test_a_sheet_cut_by_the_frame_is_cut_there() -> None:
     assert away(sheet.corners, ((120, 60), (640, 47), (640, 436), (100, 430))) <= 8
 
 
+def test_a_cloth_or_a_drawing_with_more_straight_edges_than_the_sheet_hides_it_not() -> None:
+    y, x = np.mgrid[0:480, 0:640]
+    chequers = np.where(((x + y) // 40 + (x - y) // 40) % 2, 70, 30)[..., None] + np.array([4, 0, 16])
+    hatched = drawn()
+    for begin in range(-400, 640, 24):
+        cv2.line(hatched, (begin, 40), (begin + 400, 440), (40, 40, 40), 5)
+    for page, on_cloth in ((drawn(), True), (hatched, False)):
+        pixels = photograph((page, PLACES[0]), colour=(30, 28, 30))
+        beside = cv2.fillConvexPoly(np.ones((480, 640), np.uint8), np.array(PLACES[0], np.int32), 0) > 0
+        if on_cloth:
+            pixels[beside] = (chequers + np.random.default_rng(3).normal(0, 2, (480, 640, 1)))[beside]
+        sheet = find_sheet(pixels)
+        assert sheet.found
+        assert away(sheet.corners, PLACES[0]) <= 8
+
+
 def test_the_edge_of_a_shadow_is_no_border_where_ruling_goes_on() -> None:
     page = ruled(drawn(900, 675), step=20)
     pixels = photograph((page, ((-40, -30), (580, -30), (590, 520), (-40, 520))))

@@ -132,7 +132,7 @@ class _Drawings:
             return Shot((self.picture(issue.image_id),), label, note)
         page = page_uri(self._scan, self._rows[issue.image_id])
         taken = self.picture(issue.image_id, tr("as it was taken"))
-        seen = Picture(page, tr("the page of {image}", image=issue.image_id), tr("as it is measured"))
+        seen = Picture(page, tr("the page of {image}", image=issue.image_id), tr("as the model sees it"))
         return Shot((taken, seen), label, note)
 
 
