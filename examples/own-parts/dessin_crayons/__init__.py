@@ -1,0 +1,1 @@
+"""Parts for dessin, found by their entry points."""
