@@ -190,7 +190,8 @@ def test_a_path_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
 
 @every_verb
 def test_every_path_that_must_be_there_is_looked_for(verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [each for each in verb.arguments() if each.words == "a path" and each.name not in cli.WRITTEN]
+    read = [each for each in verb.arguments() if each.name not in cli.WRITTEN]
+    paths = [each for each in read if each.words.startswith("a path")]
     for one in paths:
         words = least_words(verb, **{one.name: "nowhere"})
         with pytest.raises(DessinError, match="nowhere"):
@@ -216,6 +217,12 @@ def test_what_leads_nowhere_is_said_before_a_room_is_imported(
 ) -> None:
     with pytest.raises(DessinError, match=said):
         called(monkeypatch, line)
+
+
+def test_a_model_of_the_hub_is_no_path_and_no_drawings_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert called(monkeypatch, "predict hub:ann/owls . --out p.csv")["model"] == Path("hub:ann/owls")
+    with pytest.raises(DessinError, match=r"There is no file or folder .*hub:ann/owls"):
+        called(monkeypatch, "audit hub:ann/owls --out a")
 
 
 def test_an_empty_path_is_a_variable_that_is_not_set_and_never_the_working_folder() -> None:

@@ -158,7 +158,9 @@ def _check_path(argument: Argument, value: Any) -> None:
     """Refuse a path or the name of a recipe that leads nowhere, and a place that cannot be written."""
     if argument.words == "a path" and argument.name in WRITTEN:
         check_writable(value, _kind_written(argument), given=argument.option)
-    elif argument.words == "a path":
+    elif argument.words.startswith("a path") and not (
+        "hub:" in argument.words and str(value).startswith("hub:")
+    ):
         try:
             check_readable(value)
         except DessinError as error:

@@ -96,9 +96,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: object) -> None:
+def json_text(value: object) -> str:
     """Sorted, indented and strict (no NaN), so that two writers give the same bytes and diffs read well."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as `json_text` has it."""
+    write_text(path, json_text(value))
 
 
 def write_csv(

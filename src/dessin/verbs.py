@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from dessin.serving.api.verb import serve as serve
     from dessin.serving.export.verb import export as export
     from dessin.serving.predict import predict as predict
+    from dessin.serving.push.verb import push as push
     from dessin.serving.submit import submit as submit
     from dessin.studies.verb import study as study
     from dessin.studio.verb import studio as studio
@@ -268,6 +269,7 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
         ("dessin.serving.submit", "dessin submit runs/first contest --out submission.csv"),
         ("dessin.serving.export.verb", "dessin export best --int8 --out best-onnx"),
         ("dessin.serving.api.verb", "dessin serve best-onnx --port 8000"),
+        ("dessin.serving.push.verb", "dessin push result anna/owls-and-cats --dry-run"),
         ("dessin.studio.verb", "dessin studio result"),
     ),
     "keep": (

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from dessin.answers.published import fetched, hub_name
 from dessin.answers.tree import ModelNode, Node, leaves
 from dessin.errors import DessinError
 from dessin.files import atomic_path
@@ -154,7 +155,11 @@ AUTO_FILE, AUTO_BEST = "auto.json", "best"
 
 
 def find_home(path: Path) -> Path:
-    """The run or committee that `path` names: itself, or that of the best model of an auto."""
+    """The run or committee that `path` names: itself, that of the best model of an auto, or one of the hub
+    (`hub:OWNER/NAME`), which is fetched."""
+    named = hub_name(path)
+    if named is not None:
+        return fetched(named, (CARD_FILE, COMMITTEE_FILE))
     return path / AUTO_BEST if (path / AUTO_FILE).is_file() and (path / AUTO_BEST).is_dir() else path
 
 

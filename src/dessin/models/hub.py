@@ -60,17 +60,17 @@ def fetch_file(name: str, licence: str) -> Path:
         ) from None
     # The client raises what its HTTP library does, which is another one in each of its major versions.
     except Exception as error:
-        raise DessinError(f"the hub did not give them ({_answer_of(error)})") from None
+        raise DessinError(f"the hub did not give them ({answer_of(error)})") from None
 
 
-def _answer_of(error: BaseException | None) -> str:
+def answer_of(error: BaseException | None) -> str:
     """What the hub answered, where that is what was wrong: the client wraps it in errors of its own."""
-    kind = type(error).__name__
+    kind = ""
     while error is not None:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status is not None:
             return f"it answered {status}"
-        error = error.__cause__ or error.__context__
+        kind, error = type(error).__name__, error.__cause__ or error.__context__
     return kind
 
 

@@ -12,6 +12,7 @@ import torch
 from dessin.answers.committee import COMMITTEE_FILE, LoadedCommittee, find_home, find_model, load_model
 from dessin.answers.inference import answer_rows, folds_of
 from dessin.answers.predictions import Predictions, read_predictions, to_predictions
+from dessin.answers.published import hub_name
 from dessin.answers.tree import ModelNode
 from dessin.collection.split.files import Assignment
 from dessin.errors import DessinError
@@ -68,7 +69,7 @@ class Subject:
         """Count one look at the holdout, before any number of it is computed; see there for the arguments."""
         if self.home is None:
             raise DessinError(
-                f"{self.given} is a bundle, which keeps no count of how often the holdout was opened.",
+                f"{self.given} keeps no count of how often the holdout was opened.",
                 do="Evaluate the run that it comes from.",
             )
         return open_holdout(self.home, asks, out)
@@ -110,10 +111,12 @@ def read_subject(given: Path, data: str | Path | None, split: str | Path | None)
     Raises:
         DessinError: an unfinished run, no model, data that changed, or a split it was not trained by.
     """
+    named = hub_name(given)
     given = find_home(given)
     record = finished_record(given) if (given / FILE).is_file() else None
     folder = find_model(given)
-    home = given if record else folder if (folder / COMMITTEE_FILE).is_file() else None
+    # Nothing is kept in the hub's cache.
+    home = given if record else folder if (folder / COMMITTEE_FILE).is_file() and not named else None
     loaded = load_model(folder)
     if record is not None:
         data, split = data or record.recipe.data.path, split or given / SPLIT_FILE

@@ -94,7 +94,7 @@ COLUMNS = ("image_id", "predicted", "name", "probability")
 
 
 def predict(
-    model: str | Path,
+    model: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     paths: str | Path | Sequence[str | Path],
     *,
     out: str | Path,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class SubmissionRow:
 
 
 def submit(
-    model: str | Path,
+    model: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     contest: str | Path,
     *,
     out: str | Path,

@@ -25,7 +25,7 @@ _KEEP_ALIVE_SECONDS = 30
 
 
 def serve(
-    model: str | Path,
+    model: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, "from 0 to 65535"] = 8000,

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
 
 from dessin.answers.committee import (
     SPLIT_NAME,
@@ -38,7 +39,7 @@ from dessin.serving.look import recorded_data, training_look
 
 
 def export(
-    model: str | Path,
+    model: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     *,
     out: str | Path | None = None,
     page: str | Path | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
 from dessin.folders import result_folder
@@ -32,7 +33,7 @@ _TOLERANCE = 1e-3
 
 
 def evaluate(
-    run: str | Path,
+    run: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     *,
     out: str | Path | None = None,
     data: str | Path | None = None,

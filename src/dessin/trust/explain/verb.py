@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
@@ -32,7 +33,7 @@ DEFAULT = ("gradcam",)
 
 
 def explain(
-    run: str | Path,
+    run: Annotated[str | Path, "a path or hub:OWNER/NAME"],
     *,
     out: str | Path,
     images: str | Path | Sequence[str | Path] = (),

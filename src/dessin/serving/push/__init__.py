@@ -1,0 +1,1 @@
+"""The verb `push`: a model to the hub, with a README made from its trust card."""
