@@ -106,7 +106,9 @@ class _HubRequest(BaseHTTPRequestHandler):
 
     def _answer(self) -> bytes:
         self.server.asked.append(f"{self.command} {self.path}")
-        content = self.server.files.get(self.path) or self._resolved()
+        content = self.server.files.get(self.path)
+        if content is None:
+            content = self._resolved()
         if content is None or self.server.gated or self.server.refused:
             self.send_response(403 if self.server.gated or self.server.refused else 404)
             if not self.server.refused:
