@@ -101,6 +101,9 @@ def test_a_bundle_that_was_pushed_is_the_same_in_every_byte_and_answer(
     assert "of it are the names of the classes: tabby cat, house" in capsys.readouterr().out
     ours = answers(apache, tmp_path)
     assert answers(f"hub:{HERE}", tmp_path) == ours
+    one, other = (dessin.load(model).predict(tmp_path / "new.png") for model in (apache, f"hub:{HERE}"))
+    assert (one.label, one.probability) == (other.label, other.probability)
+    assert repr(pushed).startswith(f"Pushed: hub:{HERE}. To {HERE} on the hub: a new repository, private.")
     pinned = f"hub:{HERE}@{pushed.commit}"
     assert answers(pinned, tmp_path) == ours
     (kept,) = dessin.weights(f"hub:{HERE}")

@@ -153,7 +153,10 @@ def _use(repository: str) -> Iterator[Block]:
         f"dessin serve {name}      # http://127.0.0.1:8000"
     )
     yield Sentence(tr("In Python:"))
-    yield Command(f'import dessin\n\ndessin.predict("{name}", "drawing.png", out="predictions.csv")')
+    yield Command(
+        f'import dessin\n\nmodel = dessin.load("{name}")\nanswer = model.predict("drawing.png")\n'
+        "print(answer.name, answer.probability, answer.unsure)"
+    )
     yield Sentence(
         told(
             "{name} is the newest commit. To have the same answers for ever, name the commit: {pinned}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from dessin.answers.committee import find_home, find_model, load_model
 from dessin.answers.published import PREFIX, check_repository, hub_name
 from dessin.errors import DessinError
 from dessin.language import tr
+from dessin.page.notebook import Shown
 from dessin.page.numbers import listed
 from dessin.progress import say
 from dessin.reading import read_json
@@ -25,8 +27,8 @@ _FETCHED = "fetch.json"
 _NAMED = 12
 
 
-@dataclass(frozen=True)
-class Pushed:
+@dataclass(frozen=True, repr=False)
+class Pushed(Shown):
     """What was planned, the README, and the commit that was made (empty in a dry run)."""
 
     plan: PushPlan
@@ -83,7 +85,8 @@ def push(
     remote = look(repository) if user else None
     contents = {**contents_of(folder), README: text.encode()}
     plan = make_plan(repository, contents, remote, public=public, replace=replace, user=user)
-    for line in plan.lines():
+    lines = tuple(plan.lines())
+    for line in lines:
         say(line)
     names = [loaded.committee.names.get(label, label) for label in loaded.committee.classes]
     say(tr("Part of it are the names of the classes: {names}.", names=listed(names, most=_NAMED)))
@@ -91,10 +94,10 @@ def push(
         if not user:
             say(tr("The hub was not asked: {why}.", why=unreachable()))
         say(f"\n{text}")
-        return Pushed(plan, text, "")
+        return _pushed(plan, text, "", lines)
     if not (plan.changed or plan.removed):
         say(tr("All of it is there already: nothing was sent."))
-        return Pushed(plan, text, remote.commit if remote else "")
+        return _pushed(plan, text, remote.commit if remote else "", lines)
     commit = send(plan)
     say(
         tr(
@@ -104,7 +107,11 @@ def push(
             command=f"dessin predict {PREFIX}{repository} drawing.png --out predictions.csv",
         )
     )
-    return Pushed(plan, text, commit)
+    return _pushed(plan, text, commit, lines)
+
+
+def _pushed(plan: PushPlan, readme: str, commit: str, lines: Sequence[str]) -> Pushed:
+    return Pushed(plan, readme, commit).with_words(f"{PREFIX}{plan.repository}", *lines)
 
 
 def _measures(home: Path) -> TrustSources | None:
