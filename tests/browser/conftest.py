@@ -1,4 +1,4 @@
-"""One Chromium for the tests of a module, and where pictures of it are kept."""
+"""One Chromium for the tests of this folder, and where pictures of it are kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from dessin.files import cache_folder
 from dessin.serving.export.web.runtime import PACKAGE, VARIABLE, VERSION
@@ -23,12 +23,25 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
+_opened: list[tuple[Playwright, Browser]] = []
+
+
+@pytest.fixture
+def browser(chromium: str) -> Browser:
+    if not _opened:
+        playwright = sync_playwright().start()
+        _opened.append((playwright, playwright.chromium.launch(executable_path=chromium, args=FLAGS)))
+    return _opened[0][1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Close it once a process leaves this folder: other tests cannot have a loop of their own beside it."""
+    yield
+    if _opened and (nextitem is None or Path(__file__).parent not in nextitem.path.parents):
+        playwright, browser = _opened.pop()
+        browser.close()
+        playwright.stop()
 
 
 @pytest.fixture(scope="session")

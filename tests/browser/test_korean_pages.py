@@ -117,7 +117,9 @@ def test_every_page_is_whole_and_has_no_english_left(
         assert re.search("[가-힣]", " ".join(prose))
         left += [f"{name}: {text}" for text in prose if ENGLISH.search(text)]
         output.mkdir(parents=True, exist_ok=True)
-        opened.page.screenshot(path=output / f"{name}-ko-{width}.png", full_page=True)
+        # As a JPEG, for a PNG of a long page takes a second.
+        file = output / f"{name}-ko-{width}.jpg"
+        opened.page.screenshot(path=file, type="jpeg", quality=80, full_page=True)
         opened.page.close()
     assert not left, "\n".join(left)
 
