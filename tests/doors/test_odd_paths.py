@@ -112,6 +112,8 @@ def tried(line: list[str], here: Path, *, stub: bool) -> Ended:
 
     def run() -> int:
         sys.argv = ["dessin", *line]
+        # No case asks npm for what a page needs.
+        os.environ["DESSIN_RUNTIME"] = "nowhere"
         sys.modules["dessin.serving.api.verb"].run = lambda *_: None
         sys.modules["dessin.studio.verb"]._serve = lambda *_: 0
         if stub:
