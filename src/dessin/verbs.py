@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dessin.doodles.verb import demo as demo
     from dessin.fetch.verb import fetch as fetch
     from dessin.fetch.weights import weights as weights
+    from dessin.labelling.verb import label as label
     from dessin.packs.collect import collect as collect
     from dessin.packs.pack import pack as pack
     from dessin.recipes.verb import recipes as recipes
@@ -234,6 +235,7 @@ _TABLE: Final[dict[Group, tuple[tuple[str, str], ...]]] = {
             "dessin.collection.split.verb",
             "dessin split drawings --curation curation.csv --folds 5 --holdout 0.2 --out split.csv",
         ),
+        ("dessin.labelling.verb", "dessin label drawings --classes cat,dog --out labels.csv"),
         ("dessin.fetch.verb", "dessin fetch quickdraw --classes cat,house --per-class 30 --out drawings"),
     ),
     "train": (

@@ -1,0 +1,1 @@
+"""Naming drawings that have no label: the most useful first, with suggestions."""
