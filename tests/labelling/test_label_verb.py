@@ -11,6 +11,7 @@ from tiny_run import CLASSES, apart, make_drawings
 
 from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
+from dessin.labelling import verb as label_verb
 from dessin.labelling.verb import label, preview
 from dessin.reading import read_csv
 
@@ -40,6 +41,7 @@ def keys(monkeypatch: pytest.MonkeyPatch, drawings: Path) -> Callable[[str], Non
 
     def press(text: str) -> None:
         waiting = list(text)
+        monkeypatch.setattr(label_verb, "check_terminal", lambda: None)
         monkeypatch.setattr(click, "getchar", lambda: waiting.pop(0) if waiting else "q")
 
     return press
@@ -85,6 +87,11 @@ def test_a_table_of_another_folder_is_refused(
         label(drawings, out=out, model="test_efficientnet:none")
     with pytest.raises(DessinError, match="holds 0 drawings"):
         label(tmp_path, out=out, model="test_efficientnet:none")
+
+
+def test_without_a_terminal_nothing_is_waited_for(drawings: Path, tmp_path: Path) -> None:
+    with pytest.raises(DessinError, match="no terminal here"):
+        label(drawings, out=tmp_path / "labels.csv")
 
 
 def test_a_drawing_is_seen_in_letters(drawings: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import click
 import cv2
 import numpy as np
 
+from dessin.errors import DessinError
 from dessin.images.decode import decode, read_image_bytes
 from dessin.images.fit import prepare
 from dessin.images.paths import image_path
@@ -31,7 +33,7 @@ _STOP, _ASIDE, _UNDO, _NEW = "q", "s", "u", "n"
 
 
 def label(
-    folder: str | Path,
+    data: str | Path,
     *,
     out: str | Path,
     classes: str | Sequence[str] = (),
@@ -45,7 +47,7 @@ def label(
     on, and the table is a collection: `dessin audit labels.csv`.
 
     Args:
-        folder: The drawings, in any folders.
+        data: The drawings, in any folders.
         out: The table of labels (.csv), in the folder itself or beside it.
         classes: Names of classes that you know of; others are typed as they come.
         model: The frozen backbone by which drawings are alike.
@@ -57,13 +59,22 @@ def label(
     Raises:
         DessinError: no drawings, one that cannot be read, or a table that belongs to another folder.
     """
-    root, out = Path(folder), Path(out)
+    root, out = Path(data), Path(out)
+    check_terminal()
     session = Session.begin(read_unlabelled(root, model), out, names(classes))
     with on_stop(f"The labels so far are in {out}: the same command goes on."):
         _ask_all(session, limit)
     _say_outlook(session)
     said = tr_n("{n} label in {file}", "{n} labels in {file}", len(session.labels), file=out)
     return ShownPath(out).with_words(out.name, said)
+
+
+def check_terminal() -> None:
+    """Refuse to wait for keys that nobody can press."""
+    if not sys.stdin.isatty():
+        raise DessinError(
+            "Labels are given by keys, and there is no terminal here.", do="Run dessin label in a terminal."
+        )
 
 
 def _ask_all(session: Session, limit: int | None) -> None:
@@ -77,7 +88,7 @@ def _ask_all(session: Session, limit: int | None) -> None:
             _say_outlook(session)
 
 
-def _ask_one(session: Session, row: int, *, read: Callable[[], str] | None = None) -> bool:
+def _ask_one(session: Session, row: int) -> bool:
     """Ask about one drawing until it is named or put aside; whether to go on."""
     path = image_path(session.drawings.root, session.drawings.image_ids[row])
     shown = session.suggested(row)
@@ -85,8 +96,8 @@ def _ask_one(session: Session, row: int, *, read: Callable[[], str] | None = Non
         say(line)
     say("  ".join(f"{number} {printable(name)}" for number, name in enumerate(shown, 1)))
     while True:
-        key = (read or click.getchar)()
-        if key == _STOP or not key:
+        key = _key()
+        if key == _STOP:
             return False
         if key == _ASIDE:
             session.put_aside(row)
@@ -102,6 +113,13 @@ def _ask_one(session: Session, row: int, *, read: Callable[[], str] | None = Non
         elif key.isdecimal() and 1 <= int(key) <= len(shown):
             session.answer(row, shown[int(key) - 1])
             return True
+
+
+def _key() -> str:
+    try:
+        return click.getchar()
+    except EOFError:
+        return _STOP
 
 
 def preview(path: Path) -> list[str]:
