@@ -157,7 +157,7 @@ def clusters(places: Floats, count: int, seed: int = 0) -> Rows:
 def _squares(first: Floats, second: Floats) -> Floats:
     """Squared distances (n, m)."""
     norms = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
-    return np.maximum(norms - 2.0 * first @ second.T, 0.0)
+    return np.asarray(np.maximum(norms - 2.0 * first @ second.T, 0.0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
