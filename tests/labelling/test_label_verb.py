@@ -72,7 +72,7 @@ def test_the_table_is_a_collection(drawings: Path, keys: Callable[[str], None]) 
     keys("123123q")
     label(drawings, out=out, classes="bars,dots,frames", model="test_efficientnet:none")
     try:
-        assert len(read_collection(out).labels) == 6
+        assert len(read_collection(out).items) == 6
     finally:
         out.unlink()
 
