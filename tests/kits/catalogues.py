@@ -25,6 +25,7 @@ from dessin.collection.readers.groups import WAYS
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
 from dessin.language import FOLDER, LANGUAGES, translations
 from dessin.recipes.verb import TITLES
+from dessin.reports.run.measure import IN_TRAINING
 from dessin.statistics.headline import METRICS
 from dessin.studio.texts import english
 from dessin.trust.mistakes.strokes import PROPERTIES
@@ -153,7 +154,7 @@ def _of_tables() -> Iterator[tuple[Text, str]]:
     for known in PROPERTIES.values():
         told = (known.title, known.lowest, known.highest, known.meaning)
         yield from ((text, "trust/mistakes") for text in told if text)
-    yield from ((where, "runs") for where in ("validation", "holdout"))
+    yield from ((where, "runs") for where in ("validation", "holdout", *IN_TRAINING))
     yield from ((title, "recipes") for title in TITLES.values())
     yield from ((way, "committees/vote") for way in (BY_PROBABILITY, BY_AGREEMENT, BY_ORDER))
     yield from ((text, "studio/texts.toml") for text in english().values())

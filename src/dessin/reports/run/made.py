@@ -334,7 +334,7 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
     )
     rows = tuple(
         (
-            part.name,
+            translated(part.name),
             number(part.images),
             percent(part.share),
             number(part.groups),

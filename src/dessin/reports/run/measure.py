@@ -20,6 +20,8 @@ from dessin.statistics.intervals import Estimate, wilson
 from dessin.statistics.metrics import Metrics, measure
 from dessin.statistics.paired_tests import holm
 
+# What the part that is learnt from is called, of one fold and of all.
+IN_TRAINING = ("training", "training, and in turn validation")
 # Of so many mistakes of two classes there may be something to do about them.
 _A_FEW = 2
 # A group of fewer says nothing by itself.
@@ -52,12 +54,13 @@ def split_part(name: str, rows: Sequence[Assignment], split: Split) -> SplitPart
 def run_parts(split: Split, record: RunRecord) -> tuple[SplitPart, ...]:
     """Training, validation and holdout of a run, as far as it has them; of several folds, both in turn."""
     fold = record.recipe.data.fold
-    parts = {"training, and in turn validation": split.training(None), "holdout": split.held_out()}
+    learns, in_turn = IN_TRAINING
+    parts = {in_turn: split.training(None), "holdout": split.held_out()}
     if fold != "none":
         learnt, asked = split.training(fold), split.validation(fold)
-        parts = {"training": learnt, "validation": asked, "holdout": split.held_out()}
+        parts = {learns: learnt, "validation": asked, "holdout": split.held_out()}
     elif "validation" not in record.results:
-        parts = {"training": split.training(None), "holdout": split.held_out()}
+        parts = {learns: split.training(None), "holdout": split.held_out()}
     return tuple(split_part(name, rows, split) for name, rows in parts.items() if rows)
 
 

@@ -380,7 +380,7 @@ def _group_table(rows: Sequence[GroupResult], file: str) -> Table:
 
 def _trust(record: RunRecord, around: Around) -> Section:
     """Whether its confidences hold, its holdout, and the pages that say more."""
-    said: list[Block] = [Sentence(line) for line in around.trusted]
+    said: list[Block] = [Sentence(retold(line)) for line in around.trusted]
     opened, aside = record.holdout_opened, record.counts.holdout
     if len(opened) == 1:
         said.append(
