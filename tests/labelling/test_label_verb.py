@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 from tiny_run import CLASSES, apart, make_drawings
 
 from dessin.collection.readers.detect import read_collection
@@ -100,3 +102,13 @@ def test_a_drawing_is_seen_in_letters(drawings: Path) -> None:
     assert set("".join(shown)) <= set(" ▄▀█")
     assert "█" in shown[0] or "▀" in shown[0] or "▄" in shown[0]
     assert any(not line.strip().strip("█▀▄").strip() and " " in line.strip() for line in shown), "a frame"
+
+
+def test_faint_lines_and_white_ones_are_seen(tmp_path: Path) -> None:
+    for name, paper, ink in (("pencil", 250, 205), ("chalk", 20, 230)):
+        page = np.full((96, 96), paper, np.uint8)
+        page[20:76, 44:52] = ink
+        Image.fromarray(page).save(tmp_path / f"{name}.png")
+        shown = preview(tmp_path / f"{name}.png")
+        assert 10 < len(shown) < 20
+        assert all(1 <= len(line.strip()) <= 8 for line in shown)

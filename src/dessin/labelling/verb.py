@@ -27,7 +27,8 @@ from dessin.progress import on_stop, say
 
 _MORE = 50
 # A drawing in letters: two rows of pixels a line.
-_WIDE, _INK = 48, 128
+_WIDE = 48
+_FAINTEST, _SHARE = 12.0, 0.4
 _HALVES = " ▄▀█"
 _STOP, _ASIDE, _UNDO, _NEW = "q", "s", "u", "n"
 
@@ -126,11 +127,10 @@ def preview(path: Path) -> list[str]:
     """A drawing in letters, two pixels a letter; empty lines around it are left out."""
     spec = ImageSpec(size=_WIDE * 4, colour="gray")
     gray = prepare(decode(read_image_bytes(path)).pixels, spec, "bilinear").reshape(spec.size, spec.size)
-    small = cv2.erode(gray, np.ones((3, 3), np.uint8))
-    small = cv2.resize(small, (_WIDE, _WIDE), interpolation=cv2.INTER_AREA)
-    ink = small < min(_INK, int(small.max()) - 40)
-    if ink.mean() > 0.5:
-        ink = ~ink
+    # As far from the paper as any ink is: pencil is faint, and chalk is lighter than its board.
+    gap = np.abs(gray.astype(np.float32) - np.median(gray))
+    small = cv2.resize(cv2.dilate(gap, np.ones((3, 3))), (_WIDE, _WIDE), interpolation=cv2.INTER_AREA)
+    ink = small > max(_FAINTEST, _SHARE * float(small.max()))
     return [
         "".join(_HALVES[2 * int(a) + int(b)] for a, b in zip(*pair, strict=True)).rstrip()
         for pair in zip(ink[::2], ink[1::2], strict=True)
