@@ -300,5 +300,7 @@ def silent_hub(cache: Path) -> Iterator[None]:
 @contextmanager
 def small_hub(cache: Path) -> Iterator[Hub]:
     hub = Hub()
-    with serving(hub), hub_at(hub.address, cache):
+    with serving(hub), hub_at(hub.address, cache), pytest.MonkeyPatch.context() as patch:
+        # It does answer, and a busy machine may need longer than a person is made to wait.
+        patch.setattr("dessin.models.hub._CONNECT_S", 60.0)
         yield hub

@@ -54,7 +54,6 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_TOKEN", "hf_ann")
     # Which a busy machine may need.
-    monkeypatch.setattr("dessin.models.hub._CONNECT_S", 60.0)
     monkeypatch.setattr("dessin.answers.published._TIMEOUT_S", 60.0)
     with small_hub(tmp_path / "cache") as served:
         yield served
