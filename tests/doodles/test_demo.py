@@ -19,6 +19,7 @@ from dessin.collection.split.plan import plan_split
 from dessin.doodles import verb as demo_module
 from dessin.doodles.verb import demo
 from dessin.errors import DessinError
+from dessin.page.blocks import Page
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,13 @@ class WithoutTraining:
     audit: Audited
     split: Split
     report: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.report.parent
+
+    def as_page(self) -> Page:
+        raise AssertionError("no page is asked for here")
 
 
 def audit_and_split(data: Path, *, out: Path, seed: int, **rest: Any) -> WithoutTraining:

@@ -140,6 +140,22 @@ def test_ruling_desk_and_shadow_are_no_strokes():
     assert (both & ~alone).sum() < 0.12 * alone.sum()
 
 
+@pytest.mark.parametrize("ruling", [215, 250])
+def test_the_one_line_of_a_margin_is_printed_and_a_line_that_ends_on_the_page_is_drawn(ruling: int):
+    drawn = page_with()
+    own = ink_box(drawn.min(axis=-1) < 128)
+    page = drawn.copy()
+    page[12::16] = np.minimum(page[12::16], ruling)  # at 250 too faint to be seen
+    margin = page.copy()
+    margin[:, 40:42] = (235, 195, 195)
+    np.testing.assert_allclose(drawn_box(margin), own, atol=4)
+    margin[180:186, 40:42] = 250  # worn away
+    np.testing.assert_allclose(drawn_box(margin), own, atol=4)
+    wall = page.copy()
+    wall[100:250, 40:42] = (100, 100, 105)
+    np.testing.assert_allclose(drawn_box(wall), (own[0], 40, own[2], own[3]), atol=4)
+
+
 def test_the_drawn_box_holds_strokes_and_wide_areas_and_no_ruling():
     drawn = page_with()
     own = ink_box(drawn.min(axis=-1) < 128)

@@ -84,6 +84,7 @@ _SAME_PAPER = 0.45  # of the paper's usual level; what is darker lies beside the
 _RULED = 0.12  # of a side; a faint straight line of this length is printed
 _FAINT = 0.6  # of the strongest
 _ALIKE = 1.8  # times as dark as most lines
+_THROUGH = 0.8  # of a side; one line of this length is a margin's
 _FEW, _MANY, _LITTLE = 3, 6, 0.15  # lines across the whole page, and what else there is beside them
 _ANY, _SURE = (14, 4, 0.2), (20, 6, 0.35)  # levels, times the noise, share of the strongest
 _RIM = 0.02  # of the longer side
@@ -133,12 +134,15 @@ def ruled_lines(strength: Pixels) -> Pixels:
 
     Printed lines are long, many and alike: a few are walls and rungs, and a darker one is drawn.
     """
-    return _printed(_long_lines(strength)[0], strength)
+    return _printed(_many(_long_lines(strength))[0], strength)
 
 
 def _without_ruling(strength: Pixels) -> Pixels:
-    """Without ruled lines, and without all long ones where there is next to nothing else on the page."""
-    lines, many = _long_lines(strength)
+    """Without ruled lines and margins, and without all long lines where there is little else on the page."""
+    long_lines = _long_lines(strength)
+    lines, many = _many(long_lines)
+    for axis, each in enumerate(long_lines):
+        lines = np.maximum(lines, _through(each, axis))
     rest = _beyond(strength, lines)
     least = _ANY[0]
     if many >= _MANY and np.count_nonzero(rest >= least) < _LITTLE * np.count_nonzero(strength >= least):
@@ -146,18 +150,38 @@ def _without_ruling(strength: Pixels) -> Pixels:
     return _beyond(strength, _printed(lines, strength))
 
 
-def _long_lines(strength: Pixels) -> tuple[Pixels, float]:
-    """Lines along and across, and how many they would be if each ran across the whole page."""
+def _long_lines(strength: Pixels) -> list[Pixels]:
+    """Lines along the columns, and along the rows."""
     near = cv2.dilate(strength, np.ones((3, 3), np.uint8))
-    found, many = np.zeros_like(strength), 0.0
-    for axis, length in enumerate(strength.shape):
-        kernel = np.ones((max(9, int(_RULED * length)), 1), np.uint8)
-        lines = cv2.morphologyEx(near, cv2.MORPH_OPEN, kernel if axis == 0 else kernel.T)
+    kernels = [np.ones((max(9, int(_RULED * length)), 1), np.uint8) for length in strength.shape]
+    return [
+        np.asarray(cv2.morphologyEx(near, cv2.MORPH_OPEN, kernel if axis == 0 else kernel.T), dtype=np.uint8)
+        for axis, kernel in enumerate(kernels)
+    ]
+
+
+def _many(long_lines: list[Pixels]) -> tuple[Pixels, float]:
+    """Those of them that are many, and how many they would be if each ran across the whole page."""
+    found, many = np.zeros_like(long_lines[0]), 0.0
+    for axis, lines in enumerate(long_lines):
         # A line is about three pixels thick here.
-        count = np.count_nonzero(lines >= _ANY[0]) / length / 3
+        count = np.count_nonzero(lines >= _ANY[0]) / lines.shape[axis] / 3
         if count >= _FEW:
-            found, many = cv2.max(found, lines), max(many, count)
-    return np.asarray(found, dtype=np.uint8), many
+            found, many = np.maximum(found, lines), max(many, count)
+    return found, many
+
+
+def _through(lines: Pixels, axis: int) -> Pixels:
+    """Those of the lines along an axis that run through the whole page, as the margin of ruled paper does."""
+    length = lines.shape[axis]
+    # Ruling that crosses it, or wear, may break it.
+    bridge = np.ones((max(3, length // 16), 1), np.uint8)
+    seen = (lines >= _ANY[0]).astype(np.uint8)
+    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, bridge if axis == 0 else bridge.T)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    through = boxes[:, cv2.CC_STAT_HEIGHT if axis == 0 else cv2.CC_STAT_WIDTH] >= _THROUGH * length
+    through[0] = False  # where there is no line
+    return np.asarray(lines * through[labels], dtype=np.uint8)
 
 
 def _printed(lines: Pixels, strength: Pixels) -> Pixels:
