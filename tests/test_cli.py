@@ -138,7 +138,7 @@ def test_an_argument_without_an_explanation_would_be_seen() -> None:
         ("vote . . --out o --weights 1,0.5", {"files": (Path(), Path()), "weights": "1,0.5", "rule": "hard"}),
         ("families . --out o --from wordnet --families 3", {"source": "wordnet", "count": 3}),
         ("distill . --student s --out o --no-final", {"final": False, "temperature": 1.0}),
-        ("studio --no-browser", {"browser": False, "workspace": Path()}),
+        ("studio --no-browser", {"browser": False}),
         ("report . . --out o", {"sources": (Path(), Path()), "out": Path("o")}),
         ("explain . --out o --images . --images .", {"images": (Path(), Path())}),
         ("runs --where a=1 --where b=2 --sort -a", {"where": ("a=1", "b=2"), "sort": "-a"}),

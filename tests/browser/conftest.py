@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
+from studio_server import FLAGS
 
 from dessin.files import cache_folder
 from dessin.serving.export.web.runtime import PACKAGE, VARIABLE, VERSION
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    # A camera that shows a pattern, and may be used.
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-
 
 _opened: list[tuple[Playwright, Browser]] = []
 

@@ -29,7 +29,7 @@ levels: {usual: {}, small: {optimizer: {lr: 0.0007}}}
 seeds: [0]
 folds: [0]
 """
-PAGES = ("data", "runs", "studies", "mistakes")
+PAGES = ("data", "mistakes", "runs", "studies")
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_every_page_is_whole_in_both_languages(
         page.get_by_text(language, exact=True).click()
         page.get_by_text(texts("frame.rescan")).first.wait_for(state="attached")
         window.settle()
-        for number, name in enumerate(PAGES):
+        for name in PAGES:
             _sidebar(window, width, opened=True)
-            page.locator('[data-testid="stSidebarNavLink"]').nth(number).click()
+            page.locator(f'[data-testid="stSidebarNavLink"][href*="/{name}"]').click()
             page.locator("h1", has_text=texts(f"frame.{name}")).wait_for()
             window.settle()
             _sidebar(window, width, opened=False)

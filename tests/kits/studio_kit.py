@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from dessin.audit.verb import audit
 from dessin.collection.split.verb import split
+from dessin.doodles.photograph import photograph
 from dessin.files import write_json
+from dessin.images.ground import Pixels
 from dessin.recipe import make_recipe
 from dessin.runs.executors.record import JobRecord
 from dessin.runs.record import Digests
@@ -47,6 +49,14 @@ def make_drawings(folder: Path) -> Path:
             Image.fromarray(noisy.astype(np.uint8)).save(folder / label / f"{i:02d}.png")
     (folder / COPY).write_bytes((folder / ORIGINAL).read_bytes())
     return folder
+
+
+def page_of_paper(seed: int = 0) -> Pixels:
+    """A photograph (H, W, 3) uint8 of a cross on a sheet of paper."""
+    page = np.full((300, 300, 3), 255, np.uint8)
+    page[60:240, 140:160] = 0
+    page[140:160, 60:240] = 0
+    return photograph(page, seed=seed, name="cross").pixels
 
 
 def make_workspace(root: Path) -> Path:

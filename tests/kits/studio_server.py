@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,21 +15,49 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 DEADLINE_S = 90.0
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    # A camera that shows a pattern, and may be used.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+KITS = Path(__file__).parent
 
 
 @contextmanager
 def served(workspace: Path) -> Iterator[str]:
     """The address of a studio on a free port; it is ended as a service manager would."""
-    command = [sys.executable, "-m", "dessin", "studio", str(workspace), "--port", "0", "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with begun(str(workspace)) as (server, address):
+        yield address
+        server.terminate()
+        assert server.wait(DEADLINE_S) == 0
+
+
+@contextmanager
+def begun(
+    *arguments: str, cwd: Path | None = None, tiny: bool = False
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A studio on a free port with its address, killed at the end if it lives; with `tiny` whatever it
+    teaches is tiny."""
+    command = [sys.executable, "-m", "dessin", "studio", *arguments, "--port", "0", "--no-browser"]
+    paths = [str(KITS / "tiny_site"), str(KITS)] if tiny else []
+    path = os.pathsep.join(filter(None, [*paths, os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "PYTHONPATH": path}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd, env=environment) as server:
         try:
             assert server.stdout is not None
-            line = server.stdout.readline()
-            address = next(word for word in line.split() if word.startswith("http://"))
+            address = ""
+            while not address:
+                line = server.stdout.readline()
+                assert line, "it ended before it said where it listens"
+                address = next((word for word in line.split() if word.startswith("http://")), "")
             _wait_for(f"{address}/_stcore/health")
-            yield address
-            server.terminate()
-            assert server.wait(DEADLINE_S) == 0
+            yield server, address
         finally:
             server.kill()
 

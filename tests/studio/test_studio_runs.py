@@ -16,6 +16,7 @@ from dessin.statistics.comparison import Verdict
 from dessin.studio.texts import texts_in
 from dessin.studio.views.run_table import column_names, comparable_pair, run_table
 from dessin.studio.views.runs import long_form
+from dessin.studio.workspace import scan_workspace
 from dessin.training.curve import CurveRow
 from dessin.trust.mistakes.result import Atlas
 from dessin.trust.mistakes.verb import mistakes
@@ -26,7 +27,7 @@ KOREAN = texts_in("ko")
 
 
 def test_the_table_has_the_accuracy_of_each_run_and_sorts_by_it(made: Path) -> None:
-    table = run_table(made, where="", sort="-accuracy", columns=[])
+    table = run_table(scan_workspace(made), where="", sort="-accuracy", columns=[])
     accuracies = [read_record(row.path).results["validation"].accuracy.value for row in table.rows]
     assert accuracies == sorted(accuracies, reverse=True)
     assert set(table.names) == {"runs/fast", "runs/slow"}
@@ -37,17 +38,24 @@ def test_the_table_has_the_accuracy_of_each_run_and_sorts_by_it(made: Path) -> N
 
 
 def test_conditions_and_columns_are_those_of_the_verb(made: Path) -> None:
-    table = run_table(made, where="optimizer.lr>0.001, backbone~test", sort="", columns=["optimizer.lr"])
+    table = run_table(
+        scan_workspace(made), where="optimizer.lr>0.001, backbone~test", sort="", columns=["optimizer.lr"]
+    )
     assert table.names == ("runs/fast",)
     assert table.titles == ("name", "optimizer.lr")
-    assert "recipe.optimizer.lr" in column_names(made)
+    assert "recipe.optimizer.lr" in column_names(scan_workspace(made))
     with pytest.raises(DessinError):
-        run_table(made, where="optimiser=1", sort="", columns=[])
+        run_table(scan_workspace(made), where="optimiser=1", sort="", columns=[])
 
 
 def test_two_runs_of_one_fold_are_a_pair_to_begin_with(made: Path) -> None:
-    assert comparable_pair(run_table(made, where="", sort="", columns=[])) == ["runs/fast", "runs/slow"]
-    assert comparable_pair(run_table(made, where="name~slow", sort="", columns=[])) == ["runs/slow"]
+    assert comparable_pair(run_table(scan_workspace(made), where="", sort="", columns=[])) == [
+        "runs/fast",
+        "runs/slow",
+    ]
+    assert comparable_pair(run_table(scan_workspace(made), where="name~slow", sort="", columns=[])) == [
+        "runs/slow"
+    ]
 
 
 def test_a_curve_has_a_point_an_epoch_and_no_averages() -> None:
@@ -157,7 +165,7 @@ def test_without_its_drawings_an_atlas_is_read_all_the_same(with_atlas: Path, tm
         shutil.copytree(with_atlas, tmp_path / "workspace", ignore=shutil.ignore_patterns("drawings"))
     )
     page = open_page(root, "mistakes")
-    assert "do not lie in this workspace" in words(page)
+    assert "No one collection in this workspace holds" in words(page)
     assert raw(page).count("<img ") == 0
 
 

@@ -190,20 +190,20 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return AppTest.from_file(str(verb.APP), default_timeout=60)
 
 
-def test_where_nothing_can_answer_the_app_begins_with_the_data(app: AppTest, tmp_path: Path) -> None:
+def test_where_nothing_can_answer_the_app_begins_with_its_collections(app: AppTest, tmp_path: Path) -> None:
     app.run()
     assert [error.message for error in app.exception] == []
-    assert [title.value for title in app.title] == [ENGLISH("frame.data")]
+    assert [title.value for title in app.title] == [ENGLISH("frame.start")]
     assert str(tmp_path) in words(app)
 
 
 def test_the_language_is_taken_from_the_address_and_kept_there(app: AppTest) -> None:
     app.query_params["lang"] = "ko"
     app.run()
-    assert [title.value for title in app.title] == [KOREAN("frame.data")]
-    assert KOREAN("data.drawings") in raw(app)
+    assert [title.value for title in app.title] == [KOREAN("frame.start")]
+    assert KOREAN("start.collections") in raw(app)
     app.radio(key="language").set_value("en").run()
-    assert [title.value for title in app.title] == [ENGLISH("frame.data")]
+    assert [title.value for title in app.title] == [ENGLISH("frame.start")]
     assert app.query_params["lang"] in ("en", ["en"])
 
 

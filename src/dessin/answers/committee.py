@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -17,11 +17,13 @@ from dessin.errors import DessinError
 from dessin.files import atomic_path
 from dessin.images.paths import image_path
 from dessin.images.spec import Page
-from dessin.models.bundle import Bundle, load_bundle
 from dessin.models.card import CARD_FILE, Digest, Rejection, change_card, read_card
 from dessin.results import Result
 from dessin.schema import changed
 from dessin.training.views import PLAIN, check_views
+
+if TYPE_CHECKING:
+    from dessin.models.bundle import Bundle
 
 COMMITTEE_FILE = "committee.json"
 SPLIT_NAME = "split.csv"
@@ -127,6 +129,9 @@ def load_committee(folder: Path) -> LoadedCommittee:
     Raises:
         DessinError: as `read_committee`; a bundle outside the folder, a missing, damaged or exchanged one.
     """
+    # Loading needs torch, which takes seconds to import; to read what a committee says of itself does not.
+    from dessin.models.bundle import load_bundle
+
     committee = read_committee(folder)
     bundles = {}
     for name in committee.bundles:
@@ -182,6 +187,8 @@ def find_model(path: Path) -> Path:
 
 def load_model(path: Path) -> LoadedCommittee:
     """The model that `path` names."""
+    from dessin.models.bundle import load_bundle
+
     folder = find_model(path)
     if (folder / COMMITTEE_FILE).is_file():
         return load_committee(folder)

@@ -19,6 +19,7 @@ from dessin.collection.curation import (
     TooMany,
     curate_command,
     describe_curation,
+    overruled,
     propose_safely,
     read_curation,
     write_curation,
@@ -45,8 +46,8 @@ def audit_once(journey: Journey, collection: Collection, data: Path, out: Path) 
     return look_at(collection)[1]
 
 
-def curate_once(journey: Journey, audited: AuditResult, data: Path, folder: Path) -> Curation:
-    """Only safe drops are proposed, and each is in the file with its reason.
+def curate_once(journey: Journey, audited: AuditResult, data: Path, folder: Path, own: Curation) -> Curation:
+    """Only safe drops are proposed, and each is in the file with its reason; what `own` says stands.
 
     Raises:
         DessinError: once, where a kind of issue would set too many aside; a person decides.
@@ -61,6 +62,7 @@ def curate_once(journey: Journey, audited: AuditResult, data: Path, folder: Path
         raise _undecided(doubts, data, folder)
     for doubt in doubts:
         warn(doubt.line("and nobody set them aside, so all are used"))
+    curation = overruled(curation, own)
     write_curation(curation, file)
     say(describe_curation(curation, audited.manifest))
     return curation

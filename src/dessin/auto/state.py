@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,6 +125,8 @@ class StepDone(Section):
 class AutoState(Result):
     """What was asked for, what the plan knows, the steps so far, and how far it is.
 
+    `data` is the path as it was given; `data_from_here` leads from the folder of this file to the same place,
+    so that both may move together.
     `best` names the step whose model lies in `best/`; `seconds` are those used so far, `ended` why no further
     step was begun; `next_hour` what would come next. `photographs` are the ids of a few, to show. `trusted`
     says how far its confidences can be trusted, once its temperature was fitted. `finished` is a date.
@@ -135,6 +138,8 @@ class AutoState(Result):
     format: int = 2
     kind: Literal["auto"] = "auto"
     data: str
+    data_absolute: str = ""
+    data_from_here: str = ""
     asked: Asked
     candidates: tuple[str, ...]
     frozen: tuple[str, ...] = ()
@@ -149,6 +154,15 @@ class AutoState(Result):
     next_hour: tuple[str, ...] = ()
     seconds: float = 0.0
     finished: str = ""
+
+    def places(self, folder: Path) -> Iterator[Path]:
+        """Where the drawings may lie, `folder` being that of this file: moved with it, or where they were."""
+        if self.data_from_here:
+            yield Path(os.path.normpath(folder.resolve() / self.data_from_here))
+        if self.data_absolute:
+            yield Path(self.data_absolute)
+        # Of older files: the command was given in some folder above.
+        yield from (above / self.data for above in folder.resolve().parents)
 
     @property
     def page(self) -> Decision[Any] | None:
@@ -186,7 +200,8 @@ class Journey:
         found = AutoState.find(folder)
         if found is None:
             claim_folder(folder, what="the result of auto")
-            self.state = make(asked.budget_seconds - self.used)
+            state = make(asked.budget_seconds - self.used)
+            self.state = state.model_copy(update=_places_of(Path(state.data), folder))
         else:
             check_same(folder, "the result of an auto", found.asked.words(), asked.words())
             self._before = found.seconds + (0.0 if found.finished else _lived(folder))
@@ -228,6 +243,15 @@ class Journey:
                     budget=duration(state.asked.budget_seconds),
                 )
             )
+
+
+def _places_of(data: Path, folder: Path) -> dict[str, str]:
+    whole = data.resolve()
+    try:
+        from_here = Path(os.path.relpath(whole, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        from_here = ""
+    return {"data_absolute": whole.as_posix(), "data_from_here": from_here}
 
 
 def _check_version(folder: Path) -> None:

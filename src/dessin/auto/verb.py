@@ -21,8 +21,8 @@ from dessin.auto.prepare import audit_once, curate_once, page_once, split_once
 from dessin.auto.situation import Situation, Step
 from dessin.auto.state import Asked, Journey, Measured, StepDone
 from dessin.auto.steps import SCOUT, Workshop, carry_out
-from dessin.collection.curation import Curation
-from dessin.collection.manifest import build_manifest
+from dessin.collection.curation import Curation, apply_curation, read_curation
+from dessin.collection.manifest import Manifest, Row, build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
 from dessin.collection.readers.detect import read_collection
 from dessin.collection.split.files import Split
@@ -77,6 +77,7 @@ def auto(
     predict_at_least: str | float | None = None,
     page: Literal["auto", "off"] | None = None,
     holdout: Annotated[float | None, "from 0 to below 1"] = None,
+    curation: str | Path | None = None,
 ) -> AutoResult:
     """Go the whole path on your own drawings, to the best classifier that the time allows.
 
@@ -103,6 +104,8 @@ def auto(
         holdout: The share of the drawings that is set aside, and asked for once at the end; 0 leaves all to
             learn from, such as where a test set is somewhere else. By default 0.2, or none where that would
             be too few to say anything.
+        curation: A curation file of yours: what it says of a drawing stands. Of the others the audit sets
+            aside what it is safe to.
 
     Raises:
         DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
@@ -116,7 +119,8 @@ def auto(
     collection = read_collection(data, group=group)
     check_classes(collection)
     # At once, not after the audit.
-    labels = {item.image_id: item.label for item in collection.items}
+    own = read_curation(Path(curation)) if curation is not None else Curation()
+    labels = _labels_after(own, collection)
     apart = holdout_of(collection, holdout).value
     check_numbers(FOLDS, apart, seed)
     check_possible(labels, folds=FOLDS, holdout=apart, seed=seed)
@@ -136,13 +140,20 @@ def auto(
             holdout=holdout,
         )
         journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
-        return _go(journey, collection, data, folder)
+        return _go(journey, collection, data, folder, own)
 
 
-def _go(journey: Journey, collection: Collection, data: Path, folder: Path) -> AutoResult:
+def _labels_after(own: Curation, collection: Collection) -> dict[str, str]:
+    """image_id → label as a person's curation leaves them, before a file is read; raises as it does."""
+    rows = tuple(Row(item.image_id, item.label, item.group, 0, 0, "", "") for item in collection.items)
+    unread = Manifest(collection.root, rows, collection.classes, collection.names)
+    return {row.image_id: row.label for row in apply_curation(own, unread).rows}
+
+
+def _go(journey: Journey, collection: Collection, data: Path, folder: Path, own: Curation) -> AutoResult:
     """Every stage that is not done yet."""
     audited = audit_once(journey, collection, data, folder / "audit")
-    curation = curate_once(journey, audited, data, folder)
+    curation = curate_once(journey, audited, data, folder, own)
     split = split_once(audited, curation, collection, folder / SPLIT_FILE, journey.state.asked)
     chosen = page_once(journey, collection, audited)
     journey.note()

@@ -285,6 +285,12 @@ def propose_safely(issues: Sequence[Issue], manifest: Manifest) -> tuple[Curatio
     return curation, doubts
 
 
+def overruled(proposed: Curation, own: Curation) -> Curation:
+    """What is proposed, with a person's `own` changes in the place of those of the same images."""
+    changes = {change.image_id: change for change in (*proposed.changes, *own.changes)}
+    return Curation(tuple(changes[image_id] for image_id in sorted(changes)))
+
+
 def describe_curation(curation: Curation, manifest: Manifest) -> str:
     """How many images are kept aside, dropped and relabelled, and which classes lose the most."""
     actions = Counter(change.action for change in curation.changes)

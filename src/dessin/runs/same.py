@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dessin.errors import DessinError
 from dessin.recipe import Recipe
-from dessin.runs.prepare import complete
 from dessin.schema import flattened
 
 _NAMED, _SHOWN = 4, 40
@@ -15,6 +14,9 @@ _NAMED, _SHOWN = 4, 40
 
 def asked_of(recipe: Recipe) -> dict[str, object]:
     """A recipe's dotted keys with what decides its result: no paths, and not who is told."""
+    # What completes a recipe needs torch, which takes seconds to import.
+    from dessin.runs.prepare import complete
+
     alone = complete(recipe_alone(recipe))[0]
     return flattened(alone.model_dump(mode="json"))
 

@@ -12,18 +12,21 @@ import streamlit as st
 
 from dessin.errors import DessinError
 from dessin.language import LANGUAGES, own_name
-from dessin.studio.plain import Show, show_guarded, show_text
+from dessin.studio.plain import PAGES, Show, show_guarded, show_text
 from dessin.studio.texts import Texts, texts_in
 from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
 # Where each page is shown, in the order of the sidebar.
 _PAGES = {
+    "start": ("views.start", "show_start"),
+    "collect": ("views.collect", "show_collect"),
     "data": ("views.data", "show_data"),
+    "teach": ("views.teach", "show_teach"),
+    "try": ("try_it.page", "show_try_it"),
+    "mistakes": ("views.mistakes", "show_mistakes"),
     "runs": ("views.runs", "show_runs"),
     "studies": ("views.studies", "show_studies"),
-    "mistakes": ("views.mistakes", "show_mistakes"),
-    "try": ("try_it.page", "show_try_it"),
 }
 
 
@@ -76,22 +79,26 @@ def _choose_language() -> Texts:
 
 
 def _navigation(workspace: Workspace, texts: Texts) -> st.Page:
-    """The page that is open. "Try it" is the one to begin with; where nothing can answer, Data."""
+    """The page that is open. The plain address leads to "Try it" where something can answer, else to "Begin".
+
+    Streamlit's default page has no address of its own, so it is the one that nobody needs to name.
+    """
     # No icons: the browser would fetch the icon of a page from the internet, for its tab.
     pages = {
         name: st.Page(
             _page(name, workspace, texts),
             title=texts(f"frame.{name}"),
             url_path=name,
-            default=name == "try",
+            default=name == "start",
         )
         for name in _PAGES
     }
     opened = st.navigation(list(pages.values()))
     begins = "begun" not in st.session_state
     st.session_state["begun"] = True
-    if begins and opened == pages["try"] and not workspace.models:
-        st.switch_page(pages["data"])
+    st.session_state[PAGES] = pages
+    if begins and opened == pages["start"] and workspace.models:
+        st.switch_page(pages["try"])
     return opened
 
 

@@ -7,6 +7,7 @@ checked here.
 
 from __future__ import annotations
 
+import os
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dessin.serving.api.security import host_name, is_foreign, is_known
+from dessin.studio.entry import WORD, Entry
 
 # Scripts and styles of Streamlit stand in the page itself, and its charts make functions from text.
 _POLICY = (
@@ -78,5 +80,9 @@ async def _refuse(status: int, words: str, scope: Scope, receive: Receive, send:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(Guard, hosts=frozenset(sys.argv[2:]))],
+    middleware=[
+        Middleware(Guard, hosts=frozenset(sys.argv[2:])),
+        # Taken out: what the studio starts is not to know it.
+        Middleware(Entry, word=os.environ.pop(WORD, "")),
+    ],
 )

@@ -3,6 +3,7 @@ verbs carried out; what a user can mend is shown as a sentence, never a tracebac
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +48,14 @@ class Figure:
     picture: str
     caption: str
     note: str = ""
+
+
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])")
+
+
+def as_label(text: str) -> str:
+    """A text of other people in the label of a button, a tick or a round button, which would be Markdown."""
+    return _MARKS.sub(r"\\\1", text)
 
 
 def show_text(text: str, style: Style = "text") -> None:
@@ -105,15 +114,74 @@ def _cell(figure: Figure) -> str:
     return f"<figure>{picture}<figcaption>{escape(figure.caption)}{note}</figcaption></figure>"
 
 
+# Of the session: the pages by their names, as the frame has made them.
+PAGES = "pages"
+
+
+def go_to(page: str) -> None:
+    """Open another page of the studio; alone, as in a test of one page, there is none."""
+    pages = st.session_state.get(PAGES)
+    if pages:
+        st.switch_page(pages[page])
+
+
+_COLLECTION = "kept.collection"
+
+
+def choose_collection(workspace: Workspace, texts: Texts) -> str:
+    """One of the collections, which all pages keep to."""
+    names = workspace.collections
+    kept = st.session_state.get(_COLLECTION)
+    index = names.index(kept) if kept in names else 0
+    name = choose(
+        texts("data.collection"), names, key="data.collection", index=index, called=workspace.called
+    )
+    keep_collection(name)
+    return name
+
+
+def keep_collection(name: str) -> None:
+    """From now on all pages begin with this collection."""
+    _keep(_COLLECTION, "data.collection", name)
+
+
+_MODEL = "kept.model"
+
+
+def choose_model(workspace: Workspace, texts: Texts) -> str:
+    """One of the models, the one that was taught last to begin with."""
+    names, kept = workspace.models, st.session_state.get(_MODEL)
+    index = names.index(kept) if kept in names else 0
+    name = choose(texts("try.model"), names, key="try.model", index=index, called=workspace.called)
+    keep_model(name)
+    return name
+
+
+def keep_model(name: str) -> None:
+    """From now on pages begin with this model."""
+    _keep(_MODEL, "try.model", name)
+
+
+def _keep(key: str, widget: str, name: str) -> None:
+    """Of the session: what a widget is to show, on whichever page it is shown next."""
+    st.session_state[key] = name
+    # What it had chosen before would win.
+    if st.session_state.get(widget, name) != name:
+        del st.session_state[widget]
+
+
 Item = TypeVar("Item")
 
 
-def choose(label: str, names: Sequence[str], *, key: str, index: int = 0) -> str:
-    """One of some names; where there is but one it is said, and nothing is asked."""
+def choose(
+    label: str, names: Sequence[str], *, key: str, index: int = 0, called: Callable[[str], str] = str
+) -> str:
+    """One of some names, shown as they are `called`; where there is but one it is said, and nothing is
+    asked."""
     if len(names) == 1:
-        show_text(f"{label}: {names[0]}", "note")
+        show_text(f"{label}: {called(names[0])}", "note")
         return names[0]
-    return str(st.selectbox(label, names, index=index, key=key))
+    return str(st.selectbox(label, names, index=index, key=key, format_func=called))
 
 
 def one_page(items: Sequence[Item], size: int, texts: Texts, *, key: str) -> Sequence[Item]:

@@ -23,11 +23,14 @@ from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.progress import say, warn
 from dessin.serving.api.security import known_hosts
+from dessin.studio.entry import WORD, check_word, new_word
 
 INK, MUTED, LINE, GROUND = "#1f2430", "#6b7280", "#e6e8ec", "#f6f7f9"
 ACCENT, GOOD = "#3157c4", "#1e7a4c"
 # Told apart without colour vision as well; the first is dessin's own.
 SERIES = (ACCENT, "#c4661f", GOOD, "#8a4fa3", "#b03a5b", "#3d8fa8", "#7a6a1e", MUTED)
+# Made where nobody names one.
+WORKSPACE = "dessin-studio"
 APP = Path(__file__).with_name("app.py")
 FRONT = Path(__file__).with_name("front.py")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -59,44 +62,69 @@ _OPTIONS: Mapping[str, object] = {
 
 
 def studio(
-    workspace: str | Path = ".",
+    workspace: str | Path | None = None,
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, "from 0 to 65535"] = 8501,
     allow_host: Sequence[str] = (),
+    word: str | None = None,
     browser: bool = True,
 ) -> None:
-    """Open the studio: data, runs, studies and mistakes to look at, and a page to draw on.
+    """Open the studio: collect drawings, teach a model, draw for it, and look at all results.
 
-    It runs until Ctrl-C or SIGTERM.
+    It runs until Ctrl-C or SIGTERM; a model that is being taught is taught on.
 
     Args:
-        workspace: A folder with collections, runs and studies; nothing outside it is listed.
-        host: Where to listen; 0.0.0.0 lets other machines in, and there is no password.
+        workspace: A folder with collections, runs and studies, or the result of auto or demo; nothing outside
+            it is listed but the drawings that a result in it was made of. Without it, a folder dessin-studio
+            here, which is made.
+        host: Where to listen; 0.0.0.0 lets other machines in, which are asked for a word.
         port: Where to listen; 0 takes any free one.
         allow_host: A further Host name to answer to, beside those of this machine and the host.
+        word: What everyone is asked for who comes; where other machines are let in and none is given, one is
+            made and printed.
         browser: Open the page.
 
     Raises:
-        DessinError: Streamlit is not installed, no such folder, a port in use, or Streamlit failed.
+        DessinError: Streamlit is not installed, no such folder, a word that is too short, a port in use, or
+            Streamlit failed.
     """
     if find_spec("streamlit") is None or find_spec("streamlit.starlette") is None:
         raise DessinError("The studio needs Streamlit 1.57 or newer.", do=f"Run {install_command('studio')}")
-    root = _checked(Path(workspace))
+    root = _checked(Path(workspace)) if workspace is not None else _own_folder()
     port = _free_port(host, port)
+    asked = word
+    if asked is None and host not in _LOOPBACK:
+        asked = new_word()
+    check_word(asked)
+    if asked:
+        say(tr("The word of entry is: {word}", word=asked))
     if host not in _LOOPBACK:
         warn(
             tr(
-                "Whoever reaches {place} can look at {folder} and change its curation files.",
+                "Whoever reaches {place} with the word can look at {folder}, add drawings and teach models.",
                 place=f"{host}:{port}",
                 folder=root,
             )
         )
     address = f"http://{_in_address(host)}:{port}"
     say(tr("studio of {folder}: {address} (Ctrl-C ends it)", folder=root, address=address))
-    code = _serve(_command(root, host, port, as_texts(allow_host)), address if browser else None)
+    command = _command(root, host, port, as_texts(allow_host))
+    code = _serve(command, address if browser else None, asked or "")
     if code not in (0, -signal.SIGINT, -signal.SIGTERM):
         raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")
+
+
+def _own_folder() -> Path:
+    """The workspace where nobody names one, made where it is not there yet."""
+    root = Path(WORKSPACE).resolve()
+    try:
+        root.mkdir(exist_ok=True)
+    except OSError as error:
+        raise DessinError(
+            f"The folder {root} cannot be made: {error.strerror or error}.", do="Name a workspace."
+        ) from None
+    return root
 
 
 def _checked(workspace: Path) -> Path:
@@ -131,10 +159,11 @@ def _command(root: Path, host: str, port: int, allow_host: Sequence[str]) -> lis
     return [sys.executable, "-m", "streamlit", "run", str(FRONT), *flags, "--", str(root), *hosts]
 
 
-def _serve(command: list[str], address: str | None) -> int:
+def _serve(command: list[str], address: str | None, word: str) -> int:
     """Run the server to its end; its exit code. The address is opened in a browser as soon as it answers."""
     # From its own folder: a .streamlit/config.toml in somebody's workspace is not to configure it.
-    server = subprocess.Popen(command, cwd=APP.parent)
+    # The word not on the command line, which everyone on this machine can read.
+    server = subprocess.Popen(command, cwd=APP.parent, env={**os.environ, WORD: word})
     # Over a line to another machine a browser in the terminal is not what is meant.
     shows = sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     if address is not None and shows:

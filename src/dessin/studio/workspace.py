@@ -4,11 +4,12 @@ from a name to a path."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from dessin.answers.committee import COMMITTEE_FILE
+from dessin.answers.committee import AUTO_BEST, AUTO_FILE, COMMITTEE_FILE
+from dessin.auto.state import AutoState
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
 from dessin.collection.readers.csv_file import is_label_csv
 from dessin.collection.readers.table import head_of
@@ -20,41 +21,70 @@ from dessin.runs.listing.find import find_records
 from dessin.runs.record import FILE, STUDY_FILE
 from dessin.trust.mistakes.result import Atlas
 
+# A folder with this file is a collection that was made here: its drawings lie in the folder below.
+MADE_FILE, DRAWINGS = "studio.json", "drawings"
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A collection outside of the workspace that results in it were made of: its `digests` are theirs."""
+
+    path: Path
+    digests: frozenset[str]
+
 
 @dataclass(frozen=True)
 class Workspace:
     """What `root` holds, each as a POSIX path below it, sorted; "." is the root itself.
 
-    `collections` are folders or CSVs of labelled drawings, `splits` and `curations` are files. `bundles` are
-    those outside of runs and committees. `notes` are lines about what was not looked into.
+    `collections` are folders or CSVs of labelled drawings, `splits` and `curations` are files. `made` are
+    those of the collections that the studio made, `results` the folders of `auto`. `bundles` are those
+    outside of runs and committees. `elsewhere` are collections outside that results were made of, by their
+    paths seen from here. `notes` are lines about what was not looked into.
     """
 
     root: Path
     collections: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     audits: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     curations: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     committees: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
     studies: tuple[str, ...] = ()
     atlases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Everything that can answer: committees, bundles, and runs that have one."""
-        finished = tuple(run for run in self.runs if (self.path(run) / "bundle" / CARD_FILE).is_file())
-        return (*self.committees, *self.bundles, *finished)
+        """Everything that can answer: results of auto, committees, bundles, and runs that have one.
+
+        What became the best of a result is named by the result alone.
+        """
+        best = {_joined(result, AUTO_BEST) for result in self.results}
+        finished = (run for run in self.runs if (self.path(run) / "bundle" / CARD_FILE).is_file())
+        others = (*self.committees, *self.bundles, *finished)
+        return (*self.results, *(name for name in others if name not in best))
 
     def path(self, name: str) -> Path:
         """The file or folder of a name, links resolved first; an error where it leads out of here."""
+        if name in self.elsewhere:
+            return self.elsewhere[name].path
         path = self.root if "\0" in name else (self.root / name).resolve()
         if "\0" in name or not path.is_relative_to(self.root):
             raise DessinError(
                 f'"{name}" does not lie inside {self.root}.', do="Choose something inside the workspace."
             )
         return path
+
+    def called(self, name: str) -> str:
+        """A name for people: the root is called by its own, and a collection that was made here by its
+        folder's."""
+        shown = name.removesuffix(f"/{DRAWINGS}") if name in self.made else name
+        return self.root.name if shown == "." else shown
 
 
 DEPTH = 8
@@ -85,9 +115,49 @@ def scan_workspace(root: Path) -> Workspace:
     walk = _Walk(root)
     walk.go()
     kinds = {kind: tuple(sorted(names)) for kind, names in walk.found.items()}
+    # The newest first: that is the one to be asked.
+    kinds["results"] = tuple(sorted(kinds.get("results", ()), key=lambda name: _age(root / name)))
+    elsewhere = _elsewhere(root, kinds["results"])
+    kinds["collections"] = (*kinds.get("collections", ()), *elsewhere)
     return Workspace(
-        root, runs=tuple(run.path for run in seen.found), notes=(*seen.notes, *walk.notes), **kinds
+        root,
+        runs=tuple(run.path for run in seen.found),
+        notes=(*seen.notes, *walk.notes),
+        elsewhere=elsewhere,
+        **kinds,
     )
+
+
+def _age(result: Path) -> float:
+    try:
+        return -(result / AUTO_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _elsewhere(root: Path, results: Sequence[str]) -> dict[str, Elsewhere]:
+    """The collections outside that results say they were made of; the reader sees whether they still are."""
+    found: dict[str, Elsewhere] = {}
+    for result in results:
+        place = next(_places(root / result), None)
+        if place is None or place[0].is_relative_to(root):
+            continue
+        path, digest = place
+        name = Path(os.path.relpath(path, root) if path.drive == root.drive else path).as_posix()
+        before = found[name].digests if name in found else frozenset[str]()
+        found[name] = Elsewhere(path, before | {digest})
+    return found
+
+
+def _places(result: Path) -> Iterator[tuple[Path, str]]:
+    """Where the drawings of a result lie, and their digest."""
+    try:
+        state = AutoState.read(result)
+    except DessinError:
+        return
+    for place in state.places(result):
+        if place.exists():
+            yield place.resolve(), state.asked.manifest
 
 
 class _Walk:
@@ -115,6 +185,15 @@ class _Walk:
             self._add(kind, name)
         if marks and STUDY_FILE not in files:
             return []
+        if AUTO_FILE in files:
+            # Its curation and split are its own: to change them would contradict what was measured.
+            if AUTO_BEST in folders:
+                self._add("results", name)
+            return [_joined(name, folder) for folder in folders]
+        if MADE_FILE in files:
+            self._add("made", _joined(name, DRAWINGS))
+            self._add("collections", _joined(name, DRAWINGS))
+            return [_joined(name, folder) for folder in folders if folder != DRAWINGS]
         labelled = self._csvs(name, files)
         if labelled:
             return []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING
 
 from dessin.errors import DessinError, unknown
 
-View = Callable[[Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    View = Callable[[Tensor, Tensor], Tensor]
 
 
 def _moved(degrees: float = 0.0, scale: float = 1.0) -> View:
@@ -20,6 +20,10 @@ def _moved(degrees: float = 0.0, scale: float = 1.0) -> View:
     cosine, sine = math.cos(turn) / scale, math.sin(turn) / scale
 
     def look(pixels: Tensor, background: Tensor) -> Tensor:
+        # Here, for the names of views are asked for where nothing is computed.
+        import torch
+        from torch.nn import functional
+
         matrix = torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]], device=pixels.device)
         fill = background.float()[:, :, None, None]
         grid = functional.affine_grid(

@@ -78,15 +78,9 @@ def runs(
     if limit is not None and limit < 1:
         raise DessinError(f"A limit of {limit} was asked for.", allowed="It is 1 or more.")
     found = read_workspace(workspace)
-    rows = []
-    for entry in found.entries:
-        damaged = {"status": _DAMAGED} if entry.problem else {}
-        rows.append(Row(found.root / entry.path, {"name": entry.path, **damaged, **entry.values}))
+    rows = rows_of(found)
     keys = {key for row in rows for key in row.values} or {"name", "status"}
-    conditions = parse_conditions(as_texts(where), keys, [row.values for row in rows]) if rows else []
-    chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
-    if rows and sort is not None:
-        chosen = _sorted(chosen, sort, keys)
+    chosen = select(rows, as_texts(where), sort)
     shown = make_columns(None if columns is None else names(columns), keys) if rows else ()
     chosen = chosen[:limit]
     if csv is not None:
@@ -95,6 +89,29 @@ def runs(
         write_csv(Path(csv), [title for title, _ in fields], table)
     _say(found, chosen, shown)
     return Rows(chosen).with_page(lambda: _page(found, chosen, shown))
+
+
+def rows_of(found: Workspace) -> list[Row]:
+    """A row a run, in the order of paths."""
+    rows = []
+    for entry in found.entries:
+        damaged = {"status": _DAMAGED} if entry.problem else {}
+        rows.append(Row(found.root / entry.path, {"name": entry.path, **damaged, **entry.values}))
+    return rows
+
+
+def select(rows: Sequence[Row], where: Sequence[str], sort: str | None) -> list[Row]:
+    """The rows that pass all conditions, sorted where that is asked for.
+
+    Raises:
+        DessinError: a condition that cannot be read, or a key that no run has.
+    """
+    if not rows:
+        return []
+    keys = {key for row in rows for key in row.values}
+    conditions = parse_conditions(where, keys, [row.values for row in rows])
+    chosen = [row for row in rows if all(condition.holds(row.values) for condition in conditions)]
+    return chosen if sort is None else _sorted(chosen, sort, keys)
 
 
 def _sorted(rows: Sequence[Row], sort: str, keys: set[str]) -> list[Row]:

@@ -1,9 +1,11 @@
 // The drawing surface: strokes by pointer, pictures by paste. What is drawn stays in the window's memory, so that
-// it is still there after another page of the studio was opened, and is sent whole after each stroke.
+// it is still there after another page of the studio was opened, and is sent whole after each stroke. Each page
+// has a surface of its own, which is empty again in a new round.
 
 const FINEST = 1 / 400;
 
-const memory = () => (window.dessinTryIt ??= { items: { strokes: [], image: "" }, history: [], pen: 0 });
+const empty = () => ({ strokes: [], image: "" });
+const memory = (room) => ((window.dessinCanvas ??= {})[room] ??= { items: empty(), history: [], pen: 0, round: 0 });
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -12,7 +14,7 @@ export default function (component) {
   const part = (selector) => parentElement.querySelector(selector);
   const canvas = part("canvas"), said = part(".said"), slider = part("input");
   const words = data.words;
-  const kept = memory();
+  const kept = memory(data.room);
   // Streamlit calls this again whenever the page was run; what listened before is to listen no longer.
   kept.stop?.abort();
   kept.stop = stop;
@@ -52,11 +54,13 @@ export default function (component) {
     }
   }
 
+  const send = () => setStateValue("drawing", { ...kept.items, round: kept.round });
+
   function become(items) {
     kept.items = items;
     show();
     describe();
-    setStateValue("drawing", items);
+    send();
   }
 
   function change(items) {
@@ -69,7 +73,7 @@ export default function (component) {
   }
 
   function clear() {
-    if (kept.items.image || kept.items.strokes.length) change({ strokes: [], image: "" });
+    if (kept.items.image || kept.items.strokes.length) change(empty());
   }
 
   function place(event) {
@@ -136,8 +140,12 @@ export default function (component) {
     reader.readAsDataURL(file);
   });
 
+  if (kept.round !== data.round) {
+    Object.assign(kept, { round: data.round, history: [], bitmap: null });
+    become(empty());
+  }
   show();
   describe();
-  if (!data.known && (kept.items.image || kept.items.strokes.length)) setStateValue("drawing", kept.items);
+  if (!data.known && (kept.items.image || kept.items.strokes.length)) send();
   return () => stop.abort();
 }

@@ -21,22 +21,24 @@ from dessin.images.ground import Pixels
 from dessin.page.numbers import counted, number
 from dessin.studio.texts import Texts
 
-KEY = "try.canvas"
 # Of the page's side.
 _THINNEST, _THICKEST = 0.004, 0.06
 _WORDS = ("undo", "clear", "pen", "label", "count", "picture", "empty", "full", "large")
 
 
-def ask_canvas(texts: Texts, *, pen: float) -> object:
-    """Show the drawing surface; what lies on it now, as the browser says it.
+def ask_canvas(texts: Texts, *, pen: float, room: str) -> object:
+    """Show the drawing surface of a page, its `room`; what lies on it now, as the browser says it.
 
     `pen` is the width to begin with, in page sides.
     """
+    key = f"{room}.canvas"
     # Streamlit says "not mounted before" by knowing nothing of it: the browser may have kept a drawing then.
-    known = KEY in st.session_state
+    known, now = key in st.session_state, st.session_state.get(_round(room), 0)
     shown = _component()(
-        key=KEY,
+        key=key,
         data={
+            "room": room,
+            "round": now,
             "words": {name: texts(f"canvas.{name}", n="{n}") for name in _WORDS},
             "pen": min(max(pen, _THINNEST), _THICKEST),
             "thinnest": _THINNEST,
@@ -49,7 +51,22 @@ def ask_canvas(texts: Texts, *, pen: float) -> object:
         default={"drawing": None},
         on_drawing_change=_nothing,
     )
-    return shown["drawing"]
+    drawing = shown["drawing"]
+    if not isinstance(drawing, Mapping):
+        return drawing
+    # What was sent before the surface was cleared is a drawing that was dealt with.
+    return (
+        {each: drawing[each] for each in drawing if each != "round"} if drawing.get("round") == now else None
+    )
+
+
+def clear_canvas(room: str) -> None:
+    """Let the surface be empty when it is next shown."""
+    st.session_state[_round(room)] = st.session_state.get(_round(room), 0) + 1
+
+
+def _round(room: str) -> str:
+    return f"{room}.canvas.round"
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,6 +3,7 @@ bars."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
@@ -17,9 +18,12 @@ from dessin.page.numbers import number, percent
 from dessin.page.pictures import image_data_uri
 from dessin.serving.look import Look
 from dessin.serving.named import Candidate
-from dessin.studio.plain import Figure, choose, show_figures, show_text
+from dessin.studio.drawings import read_drawings
+from dessin.studio.inbox import FILES, Arrived, folder_of, keep, png_of
+from dessin.studio.plain import Figure, as_label, choose_model, go_to, show_figures, show_text
+from dessin.studio.teaching import collection_of
 from dessin.studio.texts import Texts
-from dessin.studio.try_it.canvas import Given, ask_canvas, read_given, read_picture
+from dessin.studio.try_it.canvas import Given, ask_canvas, clear_canvas, read_given, read_picture
 from dessin.studio.try_it.render import picture_as_trained, render, rendered_as_trained
 from dessin.studio.try_it.trial import Seen, Trial, read_trial
 from dessin.studio.workspace import Workspace
@@ -95,33 +99,87 @@ def _address(pixels: Pixels) -> str:
     return image_data_uri(pixels, kind="webp", quality=90)
 
 
-_WAYS = ("draw", "upload")
-_FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif")
+_WAYS = ("draw", "camera", "upload")
+_KEPT = "try.kept"
+_A_ROW = 12
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Where a drawing goes that the model got wrong: the collection that it was taught of."""
+
+    workspace: Workspace
+    collection: str
+
+    def keep(self, given: Given, label: str) -> None:
+        """Keep what was drawn or shown, under its right name."""
+        drawings = read_drawings(self.workspace, self.collection)
+        made = self.collection in self.workspace.made
+        pixels = render(given, side=_KEPT_SIDE) if isinstance(given, tuple) else given
+        picture = Arrived(png_of(pixels), ".png", pixels)
+        keep(folder_of(drawings, label, made=made), picture, drawings.collection.root)
+
+
+_KEPT_SIDE = 512
 
 
 def show_try_it(workspace: Workspace, texts: Texts) -> None:
     """Choose a model of the workspace, and ask it."""
     if not workspace.models:
         show_text(texts("try.none"))
+        if st.button(texts("collect.add")):
+            go_to("collect")
         return
-    name = choose(texts("try.model"), workspace.models, key="try.model")
+    name = choose_model(workspace, texts)
     with st.spinner(texts("try.loading")):
         trial = read_trial(workspace, name)
-    _desk(trial, texts)
+    collection = collection_of(workspace, name)
+    _desk(trial, Correction(workspace, collection) if collection else None, texts)
 
 
 # A fragment: after a stroke this alone is run again, and nothing is read from the disk.
 @st.fragment
-def _desk(trial: Trial, texts: Texts) -> None:
+def _desk(trial: Trial, correction: Correction | None, texts: Texts) -> None:
     paper, beside = st.columns(2, gap="large")
     try:
         with speaking(texts.language), paper:
             given = _ask_given(trial, texts)
         with speaking(texts.language), beside:
             _answer(given, trial, texts)
+        if correction is not None:
+            with speaking(texts.language), beside:
+                _ask_right(given, trial, correction, texts)
     except DessinError as refused:
         with beside:
             show_text(str(refused), "error")
+
+
+def _ask_right(given: Given | None, trial: Trial, correction: Correction, texts: Texts) -> None:
+    """What it was, by one click: the drawing is kept under that name, to be taught with the others."""
+    kept = st.session_state.pop(_KEPT, "")
+    if kept:
+        show_text(texts("try.kept", name=kept), "good")
+        if st.button(texts("try.teach")):
+            go_to("teach")
+    if given is None:
+        return
+    show_text(texts("try.right"), "note")
+    names = {label: trial.committee.names.get(label, label) for label in trial.committee.classes}
+    chosen = None
+    if len(names) <= _A_ROW:
+        with st.container(horizontal=True, gap="small"):
+            for label, name in names.items():
+                if st.button(texts("try.is", name=as_label(name)), key=f"try.is:{label}"):
+                    chosen = label
+    else:
+        label = st.selectbox(texts("data.class"), list(names), format_func=names.__getitem__, key="try.class")
+        if st.button(texts("try.is", name=as_label(names[str(label)])), key="try.is"):
+            chosen = str(label)
+    if chosen is not None:
+        correction.keep(given, chosen)
+        st.session_state[_KEPT] = names[chosen]
+        clear_canvas("try")
+        st.rerun(scope="fragment")
 
 
 def _ask_given(trial: Trial, texts: Texts) -> Given | None:
@@ -135,15 +193,19 @@ def _ask_given(trial: Trial, texts: Texts) -> Given | None:
         key="try.way",
     )
     if way == "draw":
-        return read_given(ask_canvas(texts, pen=trial.look.thickness))
-    file = st.file_uploader(texts("try.file"), type=list(_FILES), key="try.file")
+        return read_given(ask_canvas(texts, pen=trial.look.thickness, room="try"))
+    if way == "camera":
+        taken = st.camera_input(texts("collect.camera"), key="try.camera")
+        # A photograph of paper, whatever the model was taught of.
+        return None if taken is None else page_of(read_picture(taken.getvalue()), "auto")
+    file = st.file_uploader(texts("try.file"), type=list(FILES), key="try.file")
     return None if file is None else read_picture(file.getvalue())
 
 
 def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
     """The answer above the ticks that it depends on, so that a phone shows it right below the drawing."""
     answer = st.container()
-    uploads = st.session_state["try.way"] == "upload"
+    uploads = st.session_state["try.way"] != "draw"
     with_map = trial.has_maps and st.checkbox(texts("try.map"), value=True, key="try.map")
     if not trial.has_maps:
         show_text(texts("try.no_map"), "note")

@@ -18,11 +18,12 @@ from dessin.models.card import CARD_FILE
 from dessin.serving.look import Look, recorded_data, training_look
 from dessin.serving.maps import map_maker
 from dessin.serving.runtime import Answer, Runtime, read_answers
+from dessin.studio.drawings import file_stamp
 from dessin.studio.try_it.render import SIDE
-from dessin.studio.views.drawings import file_stamp
 from dessin.studio.workspace import Workspace
 
 TOP = 5
+UNSURE = 0.5
 _MODELS = 3
 _SHOWN = 512  # pixels, of a photograph
 
@@ -47,11 +48,14 @@ class Trial:
     """One model, for all who have the page open; they take turns."""
 
     def __init__(self, runtime: Runtime, look: Look) -> None:
+        self.calibrated = _is_calibrated(runtime)
         self.committee = runtime.committee
+        if self.calibrated and not self.committee.threshold:
+            # Of a calibrated answer it is known when it is more likely wrong than right.
+            self.committee = self.committee.model_copy(update={"threshold": UNSURE})
         self.look = look
         self.page: Page = runtime.loaded.page
         self.side = max(SIDE, *(spec.size for spec, _ in runtime.fittings))
-        self.calibrated = _is_calibrated(runtime)
         self._runtime = runtime
         self._maker = map_maker(runtime)
         self._turn = Lock()

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
 from dessin.collection.checks.base import Issue
-from dessin.collection.curation import Change
 from dessin.page.numbers import number
-from dessin.studio.plain import carry_out, choose, one_page, show_facts, show_figures, show_text
+from dessin.studio.curating import read_changes
+from dessin.studio.drawings import Drawings, matching, read_drawings
+from dessin.studio.plain import (
+    carry_out,
+    choose,
+    choose_collection,
+    show_facts,
+    show_text,
+)
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import Drawings, matching, read_drawings
-from dessin.studio.views.issue_list import SECTIONS, issues_of, read_changes, show_issues
+from dessin.studio.views.issue_list import SECTIONS, issues_of, show_issues
+from dessin.studio.views.sheet import by_class, class_title, show_sheet
 from dessin.studio.workspace import Workspace
 
-_A_PAGE = 60
 
-
-def show_classes(drawings: Drawings, changes: Mapping[str, Change], texts: Texts) -> None:
+def show_classes(drawings: Drawings, file: Path, texts: Texts) -> None:
     """The drawings of the class that is chosen."""
+    members = by_class(drawings, read_changes(file))
     label = st.selectbox(
-        texts("data.class"),
-        drawings.collection.classes,
-        key="data.class",
-        format_func=lambda label: f"{drawings.name(label)} ({number(len(drawings.members[label]))})",
+        texts("data.class"), list(members), key="data.class", format_func=class_title(drawings, members)
     )
-    members = drawings.members[label]
-    shown = one_page(members, _A_PAGE, texts, key=f"data.sheet:{label}")
-    figures = [drawings.figure(image_id, _said(changes.get(image_id), texts)) for image_id in shown]
-    show_figures(figures, side=104)
-    gone = sum(image_id in changes and changes[image_id].action == "drop" for image_id in members)
-    show_text(texts("data.class_says", count=len(members), dropped=gone), "note")
-
-
-def _said(change: Change | None, texts: Texts) -> str:
-    if change is None:
-        return ""
-    return texts(f"data.is_{change.action}", label=change.label)
+    if label is not None:
+        show_sheet(drawings, label, file, texts)
 
 
 _CLASSES = "classes"
@@ -48,10 +41,11 @@ def show_data(workspace: Workspace, texts: Texts) -> None:
     if not workspace.collections:
         show_text(texts("data.none"))
         return
-    name = choose(texts("data.collection"), workspace.collections, key="data.collection")
-    drawings = read_drawings(workspace, name)
+    name = choose_collection(workspace, texts)
+    with st.spinner(texts("data.reading")):
+        drawings = read_drawings(workspace, name)
+        found = matching(workspace, name)
     _show_facts(drawings, texts)
-    found = matching(workspace, drawings)
     for problem in found.problems:
         show_text(problem, "warn")
     issues: tuple[Issue, ...] = ()
@@ -61,8 +55,7 @@ def show_data(workspace: Workspace, texts: Texts) -> None:
         _offer_audit(workspace, name, texts)
     curation = choose(texts("data.curation"), found.curations, key="data.curation")
     file = workspace.path(curation)
-    changes = read_changes(file)
-    show_text(texts("data.curation_says", rows=len(changes), file=file), "note")
+    show_text(texts("data.curation_says", rows=len(read_changes(file)), file=file), "note")
     counts = {section: len(issues_of(issues, section)) for section in SECTIONS}
     shown = st.pills(
         texts("data.show"),
@@ -74,7 +67,7 @@ def show_data(workspace: Workspace, texts: Texts) -> None:
     if shown and shown != _CLASSES:
         show_issues(issues_of(issues, shown), drawings, file, texts)
     else:
-        show_classes(drawings, changes, texts)
+        show_classes(drawings, file, texts)
 
 
 def _title(section: str, counts: dict[str, int], texts: Texts) -> str:

@@ -1,24 +1,23 @@
-"""What an audit found, drawing beside drawing, with a tick for each that sets it aside: one row an image in a
-curation file, put in and taken out again, and nobody else's rows touched."""
+"""What an audit found, drawing beside drawing, with a tick for each that sets it aside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from dessin.collection.checks.base import Issue
-from dessin.collection.curation import Change, Curation, read_curation, write_curation
+from dessin.collection.curation import Change
 from dessin.collection.issues import CHECKS
 from dessin.errors import DessinError
-from dessin.files import cache_folder, locked, sha256_bytes
 from dessin.language import translated
 from dessin.page.numbers import number
+from dessin.studio.curating import is_aside, is_own, read_changes, set_aside, unmark
+from dessin.studio.drawings import Drawings, thumbnail
 from dessin.studio.plain import Figure, one_page, show_figures, show_text
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import Drawings, thumbnail
+from dessin.studio.views.sheet import show_relabel
 
 # What a person decides about; the other kinds are shown together, the audit's page says more of them.
 SECTIONS = ("duplicates", "conflicts", "suspects", "others")
@@ -61,6 +60,8 @@ def show_issues(issues: Sequence[Issue], drawings: Drawings, file: Path, texts: 
                     else:
                         _show_tick(image_id, place, issue, changes.get(image_id), file, texts)
                     seen.add(image_id)
+                if issue.issue == "suspect_label" and issue.other_id in drawings.labels:
+                    show_relabel(issue.image_id, drawings.labels[issue.other_id], drawings, file, texts)
 
 
 def _tickable(issue: Issue) -> tuple[str, ...]:
@@ -80,86 +81,36 @@ def _figure(image_id: str, drawings: Drawings, example: str = "") -> Figure:
 def _show_tick(
     image_id: str, place: int, issue: Issue, change: Change | None, file: Path, texts: Texts
 ) -> None:
-    """The tick of one image; a row that somebody else made is shown and cannot be changed here."""
+    """The tick of one image, whoever set it aside; what is said of it stands under it."""
     key = f"data.tick:{file}:{image_id}"
-    theirs = change is not None and not is_own(change)
-    ticked = change is not None and change.action == "drop"
     # The file is the truth: somebody may have changed it since the page was shown. Only then is the box set:
     # that takes the place of what is pressed while the page is drawn.
-    if st.session_state.get(key, False) != ticked:
-        st.session_state[key] = ticked
+    if st.session_state.get(key, False) != is_aside(change):
+        st.session_state[key] = is_aside(change)
     number = place + 1 if len(_tickable(issue)) > 1 else 0
     st.checkbox(
         texts("data.drop_one", place=number) if number else texts("data.drop"),
         key=key,
-        disabled=theirs,
-        on_change=_turned(key, image_id, issue, file),
+        on_change=_turned(key, image_id, issue, file, change),
     )
-    if theirs and change is not None:
+    if change is not None and not is_own(change):
         said = texts(f"data.is_{change.action}", label=change.label)
         show_text(f"{said}: {change.reason}", "note")
 
 
-def _turned(key: str, image_id: str, issue: Issue, file: Path) -> Callable[[], None]:
+def _turned(key: str, image_id: str, issue: Issue, file: Path, change: Change | None) -> Callable[[], None]:
     def turn() -> None:
         other = issue.other_id if issue.image_id == image_id else issue.image_id
         reason = f"{issue.issue} with {other}" if other and CHECKS[issue.issue].pairs else issue.issue
+        now = read_changes(file).get(image_id)
+        # What was pressed here while the page was drawn is no decision of somebody else.
+        seen = {image_id: now if now is not None and is_own(now) else change}
         try:
             if st.session_state[key]:
-                tick(file, image_id, reason)
+                set_aside(file, [image_id], reason, seen=seen)
             else:
-                untick(file, image_id)
+                unmark(file, [image_id], seen=seen)
         except DessinError as error:
             st.session_state[_TROUBLE] = str(error)
 
     return turn
-
-
-# How the studio knows its own rows; whatever else is in the file was put there by a person or by `curate`.
-MADE = "studio: "
-
-
-def read_changes(path: Path) -> Mapping[str, Change]:
-    """image_id → what the file says of it; empty where there is no file yet."""
-    changes = read_curation(path).changes if path.exists() else ()
-    return {change.image_id: change for change in changes}
-
-
-def is_own(change: Change) -> bool:
-    """Whether a tick made the row, so that a tick may take it out."""
-    return change.action == "drop" and change.reason.startswith(MADE)
-
-
-def tick(path: Path, image_id: str, reason: str) -> None:
-    """Put a drop of the image into the file, new or not; an error where it has a row already."""
-    with _alone(path):
-        changes = read_changes(path)
-        if image_id in changes:
-            raise DessinError(
-                f"{path} already has a row for {image_id}: {changes[image_id].action}.",
-                do="Look at the page again; somebody else changed the file.",
-            )
-        _write(path, {**changes, image_id: Change(image_id, "drop", "", MADE + reason)})
-
-
-def untick(path: Path, image_id: str) -> None:
-    """Take out the row that a tick put in, if there is one; an error where the row is not a tick's."""
-    with _alone(path):
-        changes = dict(read_changes(path))
-        change = changes.pop(image_id, None)
-        if change is None:
-            return
-        if not is_own(change):
-            raise DessinError(
-                f"The row of {image_id} in {path} was not made here.", do="Change it in the file itself."
-            )
-        _write(path, changes)
-
-
-def _write(path: Path, changes: Mapping[str, Change]) -> None:
-    write_curation(Curation(tuple(changes[image_id] for image_id in sorted(changes))), path)
-
-
-def _alone(path: Path) -> AbstractContextManager[None]:
-    """Two browser windows tick one after the other, each on what the file then holds."""
-    return locked(cache_folder() / "studio" / f"{sha256_bytes(str(path).encode())[:32]}.lock")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,7 @@ from dessin.page.pictures import image_data_uri
 from dessin.serving.maps import MapMaker
 from dessin.serving.runtime import Runtime
 from dessin.statistics.metrics import Confusion
+from dessin.studio.drawings import Drawings, curation_of, file_stamp, read_drawings
 from dessin.studio.plain import (
     Figure,
     carry_out,
@@ -28,11 +30,12 @@ from dessin.studio.plain import (
     show_text,
 )
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import Drawings, file_stamp, read_drawings
+from dessin.studio.views.sheet import show_relabel
 from dessin.studio.workspace import Workspace
 from dessin.trust.mistakes.result import Atlas, Mistake
 
 OF_PAIR, TYPICAL = 6, 3
+_CELL = 128
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,19 @@ def choose_model(workspace: Workspace, atlas: Atlas, texts: Texts) -> str:
         return ""
     alike = (place for place, model in enumerate(models) if f"/{model}".endswith(f"/{atlas.name}"))
     key = f"mistakes.maps:{atlas.name}"
-    return choose(texts("mistakes.maps_of"), models, key=key, index=next(alike, 0))
+    return choose(texts("mistakes.maps_of"), models, key=key, index=next(alike, 0), called=workspace.called)
 
 
-def show_pair(pair: Pair, atlas: Atlas, drawings: Drawings | None, model: Path | None, texts: Texts) -> None:
-    """The mistaken drawings, some of the class that they were taken for, and with a tick the maps."""
+def show_pair(
+    pair: Pair,
+    atlas: Atlas,
+    drawings: Drawings | None,
+    file: Path | None,
+    model: Path | None,
+    texts: Texts,
+) -> None:
+    """The mistaken drawings, each to be called what it was taken for, some of that class, and with a tick the
+    maps; `file` is the curation file."""
     row = pair.row
     true, taken = (atlas.names.get(label, label) for label in (row.label, row.predicted))
     n = next((one.n for one in atlas.classes if one.label == row.label), row.count)
@@ -86,7 +97,12 @@ def show_pair(pair: Pair, atlas: Atlas, drawings: Drawings | None, model: Path |
     left, right = st.columns(2)
     with left:
         show_text(true, "note")
-        show_figures([drawings.figure(one.image_id, _sure(one, texts)) for one in pair.wrong], side=112)
+        with st.container(horizontal=True, gap="small"):
+            for one in pair.wrong:
+                with st.container(width=_CELL):
+                    show_figures([drawings.figure(one.image_id, _sure(one, texts))], side=_CELL)
+                    if file is not None and row.predicted in drawings.members:
+                        show_relabel(one.image_id, row.predicted, drawings, file, texts)
     with right:
         show_text(texts("mistakes.others", taken=taken), "note")
         show_figures(map(drawings.figure, pair.others), side=112)
@@ -158,44 +174,49 @@ def _show_atlas(workspace: Workspace, texts: Texts) -> None:
         show_text(line)
     for line in atlas.cautions:
         show_text(line, "note")
-    drawings = _drawings_of(workspace, atlas)
-    if drawings is None:
+    name = _collection_of(workspace, atlas)
+    if not name:
         show_text(texts("mistakes.no_drawings"), "warn")
-    _show_pairs(workspace, atlas, drawings, texts)
+    _show_pairs(workspace, atlas, name, texts)
 
 
-def _show_pairs(workspace: Workspace, atlas: Atlas, drawings: Drawings | None, texts: Texts) -> None:
+def _show_pairs(workspace: Workspace, atlas: Atlas, name: str, texts: Texts) -> None:
+    drawings = read_drawings(workspace, name) if name else None
+    file = workspace.path(curation_of(workspace, name)) if name else None
     pairs = pairs_of(atlas, drawings.members if drawings else {})
     if not pairs:
         return
     show_heading(texts("mistakes.pairs"))
-    model = choose_model(workspace, atlas, texts) if drawings else ""
+    chosen = choose_model(workspace, atlas, texts) if drawings else ""
+    model = workspace.path(chosen) if chosen else None
     for pair in one_page(pairs, _A_PAGE, texts, key="mistakes.pairs"):
         with st.container(border=True):
-            show_pair(pair, atlas, drawings, workspace.path(model) if model else None, texts)
+            show_pair(pair, atlas, drawings, file, model, texts)
 
 
 def _offer_atlas(workspace: Workspace, texts: Texts) -> None:
-    model = choose(texts("mistakes.model"), workspace.models, key="mistakes.of")
+    model = choose(texts("mistakes.model"), workspace.models, key="mistakes.of", called=workspace.called)
     if not workspace.collections:
         show_text(texts("data.none"))
         return
-    data = choose(texts("data.collection"), workspace.collections, key="mistakes.data")
+    data = choose(
+        texts("data.collection"), workspace.collections, key="mistakes.data", called=workspace.called
+    )
     if st.button(texts("mistakes.make"), type="primary"):
         asked = ["mistakes", str(workspace.path(model)), "--data", str(workspace.path(data))]
         carry_out(workspace, asked, texts("mistakes.making"), texts)
 
 
-def _drawings_of(workspace: Workspace, atlas: Atlas) -> Drawings | None:
-    """The collection of the workspace that holds all the drawings of the atlas."""
+def _collection_of(workspace: Workspace, atlas: Atlas) -> str:
+    """The one collection here that holds all the drawings of the atlas; empty for none, and for two, of which
+    nobody can tell."""
+    found = []
     for name in workspace.collections:
-        try:
-            found = read_drawings(workspace, name)
-        except DessinError:
-            continue
-        if all(mistake.image_id in found.labels for mistake in atlas.drawings):
-            return found
-    return None
+        with suppress(DessinError):
+            held = read_drawings(workspace, name)
+            if all(mistake.image_id in held.labels for mistake in atlas.drawings):
+                found.append(name)
+    return found[0] if len(found) == 1 else ""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -4,6 +4,7 @@ comparison."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,9 +18,9 @@ from dessin.reports.compare.result import RunComparison
 from dessin.reports.compare.verb import compare
 from dessin.runs.record import SPLIT_FILE
 from dessin.statistics.comparison import draw_forest
+from dessin.studio.drawings import file_stamp, read_drawings
 from dessin.studio.plain import show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import file_stamp, read_drawings
 from dessin.studio.views.run_table import RunTable, column_names, comparable_pair, run_table
 from dessin.studio.workspace import Workspace
 from dessin.training.curve import CurveRow, read_curve
@@ -28,13 +29,13 @@ from dessin.trust.card.sources import read_sources
 from dessin.trust.card.verb import trust_cards
 
 
-def show_cards(workspace: Workspace, runs: Sequence[str], texts: Texts) -> None:
+def show_cards(workspace: Workspace, runs: Mapping[str, Path], texts: Texts) -> None:
     """A card a run, fact beside fact; runs that have none are said."""
     cards = []
-    for name in runs:
+    for name, folder in runs.items():
         try:
             with st.spinner(texts("runs.reading")):
-                cards.append(_card(workspace, name))
+                cards.append(_card(workspace, name, folder))
         except DessinError as error:
             show_text(f"{name}: {error}", "warn")
     if not cards:
@@ -52,10 +53,9 @@ def show_cards(workspace: Workspace, runs: Sequence[str], texts: Texts) -> None:
                 show_text(line)
 
 
-def show_comparison(workspace: Workspace, base: str, other: str, texts: Texts) -> None:
+def show_comparison(first: Path, second: Path, texts: Texts) -> None:
     """The difference of two runs on the same drawings with its interval, or why there is none."""
     show_heading(texts("runs.comparison"))
-    first, second = workspace.path(base), workspace.path(other)
     stamp = " ".join(file_stamp(folder / "record.json") for folder in (first, second))
     try:
         result = _compared(str(first), str(second), stamp)
@@ -73,23 +73,22 @@ def show_comparison(workspace: Workspace, base: str, other: str, texts: Texts) -
         show_text(caution, "note")
 
 
-def _card(workspace: Workspace, name: str) -> TrustCard:
-    folder = workspace.path(name)
+def _card(workspace: Workspace, name: str, folder: Path) -> TrustCard:
     files = ("record.json", "robustness.json", "confidence.json")
     stamp = " ".join(file_stamp(folder / file) for file in files)
     return _made(str(folder), name, _data_of(workspace, folder), stamp)
 
 
 def _data_of(workspace: Workspace, run: Path) -> str:
-    """The collection of this workspace that the run's split is of; empty for none, also where others are."""
-    wanted = {row.image_id: row.label for row in read_split(run / SPLIT_FILE).rows}
+    """The collection here that the run's split is of, by its digest; empty where there is none."""
+    split = read_split(run / SPLIT_FILE)
+    wanted = {row.image_id for row in split.rows}
     for name in workspace.collections:
-        try:
-            held = read_drawings(workspace, name).labels
-        except DessinError:
-            continue
-        if wanted.keys() <= held.keys():
-            return str(workspace.path(name))
+        with suppress(DessinError):
+            held = read_drawings(workspace, name)
+            # Digests take a while, so that other drawings are not even looked at.
+            if wanted <= held.labels.keys() and held.digest == split.manifest_digest:
+                return str(workspace.path(name))
     return ""
 
 
@@ -154,11 +153,11 @@ _A_PAIR = 2
 
 def show_runs(workspace: Workspace, texts: Texts) -> None:
     """Every run of the workspace in a table; curves, cards and a comparison of those chosen."""
-    if not workspace.runs:
+    if not (workspace.runs or workspace.committees):
         show_text(texts("runs.none"))
         return
     table = _ask(workspace, texts)
-    show_text(texts("runs.count", shown=len(table.rows), total=len(workspace.runs)), "note")
+    show_text(texts("runs.count", shown=len(table.rows), total=table.total), "note")
     if not table.rows:
         return
     show_table(table.titles, table.cells)
@@ -171,21 +170,24 @@ def show_runs(workspace: Workspace, texts: Texts) -> None:
     )
     if not chosen:
         return
-    show_curves({name: workspace.path(name) for name in chosen}, texts)
+    folders = {name: table.path(name) for name in chosen}
+    show_curves(folders, texts)
     if len(chosen) > _A_PAIR:
         show_text(texts("runs.two_cards"), "note")
-    show_cards(workspace, chosen[:_A_PAIR], texts)
-    if len(chosen) >= _A_PAIR:
-        show_comparison(workspace, chosen[0], chosen[1], texts)
+    pair = dict(list(folders.items())[:_A_PAIR])
+    show_cards(workspace, pair, texts)
+    if len(pair) == _A_PAIR:
+        first, second = pair.values()
+        show_comparison(first, second, texts)
 
 
 def _ask(workspace: Workspace, texts: Texts) -> RunTable:
     """The widgets above the table, and the table that they ask for."""
-    names = column_names(workspace.root)
+    names = column_names(workspace)
     where = st.text_input(texts("runs.where"), key="runs.where", placeholder="accuracy>0.4, backbone~lite0")
     with st.expander(texts("runs.more")):
         sort = st.selectbox(texts("runs.sort"), ["", *names], key="runs.sort")
         down = st.checkbox(texts("runs.down"), value=True, key="runs.down")
         columns = st.multiselect(texts("runs.columns"), names, key="runs.columns")
     key = f"-{sort}" if sort and down else sort
-    return run_table(workspace.root, where=where, sort=key, columns=columns)
+    return run_table(workspace, where=where, sort=key, columns=columns)

@@ -13,9 +13,9 @@ from dessin.statistics.comparison import Comparison, draw_forest
 from dessin.studies.outcome import outcome
 from dessin.studies.source import StudySource, read_source
 from dessin.studies.telling import all_evidence, design, level_rows, progress, seen
+from dessin.studio.drawings import file_stamp
 from dessin.studio.plain import Cell, choose, show_dots, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
-from dessin.studio.views.drawings import file_stamp
 from dessin.studio.workspace import Workspace
 
 _TONES = {"gain found": "good", "no gain": "text", "undecided": "text", "unfinished": "warn"}

@@ -1,0 +1,142 @@
+"""The pages Begin, Add drawings and Teach, run without a browser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from studio_kit import alert, checked, open_page, raw, words
+
+from dessin.collection.curation import Change, read_curation
+from dessin.studio import teaching
+from dessin.studio.drawings import read_drawings
+from dessin.studio.inbox import Arrived, keep, make_class, make_collection, png_of
+from dessin.studio.texts import texts_in
+from dessin.studio.views.help import usable
+from dessin.studio.workspace import Workspace, scan_workspace
+
+TEXTS = texts_in("en")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    """A collection made here, of five cats by Anna, six of a class of an awkward name by Ben, and no dog."""
+    name = make_collection(Workspace(tmp_path), "zoo")
+    pixels = np.full((30, 30, 3), 255, np.uint8)
+    pixels[5:25, 14:16] = 0
+    root = tmp_path / "zoo" / "drawings"
+    label = "dots $x$ [y]"
+    for each in ("cat", label, "dog"):
+        make_class(read_drawings(scan_workspace(tmp_path), name), each, made=True)
+    for each, who, count in (("cat", "anna", 5), (label, "ben", 6)):
+        for _ in range(count):
+            keep(root / each, Arrived(png_of(pixels), ".png", pixels), root, who=who)
+    return tmp_path
+
+
+def button(page: AppTest, key: str, **values: object) -> AppTest:
+    """The page after a button was pressed."""
+    words = TEXTS(key, **values)
+    return checked(next(each for each in page.button if each.label == words).click().run())
+
+
+def test_a_collection_is_made_with_its_classes(tmp_path: Path) -> None:
+    page = open_page(tmp_path, "start")
+    assert str(tmp_path) in words(page)
+    page.text_input(key="start.name").input("zoo")
+    page.text_input(key="start.classes").input("cat, dog , 고양이,")
+    button(page, "start.make_it")
+    assert sorted(path.name for path in (tmp_path / "zoo" / "drawings").iterdir()) == ["cat", "dog", "고양이"]
+    page = open_page(tmp_path, "start")
+    assert TEXTS("start.holds", drawings=0, classes=3) in words(page)
+    page.text_input(key="start.name").input("zoo")
+    assert "there already" in alert(button(page, "start.make_it"))
+
+
+def test_classes_are_listed_with_their_counts_and_what_is_needed_most_is_said(zoo: Path) -> None:
+    page = open_page(zoo, "collect")
+    assert [option for option in page.radio(key="collect.label").options if "cat" in option] == [r"cat \(5\)"]
+    assert TEXTS("help.too_few", name="dog", count=0, fewest=5) in words(page)
+    assert raw(page).count("<img ") == 5
+    page.text_input(key="collect.class_name").input("owl")
+    button(page, "collect.add_class")
+    assert (zoo / "zoo" / "drawings" / "owl").is_dir()
+    assert page.radio(key="collect.label").value == "owl"
+
+
+def tick(page: AppTest, *names: str) -> AppTest:
+    for name in names:
+        next(box for box in page.checkbox if (box.key or "").endswith(f"cat/{name}")).check()
+    return checked(page.run())
+
+
+def test_drawings_are_set_aside_called_otherwise_and_all_is_taken_back(zoo: Path) -> None:
+    file = zoo / "zoo" / "curation.csv"
+    page = tick(open_page(zoo, "collect"), "anna_1.png", "anna_2.png")
+    button(page, "sheet.aside", count=2)
+    assert [(each.image_id, each.action) for each in read_curation(file).changes] == [
+        ("cat/anna_1.png", "drop"),
+        ("cat/anna_2.png", "drop"),
+    ]
+    assert TEXTS("data.class_says", count=5, dropped=2) in words(page)
+    other = next(option for option in page.selectbox(key="sheet.other").options if option != "cat")
+    page = tick(page, "anna_3.png")
+    page.selectbox(key="sheet.other").select(other)
+    button(page, "sheet.is")
+    changes = {each.image_id: each for each in read_curation(file).changes}
+    assert (changes["cat/anna_3.png"].action, changes["cat/anna_3.png"].label) == ("relabel", other)
+    assert raw(page).count("<img ") == 4
+    drawings = read_drawings(scan_workspace(zoo), "zoo/drawings")
+    assert sorted(usable(drawings, changes).counts.values()) == [0, 2, 7]
+    button(page, "sheet.undo", count=2)
+    button(page, "sheet.undo", count=1)
+    assert read_curation(file).changes == ()
+    assert raw(page).count("<img ") == 5
+
+
+def test_what_another_window_did_meanwhile_is_said_and_stays(zoo: Path) -> None:
+    from dessin.studio.curating import set_aside
+
+    file = zoo / "zoo" / "curation.csv"
+    page = tick(open_page(zoo, "collect"), "anna_1.png")
+    set_aside(file, ["cat/anna_1.png"], "the other window", seen={"cat/anna_1.png": None})
+    before: tuple[Change, ...] = read_curation(file).changes
+    page = button(page, "sheet.aside", count=1)
+    assert "Somebody else" in words(page)
+    assert read_curation(file).changes == before
+
+
+def test_teaching_is_begun_followed_and_stopped(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = "import time; print('== audit', flush=True); time.sleep(600)"
+    monkeypatch.setattr(teaching, "_DESSIN", (sys.executable, "-c", patient))
+    page = open_page(zoo, "teach")
+    page.number_input(key="teach.minutes").set_value(3)
+    checked(page.run())
+    button(page, "teach.start", minutes=3)
+    workspace = scan_workspace(zoo)
+    (now,) = teaching.teachings(workspace, "zoo/drawings")
+    assert (now.standing, now.begun.minutes) == ("running", 3)
+    assert TEXTS("teach.goes_on") in words(page)
+    button(page, "teach.stop")
+    (now,) = teaching.teachings(workspace, "zoo/drawings")
+    assert now.standing != "running"
+    assert TEXTS("teach.go_on") in [each.label for each in page.button]
+
+
+def test_drawings_of_one_person_are_forgotten_and_what_was_deleted_is_said(zoo: Path) -> None:
+    curation = zoo / "zoo" / "curation.csv"
+    page = tick(open_page(zoo, "collect"), "anna_1.png")
+    button(page, "sheet.aside", count=1)
+    (zoo / "zoo" / "models").mkdir()
+    page = open_page(zoo, "start")
+    page.selectbox(key="forget.who:zoo/drawings").select("anna")
+    page.checkbox(key="forget.sure:zoo/drawings").check()
+    page = checked(page.run())
+    page = button(page, "forget.do", count=5)
+    assert TEXTS("forget.done", count=5, rows=1, folders="zoo/models") in words(page)
+    assert list((zoo / "zoo" / "drawings" / "cat").iterdir()) == []
+    assert len(list((zoo / "zoo" / "drawings").glob("*/ben_*.png"))) == 6
+    assert read_curation(curation).changes == ()
