@@ -11,6 +11,7 @@ import streamlit as st
 from dessin.errors import DessinError
 from dessin.images.ground import Pixels
 from dessin.images.shrink import shrunk
+from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.curating import read_changes
 from dessin.studio.drawings import Drawings, curation_of, read_drawings
@@ -115,7 +116,9 @@ def _choose_label(drawings: Drawings, members: dict[str, list[str]], texts: Text
             words,
             labels,
             key="collect.label",
-            format_func=lambda label: as_label(shown(label)),
+            format_func=lambda label: as_label(drawings.name(label)),
+            # Not in the names: Streamlit would take one that changes for another option.
+            captions=[number(len(members[label])) for label in labels],
             horizontal=True,
         )
     )
@@ -203,14 +206,14 @@ def _take(
     """Keep each file that is a picture; the others are said."""
     kept, refused = [], []
     bar = st.progress(0.0, texts("collect.taking"))
-    for number, (name, read) in enumerate(files, start=1):
+    for done, (name, read) in enumerate(files, start=1):
         path = PurePosixPath(name)
         try:
             place = into(name)
             kept.append(place.keep(arrived(read(), path.suffix), stem=path.stem))
         except DessinError as error:
             refused.append(f"{path.name}: {error.seen}")
-        bar.progress(number / len(files), texts("collect.taking"))
+        bar.progress(done / len(files), texts("collect.taking"))
     _kept(kept, refused)
 
 
