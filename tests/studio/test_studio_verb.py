@@ -201,7 +201,7 @@ def test_the_language_is_taken_from_the_address_and_kept_there(app: AppTest) -> 
     app.query_params["lang"] = "ko"
     app.run()
     assert [title.value for title in app.title] == [KOREAN("frame.start")]
-    assert KOREAN("start.collections") in raw(app)
+    assert KOREAN("start.choose") in raw(app)
     app.radio(key="language").set_value("en").run()
     assert [title.value for title in app.title] == [ENGLISH("frame.start")]
     assert app.query_params["lang"] in ("en", ["en"])
