@@ -43,8 +43,7 @@ def served(workspace: Path) -> Iterator[str]:
 def begun(
     *arguments: str, cwd: Path | None = None, tiny: bool = False
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A studio on a free port with its address, killed at the end if it lives; with `tiny` whatever it
-    teaches is tiny."""
+    """A studio on a free port with its address, ended at the end; with `tiny` whatever it teaches is tiny."""
     command = [sys.executable, "-m", "dessin", "studio", *arguments, "--port", "0", "--no-browser"]
     paths = [str(KITS / "tiny_site"), str(KITS)] if tiny else []
     path = os.pathsep.join(filter(None, [*paths, os.environ.get("PYTHONPATH", "")]))
@@ -60,7 +59,12 @@ def begun(
             _wait_for(f"{address}/_stcore/health")
             yield server, address
         finally:
-            server.kill()
+            # Asked first: one that is killed leaves the server that it had started.
+            server.terminate()
+            try:
+                server.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
 def _wait_for(url: str) -> None:
