@@ -138,10 +138,10 @@ def test_the_recipe_and_the_study_of_the_documentation_are_read(tmp_path: Path) 
 
 
 def test_no_piece_of_code_is_left_out() -> None:
-    """`extend.md` has a test of its own; command lines are parsed by that of the deployment."""
+    """`extend.md` and `hub.md` have tests of their own; that of the deployment parses command lines."""
     papers = [path for folder in (ROOT, ROOT / "docs", ROOT / "examples") for path in folder.glob("*.md")]
     having = {path.stem for path in papers if pieces(str(path.relative_to(ROOT)))}
-    assert having == {"embed", "extend", "notebooks", "recipe", "studies"}
+    assert having == {"embed", "extend", "hub", "notebooks", "recipe", "studies"}
 
 
 def test_every_way_of_the_page_was_tried() -> None:

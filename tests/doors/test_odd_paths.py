@@ -87,7 +87,12 @@ def _right(folder: Path) -> dict[str, str]:
         "token": ("token_file",),
     }
     paths = {name: str(folder / place) for place, names in places.items() for name in names}
-    return paths | {"file": "mixup", "models": "test_efficientnet", "student": "test_efficientnet"}
+    return paths | {
+        "file": "mixup",
+        "repository": "anna/owls",
+        "models": "test_efficientnet",
+        "student": "test_efficientnet",
+    }
 
 
 def words(verb: Verb, one: Argument, odd: str, right: Mapping[str, str]) -> list[str]:

@@ -130,7 +130,7 @@ def act(folder: str, name: str, deadly: int, barrier: Barrier | None = None) -> 
 def _own(name: str) -> Iterator[Any]:
     """What a command needs: jobs of a study that are counted, one speed, drawings from this machine."""
     if name == "study in one process":
-        yield mock.patch("dessin.studies.verb._executor", return_value=Inline())
+        yield mock.patch("dessin.studies.verb.choose_executor", return_value=Inline())
     if name == "distill":
         yield mock.patch("dessin.committees.distill.measure.seconds_of", _asked_in_a_hundredth)
     if name == "fetch":

@@ -35,7 +35,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The page carried out: a folder a machine, each with its own copy of the drawings."""
     home = tmp_path_factory.mktemp("world")
     with apart(home), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verb, "_executor", lambda name, address: Inline())
+        patch.setattr(verb, "choose_executor", lambda name, address: Inline())
         pens = {"thin": 1, "usual": 3, "thick": 6}
         drawings = {
             f"{name}/{number:02d}.png": encode(scribble(100 * pen + number, height=64, width=64, pen=pen))
@@ -79,7 +79,7 @@ def test_the_page_shows_all_four_machines() -> None:
 def test_the_joined_parts_have_the_verdicts_of_one_machine(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "_executor", lambda name, address: Inline())
+    monkeypatch.setattr(verb, "choose_executor", lambda name, address: Inline())
     monkeypatch.setenv("DESSIN_CACHE", str(world / "cache"))
     alone, a = world / "alone", world / "server-a"
     study(a / "mixing.yaml", data=world / "drawings", split=a / "split.csv", threads=1, out=alone)

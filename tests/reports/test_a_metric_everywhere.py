@@ -17,6 +17,7 @@ from dessin.runs.record import read_record
 from dessin.runs.tracking.messages import ending
 from dessin.statistics.headline import METRICS, Floats, Integers, Metric, metric_lines
 from dessin.studio.views.run_table import run_table
+from dessin.studio.workspace import scan_workspace
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def test_it_is_in_the_reports_and_in_tables(run: Path, tmp_path: Path) -> None:
     compared = (tmp_path / "compared" / "index.html").read_text()
     assert TITLE in compared
     assert text in compared
-    table = run_table(tmp_path, where="", sort="", columns=["validation.certainty"])
+    table = run_table(scan_workspace(tmp_path), where="", sort="", columns=["validation.certainty"])
     assert (text, "n = 60") in table.cells[-1]
 
 

@@ -35,6 +35,7 @@ pytestmark = [
 ]
 
 HERE = "ann/owls"
+ROOT = Path(__file__).parents[2]
 PLACE = "pupils of class 3b"
 
 
@@ -88,7 +89,12 @@ def front_matter(pushed: Pushed) -> dict[str, Any]:
 
 
 def test_a_bundle_that_was_pushed_is_the_same_in_every_byte_and_answer(
-    hub: Hub, apache: Path, tmp_path: Path, loud: None, capsys: pytest.CaptureFixture[str]
+    hub: Hub,
+    apache: Path,
+    tmp_path: Path,
+    loud: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pushed = dessin.push(apache, HERE)
     there = hub.repositories[HERE]
@@ -102,6 +108,13 @@ def test_a_bundle_that_was_pushed_is_the_same_in_every_byte_and_answer(
     assert answers(f"hub:{HERE}", tmp_path) == ours
     one, other = (dessin.load(model).predict(tmp_path / "new.png") for model in (apache, f"hub:{HERE}"))
     assert (one.label, one.probability) == (other.label, other.probability)
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs/hub.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    exec(compile(code.replace("anna/owls-and-cats", HERE), "hub.md", "exec"), {})
+    assert capsys.readouterr().out.split()[-1] == str(other.unsure)
     assert repr(pushed).startswith(f"Pushed: hub:{HERE}. To {HERE} on the hub: a new repository, private.")
     pinned = f"hub:{HERE}@{pushed.commit}"
     assert answers(pinned, tmp_path) == ours

@@ -30,6 +30,7 @@ from dessin.schema import Section, versioned
 from dessin.statistics.intervals import Estimate
 from dessin.studio.curating import alone
 from dessin.studio.workspace import Workspace
+from dessin.system import APART
 
 _DESSIN = (sys.executable, "-m", "dessin")
 # Of a start time, which the system rounds.
@@ -200,7 +201,7 @@ def _run(
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with file.with_suffix(".txt").open("ab") as said:
-            # In a session of its own: what ends the studio does not end it.
+            # By itself: what ends the studio does not end it.
             process = subprocess.Popen(
                 [*_DESSIN, *command],
                 stdin=subprocess.DEVNULL,
@@ -208,7 +209,7 @@ def _run(
                 stderr=subprocess.STDOUT,
                 cwd=file.parent,
                 env=environment,
-                start_new_session=True,
+                **APART,
             )
     except OSError as error:
         raise DessinError(f"No process could be started: {error.strerror or error}.") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from dessin.committees.gains import gain_row
 from dessin.committees.members import Kind
 from dessin.page.tables import spread, write_table
@@ -98,7 +100,7 @@ class EnsembleResults(Result):
     rules: tuple[RuleRow, ...]
     pairs: tuple[PairRow, ...]
     views: ViewsGain | None = None
-    without: tuple[str, ...] = ()
+    without: tuple[str, ...] = Field((), exclude_if=lambda without: not without)
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...]
     cautions: tuple[str, ...] = ()
