@@ -53,9 +53,13 @@ def audit_and_split(data: Path, *, out: Path, seed: int, **rest: Any) -> Without
     return WithoutTraining(Audited(run_checks(Context(manifest, scan, pairs))), split, out / "index.html")
 
 
-def test_the_demo_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# The latter are those of `make demo`.
+@pytest.mark.parametrize(("classes", "per_class"), [(12, 10), (16, 30)])
+def test_the_demo_finds_everything(
+    classes: int, per_class: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo_module, "auto", audit_and_split)
-    result = demo(out=tmp_path / "out", classes=12, per_class=10)
+    result = demo(out=tmp_path / "out", classes=classes, per_class=per_class)
     assert len(result.findings) == 40
     assert all(finding.found for finding in result.findings)
     assert (tmp_path / "out" / "answer_key.json").is_file()

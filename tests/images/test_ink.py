@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -167,3 +168,14 @@ def test_the_drawn_box_holds_strokes_and_wide_areas_and_no_ruling():
     filled[310:350, 20:80] = (250, 200, 90)
     np.testing.assert_allclose(drawn_box(filled), (own[0], 20, 350, own[3]), atol=4)
     assert drawn_box(np.full((360, 480, 3), 250, np.uint8)) is None
+
+
+def test_what_little_reaches_the_frame_is_no_stroke_and_a_drawing_that_does_is():
+    drawn = page_with()
+    own = local_strokes(drawn)[1]
+    corner = drawn.copy()
+    cv2.ellipse(corner, (470, 359), (9, 12), 0, 0, 360, (120, 120, 120), -1)  # what is left of a shadow
+    np.testing.assert_array_equal(local_strokes(corner)[1], own)
+    cut = drawn.copy()
+    cv2.line(cut, (30, 359), (180, 120), (30, 30, 30), 4)
+    assert local_strokes(cut)[1][300:, 30:80].any()

@@ -88,7 +88,7 @@ _THROUGH = 0.8  # of a side; one line of this length is a margin's
 _FEW, _MANY, _LITTLE = 3, 6, 0.15  # lines across the whole page, and what else there is beside them
 _ANY, _SURE = (14, 4, 0.2), (20, 6, 0.35)  # levels, times the noise, share of the strongest
 _RIM = 0.02  # of the longer side
-_SPECK = 0.002  # of all ink
+_SPECK, _REMAINS = 0.002, 0.05  # of all ink; the latter where it touches the frame, as shadows and hands do
 _WIDE, _COLOURED = 64, 60  # parts of the longer side; levels from white
 
 
@@ -213,7 +213,8 @@ def _sure_ink(strength: Pixels) -> Mask:
     begin, size = boxes[:, :2], boxes[:, 2:4]
     kept &= (begin + size > rim).all(axis=1) & (begin < (width - rim, height - rim)).all(axis=1)
     ink = boxes[:, cv2.CC_STAT_AREA] * kept
-    kept &= ink >= max(_ENOUGH // 2, _SPECK * ink.sum())
+    touching = (begin <= 1).any(axis=1) | (begin + size >= (width - 1, height - 1)).any(axis=1)
+    kept &= ink >= np.maximum(_ENOUGH // 2, np.where(touching, _REMAINS, _SPECK) * ink.sum())
     return np.asarray(kept[labels], dtype=np.bool_)
 
 

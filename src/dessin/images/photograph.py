@@ -17,7 +17,7 @@ from dessin.images.shrink import divided, shrunk
 
 Corners = NDArray[np.float64]
 
-PAGE_VERSION = 5  # raise it whenever the same photograph would give another page
+PAGE_VERSION = 6  # raise it whenever the same photograph would give another page
 LOOKED_AT = 512  # pixels, the longer side of the copy on which a sheet is looked for
 LONGEST = 1600  # pixels, the longer side of a flattened page
 _INSIDE = 0.008  # of a side, cut off inside the sheet's border
