@@ -75,6 +75,16 @@ def test_equal_runs_give_equal_bytes_wherever_they_lie(
     assert again.read_bytes() == packs["anna"].read_bytes()
 
 
+@pytest.mark.parametrize(("said", "packed"), [("cleo", "cleo"), ("", "unknown")])
+def test_who_packed_is_as_records_say_it(
+    said: str, packed: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESSIN_WHO", said)
+    pack(home / "anna" / "lite0-1", out=tmp_path / "a.dsn")
+    (taken,) = collect(tmp_path / "a.dsn", into=tmp_path / "team").taken
+    assert taken.who == (packed,)
+
+
 def test_what_comes_out_is_what_went_in(home: Path, packs: dict[str, Path], tmp_path: Path) -> None:
     collected = collect(packs["anna"], into=tmp_path / "team")
     (taken,) = collected.taken
@@ -109,7 +119,7 @@ def test_no_path_of_a_machine_travels(tmp_path: Path) -> None:
         ("no /home/anna/a.csv is there", "no a.csv is there"),
         ("(/tmp/x)", "(x)"),
         ("~/drawings", "drawings"),
-        ("D:/work/split.csv", "split.csv"),
+        ("D:/drawings/split.csv", "split.csv"),
         (r"\\server\share\runs", "runs"),
         ("file:///srv/a.dsn", "a.dsn"),
         ("https://example.org/a/b", "https://example.org/a/b"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import importlib.util
 import json
 import os
@@ -32,6 +31,7 @@ from dessin.runs.executors.ray_cluster import RayExecutor
 from dessin.runs.executors.ray_task import Order, do, pack, unpack
 from dessin.runs.executors.record import JobRecord, ended_job, write_job
 from dessin.runs.fold_group import FoldGroup
+from dessin.runs.machine import NOBODY, who
 from dessin.runs.record import read_record
 from dessin.runs.train import train
 
@@ -162,7 +162,7 @@ def test_folds_on_two_nodes_of_which_one_dies_are_those_of_one_machine(
 
     train(recipe, out=here, **asked)
     assert [job.state for job in seen] == ["running"] * 2 + ["waiting"] * (len(seen) - 2)
-    assert {(job.folder, job.who) for job in seen} == {(str(group), getpass.getuser())}
+    assert {(job.folder, job.who) for job in seen} == {(str(group), who() or NOBODY)}
     assert len({job.node_id for job in seen} - {""}) == 2
     starts = [len(read_record(group / f"fold-{fold}").started) for fold in range(5)]
     assert sorted(starts) == [1, 1, 1, 1, 2], "one fold was killed, and gone on with"

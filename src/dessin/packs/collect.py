@@ -17,7 +17,7 @@ from dessin.language import tr, tr_n
 from dessin.packs.addresses import bring, is_address, is_bare, shown
 from dessin.packs.archive import ENDING, read_pack
 from dessin.packs.merge import Shelf, Taken
-from dessin.packs.pack import parcels_in, user_name
+from dessin.packs.pack import parcels_in
 from dessin.packs.parcel import Parcel, kind_of
 from dessin.page.notebook import Shown
 from dessin.page.numbers import listed, number
@@ -25,7 +25,8 @@ from dessin.places import check_readable
 from dessin.progress import on_stop, say, warn
 from dessin.reports.home import is_result
 from dessin.runs.executors.record import ended_job
-from dessin.runs.machine import PACKAGES
+from dessin.runs.machine import NOBODY, PACKAGES
+from dessin.runs.machine import who as at_work
 from dessin.runs.origin import Origin
 from dessin.studies.result import StudyRecord
 from dessin.studies.verb import conclude
@@ -116,7 +117,7 @@ def _owner(folder: Path) -> Origin:
     """Whose a folder is, where the system knows; of one that was cloned, whoever did."""
     with suppress(OSError, KeyError, NotImplementedError):
         return Origin(who=folder.owner(), machine="")
-    return Origin(who=user_name(), machine="")
+    return Origin(who=at_work() or NOBODY, machine="")
 
 
 def _taken(shelf: Shelf, parcel: Parcel) -> Taken:

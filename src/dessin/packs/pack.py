@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +18,8 @@ from dessin.places import check_readable
 from dessin.progress import say, warn
 from dessin.reports.home import is_result, results_below
 from dessin.runs.fold_group import is_fold_folder
+from dessin.runs.machine import NOBODY
+from dessin.runs.machine import who as at_work
 from dessin.runs.origin import Origin
 from dessin.studies.levels import slug
 
@@ -42,7 +43,7 @@ def pack(
         runs: Runs, groups of folds, studies, or folders of them.
         out: The pack to write (.dsn); made anew if it exists.
         bundles: Take the models' weights along.
-        who: Who carried the runs out; by default your user name.
+        who: Who carried the runs out; by default as records say it (DESSIN_WHO).
         machine: On which machine; by default this one's name.
 
     Returns:
@@ -54,7 +55,7 @@ def pack(
     out = Path(out)
     if out.suffix != ENDING:
         raise DessinError(f"{out} does not end in {ENDING}.", do=f"Use --out {out.with_suffix(ENDING)}.")
-    origin = Origin(who=who or user_name(), machine=machine or socket.gethostname())
+    origin = Origin(who=who or at_work() or NOBODY, machine=machine or socket.gethostname())
     found = [parcel for run in runs for parcel in parcels_in(Path(run), lambda _: origin, weights=bundles)]
     if not found:
         raise DessinError(
@@ -115,14 +116,6 @@ def _name(folder: Path) -> str:
     """A result's own name; of a fold that lies by itself in a folder, that folder's too."""
     place = folder.resolve()
     return f"{place.parent.name}-{place.name}" if is_fold_folder(place) else place.name
-
-
-def user_name() -> str:
-    """Who is at work; a container may have a number and no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def free_name(wanted: str, taken: set[str]) -> str:

@@ -5,7 +5,6 @@ Ray's own list of tasks needs its dashboard, which may be off; entries in its ke
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import socket
 import sys
@@ -38,12 +37,8 @@ class Queued(Section):
 
 
 @contextmanager
-def announced(ray: ModuleType, names: Sequence[str], folder: str) -> Iterator[None]:
+def announced(ray: ModuleType, names: Sequence[str], folder: str, who: str) -> Iterator[None]:
     """Announce jobs that wait, until the block ends or, each for itself, `ended` is called."""
-    try:
-        who = getpass.getuser()
-    except (KeyError, OSError):
-        who = "unknown"
     for name in names:
         _put(ray, Queued(name=name, who=who, machine=socket.gethostname(), folder=folder))
     try:

@@ -25,6 +25,8 @@ PACKAGES = (
 
 # Who runs are by; empty for nobody.
 WHO: Final = "DESSIN_WHO"
+# For what needs a name where there is none.
+NOBODY: Final = "unknown"
 _LONGEST_NAME = 60
 
 
