@@ -60,13 +60,13 @@ PICTURES = {
     "card.html": 0,
     "compared/index.html": 0,
     "trust/index.html": 0,
-    "trust/confidence/index.html": 3,
+    "trust/confidence/index.html": 2,
     "trust/mistakes/index.html": 31,
     "trust/labels/index.html": 6,
     "trust/robustness/index.html": len(SUITE) * (STRENGTHS + 1),
     "trust/maps/index.html": 11,
     "several/index.html": 11,
-    "confidence/index.html": 3,
+    "confidence/index.html": 2,
 }
 
 

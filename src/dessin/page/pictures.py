@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dessin.page.dots import DotPlot
+from dessin.page.numbers import Interval
 
 INK, ACCENT, SECOND, MUTED, GRID = "#1f2430", "#3157c4", "#c2612c", "#6b7280", "#e6e8ec"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
@@ -85,6 +88,51 @@ def figure_data_uri(figure: Any) -> str:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return data_uri(buffer.getvalue().replace("'DejaVu Sans'", _FONT).encode(), "image/svg+xml")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart in a style of matplotlib (`-`, `--`, `o`); `low` and `high` are ends of intervals."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    label: str = ""
+    colour: str = ACCENT
+    style: str = "-"
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+    @classmethod
+    def of(
+        cls, x: Sequence[float], found: Sequence[Interval], label: str, colour: str, style: str = "o-"
+    ) -> Line:
+        """Shares with their intervals over shares, all in per cent."""
+        y, low, high = ([100 * getattr(one, end) for one in found] for end in ("value", "low", "high"))
+        return cls([100 * value for value in x], y, label, colour, style, low, high)
+
+
+def chart(
+    lines: Sequence[Line],
+    x: str,
+    y: str,
+    *,
+    size: tuple[float, float] = (5.6, 3.4),
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float | None, float | None] = (None, None),
+) -> str:
+    """Lines over named axes as a `data:` address, with a legend of those that have a label."""
+    figure, axes = new_figure(*size)
+    for line in lines:
+        style = {"color": line.colour, "label": line.label or None, "linewidth": 1.8, "markersize": 5}
+        reach = None
+        if line.low:
+            reach = np.abs(np.array([line.low, line.high]) - line.y)
+        axes.errorbar(line.x, line.y, yerr=reach, fmt=line.style, elinewidth=1.2, **style)
+    axes.set(xlabel=x, ylabel=y, xlim=xlim)
+    axes.set_ylim(*ylim)
+    if any(line.label for line in lines):
+        axes.legend(fontsize=9.5)
+    return figure_data_uri(figure)
 
 
 def data_uri(data: bytes, media_type: str) -> str:

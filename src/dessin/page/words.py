@@ -11,6 +11,7 @@ from string import Formatter
 from typing import Literal, TypeAlias
 
 from dessin.language import Phrase, spoken, translated
+from dessin.page.numbers import Interval
 
 Tone: TypeAlias = Literal["", "good", "warn", "muted"]
 
@@ -58,6 +59,11 @@ class Bar:
     words: str
     low: float | None = None
     high: float | None = None
+
+    @classmethod
+    def of(cls, found: Interval, words: str) -> Bar:
+        """A share with its interval."""
+        return cls(found.value, words, found.low, found.high)
 
 
 Part: TypeAlias = "str | Code | Strong | Tag | Link | Note | Bar"

@@ -94,7 +94,7 @@ def calibrate(
                 selection_words(selection),
                 *rejection_words(rejection),
             ),
-            cautions=tuple(cautions(rejection, is_committee=is_committee, parts=parts)),
+            cautions=tuple(cautions(rejection, is_committee=is_committee)),
             written=write,
             seconds=round(time.monotonic() - started, 1),
         )
