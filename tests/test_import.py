@@ -83,6 +83,11 @@ def test_a_client_needs_no_torch() -> None:
     assert output(code) == "set()"
 
 
+def test_the_first_page_of_the_studio_needs_no_torch() -> None:
+    code = "import sys, dessin.studio.app, dessin.studio.views.start; print('torch' in sys.modules)"
+    assert output(code) == "False"
+
+
 def test_what_verbs_return_shows_itself() -> None:
     """But for those that serve until they are stopped; a study's dry run has no result."""
     for verb in VERBS:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 from studio_kit import make_drawings, raw, words
@@ -70,6 +71,21 @@ def test_the_server_starts_on_a_free_port_and_ends_with_sigterm(tmp_path: Path) 
                 urllib.request.urlopen(f"{address}/_stcore/health", timeout=5)
         finally:
             server.kill()
+
+
+def test_the_server_ends_when_what_started_it_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dessin", "studio", ".", "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as studio:
+        assert studio.stdout is not None
+        address = next(word for word in studio.stdout.readline().split() if word.startswith("http://"))
+        assert _health(address) == "ok"
+        children = psutil.Process(studio.pid).children()
+        studio.kill()
+    gone, alive = psutil.wait_procs(children, DEADLINE_S)
+    for each in alive:
+        each.kill()
+    assert gone
+    assert not alive
 
 
 @pytest.fixture(scope="module")

@@ -13,21 +13,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import library as torch_library
+if TYPE_CHECKING:
+    from torch.library import Library
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _SCHEMAS = {"nms": f"nms{_NMS}", "qnms": f"qnms{_NMS}"}
 
 
 @lru_cache(maxsize=1)
-def ensure_torchvision() -> torch_library.Library | None:
+def ensure_torchvision() -> Library | None:
     """Declare the missing ops if the compiled ones fail to load; returns what was declared, or None.
 
     Errors of importing torchvision itself are not touched: they appear where it is imported.
     """
+    # Here, for torch takes a second that names of models on the hub need not wait for.
+    import torch
+    from torch.library import Library
+
     spec = importlib.util.find_spec("torchvision")
     if (
         "torchvision" in sys.modules
@@ -36,7 +40,7 @@ def ensure_torchvision() -> torch_library.Library | None:
     ):
         return None
     # The library object must stay alive, or the schemas vanish: the cache of this function holds it.
-    library = torch_library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
             library.define(schema)  # type: ignore[no-untyped-call]
@@ -44,6 +48,8 @@ def ensure_torchvision() -> torch_library.Library | None:
 
 
 def _compiled_ops_load(folders: Any) -> bool:
+    import torch
+
     for path in (path for folder in folders for path in sorted(Path(folder).glob("_C*"))):
         if path.suffix in (".so", ".pyd", ".dylib"):
             try:

@@ -8,7 +8,13 @@ checked here.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -78,11 +84,38 @@ async def _refuse(status: int, words: str, scope: Scope, receive: Receive, send:
         await PlainTextResponse(words, status, headers=HEADERS)(scope, receive, send)
 
 
+_GRACE_S = 10.0
+
+
+def _end_with_starter() -> None:
+    """Wait until whoever started this server is gone, whose end of the pipe is then closed, and end it."""
+    sys.stdin.buffer.read()
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(_GRACE_S)
+    os._exit(1)
+
+
+def _warm() -> None:
+    """Import what the first page needs, while the browser still loads what all pages need."""
+    for name in ("app", "views.start"):
+        import_module(f"dessin.studio.{name}")
+
+
+@asynccontextmanager
+async def _begun(_: st.App) -> AsyncIterator[None]:
+    threading.Thread(target=_warm, daemon=True).start()
+    yield
+
+
+# Taken out: what the studio starts is not to know it. Where `dessin studio` began this it is there, if empty.
+_word = os.environ.pop(WORD, None)
+if _word is not None:
+    threading.Thread(target=_end_with_starter, daemon=True).start()
 app = st.App(
     Path(__file__).with_name("app.py"),
+    lifespan=_begun,
     middleware=[
         Middleware(Guard, hosts=frozenset(sys.argv[2:])),
-        # Taken out: what the studio starts is not to know it.
-        Middleware(Entry, word=os.environ.pop(WORD, "")),
+        Middleware(Entry, word=_word or ""),
     ],
 )

@@ -218,7 +218,12 @@ def carry_out(workspace: Workspace, arguments: Sequence[str], title: str, texts:
         place = st.empty()
         # One stream, for what it says and what it warns of belong together.
         verb = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         try:
             for line in verb.stdout or ():

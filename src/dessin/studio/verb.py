@@ -13,6 +13,7 @@ import time
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,7 +90,7 @@ def studio(
         DessinError: Streamlit is not installed, no such folder, a word that is too short, a port in use, or
             Streamlit failed.
     """
-    if find_spec("streamlit") is None or find_spec("streamlit.starlette") is None:
+    if not _has_streamlit():
         raise DessinError("The studio needs Streamlit 1.57 or newer.", do=f"Run {install_command('studio')}")
     root = _checked(Path(workspace)) if workspace is not None else _own_folder()
     port = _free_port(host, port)
@@ -113,6 +114,13 @@ def studio(
     code = _serve(command, address if browser else None, asked or "")
     if code not in (0, -signal.SIGINT, -signal.SIGTERM):
         raise DessinError(f"Streamlit ended with the code {code}.", do="Its own words are above.")
+
+
+def _has_streamlit() -> bool:
+    """Whether it is new enough, found without importing it, which takes a third of a second."""
+    found = find_spec("streamlit")
+    inside = found.submodule_search_locations if found else None
+    return inside is not None and PathFinder.find_spec("streamlit.starlette", inside) is not None
 
 
 def _own_folder() -> Path:
@@ -163,13 +171,15 @@ def _serve(command: list[str], address: str | None, word: str) -> int:
     """Run the server to its end; its exit code. The address is opened in a browser as soon as it answers."""
     # From its own folder: a .streamlit/config.toml in somebody's workspace is not to configure it.
     # The word not on the command line, which everyone on this machine can read.
-    server = subprocess.Popen(command, cwd=APP.parent, env={**os.environ, WORD: word})
+    # The pipe says when this process has ended, however it did.
+    server = subprocess.Popen(command, cwd=APP.parent, env={**os.environ, WORD: word}, stdin=subprocess.PIPE)
     # Over a line to another machine a browser in the terminal is not what is meant.
     shows = sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
     if address is not None and shows:
         threading.Thread(target=_open, args=(address, server), daemon=True).start()
-    with _handed_on(server):
+    with server, _handed_on(server):
         try:
+            # Not by `wait` of the block: that closes the pipe first.
             return server.wait()
         except KeyboardInterrupt:
             # A terminal sends Ctrl-C to both; a program may have sent it to this process alone. Its code then
