@@ -49,11 +49,16 @@ def test_a_run_leaves_everything_and_no_leftovers(whole: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == [
         "bundle",
         "curve.csv",
+        "index.html",
         "record.json",
         "split.csv",
         "validation",
     ]
     record = read_record(run)
+    page = (run / "index.html").read_text(encoding="utf-8")
+    accuracy = record.results["validation"].accuracy
+    assert f"of {accuracy.n} drawings that it was not trained on are named right" in page
+    assert all(each.name in page for each in record.decisions)
     assert record.status == "finished"
     assert record.digests.model == weights_of(run)
     assert record.counts.train + record.counts.validation + record.counts.holdout == 3 * A_CLASS

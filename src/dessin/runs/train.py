@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dessin.errors import DessinError
-from dessin.language import tr, translated
+from dessin.language import retold, tr, translated
 from dessin.ops import as_texts
-from dessin.page.blocks import Column, Fact, Facts, Page, Table
+from dessin.page.blocks import Block, Column, Fact, Facts, Headline, Next, Page, Section, Step, Table
+from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.notebook import ShownPath
+from dessin.page.numbers import number
 from dessin.recipe import Recipe
 from dessin.runs.executors.choose import choose_executor
 from dessin.runs.executors.job import Executor
@@ -98,17 +101,26 @@ def _refuse(elsewhere: Executor | None) -> None:
 
 
 def _shown(folder: Path) -> ShownPath:
-    """A run's folder, which a notebook shows as what was measured and decided; `report` tells more."""
-
-    def page() -> Page:
-        record = run_record(folder)
-        facts = [
-            Fact(f"{translated(name)}: {translated(metric.title)}", str(found))
-            for name, results in record.results.items()
-            for metric, found in results.items()
-        ]
-        columns = (Column(tr("Decision")), Column(tr("Value")), Column(tr("Reason")))
-        rows = tuple((each.name, str(each.value), each.reason) for each in record.decisions)
-        return Page(record.name, "", (Facts(tuple(facts), wide=True), Table(columns, rows)))
-
+    """A run's folder with the page in it: what was measured and decided; `report` tells more."""
+    record, given = run_record(folder), shlex.quote(folder.as_posix())
+    blocks: list[Block] = []
+    for name, results in record.results.items():
+        n = number(results.accuracy.n)
+        unseen = tr("of {n} drawings that it was not trained on are named right", n=n)
+        blocks.append(Headline.of(results.accuracy, unseen))
+        written = results.written(record.counts.classes)
+        figures = (Fact(translated(title), value) for title, value in written.items())
+        blocks.append(Section(translated(name), (Facts(tuple(figures), wide=True),)))
+    columns = (Column(tr("Decision")), Column(tr("Value")), Column(tr("Reason")))
+    rows = tuple((each.name, str(each.value), retold(each.reason)) for each in record.decisions)
+    blocks.append(Section(tr("What was decided"), (Table(columns, rows, file="decisions"),), folded=True))
+    why = tr("See its mistakes, what would help most, and how it was made.")
+    steps = (Step(why, f"dessin report {given} --out {given}/{PAGE_FILE}"),)
+    blocks.append(Section(tr("What to do next"), (Next(steps),), anchor="next"))
+    of = Path(record.recipe.data.path or record.name).name
+    title = tr("How well does it name the drawings in {name}?", name=of)
+    page = Page(title, "", tuple(blocks), tr("The run {name}.", name=record.name))
+    # A finished run that is resumed stays as it is, with the report that may have taken the page's place.
+    if not (folder / PAGE_FILE).exists():
+        write_page(folder / PAGE_FILE, page)
     return ShownPath(folder).with_page(page, folder)
