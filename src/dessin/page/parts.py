@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dessin.language import tr
-from dessin.page.blocks import Block, Column, Next, Section, Sentence, Step
+from dessin.language import tr, tr_n
+from dessin.page.blocks import Block, Column, Next, Section, Sentence, Step, Table
 from dessin.page.words import Code, Words, told
 
 
@@ -19,6 +19,15 @@ def columns(words: Sequence[str], numbers: Sequence[str] = ()) -> tuple[Column, 
 def folded(title: str, blocks: Sequence[Block]) -> tuple[Section, ...]:
     """Blocks that open at a click; nothing where there are none."""
     return (Section(title, tuple(blocks), folded=True),) if blocks else ()
+
+
+def long_table(
+    titles: tuple[Column, ...], rows: Sequence[tuple[Words, ...]], shown: int, file: str
+) -> Iterator[Block]:
+    """The first rows as a table, and the others as one that opens at a click."""
+    yield Table(titles, tuple(rows[:shown]), file=file)
+    if rest := tuple(rows[shown:]):
+        yield from folded(tr_n("One more", "{n} more", len(rest)), [Table(titles, rest, file=file)])
 
 
 def measured(*blocks: Block) -> Section:

@@ -11,13 +11,11 @@ import numpy as np
 from dessin.language import tr, tr_n, translated
 from dessin.page.blocks import (
     Block,
-    Column,
     Dots,
     Gallery,
     Grid,
     Headline,
     Key,
-    Next,
     Notes,
     Page,
     Picture,
@@ -28,12 +26,12 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import capital, listed, number, p_value, percent, share, written_p
-from dessin.page.words import Bar, Code, Tag, Tone, Words, told
+from dessin.page.numbers import capital, counted, listed, number, p_value, percent, share, written_p
+from dessin.page.parts import columns, folded, further, measured, what_next, written_by
+from dessin.page.words import Bar, Tag, Tone, Words
 from dessin.runs.subject import Subject
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.galleries import (
-    ClassGallery,
     ClusterGallery,
     MapPair,
     PairGallery,
@@ -52,42 +50,35 @@ DOTS, TABLE_PAIRS = 20, 200
 _OPEN_PAIRS = 8
 # Of a group with fewer drawings nothing can be said.
 _OF_GROUP, _GROUPS = 4, 12
+_FILES = "mistakes.json, classes.csv, pairs.csv, clusters.csv, properties.csv, mistakes.csv"
 
 
-def atlas_page(atlas: Atlas, subject: Subject, given: Answered, measured: Mapping[str, Floats]) -> Page:
+def atlas_page(atlas: Atlas, subject: Subject, given: Answered, properties: Mapping[str, Floats]) -> Page:
     """Mistakes first, as pictures; then who fails, what goes with it, and what to do."""
     split = subject.inputs.split
     pairs = pair_galleries(given, atlas.pairs, [row for row in split.rows if row.fold is not None])
     maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
     shown = _Drawings(atlas, subject, given, maps)
     first, *others = atlas.summary
-    found = atlas.accuracy
-    headline = Headline.of(found, tr("of its answers are right", n=number(found.n)))
-    most = confused_most(atlas)
+    collection = subject.inputs.manifest.root.resolve().name
+    blocks: list[Block] = [Headline.of(atlas.accuracy, tr("of its answers are right"))]
+    if most := confused_most(atlas):
+        blocks.append(Sentence(most, "verdict"))
+    blocks += [
+        *(Sentence(sentence) for sentence in others),
+        _pairs(atlas, pairs, shown, no_maps),
+        _classes(atlas, given, shown),
+        *(_whose(given) if split.group_by else []),
+        _properties(atlas, given, properties, shown),
+        _clusters(atlas, given, shown),
+    ]
+    if atlas.cautions:
+        blocks.append(Notes(atlas.cautions, tr("To be read with care")))
     return Page(
-        title=tr(
-            "What is taken for what among drawings of {collection}?",
-            collection=subject.inputs.manifest.root.resolve().name,
-        ),
-        lead=first,
-        blocks=(
-            headline,
-            *([Sentence(most, "verdict")] if most else []),
-            *(Sentence(sentence) for sentence in others),
-            _pairs(atlas, pairs, shown, no_maps),
-            _classes(atlas, given, shown),
-            *(_whose(given) if split.group_by else []),
-            _properties(atlas, given, measured, shown),
-            _clusters(atlas, given, shown),
-            *([Notes(atlas.cautions, tr("To be read with care"))] if atlas.cautions else []),
-            _measured(atlas, several=len(subject.loaded.bundles) > 1),
-            Section(tr("What to do next"), (Next(tuple(_steps(atlas, subject))),), anchor="next"),
-        ),
-        footer=told(
-            "Written by dessin about {model}. The numbers are in {files} beside this page.",
-            model=atlas.name,
-            files=Code("mistakes.json, classes.csv, pairs.csv, clusters.csv, properties.csv, mistakes.csv"),
-        ),
+        tr("What is taken for what among drawings of {collection}?", collection=collection),
+        first,
+        (*blocks, _measured(atlas), what_next(*_steps(atlas, subject))),
+        written_by(atlas.name, _FILES),
     )
 
 
@@ -118,63 +109,44 @@ class _Drawings:
         """A drawing, with maps of what spoke for the class that it was taken for and for its own, if any."""
         given = self._given
         named, true = (self.names[given.classes[of[place]]] for of in (given.predicted, given.targets))
-        note = tr(
-            "{named} {sure}, {true} {less} (place {rank})",
-            named=named,
-            sure=percent(given.sureness[place]),
-            true=true,
-            less=percent(given.probabilities[place, given.targets[place]]),
-            rank=given.rank[place],
-        )
-        drawing = self.picture(given.rows[place].image_id, tr("drawing"))
-        if place not in self._maps:
-            return Shot((drawing,), note=note)
-        found = self._maps[place]
-        maps = (
-            (tr("for {label}", label=named), found.predicted),
-            (tr("for {label}", label=true), found.true),
-        )
-        return Shot((drawing, *(Picture(source, title, title) for title, source in maps)), note=note)
+        less = percent(given.probabilities[place, given.targets[place]])
+        note = f"{named} {percent(given.sureness[place])}, {true} {less}"
+        pictures = [self.picture(given.rows[place].image_id, tr("drawing"))]
+        if found := self._maps.get(place):
+            for label, source in ((named, found.predicted), (true, found.true)):
+                title = tr("for {label}", label=label)
+                pictures.append(Picture(source, title, title))
+        return Shot(tuple(pictures), note=note)
 
 
 def _pairs(atlas: Atlas, pairs: list[PairGallery], shown: _Drawings, no_maps: str) -> Section:
-    title, anchor = tr("What is taken for what"), "pairs"
+    title = tr("What is taken for what")
     if not pairs:
-        return Section(title, (Sentence(tr("There is no mistake.")),), anchor=anchor)
+        return Section(title, (Sentence(tr("There is no mistake.")),), anchor="pairs")
     cards = [_pair(pair, shown, maps=not no_maps) for pair in pairs]
-    blocks: list[Block] = [*cards[:_OPEN_PAIRS]]
-    if no_maps:
-        blocks.insert(0, Sentence(tr("There are no maps: {why}", why=no_maps), "notice"))
-    if more := cards[_OPEN_PAIRS:]:
-        rest = tr_n("{n} pair that is rarer", "{n} pairs that are rarer", len(more))
-        blocks.append(Section(rest, tuple(more), folded=True))
-    columns = (
-        Column(tr("Class")),
-        Column(tr("Taken for")),
-        Column(tr("Drawings"), number=True),
-        Column(tr("Share of the class"), number=True),
-    )
+    more = cards[_OPEN_PAIRS:]
     rows = tuple(
         (atlas.names[row.label], atlas.names[row.predicted], number(row.count), percent(row.share))
         for row in atlas.pairs[:TABLE_PAIRS]
     )
-    table = Table(columns, rows, tr("All of them are in pairs.csv."), file="pairs")
-    blocks.append(Section(tr("The pairs as a table"), (table,), folded=True))
-    lead = tr("The most frequent confusions, the surest mistakes first.")
-    if not no_maps:
-        lead += " " + tr(
-            "The maps show where the model looks: what speaks for the class that it named, then what speaks "
-            "for the true one. Both can be the same place."
-        )
-    return Section(title, tuple(blocks), lead, anchor)
+    titles = columns((tr("Class"), tr("Taken for")), (tr("Drawings"), tr("Share of the class")))
+    lead = tr("Maps show what speaks for the class that it named, then what speaks for the true one.")
+    return Section(
+        title,
+        (
+            *((Sentence(tr("There are no maps: {why}", why=no_maps), "notice"),) if no_maps else ()),
+            *cards[:_OPEN_PAIRS],
+            *folded(tr_n("{n} pair that is rarer", "{n} pairs that are rarer", len(more)), more),
+            *folded(tr("The pairs as a table"), [Table(titles, rows, file="pairs")]),
+        ),
+        "" if no_maps else lead,
+        "pairs",
+    )
 
 
 def _pair(pair: PairGallery, shown: _Drawings, *, maps: bool) -> Section:
     own, named = shown.names[pair.row.label], shown.names[pair.row.predicted]
-    drawings = tr_n("{n} drawing", "{n} drawings", pair.row.count)
-    tag = Tag(
-        tr("{drawings}, {share} of its class", drawings=drawings, share=percent(pair.row.share)), "muted"
-    )
+    said = {"drawings": counted(pair.row.count, "drawing"), "share": percent(pair.row.share)}
     typical = {
         "right": tr("Drawings of {label} that it is surest of:", label=named),
         "wrong": tr("Drawings of {label}, of which none was right:", label=named),
@@ -187,7 +159,7 @@ def _pair(pair: PairGallery, shown: _Drawings, *, maps: bool) -> Section:
             Sentence(typical, "note"),
             Gallery(tuple(Shot((shown.picture(image_id),)) for image_id in pair.typical), "small"),
         ),
-        tags=(tag,),
+        tags=(Tag(tr("{drawings}, {share} of its class", **said), "muted"),),
         card=True,
     )
 
@@ -198,9 +170,8 @@ def _classes(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
             row.name,
             row.recall,
             tr("{right} of {n}", right=row.right, n=row.n),
-            label=tr("{label}: {right} of {n} right", label=row.name, right=row.right, n=row.n),
             tone="worse" if row.worse else "cannot-tell",
-            note=tr_n("{n} group", "{n} groups", row.groups),
+            note=str(counted(row.groups, "group")),
         )
         for row in atlas.classes[:DOTS]
     ]
@@ -209,46 +180,42 @@ def _classes(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
         Key("quiet", tr("may just be unlucky")),
         Key("line", tr("all classes together")),
     )
-    columns = (
-        Column(tr("Class")),
-        Column(tr("Right"), number=True),
-        Column(tr("Groups"), number=True),
-        Column(tr("Share that is right"), number=True),
-        Column(tr("p (Holm)"), number=True),
-        Column(tr("Taken for")),
-    )
+    numbers = (tr("Right"), tr("Groups"), tr("Share that is right"), tr("p (Holm)"))
     rows: tuple[tuple[Words, ...], ...] = tuple(
         (
             (row.name, *((" ", Tag(tr("worse"), "warn")) if row.worse else ())),
+            listed([f"{atlas.names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4),
             tr("{right} of {n}", right=row.right, n=row.n),
             number(row.groups),
             share(row.recall),
             written_p(row.p_holm),
-            listed([f"{atlas.names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4),
         )
         for row in atlas.classes
     )
     every = tr_n("{n} class as a table", "All {n} classes as a table", len(atlas.classes))
-    worst = tuple(_class_card(gallery, shown) for gallery in class_galleries(given, atlas.classes))
+    table = Table(columns((tr("Class"), tr("Taken for")), numbers), rows, file="classes")
+    cards = tuple(
+        Section(
+            gallery.row.name,
+            (Gallery(tuple(map(shown.answer, gallery.places))),),
+            tags=(
+                Tag(
+                    tr("{right} of {n} right", right=gallery.row.right, n=gallery.row.n),
+                    "warn" if gallery.row.worse else "muted",
+                ),
+            ),
+        )
+        for gallery in class_galleries(given, atlas.classes)
+    )
     return Section(
         tr("Which classes fail"),
         (
             Dots(dot_plot(dots, line=atlas.accuracy.value, reach=[0.0]), key),
-            Section(every, (Table(columns, rows, file="classes"),), folded=True),
-            *([Grid(worst)] if worst else []),
+            *folded(every, [table]),
+            *([Grid(cards)] if cards else []),
         ),
-        tr("How many drawings of a class are right, the worst first, with what the worst were taken for."),
-        "classes",
+        anchor="classes",
     )
-
-
-def _class_card(gallery: ClassGallery, shown: _Drawings) -> Section:
-    row = gallery.row
-    tag = Tag(tr("{right} of {n} right", right=row.right, n=row.n), "warn" if row.worse else "muted")
-    more = row.n - len(gallery.places)
-    note = tr_n("{n} more drawing of this class.", "{n} more drawings of this class.", more)
-    blocks: list[Block] = [Gallery(tuple(map(shown.answer, gallery.places)))]
-    return Section(row.name, (*blocks, *([Sentence(note, "note")] if more else [])), tags=(tag,))
 
 
 def _whose(given: Answered) -> Iterator[Section]:
@@ -263,39 +230,30 @@ def _whose(given: Answered) -> Iterator[Section]:
         (name[at], Bar(share := right[at] / count[at], percent(share)), f"{right[at]} / {count[at]}")
         for at in worst.tolist()
     )
-    columns = (Column(tr("Group")), Column(tr("Share that is right")), Column(tr("Right"), number=True))
-    note = tr("With so few drawings each, the worst may just be unlucky.")
-    yield Section(
-        tr("Whose drawings fail"),
-        (Table(columns, rows, note, file="groups"),),
-        tr(
-            "The drawings of a group, such as a pupil’s or those of one photo, as the split keeps them "
-            "together; the worst of {n} with {least} drawings or more.",
-            n=len(large),
-            least=_OF_GROUP,
-        ),
-        "groups",
+    lead = tr(
+        "The worst of {n} groups (a pupil, a photo) with {least} drawings or more; they may just be unlucky.",
+        n=len(large),
+        least=_OF_GROUP,
     )
+    table = Table(columns((tr("Group"), tr("Share that is right")), (tr("Right"),)), rows, file="groups")
+    yield Section(tr("Whose drawings fail"), (table,), lead, "groups")
 
 
 def _properties(atlas: Atlas, given: Answered, measured: Mapping[str, Floats], shown: _Drawings) -> Section:
-    found = [row.finding in ("within classes", "between classes") for row in atlas.properties]
-    cards = [_property(row, given, measured, atlas, shown) for row in atlas.properties]
-    told_of = tuple(card for card, is_found in zip(cards, found, strict=True) if is_found)
-    others = tuple(card for card, is_found in zip(cards, found, strict=True) if not is_found)
+    cards: tuple[list[Section], list[Section]] = ([], [])
+    for row in atlas.properties:
+        found = row.finding in ("within classes", "between classes")
+        cards[not found].append(_property(row, given, measured, atlas, shown))
     nothing = tr_n(
-        "{n} property with which nothing was seen", "{n} properties with which nothing was seen", len(others)
+        "{n} property with which nothing was seen",
+        "{n} properties with which nothing was seen",
+        len(cards[1]),
     )
-    return Section(
-        tr("What goes with failure"),
-        (*told_of, *([Section(nothing, others, folded=True)] if others else [])),
-        tr(
-            "Drawings in thirds by what can be measured on them. Hard classes may be drawn in another way, "
-            "so each property is also judged among drawings of one class. Green names were right, orange "
-            "ones wrong."
-        ),
-        "properties",
+    lead = tr(
+        "Drawings in thirds by what can be measured on them, and each property among drawings of a class."
     )
+    blocks = (*cards[0], *folded(nothing, cards[1]))
+    return Section(tr("What goes with failure"), blocks, lead, "properties")
 
 
 def _property(
@@ -309,10 +267,6 @@ def _property(
         "cannot tell": Tag(tr("cannot tell"), "muted"),
         "all alike": Tag(tr("all alike"), "muted"),
     }
-    # The part that fails more, if that was found.
-    failing = None
-    if row.finding == "within classes" and row.within is not None:
-        failing = 0 if row.within.value > 0 else len(row.parts) - 1
     blocks: list[Block] = [Sentence(row.words)]
     if len(row.parts) > 1:
         dots = [
@@ -320,41 +274,33 @@ def _property(
                 part.name,
                 part.accuracy,
                 share(part.accuracy),
-                tone="worse" if place == failing else "",
+                tone="worse" if part is _failing(row) else "",
                 note=f"n\u00a0=\u00a0{number(part.accuracy.n)}",
             )
-            for place, part in enumerate(row.parts)
+            for part in row.parts
         ]
-        ends = zip(
-            (known.lowest, known.highest),
-            ends_of(measured[row.name], [one.image_id for one in given.rows]),
-            strict=True,
-        )
-        blocks += [
-            Dots(dot_plot(dots, line=atlas.accuracy.value)),
-            Grid(
-                tuple(
-                    Section(
-                        capital(translated(end)),
-                        (
-                            Gallery(
-                                tuple(shown.shot(at, shown.names[given.rows[at].label]) for at in places),
-                                "small",
-                            ),
-                        ),
-                    )
-                    for end, places in ends
+        ends = ends_of(measured[row.name], [one.image_id for one in given.rows])
+        galleries = tuple(
+            Section(
+                capital(translated(end)),
+                (
+                    Gallery(
+                        tuple(shown.shot(at, shown.names[given.rows[at].label]) for at in places), "small"
+                    ),
                 ),
-                300,
-            ),
-        ]
-    return Section(
-        translated(row.title),
-        tuple(blocks),
-        capital(translated(known.meaning)),
-        tags=(tags[row.finding],),
-        card=True,
-    )
+            )
+            for end, places in zip((known.lowest, known.highest), ends, strict=True)
+        )
+        blocks += [Dots(dot_plot(dots, line=atlas.accuracy.value)), Grid(galleries, 300)]
+    lead = capital(translated(known.meaning))
+    return Section(translated(row.title), tuple(blocks), lead, tags=(tags[row.finding],), card=True)
+
+
+def _failing(row: PropertyRow) -> object:
+    """The part that fails more, if that was found."""
+    if row.finding != "within classes" or row.within is None:
+        return None
+    return row.parts[0 if row.within.value > 0 else -1]
 
 
 def _clusters(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
@@ -375,41 +321,23 @@ def _clusters(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
 
 def _cluster(view: ClusterGallery, shown: _Drawings) -> Section:
     row, names = view.row, shown.names
-    tag = Tag(
-        tr(
-            "{share} of all mistakes, {expected} by chance",
-            share=percent(row.share, 1),
-            expected=percent(row.expected, 1),
-        ),
-        "muted",
+    said = {"share": percent(row.share, 1), "expected": percent(row.expected, 1)}
+    pairs = []
+    for pair in view.pairs:
+        both = {"label": names[pair.label], "other": names[pair.predicted]}
+        pairs.append(tr("{label} taken for {other} ({n})", n=pair.count, **both))
+    inside = tr(
+        "{inside} of {mistakes} stay inside. {pairs}",
+        inside=row.inside,
+        mistakes=counted(row.mistakes, "mistake"),
+        pairs=capital(listed(pairs)),
     )
-    pairs = [
-        tr(
-            "{label} taken for {other} ({n})",
-            label=names[pair.label],
-            other=names[pair.predicted],
-            n=pair.count,
-        )
-        for pair in view.pairs
-    ]
-    shots = [shown.shot(place, names[label]) for label, place in view.examples]
-    more = len(row.labels) - len(shots)
-    note = tr_n("{n} more class is in clusters.csv.", "{n} more classes are in clusters.csv.", more)
+    shots = tuple(shown.shot(place, names[label]) for label, place in view.examples)
+    classes = counted(len(row.labels), "class", "classes")
     return Section(
-        tr("{name}: {classes}", name=row.name, classes=tr_n("{n} class", "{n} classes", len(row.labels))),
-        (
-            Sentence(
-                tr(
-                    "{inside} of {mistakes} stay inside. {pairs}",
-                    inside=row.inside,
-                    mistakes=tr_n("{n} mistake", "{n} mistakes", row.mistakes),
-                    pairs=capital(listed(pairs)),
-                )
-            ),
-            Gallery(tuple(shots)),
-            *([Sentence(note, "note")] if more else []),
-        ),
-        tags=(tag,),
+        tr("{name}: {classes}", name=row.name, classes=classes),
+        (Sentence(inside), Gallery(shots)),
+        tags=(Tag(tr("{share} of all mistakes, {expected} by chance", **said), "muted"),),
         card=True,
     )
 
@@ -417,51 +345,42 @@ def _cluster(view: ClusterGallery, shown: _Drawings) -> Section:
 def _steps(atlas: Atlas, subject: Subject) -> Iterator[Step]:
     data, model = (shlex.quote(str(path)) for path in (subject.inputs.manifest.root, subject.given))
     if atlas.mistakes:
-        yield Step(
-            tr("Some mistakes may be wrong labels: let the answers judge the labels, and look at the worst."),
-            f"dessin audit {data} --predictions {model} --out labels",
+        why = tr(
+            "Some mistakes may be wrong labels: let the answers judge the labels, and look at the worst."
         )
-    if any(row.finding == "within classes" for row in atlas.properties):
-        yield Step(
-            tr("See what it keeps when drawings are worn, thinner or fainter: that is where it fails."),
-            f"dessin evaluate {model} --robustness --out robustness",
-        )
-    yield Step(
-        tr("Let it be silent where it is unsure, in place of a wrong answer."),
-        f"dessin calibrate {model} --out confidence",
-    )
+        yield Step(why, f"dessin audit {data} --predictions {model} --out labels")
+    fails = any(row.finding == "within classes" for row in atlas.properties)
+    yield from further(subject.given, *(["robustness"] if fails else []), "calibrate")
 
 
-def _measured(atlas: Atlas, *, several: bool) -> Section:
+def _measured(atlas: Atlas) -> Section:
     structure = atlas.structure
     notes = [
         tr(
-            "{drawings} in {groups}, of folds {folds}: each was answered by models that were not trained on "
-            "it. Intervals are 95%, over groups of drawings; of a class they are Wilson’s.",
-            drawings=tr_n("{n} drawing", "{n} drawings", atlas.accuracy.n),
-            groups=tr_n("{n} group", "{n} groups", atlas.groups),
+            "{drawings} in {groups}, of folds {folds}, each answered by models that were not trained on it. "
+            "Intervals of a class are Wilson’s; it counts as worse if as many random groups would seldom do "
+            "as badly. Maps are Grad-CAM.",
+            drawings=counted(atlas.accuracy.n, "drawing"),
+            groups=counted(atlas.groups, "group"),
             folds=", ".join(map(str, atlas.folds)),
-        ),
-        tr(
-            "A class counts as worse if so many random groups would seldom do as badly: p below 5% after "
-            "Holm’s correction for all {n} classes. p values of properties are Holm’s over both tests of all "
-            "properties.",
-            n=number(len(atlas.classes)),
-        ),
+        )
     ]
     if structure.p is not None and structure.modularity is not None and structure.by_chance is not None:
         notes.append(
             tr(
-                "Confusions keep within clusters to {modularity} (modularity), and to {chance} where it does "
-                "not matter whose drawings they are (p\u00a0{p}). Clusters come from all probabilities, not "
-                "from wrong answers alone, and were found in these drawings, which flatters them a little.",
+                "Confusions keep within clusters to {modularity} (modularity), by chance to {chance} "
+                "(p\u00a0{p}). Clusters were found in these drawings, which flatters them a little.",
                 modularity=f"{structure.modularity:.2f}",
                 chance=f"{structure.by_chance:.2f}",
                 p=p_value(structure.p),
             )
         )
-    if several:
-        notes.append(tr("Maps are Grad-CAM, the mean over the models by their weight."))
-    else:
-        notes.append(tr("Maps are Grad-CAM."))
-    return Section(tr("How this was measured"), (Notes(tuple(notes)),), anchor="how", folded=True)
+    if structure.agreement is not None:
+        agreement = f"{structure.agreement:.2f}"
+        notes.append(
+            tr(
+                "Clusters of two halves of the drawings agree by {agreement} (1 the same).",
+                agreement=agreement,
+            )
+        )
+    return measured(Notes(tuple(notes)))
