@@ -17,11 +17,10 @@ from dessin.images.fit import prepare
 from dessin.images.paths import image_path
 from dessin.images.spec import ImageSpec
 from dessin.labelling.images import read_unlabelled
-from dessin.labelling.session import Session
+from dessin.labelling.session import Session, describe_outlook
 from dessin.language import tr, tr_n
 from dessin.ops import names
 from dessin.page.notebook import ShownPath
-from dessin.page.numbers import plain, share
 from dessin.page.tables import printable
 from dessin.progress import on_stop, say
 
@@ -58,7 +57,7 @@ def label(
         The table's path.
 
     Raises:
-        DessinError: no drawings, one that cannot be read, or a table that belongs to another folder.
+        DessinError: no drawings that can be read, or a table that belongs to another folder.
     """
     root, out = Path(data), Path(out)
     check_terminal()
@@ -141,16 +140,4 @@ def preview(path: Path) -> list[str]:
 def _say_outlook(session: Session) -> None:
     count = len(session.labels)
     say(tr_n("{n} label in {file}", "{n} labels in {file}", count, file=session.file))
-    found = session.outlook(_MORE)
-    if found is None:
-        say(tr("What more labels would bring is known once each class has two, and there are twenty."))
-        return
-    say(
-        tr(
-            "Of the labelled drawings {accuracy} are named right by the others. Another {n} labels would add "
-            "about {gain} points, drawings like these.",
-            accuracy=share(found.accuracy),
-            n=found.more,
-            gain=plain(found.gain),
-        )
-    )
+    say(describe_outlook(session.outlook(_MORE)))

@@ -21,6 +21,7 @@ _STALE_S = 15
 _PAGES = {
     "start": ("views.start", "show_start"),
     "collect": ("views.collect", "show_collect"),
+    "label": ("views.label", "show_label"),
     "data": ("views.data", "show_data"),
     "teach": ("views.teach", "show_teach"),
     "try": ("try_it.page", "show_try_it"),

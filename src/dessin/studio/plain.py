@@ -125,46 +125,47 @@ def go_to(page: str) -> None:
         st.switch_page(pages[page])
 
 
-_COLLECTION = "kept.collection"
-
-
 def choose_collection(workspace: Workspace, texts: Texts) -> str:
     """One of the collections, which all pages keep to."""
-    names = workspace.collections
-    kept = st.session_state.get(_COLLECTION)
-    index = names.index(kept) if kept in names else 0
-    name = choose(
-        texts("data.collection"), names, key="data.collection", index=index, called=workspace.called
-    )
-    keep_collection(name)
-    return name
+    return _choose_kept(texts("data.collection"), workspace.collections, "data.collection", workspace)
 
 
 def keep_collection(name: str) -> None:
     """From now on all pages begin with this collection."""
-    _keep(_COLLECTION, "data.collection", name)
-
-
-_MODEL = "kept.model"
+    _keep("data.collection", name)
 
 
 def choose_model(workspace: Workspace, texts: Texts) -> str:
     """One of the models, the one that was taught last to begin with."""
-    names, kept = workspace.models, st.session_state.get(_MODEL)
-    index = names.index(kept) if kept in names else 0
-    name = choose(texts("try.model"), names, key="try.model", index=index, called=workspace.called)
-    keep_model(name)
-    return name
+    return _choose_kept(texts("try.model"), workspace.models, "try.model", workspace)
 
 
 def keep_model(name: str) -> None:
     """From now on pages begin with this model."""
-    _keep(_MODEL, "try.model", name)
+    _keep("try.model", name)
 
 
-def _keep(key: str, widget: str, name: str) -> None:
+def choose_unlabelled(workspace: Workspace, texts: Texts) -> str:
+    """One of the folders of drawings that have no class."""
+    return _choose_kept(texts("label.folder"), workspace.unlabelled, "label.folder", workspace)
+
+
+def keep_unlabelled(name: str) -> None:
+    """From now on the page begins with this folder."""
+    _keep("label.folder", name)
+
+
+def _choose_kept(label: str, names: Sequence[str], widget: str, workspace: Workspace) -> str:
+    kept = st.session_state.get(f"kept.{widget}")
+    index = names.index(kept) if kept in names else 0
+    name = choose(label, names, key=widget, index=index, called=workspace.called)
+    _keep(widget, name)
+    return name
+
+
+def _keep(widget: str, name: str) -> None:
     """Of the session: what a widget is to show, on whichever page it is shown next."""
-    st.session_state[key] = name
+    st.session_state[f"kept.{widget}"] = name
     # What it had chosen before would win.
     if st.session_state.get(widget, name) != name:
         del st.session_state[widget]

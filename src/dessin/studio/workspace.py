@@ -11,9 +11,10 @@ from pathlib import Path
 from dessin.answers.committee import AUTO_BEST, AUTO_FILE, COMMITTEE_FILE
 from dessin.auto.state import AutoState
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
+from dessin.collection.readers.columns import LABELLED
 from dessin.collection.readers.csv_file import is_label_csv
 from dessin.collection.readers.table import head_of
-from dessin.collection.readers.walk import file_rule, folder_rule
+from dessin.collection.readers.walk import file_rule, folder_rule, is_result, nfc
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
 from dessin.page.numbers import number
@@ -37,7 +38,8 @@ class Elsewhere:
 class Workspace:
     """What `root` holds, each as a POSIX path below it, sorted; "." is the root itself.
 
-    `collections` are folders or CSVs of labelled drawings, `splits` and `curations` are files. `made` are
+    `collections` are folders or CSVs of labelled drawings, `splits` and `curations` are files. `unlabelled`
+    are folders with drawings in them that are in no class, or have their labels in a `labels.csv`. `made` are
     those of the collections that the studio made, `results` the folders of `auto`. `bundles` are those
     outside of runs and committees. `elsewhere` are collections outside that results were made of, by their
     paths seen from here. `notes` are lines about what was not looked into.
@@ -46,6 +48,7 @@ class Workspace:
     root: Path
     collections: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     audits: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     curations: tuple[str, ...] = ()
@@ -99,6 +102,10 @@ _MARKS = {
     "issues.csv": "audits",
 }
 _FEWEST_CLASSES = 2
+# The table in a folder that `dessin label` and the studio write.
+LABELS = "labels.csv"
+_FEWEST_UNLABELLED = 2
+_PAGE = "index.html"
 
 
 def scan_workspace(root: Path) -> Workspace:
@@ -195,12 +202,16 @@ class _Walk:
             self._add("collections", _joined(name, DRAWINGS))
             return [_joined(name, folder) for folder in folders if folder != DRAWINGS]
         labelled = self._csvs(name, files)
-        if labelled:
+        loose = _has_loose(self._root / name, files)
+        if labelled and not (loose and is_labelling(self._root / name / LABELS)):
             return []
-        classes = [folder for folder in folders if _holds_image(self._root / name / folder)]
+        classes = [folder for folder in folders if _may_be_class(self._root / name / folder)]
         if len(classes) >= _FEWEST_CLASSES:
-            self._add("collections", name)
+            if not labelled:
+                self._add("collections", name)
             folders = [folder for folder in folders if folder not in classes]
+        elif loose:
+            self._add("unlabelled", name)
         return [_joined(name, folder) for folder in folders]
 
     def _csvs(self, name: str, files: Sequence[str]) -> bool:
@@ -249,12 +260,31 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     return sorted(folders), sorted(files)
 
 
-def _holds_image(folder: Path) -> bool:
+def _may_be_class(folder: Path) -> bool:
+    """Whether drawings lie in it, and no page and no table of their labels beside them."""
     try:
         with os.scandir(folder) as entries:
-            return any(file_rule(entry.name) is None and entry.is_file() for entry in entries)
+            files = {entry.name for entry in entries if entry.is_file()}
     except OSError:
         return False
+    return files.isdisjoint({_PAGE, LABELS}) and any(file_rule(file) is None for file in files)
+
+
+def _has_loose(folder: Path, files: Sequence[str]) -> bool:
+    """Whether drawings lie in a folder itself, and not those of a page or a result."""
+    drawings = sum(file_rule(file) is None for file in files)
+    return drawings >= _FEWEST_UNLABELLED and _PAGE not in files and not is_result(folder)
+
+
+def loose_drawings(folder: Path) -> tuple[str, ...]:
+    """The image ids of the drawings that lie in a folder itself."""
+    return tuple(sorted(nfc(file) for file in _entries(folder)[1] if file_rule(file) is None))
+
+
+def is_labelling(path: Path) -> bool:
+    """Whether a table has the columns of those that `dessin label` and the studio write."""
+    table = head_of(path)
+    return table is not None and table.columns == LABELLED
 
 
 def _joined(folder: str, name: str) -> str:

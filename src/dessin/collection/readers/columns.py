@@ -11,7 +11,8 @@ from dessin.collection.readers.table import Table, head_of
 from dessin.collection.readers.walk import IMAGE_SUFFIXES
 from dessin.errors import DessinError, listing
 
-COLUMNS = ("image_path,label", "image_path,class_name,target")
+LABELLED = ("image_path", "label")  # what dessin label writes
+COLUMNS = (",".join(LABELLED), "image_path,class_name,target")
 NUMBERED = "column "  # and its place, where a table does not name its columns
 _FIRST = 5  # rows, of which one at least names an image
 SAMPLE = 50  # rows, to tell what a column holds
