@@ -123,7 +123,7 @@ def test_a_variant_that_happened_to_be_better_is_not_taken_in_silence() -> None:
     answers = made()
     wrong = {family: table[::-1] for family, table in answers.experts.items()}
     results = measured(replace(answers, experts=wrong))
-    assert any("chosen on the images that it was measured on" in caution for caution in results.cautions)
+    assert any("one more choice by them" in caution for caution in results.cautions)
     assert any(ROUTER_ALONE in line for line in result_lines(results, None))
 
 

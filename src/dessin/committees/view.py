@@ -1,43 +1,28 @@
-"""What the pages of committees share: gains in words, tables of parts and choices, what to do next."""
+"""What the pages of committees share: their shape, gains in words, tables of parts and choices, steps."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from dessin.committees.part_runs import PartRow
+from dessin.committees.sides import Sides, sides_section
 from dessin.decisions import Decision
 from dessin.language import retold, tr
-from dessin.page.blocks import (
-    Column,
-    Dots,
-    Fact,
-    Facts,
-    Headline,
-    Key,
-    Next,
-    Notes,
-    Section,
-    Sentence,
-    Step,
-    Table,
-)
-from dessin.page.numbers import capital, number, p_value, percent, points, share, signed, size
+from dessin.page.blocks import Block, Fact, Facts, Headline, Notes, Page, Section, Sentence, Step, Table
+from dessin.page.numbers import capital, listed, number, p_value, percent, points, share, signed, size
+from dessin.page.parts import columns, measured, what_next
 from dessin.page.text import lines
 from dessin.page.words import Bar, Code, Note, Words, told
-from dessin.statistics.comparison import Comparison, draw_forest
+from dessin.progress import duration
+from dessin.runs.record import read_record
+from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 from dessin.studies.telling import verdict_tag
 
 # A design whose smallest difference is so large sees next to nothing.
 _BLIND = 0.5
-
-
-def collection_of(data: str) -> str:
-    """What a page calls the collection that lies at `data`."""
-    return Path(data).name or tr("This collection")
 
 
 def gain_in_words(gain: Comparison, who: str, base: str, *, judged: int = 1) -> str:
@@ -55,18 +40,14 @@ def gain_in_words(gain: Comparison, who: str, base: str, *, judged: int = 1) -> 
     untold = tr(
         "Whether {who} gains anything over {base} cannot be told ({points} points).", who=who, **values
     )
-    return f"{untold} {why_untold(gain, judged)}"
+    return f"{untold} {_why_untold(gain, judged)}"
 
 
-def why_untold(gain: Comparison, judged: int = 1) -> str:
+def _why_untold(gain: Comparison, judged: int) -> str:
     """Why a difference cannot be told, of so many that were `judged` together."""
     if gain.difference.low > 0 or gain.difference.high < 0:
-        return tr(
-            "The interval alone leaves out 0, but {n} differences were looked at together, and chance makes "
-            "one of so many look like this too often (p {p} after Holm’s correction).",
-            n=judged,
-            p=p_value(gain.p_holm),
-        )
+        p = p_value(gain.p_holm)
+        return tr("Of {n} differences, chance makes one look like this too often (p {p}).", n=judged, p=p)
     if gain.detectable >= _BLIND:
         return tr("So few drawings and trainings show next to nothing.")
     return tr(
@@ -75,78 +56,139 @@ def why_untold(gain: Comparison, judged: int = 1) -> str:
     )
 
 
-def headline(found: Estimate, words: str, base: Estimate | None = None) -> Headline:
-    """An accuracy as the one number of a page, with a mark where the base lies."""
+def cautions_of_all(higher: Sequence[str] = (), *, luck: bool = True) -> tuple[str, ...]:
+    """What figures of committees cannot say: `higher` are others with better ones, `luck` is not in them."""
+    found = [
+        tr(
+            "The models may have chosen their epoch on these drawings, so all figures are a little too good. "
+            "The holdout has the last word; it was not opened here."
+        )
+    ]
+    if luck:
+        found.append(
+            tr("This is about these trained models: the luck of a training is not in the intervals.")
+        )
+    if higher:
+        taken = tr(
+            "Higher on these drawings: {names}. Taking one because of this page would be one more choice by "
+            "them, and its figure too good.",
+            names=listed(higher),
+        )
+        found.append(taken)
+    return tuple(found)
+
+
+class Measured(Protocol):
+    """What the results of every committee have."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def cautions(self) -> tuple[str, ...]: ...
+
+
+def committee_page(
+    results: Measured,
+    *,
+    collection: str,
+    question: str,
+    answer: str,
+    who: tuple[str, Estimate],
+    base: tuple[str, Estimate],
+    gain: Comparison | None,
+    facts: Sequence[Fact] = (),
+    said: Sequence[Block] = (),
+    sides: Sides | None,
+    blocks: Sequence[Block],
+    how: Sequence[Block],
+    steps: Sequence[Step],
+    files: Sequence[str],
+) -> Page:
+    """The page of what was made of several models, `who` and what it is held against by name and accuracy.
+
+    The answer, what it rests on (`said`), what changes drawing by drawing, what the verb has to show
+    (`blocks`), what it cannot say, how it was measured, and what to do next.
+    """
+    (name, found), (other, before) = who, base
+    right = tr("named right by {who}, of {n} drawings that it had not seen", who=name, n=number(found.n))
     label = tr("{value} of {n} drawings", value=share(found), n=number(found.n))
-    return Headline.of(found, words, label, mark=base.value if base else None)
-
-
-def gain_facts(base: Estimate, base_words: str, gain: Comparison | None, more: Sequence[Fact] = ()) -> Facts:
-    """The base's accuracy, and the gain over it."""
-    facts = [Fact(capital(base_words), percent(base.value, 1), _interval(base))]
+    first = [Fact(capital(other), percent(before.value, 1), _ends(share(before)))]
     if gain:
-        found, tone = gain.difference, verdict_tag(gain.verdict).tone
-        ends = f"[{signed(found.low)}, {signed(found.high)}]"
-        note = tr("{interval}, {verdict}", interval=ends, verdict=verdict_tag(gain.verdict).text)
-        facts.append(Fact(tr("Gain, points"), signed(found.value), note, tone))
-    return Facts((*facts, *more))
+        tag = verdict_tag(gain.verdict)
+        note = tr("{interval}, {verdict}", interval=_ends(points(gain.difference)), verdict=tag.text)
+        first.append(Fact(tr("Gain, points"), signed(gain.difference.value), note, tag.tone))
+    asked = tr(
+        "All {n} drawings, in {groups} groups, were answered by models that had not learnt from them.",
+        n=number(results.images),
+        groups=number(results.groups),
+    )
+    return Page(
+        titled(collection, question),
+        answer,
+        (
+            Headline.of(found, right, label, mark=before.value),
+            Facts((*first, *facts)),
+            *said,
+            *([sides_section(sides, name, other)] if sides and gain else []),
+            *blocks,
+            cannot_say(results.cautions),
+            measured(Sentence(asked), *how),
+            what_next(*steps),
+        ),
+        told(
+            "Written by dessin. Beside this page are {files}.",
+            files=tuple(part for file in files for part in (", ", Code(file)))[1:],
+        ),
+    )
 
 
-def _interval(found: Estimate) -> str:
-    return f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
+def titled(collection: str, question: str) -> str:
+    """What a page asks of the collection at that place."""
+    return f"{Path(collection).name or tr('This collection')}: {question}"
 
 
-def differences(comparisons: Sequence[Comparison], matters: float) -> Dots:
-    """Differences in points with the band of those too small to matter."""
-    forest = draw_forest(comparisons, matters)
-    assert forest, "there is something to compare"
-    band = tr("less than {points} points, too little to matter", points=f"{100 * matters:g}")
-    return Dots(forest.plot, (Key("band", band),))
-
-
-def vote_share(weight: float) -> tuple[Words, Words]:
-    """A member's share as cells of a table: a bar, and the figure."""
-    return (Bar(weight, weighed(weight)) if weight else "", weighed(weight))
-
-
-def weighed(weight: float) -> str:
-    return percent(weight, 1).replace(".0%", "%") if weight else "–"
+def _ends(text: str) -> str:
+    """`38.8% [34.4, 43.7]` → `[34.4, 43.7]`."""
+    return text.partition(" ")[2]
 
 
 def cannot_say(cautions: Sequence[str]) -> Notes:
     return Notes(tuple(map(retold, cautions)), tr("What these numbers cannot say"))
 
 
-def parts_table(parts: Sequence[PartRow]) -> Table:
-    """Trained parts, a row each."""
-    rows = tuple(
-        (
-            (part.what, Note(f"runs/{part.run}, {part.backbone}")),
-            part.fold,
-            number(part.classes),
-            number(part.train),
-            share(part.accuracy) if part.accuracy else tr("not measured"),
-            part.seconds,
+def vote_share(weight: float) -> tuple[Words, Words]:
+    """A member's share as cells of a table: a bar, and the figure."""
+    figure = percent(weight, 1).replace(".0%", "%") if weight else "–"
+    return (Bar(weight, figure) if weight else "", figure)
+
+
+def parts_section(parts: Mapping[str, Path]) -> Section:
+    """Trained parts, by what they are, a row each from the record of its run."""
+    rows = []
+    for what, folder in parts.items():
+        record = read_record(folder)
+        found = record.results.get("validation")
+        rows.append(
+            (
+                (what, Note(f"runs/{folder.name}, {record.recipe.model.backbones}")),
+                str(record.recipe.data.fold),
+                number(record.counts.classes),
+                number(record.counts.train),
+                share(found.accuracy) if found else tr("not measured"),
+                duration(sum(record.timings.values())),
+            )
         )
-        for part in parts
-    )
     titles = (tr("Fold"), tr("Classes"), tr("Trained on"), tr("Accuracy on its own labels"), tr("Time"))
-    return Table((Column(tr("Part")), *(Column(title, number=True) for title in titles)), rows)
+    return Section(tr("What was trained"), (Table(columns((tr("Part"),), titles), tuple(rows)),))
 
 
-def choices_table(decisions: Sequence[Decision[Any]], more: Sequence[tuple[str, str, str]] = ()) -> Table:
+def choices_section(decisions: Sequence[Decision[Any]], more: Sequence[tuple[str, str, str]] = ()) -> Section:
     """What was decided and why."""
     rows = [(each.name, str(each.value), retold(each.reason)) for each in decisions]
-    columns = (Column(tr("Choice")), Column(tr("What")), Column(tr("Why")))
-    return Table(columns, (*rows, *more))
-
-
-def files_beside(*names: str) -> Words:
-    """The footer: where the numbers are."""
-    files: list[Any] = []
-    for name in names:
-        files += [", ", Code(name)] if files else [Code(name)]
-    return told("Written by dessin. Beside this page are {files}.", files=tuple(files))
+    table = Table(columns((tr("Choice"), tr("What"), tr("Why"))), (*rows, *more))
+    return Section(tr("Choices"), (table,))
 
 
 def mistakes_step(folder: Path, out: Path, *options: str) -> Step:
@@ -165,7 +207,3 @@ def as_lines(
     """Tables, sentences and notes for a terminal."""
     shown = [line for table in tables for line in (*lines((table,), width), "")]
     return [*shown, *lines((*map(Sentence, said), Notes(tuple(notes))), width)]
-
-
-def next_section(steps: Sequence[Step]) -> Section:
-    return Section(tr("What to do next"), (Next(tuple(steps)),), anchor="next")

@@ -95,9 +95,10 @@ def study_blocks(study: StudySource) -> Iterator[Block]:
     if results and len(record.factors) == 2:
         yield _two_way(record, results)
     if results:
-        yield from _forest(results.main_effects, tr("Main effects"), record.matters)
-        title = tr("Difference from “{base}”", base=record.base)
-        yield from _forest(results.comparisons, title, record.matters)
+        base = tr("Difference from “{base}”, in points", base=record.base)
+        mains = tr("Main effects, in points")
+        for title, found in ((mains, results.main_effects), (base, results.comparisons)):
+            yield from (Section(title, (dots,)) for dots in forest(found, record.matters))
     if outcome(study).these_runs:
         yield Sentence(
             tr(
@@ -169,19 +170,15 @@ def _two_way(record: StudyRecord, results: StudyResults) -> Section:
     return Section(title, (Table(columns, rows),))
 
 
-def _forest(comparisons: Sequence[Comparison], title: str, matters: float) -> Iterator[Section]:
-    forest = draw_forest(comparisons, matters)
-    if forest is not None:
-        line = tr("no difference; right of it is better than {base}", base=forest.against)
-        if not forest.against:
+def forest(comparisons: Sequence[Comparison], matters: float) -> Iterator[Dots]:
+    """Differences in points with the band of those too small to matter; nothing without any."""
+    drawn = draw_forest(comparisons, matters)
+    if drawn is not None:
+        line = tr("no difference; right of it is better than {base}", base=drawn.against)
+        if not drawn.against:
             line = tr("no difference; right of it is better")
-        band = tr(
-            "±{matters} points: too little to matter, as the study said beforehand", matters=size(matters)
-        )
-        note = tr("Points of accuracy, with 95% intervals.")
-        yield Section(
-            title, (Dots(forest.plot, (Key("line", line), Key("band", band))), Sentence(note, "note"))
-        )
+        band = tr("±{matters} points: too little to matter", matters=size(matters))
+        yield Dots(drawn.plot, (Key("line", line), Key("band", band)))
 
 
 def _measured(study: StudySource) -> Iterator[Block]:

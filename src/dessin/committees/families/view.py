@@ -14,12 +14,13 @@ from dessin.committees.answers import OutOfFold
 from dessin.committees.families.measure import FamilyPotential, Potential, worth_an_expert
 from dessin.committees.families.proposals import Proposal, soft_confusion, stability
 from dessin.committees.families.result import FamilyMap
-from dessin.committees.view import as_lines, cannot_say, collection_of, headline, next_section
-from dessin.language import retold, tr, tr_n
+from dessin.committees.view import as_lines, cannot_say, titled
+from dessin.language import retold, tr
 from dessin.page.blocks import (
-    Column,
+    Block,
     Gallery,
     Grid,
+    Headline,
     Page,
     Picture,
     Section,
@@ -29,7 +30,8 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import listed, number, percent, points, share, signed
-from dessin.page.pictures import ACCENT, GRID, INK, MUTED, figure_data_uri, new_figure
+from dessin.page.parts import columns, measured, what_next
+from dessin.page.pictures import ACCENT, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.words import Note, Words
 
 _SHOWN = 6
@@ -52,38 +54,27 @@ class Typical:
 
 def verdict(found: Potential) -> str:
     """Whether a router and experts can pay, and in which families first."""
-    worth = worth_an_expert(found)
     router = tr(
         "A router that is always right would bring {points} points to {now}.",
         points=points(found.router.gain.difference),
         now=percent(found.now.value, 1),
     )
-    if not worth:
-        none = tr(
-            "Experts cannot be seen to pay: in no family would even a perfect one gain more than chance "
-            "could explain."
-        )
-        return f"{router} {none}"
+    worth = worth_an_expert(found)
     gains = [f"{row.name} ({points(row.bound.gain.difference)})" for row in worth if row.bound]
-    first = tr(
-        "Experts can pay, first in {families}, if perfect; real ones give a part of that, or nothing, which "
-        "dessin route measures.",
-        families=listed(gains),
-    )
-    return f"{router} {first}"
+    experts = tr("In no family would even a perfect expert gain more than chance could explain.")
+    if worth:
+        experts = tr(
+            "Experts can pay, first in {families}, if perfect; dessin route measures what real ones give.",
+            families=listed(gains),
+        )
+    return f"{router} {experts}"
 
 
 def cautions(answers: OutOfFold, found: Potential, *, same_images: bool) -> Iterator[str]:
     """What the reader must know beside the bounds."""
-    yield tr(
-        "A perfect expert gains more the larger its family is, and one family of everything would make it "
-        "perfect altogether: compare families of like size."
-    )
+    yield tr("A perfect expert gains more the larger its family is: compare families of like size.")
     if same_images:
-        yield tr(
-            "The families were found in the same confusions that the bounds are computed from, so the bounds "
-            "flatter them a little."
-        )
+        yield tr("The families come from the same confusions as the bounds, which flatters them a little.")
     for row in found.families:
         if len(row.labels) > _LARGE * len(answers.classes):
             yield tr(
@@ -97,25 +88,19 @@ def cautions(answers: OutOfFold, found: Potential, *, same_images: bool) -> Iter
 def how_stable(answers: OutOfFold, count: int) -> str:
     """Whether other images would have suggested the same families, in words."""
     value = stability(answers.probabilities, answers.targets, answers.groups, count=count)
-    images = f"{len(answers.targets) / len(answers.classes):.0f}"
     if value is None:
         return tr(
-            "With {images} images a class, most of them in one group, it cannot be said whether other images "
-            "would suggest the same families; runs of more folds can tell.",
-            images=images,
+            "Whether other drawings would suggest the same families cannot be said from so few; runs of more "
+            "folds can tell."
         )
-    held = tr("The families depend on the images.")
-    if value > _HOLD_IN_PART:
-        held = tr("The families hold in part.")
+    values = {"value": f"{value:.2f}"}
     if value > _HOLD:
-        held = tr("The families hold.")
-    agree = tr(
-        "From one half of the images and from the other they agree by {value} (adjusted Rand index: 1 the "
-        "same, 0 chance), with {images} images a class in both together.",
-        value=f"{value:.2f}",
-        images=images,
-    )
-    return f"{held} {agree}"
+        return tr(
+            "The families hold: both halves of the drawings suggest nearly the same ({value}).", **values
+        )
+    if value > _HOLD_IN_PART:
+        return tr("The families hold in part: half of the drawings suggest others ({value}).", **values)
+    return tr("The families depend on the drawings: each half suggests others ({value}).", **values)
 
 
 def family_lines(
@@ -139,86 +124,70 @@ def families_page(
         who=answers.name,
         n=number(found.now.n),
     )
-    charts = [Section("", (_confusion(answers, proposal.families),))]
-    charts += [Section("", (_modularity(proposal),))] if len(proposal.modularity) else []
-    bounds = tr(
-        "Bounds, not results: with parts that make no mistake. A perfect router always knows the family, and "
-        "the generalist chooses inside it. A perfect expert names the class wherever the generalist’s own "
-        "sums find the family."
+    lead = tr(
+        "The family for which a perfect expert would gain most comes first. An error inside a family is one "
+        "that an expert could put right; the others are the router’s."
     )
-    words = Sentence(f"{retold(proposal.words)}.")
-    how = (words, _numbers(found, answers.names), Grid(tuple(charts)))
+    bounds = tr(
+        "Bounds, not results: a router that always knows the family, and experts that name the class "
+        "wherever the family is found."
+    )
+    families: list[Block] = [_numbers(found, answers.names)]
+    if typical.thumbnails.available:
+        families.append(_pictured(answers, found, typical))
     return Page(
-        title=tr("{collection}: which classes belong together?", collection=collection_of(typical.data)),
+        title=titled(typical.data, tr("which classes belong together?")),
         lead=verdict(found),
         blocks=(
-            headline(found.now, right, found.found),
-            _families(answers, found, typical),
+            Headline.of(found.now, right, mark=found.found.value),
+            Section(tr("The families"), tuple(families), lead, "families"),
             Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
             cannot_say(cautions),
-            Section(tr("How this was measured"), how, folded=True),
-            next_section(steps),
+            measured(Sentence(f"{retold(proposal.words)}."), _confusion(answers, proposal.families)),
+            what_next(*steps),
         ),
     )
 
 
-def _families(answers: OutOfFold, found: Potential, typical: Typical) -> Section:
-    errors = max(1, sum(row.errors for row in found.families))
-    lead = tr(
-        "In the order of what a perfect expert for each alone would gain. An error inside the family is one "
-        "that an expert could put right; the others are the router’s."
-    )
+def _pictured(answers: OutOfFold, found: Potential, typical: Typical) -> Grid:
+    """The classes of each family as a typical drawing each."""
+
+    def shot(label: str) -> Shot:
+        image_id, name = typical.image_ids.get(label, ""), answers.names[label]
+        source = typical.thumbnails.uri(image_id) if image_id else ""
+        return Shot((Picture(source, f"{name}: {image_id}"),), note=name)
+
     cards = []
     for row in found.families:
-        says = tr(
-            "{classes} classes, {drawings} drawings, {right} named right. Of all errors {share} are here; "
-            "{inside} of {errors} name another class of the family.",
-            classes=number(len(row.labels)),
-            drawings=number(row.images),
-            right=percent(row.correct / row.images) if row.images else "–",
-            share=percent(row.errors / errors),
-            inside=number(row.inside),
-            errors=number(row.errors),
-        )
-        pictured = row.labels[:_PICTURED] if typical.thumbnails.available else ()
-        shots = tuple(_shot(label, answers.names[label], typical) for label in pictured)
-        others = [answers.names[label] for label in row.labels[len(pictured) :]]
-        gallery = (Gallery(shots, "small"),) if shots else ()
-        rest = (Sentence(", ".join(others)),) if others else ()
-        cards.append(Section(row.name, (*gallery, *rest), says))
-    return Section(tr("The families"), (Grid(tuple(cards)),), lead, "families")
-
-
-def _shot(label: str, name: str, typical: Typical) -> Shot:
-    image_id = typical.image_ids.get(label, "")
-    source = typical.thumbnails.uri(image_id) if image_id else ""
-    return Shot((Picture(source, f"{name}: {image_id}"),), note=name)
+        others = ", ".join(answers.names[label] for label in row.labels[_PICTURED:])
+        gallery = Gallery(tuple(map(shot, row.labels[:_PICTURED])), "small")
+        cards.append(Section(row.name, (gallery, *([Sentence(others)] if others else []))))
+    return Grid(tuple(cards))
 
 
 def _numbers(found: Potential, names: Mapping[str, str]) -> Table:
     errors = max(1, sum(row.errors for row in found.families))
-    rows: list[tuple[Words, ...]] = []
-    for row in found.families:
-        classes = listed([names[label] for label in row.labels], most=_SHOWN)
-        rows.append(
-            (
-                (row.name, Note(classes)),
-                number(len(row.labels)),
-                number(row.images),
-                percent(row.errors / errors),
-                tr("{n} of {all}", n=number(row.inside), all=number(row.errors)),
-                _expert(row, found),
-            )
+    rows: list[tuple[Words, ...]] = [
+        (
+            (row.name, Note(listed([names[label] for label in row.labels], most=_SHOWN))),
+            number(len(row.labels)),
+            number(row.images),
+            percent(row.correct / row.images) if row.images else "–",
+            percent(row.errors / errors),
+            tr("{n} of {all}", n=number(row.inside), all=number(row.errors)),
+            _expert(row, found),
         )
+        for row in found.families
+    ]
     titles = (
         tr("Classes"),
         tr("Drawings"),
+        tr("Named right"),
         tr("Share of all errors"),
         tr("Errors inside"),
         tr("Perfect expert, points"),
     )
-    columns = (Column(tr("Family")), *(Column(title, number=True) for title in titles))
-    return Table(columns, tuple(rows), file="families")
+    return Table(columns((tr("Family"),), titles), tuple(rows), file="families")
 
 
 def _expert(row: FamilyPotential, found: Potential) -> str:
@@ -229,37 +198,25 @@ def _bounds(found: Potential) -> Table:
     rows = [
         (tr("The generalist now"), share(found.now), ""),
         (tr("Its family is right"), share(found.found), ""),
-        (
-            tr("Perfect router"),
-            share(found.router.accuracy),
-            points(found.router.gain.difference),
-        ),
+        (tr("Perfect router"), share(found.router.accuracy), points(found.router.gain.difference)),
     ]
     for place, bound in enumerate(found.cumulated):
         name = tr("Perfect expert for {family}", family=bound.name)
         if place:
             name = tr("… and for {family}", family=bound.name)
         rows.append((name, share(bound.accuracy), points(bound.gain.difference)))
-    titles = (tr("Accuracy"), tr("Gain, points"))
     note = tr("Of {n} drawings, with 95% intervals.", n=number(found.now.n))
-    return Table((Column(tr("Parts")), *(Column(title, number=True) for title in titles)), tuple(rows), note)
+    return Table(columns((tr("Parts"),), (tr("Accuracy"), tr("Gain, points"))), tuple(rows), note)
 
 
 def family_steps(runs: Sequence[Path], out: Path) -> tuple[Step, ...]:
     """What to do with a proposal in the file `out`."""
-    first, shown = shlex.quote(str(runs[0])), shlex.quote(str(out))
-    changed = shlex.quote(str(out.with_name(f"{out.stem}-2.csv")))
-    named = " ".join(shlex.quote(str(run)) for run in runs)
-    return (
-        Step(
-            tr("Train a router and experts for these families, and measure whether they pay."),
-            f"dessin route {first} --families {shown} --out {shlex.quote(str(out.with_name('routed')))}",
-        ),
-        Step(
-            tr("Change the families in the file by hand, and see what those could pay."),
-            f"dessin families {named} --from {shown} --out {changed}",
-        ),
-    )
+    routed, changed = out.with_name("routed"), out.with_name(f"{out.stem}-2.csv")
+    route = ["dessin", "route", runs[0], "--families", out, "--out", routed]
+    again = ["dessin", "families", *runs, "--from", out, "--out", changed]
+    why = tr("Train a router and experts for these families, and measure whether they pay.")
+    by_hand = tr("Change the families in the file by hand, and see what those could pay.")
+    return tuple(Step(words, shlex.join(map(str, said))) for words, said in ((why, route), (by_hand, again)))
 
 
 def _confusion(answers: OutOfFold, families: FamilyMap) -> Picture:
@@ -279,33 +236,10 @@ def _confusion(answers: OutOfFold, families: FamilyMap) -> Picture:
     for edge in np.flatnonzero(np.diff(number[order])) + 0.5:
         axes.axhline(edge, color=MUTED, linewidth=0.5)
         axes.axvline(edge, color=MUTED, linewidth=0.5)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlabel(tr("named as"))
-    axes.set_ylabel(tr("drawings of"))
+    axes.set(xticks=[], yticks=[], xlabel=tr("named as"), ylabel=tr("drawings of"))
     meaning = tr(
         "Mean probability that drawings of a class (row) give to another (column), family by family from the "
         "largest; the diagonal is left out. Darker is more."
     )
     alt = tr("Where the confusions are: classes by classes, family by family")
     return Picture(figure_data_uri(figure), alt, meaning, "chart")
-
-
-def _modularity(proposal: Proposal) -> Picture:
-    """How good each number of families is, where families were cut from confusions."""
-    values, chosen = proposal.modularity, len(proposal.families.names)
-    figure, axes = new_figure(5.6, 2.6)
-    counts = np.arange(1, len(values) + 1)
-    axes.plot(counts, values, color=ACCENT, linewidth=1.8)
-    axes.axhline(0, color=GRID, linewidth=0.8)
-    axes.plot([chosen], [values[chosen - 1]], "o", color=ACCENT)
-    label = tr_n("{n} family", "{n} families", chosen)
-    axes.annotate(label, (chosen, values[chosen - 1]), xytext=(8, 4), textcoords="offset points")
-    axes.margins(y=0.15)
-    axes.set_xlabel(tr("number of families"))
-    axes.set_ylabel(tr("modularity"))
-    meaning = tr(
-        "How much more confusion lies inside families than chance would put there, for each number of "
-        "families."
-    )
-    return Picture(figure_data_uri(figure), tr("Modularity for each number of families"), meaning, "chart")

@@ -6,36 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dessin.committees.choices import Way, Ways
-from dessin.committees.part_runs import part_row
 from dessin.committees.route.measure import GENERALIST, MATTERS
 from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import BOTH, OWN_FAMILIES, ROUTER_ALONE, RouteResults
-from dessin.committees.sides import Sides, sides_section
+from dessin.committees.sides import Sides
 from dessin.committees.view import (
     as_lines,
-    cannot_say,
-    choices_table,
-    collection_of,
-    differences,
-    files_beside,
-    gain_facts,
+    cautions_of_all,
+    choices_section,
+    committee_page,
     gain_in_words,
-    headline,
     mistakes_step,
-    next_section,
-    parts_table,
+    parts_section,
     predict_step,
 )
 from dessin.language import tr
-from dessin.page.blocks import Block, Column, Fact, Page, Section, Sentence, Table
+from dessin.page.blocks import Fact, Page, Section, Table
 from dessin.page.numbers import listed, number, percent, plain, points, share
+from dessin.page.parts import columns
+from dessin.studies.view import forest
 
 _CLASSES_NAMED = 8
 
 
 def told(results: RouteResults) -> RouteResults:
     """The results with their verdict and cautions."""
-    return results.model_copy(update={"verdict": _verdict(results), "cautions": _cautions(results)})
+    return results.model_copy(update={"verdict": _verdict(results), "cautions": tuple(_cautions(results))})
 
 
 def _name(variant: str) -> str:
@@ -50,46 +46,20 @@ def _name(variant: str) -> str:
 
 def _verdict(results: RouteResults) -> str:
     """Whether the committee pays, and its price, in plain words."""
-    pays = {
-        "better": tr("It pays."),
-        "worse": tr("It does not pay."),
-        "no difference": tr("It does not pay."),
-        "cannot tell": tr("It cannot be seen to pay."),
-    }
+    pays = {"better": tr("It pays."), "cannot tell": tr("It cannot be seen to pay.")}
     who, folds = _name(results.committee), len(results.folds)
     gain = gain_in_words(results.main, who, _name(GENERALIST), judged=len(results.comparisons))
     cost = tr("An answer takes {asked} models instead of {n}.", asked=results.asked * folds, n=folds)
-    return f"{pays[results.main.verdict]} {gain} {cost}"
+    return f"{pays.get(results.main.verdict, tr('It does not pay.'))} {gain} {cost}"
 
 
-def _cautions(results: RouteResults) -> tuple[str, ...]:
-    return tuple(_cautioned(results))
-
-
-def _cautioned(results: RouteResults) -> Iterator[str]:
-    main = results.main
-    if main.scope == "these runs":
-        yield tr(
-            "This is about these trained models: with one training each, the luck of a training is not in "
-            "the numbers. A fold group of three folds or more has them."
-        )
-    else:
-        yield tr("Each difference is over {n} trainings a side.", n=main.cells)
+def _cautions(results: RouteResults) -> Iterator[str]:
     reached = results.named(results.committee).accuracy.value
     variants = [row for row in results.variants if row.name != GENERALIST]
     better = [_name(row.name) for row in variants if row.accuracy.value > reached]
-    if better:
-        yield tr(
-            "Higher than {committee} on these images scored: {names}. Who takes it for that has chosen on "
-            "the images that it was measured on, and its figure is then too good.",
-            committee=_name(results.committee),
-            names=listed(better),
-        )
+    yield from cautions_of_all(better, luck=results.main.scope == "these runs")
     if results.experts:
-        yield tr(
-            "Which families got an expert, or what the families are, may have been read off these same "
-            "images; that flatters the routed models a little."
-        )
+        yield tr("Families and experts may have been chosen by these drawings too, which flatters a little.")
 
 
 def route_page(
@@ -101,31 +71,41 @@ def route_page(
 ) -> Page:
     """The page of the routed model in `out`; `names` are the classes' names for people."""
     found, base = results.named(results.committee), results.named(GENERALIST)
-    who, other = _name(results.committee), _name(GENERALIST)
-    n = number(results.images)
-    asked = number(results.asked * len(results.folds))
-    facts = (
-        Fact(tr("Family found"), percent(found.family.value, 1), tr("the first step of every answer")),
-        Fact(tr("Models asked"), asked, tr("instead of {n}", n=len(results.folds))),
+    asked, folds = number(results.asked * len(results.folds)), len(results.folds)
+    named = [row.model_copy(update={"name": _name(row.name)}) for row in results.comparisons]
+    settled = tr(
+        "It answers by “{committee}”, settled before anything was measured.", committee=_name(found.name)
     )
-    return Page(
-        title=tr("{collection}: do a router and experts pay?", collection=collection_of(sides.data)),
-        lead=results.verdict,
-        blocks=(
-            headline(
-                found.accuracy,
-                tr("named right by {who}, of {n} drawings that no part was trained on", who=who, n=n),
-                base.accuracy,
-            ),
-            gain_facts(base.accuracy, other, results.main, facts),
-            sides_section(sides, who, other),
-            _against(results),
-            *_within(results),
-            cannot_say(results.cautions),
-            _measured(results, names, trained),
-            next_section((predict_step(out, tr("Name new drawings with it.")), mistakes_step(out, out))),
+    bounds = tr("Bounds, not results: parts that make no mistake.")
+    families = [
+        (tr("family"), family, listed([names[label] for label in labels], most=_CLASSES_NAMED))
+        for family, labels in results.families.items()
+    ]
+    return committee_page(
+        results,
+        collection=sides.data,
+        question=tr("do a router and experts pay?"),
+        answer=results.verdict,
+        who=(_name(found.name), found.accuracy),
+        base=(_name(GENERALIST), base.accuracy),
+        gain=results.main,
+        facts=(
+            Fact(tr("Family found"), percent(found.family.value, 1), tr("the first step of every answer")),
+            Fact(tr("Models asked"), asked, tr("instead of {n}", n=folds)),
         ),
-        footer=files_beside("results.json", "families.csv", "committee/", "runs/"),
+        sides=sides,
+        blocks=(
+            Section(tr("Against the generalist"), tuple(forest(named, MATTERS)), settled, "against"),
+            *(Section(tr("Inside the families"), (table,), anchor="experts") for table in _experts(results)),
+            Section(tr("What perfect parts would give"), (_bounds(results),), bounds, "bounds"),
+        ),
+        how=(
+            _ways(results).table(),
+            parts_section({part.part.what: part.folder for part in trained}),
+            choices_section(results.decisions, families),
+        ),
+        steps=(predict_step(out, tr("Name new drawings with it.")), mistakes_step(out, out)),
+        files=("results.json", "families.csv", "committee/", "runs/"),
     )
 
 
@@ -145,31 +125,8 @@ def _ways(results: RouteResults) -> Ways:
     return Ways(rows, titles, _name(results.committee), tr("committee"))
 
 
-def _against(results: RouteResults) -> Section:
-    lead = tr(
-        "Points of accuracy on the same drawings, with 95% intervals. The committee answers by "
-        "“{committee}”, which was settled before anything was measured.",
-        committee=_name(results.committee),
-    )
-    named = [row.model_copy(update={"name": _name(row.name)}) for row in results.comparisons]
-    return Section(tr("Against the generalist"), (differences(named, MATTERS),), lead, "against")
-
-
-def _within(results: RouteResults) -> Iterator[Section]:
-    """What experts do inside their families, and what perfect parts would."""
-    if results.experts:
-        lead = tr(
-            "Generalist and expert on the drawings of the family alone, both choosing among its classes only."
-        )
-        yield Section(tr("Inside the families"), (_experts(results),), lead, "experts")
-    lead = tr(
-        "Bounds, not results: a router that always knows the family, or experts that name the class wherever "
-        "the family is found and spoil nothing."
-    )
-    yield Section(tr("What perfect parts would give"), (_bounds(results),), lead, "bounds")
-
-
-def _experts(results: RouteResults) -> Table:
+def _experts(results: RouteResults) -> Iterator[Table]:
+    """Generalist and expert on the drawings of a family alone, both choosing among its classes."""
     rows = tuple(
         (
             row.family,
@@ -182,7 +139,9 @@ def _experts(results: RouteResults) -> Table:
         for row in results.experts
     )
     titles = (tr("Classes"), tr("Generalist"), tr("Expert"), tr("Gain, points"), tr("Drawings"))
-    return Table((Column(tr("Family")), *(Column(title, number=True) for title in titles)), rows)
+    note = tr("On the family’s drawings alone, both choosing among its classes.")
+    if rows:
+        yield Table(columns((tr("Family"),), titles), rows, note)
 
 
 def _bounds(results: RouteResults) -> Table:
@@ -196,45 +155,10 @@ def _bounds(results: RouteResults) -> Table:
         (names.get(bound.name, bound.name), share(bound.accuracy), points(bound.gain))
         for bound in results.bounds
     )
-    titles = (tr("Accuracy"), tr("Gain, points"))
-    return Table((Column(tr("Parts")), *(Column(title, number=True) for title in titles)), rows)
-
-
-def _measured(results: RouteResults, names: Mapping[str, str], trained: Sequence[TrainedPart]) -> Section:
-    families = [
-        (tr("family"), family, listed([names[label] for label in labels], most=_CLASSES_NAMED))
-        for family, labels in results.families.items()
-    ]
-    note = tr(
-        "All {n} drawings, in {groups} groups (folds {folds}), were answered by parts that were not trained "
-        "on them. p is corrected by Holm. 95% intervals resample whole groups of drawings.",
-        n=number(results.images),
-        groups=number(results.groups),
-        folds=", ".join(map(str, results.folds)),
-    )
-    blocks: list[Block] = [_ways(results).table(), Sentence(note, "note")]
-    if results.router:
-        blocks.append(Sentence(_of_router(results)))
-    parts = [part_row(part.folder, part.part.what) for part in trained]
-    blocks.append(Section(tr("The parts"), (parts_table(parts),)))
-    blocks.append(Section(tr("Choices"), (choices_table(results.decisions, families),)))
-    return Section(tr("How this was measured"), tuple(blocks), folded=True)
-
-
-def _of_router(results: RouteResults) -> str:
-    assert results.router is not None
-    return tr(
-        "The router finds the family {points} points more often than the generalist’s own sums over families "
-        "do.",
-        points=points(results.router.difference),
-    )
+    return Table(columns((tr("Parts"),), (tr("Accuracy"), tr("Gain, points"))), rows)
 
 
 def result_lines(results: RouteResults, width: int | None) -> list[str]:
     """Accuracies, differences, bounds and the verdict, as lines for a terminal."""
-    tables = [
-        _ways(results).table(brief=True),
-        *([_experts(results)] if results.experts else []),
-        _bounds(results),
-    ]
+    tables = (_ways(results).table(brief=True), *_experts(results), _bounds(results))
     return as_lines(tables, (results.verdict,), results.cautions, width)

@@ -21,25 +21,17 @@ from dessin.committees.soup.result import (
     PROBE,
     TUNED,
     UNIFORM,
-    CurvePoint,
     SoupMember,
     SoupResults,
     SoupRow,
 )
-from dessin.committees.view import (
-    as_lines,
-    collection_of,
-    files_beside,
-    mistakes_step,
-    predict_step,
-    vote_share,
-)
+from dessin.committees.view import as_lines, mistakes_step, predict_step, vote_share
 from dessin.language import tr
-from dessin.page.blocks import Column, Grid, Page, Picture, Section, Sentence, Table
+from dessin.page.blocks import Page, Picture, Section, Table
 from dessin.page.numbers import listed, number, plain, share
-from dessin.page.pictures import ACCENT, MUTED, SECOND, figure_data_uri, new_figure
+from dessin.page.parts import columns
+from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, new_figure
 from dessin.runs.record import SPLIT_FILE
-from dessin.statistics.intervals import Estimate
 
 
 def way_in_words(name: str) -> tuple[str, str]:
@@ -72,19 +64,15 @@ def told(results: SoupResults) -> SoupResults:
         base=ways.base.words,
         other=share(ways.base.accuracy),
     )
+    changed = tr("It wins {won} drawings, and loses {lost}.", won=chosen.won, lost=chosen.lost)
+    if not chosen.won and not chosen.lost:
+        changed = tr("Both name the very same drawings right.")
     summary = (
-        f"{found} {ways.gain()} {_changed(chosen)}",
+        f"{found} {ways.gain()} {changed}",
         _made_of(chosen, results.members),
-        *_loss(chosen, results.curve),
         naive_in_words(chosen.naive, chosen.optimism),
     )
-    return results.model_copy(update={"summary": summary, "cautions": tuple(choice_cautions(ways))})
-
-
-def _changed(chosen: SoupRow) -> str:
-    if not chosen.won and not chosen.lost:
-        return tr("Both name the very same drawings right.")
-    return tr("It wins {won} drawings, and loses {lost}.", won=chosen.won, lost=chosen.lost)
+    return results.model_copy(update={"summary": summary, "cautions": choice_cautions(ways)})
 
 
 def _made_of(chosen: SoupRow, members: Sequence[SoupMember]) -> str:
@@ -94,18 +82,13 @@ def _made_of(chosen: SoupRow, members: Sequence[SoupMember]) -> str:
         alpha = step_of(chosen.shares)
         if alpha in (0.0, 1.0):
             end = way_in_words(TUNED if alpha else PROBE)[0]
-            return tr("On all drawings no step is better than {end} itself, so the bundle is {end}.", end=end)
+            return tr("No step is better than {end} itself, so the bundle is {end}.", end=end)
         return tr(
-            "On all drawings the step {step} of the way from the probe (0) to the fine-tuned weights (1) is "
-            "the best, and lies in the bundle.",
+            "The bundle lies at {step} of the way from the probe (0) to the fine-tuned weights (1).",
             step=f"{alpha:g}",
         )
     if len(names) == 1:
-        return tr(
-            "No other run made {name} better, so the soup is that run alone, and the bundle has its very "
-            "weights.",
-            name=names[0],
-        )
+        return tr("No other run made {name} better, so the bundle is that run alone.", name=names[0])
     return tr(
         "The bundle is the mean of {n} of {all} runs: {names}.",
         n=len(names),
@@ -119,28 +102,9 @@ def step_of(shares: dict[str, float]) -> float:
     return round(1.0 - shares.get(PROBE, 0.0), 6)
 
 
-def _loss(chosen: SoupRow, curve: Sequence[CurvePoint]) -> tuple[str, ...]:
-    """Where the loss is smallest, which is often elsewhere than where most drawings are right."""
-    if not curve:
-        return ()
-    best = min(curve, key=lambda point: point.loss.value)
-    if best.alpha == step_of(chosen.shares):
-        return (tr("The log loss is smallest at this step, too ({loss}).", loss=plain(best.loss)),)
-    return (
-        tr(
-            "The log loss is smallest at the step {step} ({loss}; at the end {end}), but steps are chosen by "
-            "accuracy.",
-            step=f"{best.alpha:g}",
-            loss=plain(best.loss),
-            end=plain(curve[-1].loss),
-        ),
-    )
-
-
 def soup_lines(results: SoupResults, width: int | None) -> list[str]:
-    """The curve, if there is one, the table of ways and the sentences, as lines for a terminal."""
-    curve = [_curve_table(results)] if results.curve else []
-    tables = [*curve, _ways(results).table(brief=True)]
+    """The curve, the table of ways and the sentences, as lines for a terminal."""
+    tables = [*_curve_tables(results), _ways(results).table(brief=True)]
     return as_lines(tables, results.summary, (*results.notes, *results.cautions), width)
 
 
@@ -161,28 +125,21 @@ def _ways(results: SoupResults) -> Ways:
 
 def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Page:
     """The page of the soup in `out`; `sides` are the bundle and the base."""
-    collection = collection_of(results.data)
-    title = tr("{collection}: is the mean of several trainings better than one?", collection=collection)
+    question = tr("is the mean of several trainings better than one?")
     if results.soup == "wise":
-        title = tr("{collection}: does it help to stop between probe and fine-tuned?", collection=collection)
+        question = tr("does it help to stop between probe and fine-tuned?")
     use = tr("Name new drawings with it: it is as large and as fast as one of the runs.")
-    picks = (
-        f"{step_of(each):g}" if results.curve else str(len(each)) for each in results.chosen_way.part_shares
-    )
-    chosen = tr("Chosen without each part: {picks}.", picks=", ".join(picks))
     return choice_page(
         results,
         _ways(results),
-        title=title,
+        question=question,
         blocks=(*([_curve(results)] if results.curve else []), _members(results)),
-        measured=(Sentence(chosen, "note"), *([_curve_table(results)] if results.curve else [])),
+        how=_curve_tables(results),
         steps=(
             predict_step(out, use),
             mistakes_step(out, out, "--data", results.data, "--split", str(out / SPLIT_FILE)),
         ),
-        footer=files_beside(
-            "results.json", "soup.csv", *(["curve.csv"] if results.curve else []), "validation/"
-        ),
+        files=("results.json", "soup.csv", *(["curve.csv"] if results.curve else []), "validation/"),
         sides=sides,
     )
 
@@ -201,54 +158,43 @@ def _members(results: SoupResults) -> Section:
     ]
     table = members_table(rows, tr("Weights"), tr("Share of the mean"), results.parts)
     lead = tr(
-        "Weights of {backbone}. Their mean, {name}, lies in bundle/ beside this page and is used like any "
-        "model.",
-        name=results.name,
+        "Weights of {backbone}; their mean, {name}, lies in bundle/.",
         backbone=results.backbone,
+        name=results.name,
     )
     return Section(tr("What went in"), (table,), lead, "members")
 
 
-def _curve_table(results: SoupResults) -> Table:
+def _curve_tables(results: SoupResults) -> tuple[Table, ...]:
     rows = tuple((f"{p.alpha:.1f}", share(p.accuracy), plain(p.loss)) for p in results.curve)
-    columns = (Column(tr("Step")), Column(tr("Accuracy"), number=True), Column(tr("Log loss"), number=True))
-    return Table(columns, rows)
+    table = Table(columns((tr("Step"),), (tr("Accuracy"), tr("Log loss"))), rows)
+    return (table,) if rows else ()
 
 
 def _curve(results: SoupResults) -> Section:
-    """Accuracy with its band, and the loss, over the way from the probe to the fine-tuned weights."""
-    accuracies, losses = [p.accuracy for p in results.curve], [p.loss for p in results.curve]
-    charts = (
-        Section("", (_chart(tr("Accuracy, %"), results, accuracies, 100, ACCENT),)),
-        Section("", (_chart(tr("Log loss"), results, losses, 1, SECOND),)),
+    """Accuracy with its band over the way from the probe to the fine-tuned weights."""
+    steps, chosen = [p.alpha for p in results.curve], step_of(results.chosen_way.shares)
+    middle, low, high = (
+        [100 * getattr(p.accuracy, end) for p in results.curve] for end in ("value", "low", "high")
     )
-    lead = tr(
-        "Each point is a model of its own, whose every weight lies that far between the two ends, asked "
-        "about the same drawings. The band is the 95% interval of each point by itself; a difference between "
-        "two points is known better than that, for they share their drawings."
-    )
-    return Section(tr("From the probe to the fine-tuned weights"), (Grid(charts),), lead, "curve")
-
-
-def _chart(title: str, results: SoupResults, found: Sequence[Estimate], times: int, colour: str) -> Picture:
-    steps, chosen = [point.alpha for point in results.curve], step_of(results.chosen_way.shares)
-    middle, low, high = ([times * getattr(each, part) for each in found] for part in ("value", "low", "high"))
-    figure, axes = new_figure(5.4, 3.2)
-    axes.fill_between(steps, low, high, color=colour, alpha=0.13, linewidth=0)
+    figure, axes = new_figure(7.2, 3.2)
+    axes.fill_between(steps, low, high, color=ACCENT, alpha=0.13, linewidth=0)
     label = tr("chosen: {step}", step=f"{chosen:g}")
     axes.axvline(chosen, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=label)
-    axes.plot(steps, middle, color=colour, linewidth=2, marker="o", markersize=4.5)
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.plot(steps, middle, color=ACCENT, linewidth=2, marker="o", markersize=4.5)
+    axes.set_ylabel(tr("Accuracy, %"))
     axes.set_xlabel(tr("0: the probe … 1: the fine-tuned weights"))
-    axes.set_xticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "0.2", "0.4", "0.6", "0.8", "1"])
-    axes.margins(x=0.03)
     axes.legend(loc="best", fontsize=10, frameon=False)
     alt = tr(
-        "{title} at each step, {first} at the probe and {last} at the fine-tuned weights; the chosen step is "
-        "{step}",
-        title=title,
+        "Accuracy at each step, {first}% at the probe and {last}% at the fine-tuned weights; the chosen step "
+        "is {step}",
         first=f"{middle[0]:.3g}",
         last=f"{middle[-1]:.3g}",
         step=f"{chosen:g}",
     )
-    return Picture(figure_data_uri(figure), alt, kind="chart")
+    lead = tr(
+        "Each point is a model whose every weight lies that far between the two ends. The band is its 95% "
+        "interval; two points share their drawings, so their difference is known better than that."
+    )
+    picture = Picture(figure_data_uri(figure), alt, kind="chart")
+    return Section(tr("From the probe to the fine-tuned weights"), (picture,), lead, "curve")
