@@ -21,13 +21,11 @@ from dessin.errors import listing
 from dessin.language import Phrase, phrase, retold, tr, tr_n, translated
 from dessin.page.blocks import (
     Block,
-    Column,
     Fact,
     Facts,
     Gallery,
     GallerySize,
     Grid,
-    Next,
     Page,
     Picture,
     Section,
@@ -37,6 +35,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import counted, number, percent
+from dessin.page.parts import columns, what_next
 from dessin.page.words import Bar, Code, Link, Note, Strong, Tag, Words, told
 
 _PAIRS_SHOWN = 60
@@ -65,7 +64,7 @@ def audit_page(
         blocks=(
             _facts(summary),
             _found(kinds),
-            Section(tr("What to do next"), (Next(tuple(steps)),), anchor="next"),
+            what_next(*steps),
             *([_doubts(doubts, shown)] if doubts else []),
             _numbers(summary, context),
             *_suspects(summary, context, shown),
@@ -153,29 +152,21 @@ def _lead(summary: Summary, kinds: Sequence[_Kind]) -> str:
 
 def _facts(summary: Summary) -> Facts:
     fewest, most = (f(summary.class_counts.values(), default=0) for f in (min, max))
-    copies = summary.duplicates
-    each = (
-        tr("{n} images each", n=most)
-        if fewest == most
-        else tr("{fewest} to {most} images each", fewest=fewest, most=most)
-    )
-    size = tr("none")
+    copies, size = summary.duplicates, tr("none")
+    each = tr("{fewest} to {most} images each", fewest=fewest, most=most)
+    if fewest == most:
+        each = tr("{n} images each", n=most)
     if summary.width and summary.height:
         size = f"{number(summary.width.median)} × {number(summary.height.median)}"
-    readable = tr("{n} readable", n=number(summary.readable))
-    return Facts(
-        (
-            Fact(tr("Images"), number(summary.images), readable),
-            Fact(tr("Classes"), number(summary.classes), each),
-            Fact(
-                tr("Copies"),
-                number(copies.within_class + copies.across_classes),
-                tr_n("in {n} set", "in {n} sets", copies.sets),
-            ),
-            Fact(tr("Two labels"), number(summary.issues["label_conflict"]), tr("images in conflict")),
-            Fact(tr("Sizes"), size, tr("median, px")),
-        )
+    sets = tr_n("in {n} set", "in {n} sets", copies.sets)
+    found = (
+        (tr("Images"), summary.images, tr("{n} readable", n=number(summary.readable))),
+        (tr("Classes"), summary.classes, each),
+        (tr("Copies"), copies.within_class + copies.across_classes, sets),
+        (tr("Two labels"), summary.issues["label_conflict"], tr("images in conflict")),
     )
+    facts = (Fact(name, number(value), note) for name, value, note in found)
+    return Facts((*facts, Fact(tr("Sizes"), size, tr("median, px"))))
 
 
 def _found(kinds: Sequence[_Kind]) -> Table | Sentence:
@@ -186,7 +177,7 @@ def _found(kinds: Sequence[_Kind]) -> Table | Sentence:
         link = Link(translated(kind.check.title), f"#{kind.anchor}")
         first = (" ", Tag(tr("look first"), "warn")) if kind.check.urgent else ()
         rows.append(((link, *first, Note(translated(kind.check.summary))), number(kind.images)))
-    return Table((Column(tr("What was found")), Column(tr("Images"), number=True)), tuple(rows))
+    return Table(columns((tr("What was found"),), (tr("Images"),)), tuple(rows))
 
 
 def _doubts(doubts: Sequence[TooMany], shown: _Drawings) -> Section:
@@ -213,31 +204,28 @@ def _numbers(summary: Summary, context: Context) -> Section:
         for text, place, counts in kinds
         for value, count in counts.items()
     )
-    files = Section(tr("Files"), (Table((Column(tr("What")), Column(tr("Images"), number=True)), rows),))
-    tables = [files, *([_families(summary)] if summary.families else [])]
+    files = Table(columns((tr("What"),), (tr("Images"),)), rows)
+    tables = [Section(tr("Files"), (files,))]
+    if summary.families:
+        tables.append(Section(tr("Families of classes"), (_families(summary),)))
     return Section(
         tr("The collection in numbers"), (Grid(tuple(charts)), Grid(tuple(tables))), anchor="numbers"
     )
 
 
-def _families(summary: Summary) -> Section:
-    columns = (
-        Column(tr("Family")),
-        Column(tr("Share of the classes")),
-        Column(tr("Classes"), number=True),
-        Column(tr("Share"), number=True),
-    )
+def _families(summary: Summary) -> Table:
     rows = tuple(
         (
             f"– {family.name}" if family.parent else family.name,
-            Bar(family.share_of_classes, percent(family.share_of_classes)),
+            Bar(family.share_of_classes, share := percent(family.share_of_classes)),
             number(family.classes),
-            percent(family.share_of_classes),
+            share,
         )
         for family in summary.families
     )
+    titles = columns((tr("Family"), tr("Share of the classes")), (tr("Classes"), tr("Share")))
     by = tr("From WordNet, by id.") if summary.families_by == "wnid" else tr("From WordNet, by name.")
-    return Section(tr("Families of classes"), (Table(columns, rows, note=by, file="families"),))
+    return Table(titles, rows, by, file="families")
 
 
 def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[Section]:
@@ -245,11 +233,9 @@ def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[
     if not judged:
         return
     lead = tr(
-        "{judged} of {all} labels were judged by {models}, each by answers of models that were not "
-        "trained on its drawing; the answers agree with the label in {agree} (95% interval {low} to {high}). "
-        "About {noise} of the labels may be wrong (95% interval {noise_low} to {noise_high}). It is an "
-        "estimate: drawings that the models cannot read make it too high, wrong labels that resemble the "
-        "right ones too low.",
+        "{judged} of {all} labels were judged by {models}, each by answers of models that were not trained "
+        "on its drawing; these agree in {agree} [{low}, {high}]. About {noise} [{noise_low}, {noise_high}] "
+        "of the labels may be wrong: an estimate, too high where models cannot read drawings.",
         judged=number(judged.judged),
         all=number(summary.images),
         models=judged.models,
@@ -266,19 +252,15 @@ def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[
         yield Section(title, (Sentence(tr("No label looks implausible.")),), lead, "suspect_label")
         return
     some = found[:_SUSPECTS_SHOWN]
-    which = tr("The {n} least plausible, the worst first.", n=len(some))
+    which = tr("The {n} least plausible, the worst first; all labels are in labels.csv.", n=len(some))
     if judged.suspects > len(some):
         which = tr(
-            "The {n} least plausible of {all}; the others are in issues.csv.",
+            "The {n} least plausible of {all}; all labels are in labels.csv.",
             n=len(some),
             all=number(judged.suspects),
         )
-    beside = tr(
-        "Every label that was judged is in labels.csv. Beside a drawing there are typical ones of the class "
-        "that it looks like and of the class that it is said to be."
-    )
     shots = tuple(_suspect(one, shown) for one in some)
-    yield Section(title, (Sentence(f"{which} {beside}"), Gallery(shots, "wide")), lead, "suspect_label")
+    yield Section(title, (Sentence(which), Gallery(shots, "wide")), lead, "suspect_label")
 
 
 def _suspect(suspect: SuspectLabel, shown: _Drawings) -> Shot:
@@ -299,12 +281,7 @@ def _pairs(context: Context, shown: _Drawings) -> Iterator[Section]:
         return
     lead = tr_n("{n} pair, those across classes first.", "{n} pairs, those across classes first.", len(pairs))
     if len(pairs) > _PAIRS_SHOWN:
-        lead = tr(
-            "The first {n} of {all} pairs, those across classes first; all are in issues.csv.",
-            n=_PAIRS_SHOWN,
-            all=number(len(pairs)),
-        )
-    lead += " " + tr("The symmetry turns the left drawing into the right one.")
+        lead += " " + _more(_PAIRS_SHOWN)
     shots = tuple(_pair(pair, shown) for pair in pairs[:_PAIRS_SHOWN])
     yield Section(tr("Copies, side by side"), (Gallery(shots, "large"),), lead, "pairs")
 
@@ -320,12 +297,14 @@ def _pair(pair: Pair, shown: _Drawings) -> Shot:
 def _gallery(kind: _Kind, shown: _Drawings) -> Section:
     lead = translated(kind.check.summary)
     if kind.count > len(kind.shown):
-        lead += " " + tr(
-            "The surest {n} of {all}; all are in issues.csv.", n=len(kind.shown), all=number(kind.count)
-        )
+        lead += " " + _more(len(kind.shown))
     shots = tuple(shown.shot(issue) for issue in kind.shown)
     size: GallerySize = "large" if len(shots[0].pictures) > 1 else "medium"
     return Section(translated(kind.check.title), (Gallery(shots, size),), lead, kind.anchor)
+
+
+def _more(shown: int) -> str:
+    return tr("The first {n} are shown; all are in issues.csv.", n=shown)
 
 
 def _sheets(context: Context) -> Section:
@@ -334,30 +313,22 @@ def _sheets(context: Context) -> Section:
         some = tr("{n} of {all}", n=sheet.shown, all=number(sheet.count))
         count = some if sheet.shown < sheet.count else number(sheet.count)
         alt = tr("{n} drawings of {label}", n=sheet.count, label=sheet.name)
-        cards.append(
-            Section(sheet.name, (Picture(sheet.picture, alt, kind="sheet"),), tags=(Tag(count, "muted"),))
-        )
-    lead = tr("A contact sheet of each class, to see at a glance what belongs and what does not.")
-    return Section(tr("Every class"), (Grid(tuple(cards), 300),), lead, "classes")
+        picture = Picture(sheet.picture, alt, kind="sheet")
+        cards.append(Section(sheet.name, (picture,), tags=(Tag(count, "muted"),)))
+    return Section(tr("Every class"), (Grid(tuple(cards), 300),), anchor="classes")
 
 
 def describe_audit(summary: Summary) -> str:
     """What was found, in a few lines."""
-    lines = [
-        tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images)),
-    ]
-    modes = ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
+    all_read = tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images))
+    lines, modes = [all_read], ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
     if summary.width and summary.height and summary.ink:
-        width, height, ink = summary.width, summary.height, summary.ink
-        lines.append(
-            tr(
-                "{width} px wide, {height} px high ({modes}); median ink {ink}",
-                width=_range(width),
-                height=_range(height),
-                modes=modes,
-                ink=percent(ink.median, 1),
-            )
+        said = {"width": _range(summary.width), "height": _range(summary.height)}
+        ink = percent(summary.ink.median, 1)
+        text = tr(
+            "{width} px wide, {height} px high ({modes}); median ink {ink}", modes=modes, ink=ink, **said
         )
+        lines.append(text)
     if summary.grounds:
         laid = ", ".join(
             tr("{n} on {ground}", n=number(count), ground=ground) for ground, count in summary.grounds.items()
@@ -365,16 +336,8 @@ def describe_audit(summary: Summary) -> str:
         lines.append(tr("what is transparent is laid on a ground that shows the ink: {laid}", laid=laid))
     for family in summary.families:
         if not family.parent:
-            branches = [b for b in summary.families if b.parent == family.name]
-            inside = ", ".join(f"{b.name} {b.classes}" for b in branches)
-            line = tr(
-                "{family}: {n} of {all} classes ({share})",
-                family=family.name,
-                n=family.classes,
-                all=summary.classes,
-                share=percent(family.share_of_classes),
-            )
-            lines.append(tr("{line}, of these {inside}", line=line, inside=inside) if inside else line)
+            said = {"family": family.name, "n": number(family.classes), "all": number(summary.classes)}
+            lines.append(tr("{family}: {n} of {all} classes", **said))
     if summary.labels:
         lines.append(retold(summary.labels.line(summary.images)))
     found = summary.images_of
@@ -418,53 +381,29 @@ def next_steps(
     """What to do after the audit."""
     shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
     issues = shlex.quote(str(out / "issues.csv"))
-    steps = []
-    curation = ""
+    steps: list[Step] = []
+    curate, curation = f"dessin curate {shown} --issues {issues}", ""
     if any(summary.issues[kind] for kind in default_kinds()):
-        steps.append(
-            Step(
-                tr(
-                    "Set unreadable files, exact duplicates and conflicts aside (a list; no image is "
-                    "touched)."
-                ),
-                f"dessin curate {shown} --issues {issues} --out curation.csv",
-            )
-        )
+        why = tr("Set unreadable files, copies and conflicts aside: a list, which touches no image.")
+        steps.append(Step(why, f"{curate} --out curation.csv"))
         curation = " --curation curation.csv"
     for doubt in doubts:
-        steps.append(
-            Step(
-                tr(
-                    "{title}: the list leaves them in, for they are more than a fifth of the collection. "
-                    "Look at "
-                    "those below; if they are right, this sets them aside too, and you split with --curation "
-                    "curation-all.csv.",
-                    title=translated(CHECKS[doubt.kind].title),
-                ),
-                curate_command(data, out / "issues.csv", default_kinds(), Path("curation-all.csv")),
-            )
+        why = tr(
+            "{title}: more than a fifth of the collection, so the list leaves them in. Where those below are "
+            "right, this sets them aside too; then split with --curation curation-all.csv.",
+            title=translated(CHECKS[doubt.kind].title),
         )
+        command = curate_command(data, out / "issues.csv", default_kinds(), Path("curation-all.csv"))
+        steps.append(Step(why, command))
     if summary.issues[SuspectLabels.name]:
-        steps.append(
-            Step(
-                tr(
-                    "Look at the labels that may be wrong, below. This sets them aside with the rest: from "
-                    "its "
-                    "list remove the rows of drawings that are right, or make a drop a relabel with the new "
-                    "label; then split with --curation reviewed.csv."
-                ),
-                f"dessin curate {shown} --issues {issues} "
-                f"--kinds {','.join((*default_kinds(), SuspectLabels.name))} --out reviewed.csv",
-            )
+        why = tr(
+            "This sets labels that may be wrong aside too. Look at them below; in the list remove or relabel "
+            "the rows of drawings that are right; then split with --curation reviewed.csv."
         )
-    steps.append(
-        Step(
-            tr(
-                "Deal the drawings into folds and a locked holdout, with all copies of a drawing on one side."
-            ),
-            f"dessin split {shown}{grouping}{curation} --out split.csv",
-        )
-    )
+        kinds = ",".join((*default_kinds(), SuspectLabels.name))
+        steps.append(Step(why, f"{curate} --kinds {kinds} --out reviewed.csv"))
+    why = tr("Deal the drawings into folds and a locked holdout, with all copies of one on one side.")
+    steps.append(Step(why, f"dessin split {shown}{grouping}{curation} --out split.csv"))
     if hands:
         steps.append(Step(hands.line, f"dessin split {shown} {hands.option}{curation} --out split.csv"))
     return tuple(steps)
