@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,32 @@ def test_an_answer_shows_where_the_model_looked(model: Model, folder: Path) -> N
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DessinError, match="There is no folder"):
         dessin.load(tmp_path / "none")
+
+
+def test_a_first_answer_needs_neither_torch_s_compiler_nor_what_only_training_does(
+    bundle: Path, drawings: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    """They are half of its seconds, and what the rest of timm is asked for later is still the same timm."""
+    (tmp_path / "cat.png").write_bytes(drawings["cat"][0])
+    code = """
+import sys
+import dessin
+answer = dessin.load(sys.argv[1]).predict(sys.argv[2])
+unneeded = {"torch._dynamo", "sympy", "scipy", "pandas", "matplotlib", "torchvision.transforms", "timm.loss"}
+unneeded |= {"timm.data.loader", "timm.models.vision_transformer", "dessin.recipe", "dessin.training.loop"}
+print(answer.label, sorted(unneeded & set(sys.modules)))
+
+from timm.layers import BatchNormAct2d as before
+import torchvision
+assert torchvision.transforms.functional.rotate and torchvision.ops.nms and torchvision.__version__
+assert "timm.models.vision_transformer" not in sys.modules
+import timm
+assert timm.create_model("test_vit", num_classes=0).num_features and timm.data.create_transform
+assert timm.layers.BatchNormAct2d is before
+from dessin.models.torchvision_ops import import_timm
+assert import_timm() is timm and "test_resnet" in import_timm().list_models() and not hasattr(timm, "nothing")
+assert dessin.load(sys.argv[1]).predict(sys.argv[2]).probability == answer.probability
+"""
+    command = [sys.executable, "-c", code, str(bundle), str(tmp_path / "cat.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("cat []\n", 0), done.stderr

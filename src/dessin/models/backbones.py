@@ -7,21 +7,32 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from dessin.errors import DessinError, listing, quoted
 from dessin.images.spec import Interpolation
 from dessin.models import default_backbones
 from dessin.models.card import JOINED
-from dessin.models.torchvision_ops import import_timm
+from dessin.models.torchvision_ops import import_models, import_timm
 from dessin.ops import names
 
 _RESIZABLE = "set_input_size"
 _LONGEST = 100
 _USUAL = tuple(name for name in (*default_backbones.DEMO, *default_backbones.ALWAYS) if ":" not in name)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Weights are not drawn: nothing holds their numbers, and torch would import its compiler for it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True)
@@ -119,14 +130,15 @@ def check_backbone(name: str) -> None:
         DessinError: naming the nearest.
     """
     plain, _, tag = name.partition(".")
-    if plain not in _names():
+    models = import_models(plain)
+    if not models.is_model(plain) or plain not in models.list_models(plain):
         near = _nearest(plain)
         raise DessinError(
             f'Unknown backbone: "{quoted(name)}".',
             allowed=f"It must be one of timm's {len(_names())} models.",
             do=f"Did you mean {' or '.join(near)}?" if near else "List them with timm.list_models().",
         )
-    tags = [known.partition(".")[2] for known in import_timm().models.get_arch_pretrained_cfgs(plain)]
+    tags = [known.partition(".")[2] for known in models.get_arch_pretrained_cfgs(plain)]
     if tag and tag not in tags:
         raise DessinError(
             f'The backbone "{plain}" has no weights with the tag "{quoted(tag)}".',
@@ -142,7 +154,8 @@ def family(name: str) -> str:
         DessinError: an unknown name.
     """
     check_backbone(name)
-    module: str = import_timm().models.model_entrypoint(name.partition(".")[0]).__module__
+    plain = name.partition(".")[0]
+    module: str = import_models(plain).model_entrypoint(plain).__module__
     return module.rpartition(".")[2]
 
 
@@ -153,8 +166,7 @@ def describe_backbone(name: str) -> BackboneInfo:
     Raises:
         DessinError: an unknown name or tag (the nearest are named), or a model that reads no RGB images.
     """
-    with torch.device("meta"):
-        body = create_body(name)
+    body = sketch_body(name)
     config = body.pretrained_cfg
     channels, *sides = config["input_size"]
     if channels != 3:
@@ -187,14 +199,14 @@ def create_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0, c
         DessinError: an unknown name, or a regulariser that this model does not have.
     """
     check_backbone(name)
-    timm = import_timm()
+    models = import_models(name.partition(".")[0])
     options: dict[str, float] = {"in_chans": channels} if channels != 3 else {}
     if drop_path:
         options["drop_path_rate"] = drop_path
     if drop_block:
         options["drop_block_rate"] = drop_block
     try:
-        body = timm.create_model(name, num_classes=0, **options)
+        body = models.create_model(name, num_classes=0, **options)
     except TypeError:
         if not drop_path and not drop_block:
             raise
@@ -204,14 +216,27 @@ def create_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0, c
             f'The backbone "{name}" cannot be built: {quoted(str(error))}', do="Choose another backbone."
         ) from None
     # Some models take the argument and ignore it; a regulariser that does nothing must be said.
-    for rate, kind in ((drop_path, timm.layers.DropPath), (drop_block, timm.layers.DropBlock2d)):
+    layers = import_module("timm.layers")
+    for rate, kind in ((drop_path, layers.DropPath), (drop_block, layers.DropBlock2d)):
         if rate and not any(isinstance(m, kind) and m.drop_prob for m in body.modules()):
             raise _no_regulariser(name, drop_path, drop_block)
     return body
 
 
-def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
+def sketch_body(name: str, *, drop_path: float = 0.0, drop_block: float = 0.0) -> Any:
+    """The same without numbers, on the meta device: its layers and shapes, in a few hundredths of a second.
+
+    Raises:
+        DessinError: as `create_body`.
+    """
+    with torch.device("meta"), _Undrawn():
+        return create_body(name, drop_path=drop_path, drop_block=drop_block)
+
+
+def resize_body(body: nn.Module, info: BackboneInfo, size: int, *, tried: bool = True) -> None:
     """Make a body read images of `size` pixels: position tables of transformers are resampled, in place.
+
+    It is tried on a sketch of the body, unless the caller looks at an image with the body itself.
 
     Raises:
         DessinError: the model cannot read that size.
@@ -226,7 +251,8 @@ def resize_body(body: nn.Module, info: BackboneInfo, size: int) -> None:
                 # timm resamples a Swin's tables in a way that torch finds slow and old-fashioned.
                 warnings.simplefilter("ignore", UserWarning)
                 getattr(body, _RESIZABLE)(img_size=size)
-        _check_size(info.name, size)
+        if tried:
+            _check_size(info.name, size)
     except (AssertionError, RuntimeError, ValueError) as error:
         raise DessinError(
             f'The backbone "{info.name}" cannot read images of {size} pixels: {error}.',
@@ -242,17 +268,24 @@ def pooled_features(body: Any, images: Tensor) -> Tensor:
 
 @cache
 def _check_size(name: str, size: int) -> None:
-    with torch.device("meta"):
-        body = create_body(name)
+    body = sketch_body(name)
+    with torch.device("meta"), _Undrawn():
         if body.pretrained_cfg.get("fixed_input_size"):
             getattr(body, _RESIZABLE)(img_size=size)
-        _feature_count(body, size)
+        _looked(body, size)
 
 
 def _feature_count(body: Any, size: int) -> int:
+    known = getattr(body, "head_hidden_size", None)
+    if isinstance(known, int):
+        return known
+    return int(_looked(body, size).shape[1])
+
+
+def _looked(body: Any, size: int) -> Tensor:
     # A batch of two on the meta device: no arithmetic is done, and the width is true of any architecture.
     with torch.no_grad():
-        return int(pooled_features(body.eval(), torch.zeros(2, 3, size, size, device="meta")).shape[1])
+        return pooled_features(body.eval(), torch.zeros(2, 3, size, size, device="meta"))
 
 
 def _interpolation(asked: str) -> tuple[Interpolation, str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from dessin.errors import DessinError
+from dessin.errors import DessinError, quoted
 from dessin.files import atomic_path, sha256_bytes, sha256_file, write_bytes
-from dessin.models.backbones import create_body, describe_backbone
+from dessin.models.backbones import describe_backbone, sketch_body
 from dessin.models.card import ONNX_FILE, WEIGHTS_FILE, BesideBody, BundleCard, BundleImage, read_card
 from dessin.models.classifier import Classifier, empty_classifier, resize
 from dessin.models.gray import first_convolution
@@ -99,7 +99,8 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
     path = folder / WEIGHTS_FILE
     # The header first: nothing is built and no tensor is read for weights of another model.
     shapes = tensor_shapes(path)
-    _check_count(sum(shape.elements for shape in shapes.values()), folder, card)
+    width = _head_width(shapes, card)
+    _check_count(sum(shape.elements for shape in shapes.values()), width, folder, card)
     classifier = empty_classifier(
         card.backbone,
         len(card.classes),
@@ -108,8 +109,9 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
         features=card.features,
         beside=card.backbones[1:],
         mirrored=card.mirrored,
+        width=width,
     )
-    resize(classifier, card.image.size)
+    resize(classifier, card.image.size, tried=False)
     _check_card(card, classifier)
     own = classifier.state_dict()
     expected = {(name, tuple(tensor.shape), tensor.is_floating_point()) for name, tensor in own.items()}
@@ -121,13 +123,35 @@ def _classifier(folder: Path, card: BundleCard) -> Classifier:
     state = unpacked(_read_weights(path, card), path)
     check_finite(state, path)
     classifier.load_state_dict(state)
+    _look_once(classifier, folder, card)
     return classifier
 
 
-def _check_count(numbers: int, folder: Path, card: BundleCard) -> None:
+@torch.inference_mode()
+def _look_once(classifier: Classifier, folder: Path, card: BundleCard) -> None:
+    """A network that cannot read images of its card's size says so here, and not at its first answer."""
+    side = card.image.size
+    blank = torch.zeros(1, classifier.channels, side, side, dtype=torch.uint8)
+    try:
+        classifier.eval()(blank)
+    # So each family of networks says it.
+    except (AssertionError, RuntimeError, ValueError, IndexError) as error:
+        how = f"it cannot look at an image of {side} pixels: {quoted(str(error))}"
+        raise _misfit(folder, card, how) from None
+
+
+def _head_width(shapes: Mapping[str, TensorShape], card: BundleCard) -> int:
+    """D as the weights have it: to find out what several layers give takes a second, and a look will tell."""
+    first = shapes.get("head.hidden.weight" if card.head == "mlp" else "head.weight")
+    if card.features == "several" and first is not None and len(first.shape) == 2:
+        return first.shape[1]
+    return sum(feature_count(name, card.features) for name in card.backbones)
+
+
+def _check_count(numbers: int, width: int, folder: Path, card: BundleCard) -> None:
     """A small file must not ask for a large network; half, for its tables may be of a smaller image."""
     bodies = sum(describe_backbone(name).parameters for name in card.backbones)
-    head = len(card.classes) * sum(feature_count(name, card.features) for name in card.backbones)
+    head = len(card.classes) * width
     if numbers < bodies // 2 + head:
         raise _misfit(
             folder, card, f"there are {numbers:,} numbers in them, and it has about {bodies + head:,}"
@@ -160,8 +184,7 @@ def _channels(shapes: Mapping[str, TensorShape], card: BundleCard) -> int:
     """How many channels the weights read: a gray bundle may hold an RGB model, which repeats the channel."""
     if card.image.colour != "gray":
         return 3
-    with torch.device("meta"):
-        stem = first_convolution(create_body(card.backbone))
+    stem = first_convolution(sketch_body(card.backbone))
     kernel = shapes.get(f"body.{stem}.weight")
     return 1 if kernel is not None and kernel.shape[1:2] == (1,) else 3
 

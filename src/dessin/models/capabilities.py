@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-import torch
-
 from dessin.errors import DessinError
-from dessin.models.backbones import create_body
+from dessin.models.backbones import sketch_body
 from dessin.models.lora import lora_targets
 
 
@@ -28,8 +26,7 @@ def capabilities(backbone: str) -> Capabilities:
     Raises:
         DessinError: an unknown backbone.
     """
-    with torch.device("meta"):
-        body = create_body(backbone)
+    body = sketch_body(backbone)
     return Capabilities(
         drop_path=_accepts(backbone, drop_path=0.1),
         drop_block=_accepts(backbone, drop_block=0.1),
@@ -57,8 +54,7 @@ def check_regularisers(backbone: str, *, drop_path: float, drop_block: float) ->
 
 def _accepts(backbone: str, *, drop_path: float = 0.0, drop_block: float = 0.0) -> bool:
     try:
-        with torch.device("meta"):
-            create_body(backbone, drop_path=drop_path, drop_block=drop_block)
+        sketch_body(backbone, drop_path=drop_path, drop_block=drop_block)
     except DessinError:
         return False
     return True

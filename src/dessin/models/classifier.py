@@ -51,12 +51,14 @@ class Classifier(Encoder, Network):
         features: Features = "last",
         beside: Sequence[Encoder] = (),
         mirrored: bool = False,
+        width: int | None = None,
     ) -> None:
         super().__init__(body, info, channels=channels, features=features)
         self.head_kind = head
         self.mirrored = mirrored
         self.dropout = nn.Dropout(drop_rate)
-        width = feature_count(info.name, features) + sum(encoder.width for encoder in beside)
+        if width is None:
+            width = feature_count(info.name, features) + sum(encoder.width for encoder in beside)
         self.head = HEADS[head](width, classes)
         self.beside = nn.ModuleList(beside)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -174,14 +176,14 @@ def build_classifier(
     return classifier
 
 
-def resize(classifier: Classifier, size: int) -> None:
-    """Make every body read images of `size` pixels.
+def resize(classifier: Classifier, size: int, *, tried: bool = True) -> None:
+    """Make every body read images of `size` pixels; `tried` as of `resize_body`.
 
     Raises:
         DessinError: one of them cannot.
     """
     for encoder in classifier.encoders:
-        resize_body(encoder.body, describe_backbone(encoder.backbone), size)
+        resize_body(encoder.body, describe_backbone(encoder.backbone), size, tried=tried)
 
 
 def empty_classifier(
@@ -197,10 +199,11 @@ def empty_classifier(
     features: Features = "last",
     beside: Sequence[str] = (),
     mirrored: bool = False,
+    width: int | None = None,
 ) -> Classifier:
     """A classifier whose weights are random, a function of the seed; no global generator is touched.
 
-    `beside` are the backbones of the further bodies.
+    `beside` are the backbones of the further bodies; `width` is D, found out where not given.
     """
     keep_freed_memory()
     info = describe_backbone(backbone)
@@ -222,6 +225,7 @@ def empty_classifier(
             features=features,
             beside=others,
             mirrored=mirrored,
+            width=width,
         )
 
 

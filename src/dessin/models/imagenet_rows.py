@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from dessin.collection.names import synset_table
 from dessin.errors import DessinError
-from dessin.models.backbones import create_body, describe_backbone
+from dessin.models.backbones import describe_backbone, sketch_body
 from dessin.models.torchvision_ops import import_timm
 from dessin.models.weights import Weights, load_state
 
@@ -44,8 +43,7 @@ def imagenet_rows(
 
 
 def _head_of(weights: Weights) -> tuple[Tensor, Tensor]:
-    with torch.device("meta"):
-        body: Any = create_body(weights.backbone)
+    body = sketch_body(weights.backbone)
     name = body.pretrained_cfg.get("classifier")
     state = load_state(weights)
     weight = state.get(f"{name}.weight") if isinstance(name, str) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,12 +15,14 @@ from dessin.errors import DessinError
 from dessin.files import digest_of, sha256_bytes
 from dessin.images.shards import without_map
 from dessin.images.store import PixelStore
-from dessin.models.classifier import Classifier
-from dessin.models.freezing import Freezing
 from dessin.page.numbers import counted
 from dessin.randomness import Words, image_keys
-from dessin.recipe import Recipe
-from dessin.training.device import Computing
+
+if TYPE_CHECKING:
+    from dessin.models.classifier import Classifier
+    from dessin.models.freezing import Freezing
+    from dessin.recipe import Recipe
+    from dessin.training.device import Computing
 
 Rows = NDArray[np.int64]
 

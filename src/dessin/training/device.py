@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import torch
@@ -17,8 +18,10 @@ from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.models.classifier import Classifier
 from dessin.page.numbers import counted
-from dessin.recipe import Recipe
 from dessin.training.seeding import reproducible
+
+if TYPE_CHECKING:
+    from dessin.recipe import Recipe
 
 # Tensors as large as the weights, per trained weight: the gradient and what the optimiser keeps.
 _STATES = {"adamw": 3, "adam": 3, "sgd": 2}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr, logsumexp
 
 from dessin.statistics.intervals import Estimate, Floats, bootstrap_weighted
 
@@ -22,6 +21,9 @@ NEIGHBOURS = 5
 
 def energy(logits: NDArray[Any]) -> Floats:
     """The log of the sum of exponentials of logits (N, C): (N,)."""
+    # Loading scipy takes a fifth of a second, which a first answer need not spend.
+    from scipy.special import logsumexp
+
     return np.asarray(logsumexp(np.asarray(logits, dtype=np.float64), axis=1))
 
 
@@ -32,6 +34,8 @@ def max_probability(probabilities: NDArray[Any]) -> Floats:
 
 def negative_entropy(probabilities: NDArray[Any]) -> Floats:
     """Minus the entropy (natural logarithm) of probabilities (N, C): (N,)."""
+    from scipy.special import entr
+
     return np.asarray(-entr(np.asarray(probabilities, dtype=np.float64)).sum(axis=1), dtype=np.float64)
 
 
