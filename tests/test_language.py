@@ -39,9 +39,11 @@ every_other = pytest.mark.parametrize("code", OTHERS)
 
 
 def filled(text: str, with_what: str = "w") -> tuple[str, dict[str, str]]:
-    """A text with a word of its own in each place, and these."""
+    """A text with a word of its own in each place, or a figure where one must be, and these."""
     names = [name for _, name, _, _ in Formatter().parse(text) if name]
-    values = {name: f"{with_what}{number}" for number, name in enumerate(names)}
+    values = {
+        name: f"{'7' if name in ('n', 'seconds') else with_what}{number}" for number, name in enumerate(names)
+    }
     return text.format(**values), values
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dessin.errors import DessinError, quoted
-from dessin.language import retold_error
+from dessin.language import retold, retold_error
 from dessin.places import reason
 
 # Set to anything, it shows tracebacks and the warnings of libraries on the screen.
@@ -74,10 +74,10 @@ def told(version: str, words: Sequence[str]) -> Iterator[None]:
             except DessinError as error:
                 code = _say(retold_error(error))
             except KeyboardInterrupt as stop:
-                _say(f"stopped. {' '.join(map(str, stop.args)) or _NOTHING_HALF}")
+                _say(_retold(f"stopped. {' '.join(map(str, stop.args)) or _NOTHING_HALF}"))
                 code = 128 + (signal.SIGTERM if isinstance(stop, Stopped) else signal.SIGINT)
             except Exception as error:
-                code = _say(explained(error, version, words))
+                code = _say(_retold(explained(error, version, words)))
             code = _lost(sys.stdout) or code
         if code:
             sys.exit(code)
@@ -134,6 +134,12 @@ def _temporary() -> Path:
     return folder
 
 
+def _retold(text: str) -> str:
+    with suppress(DessinError):
+        return retold(text)
+    return text
+
+
 def _say(text: str) -> int:
     """One paragraph on standard error; what others said into it has lines of its own."""
     if sys.stderr is not None:
@@ -150,7 +156,7 @@ def _lost(stream: Any) -> int:
     error = getattr(stream, "lost", None)
     if error is None or error.errno == errno.EPIPE:
         return 0
-    return _say(f"The output could not be written: {reason(error)}. Files that it names are whole.")
+    return _say(_retold(f"The output could not be written: {reason(error)}. Files that it names are whole."))
 
 
 class _Patient(io.TextIOWrapper):

@@ -35,9 +35,9 @@ _ENDS: Final = ".;:"
 # What stands before a line, and the letters of its own that a text needs to be known by them.
 _LEAD: Final = " \n=->"
 _LEAST_LETTERS: Final = 4
-# Places of a figure alone; all others hold no more than a clause.
+# Places of a figure alone; all others hold no more than a clause, or clauses that a colon leads to.
 _FIGURES: Final = ("n", "seconds", "minutes", "hours")
-_FIGURE, _CLAUSE = r"[\d.,\u202f]+", r"(?:(?![.!?;] ).)*?"
+_FIGURE, _CLAUSE, _CLAUSES = r"[\d.,\u202f]+", r"(?:(?![.!?;] ).)*?", r"(?:(?![.!?] ).)*?"
 
 
 def language() -> str:
@@ -212,15 +212,18 @@ def _forms(code: str) -> tuple[_Form, ...]:
         letters = sum(character.isalpha() for literal, _ in pieces for character in literal)
         known = letters >= _LEAST_LETTERS or all(name in _FIGURES for name in names)
         if names and known and len(set(names)) == len(names):
-            parts = (re.escape(text) + (_place(name) if name else "") for text, name in pieces)
+            led = re.search(r": \{(\w+)\}\.?$", english)
+            last = led[1] if led else ""
+            parts = (re.escape(text) + (_place(name, last) if name else "") for text, name in pieces)
             pattern = re.compile("".join(parts), re.DOTALL)
             found.append((letters, _Form(tuple(text for text, _ in pieces), pattern, forms[-1])))
     found.sort(key=lambda each: (each[0], sum(map(len, each[1].between))), reverse=True)
     return tuple(form for _, form in found)
 
 
-def _place(name: str) -> str:
-    return f"(?P<{name}>{_FIGURE if name in _FIGURES else _CLAUSE})"
+def _place(name: str, last: str) -> str:
+    """`last` is the place that a colon leads to at the end."""
+    return f"(?P<{name}>{_FIGURE if name in _FIGURES else _CLAUSES if name == last else _CLAUSE})"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def check_readable(path: Path) -> None:
         raise DessinError(f"There is no file or folder {quoted(path.absolute())}.", do="Check the path.")
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise DessinError(
-            f"{quoted(path)} is {_what(found)}.",
+            f"{quoted(path)} is {_what(found)}, which is not read.",
             allowed="What is read is a file or a folder.",
             do="Save what it gives as a file, and name that.",
         )

@@ -176,7 +176,7 @@ def _parts(name: HubName, files: Iterable[RepoSibling], roots: Sequence[str]) ->
     if not any(part.rfilename in roots for part in parts):
         there = listing(sorted(file.rfilename for file in found)) or "nothing"
         raise DessinError(
-            f"{name} holds no model of dessin: it has no {' and no '.join(roots)}, but {there}.",
+            f"{name} holds no model of dessin: it has none of {', '.join(roots)}, but {there}.",
             do="A backbone of timm is named in a recipe as model.backbone; other models are not read.",
         )
     for part in parts:

@@ -178,7 +178,7 @@ def _value(op: Op, spec: OpSpec, parameter: Parameter, value: Value | None) -> f
         raise _refused(op, spec, f"{parameter.name} is {value:g}, and a whole number is needed")
     # Written so that NaN is refused as well.
     if not parameter.low <= value <= parameter.high:
-        raise _refused(op, spec, f"{parameter.name} is {value:g}")
+        raise _refused(op, spec, f"the value of {parameter.name} is {value:g}")
     return float(value)
 
 

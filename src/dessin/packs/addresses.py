@@ -59,7 +59,7 @@ def bring(address: str, folder: Path) -> Path:
     try:
         _download(address, folder)
     except ImportError:
-        do = f"Run {install_command(PROTOCOLS[protocol])}"
+        do = f"Install with {install_command(PROTOCOLS[protocol])}"
         raise DessinError(f"Packs at {protocol} addresses need a package more.", do=do) from None
     except DessinError:
         raise
@@ -94,7 +94,7 @@ def _download(address: str, folder: Path) -> None:
         )
     if len(paths) > _MOST_PACKS:
         raise DessinError(
-            f"{shown(address)} has {counted(len(paths), 'pack')}.",
+            f"{counted(len(paths), 'pack')} were found at {shown(address)}.",
             allowed=f"Up to {_MOST_PACKS:,} are collected at a time.",
             do="Name some of them.",
         )

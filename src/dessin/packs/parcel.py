@@ -182,13 +182,16 @@ def _places(folder: Path, kind: Kind) -> Iterator[str]:
     if kind == "run":
         status = read_record(folder).status
         if status == "running":
-            raise DessinError(f"The run {folder} is not finished.", do=f"dessin train --resume {folder}")
+            raise DessinError(
+                f"The run {folder} is not finished.", do=f"Finish it with dessin train --resume {folder}."
+            )
         yield ""
     elif kind == "folds":
         group = FoldGroup.read(folder)
         if group.results is None:
             raise DessinError(
-                f"The group of folds {folder} is not finished.", do=f"dessin train --resume {folder}"
+                f"The group of folds {folder} is not finished.",
+                do=f"Finish it with dessin train --resume {folder}.",
             )
         yield from (fold_folder(folder, fold).name for fold in group.folds)
     else:

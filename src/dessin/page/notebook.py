@@ -129,7 +129,7 @@ class Shown:
         try:
             import pandas as pd
         except ImportError:
-            do = f"Run {install_command('notebook')}"
+            do = f"Install with {install_command('notebook')}"
             raise DessinError("A data frame needs pandas, which is not installed.", do=do) from None
         return pd.DataFrame(rows)
 

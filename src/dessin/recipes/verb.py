@@ -107,7 +107,9 @@ def recipe_file(given: str | Path, kind: Kind = "recipe") -> Path:
         names = [each.name for each in by_name.values() if each.kind == kind]
         raise unknown(kind, given, names, do="One of your own is given as a path that ends in .yaml.")
     if found.kind != kind:
-        raise DessinError(f"{found.name} is a {found.kind}.", do=f"Use dessin {USED_BY[found.kind]}.")
+        raise DessinError(
+            f"{found.name} is a {found.kind}, not a {kind}.", do=f"Use dessin {USED_BY[found.kind]}."
+        )
     return found.path
 
 

@@ -92,7 +92,7 @@ def _check(table: Floats, truth: NDArray[np.int64], groups: int, classes: int) -
         )
     if truth.min() < 0 or truth.max() >= classes:
         raise DessinError(
-            f"Class numbers run from {truth.min()} to {truth.max()}.", allowed=f"0 to {classes - 1}."
+            f"Class numbers run from {truth.min()} to {truth.max()}.", allowed=f"They are 0 to {classes - 1}."
         )
     if not (np.isfinite(table).all() and (table >= 0).all() and np.allclose(table.sum(axis=1), 1, atol=1e-3)):
         raise DessinError(

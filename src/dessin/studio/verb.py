@@ -91,7 +91,9 @@ def studio(
             Streamlit failed.
     """
     if not _has_streamlit():
-        raise DessinError("The studio needs Streamlit 1.57 or newer.", do=f"Run {install_command('studio')}")
+        raise DessinError(
+            "The studio needs Streamlit 1.57 or newer.", do=f"Install with {install_command('studio')}"
+        )
     root = _checked(Path(workspace)) if workspace is not None else _own_folder()
     port = _free_port(host, port)
     asked = word

@@ -51,7 +51,8 @@ def read_container(data: bytes) -> Container:
         raise ContainerError("empty file")
     reader = _reader(data)
     if reader is None:
-        raise ContainerError(f"not one of {FORMATS}{_guess(data)}")
+        guess = _guess(data)
+        raise ContainerError(f"not one of {FORMATS} ({guess})" if guess else f"not one of {FORMATS}")
     try:
         return reader(data)
     except (struct.error, IndexError):
@@ -68,10 +69,10 @@ def _guess(data: bytes) -> str:
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, name in _FOREIGN:
         if start.lower().startswith(magic.lower()):
-            return f" (looks like {name})"
+            return f"looks like {name}"
     # What git leaves on Windows, and some archives, in the place of a link.
     if len(data) < 1024 and b"/" in data and data.isascii() and data.decode().strip().isprintable():
-        return " (looks like a link that was saved as text: copy the pictures themselves)"
+        return "looks like a link that was saved as text: copy the pictures themselves"
     return ""
 
 

@@ -112,9 +112,10 @@ def read_sources(folders: Sequence[Path]) -> Sources:
         elif committee is not None:
             committees.append(_committee(folder, committee.read(folder)))
         else:
-            seen = "is no study, run or committee" if folder.is_dir() else "does not exist"
             raise DessinError(
-                f"{folder} {seen}.",
+                f"{folder} is no study, run or committee."
+                if folder.is_dir()
+                else f"{folder} does not exist.",
                 allowed=f"A study's folder has a {STUDY_FILE}, a run's a {FILE}.",
                 do="Name folders that dessin study, train, ensemble, soup, route or distill wrote.",
             )

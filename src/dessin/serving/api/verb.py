@@ -53,7 +53,7 @@ def serve(
         DessinError: a package is missing, no model, no token in the file, or an address that cannot be used.
     """
     if any(find_spec(name) is None for name in _NEEDED):
-        raise DessinError("The API needs FastAPI and uvicorn.", do=f"Run {install_command('serve')}")
+        raise DessinError("The API needs FastAPI and uvicorn.", do=f"Install with {install_command('serve')}")
     from dessin.serving.api.app import build_app
     from dessin.serving.api.security import known_hosts, read_token
     from dessin.serving.api.service import Service

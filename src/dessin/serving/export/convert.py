@@ -101,7 +101,7 @@ def import_onnx() -> ModuleType:
     except ImportError as error:
         raise DessinError(
             f"Export needs the package {error.name}, which is not installed.",
-            do=f"Run {install_command('onnx')}",
+            do=f"Install with {install_command('onnx')}",
         ) from None
     return onnx
 

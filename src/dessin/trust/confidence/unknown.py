@@ -25,6 +25,7 @@ from dessin.images.spec import Fitting
 from dessin.images.store import PixelStore, open_store
 from dessin.images.store_build import StoredImage
 from dessin.models.card import Rejection, RejectionScore
+from dessin.page.numbers import counted
 from dessin.progress import track, warn
 from dessin.randomness import image_keys, permutation
 from dessin.runs.subject import Subject
@@ -99,8 +100,9 @@ def read_unknown(folder: Path, subject: Subject) -> UnknownImages:
     images = _without(images, owned, "are files of its own collection")
     images = _without(images, _unreadable(folder, images), "cannot be read")
     if len(images) < _FEWEST:
+        usable = counted(len(images), "usable image") if images else "no usable images"
         raise DessinError(
-            f"{folder} holds {len(images) or 'no'} usable image{'s' if len(images) != 1 else ''}.",
+            f"{folder} holds {usable}, and two are needed.",
             allowed=f"It takes two or more images ({FORMATS}) of things that are no class of it.",
             do="Check --unknown.",
         )
