@@ -14,6 +14,7 @@ import pytest
 from catalogues import OTHERS, SOURCE, Text, calls, kept, lacking, said, template, texts, updated
 from rich.cells import cell_len
 
+from dessin.ending import told as ended
 from dessin.errors import DessinError
 from dessin.language import (
     FOLDER,
@@ -99,6 +100,31 @@ def test_clauses_are_told_one_by_one_and_names_stay() -> None:
             retold("the best validation accuracy of 3 epochs") == "3에폭 가운데 검증 accuracy가 가장 좋습니다"
         )
     assert retold_error(refused) == str(refused)
+
+
+def test_what_a_colon_leads_to_may_be_several_clauses() -> None:
+    refused = DessinError(
+        "cat/1.heic cannot be read: a film or sound, not a picture; 3 of it; you have no permission."
+    )
+    with speaking("ko"):
+        assert retold_error(refused) == (
+            "cat/1.heic: 읽을 수 없습니다. 그림이 아니라 동영상이나 소리; 3 of it; 권한이 없습니다."
+        )
+
+
+def test_a_fault_and_a_stop_are_said_in_the_language_that_is_spoken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "ko")
+    with pytest.raises(SystemExit), ended("1", ["audit"]):
+        raise KeyboardInterrupt("What is trained so far is kept in r: the same command goes on from there.")
+    assert capsys.readouterr().err == (
+        "dessin: 멈추었습니다. 지금까지 학습한 것은 r에 있습니다. 같은 명령이 거기서 이어 갑니다.\n"
+    )
+    monkeypatch.setenv(VARIABLE, "xx")
+    with pytest.raises(SystemExit), ended("1", ["audit"]):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.startswith("dessin: stopped. Nothing half-written")
 
 
 def test_an_f_string_is_a_text_with_places() -> None:
