@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from dessin.models.classifier import Classifier
 from dessin.progress import quiet
 from dessin.training.device import choose_device
 from dessin.training.folding import folded
+from dessin.trust.explain.batches import each_batch
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.maps import (
     METHODS,
@@ -38,7 +40,7 @@ from dessin.trust.explain.maps import (
     scaled,
     split_forward,
 )
-from dessin.trust.explain.pictures import write_maps
+from dessin.trust.explain.pictures import explain_batch
 from dessin.trust.explain.sources import BATCH, Drawing, Reader, given_drawings
 
 FIRST = 100
@@ -81,8 +83,9 @@ def _whole(explainer: Explainer, drawings: tuple[Drawing, ...], method: str) -> 
     done = 0
     with tempfile.TemporaryDirectory() as folder, quiet():
         start = time.perf_counter()
-        for rows in write_maps(explainer, reader, drawings, [method], Path(folder)):
-            done += len(rows)
+        work = partial(explain_batch, methods=[method])
+        for batch in each_batch(explainer, reader, drawings, work, "explaining"):
+            done += len(batch.write(Path(folder)))
             if not marks and done >= FIRST:
                 marks.append((_resident(), _peak()))
         seconds = time.perf_counter() - start

@@ -26,10 +26,9 @@ from dessin.images.colour import one_opencv_thread
 from dessin.progress import quiet
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
-from dessin.trust.robustness.asking import Answerer, SetImages, right_answers
+from dessin.trust.robustness.asking import Answerer, SetImages, images_of, right_answers
 from dessin.trust.robustness.corruption import STRENGTHS
 from dessin.trust.robustness.suite import SUITE
-from dessin.trust.robustness.verb import images_of
 
 GOAL = 1.15
 

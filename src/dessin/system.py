@@ -44,6 +44,17 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def most_memory() -> int:
+    """The most memory in bytes that this process had at any moment so far."""
+    now: Any = psutil.Process().memory_info()
+    if _WINDOWS:
+        return int(now.peak_wset)
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(int(now.rss), most if sys.platform == "darwin" else 1024 * most)
+
+
 def made_up_places() -> frozenset[str]:
     """Where the system shows itself as files (processes, devices, settings): no file there is of a person."""
     with suppress(OSError):  # no /proc, as in some containers

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from dessin.errors import DessinError
-from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import ThreadMapper
 from dessin.parallel.ray_data import RayMapper, _in_order, _Piece
+from dessin.parallel.ray_queue import Work
+from dessin.runs.executors.choose import choose_mapper
+from dessin.runs.machine import NOBODY, who
 
 
 def test_threads_keep_the_order_of_the_items() -> None:
@@ -53,14 +57,16 @@ def test_an_exception_comes_where_its_item_would_have() -> None:
 
 
 def test_the_executor_is_chosen_by_name() -> None:
-    assert choose_mapper("local", None) is None
-    chosen = choose_mapper("ray", "10.0.0.1:6379", gpu=True)
+    choose = partial(choose_mapper, name="audit", folder="out")
+    assert choose("local", None) is None
+    chosen = choose("ray", "10.0.0.1:6379", gpu=True)
     assert isinstance(chosen, RayMapper)
     assert (chosen.address, chosen.gpu) == ("10.0.0.1:6379", True)
+    assert chosen.work == Work("audit", str(Path("out").absolute()), who() or NOBODY)
     with pytest.raises(DessinError, match='Did you mean "ray"'):
-        choose_mapper("rya", None)
+        choose("rya", None)
     with pytest.raises(DessinError, match="address auto was given, and the executor is local"):
-        choose_mapper("local", "auto")
+        choose("local", "auto")
 
 
 def test_no_items_need_no_ray() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from ray_kit import cluster_of
 from tiny_run import make_drawings, make_tiny_split, tiny_recipe
 
 from dessin.errors import DessinError
@@ -38,13 +39,6 @@ from dessin.runs.train import train
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 40.0
-# A dead node is noticed within about two seconds instead of twenty.
-QUICK = {
-    "health_check_initial_delay_ms": 500,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 1000,
-    "health_check_failure_threshold": 2,
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,22 +60,9 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A head without cores, where the driver is, and one steady node with one core, all on loopback."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", ray_connection._TOKEN)
-        patch.setenv("DESSIN_CACHE", str(tmp_path_factory.mktemp("nodes")))
-        from ray.cluster_utils import Cluster
-
-        made = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK},
-        )
-        made.add_node(num_cpus=1)
+    """One steady node."""
+    with cluster_of(1, tmp_path_factory.mktemp("nodes")) as made:
         yield made
-        made.shutdown()
 
 
 def jobs(study: Path, drawings: tuple[Path, Path], seeds: int) -> list[JobSpec]:

@@ -34,9 +34,9 @@ from dessin.ops import as_paths
 from dessin.page.blocks import Page, Step
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import number
-from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, say_once, warn
+from dessin.runs.executors.choose import choose_mapper
 
 LABELS_FILE: Final = "labels.csv"
 COLUMNS = ("image_id", "label", "quality", "suspect", "probability", "suggested", "its_probability", "fold")
@@ -71,7 +71,7 @@ def audit(
             predictions that are not of this collection or not out of fold.
     """
     data, out = Path(data), Path(out)
-    mapper = choose_mapper(executor, address)
+    mapper = choose_mapper(executor, address, "audit", out)
     collection = read_collection(data, group=group)
     with result_folder(out, what="an audit") as part:
         say_once(describe_collection(collection))

@@ -1,5 +1,5 @@
-"""Maps on Ray Data: workers, one a core or a GPU, on nodes whose packages are ours, that keep the function
-and get pieces of the items."""
+"""Maps on Ray Data: workers on nodes whose packages are ours, that keep the function and get pieces of the
+items. One of them takes the first item alone; what that took is what each of them asks of its node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -20,8 +20,12 @@ from typing import Any
 import numpy as np
 
 from dessin.errors import DessinError
+from dessin.language import tr, tr_n
 from dessin.parallel.mapper import TOGETHER, Item, Made
+from dessin.parallel.needs import Needs, Node, Took, measured, places_for
 from dessin.parallel.ray_connection import connected
+from dessin.parallel.ray_queue import Work, announced, running
+from dessin.progress import duration, say
 from dessin.system import processors
 
 _STORE_BYTES = 256 * 2**20
@@ -37,12 +41,36 @@ class RayMapper:
     """A Ray cluster (`auto` or `host:port`), or a Ray of this machine alone (None).
 
     The function and the items are sent to the nodes, which need the files that they name at the same paths.
-    A function that keeps something on itself keeps it for all pieces that its worker gets. `gpu` gives each
-    worker one GPU, where the cluster has any.
+    A function that keeps something on itself keeps it for all pieces that its worker gets. `gpu` gives the
+    workers GPUs, where the cluster has any; `threads` are those that torch computes with, where the function
+    needs torch. `work` is what the queue shows.
     """
 
-    def __init__(self, address: str | None = None, *, gpu: bool = False) -> None:
-        self.address, self.gpu = address, gpu
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        gpu: bool = False,
+        threads: int | None = None,
+        work: Work | None = None,
+    ) -> None:
+        self.address, self.gpu, self.threads, self.work = address, gpu, threads, work
+        self._ray: ModuleType | None = None
+
+    @contextmanager
+    def connection(self) -> Iterator[ModuleType]:
+        """One for all maps of the block.
+
+        Raises:
+            DessinError: no such cluster, or a node with other packages.
+        """
+        with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
+            _check_nodes(ray)
+            self._ray = ray
+            try:
+                yield ray
+            finally:
+                self._ray = None
 
     def map(
         self, function: Callable[[Item], Made], items: Sequence[Item], *, together: int = TOGETHER
@@ -54,17 +82,56 @@ class RayMapper:
         """
         if not items:
             return
-        with connected(self.address, cpus=processors(), store_bytes=_STORE_BYTES) as ray:
-            _check_nodes(ray)
-            workers, resources = _room(ray, self.gpu)
-            size = max(1, min(together, len(items) // (workers * _PIECES_A_WORKER)))
-            pieces = [
-                _Piece(number, tuple(items[start : start + size]))
-                for number, start in enumerate(range(0, len(items), size))
-            ]
+        with self.connection() if self._ray is None else nullcontext(self._ray) as ray:
+            nodes = _nodes(ray)
+            shares = self.work.shares([node.id for node in nodes]) if self.work else {}
+            queue = announced(ray, self.work, list(shares.values())) if self.work else nullcontext()
             # Left early, Ray Data must end before Ray does.
-            with closing(_results(ray, function, pieces, workers, resources)) as results:
+            with queue, closing(self._results(ray, nodes, shares, function, items, together)) as results:
                 yield from _in_order(results)
+
+    def _results(
+        self,
+        ray: ModuleType,
+        nodes: Sequence[Node],
+        shares: dict[str, str],
+        function: Callable[[Item], Made],
+        items: Sequence[Item],
+        together: int,
+    ) -> Generator[_Piece, None, None]:
+        """What becomes of all pieces, the first alone and the others in any order."""
+        task = _Task(secrets.token_hex(8), [ray.put(function)], shares, self.threads)
+        needs = _first_needs(nodes, self.threads or 1, gpu=self.gpu)
+        piece, took = _first(ray, task, _Piece(0, (items[0],)), needs)
+        yield piece
+        if len(items) == 1 or piece.error is not None:
+            return
+        needs = measured(needs, took, nodes)
+        workers = places_for(needs, nodes)
+        if self.address:
+            say(_plan(self.address, nodes, workers, needs, took))
+        size = max(1, min(together, len(items) // (workers * _PIECES_A_WORKER)))
+        pieces = [
+            _Piece(number, tuple(items[start : start + size]))
+            for number, start in enumerate(range(1, len(items), size), start=1)
+        ]
+        yield from _results(ray, task, pieces, workers, needs)
+
+
+def _plan(address: str, nodes: Sequence[Node], workers: int, needs: Needs, took: Took) -> str:
+    """What is asked of the cluster, and why."""
+    cluster = tr_n("{n} node", "{n} nodes", len(nodes))
+    at_once = tr_n("{n} worker", "{n} workers", workers)
+    return tr(
+        "Ray cluster {address}: {nodes}, {workers}; each asks for {needs}: the first share of the work "
+        "took {memory} GiB and {time}",
+        address=address,
+        nodes=cluster,
+        workers=at_once,
+        needs=needs.words(),
+        memory=f"{took.gib:.2f}",
+        time=duration(took.seconds),
+    )
 
 
 def _check_nodes(ray: ModuleType) -> None:
@@ -130,24 +197,54 @@ class _Piece:
     error: Exception | None = None
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What a worker is to do: `reference` leads to the function, `shares` what the queue calls each
+    node's work."""
+
+    name: str
+    reference: Sequence[Any]
+    shares: dict[str, str]
+    threads: int | None
+
+
 # The function of this worker process, by its name: it is fetched, and what it prepares is made, once.
 _fetched: dict[str, Callable[[Any], Any]] = {}
 
 
-def _apply(batch: dict[str, Any], name: str, reference: Sequence[Any]) -> dict[str, Any]:
-    """What a worker does with a batch of pieces; `reference` leads to the function."""
+def _fetch(task: _Task) -> Callable[[Any], Any]:
+    if task.name not in _fetched:
+        _fetched.clear()
+        ray = importlib.import_module("ray")
+        running(task.shares.get(ray.get_runtime_context().get_node_id(), ""))
+        if task.threads is not None:
+            # Before the function is unpacked: what it holds may ask for them then.
+            importlib.import_module("torch").set_num_threads(task.threads)
+        _fetched[task.name] = ray.get(task.reference[0])
+    return _fetched[task.name]
+
+
+def _apply(batch: dict[str, Any], task: _Task) -> dict[str, Any]:
+    """What a worker does with a batch of pieces."""
     made = np.empty(len(batch["item"]), dtype=object)
+    made[:] = [_done(task, piece) for piece in batch["item"]]
+    return {"item": made}
+
+
+def _measured(task: _Task, piece: _Piece) -> tuple[_Piece, Took]:
+    """What a worker does with the very first piece."""
+    began = time.monotonic()
+    done = _done(task, piece)
+    return done, Took.of_this_process(time.monotonic() - began)
+
+
+def _done(task: _Task, piece: _Piece) -> _Piece:
     try:
-        if name not in _fetched:
-            _fetched.clear()
-            _fetched[name] = importlib.import_module("ray").get(reference[0])
+        function = _fetch(task)
     except Exception as error:
         # Raised here, Ray Data would take it for its own and try again for ever.
-        problem = _unfit(socket.gethostname(), error)
-        made[:] = [_Piece(piece.number, (), problem) for piece in batch["item"]]
-    else:
-        made[:] = [_applied(_fetched[name], piece) for piece in batch["item"]]
-    return {"item": made}
+        return _Piece(piece.number, (), _unfit(socket.gethostname(), error))
+    return _applied(function, piece)
 
 
 def _applied(function: Callable[[Any], Any], piece: _Piece) -> _Piece:
@@ -160,21 +257,37 @@ def _applied(function: Callable[[Any], Any], piece: _Piece) -> _Piece:
     return _Piece(piece.number, tuple(values))
 
 
-def _room(ray: ModuleType, gpu: bool) -> tuple[int, dict[str, int]]:
-    """How many workers the cluster has room for, and what each takes."""
-    total = ray.cluster_resources()
-    if gpu and total.get("GPU", 0) >= 1:
-        # A worker keeps its GPU, and the model on it, from one piece to the next.
-        return int(total["GPU"]), {"num_gpus": 1, "num_cpus": 1, "max_calls": 0}
-    return int(total["CPU"]), {"num_cpus": 1}
+def _nodes(ray: ModuleType) -> list[Node]:
+    """Those that have a core to give."""
+    return [node for node in map(Node.of, ray.nodes()) if node.alive and node.cores >= 1]
+
+
+def _first_needs(nodes: Sequence[Node], threads: int, *, gpu: bool) -> Needs:
+    """Before anything was measured: a GPU where there is one, a core a thread where a node has as many."""
+    gpus = 1.0 if gpu and any(node.gpus >= 1 for node in nodes) else 0.0
+    most = max(node.cores for node in nodes if node.gpus >= gpus)
+    return Needs(cores=min(threads, int(most)), gpus=gpus)
+
+
+def _first(ray: ModuleType, task: _Task, piece: _Piece, needs: Needs) -> tuple[_Piece, Took]:
+    first = ray.remote(_measured).options(num_cpus=needs.cores, num_gpus=needs.gpus)
+    try:
+        found: tuple[_Piece, Took] = ray.get(first.remote(task, piece))
+    except ray.exceptions.RayError as error:
+        raise _lost(error) from error
+    return found
+
+
+def _lost(error: Exception) -> DessinError:
+    said = str(error).strip().splitlines()[-1]
+    return DessinError(
+        f"The work on the Ray cluster ended: {type(error).__name__}: {said}.",
+        do="Check the cluster with ray status, and give the same command again.",
+    )
 
 
 def _results(
-    ray: ModuleType,
-    function: Callable[[Any], Any],
-    pieces: Sequence[_Piece],
-    workers: int,
-    resources: dict[str, int],
+    ray: ModuleType, task: _Task, pieces: Sequence[_Piece], workers: int, needs: Needs
 ) -> Generator[_Piece, None, None]:
     """What becomes of the pieces, in any order."""
     with warnings.catch_warnings():
@@ -188,21 +301,20 @@ def _results(
     before = set(threading.enumerate())
     made = data.from_items(list(pieces), override_num_blocks=blocks).map_batches(
         _apply,
-        fn_kwargs={"name": secrets.token_hex(8), "reference": [ray.put(function)]},
+        fn_kwargs={"task": task},
         batch_size=1,
         batch_format="numpy",
-        **resources,
+        num_cpus=needs.cores,
+        memory=needs.memory,
+        # A worker keeps its GPU, and the model on it, from one piece to the next.
+        **({"num_gpus": needs.gpus, "max_calls": 0} if needs.gpus else {}),
     )
     try:
         with closing(iter(made.iter_batches(batch_size=None, batch_format="numpy"))) as batches:
             for batch in batches:
                 yield from batch["item"]
     except ray.exceptions.RayError as error:
-        said = str(error).strip().splitlines()[-1]
-        raise DessinError(
-            f"The work on the Ray cluster ended: {type(error).__name__}: {said}.",
-            do="Check the cluster with ray status, and give the same command again.",
-        ) from error
+        raise _lost(error) from error
     finally:
         # Threads of Ray that still fetch end the whole process if Ray is shut down under them.
         deadline = time.monotonic() + _STOP_S

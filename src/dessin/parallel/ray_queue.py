@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, Final, Literal
@@ -36,11 +37,25 @@ class Queued(Section):
     since: str = ""
 
 
+@dataclass(frozen=True)
+class Work:
+    """What jobs are for: what the work is called, the folder that it fills, and who gave it."""
+
+    name: str
+    folder: str
+    who: str
+
+    def shares(self, nodes: Sequence[str]) -> dict[str, str]:
+        """Each node's share of the work as a job, by the node's id."""
+        many = len(nodes) > 1
+        return {node: f"{self.name} {n}" if many else self.name for n, node in enumerate(nodes, start=1)}
+
+
 @contextmanager
-def announced(ray: ModuleType, names: Sequence[str], folder: str, who: str) -> Iterator[None]:
+def announced(ray: ModuleType, work: Work, names: Sequence[str]) -> Iterator[None]:
     """Announce jobs that wait, until the block ends or, each for itself, `ended` is called."""
     for name in names:
-        _put(ray, Queued(name=name, who=who, machine=socket.gethostname(), folder=folder))
+        _put(ray, Queued(name=name, who=work.who, machine=socket.gethostname(), folder=work.folder))
     try:
         yield
     finally:

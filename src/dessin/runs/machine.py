@@ -15,6 +15,7 @@ import psutil
 import torch
 
 from dessin.errors import quoted
+from dessin.parallel.ray_queue import Work
 from dessin.plugins import plugin_packages
 from dessin.runs.record import Hardware
 
@@ -76,6 +77,11 @@ def who() -> str:
     if given is None:
         given = _of_git("config", "user.name") or _of_system()
     return quoted(given.strip(), _LONGEST_NAME)
+
+
+def work_of(name: str, folder: Path) -> Work:
+    """Work on a cluster that fills a folder, as its queue shows it."""
+    return Work(name, str(folder.absolute()), who() or NOBODY)
 
 
 def _of_system() -> str:

@@ -24,11 +24,11 @@ from dessin.models.classifier import build_classifier
 from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.weights import resolve_weights
 from dessin.page.notebook import Shown
-from dessin.parallel.choose import choose_mapper
 from dessin.parallel.mapper import Mapper
 from dessin.progress import say, warn
 from dessin.reading import count_of, number_of, read_csv
 from dessin.runs.candidates import candidates_here
+from dessin.runs.executors.choose import choose_mapper
 from dessin.runs.inputs import Inputs, class_numbers, read_inputs
 from dessin.statistics.intervals import Estimate, bootstrap_mean
 from dessin.training.device import choose_device
@@ -108,7 +108,7 @@ def scout(
         describe_backbone(backbone)
         if weights == DRAWN:
             drawn_file(backbone)
-    mapper = choose_mapper(executor, address, gpu=True)
+    mapper = choose_mapper(executor, address, "scout", out, gpu=True)
     inputs = read_inputs(data, split, None)
     if asked is None:
         plan = candidates_here(Job(len(inputs.split.rows), None, tuned=False))

@@ -18,7 +18,7 @@ from dessin.progress import say, warn
 from dessin.runs.executors.job import JobSpec, thread_environment
 from dessin.runs.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
 from dessin.runs.executors.record import JobRecord, write_job
-from dessin.runs.machine import NOBODY, package_versions, who
+from dessin.runs.machine import package_versions, work_of
 from dessin.runs.record import read_record, write_record
 from dessin.system import processors
 
@@ -66,7 +66,7 @@ class RayExecutor:
                 )
                 tasks.append(task)
             names = [spec.name for spec in jobs]
-            with announced(ray, names, str(jobs[0].home.absolute()), who() or NOBODY):
+            with announced(ray, work_of("run", jobs[0].home), names):
                 waiting = {
                     task.remote(_order(spec, token, secret)): spec
                     for task, spec in zip(tasks, jobs, strict=True)

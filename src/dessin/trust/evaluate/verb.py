@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+
+import torch
 
 from dessin.answers.predictions import Predictions, read_predictions, write_predictions
+from dessin.errors import DessinError
 from dessin.folders import result_folder
 from dessin.language import retold, tr, translated
 from dessin.ops import names
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import times
 from dessin.progress import say, warn
+from dessin.runs.executors.choose import choose_mapper
 from dessin.runs.fold_group import with_its_group
 from dessin.runs.holdout import Opening, looks_below, settle
 from dessin.runs.record import SetName, read_record, store_results
@@ -41,6 +45,8 @@ def evaluate(
     holdout: bool = False,
     views: str | Sequence[str] = (),
     robustness: bool = False,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
 ) -> Evaluation:
     """Measure accuracy, top-5, macro-F1 and loss with intervals, each class, and what is confused.
 
@@ -58,11 +64,22 @@ def evaluate(
             one is measured, and what that gains.
         robustness: Also ask about the same drawings worn, moved, faded, blurred ..: the suite of
             corruptions, each in five strengths.
+        executor: This machine, or all nodes of a Ray cluster for the suite of corruptions, with the same
+            answers: each task is 64 drawings with one corruption. Nodes read the drawings at the same path.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
         DessinError: an unfinished run, a set without images, changed data, a split that the model was not
-            trained on, an unknown view, a folder `out` that is in use, or (`robustness`) a fold of one class.
+            trained on, an unknown view, a folder `out` that is in use, no such cluster, or (`robustness`) a
+            fold of one class.
     """
+    threads = torch.get_num_threads()
+    mapper = choose_mapper(executor, address, "robustness", out or run, gpu=True, threads=threads)
+    if mapper is not None and not robustness:
+        raise DessinError(
+            "What is asked of the plain drawings is little, and a cluster would do it no faster.",
+            do="Add --robustness, or leave --executor out.",
+        )
     seen = check_views(tuple(dict.fromkeys((*PLAIN, *names(views)))))
     asked = None if seen == PLAIN else seen
     subject = read_subject(Path(run), data, split)
@@ -96,7 +113,9 @@ def evaluate(
         for line in lines:
             say(line)
         if robustness:
-            kept = measure_robustness(subject, set_name, rows, predictions, views=asked, out=part)
+            kept = measure_robustness(
+                subject, set_name, rows, predictions, views=asked, out=part, mapper=mapper
+            )
             found = replace(found, robustness=kept)
         elif part is not None:
             write_page(part / PAGE_FILE, evaluation_page(subject, found))

@@ -9,7 +9,8 @@ held against random maps, against the ink, and against occlusion.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -18,14 +19,16 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from dessin.images.ink import ink_mask
+from dessin.parallel.mapper import Mapper
 from dessin.progress import track
 from dessin.randomness import image_keys, permutation, uniform
 from dessin.statistics.intervals import Estimate, bootstrap_mean
+from dessin.trust.explain.batches import each_batch
 from dessin.trust.explain.explainer import Answer, Explainer, Keep
 from dessin.trust.explain.maps import Floats, enlarged
 from dessin.trust.explain.pictures import predictions
 from dessin.trust.explain.result import FaithfulnessResult, Measure, MethodRow, Verdict
-from dessin.trust.explain.sources import Drawing, Reader
+from dessin.trust.explain.sources import Batch, Drawing, Reader
 
 # A gain in area below this is none, however sure: a model that hardly looks at the drawing gives such.
 SMALLEST = 0.01
@@ -34,6 +37,8 @@ SAMPLE = 64
 BASELINE = "the drawing's own paper (the median colour of its border)"
 # Smaller than what differs in a map; only equal places are put in order by it.
 _TIE = 1e-6
+# What the curves are of: a method's maps, and those that know nothing of the model.
+_COMPARED = ("maps", "random", "ink")
 _LEAST = 16
 # Each drawing takes a hundred answers of every model, so a large committee is measured on fewer drawings.
 _DRAWINGS_TIMES_MODELS = 256
@@ -105,14 +110,22 @@ def _marked(values: Floats, ties: Floats) -> Keep:
     return (rank < shares[:, None] * order.size).reshape(STEPS - 1, *values.shape)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _OfMethod:
-    """What was measured of one method, a value a drawing, in the order of the drawings."""
+    """What was measured of one method's map of a drawing, beside others."""
 
-    curves: dict[str, list[Curves]] = field(default_factory=lambda: {"maps": [], "random": [], "ink": []})
-    agreement: list[float] = field(default_factory=list)
-    cells: tuple[int, int] = (0, 0)
-    empty: int = 0
+    curves: Mapping[str, Curves]
+    agreement: float | None
+    cells: tuple[int, int]
+    empty: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A drawing, and what was measured of it by method."""
+
+    drawing: Drawing
+    methods: Mapping[str, _OfMethod]
 
 
 def seeded_sample(drawings: Sequence[Drawing], seed: int, models: int) -> tuple[Drawing, ...]:
@@ -123,15 +136,20 @@ def seeded_sample(drawings: Sequence[Drawing], seed: int, models: int) -> tuple[
 
 
 def measure_faithfulness(
-    explainer: Explainer, reader: Reader, sample: Sequence[Drawing], methods: Sequence[str], seed: int
+    explainer: Explainer,
+    reader: Reader,
+    sample: Sequence[Drawing],
+    methods: Sequence[str],
+    seed: int,
+    mapper: Mapper | None = None,
 ) -> FaithfulnessResult | None:
     """Deletion, insertion and agreement of each method's maps; None where no drawing could be read."""
-    found = {method: _OfMethod() for method in methods}
-    each = _each_measured(explainer, reader, sample, found, seed)
+    work = partial(measure_batch, methods=methods, seed=seed)
+    each = each_batch(explainer, reader, sample, work, "", mapper)
     measured = list(track(each, len(sample), "Measuring the maps"))
     if not measured:
         return None
-    groups = [drawing.group or drawing.image_id for drawing in measured]
+    groups = [one.drawing.group or one.drawing.image_id for one in measured]
     return FaithfulnessResult(
         model=explainer.loaded.committee.name,
         models=len(explainer.loaded.bundles),
@@ -139,53 +157,53 @@ def measure_faithfulness(
         groups=len(set(groups)),
         seed=seed,
         baseline=BASELINE,
-        methods=tuple(_row(method, found[method], groups, seed) for method in methods),
+        methods=tuple(
+            _row(method, [one.methods[method] for one in measured], groups, seed) for method in methods
+        ),
     )
 
 
-def _each_measured(
-    explainer: Explainer,
-    reader: Reader,
-    sample: Sequence[Drawing],
-    found: Mapping[str, _OfMethod],
-    seed: int,
-) -> Iterator[Drawing]:
-    """Adds what each readable drawing gives to `found`, and yields the drawing."""
-    by_gradient = [method for method in found if method != "occlusion"]
-    for batch in reader.batches(sample):
-        asked = explainer.ask(batch, gradients=bool(by_gradient))
-        labels = predictions(explainer, asked)
-        maps = {method: explainer.maps(asked, labels, method) for method in found}
-        drops = explainer.drops(asked, labels) if by_gradient else None
-        for place, drawing in enumerate(batch.drawings):
-            ink = ink_mask(explainer.image(asked, place))
-            answer = explainer.answer(asked, place, labels[place])
-            for method, own in found.items():
-                values, cells = maps[method][place], explainer.cells(asked, method)
-                random = random_map(drawing.image_id, seed, cells, explainer.size)
-                compared = {"maps": values, "random": random, "ink": ink_map(ink, cells)}
-                for name, measured in curves(answer, compared, random).items():
-                    own.curves[name].append(measured)
-                own.empty += not values.any()
-                own.cells = max(own.cells, cells)
-                if drops is not None and method != "occlusion":
-                    own.agreement.append(agreement(values, drops[place]))
-            yield drawing
+def measure_batch(
+    explainer: Explainer, batch: Batch, *, methods: Sequence[str], seed: int
+) -> Iterator[Measured]:
+    """What is measured of each drawing of a batch."""
+    by_gradient = any(method != "occlusion" for method in methods)
+    asked = explainer.ask(batch, gradients=by_gradient)
+    labels = predictions(explainer, asked)
+    maps = {method: explainer.maps(asked, labels, method) for method in methods}
+    drops = explainer.drops(asked, labels) if by_gradient else None
+    for place, drawing in enumerate(batch.drawings):
+        ink = ink_mask(explainer.image(asked, place))
+        answer = explainer.answer(asked, place, labels[place])
+        found = {}
+        for method in methods:
+            values, cells = maps[method][place], explainer.cells(asked, method)
+            random = random_map(drawing.image_id, seed, cells, explainer.size)
+            compared = dict(zip(_COMPARED, (values, random, ink_map(ink, cells)), strict=True))
+            found[method] = _OfMethod(
+                curves=curves(answer, compared, random),
+                agreement=None if drops is None or method == "occlusion" else agreement(values, drops[place]),
+                cells=cells,
+                empty=not values.any(),
+            )
+        yield Measured(drawing, found)
 
 
-def _row(method: str, found: _OfMethod, groups: Sequence[str], seed: int) -> MethodRow:
-    deletion, insertion = (_measure(found, curve, groups, seed) for curve in ("deletion", "insertion"))
+def _row(method: str, found: Sequence[_OfMethod], groups: Sequence[str], seed: int) -> MethodRow:
+    parts = {name: [one.curves[name] for one in found] for name in _COMPARED}
+    deletion, insertion = (_measure(parts, curve, groups, seed) for curve in ("deletion", "insertion"))
+    agreements = [one.agreement for one in found if one.agreement is not None]
     return MethodRow(
         method=method,
-        cells=found.cells,
+        cells=max(one.cells for one in found),
         deletion=deletion,
         insertion=insertion,
-        agreement=_estimate(found.agreement, groups, seed) if found.agreement else None,
-        empty=found.empty,
+        agreement=_estimate(agreements, groups, seed) if agreements else None,
+        empty=sum(one.empty for one in found),
         curves={
-            f"{curve} {name}": tuple(np.mean([getattr(one, curve) for one in parts], axis=0).tolist())
+            f"{curve} {name}": tuple(np.mean([getattr(one, curve) for one in own], axis=0).tolist())
             for curve in ("deletion", "insertion")
-            for name, parts in found.curves.items()
+            for name, own in parts.items()
         },
         verdict=verdict_of(
             (-deletion.over_random, insertion.over_random), (-deletion.over_ink, insertion.over_ink)
@@ -212,12 +230,14 @@ def is_better(gain: Estimate) -> bool:
 
 
 def _measure(
-    found: _OfMethod, curve: Literal["deletion", "insertion"], groups: Sequence[str], seed: int
+    parts: Mapping[str, Sequence[Curves]],
+    curve: Literal["deletion", "insertion"],
+    groups: Sequence[str],
+    seed: int,
 ) -> Measure:
     # Sums of float32 probabilities may pass 1 by a rounding.
     numbers = {
-        name: np.clip([area(getattr(one, curve)) for one in parts], 0.0, 1.0)
-        for name, parts in found.curves.items()
+        name: np.clip([area(getattr(one, curve)) for one in own], 0.0, 1.0) for name, own in parts.items()
     }
     estimates = {name: _estimate(values, groups, seed) for name, values in numbers.items()}
     for name in ("random", "ink"):

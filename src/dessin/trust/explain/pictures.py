@@ -1,8 +1,9 @@
-"""Maps over their drawings, in colour; written as PNG files with a row each."""
+"""Maps over their drawings, in colour: PNG files with a row each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from dessin.images.paths import image_path
 from dessin.trust.explain.explainer import BatchAnswers, Explainer
 from dessin.trust.explain.maps import Floats
 from dessin.trust.explain.result import MapRow
-from dessin.trust.explain.sources import Drawing, Reader
+from dessin.trust.explain.sources import Batch
 
 MAPS_FOLDER = "maps"
 # Drawings are mostly paper: a low level makes a file hardly larger, in a fifth of the time.
@@ -47,31 +48,35 @@ def side_by_side(pictures: list[Pixels], *, gap: int = 6) -> Pixels:
     return np.concatenate(parts, axis=1)
 
 
-def write_maps(
-    explainer: Explainer, reader: Reader, drawings: Sequence[Drawing], methods: Sequence[str], folder: Path
-) -> Iterator[list[MapRow]]:
-    """Explain all drawings, a batch at a time; yields the rows of each batch when its pictures are written.
+@dataclass(frozen=True)
+class Explained:
+    """The rows of some drawings, and their pictures (PNG) by file name."""
 
-    `folder` gets a picture a drawing, below it by image id. Nothing of a batch is kept but its rows.
-    """
-    for batch in reader.batches(drawings, "explaining"):
-        asked = explainer.ask(batch, gradients=any(method != "occlusion" for method in methods))
-        yield _of_batch(explainer, asked, methods, folder)
+    rows: list[MapRow]
+    pictures: dict[str, bytes]
+
+    def write(self, folder: Path) -> list[MapRow]:
+        """Write the pictures below `folder`, by image id."""
+        for file, data in self.pictures.items():
+            path = image_path(folder, file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return self.rows
 
 
-def _of_batch(
-    explainer: Explainer, asked: BatchAnswers, methods: Sequence[str], folder: Path
-) -> list[MapRow]:
+def explain_batch(explainer: Explainer, batch: Batch, *, methods: Sequence[str]) -> Iterator[Explained]:
+    """The maps of a batch."""
+    asked = explainer.ask(batch, gradients=any(method != "occlusion" for method in methods))
     drawings = asked.batch.drawings
     predicted = predictions(explainer, asked)
     # For an answer that is right, or that nobody knows to be wrong, there is no second class to explain.
     true = [drawing.label or answer for drawing, answer in zip(drawings, predicted, strict=True)]
     asked_for = [predicted] if true == predicted else [predicted, true]
     maps = [{method: explainer.maps(asked, labels, method) for method in methods} for labels in asked_for]
-    rows: list[MapRow] = []
+    found = Explained([], {})
     for place, drawing in enumerate(drawings):
         picture = explainer.image(asked, place)
-        explained = [
+        shown = [
             (method, labels[place], of_labels[method][place])
             for labels, of_labels in zip(asked_for, maps, strict=True)
             if labels is predicted or true[place] != predicted[place]
@@ -79,9 +84,9 @@ def _of_batch(
         ]
         ink = ink_mask(picture)
         file = f"{drawing.image_id}.png"
-        panels = [picture, *(overlay(picture, values) for _, _, values in explained)]
-        _write_png(image_path(folder, file), side_by_side(panels))
-        rows += [
+        panels = [picture, *(overlay(picture, values) for _, _, values in shown)]
+        found.pictures[file] = _png(drawing.image_id, side_by_side(panels))
+        found.rows.extend(
             MapRow(
                 image_id=drawing.image_id,
                 label=drawing.label,
@@ -94,9 +99,9 @@ def _of_batch(
                 on_ink=float(values[ink].sum()) / float(values.sum()) if values.sum() > 0 else None,
                 ink=float(ink.mean()),
             )
-            for method, label, values in explained
-        ]
-    return rows
+            for method, label, values in shown
+        )
+    yield found
 
 
 def predictions(explainer: Explainer, asked: BatchAnswers) -> list[str]:
@@ -115,9 +120,8 @@ def centre_of_mass(values: Floats) -> tuple[float, float] | None:
     return x, float(down @ (np.arange(height) + 0.5)) / (total * height)
 
 
-def _write_png(path: Path, pixels: Pixels) -> None:
+def _png(image_id: str, pixels: Pixels) -> bytes:
     done, data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
     if not done:
-        raise DessinError(f"The picture {path} could not be encoded.", do="Leave that drawing out.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+        raise DessinError(f"The picture of {image_id} could not be encoded.", do="Leave that drawing out.")
+    return data.tobytes()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 
@@ -19,12 +21,14 @@ from dessin.ops import as_paths, names
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import counted
 from dessin.progress import say, warn
+from dessin.runs.executors.choose import choose_mapper
 from dessin.runs.subject import read_subject
 from dessin.training.device import choose_device
+from dessin.trust.explain.batches import each_batch
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.maps import METHODS
 from dessin.trust.explain.measure import measure_faithfulness, seeded_sample
-from dessin.trust.explain.pictures import MAPS_FOLDER, write_maps
+from dessin.trust.explain.pictures import MAPS_FOLDER, explain_batch
 from dessin.trust.explain.result import Explanation, write_faithfulness, write_rows
 from dessin.trust.explain.sources import Reader, given_drawings, validation_drawings
 from dessin.trust.explain.view import METHOD_NAMES, explain_page, worded
@@ -40,6 +44,8 @@ def explain(
     methods: str | Sequence[str] | None = None,
     data: str | Path | None = None,
     split: str | Path | None = None,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
 ) -> Explanation:
     """Show where a model looks by a map over each drawing, and how faithful these maps are.
 
@@ -53,11 +59,15 @@ def explain(
         methods: Of gradcam, hirescam and occlusion; by default gradcam.
         data: The collection; by default the one that the model was trained on.
         split: The split file; by default the one beside the model.
+        executor: This machine, or all nodes of a Ray cluster with the same bytes: each task is 32 drawings.
+            Nodes read them at the same path.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
         DessinError: no model, an unknown method, data that changed, not one readable image, models whose maps
-            do not lie over one another, or a folder `out` that is in use.
+            do not lie over one another, no such cluster, or a folder `out` that is in use.
     """
+    mapper = choose_mapper(executor, address, "explain", out, gpu=True, threads=torch.get_num_threads())
     asked = tuple(dict.fromkeys(DEFAULT if methods is None else names(methods)))
     for method in asked:
         if method not in METHODS:
@@ -78,14 +88,17 @@ def explain(
     with result_folder(folder, what="an explanation") as part:
         maps = part / MAPS_FOLDER
         maps.mkdir()
-        rows = tuple(row for batch in write_maps(explainer, reader, drawings, asked, maps) for row in batch)
-        if not rows:
-            raise _nothing(reader, len(drawings))
-        write_rows(part, rows)
-        readable = [drawing for drawing in drawings if drawing.image_id not in reader.refused]
-        models = max(len(leaves(explainer.root(fold))) for fold in {drawing.fold for drawing in readable})
-        sample = seeded_sample(readable, seed, models)
-        faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed)
+        with nullcontext() if mapper is None else mapper.connection():
+            work = partial(explain_batch, methods=asked)
+            batches = each_batch(explainer, reader, drawings, work, "explaining", mapper)
+            rows = tuple(row for batch in batches for row in batch.write(maps))
+            if not rows:
+                raise _nothing(reader, len(drawings))
+            write_rows(part, rows)
+            readable = [drawing for drawing in drawings if drawing.image_id not in reader.refused]
+            models = max(len(leaves(explainer.root(fold))) for fold in {drawing.fold for drawing in readable})
+            sample = seeded_sample(readable, seed, models)
+            faithfulness = measure_faithfulness(explainer, reader, sample, asked, seed, mapper)
         if faithfulness is None:
             raise _nothing(reader, len(drawings))
         found = Explanation(rows, worded(faithfulness), dict(reader.refused))

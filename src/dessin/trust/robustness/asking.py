@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -26,8 +26,11 @@ from dessin.images.colour import one_opencv_thread
 from dessin.images.ink import border_median
 from dessin.images.shards import StoredPixels
 from dessin.images.spec import Fitting
-from dessin.progress import track
+from dessin.models.torchvision_ops import import_timm
+from dessin.progress import quiet, track
 from dessin.randomness import image_keys, uniform
+from dessin.runs.subject import Subject
+from dessin.training.device import choose_device
 from dessin.training.folding import folded
 from dessin.training.views import PLAIN
 from dessin.trust.robustness.corruption import (
@@ -43,6 +46,9 @@ from dessin.trust.robustness.corruption import (
     to_page,
 )
 from dessin.trust.robustness.suite import SEED, SUITE
+
+# A worker that is sent a model unpacks it right after importing this module, and timm must be ready then.
+import_timm()
 
 # One batch (n, channels, S, S) for each way of fitting drawings → probabilities (n, C).
 Answer = Callable[[Sequence[Pixels]], NDArray[np.float32]]
@@ -219,3 +225,87 @@ class Answerer:
         else:
             paper = np.stack([border_median(image.transpose(1, 2, 0)) for image in batch])
         return torch.from_numpy(batch).to(self.device), torch.from_numpy(paper).to(self.device)
+
+
+# A fold, places (n,) of the set, and the number of a corruption.
+Share = tuple[int | None, NDArray[np.int64], int]
+
+
+class Asking:
+    """What a model has right of the `rows` of a set, of class numbers `targets` (N,), once corrupted.
+
+    A fold's drawings are asked of the models without them; the models of a fold are made ready once.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        rows: Sequence[Assignment],
+        targets: NDArray[np.int64],
+        corruptions: Sequence[Corruption],
+        views: Sequence[str] | None,
+        images: Mapping[Fitting, SetImages] | None = None,
+    ) -> None:
+        self.subject, self.rows, self.targets = subject, rows, targets
+        self.corruptions, self.views, self.images = corruptions, views, images
+        self._answerer: tuple[int | None, Answerer] | None = None
+
+    def places(self, fold: int | None) -> NDArray[np.int64]:
+        """Where the drawings of a fold are in the set, (n,)."""
+        return np.flatnonzero([row.fold == fold for row in self.rows])
+
+    def right(
+        self, fold: int | None, places: NDArray[np.int64], asked: Sequence[Corruption], label: str
+    ) -> NDArray[np.uint8]:
+        """1 where a corrupted drawing is named right, (corruptions, 5, n) uint8."""
+        if self.images is None:
+            self.images = images_of(self.subject, self.rows)
+        if self._answerer is None or self._answerer[0] != fold:
+            device = torch.device(choose_device().value)
+            answerer = Answerer(self.subject.loaded, self.images, device=device, fold=fold, views=self.views)
+            self._answerer = fold, answerer
+        sets = list(self.images.values())
+        return right_answers(
+            sets, places, self.targets[places], self._answerer[1], corruptions=asked, label=label
+        )
+
+    def shares(self) -> list[Share]:
+        """The batches of each fold with each corruption: together all that is asked."""
+        return [
+            (fold, places[start : start + BATCH], number)
+            for fold in dict.fromkeys(row.fold for row in self.rows)
+            for places in [self.places(fold)]
+            for start in range(0, len(places), BATCH)
+            for number in range(len(self.corruptions))
+        ]
+
+    def elsewhere(self) -> Asking:
+        """The same for a process that reads the drawings itself, from the same path."""
+        inputs = self.subject.inputs
+        manifest = replace(inputs.manifest, root=inputs.manifest.root.absolute())
+        subject = replace(self.subject, inputs=replace(inputs, manifest=manifest))
+        for bundle in subject.loaded.bundles.values():
+            bundle.classifier.to("cpu")
+        return Asking(subject, self.rows, self.targets, self.corruptions, self.views)
+
+    def __call__(self, share: Share) -> NDArray[np.uint8]:
+        """What is right of a share, (5, n) uint8."""
+        fold, places, number = share
+        with quiet():
+            (right,) = self.right(fold, places, self.corruptions[number : number + 1], "")
+        return np.asarray(right)
+
+
+def images_of(subject: Subject, rows: Sequence[Assignment]) -> dict[Fitting, SetImages]:
+    """The drawings in each way in which the subject's models want them fitted."""
+    opener, seconds = subject.inputs.opener(), choose_seconds(rows)
+    image_ids = tuple(row.image_id for row in rows)
+    found: dict[Fitting, SetImages] = {}
+    for name in leaves(subject.loaded.committee.root):
+        image = subject.loaded.bundles[name].card.image
+        if image.fitting not in found:
+            store = opener(image)
+            found[image.fitting] = SetImages(
+                store.pixels, store.background, store.rows(image_ids), image_ids, seconds
+            )
+    return found

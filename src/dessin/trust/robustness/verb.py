@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from dessin.answers.predictions import Predictions
-from dessin.answers.tree import leaves
 from dessin.collection.split.files import Assignment
-from dessin.images.spec import Fitting
 from dessin.page.html import PAGE_FILE, write_page
-from dessin.progress import say
+from dessin.parallel.mapper import Mapper
+from dessin.progress import say, track
 from dessin.runs.record import SetName
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import group_index
-from dessin.training.device import choose_device
-from dessin.trust.robustness.asking import Answerer, SetImages, choose_seconds, right_answers
-from dessin.trust.robustness.corruption import STRENGTHS, Corruption
+from dessin.trust.robustness.asking import Asking, images_of
+from dessin.trust.robustness.corruption import STRENGTHS
 from dessin.trust.robustness.measure import summarised
 from dessin.trust.robustness.result import RobustAnswers, RobustnessResult, write_robustness
 from dessin.trust.robustness.suite import SEED, VERSION, corruptions, suite_digest
@@ -46,8 +43,11 @@ def robustness(
     *,
     views: Sequence[str] | None,
     out: Path | None,
+    mapper: Mapper | None = None,
 ) -> Robustness:
     """Measure a model with the suite on `rows`, whose answers without a corruption are `clean`.
+
+    With a `mapper` its workers ask the models, each about some drawings with one corruption at a time.
 
     `robustness.json` and the answers go to `out` and to the subject's own folder (those of the holdout to its
     `holdout/`); the page to `out` alone. `views` replaces the committee's own.
@@ -60,7 +60,7 @@ def robustness(
         folds=clean.folds,
         groups=tuple(row.group for row in rows),
         clean=clean.correct.astype(np.uint8),
-        correct=_correct(subject, rows, clean, images, asked, views),
+        correct=_correct(Asking(subject, rows, clean.targets, asked, views, images), mapper),
     )
     result = RobustnessResult(
         **dict(summarised(answers, corruptions=asked, seed=subject.seed)),
@@ -88,36 +88,21 @@ def robustness(
     return Robustness(result, answers)
 
 
-def images_of(subject: Subject, rows: Sequence[Assignment]) -> dict[Fitting, SetImages]:
-    """The drawings in each way in which the subject's models want them fitted."""
-    opener, seconds = subject.inputs.opener(), choose_seconds(rows)
-    image_ids = tuple(row.image_id for row in rows)
-    found: dict[Fitting, SetImages] = {}
-    for name in leaves(subject.loaded.committee.root):
-        image = subject.loaded.bundles[name].card.image
-        if image.fitting not in found:
-            store = opener(image)
-            found[image.fitting] = SetImages(
-                store.pixels, store.background, store.rows(image_ids), image_ids, seconds
-            )
-    return found
-
-
-def _correct(
-    subject: Subject,
-    rows: Sequence[Assignment],
-    clean: Predictions,
-    images: Mapping[Fitting, SetImages],
-    asked: Sequence[Corruption],
-    views: Sequence[str] | None,
-) -> NDArray[np.uint8]:
-    """Right or wrong, (corruptions, 5, N): a fold's drawings are asked of the models without them."""
+def _correct(asking: Asking, mapper: Mapper | None) -> NDArray[np.uint8]:
+    """Right or wrong, (corruptions, 5, N)."""
+    rows, asked = asking.rows, asking.corruptions
     correct = np.empty((len(asked), STRENGTHS, len(rows)), dtype=np.uint8)
-    sets, device = list(images.values()), torch.device(choose_device().value)
-    for fold in dict.fromkeys(row.fold for row in rows):
-        places = np.flatnonzero([row.fold == fold for row in rows])
-        answerer = Answerer(subject.loaded, images, device=device, fold=fold, views=views)
-        label = "Robustness" if fold is None else f"Robustness, fold {fold}"
-        targets = clean.targets[places]
-        correct[:, :, places] = right_answers(sets, places, targets, answerer, corruptions=asked, label=label)
+    if mapper is None:
+        for fold in dict.fromkeys(row.fold for row in rows):
+            label = "Robustness" if fold is None else f"Robustness, fold {fold}"
+            places = asking.places(fold)
+            correct[:, :, places] = asking.right(fold, places, asked, label)
+        return correct
+    shares = asking.shares()
+    made = zip(shares, mapper.map(asking.elsewhere(), shares, together=1), strict=True)
+    shown = track(
+        made, len(rows) * len(asked), "Robustness", unit="corrupted images", size=lambda each: len(each[1][0])
+    )
+    for (_, places, number), right in shown:
+        correct[number][:, places] = right
     return correct
