@@ -74,7 +74,7 @@ def test_a_fold_s_opening_is_on_the_card_of_its_group_and_the_other_way_round(wo
     looks = len(read_record(fold).holdout_opened) + len(read_committee(group).holdout_opened)
     assert read_sources(fold).opened == read_sources(group).opened == looks == 2
     told = {fact.key: fact for fact in card(fold, out=work / "card.html").facts}["holdout"]
-    assert "opened 2 times, 1 of them by this model and 1 by others of its folds" in told.detail
+    assert "opened 2 times, 1 of them by this model" in told.detail
 
 
 def test_a_run_that_is_given_twice_by_its_parents_is_counted_once(work: Path) -> None:

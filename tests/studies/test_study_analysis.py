@@ -196,7 +196,8 @@ def test_a_grid_has_main_effects(tmp_path: Path) -> None:
     assert b.difference.value == 0.0
     simple = {c.name: c.difference.value for c in results.comparisons}
     assert a.difference.value == pytest.approx(simple["a=yes, b=no"])
-    assert "Each factor, over the levels of the other" in lines(record, results)
+    results.write(tmp_path / "study")
+    assert any("a=yes – a=no: better" in line for line in lines(read_source(tmp_path / "study"), None))
 
 
 def test_runs_on_other_images_are_refused(tmp_path: Path) -> None:
@@ -223,7 +224,8 @@ def test_tables_hold_what_the_results_do(tmp_path: Path) -> None:
     runs = {row["run"]: row for row in read_csv(folder / "runs.csv", ["run"])[1]}
     assert len(runs) == 12
     assert runs["good-seed0-fold1"]["status"] == "missing"
-    said = "\n".join(lines(record, results))
+    results.write(folder)
+    said = "\n".join(lines(read_source(folder), None))
     for expected in (
         "good",
         "better",

@@ -11,9 +11,9 @@ from dessin.committees.view import Measured, cautions_of_all, committee_page, ga
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Column, Dots, Key, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import percent, points, share, written_p
+from dessin.page.numbers import percent, plain, points, share, written_p
 from dessin.page.parts import columns
-from dessin.page.words import Note, Part, Tag, Words
+from dessin.page.words import Bar, Note, Part, Tag, Words
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
 from dessin.studies.telling import verdict_tag
@@ -173,8 +173,23 @@ def choice_page(
     )
 
 
-def members_table(rows: Sequence[tuple[Words, ...]], first: str, of: str, parts: int) -> Table:
-    """Members: name, two cells of `vote_share`, accuracy alone, loss, and in how many parts it was chosen."""
+class Ingredient(NamedTuple):
+    """What went into a vote or a mean: its share, what it gives alone, and how often it was chosen."""
+
+    name: Words
+    weight: float
+    accuracy: Estimate
+    loss: Estimate
+    chosen: int
+
+
+def members_table(members: Sequence[Ingredient], first: str, of: str, parts: int) -> Table:
+    rows = []
+    for name, weight, accuracy, loss, chosen in members:
+        figure = percent(weight, 1).replace(".0%", "%") if weight else "–"
+        firm = tr("{n} of {all}", n=chosen, all=parts)
+        bar = Bar(weight, figure) if weight else ""
+        rows.append((name, bar, figure, share(accuracy), plain(loss), firm))
     titles = (tr("Weight"), tr("Accuracy alone"), tr("Log loss"), tr("Chosen in parts"))
     note = tr(
         "“Chosen in parts”: chosen anew {n} times, each time without one part of the drawings.", n=parts

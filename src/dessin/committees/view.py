@@ -14,7 +14,7 @@ from dessin.page.blocks import Block, Fact, Facts, Headline, Notes, Page, Sectio
 from dessin.page.numbers import capital, listed, number, p_value, percent, points, share, signed, size
 from dessin.page.parts import columns, measured, what_next
 from dessin.page.text import lines
-from dessin.page.words import Bar, Code, Note, Words, told
+from dessin.page.words import Code, Note, told
 from dessin.progress import duration
 from dessin.runs.record import read_record
 from dessin.statistics.comparison import Comparison
@@ -156,12 +156,6 @@ def _ends(text: str) -> str:
 
 def cannot_say(cautions: Sequence[str]) -> Notes:
     return Notes(tuple(map(retold, cautions)), tr("What these numbers cannot say"))
-
-
-def vote_share(weight: float) -> tuple[Words, Words]:
-    """A member's share as cells of a table: a bar, and the figure."""
-    figure = percent(weight, 1).replace(".0%", "%") if weight else "–"
-    return (Bar(weight, figure) if weight else "", figure)
 
 
 def parts_section(parts: Mapping[str, Path]) -> Section:

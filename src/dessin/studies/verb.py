@@ -14,6 +14,7 @@ from dessin.language import tr
 from dessin.ops import as_texts
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.numbers import number, percent
+from dessin.page.tables import terminal_width
 from dessin.progress import duration, on_stop, say, warn
 from dessin.runs.executors.choose import choose_executor
 from dessin.runs.executors.job import Executor, JobSpec
@@ -26,7 +27,7 @@ from dessin.studies.definition import read_study
 from dessin.studies.estimate import Pace, expected_pace
 from dessin.studies.measure import analyse
 from dessin.studies.plan import StudyPlan, part_of, plan_study
-from dessin.studies.result import StudyRecord, StudyResults, begin, read_begun
+from dessin.studies.result import Job, StudyRecord, StudyResults, begin, read_begun
 from dessin.studies.source import read_source
 from dessin.studies.tables import write_tables
 from dessin.studies.view import lines, study_page
@@ -105,9 +106,23 @@ def study(
     if dry_run:
         return None
     record = begin(folder, record, definition.text, inputs.split)
-    # Absolute paths, since a worker may stand elsewhere.
-    home, images = folder.resolve(), Path(data).resolve()
-    specs = [
+    specs = _specs(plan, [job for job in own if job.name not in ended], record, folder, Path(data), track)
+    with on_stop(f"What is trained so far is kept in {folder}: the same command goes on from there."):
+        _carry_out(runner, specs, share, pace)
+    return conclude(folder, record, own={job.name for job in own})
+
+
+def _specs(
+    plan: StudyPlan,
+    left: Sequence[Job],
+    record: StudyRecord,
+    folder: Path,
+    data: Path,
+    track: tuple[str, ...],
+) -> list[JobSpec]:
+    """What is left to do; its paths are absolute, since a worker may stand elsewhere."""
+    home, images = folder.resolve(), data.resolve()
+    return [
         JobSpec(
             name=job.name,
             recipe=plan.recipe_of(job).model_dump(mode="json"),
@@ -117,12 +132,8 @@ def study(
             threads=record.threads,
             track=track,
         )
-        for job in own
-        if job.name not in ended
+        for job in left
     ]
-    with on_stop(f"What is trained so far is kept in {folder}: the same command goes on from there."):
-        _carry_out(runner, specs, share, pace)
-    return conclude(folder, record, own={job.name for job in own})
 
 
 def _record(
@@ -183,7 +194,8 @@ def conclude(folder: Path, record: StudyRecord, *, own: Collection[str]) -> Stud
     results = analyse(folder)
     results.write(folder)
     write_tables(folder, record, results)
-    drawn = study_page(read_source(folder))
+    study = read_source(folder)
+    drawn = study_page(study)
     write_page(folder / PAGE_FILE, drawn)
     if not any(level.finished for level in results.levels):
         ends = (ended_job(folder, job.name) for job in record.jobs)
@@ -193,7 +205,7 @@ def conclude(folder: Path, record: StudyRecord, *, own: Collection[str]) -> Stud
             do="Correct what it names and start the study again, with another --out where the study changes.",
         )
     say()
-    for line in lines(record, results):
+    for line in lines(study, terminal_width()):
         say(line)
     lost = set(own) & set(results.missing)
     if len(results.missing) > len(lost):

@@ -18,7 +18,7 @@ from dessin.page.blocks import (
     Dots,
     Grid,
     Key,
-    Next,
+    Notes,
     Page,
     Section,
     Sentence,
@@ -26,11 +26,12 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import listed, number, p_value, plain, points, share, size
-from dessin.page.tables import aligned
+from dessin.page.parts import columns, what_next
+from dessin.page.text import lines as text_lines
 from dessin.page.words import Note, Strong, Tag, Words
 from dessin.reading_yaml import parse_yaml
 from dessin.runs.executors.record import RUNS
-from dessin.statistics.comparison import Comparison, draw_forest, what_is_seen
+from dessin.statistics.comparison import Comparison, draw_forest
 from dessin.studies.curves import draw_curves
 from dessin.studies.outcome import outcome
 from dessin.studies.result import TEXT_FILE, StudyRecord, StudyResults
@@ -44,7 +45,6 @@ from dessin.studies.telling import (
     level_rows,
     progress,
     seen,
-    verdict_said,
     verdict_words,
 )
 
@@ -63,7 +63,7 @@ def study_page(study: StudySource) -> Page:
         blocks=(
             *study_blocks(study),
             Section(tr("Repeat it"), tuple(repeat_blocks(study)), folded=True),
-            Section(tr("What to do next"), (Next(tuple(_steps(study))),), anchor="next"),
+            what_next(*_steps(study)),
         ),
     )
 
@@ -85,9 +85,8 @@ def study_blocks(study: StudySource) -> Iterator[Block]:
         yield Sentence(unfinished, "warning")
     yield _level_table(study)
     if study.lost:
-        judged = tr("The levels are judged on the others.") if results else ""
         lost = tr_n("{n} run gave no result.", "{n} runs gave no result.", len(study.lost))
-        yield Sentence(f"{lost} {judged}".strip(), "warning")
+        yield Sentence(lost, "warning")
         yield _job_table(study.lost, tr("Why"))
     so_far = [job for job in study.jobs if job.ended and job.ended.accuracy]
     if so_far and not results:
@@ -100,23 +99,18 @@ def study_blocks(study: StudySource) -> Iterator[Block]:
         for title, found in ((mains, results.main_effects), (base, results.comparisons)):
             yield from (Section(title, (dots,)) for dots in forest(found, record.matters))
     if outcome(study).these_runs:
-        yield Sentence(
-            tr(
-                "Only one run of each level was compared, so this is about these trained models: how much "
-                "the luck of a training matters is not known."
-            ),
-            "notice",
-        )
+        alone = tr("One run a level: this is about these models, and the luck of a training is not known.")
+        yield Sentence(alone, "notice")
     yield Section(tr("How this was measured"), tuple(_measured(study)), folded=True)
 
 
 def _level_table(study: StudySource) -> Table:
-    titles = [Column(tr("Level"))]
+    figures = (tr("Runs"), tr("Log loss"), tr("Accuracy"), tr("Difference, points"), tr("p, after Holm"))
+    titles = columns((tr("Level"),))
     if study.results:
-        figures = (tr("Runs"), tr("Log loss"), tr("Accuracy"), tr("Difference, points"), tr("p, after Holm"))
-        titles += [*(Column(title, number=True) for title in figures), Column(tr("Verdict"))]
+        titles = (*columns((tr("Level"),), figures), Column(tr("Verdict")))
     rows = tuple(_level_cells(row)[: len(titles)] for row in level_rows(study))
-    return Table(tuple(titles), rows, file="levels")
+    return Table(titles, rows, file="levels")
 
 
 def _level_cells(row: LevelRow) -> tuple[Words, ...]:
@@ -137,17 +131,14 @@ def _level_cells(row: LevelRow) -> tuple[Words, ...]:
 
 
 def _job_table(jobs: Sequence[StudyJob], last: str) -> Table:
-    titles = (Column(tr("Level")), Column(tr("Seed"), number=True), Column(tr("Fold"), number=True))
     rows = []
-    for job in jobs:
-        if job.ended:
-            accuracy, reason = job.ended.accuracy, retold(job.ended.reason) or tr("no reason was recorded")
-            said = f"{share(accuracy)}, n = {number(accuracy.n)}" if accuracy else reason
-            rows.append(
-                (job.job.level, str(job.job.seed), str(job.job.fold), job.ended.status, said, job.job.name)
-            )
-    columns = (*titles, Column(tr("Ended")), Column(last), Column(tr("Run")))
-    return Table(columns, tuple(rows))
+    for job, ended in ((job.job, job.ended) for job in jobs if job.ended):
+        said = retold(ended.reason) or tr("no reason was recorded")
+        if found := ended.accuracy:
+            said = f"{share(found)}, n = {number(found.n)}"
+        rows.append((job.level, ended.status, said, job.name, str(job.seed), str(job.fold)))
+    words = (tr("Level"), tr("Ended"), last, tr("Run"))
+    return Table(columns(words, (tr("Seed"), tr("Fold"))), tuple(rows))
 
 
 def _two_way(record: StudyRecord, results: StudyResults) -> Section:
@@ -185,7 +176,7 @@ def _measured(study: StudySource) -> Iterator[Block]:
     curves = draw_curves(study)
     beside = (Section(tr("Learning curves"), (curves,)),) if curves else ()
     yield Grid((*beside, Section(tr("What this design could have seen"), tuple(map(Sentence, seen(study))))))
-    ways = (Column(tr("Asked in this way")), Column(tr("Answer, in points")))
+    ways = columns((tr("Asked in this way"), tr("Answer, in points")))
     parts = [
         Section(
             tr("{level} against {base}", level=each.name, base=each.against),
@@ -203,19 +194,14 @@ def repeat_blocks(study: StudySource) -> Iterator[Block]:
     parts = ["dessin", "study", f"{record.name}.yaml", "--data", record.data]
     parts += ["--split", f"{study.path.name}/split.csv", "--out", f"{record.name}-again"]
     yield Command(shlex.join(parts))
-    if definition := _definition(study):
+    if values := _defined(study):
+        whole = values | {"recipe": record.recipe}
+        text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
         title = tr("{name}.yaml, with its whole recipe", name=record.name)
-        yield Section(title, (Command(definition),), folded=True)
+        yield Section(title, (Command(text),), folded=True)
     else:
         gone = tr("The study file of {name} is gone from its folder, or damaged.", name=record.name)
         yield Sentence(gone, "note")
-
-
-def _definition(study: StudySource) -> str:
-    """The study file with its recipe in it, so that it needs no other; empty where it is gone or damaged."""
-    values = _defined(study)
-    whole = values | {"recipe": study.record.recipe}
-    return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100) if values else ""
 
 
 def _defined(study: StudySource) -> dict[str, Any]:
@@ -256,34 +242,14 @@ def _data(record: StudyRecord) -> str:
     return Path(record.data).name or tr("a collection")
 
 
-def lines(study: StudyRecord, results: StudyResults) -> list[str]:
-    """The results for people."""
-    compared = {comparison.name: comparison for comparison in results.comparisons}
-    titles = (tr("level"), tr("accuracy"), tr("loss"), tr("difference"), tr("verdict"))
-    rows = []
-    for level in results.levels:
-        there = compared.get(level.level)
-        said = tr("(base)") if level.level == study.base else tr("no runs to compare")
-        rows.append(
-            (
-                level.level,
-                share(level.accuracy) if level.accuracy else "-",
-                f"{level.loss.value:.3f}" if level.loss else "-",
-                points(there.difference) if there else "",
-                verdict_said(there) if there else said,
-            )
-        )
-    told = [tr("Results of {name}: {hypothesis}", name=study.name, hypothesis=study.hypothesis)]
-    told += [f"  {line}" for line in aligned(titles, rows, None)]
-    if results.main_effects:
-        told.append(tr("Each factor, over the levels of the other"))
-        told += [f"  {c.name} – {c.against}: {retold(c.verdict_text)}" for c in results.main_effects]
-    if results.comparisons:
-        told.append(tr("In words"))
-        told += [f"  {c.name} – {c.against}: {retold(c.verdict_text)}" for c in results.comparisons]
-    if results.detectable_after is not None:
-        before = f"{100 * study.detectable_before:.1f}"
-        told.append(f"  {what_is_seen(results.detectable_after)} ({tr('{n} expected before', n=before)})")
+def lines(study: StudySource, width: int | None) -> list[str]:
+    """The results for people at a terminal."""
+    record, results = study.record, study.results
+    assert results, "a study that was analysed"
+    compared = (*results.main_effects, *results.comparisons)
+    notes = [f"{each.name} – {each.against}: {retold(each.verdict_text)}" for each in compared]
+    notes += seen(study)
     if results.missing:
-        told.append(f"  {tr('without a result: {runs}', runs=listed(results.missing))}")
-    return told
+        notes.append(tr("without a result: {runs}", runs=listed(results.missing)))
+    head = Sentence(tr("Results of {name}: {hypothesis}", name=record.name, hypothesis=record.hypothesis))
+    return list(text_lines((head, _level_table(study), Notes(tuple(notes))), width))

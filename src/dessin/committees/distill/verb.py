@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,8 +37,9 @@ from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.tables import terminal_width
 from dessin.progress import say
 from dessin.reading import read_json
+from dessin.recipe import Recipe
 from dessin.runs.executors.choose import choose_executor
-from dessin.runs.subject import read_subject
+from dessin.runs.subject import Subject, read_subject
 from dessin.schema import validated
 
 DISTILL_FILE, SPEED_FILE = "distill.json", "speed.json"
@@ -100,19 +101,9 @@ def distill(
     elsewhere = choose_executor(executor, address)
     check_backbone(student)
     subject = read_subject(Path(committee), data, split)
-    measured, why = choose_folds(subject, folds)
     file = None if recipe is None else Path(recipe)
     own, source = student_recipe(subject, student, file, as_texts(overrides), seed=seed)
-    # Where the images are, as whatever made the committee noted it.
-    record = subject.record
-    place = data or (record.recipe.data.path if record else subject.loaded.committee.provenance["data"])
-    seen = f"{len(settings.views)} views" if len(settings.views) > 1 else "one view"
-    labelled = Decision(
-        "soft labels",
-        f"{weight:g} of each target, {seen}, temperature {temperature:g}",
-        "models that learnt a drawing are too sure of it; further views soften that",
-    )
-    plan = DistillPlan(subject, str(place), settings, measured, own, (why, source, labelled))
+    plan = _planned(subject, data, settings, folds, own, source)
     check_runs(plan)
     made_of = plan.made_of()
 
@@ -125,12 +116,7 @@ def distill(
             say(line)
         labels = [make_labels(plan, out, fold) for fold in plan.labelled]
         runs = train_students(plan, out, labels, elsewhere)
-        # Speed is measured once: begun again, the same figures stand.
-        path = out / SPEED_FILE
-        if not path.is_file():
-            first = runs[f"{STUDENT}-fold-{measured[0]}"] / "bundle"
-            write_json(path, measure_speed(subject, measured[0], first).model_dump(mode="json"))
-        speed = validated(SpeedResults, read_json(path), str(path))
+        speed = _speed(out / SPEED_FILE, plan, runs)
         tables = measured_answers(plan, runs, out)
         results = measure_distillation(plan, runs, tables, labels, speed)
         results = told(results, untaught(plan, runs), subject.loaded.committee.provenance)
@@ -147,6 +133,37 @@ def distill(
         say(line)
     say(f"{f'student: {out / BUNDLE}; ' if final else ''}page: {out / PAGE_FILE}")
     return results.with_page(drawn, out)
+
+
+def _planned(
+    subject: Subject,
+    data: str | Path | None,
+    settings: Settings,
+    folds: str | Sequence[int] | None,
+    recipe: Recipe,
+    source: Decision[str],
+) -> DistillPlan:
+    measured, why = choose_folds(subject, folds)
+    # Where the images are, as whatever made the committee noted it.
+    record = subject.record
+    place = data or (record.recipe.data.path if record else subject.loaded.committee.provenance["data"])
+    views = len(settings.views)
+    labelled = Decision(
+        "soft labels",
+        f"{settings.weight:g} of each target, {f'{views} views' if views > 1 else 'one view'}, "
+        f"temperature {settings.temperature:g}",
+        "models that learnt a drawing are too sure of it; further views soften that",
+    )
+    return DistillPlan(subject, str(place), settings, measured, recipe, (why, source, labelled))
+
+
+def _speed(path: Path, plan: DistillPlan, runs: Mapping[str, Path]) -> SpeedResults:
+    """Measured once: begun again, the same figures stand."""
+    if not path.is_file():
+        first = plan.folds[0]
+        found = measure_speed(plan.subject, first, runs[f"{STUDENT}-fold-{first}"] / "bundle")
+        write_json(path, found.model_dump(mode="json"))
+    return validated(SpeedResults, read_json(path), str(path))
 
 
 def _copy_bundle(source: Path, target: Path) -> None:

@@ -145,9 +145,8 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
     paid, speed = tr("What is paid, and what the teacher gives"), results.speed
     device = speed.hardware.gpu if speed.device == "cuda" else speed.hardware.cpu
     timed = tr(
-        "Images a second on {device} ({hardware}, {threads} threads), from memory; the median of {rounds} "
-        "rounds, the slowest and the fastest.",
-        device=speed.device,
+        "Images a second on {hardware} ({threads} threads), from memory; the median of {rounds} rounds, the "
+        "slowest and the fastest.",
         hardware=device,
         threads=speed.hardware.threads,
         rounds=speed.rounds,
@@ -190,7 +189,7 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
 def _taught(results: DistillResults) -> str:
     right, _ = _of_labels(results)
     return tr(
-        "{student} learnt from how sure {committee} is of each class; the committee’s first choice is the "
+        "{student} learnt from how sure “{committee}” is of each class; the committee’s first choice is the "
         "label of {right}. What taught a student that is measured on a fold were models that were trained "
         "without that fold.",
         student=results.student,
@@ -224,13 +223,12 @@ def _speeds(results: DistillResults) -> Table:
         for batch in speed.batches:
             gain = "" if name == STUDENT else _median(speed.gain(name, batch))
             cells += [_median(speed.pace(name, batch)), gain]
-        parameters = tr("{n} M", n=number(size.parameters / 1e6, 1))
-        rows.append((*cells, number(size.models), parameters, _megabytes(size)))
+        rows.append((*cells, number(size.models), _megabytes(size)))
     titles: list[str] = []
     for batch in speed.batches:
         many = tr("Batches of {n}, a second", n=batch)
         titles += [tr("Single images, a second") if batch == 1 else many, tr("The student, times")]
-    titles += [tr("Models"), tr("Parameters"), tr("On disk")]
+    titles += (tr("Models"), tr("On disk"))
     return Table(columns((tr("Who answers"),), titles), tuple(rows))
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
 from dessin.committees.ensemble.measure import (
+    Compared,
     Settings,
     chosen_rule,
     measure_rules,
@@ -20,7 +21,7 @@ from dessin.committees.ensemble.measure import (
     rule_rows,
     views_gain,
 )
-from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults
+from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow
 from dessin.committees.ensemble.view import ensemble_lines, ensemble_page, told
 from dessin.committees.gains import check_matters
 from dessin.committees.members import Members, check_bundles, find_members, make_committee
@@ -92,42 +93,21 @@ def ensemble(
         )
         for line in (*members.notes, f"the committee will be chosen by: {chosen}"):
             say(line)
-        first = members.members[0].runs[0].record
         # The tables of many members do not fit memory.
         with TemporaryDirectory(prefix=".tables", dir=part, ignore_cleanup_errors=True) as folder:
-            compared, plain, notes = measure_rules(members, settings, rules, Path(folder))
-            results = EnsembleResults(
-                name=name or out.resolve().name,
-                chosen=chosen,
-                select=select,
-                rule=compared.named(chosen).choice.rule,
-                scaled=scale,
-                seed=seed,
-                images=len(members.rows),
-                groups=len({row.group for row in members.rows}),
-                classes=len(members.classes),
-                folds=members.folds,
-                parts=compared.parts,
-                matters=matters,
-                split=members.split.digest,
-                manifest=first.digests.manifest,
-                data=str(data or first.recipe.data.path or ""),
-                members=member_rows(members, compared),
-                rules=rule_rows(members, compared, matters),
-                pairs=pair_rows(members, compared),
-                views=views_gain(members, compared, plain, settings),
-                notes=(*members.notes, *notes),
-                seconds=round(time.monotonic() - began, 1),
-            )
-            chosen_ones = set(results.chosen_rule.members)
-            voting = {run for row in results.members if row.name in chosen_ones for run in row.runs}
+            measured = measure_rules(members, settings, rules, Path(folder))
+            results = _results(members, settings, *measured, select=select, name=name or out.resolve().name)
+            voting = {run for row in results.members if _votes(results, row) for run in row.runs}
             without = tuple(path.as_posix() for path in absent if path.as_posix() in voting)
-            results = told(results.model_copy(update={"without": without}))
+            spent = round(time.monotonic() - began, 1)
+            results = told(results.model_copy(update={"without": without, "seconds": spent}))
+            compared = measured[0]
             found, base = compared.named(chosen), compared.named(BASE_RULE)
             _write(members, settings, found, results, part)
             nested = to_predictions(found.nested_probabilities, members.rows, members.classes)
             write_predictions(nested, part / NESTED)
-            sides = Sides(nested, base.nested_probabilities, results.data, first.recipe.image.page)
+            paper = members.members[0].runs[0].record.recipe.image.page
+            sides = Sides(nested, base.nested_probabilities, results.data, paper)
             # The page comes last, so where it is, everything is.
             drawn = ensemble_page(results, out, sides)
             write_page(part / PAGE_FILE, drawn)
@@ -135,6 +115,46 @@ def ensemble(
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
     return results.with_page(drawn, out)
+
+
+def _results(
+    members: Members,
+    settings: Settings,
+    compared: Compared,
+    plain: Compared | None,
+    notes: Sequence[str],
+    *,
+    select: str,
+    name: str,
+) -> EnsembleResults:
+    first = members.members[0].runs[0].record
+    return EnsembleResults(
+        name=name,
+        chosen=settings.chosen,
+        select=select,
+        rule=compared.named(settings.chosen).choice.rule,
+        scaled=settings.scale,
+        seed=settings.seed,
+        images=len(members.rows),
+        groups=len({row.group for row in members.rows}),
+        classes=len(members.classes),
+        folds=members.folds,
+        parts=compared.parts,
+        matters=settings.matters,
+        split=members.split.digest,
+        manifest=first.digests.manifest,
+        data=str(settings.data or first.recipe.data.path or ""),
+        members=member_rows(members, compared),
+        rules=rule_rows(members, compared, settings.matters),
+        pairs=pair_rows(members, compared),
+        views=views_gain(members, compared, plain, settings),
+        notes=(*members.notes, *notes),
+        seconds=0.0,
+    )
+
+
+def _votes(results: EnsembleResults, member: MemberRow) -> bool:
+    return member.name in results.chosen_rule.members
 
 
 def _write(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dessin.committees.choices import (
+    Ingredient,
     Way,
     Ways,
     choice_cautions,
@@ -18,10 +19,10 @@ from dessin.committees.choices import (
 from dessin.committees.ensemble.pictures import heat_maps, scatter
 from dessin.committees.ensemble.result import BASE_RULE, EnsembleResults, MemberRow, RuleRow
 from dessin.committees.sides import Sides
-from dessin.committees.view import as_lines, gain_in_words, mistakes_step, predict_step, vote_share
+from dessin.committees.view import as_lines, gain_in_words, mistakes_step, predict_step
 from dessin.language import tr, tr_n
 from dessin.page.blocks import Grid, Page, Section, Step
-from dessin.page.numbers import listed, number, plain, share
+from dessin.page.numbers import listed, number, share
 from dessin.page.words import Note
 
 _HARD = ", hard vote"
@@ -102,20 +103,13 @@ def ensemble_lines(results: EnsembleResults, width: int | None) -> list[str]:
 
 
 def _ways(results: EnsembleResults) -> Ways:
-    rows = tuple(
-        Way(
-            row.name,
-            rule_in_words(row.name),
-            row.nested,
-            row.gain,
-            (number(len(row.members)),),
-            rule_meaning(row.name),
-            row.naive,
-        )
-        for row in results.rules
-    )
+    rows = []
+    for row in results.rules:
+        words, meaning = rule_in_words(row.name), rule_meaning(row.name)
+        cells = (number(len(row.members)),)
+        rows.append(Way(row.name, words, row.nested, row.gain, cells, meaning, row.naive))
     titles = (tr("Rule"), tr("Accuracy"), tr("Members"))
-    return Ways(rows, titles, results.chosen, tr("committee"))
+    return Ways(tuple(rows), titles, results.chosen, tr("committee"))
 
 
 def ensemble_page(results: EnsembleResults, out: Path, sides: Sides | None = None) -> Page:
@@ -162,11 +156,9 @@ def _members(results: EnsembleResults) -> Section:
         "It asks {n} model about a new drawing.", "It asks {n} models about a new drawing.", _models(results)
     )
     parts, rows = times_chosen(results.chosen_rule), []
-    for place, member in sorted(enumerate(results.members, 1), key=lambda row: -_weight(results, row[1])):
-        firm = tr("{n} of {all}", n=parts.get(member.name, 0), all=results.parts)
-        name = (member.name, Note(f"{place} · {made_of(member)}"))
-        vote_of = vote_share(_weight(results, member))
-        rows.append((name, *vote_of, share(member.accuracy), plain(member.loss), firm))
+    for place, each in sorted(enumerate(results.members, 1), key=lambda row: -_weight(results, row[1])):
+        name, weight = (each.name, Note(f"{place} · {made_of(each)}")), _weight(results, each)
+        rows.append(Ingredient(name, weight, each.accuracy, each.loss, parts.get(each.name, 0)))
     table = members_table(rows, tr("Member"), tr("Share of the vote"), results.parts)
     return Section(tr("The members"), (table,), f"{vote} {asked}", "members")
 

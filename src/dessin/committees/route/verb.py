@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from dessin.answers.predictions import to_predictions
 from dessin.committees.answers import out_of_fold
 from dessin.committees.families.measure import potential
 from dessin.committees.families.result import read_families, write_families
-from dessin.committees.members import find_members
+from dessin.committees.members import MemberRun, Members, find_members
 from dessin.committees.part_runs import begin
 from dessin.committees.route.measure import collect_answers, make_routed, measure_route, scale_parts
 from dessin.committees.route.parts import (
@@ -76,14 +77,7 @@ def route(
             something else.
     """
     out, members = Path(out), find_members([Path(run)])
-    if len(members.members) != 1:
-        raise DessinError(
-            f"{run} holds {len(members.members)} models.",
-            allowed="A generalist is one run, or one fold group.",
-        )
-    runs = members.members[0].runs
-    for own in runs:
-        check_curation(own.record)
+    runs = _one_model(members, run)
     given = read_families(Path(families), members.classes)
     answers = out_of_fold(members)
     found = potential(answers.probabilities, answers.targets, answers.groups, given, answers.classes)
@@ -109,13 +103,9 @@ def route(
         "recipes": now,
     }
 
-    def made_otherwise(before: Any) -> list[str]:
-        held = before if isinstance(before, dict) else {}
-        return [name for name in held.keys() & now.keys() if held[name] != now[name]]
-
     done = (out / COMMITTEE).exists()
     with going_on(out, keeps="What is trained so far"):
-        begin(out / ROUTE_FILE, made_of, made_otherwise, what="a routed model", done=done)
+        begin(out / ROUTE_FILE, made_of, partial(_made_otherwise, now=now), what="a routed model", done=done)
         write_families(given, out / FAMILIES_FILE)
         trained = train_parts(out, parts, runs, recipes, Path(str(place)))
         scaled = scale_parts(collect_answers(members, answers, given, trained, inputs))
@@ -127,14 +117,33 @@ def route(
         results.write(out)
         joined = scaled.answers.joined(router=scaled.answers.router, experts=True)
         routed = to_predictions(joined.astype(np.float32), members.rows, members.classes)
-        page = runs[0].record.recipe.image.page
-        sides = Sides(routed, answers.probabilities, str(place or ""), page)
+        paper = runs[0].record.recipe.image.page
+        sides = Sides(routed, answers.probabilities, str(place or ""), paper)
         drawn = route_page(results, answers.names, trained, out, sides)
         write_page(out / PAGE_FILE, drawn)
     for line in result_lines(results, terminal_width()):
         say(line)
     say(f"committee: {out / COMMITTEE}; page: {out / PAGE_FILE}")
     return results.with_page(drawn, out)
+
+
+def _one_model(members: Members, run: str | Path) -> tuple[MemberRun, ...]:
+    """The runs of the generalist."""
+    if len(members.members) != 1:
+        raise DessinError(
+            f"{run} holds {len(members.members)} models.",
+            allowed="A generalist is one run, or one fold group.",
+        )
+    runs = members.members[0].runs
+    for own in runs:
+        check_curation(own.record)
+    return runs
+
+
+def _made_otherwise(before: object, now: Mapping[str, object]) -> list[str]:
+    """The parts whose recipes are others than the folder was begun with."""
+    held = before if isinstance(before, dict) else {}
+    return [name for name in held.keys() & now.keys() if held[name] != now[name]]
 
 
 def _save(folder: Path, committee: Committee, bundles: Mapping[str, Path], split: Path) -> None:

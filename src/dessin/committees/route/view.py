@@ -110,38 +110,24 @@ def route_page(
 
 
 def _ways(results: RouteResults) -> Ways:
-    gains = {row.name: row for row in results.comparisons}
-    rows = tuple(
-        Way(
-            _name(row.name),
-            _name(row.name),
-            row.accuracy,
-            gains.get(row.name),
-            (percent(row.family.value, 1), plain(row.loss)),
-        )
-        for row in results.variants
-    )
+    gains, rows = {row.name: row for row in results.comparisons}, []
+    for row in results.variants:
+        name, cells = _name(row.name), (percent(row.family.value, 1), plain(row.loss))
+        rows.append(Way(name, name, row.accuracy, gains.get(row.name), cells))
     titles = (tr("Who answers"), tr("Accuracy"), tr("Family right"), tr("Log loss"))
-    return Ways(rows, titles, _name(results.committee), tr("committee"))
+    return Ways(tuple(rows), titles, _name(results.committee), tr("committee"))
 
 
 def _experts(results: RouteResults) -> Iterator[Table]:
     """Generalist and expert on the drawings of a family alone, both choosing among its classes."""
-    rows = tuple(
-        (
-            row.family,
-            number(row.classes),
-            share(row.generalist),
-            share(row.expert),
-            points(row.gain.difference),
-            number(row.expert.n),
-        )
-        for row in results.experts
-    )
+    rows = []
+    for row in results.experts:
+        gain, n = points(row.gain.difference), number(row.expert.n)
+        rows.append((row.family, number(row.classes), share(row.generalist), share(row.expert), gain, n))
     titles = (tr("Classes"), tr("Generalist"), tr("Expert"), tr("Gain, points"), tr("Drawings"))
     note = tr("On the family’s drawings alone, both choosing among its classes.")
     if rows:
-        yield Table(columns((tr("Family"),), titles), rows, note)
+        yield Table(columns((tr("Family"),), titles), tuple(rows), note)
 
 
 def _bounds(results: RouteResults) -> Table:

@@ -25,7 +25,7 @@ from dessin.committees.soup.members import (
     read_members,
     read_tuned,
 )
-from dessin.committees.soup.result import CHOSEN_WAY, LEARNING, SoupKind, SoupResults
+from dessin.committees.soup.result import CHOSEN_WAY, LEARNING, SoupKind, SoupResults, SoupRow
 from dessin.committees.soup.view import soup_lines, soup_page, told
 from dessin.committees.soup.weights import Mixer
 from dessin.errors import DessinError, unknown
@@ -102,34 +102,12 @@ def soup(
             notes = tuple(clones({run.name: run.record.digests.model for run in members.runs}))
         mixer = make_mixer(members, inputs, store, device)
         ways, unseen = measure_ways(members, mixer.answers, seed=seed, matters=matters)
-        chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
-        results = SoupResults(
-            name=name or out.resolve().name,
-            soup=kind,
-            chosen=chosen.name,
-            base=ways[0].name,
-            backbone=members.card.backbone,
-            seed=seed,
-            images=len(members.rows),
-            groups=len(np.unique(members.groups)),
-            classes=len(members.card.classes),
-            fold=members.fold,
-            parts=len(chosen.part_shares),
-            matters=matters,
-            split=inputs.split.digest,
-            manifest=inputs.manifest.digest,
-            data=str(where),
-            statistics=len(mixer.moved),
-            runs=tuple(run.name for run in members.runs),
-            members=member_rows(members, chosen),
-            ways=ways,
-            curve=curve_between(members, mixer.answers) if members.ends else (),
-            notes=(*notes, *_of_statistics(mixer, members)),
-            seconds=round(time.monotonic() - began, 1),
-        )
-        results = told(results)
+        results = _results(members, mixer, inputs, ways, kind=kind, seed=seed, matters=matters)
+        told_of = {"name": name or out.resolve().name, "data": str(where), "notes": (*notes, *results.notes)}
+        spent = round(time.monotonic() - began, 1)
+        results = told(results.model_copy(update={**told_of, "seconds": spent}))
         _write(members, mixer, results, inputs, part)
-        answers = to_predictions(unseen[chosen.name], members.rows, members.card.classes)
+        answers = to_predictions(unseen[results.chosen], members.rows, members.card.classes)
         page = first.record.recipe.image.page
         sides = Sides(answers, unseen[results.base], results.data, page)
         # The page comes last, so where it is, everything is.
@@ -139,6 +117,43 @@ def soup(
         say(line)
     say(f"written to {out} in {duration(time.monotonic() - began)}; the page is {out / PAGE_FILE}")
     return results.with_page(drawn, out)
+
+
+def _results(
+    members: SoupMembers,
+    mixer: Mixer,
+    inputs: Inputs,
+    ways: tuple[SoupRow, ...],
+    *,
+    kind: SoupKind,
+    seed: int,
+    matters: float,
+) -> SoupResults:
+    chosen = next(way for way in ways if way.name == CHOSEN_WAY[kind])
+    return SoupResults(
+        name="",
+        soup=kind,
+        chosen=chosen.name,
+        base=ways[0].name,
+        backbone=members.card.backbone,
+        seed=seed,
+        images=len(members.rows),
+        groups=len(np.unique(members.groups)),
+        classes=len(members.card.classes),
+        fold=members.fold,
+        parts=len(chosen.part_shares),
+        matters=matters,
+        split=inputs.split.digest,
+        manifest=inputs.manifest.digest,
+        data="",
+        statistics=len(mixer.moved),
+        runs=tuple(run.name for run in members.runs),
+        members=member_rows(members, chosen),
+        ways=ways,
+        curve=curve_between(members, mixer.answers) if members.ends else (),
+        notes=_of_statistics(mixer, members),
+        seconds=0.0,
+    )
 
 
 def _check_kind(kind: str, runs: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dessin.committees.choices import (
+    Ingredient,
     Way,
     Ways,
     choice_cautions,
@@ -25,12 +26,12 @@ from dessin.committees.soup.result import (
     SoupResults,
     SoupRow,
 )
-from dessin.committees.view import as_lines, mistakes_step, predict_step, vote_share
+from dessin.committees.view import as_lines, mistakes_step, predict_step
 from dessin.language import tr
 from dessin.page.blocks import Page, Picture, Section, Table
 from dessin.page.numbers import listed, number, plain, share
 from dessin.page.parts import columns
-from dessin.page.pictures import ACCENT, MUTED, figure_data_uri, new_figure
+from dessin.page.pictures import ACCENT, MUTED, Line, chart
 from dessin.runs.record import SPLIT_FILE
 
 
@@ -147,14 +148,8 @@ def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Pa
 def _members(results: SoupResults) -> Section:
     parts = results.chosen_way.part_shares
     rows = [
-        (
-            member.name,
-            *vote_share(member.share),
-            share(member.accuracy),
-            plain(member.loss),
-            tr("{n} of {all}", n=sum(member.name in each for each in parts), all=results.parts),
-        )
-        for member in results.members
+        Ingredient(each.name, each.share, each.accuracy, each.loss, sum(each.name in part for part in parts))
+        for each in results.members
     ]
     table = members_table(rows, tr("Weights"), tr("Share of the mean"), results.parts)
     lead = tr(
@@ -172,29 +167,24 @@ def _curve_tables(results: SoupResults) -> tuple[Table, ...]:
 
 
 def _curve(results: SoupResults) -> Section:
-    """Accuracy with its band over the way from the probe to the fine-tuned weights."""
-    steps, chosen = [p.alpha for p in results.curve], step_of(results.chosen_way.shares)
-    middle, low, high = (
-        [100 * getattr(p.accuracy, end) for p in results.curve] for end in ("value", "low", "high")
+    """Accuracy with its intervals over the way from the probe to the fine-tuned weights."""
+    steps, found = [p.alpha for p in results.curve], [p.accuracy for p in results.curve]
+    chosen, ends = 100 * step_of(results.chosen_way.shares), [found[0], found[-1]]
+    reach = [100 * min(each.low for each in found), 100 * max(each.high for each in found)]
+    lines = (
+        Line([chosen, chosen], reach, tr("chosen: {step}", step=f"{chosen:g}%"), MUTED, "--"),
+        Line.of(steps, found, "", ACCENT),
     )
-    figure, axes = new_figure(7.2, 3.2)
-    axes.fill_between(steps, low, high, color=ACCENT, alpha=0.13, linewidth=0)
-    label = tr("chosen: {step}", step=f"{chosen:g}")
-    axes.axvline(chosen, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label=label)
-    axes.plot(steps, middle, color=ACCENT, linewidth=2, marker="o", markersize=4.5)
-    axes.set_ylabel(tr("Accuracy, %"))
-    axes.set_xlabel(tr("0: the probe … 1: the fine-tuned weights"))
-    axes.legend(loc="best", fontsize=10, frameon=False)
+    source = chart(lines, tr("% of the way from the probe to the fine-tuned weights"), tr("Accuracy, %"))
     alt = tr(
-        "Accuracy at each step, {first}% at the probe and {last}% at the fine-tuned weights; the chosen step "
-        "is {step}",
-        first=f"{middle[0]:.3g}",
-        last=f"{middle[-1]:.3g}",
-        step=f"{chosen:g}",
+        "Accuracy at each step, {first} at the probe and {last} at the fine-tuned weights; chosen is {step}",
+        first=share(ends[0]),
+        last=share(ends[1]),
+        step=f"{chosen:g}%",
     )
     lead = tr(
-        "Each point is a model whose every weight lies that far between the two ends. The band is its 95% "
-        "interval; two points share their drawings, so their difference is known better than that."
+        "Each point is a model whose every weight lies that far between the two ends. Two points share their "
+        "drawings, so their difference is known better than their intervals say."
     )
-    picture = Picture(figure_data_uri(figure), alt, kind="chart")
+    picture = Picture(source, alt, kind="chart")
     return Section(tr("From the probe to the fine-tuned weights"), (picture,), lead, "curve")

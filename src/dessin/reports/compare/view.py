@@ -7,31 +7,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dessin.language import retold, tr, tr_n
-from dessin.page.blocks import (
-    Block,
-    Column,
-    Dots,
-    Grid,
-    Key,
-    Next,
-    Notes,
-    Page,
-    Section,
-    Sentence,
-    Step,
-    Table,
-)
-from dessin.page.numbers import listed, number, points, short, size, written_p
-from dessin.page.tables import aligned, printable
+from dessin.committees.view import as_lines, cannot_say
+from dessin.language import retold, tr
+from dessin.page.blocks import Block, Grid, Notes, Page, Section, Sentence, Step, Table
+from dessin.page.numbers import listed, number, points, size, written_p
+from dessin.page.parts import columns, measured, what_next
 from dessin.page.words import Code, Note, Strong, Words
 from dessin.reports.compare.measure import ClassChange, ClassChanges, class_changes
 from dessin.reports.compare.result import RunComparison
 from dessin.reports.run.made import class_names
 from dessin.runs.joined import Joined
-from dessin.statistics.comparison import Comparison, draw_forest
+from dessin.statistics.comparison import Comparison
 from dessin.studies.telling import verdict_tag
-from dessin.trust.robustness.compare import RobustComparison
+from dessin.studies.view import forest
 from dessin.trust.robustness.suite import SUITE
 
 
@@ -40,54 +28,40 @@ def comparison_page(result: RunComparison, joined: Joined) -> Page:
     base, data = joined.runs[0], joined.runs[0].record.recipe.data.path
     where = Path(data).name if data else tr("this collection")
     title = tr("Which of {n} models names the drawings in {name} best?", n=len(result.runs), name=where)
-    if len(result.runs) == 2:
-        title = tr(
-            "Does {other} name the drawings in {name} better than {base}?",
-            other=result.runs[1].name,
-            name=where,
-            base=base.name,
-        )
-    return Page(
-        title=title,
-        lead=_lead(result.comparisons, base.name),
-        blocks=(
-            *_differences(result),
-            Notes(tuple(map(retold, result.cautions)), tr("What this cannot say")),
-            *_classes(result, joined),
-            _what_differs(result),
-            _beyond_accuracy(result),
-            *_corrupted(result),
-            _figures(result, joined),
-            Section(tr("What to do next"), (Next(tuple(_next(result))),), anchor="next"),
-        ),
-    )
-
-
-def _differences(result: RunComparison) -> Iterator[Block]:
-    measured = tr(
-        "Asked about the same {n} drawings in {groups} groups, from which none of them had learnt.",
+    which = tr("the holdout") if result.set_name == "holdout" else tr("none of them had learnt from them")
+    lead = tr(
+        "Points of accuracy above or below {base}, on the same {n} drawings in {groups} groups ({which}).",
+        base=base.name,
         n=number(result.images),
         groups=number(result.groups),
-    )
-    if result.set_name == "holdout":
-        measured = tr(
-            "Asked about the same {n} drawings in {groups} groups, which had been set aside (the holdout).",
-            n=number(result.images),
-            groups=number(result.groups),
-        )
-    lead = tr(
-        "Points of accuracy above or below {base}, with 95% intervals from whole groups of drawings.",
-        base=result.runs[0].name,
+        which=which,
     )
     said = tuple(
         (Strong(c.name), " ", verdict_tag(c.verdict), f" {retold(c.verdict_text)}.")
         for c in result.comparisons
     )
-    yield Section(
-        tr("How much better or worse"),
-        (*_forest(result.comparisons, result.matters), *([Notes(said)] if len(said) > 1 else [])),
-        f"{measured} {lead}",
-        anchor="differences",
+    several = (Notes(said),) if len(said) > 1 else ()
+    first, *cards = (card.untested for card in result.cards)
+    of_all = tuple(text for text in first if all(text in others for others in cards))
+    untested = (Notes(of_all, tr("Not tested on")),) if of_all else ()
+    return Page(
+        title=title,
+        lead=_lead(result.comparisons, base.name),
+        blocks=(
+            Section(
+                tr("How much better or worse"),
+                (*forest(result.comparisons, result.matters), *several),
+                lead,
+                anchor="differences",
+            ),
+            cannot_say(result.cautions),
+            _classes(result, joined),
+            _what_differs(result),
+            Section(tr("Beyond accuracy"), (_beyond(result), *untested), anchor="beyond"),
+            *_corrupted(result),
+            _figures(result, joined),
+            what_next(*_next(result)),
+        ),
     )
 
 
@@ -107,27 +81,16 @@ def _lead(comparisons: Sequence[Comparison], base: str) -> str:
     )
 
 
-def _forest(comparisons: Sequence[Comparison], matters: float) -> Iterator[Dots]:
-    forest = draw_forest(comparisons, matters)
-    if forest is not None:
-        band = tr("the ±{points} points that were said not to matter", points=short(100 * matters))
-        yield Dots(forest.plot, (Key("line", tr("no difference")), Key("band", band)))
-
-
-def _classes(result: RunComparison, joined: Joined) -> Iterator[Section]:
-    base, names = joined.runs[0], class_names(joined.runs[0].folder, joined.labels)
-    lead = tr(
-        "How many drawings of a class {base} and the other name right. With few drawings of a class, changes "
-        "of a few come by chance.",
-        base=base.name,
-    )
+def _classes(result: RunComparison, joined: Joined) -> Section:
+    names = class_names(joined.runs[0].folder, joined.labels)
+    lead = tr("How many drawings of a class are named right. Of few drawings, a few change by chance.")
     blocks: list[Block] = []
     for comparison, correct in zip(result.comparisons, joined.correct[1:], strict=True):
         changes = class_changes(joined.correct[0], correct, joined.labels)
         told = (Sentence(_changes_in_words(changes, names)), _changed(changes, names))
         several = len(result.comparisons) > 1
         blocks += [Section(comparison.name, told, folded=bool(blocks))] if several else told
-    yield Section(tr("Class by class"), tuple(blocks), lead, anchor="classes")
+    return Section(tr("Class by class"), tuple(blocks), lead, anchor="classes")
 
 
 def _changes_in_words(changes: ClassChanges, names: Mapping[str, str]) -> str:
@@ -153,49 +116,48 @@ def _changed(changes: ClassChanges, names: Mapping[str, str]) -> Grid:
             )
             for row in rows
         )
-        columns = (Column(tr("Class")), Column(tr("Right"), number=True), Column(tr("Change"), number=True))
-        return Section(title, (Table(columns, cells) if cells else Sentence(tr("No class.")),))
+        titles = columns((tr("Class"),), (tr("Right"), tr("Change")))
+        return Section(title, (Table(titles, cells) if cells else Sentence(tr("No class.")),))
 
     return Grid((table(tr("Gained most"), changes.gained), table(tr("Lost most"), changes.lost)))
 
 
+def _alike() -> str:
+    return tr("Nothing differs in recipe, data, weights, versions or hardware.")
+
+
 def _what_differs(result: RunComparison) -> Section:
-    title = tr("What differs between them")
-    if not result.differences:
-        nothing = Sentence(tr("Nothing differs in recipe, data, weights, versions or hardware."))
-        return Section(title, (nothing,), anchor="differs")
-    lead = tr(
-        "Recipe, data, weights, versions and hardware; what is equal is left out. Of a list, what a run adds "
-        "to that of {base} and what it lacks.",
-        base=result.runs[0].name,
-    )
-    columns = (Column(tr("Key")), *(Column(run.name) for run in result.runs))
+    lead = tr("What is equal is left out; of a list, only what a run adds and lacks.")
+    differing = (_differing(result),) if result.differences else (Sentence(_alike()),)
+    return Section(tr("What differs between them"), differing, lead, anchor="differs")
+
+
+def _differing(result: RunComparison) -> Table:
     rows: list[tuple[Words, ...]] = [(Code(found.key), *found.texts) for found in result.differences]
-    return Section(title, (Table(columns, tuple(rows), file="differences"),), lead, anchor="differs")
+    titles = columns((tr("Key"), *(run.name for run in result.runs)))
+    return Table(titles, tuple(rows), file="differences")
 
 
-def _beyond_accuracy(result: RunComparison) -> Section:
-    """The trust cards beside each other."""
-    lead = tr("What is known of each beside its accuracy, and the command that measures what is not.")
-    columns = (Column(tr("What")), *(Column(card.name) for card in result.cards))
-    rows: list[tuple[Words, ...]] = [
-        (
-            alike[0].title,
-            *((Strong(fact.value or tr("not measured")), Note(fact.detail)) for fact in alike),
-        )
-        for alike in zip(*(card.facts for card in result.cards), strict=True)
-    ]
-    rows.append((tr("Not tested on"), *(" ".join(card.untested) for card in result.cards)))
-    return Section(tr("Beyond accuracy"), (Table(columns, tuple(rows)),), lead, anchor="beyond")
+def _beyond(result: RunComparison, *, brief: bool = False) -> Table:
+    """The trust cards beside each other; a `brief` one is for a terminal."""
+    rows: list[tuple[Words, ...]] = []
+    unknown = []
+    for alike in zip(*(card.facts for card in result.cards), strict=True):
+        if not any(fact.value for fact in alike):
+            unknown.append(alike[0].title)
+            continue
+        said = (Strong(fact.value or tr("not measured")) for fact in alike)
+        notes = (Note("" if brief else fact.detail) for fact in alike)
+        rows.append((alike[0].title, *zip(said, notes, strict=True)))
+    note = ""
+    if unknown:
+        none = listed(unknown, most=len(unknown))
+        note = tr("Measured of none of them: {names}. dessin trust RUN measures all of it.", names=none)
+    return Table(columns((tr("What"), *(card.name for card in result.cards))), tuple(rows), note)
 
 
 def _corrupted(result: RunComparison) -> Iterator[Section]:
-    if not result.robustness:
-        return
-    lead = tr(
-        "All answered the same damaged drawings. Each row is the mean over five strengths of one kind of "
-        "damage, in points of accuracy, corrected for looking at all of them (Holm)."
-    )
+    titles = {corruption.name: corruption.title for corruption in SUITE}
     blocks: list[Block] = []
     for pair in result.robustness:
         words = tr(
@@ -204,111 +166,75 @@ def _corrupted(result: RunComparison) -> Iterator[Section]:
             verdict=retold(pair.robust.verdict_text),
         )
         title = tr("{other} against {base}", other=pair.first, base=pair.second)
-        inside: tuple[Block, ...] = (Sentence(words), *_forest(_titled(pair), result.matters))
+        rows = [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
+        inside: tuple[Block, ...] = (Sentence(words), *forest(rows, result.matters))
         blocks.append(Section(title, inside, tags=(verdict_tag(pair.robust.verdict),)))
-    yield Section(tr("On damaged drawings"), tuple(blocks), lead, anchor="damaged")
-
-
-def _titled(pair: RobustComparison) -> list[Comparison]:
-    """The corruptions of a comparison under their names for people."""
-    titles = {corruption.name: corruption.title for corruption in SUITE}
-    return [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
+    if blocks:
+        lead = tr("Each row is the mean over five strengths of one kind of damage, in points of accuracy.")
+        yield Section(tr("On damaged drawings"), tuple(blocks), lead, anchor="damaged")
 
 
 def _figures(result: RunComparison, joined: Joined) -> Section:
     """Every measure of every run, and the tests, for who wants to check."""
-    measured = [run.record.results[result.set_name].written(run.record.counts.classes) for run in joined.runs]
-    columns = [
-        Column(tr("Model")),
-        *(Column(title, number=True) for title in measured[0]),
-        Column(tr("Drawings"), number=True),
-        Column(tr("Seed"), number=True),
-        Column(tr("Fold"), number=True),
-    ]
+    written = [run.record.results[result.set_name].written(run.record.counts.classes) for run in joined.runs]
+    titles = [*written[0], tr("Drawings"), tr("Seed"), tr("Fold")]
     rows: list[tuple[Words, ...]] = [
-        (run.name, *written.values(), number(run.accuracy.n), str(run.seed), str(run.fold))
-        for run, written in zip(result.runs, measured, strict=True)
+        (run.name, *own.values(), number(run.accuracy.n), str(run.seed), str(run.fold))
+        for run, own in zip(result.runs, written, strict=True)
     ]
     if result.set_name == "holdout":
-        columns.append(Column(tr("Holdout opened"), number=True))
+        titles.append(tr("Holdout opened"))
         rows = [(*row, f"{run.opened} ×") for row, run in zip(rows, result.runs, strict=True)]
-    titles = [
-        tr("Against {base}", base=result.runs[0].name),
-        *(tr("Points"), tr("Right alone"), tr("McNemar, exact p"), tr("p, paired"), tr("p after Holm")),
+    return measured(Table(columns((tr("Model"),), titles), tuple(rows), file="accuracy"), _tests(result))
+
+
+def _tests(result: RunComparison) -> Table:
+    titles = (
+        tr("Points"),
+        tr("Right alone"),
+        tr("McNemar, exact p"),
+        tr("p, paired"),
+        tr("p after Holm"),
         tr("Could see"),
-    ]
-    tests = tuple((*_cells(c)[:4], written_p(c.p), *_cells(c)[4:]) for c in result.comparisons)
-    note = tr_n(
-        "“Right alone” counts the drawings that one of the two named right and the other wrong, its own "
-        "first. “Could see” is the smallest difference, in points, that such a comparison finds in 80 of 100 "
-        "cases. McNemar’s test takes every drawing for independent; the verdict rests on the paired test "
-        "over groups.",
-        "“Right alone” counts the drawings that one of the two named right and the other wrong, its own "
-        "first. “Could see” is the smallest difference, in points, that such a comparison finds in 80 of 100 "
-        "cases. McNemar’s test takes every drawing for independent; the verdicts rest on the paired test "
-        "over groups, after Holm’s correction for {n} comparisons.",
-        len(result.comparisons),
     )
-    return Section(
-        tr("How this was measured"),
-        (
-            Table(tuple(columns), tuple(rows), file="accuracy"),
-            Table(tuple(Column(title, number=n > 0) for n, title in enumerate(titles)), tests, note, "tests"),
-        ),
-        anchor="measured",
-        folded=True,
+    rows = []
+    for found in result.comparisons:
+        exact, p_values = found.mcnemar[0], (found.mcnemar[0].p, found.p, found.p_holm)
+        alone = f"{exact.level_alone} : {exact.base_alone}"
+        tested = (points(found.difference), alone, *map(written_p, p_values), size(found.detectable))
+        rows.append((found.name, *tested))
+    note = tr(
+        "“Right alone”: drawings that one names right and the other wrong, its own first. “Could see”: the "
+        "smallest difference, in points, found in 80 of 100 cases. Verdicts rest on the paired test over "
+        "groups; McNemar’s takes every drawing for independent."
     )
+    against = tr("Against {base}", base=result.runs[0].name)
+    return Table(columns((against,), titles), tuple(rows), note, "tests")
 
 
 def _next(result: RunComparison) -> Iterator[Step]:
     best = max(result.runs, key=lambda run: run.accuracy.value)
-    path = shlex.quote(best.path)
-    yield Step(
-        tr(
-            "See what {name}, which has most right here, gets wrong, and what such drawings have in common.",
-            name=best.name,
-        ),
-        f"dessin mistakes {path} --out mistakes",
-    )
-    runs = " ".join(shlex.quote(run.path) for run in result.runs)
-    yield Step(tr("Whether they are better together than alone."), f"dessin ensemble {runs} --out together")
-    yield Step(
-        tr("Whether a recipe is better, not only these trainings, a study says; these come with dessin."),
-        "dessin recipes",
-    )
+    why = tr("See what {name}, which has most right here, gets wrong.", name=best.name)
+    yield Step(why, shlex.join(["dessin", "mistakes", best.path, "--out", "mistakes"]))
+    together = ["dessin", "ensemble", *(run.path for run in result.runs), "--out", "together"]
+    yield Step(tr("Whether they are better together than alone."), shlex.join(together))
+    why = tr("Whether a recipe is better, not only these trainings, a study says; these come with dessin.")
+    yield Step(why, "dessin recipes")
 
 
 def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     """Accuracies, differences, verdicts, and what differs, as lines for a terminal."""
-    accuracies = [[run.name, str(run.accuracy)] for run in result.runs]
-    accuracy = f"accuracy ({result.set_name})"
-    lines = aligned(["run", accuracy], accuracies, width, whole={accuracy})
-    titles = ["against " + result.runs[0].name, "points", "alone right", "McNemar p", "p (Holm)", "could see"]
-    lines += ["", *aligned(titles, list(map(_cells, result.comparisons)), width, whole=titles[1:]), ""]
-    lines += [printable(f"{c.name}: {retold(c.verdict_text)}.") for c in result.comparisons]
-    facts = [
-        [alike[0].title, *(fact.value or "not measured" for fact in alike)]
-        for alike in zip(*(card.facts for card in result.cards), strict=True)
-    ]
-    lines += ["", *aligned(["beyond accuracy", *(card.name for card in result.cards)], facts, width)]
-    lines += [
-        printable(f"{pair.first}, robust accuracy: {retold(pair.robust.verdict_text)}.")
+    rows = tuple((run.name, str(run.accuracy)) for run in result.runs)
+    accuracies = Table(columns((tr("Model"), tr("Accuracy"))), rows)
+    differing = [_differing(result)] if result.differences else []
+    said = [f"{each.name}: {retold(each.verdict_text)}." for each in result.comparisons]
+    said += [
+        tr(
+            "On damaged drawings, {name}: {verdict}.",
+            name=pair.first,
+            verdict=retold(pair.robust.verdict_text),
+        )
         for pair in result.robustness
     ]
-    differing = [[found.key, *found.texts] for found in result.differences]
-    titles = ["what differs", *(run.name for run in result.runs)]
-    nothing = ["Nothing differs in recipe, data, weights, versions or hardware."]
-    lines += ["", *(aligned(titles, differing, width) if differing else nothing)]
-    return [*lines, *(printable(f"Note: {caution}") for caution in result.cautions)]
-
-
-def _cells(comparison: Comparison) -> list[str]:
-    exact = comparison.mcnemar[0]
-    return [
-        comparison.name,
-        points(comparison.difference),
-        f"{exact.level_alone} : {exact.base_alone}",
-        written_p(exact.p),
-        written_p(comparison.p_holm),
-        size(comparison.detectable),
-    ]
+    tables = (accuracies, _tests(result), _beyond(result, brief=True), *differing)
+    return as_lines(tables, [*said, *([] if differing else [_alike()])], result.cautions, width)

@@ -359,7 +359,7 @@ def _decisions(record: RunRecord) -> Table:
 
 def _machine(record: RunRecord) -> Grid:
     """Where its time went, and what carried it out."""
-    hardware, values = record.hardware, (Column(tr("What")), Column(tr("Value"), number=True))
+    hardware, values = record.hardware, (Column(tr("What")), Column(tr("Value")))
     times: list[tuple[str, str]] = [(stage, duration(seconds)) for stage, seconds in record.timings.items()]
     times.append((tr("total"), duration(sum(record.timings.values()))))
     times += [

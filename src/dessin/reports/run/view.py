@@ -13,11 +13,9 @@ from dessin.errors import DessinError
 from dessin.language import retold, tr, tr_n
 from dessin.page.blocks import (
     Block,
-    Column,
     Gallery,
     Headline,
     Links,
-    Next,
     Notes,
     Page,
     Picture,
@@ -27,12 +25,12 @@ from dessin.page.blocks import (
     Step,
     Table,
 )
-from dessin.page.numbers import listed, number, percent
+from dessin.page.numbers import listed, number, percent, times
+from dessin.page.parts import columns, what_next
 from dessin.page.words import Strong, Tag, Words, told
 from dessin.reports.run.made import Around, class_names, how_it_was_made, moment
 from dessin.reports.run.measure import (
     SURE,
-    GroupResult,
     Help,
     Judged,
     Mixed,
@@ -49,7 +47,7 @@ from dessin.trust.evaluate.view import absent_classes, class_by_class, share_bar
 # The folder of a model's trust card, within its own.
 TRUST = "trust"
 _PAIRS, _A_SIDE, _MISTAKES = 8, 2, 24
-_GROUPS = 12
+_GROUPS = 24
 # Of all mistakes: a pair of classes with fewer of them is not where most would be gained.
 _SPREAD = 0.05
 
@@ -72,28 +70,21 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
         )
     split = read_split(run / SPLIT_FILE)
     names = class_names(run, split.classes) | dict(around.names)
-    found, shown = judged(run, record, split), _Drawings(record, names)
+    found = judged(run, record, split)
     # What is looked at closely is the validation: the holdout stays for its number alone.
     looked_at = found.get("validation") or found.get("holdout")
-    helps = what_helps(looked_at, split) if looked_at else None
-    blocks: list[Block] = [*_answer(record, found.get("holdout") or looked_at)]
-    if looked_at and helps:
-        blocks += [_mistakes(looked_at, record, shown, apart=len(found) > 1), *_help(helps, names)]
-        blocks += [*_groups(looked_at, split.group_by), class_by_class(looked_at.metrics, names)]
-    blocks.append(_trust(record, around))
-    blocks += how_it_was_made(run, record, split, around)
-    blocks.append(
-        Section(
-            tr("What to do next"),
-            (Next((*around.steps, *_next(around.given or run, record, helps))),),
-            anchor="next",
-        )
-    )
-    data = record.recipe.data.path
+    headline, helps = found.get("holdout") or looked_at, what_helps(looked_at, split) if looked_at else None
+    data, given = record.recipe.data.path, around.given or run
     return Page(
         title=question(data or record.name),
-        lead=_lead(found.get("holdout") or looked_at, looked_at, names),
-        blocks=tuple(blocks),
+        lead=_lead(headline, looked_at, names),
+        blocks=(
+            *_answer(record, headline),
+            *_closer(looked_at, record, split, names, apart=len(found) > 1),
+            _trust(record, around),
+            *how_it_was_made(run, record, split, around),
+            what_next(*around.steps, *_next(given, record, helps)),
+        ),
         footer=tr(
             "Written by dessin of {name}, which was made on {when}.",
             name=record.name,
@@ -113,12 +104,19 @@ def closer_look(run: Path, record: RunRecord, split: Split) -> tuple[Block, ...]
     Raises:
         DessinError: damaged files of its answers.
     """
-    names, found = class_names(run, split.classes), judged(run, record, split)
+    found = judged(run, record, split)
     looked_at = found.get("validation") or found.get("holdout")
-    if looked_at is None:
-        return ()
-    mistakes = _mistakes(looked_at, record, _Drawings(record, names))
-    return (mistakes, *_help(what_helps(looked_at, split), names), class_by_class(looked_at.metrics, names))
+    return tuple(_closer(looked_at, record, split, class_names(run, split.classes)))
+
+
+def _closer(
+    found: Judged | None, record: RunRecord, split: Split, names: Mapping[str, str], *, apart: bool = False
+) -> Iterator[Block]:
+    if found is not None:
+        yield _mistakes(found, record, _Drawings(record, names), apart=apart)
+        yield from _help(what_helps(found, split), names)
+        yield from _groups(found, split.group_by)
+        yield class_by_class(found.metrics, names)
 
 
 class _Drawings:
@@ -126,11 +124,7 @@ class _Drawings:
 
     def __init__(self, record: RunRecord, names: Mapping[str, str]) -> None:
         self._thumbnails = Thumbnails(record.recipe.data.path, record.recipe.image.page)
-        self.names = names
-
-    @property
-    def available(self) -> bool:
-        return self._thumbnails.available
+        self.available, self.names = self._thumbnails.available, names
 
     def mistaken(self, found: Judged, row: int) -> Picture:
         """A drawing that was named wrong, with what it is and what it was called."""
@@ -152,102 +146,78 @@ def _lead(headline: Judged | None, looked_at: Judged | None, names: Mapping[str,
     if headline is None or looked_at is None:
         return tr("Nothing was measured: it was trained on every drawing that was not set aside.")
     accuracy = headline.metrics.accuracy
-    low, high = round(100 * accuracy.low), round(100 * accuracy.high)
-    classes = sum(row.n > 0 for row in headline.metrics.per_class)
     said = tr(
         "Of 100 further drawings like these, expect {low} to {high} to be named right, among {classes} "
         "classes.",
-        low=low,
-        high=high,
-        classes=classes,
+        low=round(100 * accuracy.low),
+        high=round(100 * accuracy.high),
+        classes=sum(row.n > 0 for row in headline.metrics.per_class),
     )
-    if low == high:
-        said = tr("Of 100 further drawings like these, expect {n} to be named right.", n=low)
     pairs = mixed_up(looked_at.metrics)
-    if not pairs:
-        return f"{said} {tr('It made no mistake on the drawings that it was asked about.')}"
-    if pairs[0].count == 1:
-        return f"{said} {tr('No two classes are mixed up more than once.')}"
-    worst = tr(
-        "What it mixes up most is {first} and {second}.",
-        first=names[pairs[0].first],
-        second=names[pairs[0].second],
-    )
-    return f"{said} {worst}"
+    if not pairs or pairs[0].count == 1:
+        return said
+    mixed = {"first": names[pairs[0].first], "second": names[pairs[0].second]}
+    return f"{said} {tr('What it mixes up most is {first} and {second}.', **mixed)}"
 
 
 def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
     """The one number, what it stands on, and what speaks against it."""
     if headline is None:
         return
-    accuracy, chance = headline.metrics.accuracy, headline.chance
+    accuracy, chance, groups = headline.metrics.accuracy, headline.chance, len(set(headline.groups))
     yield Headline.of(accuracy, tr("of the drawings that it had not seen are named right"), mark=chance)
-    yield Sentence(
-        tr(
-            "Measured on {n} drawings in {groups} groups. {which} With other drawings of the same kind it "
-            "would lie between {low} and {high} (the pale band, a 95% interval). Always answering the "
-            "commonest class would give {chance} (the grey mark).",
-            n=number(accuracy.n),
-            groups=number(len(set(headline.groups))),
-            which=which_drawings(record, headline.name),
-            low=percent(accuracy.low, 1),
-            high=percent(accuracy.high, 1),
-            chance=percent(chance, 1),
-        )
+    said = tr(
+        "Measured on {n} drawings in {groups} groups. {which} Other drawings of the same kind would give "
+        "{low} to {high} (the pale band, a 95% interval), the commonest class {chance} (the grey mark).",
+        n=number(accuracy.n),
+        groups=number(groups),
+        which=which_drawings(record, headline.name),
+        low=percent(accuracy.low, 1),
+        high=percent(accuracy.high, 1),
+        chance=percent(chance, 1),
     )
+    if headline.name == "validation" and record.decided("best_epoch", int) is not None:
+        chosen = tr(
+            "How long to train was chosen on these same drawings, so the number is a little too good; the "
+            "holdout’s is the honest one."
+        )
+        said = f"{said} {chosen}"
+    yield Sentence(said)
     if accuracy.too_few:
         few = tr_n(
             "One group of drawings is too few to tell: drawings by others would say more.",
             "{n} groups of drawings are too few to tell: drawings by others would say more.",
-            len(set(headline.groups)),
+            groups,
         )
         yield Sentence(few, "warning")
-    if headline.name == "validation" and record.decided("best_epoch", int) is not None:
-        chosen = tr(
-            "How long to train was chosen on these same drawings, so the number is a little too good. The "
-            "honest one is that of drawings set aside (the holdout)."
-        )
-        yield Sentence(chosen, "note")
-    opened = record.holdout_opened
-    if len(opened) > 1:
-        yield Sentence(
-            tr(
-                "The drawings set aside (the holdout) were opened {n} times ({when}). Each look that led to "
-                "a choice makes their number less trustworthy.",
-                n=len(opened),
-                when=", ".join(map(moment, opened)),
-            ),
-            "warning",
-        )
     yield from absent_classes(headline.metrics)
 
 
 def _mistakes(found: Judged, record: RunRecord, shown: _Drawings, *, apart: bool = False) -> Section:
     """Drawings that were named wrong; `apart` says that the page's number is of others."""
-    wrong, n = found.mistakes, len(found.answers.labels)
-    lead = tr("It named all {n} drawings right.", n=number(n))
+    wrong, n = found.mistakes, number(len(found.answers.labels))
+    lead = [tr("It named all {n} drawings right.", n=n)]
     if len(wrong):
-        lead = tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=number(n))
-    lead += " " + which_drawings(record, found.name)
+        lead = [tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=n)]
+    lead.append(which_drawings(record, found.name))
     if apart:
-        lead += " " + tr(
-            "The number above is of other drawings, which were set aside and stay for their number alone."
-        )
+        lead.append(tr("The number above is of the holdout, which stays for its number alone."))
     if len(wrong) and not shown.available:
-        lead += " " + tr("The drawings are not where the run found them, so none are shown.")
+        lead.append(tr("The drawings are not where the run found them, so none are shown."))
     pairs, blocks = mixed_up(found.metrics)[:_PAIRS], list[Block]()
     beside = [_misnamed(pair, found) for pair in pairs]
     if pairs:
         shots = (_pair(pair, rows, found, shown) for pair, rows in zip(pairs, beside, strict=True))
         blocks.append(Gallery(tuple(shots), "wide"))
-    others = [row for row in wrong if not any(row in rows for rows in beside)]
-    if others:
+    if others := [row for row in wrong if not any(row in rows for rows in beside)]:
         some = tuple(Shot((shown.mistaken(found, row),)) for row in others[:_MISTAKES])
-        which = tr("Where a drawing looks like the answer, its label may be wrong.")
-        if len(others) > len(some):
-            which += " " + tr("The {n} surest of {all}.", n=len(some), all=number(len(others)))
+        which = tr(
+            "{n} of {all}. Where a drawing looks like the answer, its label may be wrong.",
+            n=len(some),
+            all=number(len(others)),
+        )
         blocks.append(Section(tr("Other mistakes, the surest first"), (Gallery(some),), which))
-    return Section(tr("What it gets wrong"), tuple(blocks), lead, anchor="mistakes")
+    return Section(tr("What it gets wrong"), tuple(blocks), " ".join(lead), anchor="mistakes")
 
 
 def _misnamed(pair: Mixed, found: Judged) -> list[int]:
@@ -261,75 +231,56 @@ def _pair(pair: Mixed, rows: Sequence[int], found: Judged, shown: _Drawings) -> 
     """Misnamed drawings beside real ones of what they were taken for."""
     names, real = shown.names, surest(found.answers, pair.second, _A_SIDE)
     title = tr("{first} taken for {second}", first=names[pair.first], second=names[pair.second])
-    note = tr(
-        "{n} of {all} drawings of {first}",
-        n=pair.there,
-        all=_n_of(found, pair.first),
-        first=names[pair.first],
-    )
+    n_of = {row.label: row.n for row in found.metrics.per_class}
+    values = {"n": pair.there, "all": n_of[pair.first], "first": names[pair.first]}
+    note = tr("{n} of {all} drawings of {first}", **values)
     if pair.count > pair.there:
         note = tr("{said}; {n} the other way round", said=note, n=pair.count - pair.there)
     mistaken = [shown.mistaken(found, row) for row in rows]
     return Shot((*mistaken, *(shown.genuine(each, pair.second) for each in real)), title, note)
 
 
-def _n_of(found: Judged, label: str) -> int:
-    return next(row.n for row in found.metrics.per_class if row.label == label)
-
-
 def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
     """What would help most, from what is mixed up and how many drawings a class has."""
-    notes: list[Words] = []
-    for pair in helps.mixed:
-        notes.append(
-            told(
-                "More drawings of {first} and {second}: {count} of their {of} drawings ({share}) are taken "
-                "for the other, which is {part} of all mistakes.",
-                first=Strong(names[pair.first]),
-                second=Strong(names[pair.second]),
-                count=number(pair.count),
-                of=number(pair.of),
-                share=percent(pair.share),
-                part=percent(pair.count / helps.mistakes),
-            )
+    notes: list[Words] = [
+        told(
+            "More drawings of {first} and {second}: {count} of their {of} ({share}) are taken for the other, "
+            "which is {part} of all mistakes.",
+            first=Strong(names[pair.first]),
+            second=Strong(names[pair.second]),
+            count=number(pair.count),
+            of=number(pair.of),
+            share=percent(pair.share),
+            part=percent(pair.count / helps.mistakes),
         )
-    for thin in helps.thin:
-        notes.append(
-            told(
-                "More drawings of {label}: there are {n} to learn from, of other classes {usual}, and "
-                "{share} are named right.",
-                label=Strong(names[thin.label]),
-                n=number(thin.drawings),
-                usual=number(thin.usual),
-                share=percent(thin.recall),
-            )
+        for pair in helps.mixed
+    ]
+    notes += [
+        told(
+            "More drawings of {label}: there are {n}, of other classes {usual}, and {share} are named right.",
+            label=Strong(names[thin.label]),
+            n=number(thin.drawings),
+            usual=number(thin.usual),
+            share=percent(thin.recall),
         )
+        for thin in helps.thin
+    ]
     if helps.sure:
-        notes.append(
-            tr_n(
-                "A look at the label of {n} mistake that it was more than {sure} sure of: it may be wrong.",
-                "A look at the labels of {n} mistakes that it was more than {sure} sure of: they may be "
-                "wrong.",
-                helps.sure,
-                sure=percent(SURE),
-            )
+        labels = tr_n(
+            "A look at the label of {n} mistake that it was more than {sure} sure of: it may be wrong.",
+            "A look at the labels of {n} mistakes that it was more than {sure} sure of: they may be wrong.",
+            helps.sure,
+            sure=percent(SURE),
         )
-    if helps.mixed and helps.mixed[0].count < _SPREAD * helps.mistakes:
-        notes.append(
-            tr(
-                "The {n} mistakes are spread over {pairs} pairs of classes: more drawings of every class "
-                "would help more than of any one pair.",
-                n=number(helps.mistakes),
-                pairs=number(helps.pairs),
-            )
+        notes.append(labels)
+    most = helps.mixed[0].count if helps.mixed else 1
+    if helps.mistakes and (not helps.mixed or most < _SPREAD * helps.mistakes):
+        spread = tr(
+            "More drawings of every class: no pair stands out, the {n} mistakes lie in {pairs} pairs.",
+            n=number(helps.mistakes),
+            pairs=number(helps.pairs),
         )
-    if helps.mistakes and not helps.mixed:
-        notes.append(
-            tr(
-                "More drawings of every class: no two classes are mixed up more than once, so none stands "
-                "out."
-            )
-        )
+        notes.append(spread)
     if notes:
         yield Section(tr("What would help most"), (Notes(tuple(notes)),), anchor="help")
 
@@ -340,31 +291,11 @@ def _groups(found: Judged, group_by: str) -> Iterator[Section]:
     if len(rows) < 2:
         return
     worse = [row.name for row in rows if row.worse]
-    said = (
-        tr("{names} fail more often than chance explains.", names=listed(worse))
-        if worse
-        else tr("None stands out from what chance gives with so few drawings each.")
-    )
+    said = tr("None stands out from what chance gives with so few drawings each.")
+    if worse:
+        said = tr("{names} fail more often than chance explains.", names=listed(worse))
     lead = tr(
-        "What belongs together was given by {groups}: a person, a photo, a page. The least recognised come "
-        "first; none had been learnt from when it was asked about.",
-        groups=retold(group_by),
-    )
-    tables: list[Block] = [_group_table(rows[:_GROUPS], "")]
-    if rest := rows[_GROUPS:]:
-        title = tr_n("The other group", "The other {n} groups", len(rest))
-        tables.append(Section(title, (_group_table(rest, "groups"),), folded=True))
-    yield Section(
-        tr("Whose drawings it fails on"), (Sentence(said, "verdict"), *tables), lead, anchor="groups"
-    )
-
-
-def _group_table(rows: Sequence[GroupResult], file: str) -> Table:
-    columns = (
-        Column(tr("Group")),
-        Column(tr("Share named right")),
-        Column(tr("Right"), number=True),
-        Column(tr("Drawings"), number=True),
+        "What belongs together was given by {groups}: a person, a photo, a page.", groups=retold(group_by)
     )
     cells = tuple(
         (
@@ -373,48 +304,38 @@ def _group_table(rows: Sequence[GroupResult], file: str) -> Table:
             percent(row.right.value),
             number(row.right.n),
         )
-        for row in rows
+        for row in rows[:_GROUPS]
     )
-    return Table(columns, cells, file=file)
+    titles = columns((tr("Group"), tr("Share named right")), (tr("Right"), tr("Drawings")))
+    note = tr("The {n} least recognised of {all}.", n=len(cells), all=number(len(rows)))
+    table = Table(titles, cells, note, "groups")
+    yield Section(tr("Whose drawings it fails on"), (Sentence(said, "verdict"), table), lead, anchor="groups")
 
 
 def _trust(record: RunRecord, around: Around) -> Section:
     """Whether its confidences hold, its holdout, and the pages that say more."""
-    said: list[Block] = [Sentence(retold(line)) for line in around.trusted]
-    opened, aside = record.holdout_opened, record.counts.holdout
-    if len(opened) == 1:
-        said.append(
-            Sentence(
-                tr(
-                    "The {n} drawings set aside (the holdout) were opened once, {when}.",
-                    n=number(aside),
-                    when=moment(opened[0]),
-                )
-            )
+    opened, aside = record.holdout_opened, number(record.counts.holdout)
+    holdout = Sentence(tr("No drawings were set aside, so each was named by a model that had not seen it."))
+    if opened:
+        said = tr(
+            "The {n} drawings set aside (the holdout) were opened {often}, {when}.",
+            n=aside,
+            often=times(len(opened)),
+            when=", ".join(map(moment, opened)),
         )
-    elif not opened and aside:
-        said.append(
-            Sentence(
-                tr("The {n} drawings set aside (the holdout) have not been opened.", n=number(aside)),
-                "notice",
-            )
-        )
-    elif not aside:
-        said.append(
-            Sentence(tr("No drawings were set aside, so each was named by a model that had not seen it."))
-        )
-    said.append(
-        Sentence(
-            tr(
-                "Not measured here: drawings by other hands, with other pens, of other things. The trust "
-                "card names what was tested and what was not."
-            ),
-            "note",
-        )
+        again = tr("Each look that led to a choice makes their number less trustworthy.")
+        holdout = Sentence(said) if len(opened) == 1 else Sentence(f"{said} {again}", "warning")
+    elif record.counts.holdout:
+        never = tr("The {n} drawings set aside (the holdout) have not been opened.", n=aside)
+        holdout = Sentence(never, "notice")
+    untested = tr(
+        "Not measured here: drawings by other hands, with other pens, of other things. The trust card names "
+        "what was tested and what was not."
     )
-    if around.pages:
-        said.append(Links(around.pages))
-    return Section(tr("How far to trust it"), tuple(said), anchor="trust")
+    trusted = (Sentence(retold(line)) for line in around.trusted)
+    pages = (Links(around.pages),) if around.pages else ()
+    blocks = (*trusted, holdout, Sentence(untested, "note"), *pages)
+    return Section(tr("How far to trust it"), blocks, anchor="trust")
 
 
 def _next(model: Path, record: RunRecord, helps: Help | None) -> Iterator[Step]:

@@ -5,27 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 from urllib.parse import quote
 
 from dessin.audit.result import Summary
 from dessin.language import tr, tr_n
-from dessin.page.blocks import (
-    Block,
-    Column,
-    Headline,
-    Next,
-    Notes,
-    Page,
-    Section,
-    Sentence,
-    Step,
-    Table,
-)
+from dessin.page.blocks import Block, Headline, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.html import PAGE_FILE
 from dessin.page.numbers import capital, listed, number, p_value, percent
+from dessin.page.parts import columns, folded, further, what_next
 from dessin.page.words import Code, Link, Note, Strong, Words
 from dessin.progress import duration
 from dessin.reports.run.view import which_drawings
@@ -48,7 +37,6 @@ from dessin.reports.wrapup.data_view import (
 )
 from dessin.reports.wrapup.results_view import committee_card, committee_sentences, final_blocks
 from dessin.reports.wrapup.sources import Sources, read_sources
-from dessin.statistics.comparison import Verdict
 from dessin.studies.changes import question_name
 from dessin.studies.outcome import outcome
 from dessin.studies.source import StudySource
@@ -84,31 +72,27 @@ def _blocks(sources: Sources, audit: Summary | None, out: Path) -> Iterator[Bloc
         title = tr("The hypotheses, and what became of them")
         yield Section(title, (_hypotheses(sources),), anchor="hypotheses")
     untold = (Sentence(tr("Nothing is told of it: no study and no run is part of this report.")),)
-    parts = {
-        "people": (tr("People and machines"), people_blocks(sources) if known else untold),
-        "data": (tr("Data"), data_blocks(found, audit)),
-        "cleaning": (tr("Cleaning"), cleaning_blocks(found) if known else untold),
-        "split": (tr("Split"), split_blocks(found) if known else untold),
-        "augmentation": (tr("Augmentation"), ()),
-        "modelling": (tr("Modelling"), ()),
-        "ensemble": (tr("Ensemble"), _committees(sources, out)),
-    }
-    for topic, (title, blocks) in parts.items():
-        cards = _study_cards(sources, topic)
-        whole = (*blocks, *cards) or (Sentence(_nothing(topic)),)
-        yield Section(title, whole, anchor=topic)
+    no_study = tr("No study of augmentation is part of this report.")
+    no_model = tr("No study of the model or its training is part of this report.")
+    alone = tr("No ensemble was tested: every result here is a single model's.")
+    parts: tuple[tuple[str, str, Iterable[Block], str], ...] = (
+        ("people", tr("People and machines"), people_blocks(sources) if known else untold, ""),
+        ("data", tr("Data"), data_blocks(found, audit), ""),
+        ("cleaning", tr("Cleaning"), cleaning_blocks(found) if known else untold, ""),
+        ("split", tr("Split"), split_blocks(found) if known else untold, ""),
+        ("augmentation", tr("Augmentation"), (), no_study),
+        ("modelling", tr("Modelling"), (), no_model),
+        ("ensemble", tr("Ensemble"), _committees(sources, out), alone),
+    )
+    for topic, title, blocks, nothing in parts:
+        studies = (study for study in sources.studies if study.record.topic == topic)
+        cards = tuple(study_card(study, _anchor(sources, study)) for study in studies)
+        yield Section(title, (*blocks, *cards) or (Sentence(nothing),), anchor=topic)
     final = final_blocks(sources, lambda path: _address(path, out))
     yield Section(tr("Final result"), tuple(final), anchor="final")
     yield Section(tr("What was not tested"), tuple(_open(sources)), anchor="open")
     yield Section(tr("Repeat it"), tuple(_repeat(sources, found)), anchor="repeat")
-    yield Section(tr("What to do next"), (Next(tuple(_steps(sources, found, out))),), anchor="next")
-
-
-def _nothing(topic: str) -> str:
-    return {
-        "augmentation": tr("No study of augmentation is part of this report."),
-        "modelling": tr("No study of the model or its training is part of this report."),
-    }.get(topic, tr("No ensemble was tested: every result here is a single model's."))
+    yield what_next(*_steps(sources, found, out))
 
 
 def _collection(sources: Sources) -> str:
@@ -132,10 +116,6 @@ def _lead(sources: Sources) -> str:
     seconds = sum(job.seconds for job in ended) + sum(sum(record.timings.values()) for record in own)
     runs = tr_n("{n} run", "{n} runs", len(ended) + len(own))
     rests = tr("It rests on {runs}, {time} of computing.", runs=runs, time=duration(seconds))
-    if sources.studies:
-        studies = tr_n("{n} study", "{n} studies", len(sources.studies))
-        values = {"studies": studies, "runs": runs, "time": duration(seconds)}
-        rests = tr("It rests on {studies} and {runs}, {time} of computing.", **values)
     return f"{said} {rests}" if ended or own else said
 
 
@@ -151,12 +131,12 @@ def _headline(sources: Sources) -> Iterator[Block]:
     found = results.accuracy
     words = tr("of {n} drawings are named right by “{name}”", n=number(found.n), name=final.record.name)
     yield Headline.of(found, words)
-    interval = tr(
+    between = tr(
         "Of further drawings like these, between {low} and {high} would be expected (95% interval).",
-        low=percent(found.low),
-        high=percent(found.high),
+        low=percent(found.low, 1),
+        high=percent(found.high, 1),
     )
-    said = f"{which_drawings(final.record, name)} {interval}"
+    said = f"{which_drawings(final.record, name)} {between}"
     if name == "validation" and final.record.recipe.finetune.mode != "probe":
         honest = tr("These drawings took part in choosing the epoch; the holdout gives the honest number.")
         said = f"{said} {honest}"
@@ -181,28 +161,25 @@ def _in_short(sources: Sources) -> Iterator[Words]:
 
 def _verdicts(findings: Sequence[Finding]) -> str:
     """How the comparisons ended."""
-    untested = sum(found.comparison.untested for found in findings)
-    verdicts = Counter(found.comparison.verdict for found in findings if not found.comparison.untested)
+    ends = ("not tested" if each.comparison.untested else each.comparison.verdict for each in findings)
+    counts = Counter(ends)
     words = {
-        "better": tr("{n} better", n=verdicts["better"]),
-        "worse": tr("{n} worse", n=verdicts["worse"]),
-        "no difference": tr("{n} no different by what matters", n=verdicts["no difference"]),
-        "cannot tell": tr("{n} that cannot be told", n=verdicts["cannot tell"]),
+        "better": tr("{n} better", n=counts["better"]),
+        "worse": tr("{n} worse", n=counts["worse"]),
+        "no difference": tr("{n} no different by what matters", n=counts["no difference"]),
+        "cannot tell": tr("{n} that cannot be told", n=counts["cannot tell"]),
+        "not tested": tr("{n} not tested", n=counts["not tested"]),
     }
-    named = [words[verdict] for verdict in get_args(Verdict) if verdicts[verdict]]
-    ends = listed([*named, *([tr("{n} not tested", n=untested)] if untested else [])])
+    named = listed([said for verdict, said in words.items() if counts[verdict]])
     compared = tr_n("{n} comparison", "{n} comparisons", len(findings))
-    return tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=ends)
+    return tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=named)
 
 
 def _hypotheses(sources: Sources) -> Table:
-    columns = (Column(tr("Hypothesis")), Column(tr("Outcome")), Column(tr("What the levels did")))
+    titles = columns((tr("Hypothesis"), tr("Outcome"), tr("What the levels did")))
     rule = tr(
-        "A hypothesis is free text, which no program can judge; so the outcome says what the levels did, by "
-        "one rule. Gain found: at least one level is better than the base, after Holm's correction. No gain: "
-        "every level is worse, or differs by less than what matters. Undecided: no level is better, and of "
-        "at least one it cannot be told, there is no result, or it took no part. Unfinished: the runs are "
-        "not all there."
+        "The outcome says what the levels did. Gain found: one is better than the base, after Holm's "
+        "correction. No gain: every level is worse, or differs by less than what matters. Undecided: neither."
     )
     rows = tuple(
         (
@@ -212,14 +189,12 @@ def _hypotheses(sources: Sources) -> Table:
         )
         for study in sources.studies
     )
-    return Table(columns, rows, note=rule, file="hypotheses")
+    return Table(titles, rows, note=rule, file="hypotheses")
 
 
 def _what_levels_did(study: StudySource) -> str:
     found = outcome(study)
-    parts = []
-    for verdict, names in found.levels:
-        parts.append(f"{capital(verdict_tag(verdict).text)}: {', '.join(names)}.")
+    parts = [f"{capital(verdict_tag(verdict).text)}: {', '.join(names)}." for verdict, names in found.levels]
     if found.these_runs:
         parts.append(tr("One run each, so this is about these runs."))
     return " ".join(parts) or progress(study)
@@ -227,12 +202,6 @@ def _what_levels_did(study: StudySource) -> str:
 
 def _anchor(sources: Sources, study: StudySource) -> str:
     return f"study-{sources.studies.index(study) + 1}"
-
-
-def _study_cards(sources: Sources, topic: str) -> tuple[Section, ...]:
-    return tuple(
-        study_card(study, _anchor(sources, study)) for study in sources.studies if study.record.topic == topic
-    )
 
 
 def _committees(sources: Sources, out: Path) -> tuple[Section, ...]:
@@ -254,19 +223,14 @@ def _address(path: Path, out: Path) -> str:
 def _open(sources: Sources) -> Iterator[Block]:
     held = never_varied(sources) if sources.studies else ()
     if held:
-        columns = (Column(tr("Never varied")), Column(tr("Held at")))
         rows = tuple((question_name(each.question), each.value) for each in held)
-        yield Sentence(
-            tr("These were the same in every run, so nothing here says what another choice would give.")
-        )
-        yield Table(columns, rows, file="never-varied")
-    columns = (Column(tr("Left open")), Column(tr("Why")))
-    rows = tuple(
+        yield Table(columns((tr("Never varied"), tr("Held at"))), rows, file="never-varied")
+    gone = tuple(
         ("" if place else capital(gap.what), reason)
         for gap in gaps(sources)
         for place, reason in enumerate(gap.reasons)
     )
-    yield Table(columns, rows)
+    yield Table(columns((tr("Left open"), tr("Why"))), gone)
 
 
 def _steps(sources: Sources, found: Sequence[Use], out: Path) -> Iterator[Step]:
@@ -274,62 +238,33 @@ def _steps(sources: Sources, found: Sequence[Use], out: Path) -> Iterator[Step]:
     final = sources.final
     if final is None:
         data = next((use.data for use in found if use.data), "DATA")
-        why = tr(
-            "Train one run with what was found to be better, on all folds, and tell it last: its number is "
-            "the result."
-        )
+        why = tr("Train one run with what was found to be better, on all folds: its number is the result.")
         train = ["dessin", "train", "RECIPE", "--data", data, "--split", "SPLIT", "--folds", "all"]
         yield Step(why, shlex.join([*train, "--out", "runs/final"]))
-        again = shlex.join(["dessin", "report", *(str(path) for path in sources.folders), "runs/final"])
-        yield Step(tr("Then write this page again with it."), f"{again} --out {shlex.quote(str(out))}")
+        again = ["dessin", "report", *map(str, sources.folders), "runs/final", "--out", str(out)]
+        yield Step(tr("Then write this page again with it."), shlex.join(again))
         return
     run = shlex.quote(str(final.path))
-    yield Step(
-        tr("Look at what the final run takes for what, and at whose drawings."),
-        f"dessin mistakes {run} --out mistakes",
-    )
+    why = tr("Look at what the final run takes for what, and at whose drawings.")
+    yield Step(why, f"dessin mistakes {run} --out mistakes")
     if final.record.counts.holdout and not final.record.holdout_opened:
-        yield Step(
-            tr("When nothing more will be chosen, open the holdout once: that is the honest number."),
-            f"dessin evaluate {run} --holdout --out holdout",
-        )
+        why = tr("When nothing more will be chosen, open the holdout once: that is the honest number.")
+        yield Step(why, f"dessin evaluate {run} --holdout --out holdout")
     if RobustnessResult.find(final.path) is None and final.record.results:
-        yield Step(
-            tr("Measure it on blurred, noisy and turned drawings: how far it can be trusted elsewhere."),
-            f"dessin evaluate {run} --robustness --out robustness",
-        )
+        yield from further(final.path, "robustness")
 
 
 def _repeat(sources: Sources, found: Sequence[Use]) -> Iterator[Block]:
     if sources.studies:
-        yield Sentence(
-            tr(
-                "Save a study's file under the name in its command, and run it beside the study's folder, "
-                "which has the split. The same data, split, seeds, hardware and versions give the same "
-                "weights to the byte."
-            )
+        how = tr(
+            "Save a study's file under the name in its command, and run it beside the study's folder, which "
+            "has the split: the same data, hardware and versions give the same weights to the byte."
         )
+        yield Sentence(how)
     for study in sources.studies:
         yield from repeat_blocks(study)
-    rows: list[tuple[Words, ...]] = []
-    for title, values in (
-        (tr("sha256 of the manifest"), {use.manifest: use for use in found}),
-        (tr("sha256 of the split"), {use.split_digest: use for use in found}),
-    ):
-        rows += [(title, Code(digest)) for digest in values]
-    rows += _versions(sources)
-    commits = sorted({record.git_commit for record in sources.records if record.git_commit})
-    rows += [(tr("commit of the working folder"), Code(commit)) for commit in commits]
-    table = Table((Column(tr("What")), Column(tr("Value"))), tuple(rows))
-    yield Section(tr("Digests and versions"), (table,), folded=True)
-
-
-def _versions(sources: Sources) -> list[tuple[Words, ...]]:
-    """Each package with every version that was used."""
-    found: dict[str, dict[str, None]] = {}
-    used = [study.record.versions for study in sources.studies]
-    used += [record.versions for record in sources.records]
-    for versions in used:
-        for name, version in versions.items():
-            found.setdefault(name, {})[version] = None
-    return [(name, ", ".join(several)) for name, several in sorted(found.items())]
+    digests = {tr("sha256 of the manifest"): {use.manifest for use in found}}
+    digests[tr("sha256 of the split")] = {use.split_digest for use in found}
+    digests[tr("commit of the working folder")] = {each.git_commit for each in sources.records} - {""}
+    rows = tuple((title, Code(digest)) for title, values in digests.items() for digest in sorted(values))
+    yield from folded(tr("Digests"), (Table(columns((tr("What"), tr("Value"))), rows),))
