@@ -36,7 +36,7 @@ from dessin.page.blocks import (
 )
 from dessin.page.numbers import counted, number, percent
 from dessin.page.parts import columns, what_next
-from dessin.page.words import Bar, Code, Link, Note, Strong, Tag, Words, told
+from dessin.page.words import Code, Link, Note, Strong, Tag, Words, told
 
 _PAIRS_SHOWN = 60
 _SUSPECTS_SHOWN = 60
@@ -215,17 +215,11 @@ def _numbers(summary: Summary, context: Context) -> Section:
 
 def _families(summary: Summary) -> Table:
     rows = tuple(
-        (
-            f"– {family.name}" if family.parent else family.name,
-            Bar(family.share_of_classes, share := percent(family.share_of_classes)),
-            number(family.classes),
-            share,
-        )
-        for family in summary.families
+        (f"– {one.name}" if one.parent else one.name, number(one.classes), percent(one.share_of_classes))
+        for one in summary.families
     )
-    titles = columns((tr("Family"), tr("Share of the classes")), (tr("Classes"), tr("Share")))
     by = tr("From WordNet, by id.") if summary.families_by == "wnid" else tr("From WordNet, by name.")
-    return Table(titles, rows, by, file="families")
+    return Table(columns((tr("Family"),), (tr("Classes"), tr("Share"))), rows, by, file="families")
 
 
 def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[Section]:
@@ -320,15 +314,7 @@ def _sheets(context: Context) -> Section:
 
 def describe_audit(summary: Summary) -> str:
     """What was found, in a few lines."""
-    all_read = tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images))
-    lines, modes = [all_read], ", ".join(f"{count:,} {mode}" for mode, count in summary.modes.items())
-    if summary.width and summary.height and summary.ink:
-        said = {"width": _range(summary.width), "height": _range(summary.height)}
-        ink = percent(summary.ink.median, 1)
-        text = tr(
-            "{width} px wide, {height} px high ({modes}); median ink {ink}", modes=modes, ink=ink, **said
-        )
-        lines.append(text)
+    lines = [tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images))]
     if summary.grounds:
         laid = ", ".join(
             tr("{n} on {ground}", n=number(count), ground=ground) for ground, count in summary.grounds.items()

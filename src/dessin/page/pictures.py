@@ -131,7 +131,7 @@ def chart(
     axes.set(xlabel=x, ylabel=y, xlim=xlim)
     axes.set_ylim(*ylim)
     if any(line.label for line in lines):
-        axes.legend(fontsize=9.5)
+        axes.legend(fontsize=9.5, frameon=False)
     return figure_data_uri(figure)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dessin.language import retold, tr, tr_n, translated
 from dessin.page.blocks import Block, Facts, Headline, Links, Notes, Page, Section, Sentence, Step
 from dessin.page.blocks import Fact as Shown
-from dessin.page.numbers import counted, listed, number, percent, share, signed
+from dessin.page.numbers import capital, counted, listed, number, percent, share, signed
 from dessin.page.parts import what_next
 from dessin.page.words import Link, Words
 from dessin.trust.card.measure import worst_class
@@ -137,8 +137,8 @@ def _holdout(sources: TrustSources) -> Fact:
             return _fact("holdout", tr("The split has no holdout."))
         command = f"{sources.command('evaluate')} --holdout --out OUT"
         state = _of_others(opened) if opened else tr("the holdout is still locked")
-        said = tr("Not measured: {state}. {command} opens it; that counts.", state=state, command=command)
-        return _fact("holdout", said, tone="warn" if opened else "")
+        opens = tr("{command} opens it; that counts.", command=command)
+        return _fact("holdout", f"{capital(state)}. {opens}", tone="warn" if opened else "")
     drawings = counted(found.n, "drawing")
     if opened <= 1:
         detail = tr("On {drawings} that no choice was made on, opened once.", drawings=drawings)
@@ -166,12 +166,11 @@ def _robust(sources: TrustSources) -> Fact:
         return _missing("robust", sources, "evaluate", " --robustness")
     worst = found.corruption(found.worst)
     detail = tr(
-        "Over {n} corruptions in five strengths, {cost} points against clean drawings ({set_name}, "
-        "{drawings}). The worst is “{worst}”: {mean}.",
-        n=len(found.corruptions),
+        "Over {all} corruptions of {n} drawings, {cost} points against these as they are. The worst is "
+        "“{worst}”: {mean}.",
+        all=len(found.corruptions),
+        n=number(found.n),
         cost=signed(found.cost.value),
-        set_name=translated(found.set_name),
-        drawings=counted(found.n, "drawing"),
         worst=translated(worst.title),
         mean=share(worst.mean),
     )
@@ -183,10 +182,12 @@ def _worst_class(sources: TrustSources) -> Fact:
     recalls = {row.label: row.recall.value for row in sources.main.per_class if row.recall}
     never = [label for label, recall in recalls.items() if recall == 0.0]
     said = {"drawings": counted(worst.n, "drawing"), "all": len(recalls), "other": worst.confused_with}
-    detail = tr("Of {drawings}. The worst of {all} classes is partly bad luck.", **said)
+    said["method"] = retold(worst.recall.method) if worst.recall else ""
+    detail = tr("Of {drawings} ({method}). The worst of {all} is partly bad luck.", **said)
     if worst.confused_count > 1:
         detail = tr(
-            "Of {drawings}, mostly taken for {other}. The worst of {all} classes is partly bad luck.", **said
+            "Of {drawings} ({method}), mostly taken for {other}. The worst of {all} is partly bad luck.",
+            **said,
         )
     if never:
         detail += " " + tr("None was right of: {names}.", names=listed(never, most=_NAMED))

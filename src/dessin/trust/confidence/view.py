@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dessin.language import tr, tr_n
+from dessin.language import tr
 from dessin.page.blocks import Grid, Headline, Notes, Page, Picture, Section, Sentence, Step, Table
 from dessin.page.numbers import change, counted, number, percent, plain, points, share, size
 from dessin.page.parts import columns, measured, what_next, written_by
@@ -262,21 +262,15 @@ def _measured(outcome: ConfidenceResult) -> Section:
     rows.append(((bins, perfect), *(f"{percent(one, 1)} ({percent(least, 1)})" for one, least in usual), ""))
     titles = columns((tr("Measure"),), (tr("As it is"), tr("After correction"), tr("Change")))
     how = tr(
-        "{drawings} in {groups}, {measured_on}, answered by no model that was trained on them. The "
+        "{drawings} in {groups} of folds {folds}, answered by no model that was trained on them. The "
         "temperature is {temperature}: above 1 the model was too sure. What is called after correction is "
         "measured on drawings that neither it nor the threshold was fitted to. {rejected} of own drawings "
-        "are rejected, by the best of the scores ({score}), which flatters it a little. A threshold is set "
-        "only where it can be promised with a confidence of 95% (learn then test).",
+        "are rejected, by the best of the scores, which flatters it a little. A threshold is set only where "
+        "it can be promised with a confidence of 95% (learn then test).",
         drawings=counted(outcome.n, "drawing"),
         groups=counted(outcome.groups, "group"),
-        measured_on=tr_n(
-            "validation images of fold {folds}",
-            "validation images of folds {folds}",
-            len(outcome.folds),
-            folds=", ".join(map(str, outcome.folds)),
-        ),
+        folds=", ".join(map(str, outcome.folds)),
         temperature=f"{found.temperature:.2f}",
         rejected=share(outcome.rejection.false_alarms),
-        score=_score(outcome.rejection.chosen.score),
     )
     return measured(Sentence(how), Table(titles, tuple(rows), file="calibration"))

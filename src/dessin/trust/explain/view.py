@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def explain_page(
 ) -> Page:
     """Whether the maps can be trusted, and the drawings with theirs; `collection` is empty for any images."""
     found = explanation.faithfulness
-    shown = galleries(folder, explanation.rows)
+    shown, maps = galleries(explanation.rows), Counter(row.image_id for row in explanation.rows)
     title = tr("Where does it look in these drawings?")
     if collection:
         title = tr("Where does it look in drawings of {collection}?", collection=collection)
@@ -113,8 +113,8 @@ def explain_page(
     if refused := explanation.refused:
         names = listed([f"{image_id} ({reason})" for image_id, reason in refused.items()], most=_NAMED)
         blocks.append(Sentence(tr("These images could not be read: {names}.", names=names), "warning"))
-    blocks += [_gallery(one, committee) for one in shown]
-    more = explanation.drawings - sum(len(gallery.tiles) for gallery in shown)
+    blocks += [_gallery(folder, one, maps, committee) for one in shown]
+    more = explanation.drawings - sum(len(gallery.rows) for gallery in shown)
     every = tr_n("{n} more lies in maps/ beside this page.", "{n} more lie in maps/ beside this page.", more)
     lead = " ".join(
         tr("{method}: {verdict}", method=METHOD_NAMES[row.method], verdict=_conclusion(row))
@@ -134,25 +134,23 @@ def explain_page(
     )
 
 
-def _gallery(gallery: MapGallery, committee: Committee) -> Section:
-    def shot(tile: Tile) -> Shot:
-        row, name = tile.row, committee.names.get
-        named = name(row.predicted, row.predicted)
-        alt = tr("{image} beside what speaks for {label}", image=row.image_id, label=named)
-        said = [percent(row.probability)]
+def _gallery(folder: Path, gallery: MapGallery, panels: Mapping[str, int], committee: Committee) -> Section:
+    names, shots = {label: label for label in committee.classes} | dict(committee.names), []
+    for row in gallery.rows:
+        named, said = names[row.predicted], [percent(row.probability)]
         if row.right is False:
-            said.append(tr("it is {label}", label=name(row.label, row.label)))
+            said.append(tr("it is {label}", label=names[row.label]))
         if row.centre is None:
             said.append(tr("nothing speaks for it"))
+        alt = tr("{image} beside what speaks for {label}", image=row.image_id, label=named)
         tone: Tone = "warn" if row.right is False else ""
-        return Shot((Picture(tile.picture, alt, kind="sheet"),), named, "; ".join(said), tone=tone)
-
+        picture = Picture(_picture(folder, row), alt, kind="sheet")
+        shots.append(Shot((picture,), named, "; ".join(said), tone=tone))
     note = gallery.note
-    if len(gallery.tiles) < gallery.of:
-        some = tr("{n} of {all} are shown.", n=len(gallery.tiles), all=number(gallery.of))
-        note = f"{note} {some}".strip()
-    size: GallerySize = "large" if gallery.tiles[0].panels <= 2 else "wide"
-    return Section(gallery.title, (Gallery(tuple(map(shot, gallery.tiles)), size),), note)
+    if len(shots) < gallery.of:
+        note = f"{note} {tr('{n} of {all} are shown.', n=len(shots), all=number(gallery.of))}".strip()
+    size: GallerySize = "large" if panels[gallery.rows[0].image_id] < 2 else "wide"
+    return Section(gallery.title, (Gallery(tuple(shots), size),), note)
 
 
 def _tests(explanation: Explanation) -> Section:
@@ -255,57 +253,40 @@ def _steps(given: Path, own: bool) -> Iterator[Step]:
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A drawing beside its maps, in so many panels, as a `data:` address, and the row that it stands for."""
-
-    picture: str
-    panels: int
-    row: MapRow
-
-
-@dataclass(frozen=True)
 class MapGallery:
-    """Tiles under one title; `of` is how many drawings could stand there."""
+    """Answers under one title; `of` is how many could stand there."""
 
     title: str
     note: str
-    tiles: tuple[Tile, ...]
+    rows: Sequence[MapRow]
     of: int
 
 
-def galleries(folder: Path, rows: Sequence[MapRow]) -> list[MapGallery]:
-    """At most `SHOWN` drawings with the maps of their answers; `folder` holds the pictures that rows name.
-
-    These are the surest and the most doubtful answers, wrong and right ones apart where that is known.
-    """
+def galleries(rows: Sequence[MapRow]) -> list[MapGallery]:
+    """At most `SHOWN` answers: the surest and the most doubtful, wrong and right apart where known."""
     # The first of a drawing's rows is that of the first method and of the answer.
     first = {row.image_id: row for row in reversed(rows) if row.is_main}
-    panels = {image_id: count + 1 for image_id, count in Counter(row.image_id for row in rows).items()}
     ordered = sorted(first.values(), key=lambda row: (-row.probability, row.image_id))
     wrong, right = ([row for row in ordered if row.right is side] for side in (False, True))
     half, fifth = SHOWN // 2, SHOWN // 5
     note = tr("Beside each drawing: what speaks for the answer, then for the class that is right.")
-    choices = [
-        (tr("Wrong, the surest first"), note, wrong[: 2 * fifth], len(wrong)),
-        (tr("Right, the surest first"), "", right[: 2 * fifth], len(right)),
-        (tr("Right, the most doubtful first"), "", right[2 * fifth :][::-1][:fifth], len(right)),
+    found = [
+        MapGallery(tr("Wrong, the surest first"), note, wrong[: 2 * fifth], len(wrong)),
+        MapGallery(tr("Right, the surest first"), "", right[: 2 * fifth], len(right)),
+        MapGallery(tr("Right, the most doubtful first"), "", right[2 * fifth :][::-1][:fifth], len(right)),
     ]
     if not wrong and not right:
         note = tr("Whether these answers are right is not known.")
-        choices = [
-            (tr("The surest answers"), note, ordered[:half], len(ordered)),
-            (tr("The most doubtful answers"), note, ordered[half:][::-1][:half], len(ordered)),
+        found = [
+            MapGallery(tr("The surest answers"), note, ordered[:half], len(ordered)),
+            MapGallery(tr("The most doubtful answers"), note, ordered[half:][::-1][:half], len(ordered)),
         ]
-    return [
-        MapGallery(title, note, tuple(_tile(folder, row, panels[row.image_id]) for row in some), of)
-        for title, note, some, of in choices
-        if some
-    ]
+    return [gallery for gallery in found if gallery.rows]
 
 
-def _tile(folder: Path, row: MapRow, panels: int) -> Tile:
+def _picture(folder: Path, row: MapRow) -> str:
     stored = cv2.imread(str(image_path(folder, row.file)), cv2.IMREAD_COLOR)
     if stored is None:
         raise DessinError(f"The picture {folder / row.file} is gone.", do="Explain anew.")
     pixels = enlarged(stored[..., ::-1].astype(np.uint8))
-    return Tile(image_data_uri(pixels, kind="webp", quality=_QUALITY), panels, row)
+    return image_data_uri(pixels, kind="webp", quality=_QUALITY)

@@ -30,12 +30,11 @@ from dessin.trust.explain.pictures import overlay
 from dessin.trust.explain.sources import Drawing, Reader
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.properties import cut
-from dessin.trust.mistakes.result import ClassRow, ClusterRow
+from dessin.trust.mistakes.result import ClassRow
 from dessin.trust.mistakes.strokes import Floats
 
 CLASSES, OF_CLASS = 12, 6
 PAIRS, OF_PAIR, TYPICAL = 20, 4, 4
-CLUSTERS, OF_CLUSTER = 10, 24
 OF_PART = 4
 _METHOD = "gradcam"
 SIDE = 208
@@ -66,15 +65,6 @@ class PairGallery:
     typical_of: TypicalOf
 
 
-@dataclass(frozen=True)
-class ClusterGallery:
-    """A cluster with a drawing of each of its first classes, and its most frequent pairs."""
-
-    row: ClusterRow
-    examples: tuple[tuple[str, int], ...]
-    pairs: tuple[Confusion, ...]
-
-
 def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[ClassGallery]:
     """The worst classes that have a wrong drawing at all."""
     worst = [row for row in rows if row.right < row.n][:CLASSES]
@@ -90,25 +80,6 @@ def pair_galleries(
         own, other = given.classes.index(row.label), given.classes.index(row.predicted)
         wrong = _surest(given, (given.targets == own) & (given.predicted == other), other)[:OF_PAIR]
         galleries.append(PairGallery(row, tuple(wrong), *_typical(given, other, training)))
-    return galleries
-
-
-def cluster_galleries(
-    given: Answered, rows: Sequence[ClusterRow], pairs: Sequence[Confusion]
-) -> list[ClusterGallery]:
-    """The clusters with the most mistakes inside."""
-    galleries = []
-    for row in [row for row in rows if row.inside][:CLUSTERS]:
-        members = set(row.labels)
-        inside = [pair for pair in pairs if pair.label in members and pair.predicted in members]
-        # Of each class a drawing that was taken for another one of the cluster, if there is one.
-        taken = np.isin(given.predicted, [given.classes.index(label) for label in members]) & ~given.correct
-        examples = [
-            (label, min(places, key=lambda place: not taken[place]))
-            for label in row.labels
-            if (places := _wrong_first(given, label))
-        ]
-        galleries.append(ClusterGallery(row, tuple(examples[:OF_CLUSTER]), tuple(inside[:5])))
     return galleries
 
 

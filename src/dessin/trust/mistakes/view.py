@@ -32,11 +32,9 @@ from dessin.page.words import Bar, Tag, Tone, Words
 from dessin.runs.subject import Subject
 from dessin.trust.mistakes.answered import Answered
 from dessin.trust.mistakes.galleries import (
-    ClusterGallery,
     MapPair,
     PairGallery,
     class_galleries,
-    cluster_galleries,
     ends_of,
     mistake_maps,
     pair_galleries,
@@ -70,7 +68,7 @@ def atlas_page(atlas: Atlas, subject: Subject, given: Answered, properties: Mapp
         _classes(atlas, given, shown),
         *(_whose(given) if split.group_by else []),
         _properties(atlas, given, properties, shown),
-        _clusters(atlas, given, shown),
+        _clusters(atlas),
     ]
     if atlas.cautions:
         blocks.append(Notes(atlas.cautions, tr("To be read with care")))
@@ -303,43 +301,26 @@ def _failing(row: PropertyRow) -> object:
     return row.parts[0 if row.within.value > 0 else -1]
 
 
-def _clusters(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
-    found = cluster_galleries(given, atlas.clusters, atlas.pairs)
-    lead = ""
-    if found and not atlas.structure.beyond_chance:
-        lead = tr("There is no structure beyond chance: the groups below may well be accidents.")
-    elif not found:
-        lead = tr("No classes are confused with one another.")
-    return Section(
-        tr("Classes that are confused with one another"),
-        tuple(_cluster(view, shown) for view in found),
-        lead,
-        "clusters",
-        folded=not atlas.structure.beyond_chance,
+def _clusters(atlas: Atlas) -> Section:
+    rows = tuple(
+        (
+            listed([atlas.names[label] for label in row.labels], most=12),
+            tr("{right} of {n}", right=row.inside, n=row.mistakes),
+            percent(row.share, 1),
+            percent(row.expected, 1),
+        )
+        for row in atlas.clusters
+        if row.inside
     )
-
-
-def _cluster(view: ClusterGallery, shown: _Drawings) -> Section:
-    row, names = view.row, shown.names
-    said = {"share": percent(row.share, 1), "expected": percent(row.expected, 1)}
-    pairs = []
-    for pair in view.pairs:
-        both = {"label": names[pair.label], "other": names[pair.predicted]}
-        pairs.append(tr("{label} taken for {other} ({n})", n=pair.count, **both))
-    inside = tr(
-        "{inside} of {mistakes} stay inside. {pairs}",
-        inside=row.inside,
-        mistakes=counted(row.mistakes, "mistake"),
-        pairs=capital(listed(pairs)),
-    )
-    shots = tuple(shown.shot(place, names[label]) for label, place in view.examples)
-    classes = counted(len(row.labels), "class", "classes")
-    return Section(
-        tr("{name}: {classes}", name=row.name, classes=classes),
-        (Sentence(inside), Gallery(shots)),
-        tags=(Tag(tr("{share} of all mistakes, {expected} by chance", **said), "muted"),),
-        card=True,
-    )
+    firm, lead = atlas.structure.beyond_chance, tr("No classes are confused with one another.")
+    if rows:
+        lead = tr("Classes whose mistakes stay among them, and how many would by chance.")
+        accident = tr("There is no structure beyond chance: the groups below may well be accidents.")
+        lead = lead if firm else accident
+    numbers = (tr("Mistakes that stay inside"), tr("Share of all mistakes"), tr("By chance"))
+    blocks = (Table(columns((tr("Classes"),), numbers), rows, file="clusters"),) if rows else ()
+    title = tr("Classes that are confused with one another")
+    return Section(title, blocks, lead, "clusters", folded=not firm)
 
 
 def _steps(atlas: Atlas, subject: Subject) -> Iterator[Step]:

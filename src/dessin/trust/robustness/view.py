@@ -32,7 +32,6 @@ from dessin.page.numbers import capital, counted, listed, percent, points, share
 from dessin.page.parts import columns, folded, further, measured, what_next, written_by
 from dessin.page.pictures import enlarged, image_data_uri
 from dessin.page.words import Bar, Code, Note, Tag, told
-from dessin.progress import duration
 from dessin.runs.subject import Subject
 from dessin.statistics.intervals import Estimate
 from dessin.trust.robustness.asking import SetImages
@@ -225,20 +224,13 @@ def _measured(result: RobustnessResult, rows: Sequence[CorruptionResult]) -> Sec
         )
         for row in rows
     )
-    how = told(
-        "{drawings} in {groups}, {views} of each, in pictures of {pixels} px; suite version {version} "
-        "({digest}), seed {seed}, OpenCV {opencv}; {spent}. Every model gets the same corruptions of the "
-        "same drawings, on the pixels that it sees. They are other code than the augmentation of training. "
-        "The mean says how this model fares in this suite, not in the world.",
+    how = tr(
+        "{drawings} in {groups}, suite version {version}. Every model gets the same corruptions of the same "
+        "drawings, on the pixels that it sees; they are other code than the augmentation of training. The "
+        "mean says how this model fares in this suite, not in the world.",
         drawings=counted(result.n, "drawing"),
         groups=counted(result.groups, "group"),
-        views=counted(len(result.views), "view"),
-        pixels=", ".join(map(str, result.size)),
-        version=str(result.version),
-        digest=Code(result.suite[:12]),
-        seed=str(result.seed),
-        opencv=result.opencv,
-        spent=duration(result.seconds),
+        version=result.version,
     )
     return measured(Sentence(how), Table(titles, tuple(cells), file="robustness"))
 

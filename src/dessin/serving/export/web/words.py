@@ -25,10 +25,8 @@ def _words() -> dict[str, str]:
         "languages": translated("Language"),
         "no_script": translated("This page computes in your browser, and needs JavaScript."),
         "sheet": translated("Draw"),
-        "pad": translated(
-            "Drawing surface. The arrow keys move the pen, the space bar puts it down and lifts it."
-        ),
-        "picture": translated("The picture. The arrow keys move the box, with Shift they change its size."),
+        "pad": translated("Drawing surface: arrow keys move the pen, space puts it down or lifts it."),
+        "picture": translated("The picture: arrow keys move the box, with Shift they change its size."),
         "undo": translated("Undo"),
         "clear": translated("Clear"),
         "choose": translated("Picture"),
@@ -37,14 +35,11 @@ def _words() -> dict[str, str]:
         "stop": translated("Stop the camera"),
         "back": translated("Back to drawing"),
         "whole": translated("Whole picture"),
-        "hint": translated(
-            "With mouse, finger or pen; by keyboard with the arrow keys and the space bar. A picture can be "
-            "pasted or dropped here, too."
-        ),
+        "hint": translated("With mouse, finger, pen or arrow keys. A picture can be pasted or dropped here."),
         "crop": translated("Drag a box around the drawing if there is more in the picture."),
         "crop_sheet": translated(
-            "In a photograph this model looks at what is drawn on the sheet of paper, and this page does not "
-            "find that by itself: drag a box around the drawing, with some paper on every side."
+            "This page does not find the sheet in a photograph: drag a box around the drawing, with paper on "
+            "every side."
         ),
         "answer": translated("Answer"),
         "bars": translated("The likeliest classes"),
@@ -53,19 +48,14 @@ def _words() -> dict[str, str]:
         "aim": translated("Fill the picture with the drawing."),
         "looks": translated("Looks like"),
         "unsure": translated("Not sure"),
-        "unsure_says": translated(
-            "The likeliest is {name}, with {probability}. This model answers from {threshold} up."
-        ),
+        "unsure_says": translated("Likeliest is {name}, {probability}. It answers from {threshold} up."),
         "no_class": translated("No class of this model"),
         "no_class_says": translated(
-            "What it sees is unlike its training drawings. If it had to answer: {name}, with {probability}."
+            "It is unlike its training drawings. Likeliest is {name}, {probability}."
         ),
         "answered": translated("Answered in {milliseconds} ms."),
         "calibrated": translated("Probabilities are calibrated."),
-        "uncalibrated": translated(
-            "Probabilities are as the network gives them. dessin calibrate measures and mends how far they "
-            "can be trusted."
-        ),
+        "uncalibrated": translated("Probabilities are not calibrated (dessin calibrate does it)."),
         "classes": translated("What it knows"),
         "about": translated("About the model"),
         "runtime": translated("Computed by ONNX Runtime Web (MIT; see licences.txt beside this page)."),
