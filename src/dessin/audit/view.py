@@ -383,8 +383,8 @@ def next_steps(
         steps.append(Step(why, command))
     if summary.issues[SuspectLabels.name]:
         why = tr(
-            "This sets labels that may be wrong aside too. Look at them below; in the list remove or relabel "
-            "the rows of drawings that are right; then split with --curation reviewed.csv."
+            "This sets labels that may be wrong aside too. Look at them below; in the list remove the rows "
+            "of those that are right, or make a drop a relabel; then split with --curation reviewed.csv."
         )
         kinds = ",".join((*default_kinds(), SuspectLabels.name))
         steps.append(Step(why, f"{curate} --kinds {kinds} --out reviewed.csv"))
