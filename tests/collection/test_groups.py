@@ -113,6 +113,17 @@ def test_running_numbers_dates_digests_and_names_of_the_class_are_not_asked_abou
     assert whose(collection([name(c, i) for c in CLASSES for i in range(count)])) is None
 
 
+def test_names_of_classes_are_no_people_where_some_lie_in_other_classes() -> None:
+    """As when files were put to the wrong class, beside drawings whose names say when they were made."""
+    kinds = ("bars", "ring", "wave")
+    names = [f"{kind}/{kind}{i:02d}.png" for kind in kinds for i in range(5)]
+    names += [f"bars/ring{i:02d}.png" for i in range(5, 12)]
+    names += [f"{kind}/20261201-12594{i}-0ab{i}.png" for kind in kinds for i in range(2)]
+    assert whose(collection(names)) is None
+    mixed = [f"{kind}/{other}_{i}.png" for kind in kinds for other in kinds for i in range(5)]
+    assert whose(collection(mixed)) is None
+
+
 def test_whoever_named_groups_is_not_asked() -> None:
     names = [f"{c}/{p}_1.png" for c in CLASSES for p in PUPILS]
     items = group_by_pattern(collection(names).items, r"/(\w)")

@@ -11,6 +11,7 @@ import pytest
 from dessin.collection.issues import CHECKS
 from dessin.language import LANGUAGES, VARIABLE
 from dessin.studio import texts as module
+from dessin.studio.plain import as_label
 from dessin.studio.texts import english, texts_in
 from dessin.studio.views.issue_list import SECTIONS
 
@@ -67,3 +68,18 @@ def test_an_unknown_language_is_that_of_dessin(asked_for: object, monkeypatch: p
     assert texts_in("ko")("frame.data") == "데이터"
     monkeypatch.setenv(VARIABLE, "ko")
     assert texts_in(asked_for)("frame.data") == "데이터"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("ring05.png", "ring05.png"),
+        ("anna_1 (2).png", "anna_1 (2).png"),
+        ("_x_ a*b* $x$ :red[y]", r"\_x\_ a\*b\* \$x\$ \:red\[y\]"),
+        ("1. cat", r"1\. cat"),
+        ("- a->b--c", r"\- a-\>b\-\-c"),
+        ("www.x.org", r"www\.x.org"),
+    ],
+)
+def test_names_are_marked_only_where_they_would_be_markdown(text: str, label: str) -> None:
+    assert as_label(text) == label

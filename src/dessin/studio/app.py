@@ -17,6 +17,7 @@ from dessin.studio.texts import Texts, texts_in
 from dessin.studio.workspace import Workspace, scan_workspace
 
 _STALE_S = 15
+_LANGUAGE = "kept.language"
 # Where each page is shown, in the order of the sidebar.
 _PAGES = {
     "start": ("views.start", "show_start"),
@@ -62,9 +63,13 @@ def _css() -> str:
 
 
 def _choose_language() -> Texts:
-    """The language: chosen in the sidebar, and kept in the address; at first the address's, else dessin's."""
+    """The language: chosen in the sidebar, and kept in the address; at first the address's, else dessin's.
+
+    To lead to another page empties the address and forgets what round buttons say, so it is kept beside both.
+    """
     if "language" not in st.session_state:
-        st.session_state["language"] = texts_in(st.query_params.get("lang")).language
+        kept = st.session_state.get(_LANGUAGE, st.query_params.get("lang"))
+        st.session_state["language"] = texts_in(kept).language
     chosen = st.sidebar.radio(
         " · ".join(texts_in(language)("frame.language") for language in LANGUAGES),
         LANGUAGES,
@@ -74,6 +79,7 @@ def _choose_language() -> Texts:
         label_visibility="collapsed",
     )
     texts = texts_in(chosen)
+    st.session_state[_LANGUAGE] = texts.language
     if st.query_params.get("lang") != texts.language:
         st.query_params["lang"] = texts.language
     return texts

@@ -50,12 +50,20 @@ class Figure:
     note: str = ""
 
 
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!$:~<>|&])")
+# What would be marked up where it stands: an underscore inside a word would not, nor a dot but after www or a
+# number that begins a list.
+_MARKS = re.compile(
+    r"[\\`*\[\]$:~<>|&@]|(?<![^\W_])_|_(?![^\W_])|^[#+=-]|-(?=-)|(?<=-)-|(?<=www)\.|(?<=\d)[.)](?=\s|$)",
+    re.IGNORECASE,
+)
 
 
 def as_label(text: str) -> str:
-    """A text of other people in the label of a button, a tick or a round button, which would be Markdown."""
-    return _MARKS.sub(r"\\\1", text)
+    """A text of other people in the label of a button, a tick or a round button, which would be Markdown.
+
+    Few marks, for screen readers are told the label of a tick as it is here.
+    """
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def show_text(text: str, style: Style = "text") -> None:
@@ -72,9 +80,10 @@ def show_heading(text: str) -> None:
     st.html(f'<h3 class="dessin">{escape(text)}</h3>')
 
 
-def show_figures(figures: Iterable[Figure], *, side: int = 120) -> None:
-    """Pictures in rows, as many as fit the width; `side` is the largest of each in pixels."""
-    cells = "".join(_cell(figure) for figure in figures)
+def show_figures(figures: Iterable[Figure], *, side: int = 120, named: bool = True) -> None:
+    """Pictures in rows, as many as fit the width; `side` is the largest of each in pixels. Where the name
+    stands beside them they are not `named`."""
+    cells = "".join(_cell(figure, named) for figure in figures)
     st.html(f'<div class="dessin figures" style="--side: {side}px">{cells}</div>')
 
 
@@ -104,14 +113,16 @@ def _inside(cell: Cell) -> str:
     return escape(text) + (f"<small>{escape(small)}</small>" if small else "")
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Figure, named: bool) -> str:
     picture = (
         f'<img src="{escape(figure.picture)}" alt="{escape(figure.caption)}">'
         if figure.picture
         else '<div class="none" aria-hidden="true">?</div>'
     )
     note = f"<small>{escape(figure.note)}</small>" if figure.note else ""
-    return f"<figure>{picture}<figcaption>{escape(figure.caption)}{note}</figcaption></figure>"
+    caption = escape(figure.caption) if named else ""
+    under = f"<figcaption>{caption}{note}</figcaption>" if caption or note else ""
+    return f"<figure>{picture}{under}</figure>"
 
 
 # Of the session: the pages by their names, as the frame has made them.

@@ -136,10 +136,13 @@ def _said(items: Sequence[Item], pattern: str, what: str, numbered: bool) -> Han
         return None
     inside: dict[str, set[str]] = defaultdict(set)
     for item in grouped:
-        inside[item.label].add(item.group)
-    # Names that go with the class say what is drawn, not who drew it.
-    if 2 * sum(len(groups) > 1 for groups in inside.values()) < len(inside) or not _tell(
-        several, what, numbered
+        inside[item.label].update([item.group] if item.group else [])
+    # Names that go with the class, or are one, say what is drawn, not who drew it.
+    classes = {label.casefold() for label in inside}
+    if (
+        2 * sum(len(groups) > 1 for groups in inside.values()) < len(inside)
+        or 2 * sum(group.casefold() in classes for group in several) >= len(several)
+        or not _tell(several, what, numbered)
     ):
         return None
     largest = min(several, key=lambda group: (-several[group], group))

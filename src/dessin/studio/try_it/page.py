@@ -100,7 +100,7 @@ def _address(pixels: Pixels) -> str:
 
 
 _WAYS = ("draw", "camera", "upload")
-_KEPT = "try.kept"
+_KEPT, _ROUND = "try.kept", "try.round"
 _A_ROW = 12
 
 
@@ -145,24 +145,24 @@ def _desk(trial: Trial, correction: Correction | None, texts: Texts) -> None:
         with speaking(texts.language), paper:
             given = _ask_given(trial, texts)
         with speaking(texts.language), beside:
-            _answer(given, trial, texts)
-        if correction is not None:
-            with speaking(texts.language), beside:
-                _ask_right(given, trial, correction, texts)
+            _answer(given, trial, correction, texts)
     except DessinError as refused:
         with beside:
             show_text(str(refused), "error")
 
 
-def _ask_right(given: Given | None, trial: Trial, correction: Correction, texts: Texts) -> None:
-    """What it was, by one click: the drawing is kept under that name, to be taught with the others."""
-    kept = st.session_state.pop(_KEPT, "")
+def _say_kept(texts: Texts) -> None:
+    """What was kept last, until something else is asked about."""
+    kept = st.session_state.get(_KEPT, "")
     if kept:
         show_text(texts("try.kept", name=kept), "good")
         if st.button(texts("try.teach")):
             go_to("teach")
-    if given is None:
-        return
+
+
+def _ask_right(given: Given, trial: Trial, correction: Correction, texts: Texts) -> None:
+    """What it was, by one click: the drawing is kept under that name, to be taught with the others."""
+    st.session_state.pop(_KEPT, None)
     show_text(texts("try.right"), "note")
     names = {label: trial.committee.names.get(label, label) for label in trial.committee.classes}
     chosen = None
@@ -178,8 +178,14 @@ def _ask_right(given: Given | None, trial: Trial, correction: Correction, texts:
     if chosen is not None:
         correction.keep(given, chosen)
         st.session_state[_KEPT] = names[chosen]
+        # Nothing is left that could be kept twice.
         clear_canvas("try")
+        st.session_state[_ROUND] = _round() + 1
         st.rerun(scope="fragment")
+
+
+def _round() -> int:
+    return int(st.session_state.get(_ROUND, 0))
 
 
 def _ask_given(trial: Trial, texts: Texts) -> Given | None:
@@ -195,15 +201,16 @@ def _ask_given(trial: Trial, texts: Texts) -> Given | None:
     if way == "draw":
         return read_given(ask_canvas(texts, pen=trial.look.thickness, room="try"))
     if way == "camera":
-        taken = st.camera_input(texts("collect.camera"), key="try.camera")
+        taken = st.camera_input(texts("collect.camera"), key=f"try.camera:{_round()}")
         # A photograph of paper, whatever the model was taught of.
         return None if taken is None else page_of(read_picture(taken.getvalue()), "auto")
-    file = st.file_uploader(texts("try.file"), type=list(FILES), key="try.file")
+    file = st.file_uploader(texts("try.file"), type=list(FILES), key=f"try.file:{_round()}")
     return None if file is None else read_picture(file.getvalue())
 
 
-def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
-    """The answer above the ticks that it depends on, so that a phone shows it right below the drawing."""
+def _answer(given: Given | None, trial: Trial, correction: Correction | None, texts: Texts) -> None:
+    """The answer, and what it should have been, above the ticks that it depends on: a phone shows both right
+    below the drawing."""
     answer = st.container()
     uploads = st.session_state["try.way"] != "draw"
     with_map = trial.has_maps and st.checkbox(texts("try.map"), value=True, key="try.map")
@@ -212,10 +219,13 @@ def _answer(given: Given | None, trial: Trial, texts: Texts) -> None:
     look = _ask_look(trial.look, texts, is_picture=uploads if given is None else not isinstance(given, tuple))
     with answer:
         if given is None:
+            _say_kept(texts)
             show_waiting(texts("try.waiting_file" if uploads else "try.waiting"))
         else:
             seen = trial.ask(_page(given, look, trial, texts), with_map=with_map)
             show_answer(seen, trial, texts)
+            if correction is not None:
+                _ask_right(given, trial, correction, texts)
             show_pictures(seen, texts)
 
 

@@ -60,9 +60,9 @@ def _show_cells(
         for image_id in shown:
             change = changes.get(image_id)
             with st.container(width=_SIDE + 26):
-                show_figures([drawings.figure(image_id, said(change, drawings, texts))], side=_SIDE)
-                name = image_id.rpartition("/")[2]
-                if st.checkbox(texts("sheet.choose", name=as_label(name)), key=_key(file, image_id)):
+                figure = drawings.figure(image_id, said(change, drawings, texts))
+                show_figures([figure], side=_SIDE, named=False)
+                if st.checkbox(as_label(figure.caption), key=_key(file, image_id)):
                     chosen.append(image_id)
     return chosen
 

@@ -47,8 +47,8 @@ def show_teach(workspace: Workspace, texts: Texts) -> None:
         return
     if last is not None:
         _show_last(workspace, collection, last, texts)
-    _offer(workspace, collection, every, texts)
     _show_changes(every, texts)
+    _offer(workspace, collection, every, texts)
     if len(every) > 1:
         with st.expander(texts("teach.earlier")):
             for each in every[:-1]:
@@ -164,7 +164,7 @@ def _show_changes(every: tuple[Teaching, ...], texts: Texts) -> None:
         difference=points(change.by_image),
         n=change.images,
     )
-    show_text(words, "good" if verdict == "better" else "text")
+    show_text(f"{words[0].upper()}{words[1:]}", "good" if verdict == "better" else "text")
     show_text(texts("teach.turned", righted=righted, wronged=wronged), "note")
 
 
