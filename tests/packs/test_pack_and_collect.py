@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
 import stat
 import subprocess
@@ -11,8 +12,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import numpy as np
 import pytest
 from ensemble_kit import LABELS, cast_run, cast_split, guesses, knows
 from made_runs import answers, made_run, made_split
@@ -25,7 +28,7 @@ from dessin.packs.addresses import shown
 from dessin.packs.archive import read_pack, write_pack
 from dessin.packs.collect import collect
 from dessin.packs.pack import pack
-from dessin.packs.parcel import without_paths
+from dessin.packs.parcel import Parcel, without_paths
 from dessin.reports.compare.verb import compare
 from dessin.reports.verb import report
 from dessin.runs.listing.verb import runs
@@ -105,7 +108,8 @@ def test_no_path_of_a_machine_travels(tmp_path: Path) -> None:
     reason = f"There is no file {tmp_path}/drawings/x.png, nor C:\\Users\\anna\\x.png."
     write_record(run, record.changed(recipe=recipe, reason=reason))
     with ZipFile(pack(run, out=tmp_path / "a.dsn")) as packed:
-        text = b"".join(packed.read(name) for name in packed.namelist()).decode("utf-8", "replace")
+        files = packed.read("index.json"), lzma.decompress(packed.read("files.xz"))
+    text = b"".join(files).decode("utf-8", "replace")
     assert str(tmp_path) not in text
     assert "Users" not in text
     travelled = json.loads(text[text.index('{\n  "attempts"') :].partition("\n}\n")[0] + "\n}")
@@ -264,6 +268,21 @@ def test_a_link_does_not_travel(home: Path, tmp_path: Path) -> None:
 Change = Callable[[dict[str, bytes], dict[str, ZipInfo]], None]
 
 
+def as_format_1(source: Path, target: Path) -> Path:
+    """A pack as it was written before small files were one stream: each is a member of its own."""
+    with ZipFile(source) as packed:
+        index = json.loads(packed.read("index.json")) | {"format": 1}
+    with ZipFile(target, "w", ZIP_DEFLATED) as made:
+        made.writestr(ZipInfo("index.json"), json.dumps(index))
+        for parcel in read_pack(source):
+            for name, data in sorted(parcel.files.items()):
+                made.writestr(ZipInfo(f"{parcel.name}/{name}"), data)
+            for name, weights in parcel.weights.items():
+                with weights.opened() as opened:
+                    made.writestr(ZipInfo(f"{parcel.name}/{name}"), opened.read())
+    return target
+
+
 def changed(source: Path, target: Path, change: Change) -> Path:
     """A copy of a pack whose members, name → bytes, were changed by hand."""
     with ZipFile(source) as packed:
@@ -319,7 +338,7 @@ def one_less(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
 
 
 def newer(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
-    files["index.json"] = files["index.json"].replace(b'"format": 1', b'"format": 2')
+    files["index.json"] = files["index.json"].replace(b'"format": 1', b'"format": 3')
 
 
 @pytest.mark.parametrize(
@@ -343,10 +362,79 @@ def newer(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
 def test_a_pack_that_was_tampered_with_leaves_nothing(
     packs: dict[str, Path], tmp_path: Path, change: Change, said: str
 ) -> None:
+    before = as_format_1(packs["anna"], tmp_path / "before.dsn")
+    bad = changed(before, tmp_path / "bad.dsn", change)
+    with pytest.raises(DessinError, match=said):
+        collect(packs["ben"], bad, into=tmp_path / "team")
+    assert {path.name for path in tmp_path.iterdir()} == {"before.dsn", "bad.dsn"}
+
+
+def streamed(change: Callable[[bytes], bytes], **options: Any) -> Change:
+    """The small files changed as the one stream that they are, and packed again."""
+
+    def changed(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
+        files["files.xz"] = lzma.compress(change(lzma.decompress(files["files.xz"])), **options)
+
+    return changed
+
+
+def other_size(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
+    index = json.loads(files["index.json"])
+    index["items"][0]["files"]["split.csv"]["bytes"] = 2**40
+    files["index.json"] = json.dumps(index).encode()
+
+
+def cut_stream(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
+    files["files.xz"] = files["files.xz"][:-100]
+
+
+def no_stream(files: dict[str, bytes], infos: dict[str, ZipInfo]) -> None:
+    del files["files.xz"]
+
+
+GREEDY = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 2**30}]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (streamed(lambda data: data[:-1] + b"!"), "sha256 differs"),
+        (streamed(lambda data: data + b"!"), "more than its index says"),
+        (streamed(lambda data: data[:-1]), "not as large as its index says"),
+        (streamed(bytes, filters=GREEDY), "[Mm]emory"),
+        (other_size, "holds more than a pack may"),
+        (cut_stream, "is damaged"),
+        (no_stream, "does not fit its files"),
+        (one_more, "does not fit its files"),
+    ],
+)
+def test_a_pack_whose_stream_was_tampered_with_leaves_nothing(
+    packs: dict[str, Path], tmp_path: Path, change: Change, said: str
+) -> None:
     bad = changed(packs["anna"], tmp_path / "bad.dsn", change)
     with pytest.raises(DessinError, match=said):
         collect(packs["ben"], bad, into=tmp_path / "team")
     assert {path.name for path in tmp_path.iterdir()} == {"bad.dsn"}
+
+
+def test_a_pack_of_format_1_is_the_same_results(packs: dict[str, Path], tmp_path: Path) -> None:
+    before = as_format_1(packs["anna"], tmp_path / "before.dsn")
+    old, new = read_pack(before), read_pack(packs["anna"])
+    assert [(parcel.name, parcel.identity, parcel.files) for parcel in old] == [
+        (parcel.name, parcel.identity, parcel.files) for parcel in new
+    ]
+    collect(before, packs["anna"], into=tmp_path / "team")
+    assert len(runs(tmp_path / "team")) == 1
+
+
+def test_what_a_group_repeats_of_its_folds_is_packed_once(tmp_path: Path) -> None:
+    """Answers hardly shrink, and a group has each twice: out of fold, and as its fold's own."""
+    table = np.random.default_rng(0).random((200, 50), dtype=np.float32)
+    files = {f"fold-{fold}/validation/probabilities.npy": table[fold::4].tobytes() for fold in range(4)}
+    files |= {"validation/probabilities.npy": table.tobytes(), "folds.json": b"{}"}
+    write_pack(tmp_path / "a.dsn", [Parcel("probe", "folds", files, {})])
+    assert read_pack(tmp_path / "a.dsn")[0].files == files
+    assert (tmp_path / "a.dsn").stat().st_size < 1.2 * table.nbytes
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
@@ -371,7 +459,7 @@ def test_a_pack_within_bounds_only(
         read_pack(packs["anna"])
 
 
-def test_a_pack_is_a_plain_zip_with_its_index_first(packs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_pack_is_a_zip_with_its_index_first(packs: dict[str, Path], tmp_path: Path) -> None:
     with ZipFile(packs["anna"]) as packed:
         assert packed.namelist()[0] == "index.json"
         assert {info.date_time for info in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
