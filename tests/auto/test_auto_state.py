@@ -45,13 +45,13 @@ def never(left: float) -> AutoState:
 def test_what_was_done_is_kept_and_a_step_under_way_is_gone_on_with(tmp_path: Path) -> None:
     before = begin(tmp_path)
     done = StepDone(step=STEP, since=1.0, seconds=9.0, verdict="the first model", best=True)
-    before.note(steps=before.state.with_step(done), best=STEP.name)
+    before.note(steps=before.state.with_steps(done), best=STEP.name)
     following = StepDone(step=STEP.model_copy(update={"name": "joint-128"}), since=10.0)
-    before.note(steps=before.state.with_step(following))
+    before.note(steps=before.state.with_steps(following))
     again = begin(tmp_path, make=never)
     assert again.state.measured == before.state.measured
     assert again.state.done == (done,)
-    assert again.state.under_way == following
+    assert again.state.under_way == (following,)
     assert again.state.best == STEP.name
 
 

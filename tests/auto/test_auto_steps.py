@@ -6,8 +6,9 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -25,12 +26,16 @@ from dessin.auto import begin as begin_module
 from dessin.auto import finish as finish_module
 from dessin.auto import prepare as prepare_module
 from dessin.auto import steps as module
+from dessin.auto import verb as verb_module
 from dessin.auto.best import heal, replace_best
 from dessin.auto.state import AutoState
 from dessin.auto.verb import AutoResult, auto
 from dessin.collection.split.files import read_split
 from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
+from dessin.files import sha256_file
+from dessin.runs.executors.job import JobSpec, carry_out_job
+from dessin.runs.executors.record import JobRecord
 from dessin.runs.record import read_record
 
 pytestmark = pytest.mark.slow
@@ -87,6 +92,55 @@ def test_the_best_model_is_a_vote_of_the_probe_and_the_tuned_folds(made: AutoRes
     assert set(kept.image_ids) == {row.image_id for row in split.rows if row.fold in (0, 1)}
     assert made.record.results["validation"].accuracy.value == pytest.approx(kept.correct.mean())
     assert made.record.results["holdout"].accuracy.n == len(split.held_out())
+
+
+@dataclass
+class TwoAtATime:
+    """Carries jobs out in this process, the last one first, as a cluster may end them."""
+
+    name: str = "two"
+    given: list[list[str]] = field(default_factory=list)
+
+    def places(self, threads: int) -> int:
+        assert threads == 1
+        return 2
+
+    def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
+        self.given.append([job.name for job in jobs])
+        for job in reversed(jobs):
+            yield carry_out_job(job, self.name)
+
+
+def test_folds_that_are_tuned_side_by_side_have_the_bytes_of_one_after_the_other(
+    made: AutoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = TwoAtATime()
+    monkeypatch.setattr(verb_module, "choose_executor", lambda *_: cluster)
+    monkeypatch.setattr(module, "LEAST_GAIN", -1.0)
+    monkeypatch.setattr(module, "RULE", RULES["all soft"])
+    found = auto("data", out="side-by-side", models=TINY, budget="10h", executor="ray")
+    assert cluster.given == [["fold-0", "fold-1"]]
+    assert [each.step.kind for each in found.steps] == ["probe", "tune", "tune", "committee"]
+    for place in made.folder.glob("**/model.safetensors"):
+        name = place.relative_to(made.folder)
+        assert sha256_file(found.folder / name) == sha256_file(place), name
+    assert found.record.results == made.record.results
+    assert not list(found.folder.glob("models/**/jobs"))
+
+
+def test_a_fold_that_is_lost_elsewhere_is_a_step_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lossy(TwoAtATime):
+        def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
+            yield carry_out_job(jobs[0], self.name)
+            yield JobRecord(job=jobs[1].name, status="failed", reason="Its node was lost.", seconds=1.0)
+
+    monkeypatch.setattr(verb_module, "choose_executor", lambda *_: Lossy())
+    found = auto("data", out="lossy", models=TINY, budget="10h", executor="ray")
+    lost = next(each for each in found.steps if each.step.fold == 1)
+    assert (lost.failed, lost.verdict) == (True, "it failed: Its node was lost.")
+    assert [each for each in found.steps if each.failed] == [lost], "the vote does without it"
+    assert not (found.folder / "models" / lost.step.name).exists()
+    assert found.record.results["holdout"]
 
 
 def test_the_home_of_a_vote_tells_of_the_vote_and_of_no_single_run(made: AutoResult) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dessin.auto.budget import Costs, Part, Speed, parse_rate
-from dessin.auto.portfolio import TABLE, End, bought, next_step, wishes
+from dessin.auto.portfolio import TABLE, End, bought, next_step, side_by_side, wishes
 from dessin.auto.situation import Made, Situation, Step
 from dessin.errors import DessinError
 from dessin.progress import parse_budget
@@ -84,6 +84,40 @@ def test_a_plan_uses_its_budget_or_says_why_not(known: Costs, budget: float) -> 
     assert found.steps[-1].kind != "scout"
     if found.used < 0.85 * budget and found.end.more_helps:
         assert re.search(r"needs .* and .* left for it", found.end.reason)
+
+
+@given(machines, st.floats(100, 20_000), st.integers(1, 8))
+def test_folds_that_go_on_side_by_side_are_of_one_recipe_and_end_in_time(
+    known: Costs, budget: float, lanes: int
+) -> None:
+    made = (Made(Step(kind="probe", name="probe-128", models=(SMALL,), size=128, seconds=9, reason="")),)
+    now = Situation(known, budget, budget - 9, CANDIDATES, made, lanes=lanes)
+    step = next_step(now)
+    if isinstance(step, End):
+        return
+    steps = side_by_side(now, step)
+    assert steps[0] == step
+    assert len(steps) <= (lanes if step.kind == "tune" else 1)
+    assert [each.fold for each in steps[1:]] == list(range(1, len(steps)))
+    assert {each.recipe_name for each in steps} == {step.recipe_name}
+    after = replace(now, left=now.left - step.seconds, made=(*made, *map(Made, steps)))
+    assert after.available >= 0
+
+
+def test_a_cluster_s_folds_are_more_and_no_shorter() -> None:
+    probe = Step(kind="probe", name="joint-128", models=(SMALL, LARGE), size=128, seconds=9, reason="")
+    made = (Made(probe),)
+    alone, many = (Situation(costs(), 400, 391, CANDIDATES, made, lanes=lanes) for lanes in (1, 4))
+    (one,), four = (side_by_side(now, _tune(now)) for now in (alone, many))
+    assert len(four) == 4
+    assert (four[0].size, four[0].epochs) >= (one.size, one.epochs)
+
+
+def _tune(now: Situation) -> Step:
+    step = next_step(now)
+    assert isinstance(step, Step)
+    assert step.kind == "tune"
+    return step
 
 
 @given(machines, st.floats(60, 5_000), st.floats(0.7, 1.4))

@@ -187,6 +187,7 @@ def test_a_node_that_shares_no_folder_sends_the_same_run_back(
     here = carried_out_here(tmp_path / "here", drawings, 2)
     assert numbers([records["plain-0"], records["plain-1"]]) == numbers(here)
     assert weights(study, 2) == weights(tmp_path / "here", 2)
+    assert ray_cluster._known_memory(study) >= records["plain-0"].memory > 2**27, "torch alone takes more"
     sent, local = (
         {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
         for root in (study / "runs" / "plain-0", tmp_path / "here" / "runs" / "plain-0")
@@ -241,6 +242,14 @@ def test_a_task_that_begins_again_takes_the_record_that_it_left(
     # A failure from before the study was started again is no answer to the new order.
     torch.set_num_threads(1)
     assert JobRecord.model_validate_json(do(order(spec)).record).status == "finished"
+
+
+def test_later_jobs_ask_for_the_memory_that_earlier_ones_took(tmp_path: Path) -> None:
+    assert ray_cluster._known_memory(tmp_path) == 0
+    for name, memory in (("a", 2**30), ("b", 2**29)):
+        write_job(tmp_path, JobRecord(job=name, status="finished", seconds=1.0, memory=memory))
+    (tmp_path / "jobs" / "c.json").write_text("{")
+    assert ray_cluster._known_memory(tmp_path) == 2**30
 
 
 def test_a_node_with_other_versions_says_so(drawings: tuple[Path, Path], tmp_path: Path) -> None:

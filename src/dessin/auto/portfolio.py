@@ -93,6 +93,18 @@ def next_step(now: Situation, table: Table = TABLE) -> Step | End:
     return step if step is not None else _tuned(now, table)
 
 
+def side_by_side(now: Situation, step: Step, table: Table = TABLE) -> tuple[Step, ...]:
+    """The step, and the further folds of its recipe that other machines can train meanwhile."""
+    steps = [step]
+    while step.kind == "tune" and len(steps) < now.lanes:
+        further = _tuned(replace(now, made=(*now.made, *map(Made, steps))), table)
+        if isinstance(further, End) or further.recipe_name != step.recipe_name:
+            break
+        # What an earlier fold leaves in the cache is not there yet.
+        steps.append(further.model_copy(update={"seconds": step.seconds}))
+    return tuple(steps)
+
+
 def wishes(now: Situation, seconds: float, table: Table = TABLE) -> list[Step]:
     """The steps that so many seconds more would buy."""
     steps: list[Step] = []
@@ -332,10 +344,11 @@ def _new_recipe(now: Situation, bodies: Sequence[str], number: int, after: float
     model = bodies[number % len(bodies)]
     looks = now.costs.closing([(model, max(now.sides or table.tuning_sides))], now.further)
     available = now.available - after - (looks - now.costs.closing([], now.further))
-    wanted = next((count for limit, count in table.members if available < limit), table.most_members)
+    together = available * now.lanes
+    wanted = next((count for limit, count in table.members if together < limit), table.most_members)
     sides = now.sides or table.tuning_sides
     for runs in range(wanted if number < table.recipes else 1, 0, -1):
-        each = available / (1 + table.margin) / runs
+        each = available / (1 + table.margin) / -(-runs // now.lanes)
         for side in sides:
             epochs = _epochs(now, model, side, each)
             if epochs >= (table.enough_epochs if side > min(sides) or runs > 1 else table.least_epochs):

@@ -67,6 +67,7 @@ class Situation:
     `candidates` are in the order of what is known beforehand; `ranked` those that were scouted, best first;
     `frozen` those that are too large to tune here.
     `further` images are to be named at the end. The model is to name at least `at_least` images a second.
+    `lanes` runs of tuning may go on side by side, on other machines.
     """
 
     costs: Costs
@@ -79,6 +80,7 @@ class Situation:
     further: int = 0
     sides: tuple[int, ...] = ()
     at_least: float = 0.0
+    lanes: int = 1
 
     def of(self, kind: Kind) -> list[Step]:
         return [each.step for each in self.made if each.step.kind == kind and not each.failed]

@@ -170,17 +170,18 @@ class AutoState(Result):
         return next((each for each in self.decisions if each.name == "page"), None)
 
     @property
-    def under_way(self) -> StepDone | None:
-        return next((each for each in self.steps if not each.verdict), None)
+    def under_way(self) -> tuple[StepDone, ...]:
+        """Several are runs that are trained side by side."""
+        return tuple(each for each in self.steps if not each.verdict)
 
     @property
     def done(self) -> tuple[StepDone, ...]:
         return tuple(each for each in self.steps if each.verdict)
 
-    def with_step(self, changed: StepDone) -> tuple[StepDone, ...]:
-        """The steps with one put in the place of that of the same name, or added."""
-        others = tuple(each for each in self.steps if each.step.name != changed.step.name)
-        return (*others, changed)
+    def with_steps(self, *changed: StepDone) -> tuple[StepDone, ...]:
+        """The steps with some put in the places of those of the same names, or added."""
+        names = {each.step.name for each in changed}
+        return (*(each for each in self.steps if each.step.name not in names), *changed)
 
 
 class Journey:

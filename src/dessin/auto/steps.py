@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import torch
 
 from dessin.answers.committee import save_committee
 from dessin.answers.predictions import to_predictions, write_predictions
@@ -20,10 +23,14 @@ from dessin.committees.rules.choice import RULES, Choice, Rule, weighted_geometr
 from dessin.decisions import Decision
 from dessin.files import remove
 from dessin.images.spec import Page
+from dessin.language import tr
 from dessin.models.backbones import candidate, recipe_values
 from dessin.models.default_backbones import ROWS, joint_side, side_of
 from dessin.page.numbers import percent
+from dessin.progress import duration, say
 from dessin.recipe import make_recipe
+from dessin.runs.executors.job import Executor, JobSpec
+from dessin.runs.executors.record import JOBS
 from dessin.runs.inputs import Inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, read_record
 from dessin.runs.run import Order, begin_run
@@ -55,7 +62,8 @@ _VIEWS_BYTES, _CHANNELS = 2 << 30, 120
 @dataclass(frozen=True)
 class Workshop:
     """Where steps are carried out: the auto's folder, its data and seed, how many images it is to name at the
-    end, whether it looks for the page in photographs, and the lines of plans that were said."""
+    end, whether it looks for the page in photographs, what tunes elsewhere and on how many folds at a
+    time, and the lines of plans that were said."""
 
     folder: Path
     data: Path
@@ -63,6 +71,8 @@ class Workshop:
     seed: int
     further: int = 0
     page: Decision[Page] | None = None
+    executor: Executor | None = None
+    lanes: int = 1
     said: set[str] = field(default_factory=set)
 
     @property
@@ -167,6 +177,44 @@ def carry_out(
     return Came(accuracy, verdict, best, _learnt(shop, step, spent, costs) if whole else costs)
 
 
+def train_elsewhere(shop: Workshop, steps: Sequence[Step], allowed: float) -> dict[str, str]:
+    """Carry out runs of tuning side by side, each as a job with the bytes that it would have here.
+
+    Returns:
+        By name, why a step's run is not there; empty where all are. A run that fails stops no other.
+    """
+    if shop.executor is None or any(step.kind != "tune" for step in steps):
+        return {}
+    specs = {step.name: _job(shop, step, allowed) for step in steps}
+    names = {spec.name: name for name, spec in specs.items()}
+    left = [spec for spec in specs.values() if spec.ended is None or spec.ended.status == "failed"]
+    lost = {}
+    for ended in shop.executor.run(left):
+        time_spent = duration(ended.seconds)
+        say(tr("{name}: {status} after {time}", name=ended.job, status=ended.status, time=time_spent))
+        if ended.status != "finished":
+            lost[names[ended.job]] = ended.reason
+    for home in {spec.home for spec in specs.values()}:
+        shutil.rmtree(home / JOBS, ignore_errors=True)
+    return lost
+
+
+def _job(shop: Workshop, step: Step, allowed: float) -> JobSpec:
+    # Absolute, since a worker may stand elsewhere.
+    place = shop.place(step).resolve()
+    return JobSpec(
+        name=place.name,
+        recipe=make_recipe(shop.recipe_values(step)).model_dump(mode="json"),
+        data=shop.data.resolve(),
+        split=(shop.folder / SPLIT_FILE).resolve(),
+        home=place.parent,
+        threads=torch.get_num_threads(),
+        runs=".",
+        seconds_allowed=allowed,
+        page=shop.page,
+    )
+
+
 def _scout(shop: Workshop, step: Step) -> tuple[Estimate | None, str, str]:
     sides = {name: side_of(candidate(name)[0], step.size) for name in step.models}
     rank(shop.inputs, sides, shop.place(step), shop.seed, features="several", page=shop.looks)
@@ -217,7 +265,7 @@ def _points(gain: float) -> str:
 
 def _vote(shop: Workshop, step: Step, steps: tuple[StepDone, ...]) -> tuple[Estimate | None, str, str]:
     """The members' vote by weights whose choice is nested; it is the best model where that gains."""
-    runs = [shop.place(each.step) for each in steps if _is_member(each.step, step)]
+    runs = [shop.place(each.step) for each in steps if _is_member(each.step, step) and not each.failed]
     members = find_members(runs, least=2)
     settings = Settings(VOTE, True, PLAIN, shop.data, shop.seed, 0.02)
     # By a name that is known, so that what a kill leaves is found.

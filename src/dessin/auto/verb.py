@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
+
 from dessin.answers.committee import AUTO_BEST
 from dessin.audit.result import AuditResult
 from dessin.auto import begin as beginning
@@ -16,11 +18,11 @@ from dessin.auto.begin import FOLDS, begin, holdout_of
 from dessin.auto.best import heal
 from dessin.auto.budget import Part, parse_rate
 from dessin.auto.finish import HOUR, best_record, calibrate_best, close, fill_card, write_report
-from dessin.auto.portfolio import End, bought, next_step, table_of, wishes
+from dessin.auto.portfolio import End, bought, next_step, side_by_side, table_of, wishes
 from dessin.auto.prepare import audit_once, curate_once, page_once, split_once
 from dessin.auto.situation import Situation, Step
 from dessin.auto.state import Asked, Journey, Measured, StepDone
-from dessin.auto.steps import SCOUT, Workshop, carry_out
+from dessin.auto.steps import SCOUT, Workshop, carry_out, train_elsewhere
 from dessin.collection.curation import Curation, apply_curation, read_curation
 from dessin.collection.manifest import Manifest, Row, build_manifest
 from dessin.collection.readers.collection import Collection, describe_collection
@@ -29,12 +31,14 @@ from dessin.collection.split.files import Split
 from dessin.collection.split.plan import check_classes, check_numbers, check_possible
 from dessin.errors import DessinError
 from dessin.folders import going_on, is_finished
-from dessin.language import retold, tr
+from dessin.language import retold, tr, tr_n
 from dessin.models.backbones import asked_for, candidate, check_backbone
 from dessin.page.html import PAGE_FILE, leading_back
 from dessin.page.notebook import Shown
 from dessin.progress import duration, parse_budget, say, say_once, warn
 from dessin.reports.run.view import question
+from dessin.runs.executors.choose import choose_executor
+from dessin.runs.executors.job import Executor
 from dessin.runs.holdout import settle
 from dessin.runs.inputs import read_inputs
 from dessin.runs.record import SPLIT_FILE, RunRecord, now
@@ -78,6 +82,8 @@ def auto(
     page: Literal["auto", "off"] | None = None,
     holdout: Annotated[float | None, "from 0 to below 1"] = None,
     curation: str | Path | None = None,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
 ) -> AutoResult:
     """Go the whole path on your own drawings, to the best classifier that the time allows.
 
@@ -106,13 +112,19 @@ def auto(
             be too few to say anything.
         curation: A curation file of yours: what it says of a drawing stands. Of the others the audit sets
             aside what it is safe to.
+        executor: Where networks are tuned: here, one fold after the other, or on a Ray cluster, as many folds
+            side by side as it has room for, each with the bytes that it would have here. The plan takes that
+            into account. All else is done here: audit, features, probes, votes, the holdout, the trust card.
+        address: The running cluster, `auto` or `host:port`; by default a Ray of this machine alone.
 
     Raises:
-        DessinError: bad data, a budget that is too short, no weights for any backbone, or an `out` that holds
-            something else.
+        DessinError: bad data, a budget that is too short, no weights for any backbone, no such cluster, or an
+            `out` that holds something else.
     """
     started, seconds = time.monotonic(), parse_budget(budget) if isinstance(budget, str) else budget
     data, folder = Path(data), Path(out)
+    elsewhere = choose_executor(executor, address)
+    lanes = 1 if elsewhere is None else elsewhere.places(torch.get_num_threads())
     asked_models = asked_for(models) or ()
     for name in asked_models:
         check_backbone(candidate(name)[0])
@@ -140,7 +152,15 @@ def auto(
             holdout=holdout,
         )
         journey = Journey(folder, asked, partial(begin, collection, data, asked), started=started)
-        return _go(journey, collection, data, folder, own)
+        if elsewhere is not None:
+            say(
+                tr_n(
+                    "The Ray cluster tunes {n} fold at a time; all else is done here.",
+                    "The Ray cluster tunes {n} folds at a time; all else is done here.",
+                    lanes,
+                )
+            )
+        return _go(journey, collection, data, folder, own, elsewhere, lanes)
 
 
 def _labels_after(own: Curation, collection: Collection) -> dict[str, str]:
@@ -150,7 +170,15 @@ def _labels_after(own: Curation, collection: Collection) -> dict[str, str]:
     return {row.image_id: row.label for row in apply_curation(own, unread).rows}
 
 
-def _go(journey: Journey, collection: Collection, data: Path, folder: Path, own: Curation) -> AutoResult:
+def _go(
+    journey: Journey,
+    collection: Collection,
+    data: Path,
+    folder: Path,
+    own: Curation,
+    elsewhere: Executor | None,
+    lanes: int,
+) -> AutoResult:
     """Every stage that is not done yet."""
     audited = audit_once(journey, collection, data, folder / "audit")
     curation = curate_once(journey, audited, data, folder, own)
@@ -159,7 +187,7 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path, own:
     journey.note()
     heal(folder)
     inputs, seed = read_inputs(data, folder / SPLIT_FILE, None), journey.state.asked.seed
-    shop = Workshop(folder, data, inputs, seed, len(collection.test_ids), chosen)
+    shop = Workshop(folder, data, inputs, seed, len(collection.test_ids), chosen, elsewhere, lanes)
     if not journey.state.ended:
         _all_steps(journey, shop, _part(split))
     best, state = folder / AUTO_BEST, journey.state
@@ -191,56 +219,62 @@ def _go(journey: Journey, collection: Collection, data: Path, folder: Path, own:
 
 
 def _all_steps(journey: Journey, shop: Workshop, part: Part) -> None:
-    """One step after the other, as long as one is worth its time."""
+    """One step after the other, or runs side by side, as long as one is worth its time."""
+    table = table_of(choose_device().value)
     while True:
-        done = journey.state.under_way
-        if done is not None:
-            say("\n" + tr("== {step}, begun before", step=retold(done.step.words())))
-            done = done.model_copy(update={"seconds": max(0.001, journey.used - done.since)})
+        begun = journey.state.under_way
+        if begun:
+            for done in begun:
+                say("\n" + tr("== {step}, begun before", step=retold(done.step.words())))
+            lived = [max(0.001, journey.used - done.since) for done in begun]
+            begun = tuple(
+                done.model_copy(update={"seconds": seconds})
+                for done, seconds in zip(begun, lived, strict=True)
+            )
         else:
-            step = next_step(_situation(journey, shop, part), table_of(choose_device().value))
+            now = _situation(journey, shop, part)
+            step = next_step(now, table)
             if isinstance(step, End):
                 _say_end(journey, shop, part, step)
                 return
-            done = StepDone(step=step, since=journey.used)
-            journey.note(steps=journey.state.with_step(done))
-            about = tr(
-                "about {time} of the {left} left",
-                time=duration(step.seconds),
-                left=duration(max(0.0, journey.left)),
-            )
-            say(f"\n== {retold(step.words())}: {about} ({retold(step.reason)})")
-        _one_step(journey, shop, part, done)
+            begun = tuple(StepDone(step=each, since=journey.used) for each in side_by_side(now, step, table))
+            journey.note(steps=journey.state.with_steps(*begun))
+            left = duration(max(0.0, journey.left))
+            for each in (done.step for done in begun):
+                about = tr("about {time} of the {left} left", time=duration(each.seconds), left=left)
+                say(f"\n== {retold(each.words())}: {about} ({retold(each.reason)})")
+        _carry_out(journey, shop, part, begun)
 
 
-def _one_step(journey: Journey, shop: Workshop, part: Part, done: StepDone) -> None:
-    state, step, best = journey.state, done.step, journey.state.best
-    costs = state.measured.costs(part)
-    allowed = max(0.0, _situation(journey, shop, part, of=step).available)
-    try:
-        came = carry_out(shop, done, costs, state.done, allowed)
-    except DessinError as error:
-        if not state.best:
-            raise
-        update: dict[str, object] = {"verdict": f"it failed: {error.seen}", "failed": True}
-    else:
-        update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": bool(came.best)}
-        best, costs = came.best or best, came.costs
-    ended = done.model_copy(update={**update, "seconds": round(journey.used - done.since, 3)})
-    say(tr("-> {verdict} ({time})", verdict=retold(ended.verdict), time=duration(ended.seconds)))
-    journey.note(
-        steps=state.with_step(ended),
-        measured=Measured.of(costs),
-        best=best,
-    )
+def _carry_out(journey: Journey, shop: Workshop, part: Part, begun: Sequence[StepDone]) -> None:
+    """Do steps that were begun, and note what came of each."""
+    steps = [done.step for done in begun]
+    allowed = max(0.0, _situation(journey, shop, part, of=steps).available)
+    lost = train_elsewhere(shop, steps, allowed)
+    for done in begun:
+        state, best = journey.state, journey.state.best
+        costs = state.measured.costs(part)
+        try:
+            if done.step.name in lost:
+                raise DessinError(lost[done.step.name])
+            came = carry_out(shop, done, costs, state.done, allowed)
+        except DessinError as error:
+            if not state.best:
+                raise
+            update: dict[str, object] = {"verdict": f"it failed: {error.seen}", "failed": True}
+        else:
+            update = {"verdict": came.verdict, "accuracy": came.accuracy, "best": bool(came.best)}
+            best, costs = came.best or best, came.costs
+        ended = done.model_copy(update={**update, "seconds": round(journey.used - done.since, 3)})
+        say(tr("-> {verdict} ({time})", verdict=retold(ended.verdict), time=duration(ended.seconds)))
+        journey.note(steps=state.with_steps(ended), measured=Measured.of(costs), best=best)
 
 
-def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = None) -> Situation:
-    """What the plan looks at; `of` is a step under way, whose model will be asked at the end too."""
+def _situation(journey: Journey, shop: Workshop, part: Part, of: Sequence[Step] = ()) -> Situation:
+    """What the plan looks at; `of` are steps under way, whose models will be asked at the end too."""
     state = journey.state
     made = [each.made for each in state.done]
-    if of is not None:
-        made.append(StepDone(step=of, since=0.0).made)
+    made += [StepDone(step=step, since=0.0).made for step in of]
     ranked = tuple(row.backbone for row in _scouted(shop.folder) if row.accuracy is not None)
     return Situation(
         costs=state.measured.costs(part),
@@ -253,6 +287,7 @@ def _situation(journey: Journey, shop: Workshop, part: Part, of: Step | None = N
         further=shop.further,
         sides=beginning.SIDES,
         at_least=state.asked.at_least,
+        lanes=shop.lanes,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from dessin.collection.split.files import read_split
+from dessin.decisions import Decision
 from dessin.errors import DessinError
 from dessin.files import locked
 from dessin.folders import contents, hold
@@ -26,6 +27,7 @@ from dessin.runs.run import Order, begin_run, located, resume_run
 from dessin.runs.same import recipe_alone
 from dessin.runs.stages import remove_leftovers
 from dessin.schema import NewerFormat
+from dessin.system import most_memory
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class JobSpec:
 
     `recipe` is complete (a dumped `Recipe`). `home` is the folder of a study or of whatever else is made of
     runs: the job works below it in `runs`/`name` and, as its last act, writes `jobs/<name>.json`. `split` is
-    the home's own copy.
+    the home's own copy. `seconds_allowed` and `page` are those of an `Order`.
     """
 
     name: str
@@ -45,6 +47,8 @@ class JobSpec:
     threads: int
     track: tuple[str, ...] = ()
     runs: str = RUNS
+    seconds_allowed: float | None = None
+    page: Decision[str] | None = None
 
     @property
     def run(self) -> Path:
@@ -71,6 +75,10 @@ class Executor(Protocol):
     name: str
 
     def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]: ...
+
+    def places(self, threads: int) -> int:
+        """How many jobs of so many threads it carries out at a time, at least 1."""
+        ...
 
 
 def carry_out_job(spec: JobSpec, executor: str) -> JobRecord:
@@ -115,12 +123,19 @@ def _carry_out(spec: JobSpec, run: Path) -> None:
                 # One that was killed as it tidied up.
                 remove_leftovers(run)
     if found is None:
-        order = Order(located(recipe, spec.data, spec.split), out=run, track=spec.track, threads=spec.threads)
+        order = Order(
+            located(recipe, spec.data, spec.split),
+            out=run,
+            track=spec.track,
+            threads=spec.threads,
+            seconds_allowed=spec.seconds_allowed,
+            page=spec.page,
+        )
         begin_run(order)
     elif found.status == "collapsed":
         raise DessinError(found.reason)
     elif found.status != "finished":
-        resume_run(run, data=spec.data, track=spec.track)
+        resume_run(run, data=spec.data, track=spec.track, seconds_allowed=spec.seconds_allowed)
 
 
 def _recover(run: Path, recipe: Recipe, split: Path) -> RunRecord | None:
@@ -168,4 +183,5 @@ def _describe(name: str, run: Path, reason: str, elapsed: float, executor: str) 
         executor=executor,
         accuracy=results.accuracy if results else None,
         loss=results.loss if results else None,
+        memory=most_memory(),
     )

@@ -49,6 +49,9 @@ class LocalExecutor:
     def __init__(self, devices: Sequence[str] | None = None) -> None:
         self.devices = tuple(devices or local_devices())
 
+    def places(self, threads: int) -> int:  # noqa: ARG002  one a device
+        return len(self.devices)
+
     def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
         """Yield each job's record as it ends; leaving early ends the workers, whose runs can be resumed."""
         waiting, ended = deque(jobs), queue.SimpleQueue[JobRecord | Exception]()

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from dessin.errors import DessinError
 from dessin.files import atomic_path, write_text
+from dessin.language import tr, tr_n
+from dessin.parallel.needs import Needs, Node, Took, measured, places_for
 from dessin.parallel.ray_connection import connected
 from dessin.parallel.ray_queue import announced, ended
 from dessin.progress import say, warn
+from dessin.reading import read_json
 from dessin.runs.executors.job import JobSpec, thread_environment
 from dessin.runs.executors.ray_task import CURATIONS, SPLIT, Answer, Order, do, failed, unpack
-from dessin.runs.executors.record import JobRecord, write_job
+from dessin.runs.executors.record import JOBS, JobRecord, write_job
 from dessin.runs.machine import package_versions, work_of
 from dessin.runs.record import read_record, write_record
+from dessin.schema import validated
 from dessin.system import processors
 
 _PATIENCE_S = 30.0
@@ -38,6 +43,15 @@ class RayExecutor:
     def __init__(self, address: str | None = None) -> None:
         self.address = address
 
+    def places(self, threads: int) -> int:
+        """Raises:
+        DessinError: no Ray, no such cluster, or no node with so many cores.
+        """
+        with connected(self.address, cpus=max(processors(), threads)) as ray:
+            gpus = _check_room(ray, threads)
+            nodes = [node for node in map(Node.of, ray.nodes()) if node.alive]
+            return places_for(Needs(threads, float(gpus)), nodes)
+
     def run(self, jobs: Sequence[JobSpec]) -> Iterator[JobRecord]:
         """Yield each job's record as it ends; leaving early ends the tasks, whose runs can be resumed.
 
@@ -48,30 +62,12 @@ class RayExecutor:
             return
         cores = max(processors(), *(spec.threads for spec in jobs))
         with _token(jobs[0].home) as (token, secret), connected(self.address, cpus=cores) as ray:
-            needed = max(spec.threads for spec in jobs)
-            gpus = _check_room(ray, needed)
+            cluster = _Cluster(ray, max(spec.threads for spec in jobs), _known_memory(jobs[0].home))
             if self.address:
-                nodes, gpu = sum(node["Alive"] for node in ray.nodes()), ", 1 GPU" if gpus else ""
-                say(f"Ray cluster {self.address}: {nodes} nodes, {needed} cores a job{gpu}")
-            tasks = []
-            for spec in jobs:
-                environment = ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads))
-                # Retried are lost nodes and processes; a job's own failures are records.
-                task = ray.remote(do).options(
-                    num_cpus=spec.threads,
-                    num_gpus=gpus,
-                    max_retries=_RETRIES,
-                    name=spec.name,
-                    runtime_env=environment,
-                )
-                tasks.append(task)
+                say(cluster.plan(self.address))
             names = [spec.name for spec in jobs]
             with announced(ray, work_of("run", jobs[0].home), names):
-                waiting = {
-                    task.remote(_order(spec, token, secret)): spec
-                    for task, spec in zip(tasks, jobs, strict=True)
-                }
-                yield from _as_they_end(ray, waiting, needed)
+                yield from cluster.carry_out(jobs, lambda spec: _order(spec, token, secret))
 
 
 @contextmanager
@@ -115,20 +111,79 @@ def _order(spec: JobSpec, token: Path, secret: str) -> Order:
     )
 
 
-def _as_they_end(ray: ModuleType, waiting: dict[Any, JobSpec], cores: int) -> Iterator[JobRecord]:
-    warned = False
-    while waiting:
-        done, _ = ray.wait(list(waiting), num_returns=1, timeout=_PATIENCE_S)
-        for reference in done:
-            spec = waiting.pop(reference)
-            ended(ray, spec.name)
-            yield _collect(ray, reference, spec)
-        if not done and not warned:
-            try:
-                _check_room(ray, cores)
-            except DessinError:
-                warned, left = True, f"{len(waiting)} jobs wait for one"
-                warn(f"No node that is left can take a job of {cores} threads; {left}.")
+class _Cluster:
+    """Jobs of at most so many threads, as many at a time as the memory of earlier ones leaves room for."""
+
+    def __init__(self, ray: ModuleType, threads: int, memory: int) -> None:
+        self.ray, self.threads, self.memory = ray, threads, memory
+        self.gpus = _check_room(ray, threads)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [node for node in map(Node.of, self.ray.nodes()) if node.alive]
+
+    @property
+    def needs(self) -> Needs:
+        return measured(Needs(self.threads, float(self.gpus)), Took(0.0, self.memory), self.nodes)
+
+    def plan(self, address: str) -> str:
+        """What is asked of the cluster, and why."""
+        nodes, needs = self.nodes, self.needs
+        if self.memory:
+            why = tr("as many cores as threads, and the memory that the largest run before took")
+        else:
+            why = tr("as many cores as threads; memory is asked for once the first run has shown how much")
+        return tr(
+            "Ray cluster {address}: {nodes}, {runs} at a time; each asks for {needs} ({why})",
+            address=address,
+            nodes=tr_n("{n} node", "{n} nodes", len(nodes)),
+            runs=tr_n("{n} run", "{n} runs", places_for(needs, nodes)),
+            needs=needs.words(),
+            why=why,
+        )
+
+    def carry_out(self, jobs: Sequence[JobSpec], order: Callable[[JobSpec], Order]) -> Iterator[JobRecord]:
+        left, waiting, warned = deque(jobs), dict[Any, JobSpec](), False
+        while left or waiting:
+            needs = self.needs
+            while left and len(waiting) < places_for(needs, self.nodes):
+                spec = left.popleft()
+                waiting[self._task(spec, needs).remote(order(spec))] = spec
+            done, _ = self.ray.wait(list(waiting), num_returns=1, timeout=_PATIENCE_S)
+            for reference in done:
+                spec = waiting.pop(reference)
+                ended(self.ray, spec.name)
+                record = _collect(self.ray, reference, spec)
+                self.memory = max(self.memory, record.memory)
+                yield record
+            if not done and not warned:
+                try:
+                    _check_room(self.ray, self.threads)
+                except DessinError:
+                    warned, many = True, f"{len(waiting) + len(left)} jobs wait for one"
+                    warn(f"No node that is left can take a job of {self.threads} threads; {many}.")
+
+    def _task(self, spec: JobSpec, needs: Needs) -> Any:
+        environment = self.ray.runtime_env.RuntimeEnv(env_vars=thread_environment(spec.threads))
+        # Retried are lost nodes and processes; a job's own failures are records.
+        return self.ray.remote(do).options(
+            num_cpus=spec.threads,
+            num_gpus=self.gpus,
+            memory=needs.memory or None,
+            max_retries=_RETRIES,
+            name=spec.name,
+            runtime_env=environment,
+        )
+
+
+def _known_memory(home: Path) -> int:
+    """The most bytes that a job of this folder took, of those that have ended; 0 where none has."""
+    most = 0
+    for path in (home / JOBS).glob("*.json"):
+        # One that is damaged is told of where it is looked at again.
+        with suppress(DessinError):
+            most = max(most, validated(JobRecord, read_json(path), str(path)).memory)
+    return most
 
 
 def _collect(ray: ModuleType, reference: Any, spec: JobSpec) -> JobRecord:

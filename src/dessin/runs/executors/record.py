@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from dessin.errors import DessinError
 from dessin.files import write_json
 from dessin.progress import warn
@@ -19,7 +21,10 @@ Outcome = Literal["finished", "collapsed", "failed"]
 
 
 class JobRecord(Section):
-    """`jobs/<job>.json`: how a job ended; one file a job, so that two machines never write the same one."""
+    """`jobs/<job>.json`: how a job ended; one file a job, so that two machines never write the same one.
+
+    `memory` is the most that its process had, in bytes.
+    """
 
     job: str
     status: Outcome
@@ -29,6 +34,7 @@ class JobRecord(Section):
     executor: str = "local"
     accuracy: Estimate | None = None
     loss: Estimate | None = None
+    memory: int = Field(0, exclude_if=lambda memory: not memory)
 
 
 def ended_job(folder: Path, name: str, runs: str = RUNS) -> JobRecord | None:

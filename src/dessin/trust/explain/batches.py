@@ -11,15 +11,11 @@ import torch
 
 from dessin.answers.committee import LoadedCommittee
 from dessin.errors import DessinError
-from dessin.models.torchvision_ops import import_timm
 from dessin.parallel.mapper import Mapper
 from dessin.progress import track
 from dessin.training.device import choose_device
 from dessin.trust.explain.explainer import Explainer
 from dessin.trust.explain.sources import Batch, Drawing, Reader, in_chunks
-
-# A worker that is sent a model unpacks it right after importing this module, and timm must be ready then.
-import_timm()
 
 Made = TypeVar("Made")
 Work = Callable[[Explainer, Batch], Iterable[Made]]
@@ -41,8 +37,11 @@ def each_batch(
         for batch in reader.batches(drawings, label):
             yield from work(explainer, batch)
         return
+    from dessin.answers.sent import Sent
+
     chunks = in_chunks([replace(drawing, path=drawing.path.absolute()) for drawing in drawings])
-    found = zip(chunks, mapper.map(_Elsewhere(explainer.loaded, work), chunks, together=1), strict=True)
+    function = Sent(_Elsewhere(explainer.loaded, work))
+    found = zip(chunks, mapper.map(function, chunks, together=1), strict=True)
     for _, (made, refused) in track(
         found, len(drawings) if label else 0, label, size=lambda each: len(each[0])
     ):

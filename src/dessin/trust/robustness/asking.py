@@ -26,7 +26,6 @@ from dessin.images.colour import one_opencv_thread
 from dessin.images.ink import border_median
 from dessin.images.shards import StoredPixels
 from dessin.images.spec import Fitting
-from dessin.models.torchvision_ops import import_timm
 from dessin.progress import quiet, track
 from dessin.randomness import image_keys, uniform
 from dessin.runs.subject import Subject
@@ -46,9 +45,6 @@ from dessin.trust.robustness.corruption import (
     to_page,
 )
 from dessin.trust.robustness.suite import SEED, SUITE
-
-# A worker that is sent a model unpacks it right after importing this module, and timm must be ready then.
-import_timm()
 
 # One batch (n, channels, S, S) for each way of fitting drawings → probabilities (n, C).
 Answer = Callable[[Sequence[Pixels]], NDArray[np.float32]]

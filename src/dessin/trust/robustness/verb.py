@@ -98,8 +98,10 @@ def _correct(asking: Asking, mapper: Mapper | None) -> NDArray[np.uint8]:
             places = asking.places(fold)
             correct[:, :, places] = asking.right(fold, places, asked, label)
         return correct
+    from dessin.answers.sent import Sent
+
     shares = asking.shares()
-    made = zip(shares, mapper.map(asking.elsewhere(), shares, together=1), strict=True)
+    made = zip(shares, mapper.map(Sent(asking.elsewhere()), shares, together=1), strict=True)
     shown = track(
         made, len(rows) * len(asked), "Robustness", unit="corrupted images", size=lambda each: len(each[1][0])
     )
