@@ -120,6 +120,17 @@ def test_names_of_classes_are_no_people_where_some_lie_in_other_classes() -> Non
     names += [f"bars/ring{i:02d}.png" for i in range(5, 12)]
     names += [f"{kind}/20261201-12594{i}-0ab{i}.png" for kind in kinds for i in range(2)]
     assert whose(collection(names)) is None
+    korean = {"bars": "막대", "ring": "고리", "wave": "물결"}
+    elsewhere = [
+        name.replace(f"{kind}/", f"{korean[kind]}/")
+        for name in names
+        for kind in kinds
+        if name.startswith(kind)
+    ]
+    elsewhere += [
+        f"{korean[kind]}/20261201-125950-{end}.png" for kind, end in (("ring", "ab12"), ("wave", "cd34"))
+    ]
+    assert whose(collection(elsewhere)) is None
     mixed = [f"{kind}/{other}_{i}.png" for kind in kinds for other in kinds for i in range(5)]
     assert whose(collection(mixed)) is None
 

@@ -136,7 +136,7 @@ def _said(items: Sequence[Item], pattern: str, what: str, numbered: bool) -> Han
         return None
     inside: dict[str, set[str]] = defaultdict(set)
     for item in grouped:
-        inside[item.label].update([item.group] if item.group else [])
+        inside[item.label].update({item.group} & several.keys())
     # Names that go with the class, or are one, say what is drawn, not who drew it.
     classes = {label.casefold() for label in inside}
     if (
