@@ -28,13 +28,13 @@ A_CLASS = 9
 COPY, ORIGINAL = "bars/copy.png", "bars/00.png"
 
 
-def make_drawings(folder: Path) -> Path:
+def make_drawings(folder: Path, *, paper: int = 255) -> Path:
     """Stripes, spots and frames in classes of awkward names; one file of the stripes is there twice."""
     for c, label in enumerate(CLASSES):
         (folder / label).mkdir(parents=True)
         for i in range(A_CLASS):
             random = np.random.default_rng([c, i])
-            page = np.full((40, 40), 255, np.uint8)
+            page = np.full((40, 40), paper, np.uint8)
             if c == 0:
                 page[:, 3 + i % 5 :: 7 + i % 3] = 0
             elif c == 1:
@@ -42,7 +42,7 @@ def make_drawings(folder: Path) -> Path:
                     page[y : y + 3, x : x + 3] = 0
             else:
                 page[3:37, 3:37] = 0
-                page[6:34, 6:34] = 255
+                page[6:34, 6:34] = paper
                 for y, x in random.integers(8, 28, (3, 2)):
                     page[y : y + 6, x : x + 4] = 0
             noisy = page - random.integers(0, 30, page.shape).astype(np.uint8) * (page > 128)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,17 @@ from studio_kit import alert, checked, open_page, raw, words
 from dessin.collection.curation import Change, read_curation
 from dessin.studio import teaching
 from dessin.studio.drawings import read_drawings
-from dessin.studio.inbox import Arrived, keep, make_class, make_collection, png_of
+from dessin.studio.inbox import (
+    MOST_FILES,
+    MOST_TOGETHER,
+    Arrived,
+    keep,
+    make_class,
+    make_collection,
+    png_of,
+)
 from dessin.studio.texts import texts_in
+from dessin.studio.views import collect
 from dessin.studio.views.help import usable
 from dessin.studio.workspace import Workspace, scan_workspace
 
@@ -95,6 +105,17 @@ def test_drawings_are_set_aside_called_otherwise_and_all_is_taken_back(zoo: Path
     button(page, "sheet.undo", count=1)
     assert read_curation(file).changes == ()
     assert raw(page).count("<img ") == 5
+
+
+def test_too_many_pictures_or_bytes_at_once_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(collect, "show_text", lambda text, style: said.append(f"{style}: {text}"))
+    one, large = SimpleNamespace(size=1), SimpleNamespace(size=MOST_TOGETHER)
+    assert collect._fit([one] * MOST_FILES, TEXTS)
+    assert said == []
+    assert not collect._fit([one] * (MOST_FILES + 1), TEXTS)
+    assert not collect._fit([large, one], TEXTS)
+    assert [line[:27] for line in said] == ["error: These are 1\u202f001 pict", "error: These are 2 pictures"]
 
 
 def test_what_another_window_did_meanwhile_is_said_and_stays(zoo: Path) -> None:

@@ -6,12 +6,27 @@ import shutil
 from pathlib import Path
 
 import pytest
-from studio_kit import A_CLASS, COPY, ORIGINAL, SCRIPT, STARS, alert, checked, open_page, raw, words
+from studio_kit import (
+    A_CLASS,
+    COPY,
+    ORIGINAL,
+    SCRIPT,
+    STARS,
+    alert,
+    checked,
+    make_drawings,
+    open_page,
+    raw,
+    words,
+)
 
+from dessin.audit.verb import audit
 from dessin.collection.checks.base import Issue
-from dessin.collection.curation import Change, Curation, read_curation, write_curation
+from dessin.collection.curation import Change, Curation, curate, read_curation, write_curation
 from dessin.collection.issues import read_issues, write_issues
+from dessin.studio.drawings import matching, read_drawings
 from dessin.studio.texts import texts_in
+from dessin.studio.workspace import scan_workspace
 
 pytestmark = pytest.mark.slow
 
@@ -200,3 +215,32 @@ def test_korean_is_shown(made: Path) -> None:
 def test_an_empty_workspace_says_what_is_needed(tmp_path: Path) -> None:
     page = open_page(tmp_path, "data")
     assert "No collection was found" in words(page)
+
+
+def test_audits_and_curations_are_of_the_collection_that_they_were_made_for(workspace: Path) -> None:
+    """Two collections of the same names: only digests tell which is meant."""
+    other = make_drawings(workspace / "other", paper=240)
+    audit(other, out=workspace / "audit of other")
+    for data, found, out in (("drawings", "audit", "first.csv"), ("other", "audit of other", "second.csv")):
+        curate(workspace / data, issues=workspace / found / "issues.csv", out=workspace / out)
+    write_curation(Curation((Change(COPY, "drop", "", "by hand"),)), workspace / "by hand.csv")
+    seen = scan_workspace(workspace)
+    for name, found, own in (("drawings", "audit", "first.csv"), ("other", "audit of other", "second.csv")):
+        held = matching(seen, name)
+        assert list(held.audits) == [found]
+        assert held.curations == (own, f"curation of {name}.csv")
+        (problem,) = held.problems
+        assert problem.startswith("by hand.csv may be about")
+
+
+def test_what_a_curation_was_made_for_stays_in_it(workspace: Path) -> None:
+    file = workspace / "curation.csv"
+    curate(workspace / "drawings", issues=workspace / "audit" / "issues.csv", out=file)
+    before = file.read_bytes()
+    page = open_page(workspace, "data")
+    page.button_group(key="data.section").set_value("duplicates").run()
+    box = page.checkbox(key=f"data.tick:{file}:{COPY}")
+    checked(box.uncheck().run())
+    assert read_curation(file).drawings == read_drawings(scan_workspace(workspace), "drawings").digest
+    checked(page.checkbox(key=f"data.tick:{file}:{COPY}").check().run())
+    assert file.read_bytes() == before

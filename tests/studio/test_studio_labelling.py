@@ -146,6 +146,16 @@ def test_the_folder_is_a_collection_then_and_can_still_be_gone_on_with(scans: Pa
     ]
 
 
+def test_beside_other_folders_the_table_is_the_collection(scans: Path) -> None:
+    make_drawings(scans / "earlier" / "sorted")
+    page = press(press(begun(scans), "bars"), "dots")
+    workspace = scan_workspace(scans.parent)
+    assert workspace.collections == ("scans/earlier/sorted", f"scans/{LABELS}")
+    assert len(read_collection(workspace.path(f"scans/{LABELS}")).items) == 2
+    press(page, TEXTS("label.teach"))
+    assert page.session_state["kept.data.collection"] == f"scans/{LABELS}"
+
+
 def test_a_drawing_that_cannot_be_read_is_said_and_left_out(scans: Path) -> None:
     (scans / "broken.png").write_bytes(b"no picture")
     page = open_page(scans.parent, "label")

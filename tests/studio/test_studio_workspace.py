@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 from PIL import Image
 from studio_kit import make_drawings
 
+from dessin.auto.state import Asked, AutoState, Measured, places_of
 from dessin.collection.curation import Change, Curation, write_curation
+from dessin.collection.manifest import build_manifest
+from dessin.collection.readers.detect import read_collection
 from dessin.errors import DessinError
+from dessin.studio.drawings import read_drawings
 from dessin.studio.workspace import DEPTH, Workspace, scan_workspace
 
 
@@ -94,3 +99,60 @@ def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_name_inside_is_its_path(tmp_path: Path) -> None:
     assert Workspace(tmp_path).path("a/b") == tmp_path / "a" / "b"
     assert Workspace(tmp_path).path(".") == tmp_path
+
+
+def make_result(folder: Path, drawings: Path) -> Path:
+    """The record of an auto on these drawings, and an empty best model."""
+    (folder / "best").mkdir(parents=True)
+    digest = build_manifest(read_collection(drawings)).digest
+    AutoState(
+        data="drawings",
+        asked=Asked(manifest=digest, group=None, models=(), seed=0, budget_seconds=60.0),
+        candidates=(),
+        images=28,
+        measured=Measured(decoding=1.0, speeds=(), flops=1.0),
+        **places_of(drawings, folder),
+    ).write(folder)
+    return folder
+
+
+def found_by(result: Path) -> tuple[Path, ...]:
+    """Where a studio that is opened on a result finds the drawings, which it must be able to read."""
+    workspace = scan_workspace(result)
+    for name in workspace.collections:
+        assert read_drawings(workspace, name).labels
+    return tuple(map(workspace.path, workspace.collections))
+
+
+def test_a_result_finds_its_drawings_where_both_or_one_of_them_has_moved(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    drawings = make_drawings(home / "drawings")
+    result = make_result(home / "result", drawings)
+    assert found_by(result) == (drawings,)
+    home.rename(tmp_path / "stick")
+    assert found_by(tmp_path / "stick" / "result") == (tmp_path / "stick" / "drawings",)
+    (tmp_path / "stick" / "drawings").rename(tmp_path / "drawings")
+    assert found_by(tmp_path / "stick" / "result") == (tmp_path / "drawings",), "as older files say it"
+    home.mkdir()
+    (tmp_path / "drawings").rename(drawings)
+    assert found_by(tmp_path / "stick" / "result") == (drawings,), "by the absolute path"
+
+
+def test_other_drawings_that_lie_where_they_would_have_moved_to_are_not_taken(tmp_path: Path) -> None:
+    drawings = make_drawings(tmp_path / "home" / "drawings")
+    result = make_result(tmp_path / "home" / "result", drawings)
+    moved = tmp_path / "stick" / "result"
+    moved.parent.mkdir()
+    result.rename(moved)
+    make_drawings(tmp_path / "stick" / "drawings", paper=240)
+    assert found_by(moved) == (drawings,)
+
+
+def test_drawings_that_changed_since_are_not_shown_as_those_of_a_result(tmp_path: Path) -> None:
+    drawings = make_drawings(tmp_path / "drawings")
+    result = make_result(tmp_path / "result", drawings)
+    (drawings / "bars" / "05.png").unlink()
+    with pytest.raises(DessinError, match="have changed since"):
+        found_by(result)
+    shutil.rmtree(drawings)
+    assert found_by(result) == ()

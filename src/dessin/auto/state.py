@@ -202,7 +202,7 @@ class Journey:
         if found is None:
             claim_folder(folder, what="the result of auto")
             state = make(asked.budget_seconds - self.used)
-            self.state = state.model_copy(update=_places_of(Path(state.data), folder))
+            self.state = state.model_copy(update=places_of(Path(state.data), folder))
         else:
             check_same(folder, "the result of an auto", found.asked.words(), asked.words())
             self._before = found.seconds + (0.0 if found.finished else _lived(folder))
@@ -246,7 +246,7 @@ class Journey:
             )
 
 
-def _places_of(data: Path, folder: Path) -> dict[str, str]:
+def places_of(data: Path, folder: Path) -> dict[str, str]:
     whole = data.resolve()
     try:
         from_here = Path(os.path.relpath(whole, folder.resolve())).as_posix()

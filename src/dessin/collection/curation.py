@@ -6,7 +6,7 @@ import functools
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -192,11 +192,15 @@ class Change:
 
 @dataclass(frozen=True, repr=False)
 class Curation(Shown):
-    """Changes sorted by image_id, one an image."""
+    """Changes sorted by image_id, one an image.
+
+    `drawings` is the digest of the manifest that they were made for; empty where nobody noted it.
+    """
 
     TABLE = "changes"
 
     changes: tuple[Change, ...] = ()
+    drawings: str = field(default="", compare=False)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -267,7 +271,7 @@ def propose_curation(issues: Sequence[Issue], manifest: Manifest, kinds: Sequenc
     changes = [Change(image_id, "drop", "", drop.reason) for image_id, drop in drops.items()]
     for image_id, copies in kept_first(drops).items():
         changes.append(Change(image_id, "keep", "", f"stands for {copies} dropped copies"))
-    return Curation(tuple(sorted(changes, key=lambda change: change.image_id)))
+    return Curation(tuple(sorted(changes, key=lambda change: change.image_id)), manifest.digest)
 
 
 def propose_safely(issues: Sequence[Issue], manifest: Manifest) -> tuple[Curation, tuple[TooMany, ...]]:
@@ -288,7 +292,7 @@ def propose_safely(issues: Sequence[Issue], manifest: Manifest) -> tuple[Curatio
 def overruled(proposed: Curation, own: Curation) -> Curation:
     """What is proposed, with a person's `own` changes in the place of those of the same images."""
     changes = {change.image_id: change for change in (*proposed.changes, *own.changes)}
-    return Curation(tuple(changes[image_id] for image_id in sorted(changes)))
+    return Curation(tuple(changes[image_id] for image_id in sorted(changes)), proposed.drawings)
 
 
 def describe_curation(curation: Curation, manifest: Manifest) -> str:
@@ -346,8 +350,13 @@ def _refuse_strangers(start: str, strangers: Sequence[str], manifest: Manifest) 
         )
 
 
+_HEAD = "dessin curation 1 "
+
+
 def write_curation(curation: Curation, path: Path) -> None:
-    write_csv(path, COLUMNS, map(astuple, curation.changes))
+    """The table, under a first line with the digest of its drawings where that is known."""
+    comment = f"{_HEAD}{curation.drawings}" if curation.drawings else ""
+    write_csv(path, COLUMNS, map(astuple, curation.changes), comment=comment)
 
 
 def read_curation(path: Path) -> Curation:
@@ -358,7 +367,8 @@ def read_curation(path: Path) -> Curation:
             where there is nothing to relabel.
     """
     changes: dict[str, Change] = {}
-    for row in read_csv(path, COLUMNS)[1]:
+    comment, rows = read_csv(path, COLUMNS)
+    for row in rows:
         image_id, action, label = nfc(row["image_id"]), row["action"].strip(), nfc(row["label"].strip())
         if action not in get_args(Action):
             raise unknown(f"action in {path}", action, get_args(Action))
@@ -372,4 +382,5 @@ def read_curation(path: Path) -> Curation:
                 do="Correct the row.",
             )
         changes[image_id] = Change(image_id, cast(Action, action), label, row["reason"])
-    return Curation(tuple(changes[image_id] for image_id in sorted(changes)))
+    drawings = comment.removeprefix(_HEAD) if comment.startswith(_HEAD) else ""
+    return Curation(tuple(changes[image_id] for image_id in sorted(changes)), drawings)

@@ -173,4 +173,5 @@ def _check_seen(path: Path, changes: Mapping[str, Change], seen: Rows) -> None:
 
 
 def _write(path: Path, changes: Mapping[str, Change]) -> None:
-    write_curation(Curation(tuple(changes[image_id] for image_id in sorted(changes))), path)
+    drawings = read_curation(path).drawings if path.exists() else ""
+    write_curation(Curation(tuple(changes[image_id] for image_id in sorted(changes)), drawings), path)

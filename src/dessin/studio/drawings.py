@@ -96,8 +96,8 @@ class Matching:
 
 
 def matching(workspace: Workspace, name: str) -> Matching:
-    """What the workspace holds about a collection: audits by the digest of the drawings, curations by what
-    they name, where that is in no other collection too."""
+    """What the workspace holds about a collection: audits and curations by the digest of the drawings; those
+    curations that have none, or one of no collection here, by what they name, where no other has that too."""
     drawings = read_drawings(workspace, name)
     audits: dict[str, tuple[Issue, ...]] = {}
     problems = []
@@ -113,19 +113,24 @@ def matching(workspace: Workspace, name: str) -> Matching:
     # A collection that was made here has one of its own.
     for file in workspace.curations if name not in workspace.made else ():
         try:
-            changes = read_curation(workspace.path(file)).changes
+            curation = read_curation(workspace.path(file))
         except DessinError as error:
             problems.append(str(error))
             continue
-        if not _names_only(changes, drawings) or _is_of_a_made_one(workspace, file):
+        if not _names_only(curation.changes, drawings) or _is_of_a_made_one(workspace, file):
             continue
-        if others := [other for other in _others(workspace, name) if _names_only(changes, other[1])]:
+        alike = [other for other in _others(workspace, name) if _names_only(curation.changes, other[1])]
+        this = bool(alike and curation.drawings) and curation.drawings == drawings.digest
+        others = [other for other in alike if curation.drawings == other[1].digest]
+        if others and not this:
+            continue
+        if others or (alike and not this):
             problems.append(
                 tr(
                     "{file} may be about {this} or {other}, so it is not used here.",
                     file=file,
                     this=workspace.called(name),
-                    other=workspace.called(others[0][0]),
+                    other=workspace.called((others or alike)[0][0]),
                 )
             )
         else:

@@ -35,6 +35,8 @@ from dessin.studio.workspace import DRAWINGS, MADE_FILE, Workspace
 INBOX = "inbox"
 FILES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif")
 MOST_BYTES = 8 * 2**20
+# Of what is dropped at once, which is held in memory until it is kept.
+MOST_FILES, MOST_TOGETHER = 1_000, 512 * 2**20
 _LONGEST = 60
 # Characters that some system does not take in names.
 _FORBIDDEN = frozenset('<>:"/\\|?*')

@@ -4,20 +4,24 @@ from a name to a path."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from dessin.answers.committee import AUTO_BEST, AUTO_FILE, COMMITTEE_FILE
 from dessin.auto.state import AutoState
 from dessin.collection.curation import COLUMNS as CURATION_COLUMNS
+from dessin.collection.manifest import build_manifest
 from dessin.collection.readers.columns import LABELLED
 from dessin.collection.readers.csv_file import is_label_csv
+from dessin.collection.readers.detect import read_collection
 from dessin.collection.readers.table import head_of
 from dessin.collection.readers.walk import file_rule, folder_rule, is_result, nfc
 from dessin.errors import DessinError
 from dessin.models.card import CARD_FILE
 from dessin.page.numbers import number
+from dessin.progress import quiet
 from dessin.runs.listing.find import find_records
 from dessin.runs.record import FILE, STUDY_FILE
 from dessin.trust.mistakes.result import Atlas
@@ -146,7 +150,7 @@ def _elsewhere(root: Path, results: Sequence[str]) -> dict[str, Elsewhere]:
     """The collections outside that results say they were made of; the reader sees whether they still are."""
     found: dict[str, Elsewhere] = {}
     for result in results:
-        place = next(_places(root / result), None)
+        place = _place(root / result)
         if place is None or place[0].is_relative_to(root):
             continue
         path, digest = place
@@ -156,15 +160,26 @@ def _elsewhere(root: Path, results: Sequence[str]) -> dict[str, Elsewhere]:
     return found
 
 
-def _places(result: Path) -> Iterator[tuple[Path, str]]:
-    """Where the drawings of a result lie, and their digest."""
+def _place(result: Path) -> tuple[Path, str] | None:
+    """Where the drawings of a result lie, and their digest; of several places the one that has it."""
     try:
         state = AutoState.read(result)
     except DessinError:
-        return
-    for place in state.places(result):
-        if place.exists():
-            yield place.resolve(), state.asked.manifest
+        return None
+    digest = state.asked.manifest
+    found = list(dict.fromkeys(place.resolve() for place in state.places(result) if place.exists()))
+    if len(found) > 1:
+        found.sort(key=lambda place: _digest_at(place, place.stat().st_mtime_ns) != digest)
+    return (found[0], digest) if found else None
+
+
+@lru_cache(maxsize=64)
+def _digest_at(place: Path, stamp: int) -> str:  # noqa: ARG001 (a changed folder is read anew)
+    try:
+        with quiet():
+            return build_manifest(read_collection(place)).digest
+    except DessinError:
+        return ""
 
 
 class _Walk:
@@ -201,9 +216,11 @@ class _Walk:
             self._add("made", _joined(name, DRAWINGS))
             self._add("collections", _joined(name, DRAWINGS))
             return [_joined(name, folder) for folder in folders if folder != DRAWINGS]
-        labelled = self._csvs(name, files)
         loose = _has_loose(self._root / name, files)
-        if labelled and not (loose and is_labelling(self._root / name / LABELS)):
+        begun = loose and is_labelling(self._root / name / LABELS)
+        # Beside folders the table is named itself, so that no reader takes these for classes.
+        labelled = self._csvs(name, files, LABELS if begun and folders else "")
+        if labelled and not begun:
             return []
         classes = [folder for folder in folders if _may_be_class(self._root / name / folder)]
         if len(classes) >= _FEWEST_CLASSES:
@@ -214,8 +231,11 @@ class _Walk:
             self._add("unlabelled", name)
         return [_joined(name, folder) for folder in folders]
 
-    def _csvs(self, name: str, files: Sequence[str]) -> bool:
-        """File a folder's splits, curations and label CSVs; whether its drawings are labelled by a CSV."""
+    def _csvs(self, name: str, files: Sequence[str], itself: str) -> bool:
+        """File a folder's splits, curations and label CSVs; whether its drawings are labelled by a CSV.
+
+        One CSV alone stands for its folder, but where it is `itself` to be named.
+        """
         labelled = [
             file for file in files if file.endswith(".csv") and is_label_csv(self._root / name / file)
         ]
@@ -223,7 +243,7 @@ class _Walk:
             kind = _kind_of_csv(self._root / name / file) if file.endswith(".csv") else ""
             if kind:
                 self._add(kind, _joined(name, file))
-        if len(labelled) > 1:
+        if len(labelled) > 1 or labelled == [itself]:
             for file in labelled:
                 self._add("collections", _joined(name, file))
         elif labelled:

@@ -92,14 +92,16 @@ class Judged:
 
 def judged(run: Path, record: RunRecord, split: Split) -> dict[SetName, Judged]:
     """The answers that a run has kept, by set."""
+    return {name: judged_set(run, name, split, record.seed) for name in record.results}
+
+
+def judged_set(run: Path, name: SetName, split: Split, seed: int = 0) -> Judged:
+    """The answers to one set that lie in the folder of a run or a committee."""
     group_of = {row.image_id: row.group for row in split.rows}
-    found: dict[SetName, Judged] = {}
-    for name in record.results:
-        kept = read_predictions(run / name)
-        groups = tuple(group_of[image_id] for image_id in kept.image_ids)
-        metrics = measure(kept.probabilities, kept.targets, groups, kept.classes, seed=record.seed)
-        found[name] = Judged(name, kept, groups, metrics)
-    return found
+    kept = read_predictions(run / name)
+    groups = tuple(group_of[image_id] for image_id in kept.image_ids)
+    metrics = measure(kept.probabilities, kept.targets, groups, kept.classes, seed=seed)
+    return Judged(name, kept, groups, metrics)
 
 
 @dataclass(frozen=True)

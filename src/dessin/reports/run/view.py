@@ -31,6 +31,7 @@ from dessin.page.words import Strong, Tag, Words, told
 from dessin.reports.run.made import Around, class_names, how_it_was_made, moment
 from dessin.reports.run.measure import (
     SURE,
+    GroupResult,
     Help,
     Judged,
     Mixed,
@@ -241,6 +242,12 @@ def _pair(pair: Mixed, rows: Sequence[int], found: Judged, shown: _Drawings) -> 
 
 
 def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
+    notes = help_in_words(helps, names)
+    if notes:
+        yield Section(tr("What would help most"), (Notes(notes),), anchor="help")
+
+
+def help_in_words(helps: Help, names: Mapping[str, str]) -> tuple[Words, ...]:
     """What would help most, from what is mixed up and how many drawings a class has."""
     notes: list[Words] = [
         told(
@@ -281,8 +288,15 @@ def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
             pairs=number(helps.pairs),
         )
         notes.append(spread)
-    if notes:
-        yield Section(tr("What would help most"), (Notes(tuple(notes)),), anchor="help")
+    return tuple(notes)
+
+
+def groups_in_words(rows: Sequence[GroupResult]) -> str:
+    """Which groups fail more often than others beyond chance."""
+    worse = [row.name for row in rows if row.worse]
+    if not worse:
+        return tr("None stands out from what chance gives with so few drawings each.")
+    return tr("{names} fail more often than chance explains.", names=listed(worse))
 
 
 def _groups(found: Judged, group_by: str) -> Iterator[Section]:
@@ -290,10 +304,7 @@ def _groups(found: Judged, group_by: str) -> Iterator[Section]:
     rows = groups_worst_first(found) if group_by else ()
     if len(rows) < 2:
         return
-    worse = [row.name for row in rows if row.worse]
-    said = tr("None stands out from what chance gives with so few drawings each.")
-    if worse:
-        said = tr("{names} fail more often than chance explains.", names=listed(worse))
+    said = groups_in_words(rows)
     lead = tr(
         "What belongs together was given by {groups}: a person, a photo, a page.", groups=retold(group_by)
     )

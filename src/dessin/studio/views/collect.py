@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dessin.errors import DessinError
 from dessin.images.ground import Pixels
 from dessin.images.shrink import shrunk
+from dessin.language import retold
 from dessin.page.numbers import number
 from dessin.page.pictures import image_data_uri
 from dessin.studio.curating import read_changes
 from dessin.studio.drawings import Drawings, curation_of, read_drawings
 from dessin.studio.inbox import (
     FILES,
+    MOST_FILES,
+    MOST_TOGETHER,
     Arrived,
     arrived,
     delete,
@@ -156,7 +161,7 @@ def _by_files(place: Place, texts: Texts) -> None:
         accept_multiple_files=True,
         key=f"collect.files:{_round()}",
     )
-    if files:
+    if files and _fit(files, texts):
         name = as_label(place.drawings.name(place.label))
         words = texts("collect.keep_files", count=len(files), name=name)
         if st.button(words, type="primary"):
@@ -172,11 +177,25 @@ def _by_folder(place: Place, texts: Texts) -> None:
         accept_multiple_files="directory",
         key=f"collect.folder:{_round()}",
     )
-    if files:
-        labels = {PurePosixPath(file.name).parent.name for file in files}
+    if files and _fit(files, texts):
+        labels = Counter(PurePosixPath(file.name).parent.name for file in files)
+        known = {label.casefold() for label in place.drawings.members}
+        for label, count in labels.items():
+            is_known = label.casefold() in known
+            words = texts("collect.into" if is_known else "collect.into_new", name=label, count=count)
+            show_text(words, "note")
         if st.button(texts("collect.keep_folder", count=len(files), classes=len(labels)), type="primary"):
             _take([(file.name, file.getvalue) for file in files], _into_classes(place), texts)
             _next_round()
+
+
+def _fit(files: Sequence[UploadedFile], texts: Texts) -> bool:
+    """Whether so many pictures may be kept at once; where they may not, it is said."""
+    fit = len(files) <= MOST_FILES and sum(file.size for file in files) <= MOST_TOGETHER
+    if not fit:
+        values = {"count": len(files), "most": MOST_FILES, "mebibytes": MOST_TOGETHER // 2**20}
+        show_text(texts("collect.too_many", **values), "error")
+    return fit
 
 
 _ADD: dict[str, Callable[[Place, Texts], None]] = {
@@ -212,7 +231,7 @@ def _take(
             place = into(name)
             kept.append(place.keep(arrived(read(), path.suffix), stem=path.stem))
         except DessinError as error:
-            refused.append(f"{path.name}: {error.seen}")
+            refused.append(f"{path.name}: {retold(error.seen)}")
         bar.progress(done / len(files), texts("collect.taking"))
     _kept(kept, refused)
 

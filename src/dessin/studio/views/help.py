@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
-from dessin.answers.predictions import Predictions, read_predictions
 from dessin.collection.curation import Change
+from dessin.collection.names import class_names
 from dessin.collection.readers.groups import Hands, whose
-from dessin.collection.split.files import read_split
+from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
-from dessin.page.numbers import share
+from dessin.page.numbers import number, share
+from dessin.page.words import plain
+from dessin.reports.run.measure import Judged, groups_worst_first, judged_set, what_helps
+from dessin.reports.run.view import groups_in_words, help_in_words
 from dessin.runs.record import SPLIT_FILE
-from dessin.statistics.intervals import Estimate, bootstrap_mean
+from dessin.statistics.intervals import Estimate
 from dessin.studio.curating import is_aside
 from dessin.studio.drawings import Drawings, file_stamp
-from dessin.studio.plain import as_label, show_text
+from dessin.studio.plain import as_label, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
 from dessin.studio.views.sheet import by_class
 
 # Of each class, below which a model can be neither taught nor judged: one for each fold; and a good number.
 FEWEST, GOOD = 5, 20
-_LEAST_OF_A_GROUP = 3
+_GROUPS = 12
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,13 @@ def show_needs(drawings: Drawings, changes: Mapping[str, Change], best: Path | N
 
 def _weakest(best: Path) -> tuple[str, Estimate] | None:
     """The class that a model names right least often, of the drawings that it was not taught."""
-    answers = _answers(best)
-    if answers is None or answers.correct.all():
+    try:
+        found, _ = _judged(str(best), file_stamp(best / "validation" / "predictions.csv"))
+    except DessinError:
         return None
-    recalls = {
-        label: float(answers.correct[np.array(answers.labels) == label].mean())
-        for label in set(answers.labels)
-    }
-    label = min(recalls, key=lambda each: (recalls[each], each))
-    right = answers.correct[np.array(answers.labels) == label].astype(np.float64)
-    return label, bootstrap_mean(right, np.arange(len(right)))
+    asked = [(row.recall, row.label) for row in found.metrics.per_class if row.recall]
+    right, label = min(asked, key=lambda each: (each[0].value, each[1]))
+    return (label, right) if right.value < 1.0 else None
 
 
 def show_hands(drawings: Drawings, texts: Texts) -> Hands | None:
@@ -95,34 +93,28 @@ def show_hands(drawings: Drawings, texts: Texts) -> Hands | None:
 
 
 def show_groups(best: Path, texts: Texts) -> None:
-    """Whose drawings fail most, where the model was tested on people that it had not seen."""
-    answers = _answers(best)
-    if answers is None:
-        return
-    split = read_split(best / SPLIT_FILE)
-    if not split.group_by:
-        return
-    group_of = {row.image_id: row.group for row in split.rows}
-    right: dict[str, list[bool]] = defaultdict(list)
-    for image_id, correct in zip(answers.image_ids, answers.correct.tolist(), strict=True):
-        right[group_of.get(image_id, "")].append(correct)
-    several = {who: found for who, found in right.items() if who and len(found) >= _LEAST_OF_A_GROUP}
-    if len(several) < _LEAST_OF_A_GROUP:
-        return
-    worst = min(several, key=lambda who: (sum(several[who]) / len(several[who]), who))
-    wrong = len(several[worst]) - sum(several[worst])
-    if wrong:
-        show_text(texts("help.worst", who=worst, wrong=wrong, n=len(several[worst])), "note")
-
-
-def _answers(best: Path) -> Predictions | None:
-    kept = best / "validation"
+    """What would help a model most, and whose drawings fail where it was tested on people that it had not
+    seen, as its report has it."""
     try:
-        return _read(str(kept), file_stamp(kept / "predictions.csv"))
+        found, split = _judged(str(best), file_stamp(best / "validation" / "predictions.csv"))
     except DessinError:
-        return None
+        return
+    notes = help_in_words(what_helps(found, split), class_names(split.classes))
+    if notes:
+        show_heading(texts("help.most"))
+    for note in notes:
+        show_text(plain(note))
+    rows = groups_worst_first(found) if split.group_by else ()
+    if len(rows) < 2:
+        return
+    show_heading(texts("help.whose"))
+    show_text(groups_in_words(rows))
+    titles = (texts("help.who"), texts("help.right"), texts("help.wrong"))
+    cells = [(row.name, share(row.right), f"{number(row.mistakes)} / {number(row.right.n)}") for row in rows]
+    show_table(titles, cells[:_GROUPS])
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _read(folder: str, stamp: str) -> Predictions:  # noqa: ARG001
-    return read_predictions(Path(folder))
+def _judged(best: str, stamp: str) -> tuple[Judged, Split]:  # noqa: ARG001
+    split = read_split(Path(best) / SPLIT_FILE)
+    return judged_set(Path(best), "validation", split), split

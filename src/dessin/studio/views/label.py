@@ -31,7 +31,7 @@ from dessin.studio.plain import (
     show_text,
 )
 from dessin.studio.texts import Texts
-from dessin.studio.workspace import LABELS, Workspace, loose_drawings
+from dessin.studio.workspace import LABELS, Workspace, loose_drawings, scan_workspace
 
 # As of `dessin label`.
 MODEL = "tf_efficientnet_lite0"
@@ -65,7 +65,9 @@ def show_label(workspace: Workspace, texts: Texts) -> None:
         if st.button(texts("label.teach")):
             # Since the first label the folder is a collection.
             st.cache_data.clear()
-            keep_collection(name)
+            found = scan_workspace(workspace.root).collections
+            path = workspace.path(name)
+            keep_collection(next(each for each in found if workspace.path(each) in (path, path / LABELS)))
             go_to("teach")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from dessin.answers.committee import COMMITTEE_FILE, read_committee
 from dessin.answers.predictions import read_predictions
 from dessin.collection.split.files import read_split
+from dessin.committees.ensemble.verb import NESTED
 from dessin.errors import DessinError
 from dessin.language import tr_n
 from dessin.runs.fold_group import is_fold_folder, is_fold_group, run_record
@@ -131,15 +132,17 @@ def _of_committee(folder: Path) -> Flat:
         "recipe.model.backbone": tr_n("vote of {n} model", "vote of {n} models", members),
     }
     stamp = str((folder / COMMITTEE_FILE).stat().st_mtime_ns)
-    for name in ("validation", "holdout"):
-        if (folder / name / "predictions.csv").is_file():
-            values |= _of_answers(name, folder, stamp)
+    # What `ensemble` has of drawings that did not choose the members lies beside the committee.
+    kept = {"validation": [folder / "validation", folder.parent / NESTED], "holdout": [folder / "holdout"]}
+    for name, places in kept.items():
+        if place := next((each for each in places if (each / "predictions.csv").is_file()), None):
+            values |= _of_answers(name, place, folder / SPLIT_FILE, stamp)
     return values
 
 
 @lru_cache(maxsize=200)
-def _of_answers(name: str, folder: Path, stamp: str) -> Flat:  # noqa: ARG001
-    return _results(name, [folder / name], folder / SPLIT_FILE)
+def _of_answers(name: str, kept: Path, split: Path, stamp: str) -> Flat:  # noqa: ARG001
+    return _results(name, [kept], split)
 
 
 def _results(name: str, kept: Sequence[Path], split: Path) -> Flat:
