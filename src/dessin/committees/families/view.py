@@ -132,6 +132,7 @@ def families_page(
         "Bounds, not results: a router that always knows the family, and experts that name the class "
         "wherever the family is found."
     )
+    words = Sentence(f"{retold(proposal.words)}.")
     families: list[Block] = [_numbers(found, answers.names)]
     if typical.thumbnails.available:
         families.append(_pictured(answers, found, typical))
@@ -143,7 +144,7 @@ def families_page(
             Section(tr("The families"), tuple(families), lead, "families"),
             Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
             cannot_say(cautions),
-            measured(Sentence(f"{retold(proposal.words)}."), _confusion(answers, proposal.families)),
+            measured(Grid((Section("", (_confusion(answers, proposal.families),)), Section("", (words,))))),
             what_next(*steps),
         ),
     )

@@ -28,7 +28,7 @@ from dessin.committees.soup.result import (
 )
 from dessin.committees.view import as_lines, mistakes_step, predict_step
 from dessin.language import tr
-from dessin.page.blocks import Page, Picture, Section, Table
+from dessin.page.blocks import Grid, Page, Picture, Section, Table
 from dessin.page.numbers import listed, number, plain, share
 from dessin.page.parts import columns
 from dessin.page.pictures import ACCENT, MUTED, Line, chart
@@ -135,7 +135,6 @@ def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Pa
         _ways(results),
         question=question,
         blocks=(*([_curve(results)] if results.curve else []), _members(results)),
-        how=_curve_tables(results),
         steps=(
             predict_step(out, use),
             mistakes_step(out, out, "--data", results.data, "--split", str(out / SPLIT_FILE)),
@@ -186,5 +185,5 @@ def _curve(results: SoupResults) -> Section:
         "Each point is a model whose every weight lies that far between the two ends. Two points share their "
         "drawings, so their difference is known better than their intervals say."
     )
-    picture = Picture(source, alt, kind="chart")
-    return Section(tr("From the probe to the fine-tuned weights"), (picture,), lead, "curve")
+    sides = Grid((Section("", (Picture(source, alt, kind="chart"),)), Section("", _curve_tables(results))))
+    return Section(tr("From the probe to the fine-tuned weights"), (sides,), lead, "curve")
