@@ -14,6 +14,7 @@ import pytest
 from catalogues import OTHERS, SOURCE, Text, calls, kept, lacking, said, template, texts, updated
 from rich.cells import cell_len
 
+from dessin.decisions import Decision
 from dessin.ending import told as ended
 from dessin.errors import DessinError
 from dessin.language import (
@@ -125,6 +126,24 @@ def test_a_fault_and_a_stop_are_said_in_the_language_that_is_spoken(
     with pytest.raises(SystemExit), ended("1", ["audit"]):
         raise KeyboardInterrupt
     assert capsys.readouterr().err.startswith("dessin: stopped. Nothing half-written")
+
+
+def test_a_clause_ends_where_it_ended_and_a_sentence_behind_another_is_found() -> None:
+    first, second = "a probe takes about 2 min 0 s, too much of 1 min 0 s", "needs a GPU"
+    with speaking("ko"):
+        assert retold(first) != first
+        assert retold(f"{first}; {second}.") == f"{retold(first)}; {retold(second)}."
+        behind = retold("Nobody translated this. classes.txt names neither.")
+        assert behind == "Nobody translated this. classes.txt에는 어느 쪽도 없습니다."
+
+
+def test_a_decision_is_named_in_words_and_a_name_of_others_stays() -> None:
+    size, own = (Decision(name, 32, "asked for in the recipe") for name in ("batch_size", "of a_plugin"))
+    assert size.line() == "batch_size: 32 (asked for in the recipe)"
+    assert size.title == "batch size"
+    with speaking("ko"):
+        assert size.line() == "배치 크기: 32 (레시피에서 정했습니다)"
+        assert own.line() == "of a_plugin: 32 (레시피에서 정했습니다)"
 
 
 def test_an_f_string_is_a_text_with_places() -> None:

@@ -215,7 +215,9 @@ def _forms(code: str) -> tuple[_Form, ...]:
             led = re.search(r": \{(\w+)\}\.?$", english)
             last = led[1] if led else ""
             parts = (re.escape(text) + (_place(name, last) if name else "") for text, name in pieces)
-            pattern = re.compile("".join(parts), re.DOTALL)
+            # What ends a clause is no part of what fills its last place.
+            end = r"(?<![.;:])" if pieces[-1][1] else ""
+            pattern = re.compile("".join(parts) + end, re.DOTALL)
             found.append((letters, _Form(tuple(text for text, _ in pieces), pattern, forms[-1])))
     found.sort(key=lambda each: (each[0], sum(map(len, each[1].between))), reverse=True)
     return tuple(form for _, form in found)
@@ -239,6 +241,11 @@ def _catalogue(code: str) -> _Catalogue:
     if code == "en":
         return _Catalogue({}, int)
     forms = translations(code)
+    # A sentence that is put behind another begins with a blank, and is looked up without it.
+    behind = {text.lstrip(" "): forms[text] for text in forms if text.startswith(" ")}
+    forms |= {
+        text: tuple(form.lstrip(" ") for form in found) for text, found in behind.items() if text not in forms
+    }
     rule = re.search(r"plural=(.*?);", forms[""][0])
     return _Catalogue(forms, c2py(rule[1] if rule else "n != 1"))
 

@@ -320,7 +320,7 @@ def test_a_recipe_that_failed_may_be_corrected(world: World, tmp_path: Path) -> 
     given = {"recipe": recipe, "overrides": (), "folds": [0], "final": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(import_module("dessin.runs.run"), "carry_out", _broken)
-        with pytest.raises(DessinError, match="student-fold-0 failed: the disk"):
+        with pytest.raises(DessinError, match="student-fold-0 has failed: the disk"):
             world.distilled(tmp_path / "out", **given)
     recipe.write_text(text.format("0.002"))
     results = world.distilled(tmp_path / "out", **given)

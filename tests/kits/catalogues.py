@@ -23,6 +23,7 @@ from dessin.collection.readers.csv_file import LabelCsv
 from dessin.collection.readers.folders import ClassFolders
 from dessin.collection.readers.groups import WAYS
 from dessin.committees.vote.measure import BY_AGREEMENT, BY_ORDER, BY_PROBABILITY
+from dessin.decisions import NAMES
 from dessin.language import FOLDER, LANGUAGES, translations
 from dessin.recipes.verb import TITLES
 from dessin.reports.run.measure import IN_TRAINING
@@ -155,6 +156,7 @@ def _of_tables() -> Iterator[tuple[Text, str]]:
         told = (known.title, known.lowest, known.highest, known.meaning)
         yield from ((text, "trust/mistakes") for text in told if text)
     yield from ((where, "runs") for where in ("validation", "holdout", *IN_TRAINING))
+    yield from ((f"decision: {name}", "decisions.py") for name in NAMES)
     yield from ((title, "recipes") for title in TITLES.values())
     yield from ((way, "committees/vote") for way in (BY_PROBABILITY, BY_AGREEMENT, BY_ORDER))
     yield from ((text, "studio/texts.toml") for text in english().values())

@@ -7,10 +7,11 @@ import platform
 import shutil
 
 import psutil
+from rich.cells import cell_len
 
 from dessin.errors import DessinError
 from dessin.files import cache_folder
-from dessin.language import retold
+from dessin.language import Phrase, phrase, retold, spoken
 from dessin.models.backbones import candidate
 from dessin.models.candidates import Job, Machine, choose_candidates, time_of
 from dessin.models.default_backbones import TABLE, Backbone
@@ -29,7 +30,7 @@ PACKAGES = (
     *("Pillow", "opencv-python-headless"),
 )
 
-_JOB, _JOB_IN_WORDS = Job(images=3000, seconds=3600.0, tuned=True), "3,000 drawings and an hour"
+_JOB = Job(images=3000, seconds=3600.0, tuned=True)
 
 
 def doctor() -> ShownDict:
@@ -40,57 +41,85 @@ def doctor() -> ShownDict:
     """
     device = choose_device()
     precision = choose_precision(device.value)
+    memory = psutil.virtual_memory().total / 2**30
     findings = {
-        "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "Processor": f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB of memory",
-        "Device": f"{device.value}: {device.reason}",
-        "Precision": f"{precision.value}: {precision.reason}",
-        "Cache": _cache(),
+        phrase("Python"): f"{platform.python_version()}, {platform.system()} {platform.machine()}",
+        phrase("Processor"): f"{os.cpu_count()} cores, {memory:.0f} GiB of memory",
+        phrase("Device"): f"{device.value}: {device.reason}",
+        phrase("Precision"): f"{precision.value}: {precision.reason}",
+        phrase("Cache"): _cache(),
     }
-    findings |= {f"Package {name}": found for name, found in versions_of(PACKAGES).items()}
+    findings |= {phrase("Package {name}", name=name): found for name, found in versions_of(PACKAGES).items()}
     for name in (*PACKAGED, *(f"{backbone}:{DRAWN}" for backbone in DIGESTS)):
         try:
             weights = resolve_weights(*candidate(name))
-            finding = f"{weights.source}, sha256 {weights.sha256[:12]}, {weights.licence}"
+            finding = phrase(
+                "{source}, sha256 {digest}, {licence}",
+                source=_told(weights.source),
+                digest=weights.sha256[:12],
+                licence=_told(weights.licence),
+            )
         except DessinError as error:
-            finding = f"none: {error.seen}"
-        findings[f"Weights {name}"] = finding
-    width = max(map(len, findings))
+            finding = phrase("none: {why}", why=_told(error.seen))
+        findings[phrase("Weights {name}", name=name)] = finding
+    width = max(cell_len(name.spoken) for name in findings)
     backbones = _backbones()
-    for name, finding in (findings | backbones).items():
-        say(f"{name:<{width}}  {retold(finding)}")
-    return ShownDict(findings | backbones)
+    every = findings | backbones
+    for title, found in every.items():
+        say(f"{title.spoken}{' ' * (width - cell_len(title.spoken))}  {retold(found)}")
+    return ShownDict({str(title): found for title, found in every.items()})
 
 
-def _backbones() -> dict[str, str]:
+def _told(text: str) -> Phrase:
+    return Phrase(text, retold(text))
+
+
+def _backbones() -> dict[Phrase, str]:
     """The table that `auto` and `scout` take their candidates from, and what they do with each here."""
     silent = hub_silence()
     machine = this_machine(hub=silent)
     chosen = choose_candidates(machine, _JOB)
-    findings = {
-        "Hub": silent or "it answers",
-        "Candidates": f"{', '.join(chosen.names)}, for {_JOB_IN_WORDS}",
+    findings: dict[Phrase, str] = {
+        phrase("Hub"): silent or "it answers",
+        phrase("Candidates"): phrase(
+            "{models}, for 3,000 drawings and an hour", models=", ".join(chosen.names)
+        ),
     }
     if chosen.offered:
-        findings["Offered"] = ", ".join(f"{each.value} ({each.way})" for each in chosen.offered)
+        findings[phrase("Offered")] = ", ".join(f"{each.value} ({each.way})" for each in chosen.offered)
     decided = {each.value: each for each in (*chosen.taken, *chosen.offered, *chosen.missed, *chosen.left)}
     for row in TABLE:
-        where = "here" if row.name in machine.here else f"{row.gigabytes:.1f} GB on the hub"
-        finding = (
-            f"{row.tier}, {row.described}, at {row.size} px {_would_take(row, machine)}, weights {where}"
+        where = (
+            phrase("weights here")
+            if row.name in machine.here
+            else phrase("weights {gigabytes} GB on the hub", gigabytes=f"{row.gigabytes:.1f}")
+        )
+        finding = phrase(
+            "{tier}, {described}, at {size} px {cost}, {where}",
+            tier=row.tier,
+            described=_told(row.described),
+            size=row.size,
+            cost=_would_take(row, machine),
+            where=where,
         )
         if row.name in decided:
-            finding += f"; {decided[row.name].name}: {decided[row.name].reason}"
-        findings[f"Backbone {row.name}"] = finding
+            made = decided[row.name]
+            more = f"{finding}; {made.name}: {made.reason}"
+            finding = Phrase(more, f"{finding.spoken}; {made.title}: {retold(made.reason)}")
+        findings[phrase("Backbone {name}", name=row.name)] = finding
     return findings
 
 
-def _would_take(row: Backbone, machine: Machine) -> str:
+def _would_take(row: Backbone, machine: Machine) -> Phrase:
     """What it is planned to cost here, in each way that it can be used."""
     ways = [way for way in reversed(WAYS) if gib_of(row, way) is not None]
     costs = {way: time_of(row, way, machine, _JOB.images) for way in ways}
-    parts = [f"{way} {duration(cost.seconds)} and {cost.gib:.1f} GiB" for way, cost in costs.items()]
-    return f"{_JOB.images:,} drawings would take {', '.join(parts)}"
+    parts = [
+        phrase("{way} {time} and {gib} GiB", way=way, time=duration(cost.seconds), gib=f"{cost.gib:.1f}")
+        for way, cost in costs.items()
+    ]
+    each = Phrase(", ".join(parts), ", ".join(map(spoken, parts)))
+    return phrase("{drawings} drawings would take {each}", drawings=f"{_JOB.images:,}", each=each)
 
 
 def _cache() -> str:

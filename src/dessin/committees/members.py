@@ -132,9 +132,9 @@ def find_members(folders: Sequence[Path], *, least: int = 1) -> Members:
         )
     folds = tuple(sorted(set.intersection(*(set(member.folds) for member in members))))
     if not folds:
-        has = [f"{member.name} has {', '.join(map(str, member.folds))}" for member in members[:_NAMED]]
+        has = [f"{member.name} ({', '.join(map(str, member.folds))})" for member in members[:_NAMED]]
         raise DessinError(
-            f"No fold was validated by all {len(members)} members: {'; '.join(has)}"
+            f"No fold was validated by all {len(members)} members: {', '.join(has)}"
             f"{' …' if len(members) > _NAMED else ''}.",
             allowed="Members are chosen on images that each of them answered and none was trained on.",
             do="Train the missing folds with --folds all, or leave out the members without them.",

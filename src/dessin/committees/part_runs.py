@@ -107,7 +107,7 @@ def part_job(out: Path, name: str, recipe: Recipe) -> JobSpec:
 def _check_ended(ended: JobRecord, out: Path, what: str) -> None:
     if ended.status != "finished":
         raise DessinError(
-            f"The {what} {ended.status}: {ended.reason}",
+            f"The {what} has {ended.status}: {ended.reason}",
             do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
         )
 

@@ -180,7 +180,7 @@ def parts_section(parts: Mapping[str, Path]) -> Section:
 
 def choices_section(decisions: Sequence[Decision[Any]], more: Sequence[tuple[str, str, str]] = ()) -> Section:
     """What was decided and why."""
-    rows = [(each.name, str(each.value), retold(each.reason)) for each in decisions]
+    rows = [(each.title, retold(str(each.value)), retold(each.reason)) for each in decisions]
     table = Table(columns((tr("Choice"), tr("What"), tr("Why"))), (*rows, *more))
     return Section(tr("Choices"), (table,))
 

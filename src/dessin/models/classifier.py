@@ -255,7 +255,7 @@ def _load_body(encoder: Encoder, state: dict[str, Tensor], weights: Weights) -> 
         more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise DessinError(
             f"The weights of {weights.source} do not fit {weights.backbone}: "
-            f"{'; '.join(problems[:3])}{more}.",
+            f"{', '.join(problems[:3])}{more}.",
             do="Check model.backbone and model.weights, or the entry of model.beside.",
         )
     body.load_state_dict({name: state[name] for name in expected})

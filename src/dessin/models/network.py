@@ -144,7 +144,7 @@ def _session(model: bytes, threads: int | None) -> InferenceSession:
     except ImportError:
         raise DessinError(
             "This model is an exported one, and onnxruntime, which computes it, is not installed.",
-            do=f"Install with {install_command('onnx')}",
+            do=f"Install it: {install_command('onnx')}",
         ) from None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads() if threads is None else threads

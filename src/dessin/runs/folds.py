@@ -198,7 +198,7 @@ def _carry_out_elsewhere(
             lost.append(ended)
     if lost:
         raise DessinError(
-            f"{lost[0].job} {lost[0].status}: {lost[0].reason}",
+            f"The job {lost[0].job} has {lost[0].status}: {lost[0].reason}",
             allowed=f"{len(specs) - len(lost)} of {len(specs)} folds are kept in {folder}.",
             do="Put it right, and give the same command again.",
         )

@@ -9,9 +9,9 @@ from dessin.collection.curation import Curation
 from dessin.collection.split.files import Assignment, Split
 from dessin.decisions import Decision
 from dessin.errors import DessinError
-from dessin.language import retold
+from dessin.language import Phrase, phrase, retold, tr
 from dessin.page.numbers import counted, listed
-from dessin.recipe import Recipe
+from dessin.recipe import FinetuneSpec, Recipe
 from dessin.runs.inputs import curate_rows, curation_decision
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from dessin.models.weights import Weights
 
 _PAGE = "asked for in the recipe: of a photograph of paper the sheet is looked at, all else stays as it is"
-_HEADS = {
-    "new": "a new {} head",
-    "probe": "a {} head that starts from a probe",
-    "imagenet": "a {} head that starts from ImageNet's rows",
-}
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ class RunPlan:
         if len(labels) == 1:
             unsaid = "1 class has no validation image, so nothing is said of it"
         return [
-            "Plan",
+            tr("Plan"),
             f"  data: {retold(_data_line(self))}",
             *([f"  unvalidated: {retold(unsaid)}: {listed(labels)}"] if labels else []),
             f"  image: {self.recipe.image.words}",
@@ -254,13 +249,27 @@ def _training_line(plan: RunPlan) -> str:
         for value in (optimizer.lr, optimizer.weight_decay)
     )
     parts = [
-        f"{recipe.model.backbone}, {_HEADS[finetune.start].format(finetune.head)}, "
-        f"{counted(train.epochs, 'epoch')} of {counted(plan.tuning.steps_per_epoch, 'step')}",
+        phrase(
+            "{backbone}, {head}, {epochs} of {steps}",
+            backbone=recipe.model.backbone,
+            head=_head(finetune),
+            epochs=counted(train.epochs, "epoch"),
+            steps=counted(plan.tuning.steps_per_epoch, "step"),
+        ),
         f"{optimizer.name}, lr {lr}, {optimizer.schedule}, weight decay {decay}",
         recipe.loss,
         *_extras(recipe),
     ]
-    return "; ".join(parts)
+    return Phrase("; ".join(parts), "; ".join(map(retold, parts)))
+
+
+def _head(finetune: FinetuneSpec) -> Phrase:
+    kinds = {
+        "new": phrase("a new {head} head", head=finetune.head),
+        "probe": phrase("a {head} head that starts from a probe", head=finetune.head),
+        "imagenet": phrase("a {head} head that starts from ImageNet's rows", head=finetune.head),
+    }
+    return kinds[finetune.start]
 
 
 def _extras(recipe: Recipe) -> list[str]:

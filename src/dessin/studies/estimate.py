@@ -12,6 +12,7 @@ import torch
 from dessin.errors import DessinError
 from dessin.images.store import open_store
 from dessin.images.store_build import StoredImage
+from dessin.language import retold, tr
 from dessin.page.numbers import counted
 from dessin.progress import duration, quiet, track
 from dessin.runs.executors.record import JobRecord
@@ -65,21 +66,31 @@ class Pace:
     def lines(self) -> list[str]:
         """The estimate for people, before anything runs."""
         if not self.jobs:
-            return ["time: every run has ended already"]
+            return [tr("time: every run has ended already")]
         total = self.left(self.jobs) + self.once
         known = sum(job.level in self.ran for job in self.jobs)
-        how = "measured: a few training steps of each level, just now"
+        how = tr("measured: a few training steps of each level, just now")
         if known:
-            others = "" if known == len(self.jobs) else ", the others from a few steps just now"
-            how = f"measured: {known} of them from runs of this study{others}"
-        at_once = f", {self.workers} at a time" if self.workers > 1 else ""
+            others = "" if known == len(self.jobs) else tr(", the others from a few steps just now")
+            how = tr("measured: {n} of them from runs of this study{others}", n=known, others=others)
+        at_once = tr(", {n} at a time", n=self.workers) if self.workers > 1 else ""
         each = dict(self.seconds) | {level: fmean(times) for level, times in self.ran.items()}
         levels = dict.fromkeys(job.level for job in self.jobs)
-        slow = [f"{level} {duration(seconds)}" for level in levels if (seconds := each.get(level))]
+        slow = [f"{level} {duration(seconds).spoken}" for level in levels if (seconds := each.get(level))]
+        runs = counted(len(self.jobs), "run")
         return [
-            f"time: about {duration(total)} for {counted(len(self.jobs), 'run')}{at_once} ({how})",
-            f"  a run of {', '.join(slow)}",
-            *(f"{level} cannot begin, so its runs will fail: {why}" for level, why in self.problems.items()),
+            tr(
+                "time: about {time} for {runs}{at_once} ({how})",
+                time=duration(total),
+                runs=runs,
+                at_once=at_once,
+                how=how,
+            ),
+            tr("  a run of {levels}", levels=", ".join(slow)),
+            *(
+                tr("{level} cannot begin, so its runs will fail: {why}", level=level, why=retold(why))
+                for level, why in self.problems.items()
+            ),
         ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dessin.collection.split.files import Split
 from dessin.errors import DessinError, quoted
+from dessin.language import retold, tr
 from dessin.page.numbers import counted
 from dessin.recipe import Recipe
 from dessin.statistics.power import expected_detectable
@@ -52,22 +53,41 @@ class StudyPlan:
         """The plan for people; `ended` names the jobs that need not run again."""
         study = self.study
         others = ", ".join(level.name for level in study.levels if level.name != study.base)
-        others = others if len(others) <= 200 else f"{len(study.levels) - 1} levels"
+        others = others if len(others) <= 200 else counted(len(study.levels) - 1, "level").spoken
         seeds, folds = (
-            f"{counted(len(numbers), what)} ({', '.join(map(str, numbers))})"
+            f"{counted(len(numbers), what).spoken} ({', '.join(map(str, numbers))})"
             for numbers, what in ((study.seeds, "seed"), (self.folds, "fold"))
         )
-        done = f", of which {len(ended)} have ended before" if ended else ""
+        done = tr(", of which {n} have ended before", n=len(ended)) if ended else ""
         lines = [
-            f"Study {study.name}: {study.hypothesis}",
-            f"  {' × '.join(study.factors)}: {others}; each against {study.base}",
-            f"  runs: {len(study.levels)} levels × {seeds} × {folds} = {len(self.jobs)}{done}",
-            f"  validated: {self.images:,} images in {self.groups:,} groups",
-            f"  what this can see: {self.seen}",
+            tr("Study {name}: {hypothesis}", name=study.name, hypothesis=study.hypothesis),
+            tr(
+                "  {factors}: {others}; each against {base}",
+                factors=" × ".join(study.factors),
+                others=others,
+                base=study.base,
+            ),
+            tr(
+                "  runs: {levels} × {seeds} × {folds} = {runs}{done}",
+                levels=counted(len(study.levels), "level"),
+                seeds=seeds,
+                folds=folds,
+                runs=len(self.jobs),
+                done=done,
+            ),
+            tr(
+                "  validated: {images} in {groups}",
+                images=counted(self.images, "image"),
+                groups=counted(self.groups, "group"),
+            ),
+            tr("  what this can see: {seen}", seen=retold(self.seen)),
         ]
         if len(study.seeds) * len(self.folds) == 1:
             lines.append(
-                "  one run a level: the verdicts will be about these trained models, not about the recipes"
+                tr(
+                    "  one run a level: the verdicts will be about these trained models, "
+                    "not about the recipes"
+                )
             )
         return lines
 

@@ -223,7 +223,12 @@ def _nothing_found(root: Path, walk: Walk) -> DessinError:
     tables = sorted(file.name for file in root.iterdir() if file.suffix.lower() in SUFFIXES)
     beside = f" There is a table: {listing(tables)}." if tables else ""
     return DessinError(
-        f"No image was found in {root}" + (f": {skipped}." if skipped else ": it is empty.") + beside,
+        (
+            f"No image was found in {root}: {skipped}."
+            if skipped
+            else f"No image was found in {root}: it is empty."
+        )
+        + beside,
         allowed=f"DATA is a folder of class folders, a CSV, or a contest folder; images are {FORMATS}.",
         do="Save the images as PNG or JPEG." if formats else "Check the path.",
     )

@@ -351,9 +351,7 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
 
 def _decisions(record: RunRecord) -> Table:
     columns = (Column(tr("What")), Column(tr("Choice")), Column(tr("Reason")))
-    rows = tuple(
-        (each.name.replace("_", " "), str(each.value), retold(each.reason)) for each in record.decisions
-    )
+    rows = tuple((each.title, retold(str(each.value)), retold(each.reason)) for each in record.decisions)
     return Table(columns, rows)
 
 

@@ -115,11 +115,12 @@ def make_plan(
             do="Give --replace if that is meant (former commits stay on the hub), or choose another name.",
         )
     if remote and remote.private == public:
-        seen, do = ("private", "Leave out --public") if remote.private else ("PUBLIC", "Give --public")
-        raise DessinError(
-            f"{repository} is {seen}{'' if public else ', so anybody could read what is pushed there'}.",
-            do=f"{do} if that is meant, or change it on its page.",
-        )
+        if public:
+            seen, do = f"{repository} is private.", "Leave out --public"
+        else:
+            seen = f"{repository} is PUBLIC, so anybody could read what is pushed there."
+            do = "Give --public"
+        raise DessinError(seen, do=f"{do} if that is meant, or change it on its page.")
     return PushPlan(repository, files, removed, not public, remote, user)
 
 

@@ -34,7 +34,7 @@ def who() -> str:
     try:
         return str(HfApi().whoami()["name"])
     except Exception as error:
-        raise _refused("The hub does not know this token", error) from None
+        raise _refused(f"The hub does not know this token ({answer_of(error)}).", error) from None
 
 
 def look(repository: str) -> Remote | None:
@@ -48,7 +48,7 @@ def look(repository: str) -> Remote | None:
         return None
     # The client raises what its HTTP library does, which is another one in each of its major versions.
     except Exception as error:
-        raise _refused(f"The hub does not show {repository}", error) from None
+        raise _refused(f"The hub does not show {repository} ({answer_of(error)}).", error) from None
     files = {
         file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id) for file in info.siblings or ()
     }
@@ -71,7 +71,7 @@ def send(plan: PushPlan) -> str:
         try:
             api.create_repo(name, private=plan.private, exist_ok=False)
         except Exception as error:
-            raise _refused(f"{name} could not be made", error) from None
+            raise _refused(f"{name} could not be made ({answer_of(error)}).", error) from None
     parent = plan.remote.commit if plan.remote else None
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(file.path, str(file.content) if isinstance(file.content, Path) else file.content)
@@ -86,7 +86,9 @@ def send(plan: PushPlan) -> str:
             )
     except Exception as error:
         raise _refused(
-            f"The push to {name} broke off, and its files are as they were", error, f"{again}."
+            f"The push to {name} broke off, and its files are as they were ({answer_of(error)}).",
+            error,
+            f"{again}.",
         ) from None
     _check(plan, str(made.oid))
     return str(made.oid)
@@ -103,7 +105,7 @@ def _check(plan: PushPlan, commit: str) -> None:
         )
 
 
-def _refused(what: str, error: Exception, again: str = "") -> DessinError:
+def _refused(seen: str, error: Exception, again: str = "") -> DessinError:
     answer = answer_of(error)
     do = again[:1].upper() + again[1:] or "Give the command again later."
     if "401" in answer:
@@ -114,4 +116,4 @@ def _refused(what: str, error: Exception, again: str = "") -> DessinError:
         do = "There is one of this name that you may not look into. Choose another."
     elif "412" in answer:
         do = "Somebody else pushed there in the meantime: look at it, then give the command again."
-    return DessinError(f"{what} ({answer}).", do=do)
+    return DessinError(seen, do=do)
