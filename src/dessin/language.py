@@ -176,10 +176,18 @@ def _retold(text: str) -> str | None:
         for form in _forms(language()):
             values = form.values(kept)
             if values is not None:
-                # A single word may be a name; a clause is one of dessin.
-                told = {name: retold(value) if " " in value else value for name, value in values.items()}
+                told = {name: _told_within(value, end) for name, value in values.items()}
                 return form.translation.format(**told) + end
     return None
+
+
+def _told_within(value: str, end: str) -> str:
+    """What fills a place; a sentence may have lost its end to the text around it."""
+    # A single word may be a name; a clause is one of dessin.
+    if " " not in value:
+        return value
+    found = (retold(each).removesuffix(end) for each in (value, value + end))
+    return next((told for told in found if told != value), value)
 
 
 @dataclass(frozen=True)
