@@ -258,7 +258,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_to_see_and_goes_on(
     with pytest.raises(DessinError, match=r"broke off, and its files .*same command goes on"):
         dessin.push(apache, HERE)
     assert set(hub.repositories[HERE].files) == {".gitattributes"}
-    with pytest.raises(DessinError, match=r"holds no model of dessin: it has no bundle\.json"):
+    with pytest.raises(DessinError, match=r"holds no model of dessin: it has none of bundle\.json"):
         load_model(Path(f"hub:{HERE}"))
     hub.drops = 0
     dessin.push(apache, HERE)
