@@ -78,8 +78,11 @@ def test_drawings_are_named_by_keys_taken_back_and_gone_on_with(
         expect(asked(page)).to_have_text(last, timeout=WAIT_MS)
         del said[last]
         assert labels(scans) == said
+        window.settle()
         # A digit that is typed is a letter of a name.
-        page.get_by_role("combobox", name=TEXTS("label.other")).fill("number 1")
+        page.get_by_role("combobox", name=TEXTS("label.other")).click()
+        page.keyboard.type("number 1")
+        window.picture(output / "label-typed-1280.png")
         page.keyboard.press("Enter")
         expect(asked(page)).not_to_have_text(last, timeout=WAIT_MS)
         said[last] = "number 1"

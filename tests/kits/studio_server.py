@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 DEADLINE_S = 90.0
 FLAGS = [
@@ -121,11 +122,17 @@ Math.max(...[...document.querySelectorAll('[data-testid=stMain] *')]
 """
 
 
+def _is_fault(said: ConsoleMessage) -> bool:
+    # Below a page's own address Streamlit looks for its server there first, and then a level above.
+    sought = re.search(r"/\w+/_stcore/", said.location["url"])
+    return said.type == "error" and not sought
+
+
 def open_window(browser: Browser, address: str, width: int) -> Window:
     """A window of that width on the studio's first page."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     window = Window(page)
-    page.on("console", lambda said: said.type == "error" and window.complaints.append(said.text))
+    page.on("console", lambda said: _is_fault(said) and window.complaints.append(said.text))
     page.on("pageerror", lambda error: window.complaints.append(str(error)))
     page.on("request", lambda request: window.requests.append(request.url))
     page.on("websocket", lambda socket: window.requests.append(socket.url))
