@@ -258,7 +258,7 @@ def test_it_says_when_it_is_unsure(single: Path, browser: Browser) -> None:
     page = open_ready(browser, single, 1280).page
     choose(page, written(Image.new("RGB", (60, 60), "white"), "PNG"))
     expect(page.locator("#verdict")).to_have_text("Not sure")
-    expect(page.locator("#says")).to_contain_text("This model answers from 30% up.")
+    expect(page.locator("#says")).to_contain_text("It answers from 30% up.")
     page.click("button[value=ko]")
     expect(page.locator("#verdict")).to_have_text("확신할 수 없음")
     choose(page, files()["cat.png"])
