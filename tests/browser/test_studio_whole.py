@@ -141,8 +141,11 @@ class Mouse:
         self.page.locator(f'[data-testid="stSidebarNavLink"][href*="/{page}"]').click()
 
     def upload(self, paths: Sequence[Path]) -> None:
+        zone = self.page.get_by_test_id("stFileUploaderDropzone")
+        # What was kept before leaves the list a moment later.
+        expect(zone.locator("button")).to_have_count(1)
         with self.page.expect_file_chooser() as chosen:
-            self.act(self.page.get_by_test_id("stFileUploaderDropzone").locator("button"))
+            self.act(zone.locator("button"))
         chosen.value.set_files(paths)
 
     def give(self, shape: str, number: int, _file: Path) -> None:

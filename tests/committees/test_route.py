@@ -261,7 +261,7 @@ def test_a_part_that_failed_is_put_right_and_the_others_are_kept(world: World, t
     model = "model: {{backbone: test_efficientnet, weights: {}}}"
     text = f"image: {{{{size: 32}}}}\n{model}\nfinetune: {{{{mode: probe}}}}\n"
     recipe.write_text(text.format("missing.safetensors"))
-    with pytest.raises(DessinError, match="expert for bars of fold 0 failed") as caught:
+    with pytest.raises(DessinError, match="expert for bars of fold 0 has failed") as caught:
         route(world.run, families=world.families, out=out, experts="bars", expert=recipe)
     assert "finished runs are kept" in str(caught.value)
     assert not (out / "committee").exists()

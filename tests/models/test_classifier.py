@@ -95,7 +95,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     state["stranger"] = torch.zeros(1)
     save_file(state, path)
     with pytest.raises(
-        DessinError, match=r"bn1.weight is missing; stranger is unknown; conv1.0.weight is \(1, 2"
+        DessinError, match=r"bn1.weight is missing, stranger is unknown, conv1.0.weight is \(1, 2"
     ):
         build_classifier(TINY, 4, resolve_weights(TINY, str(path)))
 

@@ -68,7 +68,7 @@ def test_a_fold_s_opening_is_on_the_card_of_its_group_and_the_other_way_round(wo
     assert (read_sources(group).opened, read_sources(group).own) == (1, 0)
     told = {fact.key: fact for fact in card(group, out=work / "card.html").facts}["holdout"]
     assert told.value == ""
-    assert "opened once by other models of its folds" in told.detail
+    assert "Opened once by other models of its folds" in told.detail
     assert "still locked" not in " ".join(card(group, out=work / "card.html").untested)
     evaluate(group, holdout=True)
     looks = len(read_record(fold).holdout_opened) + len(read_committee(group).holdout_opened)
