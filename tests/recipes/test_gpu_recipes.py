@@ -19,6 +19,8 @@ from dessin.recipes.verb import recipe_file
 from dessin.runs.record import RunRecord, read_record
 from dessin.runs.train import train
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("gpu-folds", "gpu-lora", "gpu-probe")
 

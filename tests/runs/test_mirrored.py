@@ -29,6 +29,8 @@ from dessin.trust.confidence.evidence import answers_of
 from dessin.trust.evaluate.verb import evaluate
 from dessin.trust.explain.verb import explain
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_efficientnet"
 PIXELS = torch.randint(0, 256, (4, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
