@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from torch.library import Library
+    from torch import library as extensions
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _SCHEMAS = {"nms": f"nms{_NMS}", "qnms": f"qnms{_NMS}"}
@@ -51,14 +51,14 @@ class _Place(ModuleType):
 
 
 @lru_cache(maxsize=1)
-def ensure_torchvision() -> Library | None:
+def ensure_torchvision() -> extensions.Library | None:
     """Declare the missing ops if the compiled ones fail to load; returns what was declared, or None.
 
     Errors of importing torchvision itself are not touched: they appear where it is imported.
     """
     # Here, for torch takes a second that names of models on the hub need not wait for.
     import torch
-    from torch.library import Library
+    from torch import library as extensions
 
     spec = importlib.util.find_spec("torchvision")
     if (
@@ -68,7 +68,7 @@ def ensure_torchvision() -> Library | None:
     ):
         return None
     # The library object must stay alive, or the schemas vanish: the cache of this function holds it.
-    library = Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = extensions.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name, schema in _SCHEMAS.items():
         if not hasattr(torch.ops.torchvision, name):
             library.define(schema)  # type: ignore[no-untyped-call]

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from dessin.errors import DessinError
 from dessin.language import retold, tr, translated
 from dessin.ops import as_texts
-from dessin.page.blocks import Block, Column, Fact, Facts, Headline, Next, Page, Section, Step, Table
+from dessin.page.blocks import Block, Fact, Facts, Headline, Page, Section, Step, Table
 from dessin.page.html import PAGE_FILE, write_page
 from dessin.page.notebook import ShownPath
 from dessin.page.numbers import number
+from dessin.page.parts import columns, folded, what_next
 from dessin.recipe import Recipe
 from dessin.runs.executors.choose import choose_executor
 from dessin.runs.executors.job import Executor
@@ -111,12 +112,11 @@ def _shown(folder: Path) -> ShownPath:
         written = results.written(record.counts.classes)
         figures = (Fact(translated(title), value) for title, value in written.items())
         blocks.append(Section(translated(name), (Facts(tuple(figures), wide=True),)))
-    columns = (Column(tr("Decision")), Column(tr("Value")), Column(tr("Reason")))
+    titles = columns((tr("Decision"), tr("Value"), tr("Reason")))
     rows = tuple((each.name, str(each.value), retold(each.reason)) for each in record.decisions)
-    blocks.append(Section(tr("What was decided"), (Table(columns, rows, file="decisions"),), folded=True))
+    blocks += folded(tr("What was decided"), [Table(titles, rows, file="decisions")])
     why = tr("See its mistakes, what would help most, and how it was made.")
-    steps = (Step(why, f"dessin report {given} --out {given}/{PAGE_FILE}"),)
-    blocks.append(Section(tr("What to do next"), (Next(steps),), anchor="next"))
+    blocks.append(what_next(Step(why, f"dessin report {given} --out {given}/{PAGE_FILE}")))
     of = Path(record.recipe.data.path or record.name).name
     title = tr("How well does it name the drawings in {name}?", name=of)
     page = Page(title, "", tuple(blocks), tr("The run {name}.", name=record.name))
