@@ -27,7 +27,9 @@ def long_table(
     """The first rows as a table, and the others as one that opens at a click."""
     yield Table(titles, tuple(rows[:shown]), file=file)
     if rest := tuple(rows[shown:]):
-        yield from folded(tr_n("One more", "{n} more", len(rest)), [Table(titles, rest, file=file)])
+        yield from folded(
+            tr_n("One more", "{n} more", len(rest)), [Table(titles, rest, file=file and f"{file}-more")]
+        )
 
 
 def measured(*blocks: Block) -> Section:
