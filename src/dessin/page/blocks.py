@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -51,12 +51,15 @@ class Facts:
     wide: bool = False
 
 
+Kind: TypeAlias = Literal["plain", "verdict", "note", "notice", "warning"]
+
+
 @dataclass(frozen=True)
 class Sentence:
     """A paragraph. A `verdict` is the answer, a `notice` and a `warning` stand out, a `note` stands back."""
 
     words: Words
-    kind: Literal["plain", "verdict", "note", "notice", "warning"] = "plain"
+    kind: Kind = "plain"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,19 @@ class Table:
         if any(len(row) != len(self.columns) for row in self.rows):
             raise ValueError(f"a row has not {len(self.columns)} cells")
 
+    @classmethod
+    def of(
+        cls,
+        words: Iterable[str],
+        numbers: Iterable[str],
+        rows: Iterable[tuple[Words, ...]],
+        note: Words = "",
+        file: str = "",
+    ) -> Table:
+        """Columns of words, then those of numbers, by their titles."""
+        titles = (*(Column(title) for title in words), *(Column(title, number=True) for title in numbers))
+        return cls(titles, tuple(rows), note, file)
+
     def csv(self) -> str:
         """The table as CSV text: titles, then rows, as they read."""
         text = io.StringIO()
@@ -105,11 +121,14 @@ class Table:
         return text.getvalue()
 
 
+Sign: TypeAlias = Literal["dot", "quiet", "ring", "line", "band"]
+
+
 @dataclass(frozen=True)
 class Key:
     """What a sign in a plot of dots means."""
 
-    sign: Literal["dot", "quiet", "ring", "line", "band"]
+    sign: Sign
     words: str
 
 

@@ -7,13 +7,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dessin.language import tr, tr_n
-from dessin.page.blocks import Block, Column, Next, Section, Sentence, Step, Table
+from dessin.page.blocks import Block, Column, Dots, Key, Kind, Next, Section, Sentence, Sign, Step, Table
+from dessin.page.dots import DotPlot
 from dessin.page.words import Code, Words, told
 
 
 def columns(words: Sequence[str], numbers: Sequence[str] = ()) -> tuple[Column, ...]:
     """The columns of a table: those of words, then those of numbers."""
     return (*(Column(title) for title in words), *(Column(title, number=True) for title in numbers))
+
+
+def dots(
+    plot: DotPlot, *, dot: str = "", quiet: str = "", ring: str = "", line: str = "", band: str = ""
+) -> Dots:
+    """A plot with what its signs mean, as far as they are in it."""
+    signs: dict[Sign, str] = {"dot": dot, "quiet": quiet, "ring": ring, "line": line, "band": band}
+    return Dots(plot, tuple(Key(sign, words) for sign, words in signs.items() if words))
+
+
+def paragraphs(*texts: Words, kind: Kind = "plain") -> Iterator[Sentence]:
+    """A paragraph each; none of an empty text."""
+    return (Sentence(text, kind) for text in texts if text)
 
 
 def folded(title: str, blocks: Sequence[Block]) -> tuple[Section, ...]:
@@ -42,6 +56,11 @@ def measured(*blocks: Block) -> Section:
     )
     blocks = (*blocks, Sentence(words, "note"))
     return Section(tr("How this was measured"), blocks, anchor="how", folded=True)
+
+
+def step(why: Words, *command: object) -> Step:
+    """A command of dessin, word by word, and why."""
+    return Step(why, shlex.join(["dessin", *map(str, command)]))
 
 
 def what_next(*steps: Step) -> Section:

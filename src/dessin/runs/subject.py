@@ -45,6 +45,11 @@ class Subject:
     def seed(self) -> int:
         return self.record.seed if self.record else 0
 
+    @property
+    def collection(self) -> str:
+        """What the folder of drawings is called."""
+        return self.inputs.manifest.root.resolve().name
+
     def rows(self, set_name: SetName) -> tuple[Assignment, ...]:
         """The images of the set, none of which a model was trained on that answers them."""
         split = self.inputs.split

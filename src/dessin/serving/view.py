@@ -35,19 +35,16 @@ def answer_page(file: ImageFile, candidates: Sequence[Candidate], reason: str) -
 def answers_page(seen: Sequence[tuple[ImageFile, Answer]], unread: int) -> Page:
     """Images with what a model says of them; `unread` others could not be read."""
     unsure = sum(bool(answer.abstention) for _, answer in seen)
-    counts = [
-        tr_n("{n} image", "{n} images", len(seen)),
-        tr("{n} unsure", n=number(unsure)) if unsure else "",
-        tr("{n} could not be read", n=number(unread)) if unread else "",
-    ]
+    counts = [tr_n("{n} image", "{n} images", len(seen))]
+    counts += [tr("{n} unsure", n=number(unsure))] if unsure else []
+    counts += [tr("{n} could not be read", n=number(unread))] if unread else []
     shots = []
     for file, answer in seen[:_SHOWN]:
         title = f"{answer.best.name}, {percent(answer.best.probability)}"
         name = PurePosixPath(file.image_id).name
         note = f"{name}: {answer.reason}" if answer.reason else name
         shots.append(Shot((_picture(file),), title, note, tone="warn" if answer.abstention else ""))
-    lead = ", ".join(count for count in counts if count)
-    return Page(tr("Answers"), lead, (Gallery(tuple(shots), "small"),) if shots else ())
+    return Page(tr("Answers"), ", ".join(counts), (Gallery(tuple(shots), "small"),) if shots else ())
 
 
 def _picture(file: ImageFile) -> Picture:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dessin.language import retold, tr, tr_n, translated
-from dessin.page.blocks import Block, Facts, Headline, Links, Notes, Page, Section, Sentence, Step
+from dessin.language import retold, tr, tr_n
+from dessin.page.blocks import Block, Facts, Headline, Links, Notes, Page, Section, Step
 from dessin.page.blocks import Fact as Shown
-from dessin.page.numbers import capital, counted, listed, number, percent, share, signed
-from dessin.page.parts import what_next
+from dessin.page.numbers import capital, counted, listed, number, percent, share
+from dessin.page.parts import paragraphs, step, what_next
 from dessin.page.words import Link, Words
 from dessin.trust.card.measure import worst_class
 from dessin.trust.card.result import Fact, LeakCheck, Tone, TrustCard
 from dessin.trust.card.sources import TrustSources
-from dessin.trust.confidence.result import RejectionResults
+from dessin.trust.confidence.view import ask_of_others, rejection_words, selection_words
+from dessin.trust.robustness.view import sentences
 
 _NAMED = 4
 _FEW = 5
@@ -26,7 +27,7 @@ def card_page(
     card: TrustCard,
     sources: TrustSources,
     links: tuple[tuple[Link, Words], ...] = (),
-    steps: tuple[Step, ...] | None = None,
+    steps: Iterable[Step] | None = None,
     refused: Iterable[str] = (),
 ) -> Page:
     """What it is right on, what else is known, what nobody tested, and what to measure next.
@@ -40,11 +41,7 @@ def card_page(
         Shown(fact.title, fact.value or tr("not measured"), fact.detail, fact.tone if fact.value else "muted")
         for fact in card.facts
     )
-    blocks: list[Block] = [Headline.of(found, unseen), Facts(tuple(shown), wide=True)]
-    if links:
-        said = (Sentence(why, "note") for why in refused)
-        blocks.append(Section(tr("Each part on a page of its own"), (Links(links), *said), anchor="parts"))
-    blocks.append(Section(tr("What it was not tested on"), (Notes(card.untested),), card=True))
+    parts: tuple[Block, ...] = (Links(links), *paragraphs(*refused, kind="note"))
     return Page(
         card_title(sources),
         tr(
@@ -55,7 +52,13 @@ def card_page(
             backbone=card.backbone,
             classes=counted(card.classes, "class", "classes"),
         ),
-        (*blocks, what_next(*_steps(sources, steps))),
+        (
+            Headline.of(found, unseen),
+            Facts(tuple(shown), wide=True),
+            *([Section(tr("Each part on a page of its own"), parts, anchor="parts")] if links else ()),
+            Section(tr("What it was not tested on"), (Notes(card.untested),), card=True),
+            what_next(*_steps(sources, steps)),
+        ),
         tr("Written by dessin. Weights {digest}.", digest=card.model[:16]) if card.model else "",
     )
 
@@ -68,18 +71,17 @@ def card_title(sources: TrustSources) -> str:
     return tr("What may it be trusted with? Drawings of {collection}", collection=collection)
 
 
-def _steps(sources: TrustSources, steps: tuple[Step, ...] | None) -> Iterator[Step]:
+def _steps(sources: TrustSources, steps: Iterable[Step] | None) -> Iterator[Step]:
+    model, confidence = sources.given, sources.confidence
     if steps is None:
         why = tr("Measure everything that is missing, and see its mistakes, in one go.")
-        yield Step(why, f"{sources.command('trust')} --out trust")
-    yield from steps or ()
-    confidence = sources.confidence
+        steps = [step(why, "trust", model, "--out", "trust")]
+    yield from steps
     if confidence is not None and confidence.rejection.folder is None:
-        why = tr("Measure how it tells drawings of no class, on drawings of other things.")
-        yield Step(why, f"{sources.command('calibrate')} --unknown FOLDER --out confidence-unknown")
+        yield ask_of_others(model)
     if "holdout" not in sources.metrics and sources.split.held_out():
         why = tr("When all choices are made, and only then, open the holdout; it is counted.")
-        yield Step(why, f"{sources.command('evaluate')} --holdout --out final")
+        yield step(why, "evaluate", model, "--holdout", "--out", "final")
 
 
 def facts(sources: TrustSources, leaks: LeakCheck) -> tuple[Fact, ...]:
@@ -133,30 +135,33 @@ def _validation(sources: TrustSources) -> Fact:
 def _holdout(sources: TrustSources) -> Fact:
     found, opened = sources.metrics.get("holdout"), sources.opened
     if found is None:
-        if not sources.split.held_out():
-            return _fact("holdout", tr("The split has no holdout."))
-        command = f"{sources.command('evaluate')} --holdout --out OUT"
-        state = _of_others(opened) if opened else tr("the holdout is still locked")
-        opens = tr("{command} opens it; that counts.", command=command)
-        return _fact("holdout", f"{capital(state)}. {opens}", tone="warn" if opened else "")
+        detail = f"{capital(_unopened(sources))}."
+        if sources.split.held_out():
+            command = f"{sources.command('evaluate')} --holdout --out OUT"
+            detail += " " + tr("{command} opens it; that counts.", command=command)
+        return _fact("holdout", detail, tone="warn" if opened else "")
     drawings = counted(found.n, "drawing")
-    if opened <= 1:
-        detail = tr("On {drawings} that no choice was made on, opened once.", drawings=drawings)
-        return _fact("holdout", detail, share(found.accuracy))
-    detail = tr(
-        "On {drawings}, opened {n} times, {own} of them by this model. Each look that led to a choice makes "
-        "the figure less trustworthy.",
-        drawings=drawings,
-        n=opened,
-        own=sources.own,
-    )
-    return _fact("holdout", detail, share(found.accuracy), "warn")
+    detail = tr("On {drawings} that no choice was made on, opened once.", drawings=drawings)
+    if opened > 1:
+        said = {"drawings": drawings, "n": opened, "own": sources.own}
+        detail = tr(
+            "On {drawings}, opened {n} times, {own} of them by this model. Each look that led to a choice "
+            "makes the figure less trustworthy.",
+            **said,
+        )
+    return _fact("holdout", detail, share(found.accuracy), "warn" if opened > 1 else "")
 
 
-def _of_others(opened: int) -> str:
-    """That the holdout was opened, though not by this model."""
+def _unopened(sources: TrustSources) -> str:
+    """Why the holdout says nothing of this model."""
+    if not sources.split.held_out():
+        return tr("there is no holdout")
+    if not sources.opened:
+        return tr("the holdout is still locked")
     return tr_n(
-        "opened once by other models of its folds", "opened {n} times by other models of its folds", opened
+        "opened once by other models of its folds",
+        "opened {n} times by other models of its folds",
+        sources.opened,
     )
 
 
@@ -164,17 +169,8 @@ def _robust(sources: TrustSources) -> Fact:
     found = sources.robustness
     if found is None:
         return _missing("robust", sources, "evaluate", " --robustness")
-    worst = found.corruption(found.worst)
-    detail = tr(
-        "Over {all} corruptions of {n} drawings, {cost} points against these as they are. The worst is "
-        "“{worst}”: {mean}.",
-        all=len(found.corruptions),
-        n=number(found.n),
-        cost=signed(found.cost.value),
-        worst=translated(worst.title),
-        mean=share(worst.mean),
-    )
-    return _fact("robust", detail, share(found.robust))
+    in_all, worst, *_ = sentences(found)
+    return _fact("robust", f"{in_all} {worst}", share(found.robust))
 
 
 def _worst_class(sources: TrustSources) -> Fact:
@@ -199,11 +195,10 @@ def _confidence(sources: TrustSources) -> Iterator[Fact]:
     """Its calibration, what it answers when it may be silent, and what it makes of drawings of no class."""
     found = sources.confidence
     if found is None:
-        yield _missing("calibration", sources, "calibrate")
-        yield _missing("unsure", sources, "calibrate")
-        yield _missing("foreign", sources, "calibrate", " --unknown FOLDER")
+        for key, options in (("calibration", ""), ("unsure", ""), ("foreign", " --unknown FOLDER")):
+            yield _missing(key, sources, "calibrate", options)
         return
-    error, chosen = found.calibration.ece.after, found.selection
+    error, chosen, rejection = found.calibration.ece.after, found.selection, found.rejection
     detail = tr(
         "How far confidence and accuracy are apart with a temperature of {temperature}; without it {before}.",
         temperature=f"{found.calibration.temperature:.2f}",
@@ -219,40 +214,14 @@ def _confidence(sources: TrustSources) -> Iterator[Fact]:
         )
     good: Tone = "good" if error.high < _CALIBRATED and error.n >= _TELLING else ""
     yield _fact("calibration", detail, share(error), good)
-    target = percent(chosen.target)
-    if chosen.threshold is None or chosen.precision is None:
-        detail = tr(
-            "To be right {target} of the time cannot be promised; at most {reachable}, answering {answered}.",
-            target=target,
-            reachable=percent(chosen.reachable),
-            answered=percent(chosen.reachable_coverage),
-        )
-        yield _fact("unsure", detail, tr("no threshold for {target}", target=target), "warn")
-    else:
-        detail = tr(
-            "Told to be right {target} of the time, it is right in {precision} of these; of the others it "
-            "says that it is unsure.",
-            target=target,
-            precision=share(chosen.precision),
-        )
-        yield _fact("unsure", detail, tr("answers {share}", share=share(chosen.coverage)))
-    yield _foreign(found.rejection)
-
-
-def _foreign(rejection: RejectionResults) -> Fact:
-    unknown = rejection.folder or rejection.held_out
-    if unknown is None:
-        return _fact("foreign", tr("There were no unknown drawings to measure it on."))
-    hidden = tr("its own classes, each hidden in turn, which is easier: it was trained on them")
-    foreign = tr_n("{n} foreign class", "{n} foreign classes", unknown.classes)
-    detail = tr(
-        "Of {drawings} of {kind}; it rejects {rejected} of its own.",
-        drawings=counted(unknown.n, "drawing"),
-        kind=foreign if unknown.source == "folder" else hidden,
-        rejected=share(rejection.false_alarms),
-    )
-    seen = share(unknown.of(rejection.chosen.score).detection)
-    return _fact("foreign", detail, tr("finds {share}", share=seen))
+    refused = chosen.threshold is None or chosen.precision is None
+    sure = tr("answers {share}", share=share(chosen.coverage))
+    sure = tr("no threshold for {target}", target=percent(chosen.target)) if refused else sure
+    yield _fact("unsure", selection_words(chosen), sure, "warn" if refused else "")
+    unknown, seen = rejection.folder or rejection.held_out, ""
+    if unknown is not None:
+        seen = tr("finds {share}", share=share(unknown.of(rejection.chosen.score).detection))
+    yield _fact("foreign", rejection_words(rejection)[0], seen)
 
 
 def _leaks(found: LeakCheck, *, grouped: bool) -> Fact:
@@ -280,10 +249,7 @@ def untested(sources: TrustSources, leaks: LeakCheck) -> Iterator[str]:
     """What it was not tested on, in sentences, from the most to the least particular."""
     rows, robust, confidence = sources.main.per_class, sources.robustness, sources.confidence
     if "holdout" not in sources.metrics:
-        state = tr("there is no holdout")
-        if sources.split.held_out():
-            state = _of_others(sources.opened) if sources.opened else tr("the holdout is still locked")
-        yield tr("A set that took no part in any choice: {state}.", state=state)
+        yield tr("A set that took no part in any choice: {state}.", state=_unopened(sources))
     if absent := sources.main.absent:
         yield tr("Classes without a drawing in the set: {names}.", names=listed(absent, most=_FEW))
     if few := sum(0 < row.n < _FEW for row in rows):

@@ -81,7 +81,7 @@ def explain(
     else:
         subject = read_subject(Path(run), data, split)
         loaded, seed, drawings = subject.loaded, subject.seed, validation_drawings(subject)
-        collection = subject.inputs.manifest.root.resolve().name
+        collection = subject.collection
     explainer = Explainer(loaded, torch.device(choose_device().value))
     reader = Reader(explainer.images, explainer.device)
     folder = Path(out)

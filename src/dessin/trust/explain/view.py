@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,25 +14,12 @@ from dessin.answers.committee import Committee
 from dessin.errors import DessinError
 from dessin.images.paths import image_path
 from dessin.language import retold, tr, tr_n
-from dessin.page.blocks import (
-    Block,
-    Dots,
-    Gallery,
-    GallerySize,
-    Grid,
-    Page,
-    Picture,
-    Section,
-    Sentence,
-    Shot,
-    Step,
-    Table,
-)
+from dessin.page.blocks import Block, Gallery, Grid, Page, Picture, Section, Sentence, Shot, Step, Table
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.numbers import capital, change, counted, listed, number, percent, plain, short
-from dessin.page.parts import columns, further, measured, what_next, written_by
+from dessin.page.parts import dots, further, measured, paragraphs, step, what_next, written_by
 from dessin.page.pictures import ACCENT, MUTED, SECOND, Line, chart, enlarged, image_data_uri
-from dessin.page.words import Tag, Tone
+from dessin.page.words import Tag
 from dessin.statistics.intervals import Estimate
 from dessin.trust.explain.measure import SMALLEST, is_better
 from dessin.trust.explain.result import Explanation, FaithfulnessResult, MapRow, MethodRow
@@ -50,46 +36,50 @@ def worded(found: FaithfulnessResult) -> FaithfulnessResult:
 
 
 def method_words(row: MethodRow) -> str:
-    """The two tests of a method's maps, and what follows from them."""
-    taken, shown = map(change, row.gains("random"))
-    tests = tr(
-        "Against random maps they gain {taken} where the marked places are taken away first, and {shown} "
-        "where they are shown first (n\u00a0=\u00a0{n}).",
-        taken=taken,
-        shown=shown,
-        n=row.deletion.maps.n,
+    """What follows from the two tests of a method's maps, and how they came out."""
+    gains = "; ".join(f"{name} {change(gain)}" for name, gain in _gains(row).items())
+    tests = tr("What the maps gain (n\u00a0=\u00a0{n}): {gains}.", n=row.deletion.maps.n, gains=gains)
+    return f"{_verdict(row)[1]} {_of_ink(row)} {tests}"
+
+
+def _gains(row: MethodRow) -> dict[str, Estimate]:
+    """What the maps gain over others in the two tests, so turned that more is better in both."""
+    names = (
+        tr("taken away, against random maps"),
+        tr("shown, against random maps"),
+        tr("taken away, against maps of the ink"),
+        tr("shown, against maps of the ink"),
     )
-    taken, shown = map(change, row.gains("ink"))
-    return f"{_conclusion(row)} {tests} {_of_ink(row)} ({taken}; {shown})."
+    return dict(zip(names, (*row.gains("random"), *row.gains("ink")), strict=True))
 
 
 def _of_ink(row: MethodRow) -> str:
     return {
-        1: tr("They say more than where the ink is"),
-        0: tr("Whether they say more than where the ink is stays open"),
-        -1: tr("A map of the ink alone, which knows nothing of the model, does better"),
+        1: tr("They say more than where the ink is."),
+        0: tr("Whether they say more than where the ink is stays open."),
+        -1: tr("A map of the ink alone, which knows nothing of the model, does better."),
     }[_standing(*row.gains("ink"))]
 
 
-def _verdict(row: MethodRow) -> Tag:
+def _verdict(row: MethodRow) -> tuple[Tag, str]:
+    """What follows from the tests, in a word or two and in a sentence."""
+    partly = tr("One test speaks for the maps, the other cannot tell: trust them with care.")
+    if _standing(*row.gains("random")) == 1:
+        partly = tr("The maps mark what the answers rest on better than chance does: trust them with care.")
     return {
-        "faithful": Tag(tr("faithful"), "good"),
-        "partly faithful": Tag(tr("partly faithful")),
-        "not shown": Tag(tr("not shown"), "warn"),
-        "misleading": Tag(tr("misleading"), "warn"),
-    }[row.verdict]
-
-
-def _conclusion(row: MethodRow) -> str:
-    if row.verdict == "partly faithful" and _standing(*row.gains("random")) == 1:
-        return tr("The maps mark what the answers rest on better than chance does: trust them with care.")
-    return {
-        "faithful": tr("The maps mark what the answers rest on, better than chance and than the ink do."),
-        "partly faithful": tr("One test speaks for the maps, the other cannot tell: trust them with care."),
-        "not shown": tr(
-            "It was not shown that the maps mark what answers rest on: do not trust a single one."
+        "faithful": (
+            Tag(tr("faithful"), "good"),
+            tr("The maps mark what the answers rest on, better than chance and than the ink do."),
         ),
-        "misleading": tr("In one of the two tests maps that know nothing do better: do not trust these."),
+        "partly faithful": (Tag(tr("partly faithful")), partly),
+        "not shown": (
+            Tag(tr("not shown"), "warn"),
+            tr("It was not shown that the maps mark what answers rest on: do not trust a single one."),
+        ),
+        "misleading": (
+            Tag(tr("misleading"), "warn"),
+            tr("In one of the two tests maps that know nothing do better: do not trust these."),
+        ),
     }[row.verdict]
 
 
@@ -104,53 +94,50 @@ def explain_page(
     folder: Path, explanation: Explanation, committee: Committee, given: Path, collection: str = ""
 ) -> Page:
     """Whether the maps can be trusted, and the drawings with theirs; `collection` is empty for any images."""
-    found = explanation.faithfulness
-    shown, maps = galleries(explanation.rows), Counter(row.image_id for row in explanation.rows)
+    methods, shown = explanation.faithfulness.methods, galleries(explanation.rows)
     title = tr("Where does it look in these drawings?")
     if collection:
         title = tr("Where does it look in drawings of {collection}?", collection=collection)
-    blocks: list[Block] = []
-    if refused := explanation.refused:
-        names = listed([f"{image_id} ({reason})" for image_id, reason in refused.items()], most=_NAMED)
-        blocks.append(Sentence(tr("These images could not be read: {names}.", names=names), "warning"))
-    blocks += [_gallery(folder, one, maps, committee) for one in shown]
+    verdicts = [
+        tr("{method}: {verdict}", method=METHOD_NAMES[row.method], verdict=_verdict(row)[1])
+        for row in methods
+    ]
+    names = listed([f"{name} ({reason})" for name, reason in explanation.refused.items()], most=_NAMED)
+    maps = Counter(row.image_id for row in explanation.rows)
     more = explanation.drawings - sum(len(gallery.rows) for gallery in shown)
     every = tr_n("{n} more lies in maps/ beside this page.", "{n} more lie in maps/ beside this page.", more)
-    lead = " ".join(
-        tr("{method}: {verdict}", method=METHOD_NAMES[row.method], verdict=_conclusion(row))
-        for row in found.methods
-    )
     return Page(
         title,
-        lead,
+        " ".join(verdicts),
         (
-            *blocks,
-            *((Sentence(every, "note"),) if more else ()),
+            *paragraphs(
+                names and tr("These images could not be read: {names}.", names=names), kind="warning"
+            ),
+            *(_gallery(folder, one, maps, committee.names) for one in shown),
+            *paragraphs(every if more else "", kind="note"),
             _tests(explanation),
-            _measured(found),
+            _measured(explanation.faithfulness),
             what_next(*_steps(given, bool(collection))),
         ),
         written_by(committee.name, "maps.csv, faithfulness.json"),
     )
 
 
-def _gallery(folder: Path, gallery: MapGallery, panels: Mapping[str, int], committee: Committee) -> Section:
-    names, shots = {label: label for label in committee.classes} | dict(committee.names), []
+def _gallery(folder: Path, gallery: MapGallery, maps: Mapping[str, int], names: Mapping[str, str]) -> Section:
+    shots, note = [], gallery.note
     for row in gallery.rows:
-        named, said = names[row.predicted], [percent(row.probability)]
+        named, said = names.get(row.predicted, row.predicted), [percent(row.probability)]
         if row.right is False:
-            said.append(tr("it is {label}", label=names[row.label]))
+            said.append(tr("it is {label}", label=names.get(row.label, row.label)))
         if row.centre is None:
             said.append(tr("nothing speaks for it"))
         alt = tr("{image} beside what speaks for {label}", image=row.image_id, label=named)
-        tone: Tone = "warn" if row.right is False else ""
         picture = Picture(_picture(folder, row), alt, kind="sheet")
-        shots.append(Shot((picture,), named, "; ".join(said), tone=tone))
-    note = gallery.note
+        shots.append(Shot((picture,), named, "; ".join(said), tone="warn" if row.right is False else ""))
     if len(shots) < gallery.of:
         note = f"{note} {tr('{n} of {all} are shown.', n=len(shots), all=number(gallery.of))}".strip()
-    size: GallerySize = "large" if panels[gallery.rows[0].image_id] < 2 else "wide"
-    return Section(gallery.title, (Gallery(tuple(shots), size),), note)
+    side_by_side = Gallery(tuple(shots), "large" if maps[gallery.rows[0].image_id] < 2 else "wide")
+    return Section(gallery.title, (side_by_side,), note)
 
 
 def _tests(explanation: Explanation) -> Section:
@@ -166,17 +153,10 @@ def _tests(explanation: Explanation) -> Section:
 
 
 def _method(row: MethodRow, explanation: Explanation) -> Section:
-    """The words of a method, and what its maps gain, so turned that more is better in both tests."""
-    names = (
-        tr("Taken away, against random maps"),
-        tr("Shown, against random maps"),
-        tr("Taken away, against maps of the ink"),
-        tr("Shown, against maps of the ink"),
-    )
-    dots = []
-    for name, gain in zip(names, (*row.gains("random"), *row.gains("ink")), strict=True):
+    plotted = []
+    for name, gain in _gains(row).items():
         tone = "better" if gain.low > 0 else "worse" if gain.high < 0 else "cannot-tell"
-        dots.append(Dot.of(name, gain, change(gain, 2), tone=tone))
+        plotted.append(Dot.of(capital(name), gain, change(gain, 2), tone=tone))
     notes = [
         tr(
             "Gain in area; a gain counts from {least} on, and right of the line the maps are better.",
@@ -186,16 +166,16 @@ def _method(row: MethodRow, explanation: Explanation) -> Section:
     rows = [one for one in explanation.rows if one.is_main and one.method == row.method]
     if full := [(one.on_ink, one.ink) for one in rows if one.on_ink is not None]:
         on_ink, ink = (percent(sum(part) / len(full)) for part in zip(*full, strict=True))
-        notes.append(
-            tr("Of a map {on_ink} is on ink, which covers {ink} of a drawing.", on_ink=on_ink, ink=ink)
-        )
+        said = tr("Of a map {on_ink} is on ink, which covers {ink} of a drawing.", on_ink=on_ink, ink=ink)
+        notes.append(said)
     if row.agreement:
         agreement = change(row.agreement)
         notes.append(tr("Rank correlation with the occlusion check: {agreement}.", agreement=agreement))
     if row.empty:
         notes.append(tr_n("{n} map is empty, and counts.", "{n} maps are empty, and count.", row.empty))
-    blocks = (Sentence(row.text), Dots(dot_plot(dots, _tick, line=0.0)), Sentence(" ".join(notes), "note"))
-    return Section(METHOD_NAMES[row.method], blocks, tags=(_verdict(row),), card=True)
+    plot = dots(dot_plot(plotted, _tick, line=0.0))
+    blocks: tuple[Block, ...] = (*paragraphs(_of_ink(row)), plot, *paragraphs(" ".join(notes), kind="note"))
+    return Section(METHOD_NAMES[row.method], blocks, tags=(_verdict(row)[0],), card=True)
 
 
 def _tick(value: float) -> str:
@@ -216,40 +196,38 @@ def _measured(found: FaithfulnessResult) -> Section:
         seed=found.seed,
         baseline=retold(found.baseline),
     )
-    maps = (tr("These maps"), tr("Maps of the ink"), tr("Random maps"))
+    styles = {
+        "maps": (tr("These maps"), ACCENT, "-"),
+        "ink": (tr("Maps of the ink"), SECOND, "--"),
+        "random": (tr("Random maps"), MUTED, ":"),
+    }
     tests = (
         ("deletion", tr("Taken away: lower is better"), tr("% of the area taken away")),
         ("insertion", tr("Shown: higher is better"), tr("% of the area shown")),
     )
-    blocks: list[Block] = [Sentence(how)]
+    titles = (tr("Area under the curve"),), [label for label, _, _ in styles.values()]
+    sections = []
     for row in found.methods:
         cells, pictures = [], []
         for test, title, axis in tests:
-            area = getattr(row, test)
-            cells.append((title, *(plain(one) for one in (area.maps, area.ink, area.random))))
-            lines = [
-                Line(tuple(range(0, 101, 10)), row.curves[f"{test} {name}"], label, colour, style)
-                for name, label, colour, style in zip(
-                    ("maps", "ink", "random"), maps, (ACCENT, SECOND, MUTED), ("-", "--", ":"), strict=True
-                )
-            ]
+            curves = {of: row.curves[f"{test} {of}"] for of in styles}
+            lines = [Line(range(0, 101, 10), curves[of], *style) for of, style in styles.items()]
             picture = chart(lines, axis, tr("probability of the class"), ylim=(0, None))
             pictures.append(Section("", (Picture(picture, title, title, "chart"),)))
-        table = Table(
-            columns((tr("Area under the curve"),), maps), tuple(cells), file=f"faithfulness-{row.method}"
-        )
+            cells.append((title, *(plain(getattr(getattr(row, test), of)) for of in styles)))
+        areas = Table.of(*titles, cells, file=f"faithfulness-{row.method}")
         said = {"meaning": capital(meanings[row.method]), "rows": row.cells[0], "columns": row.cells[1]}
         lead = tr("{meaning}; {rows} × {columns} cells.", **said)
-        blocks.append(Section(METHOD_NAMES[row.method], (Grid(tuple(pictures)), table), lead))
-    return measured(*blocks)
+        sections.append(Section(METHOD_NAMES[row.method], (Grid(tuple(pictures)), areas), lead))
+    return measured(Sentence(how), *sections)
 
 
 def _steps(given: Path, own: bool) -> Iterator[Step]:
     if own:
         yield from further(given, "mistakes")
-    command = f"dessin explain {shlex.quote(str(given))}{'' if own else ' --images IMAGES'}"
     why = tr("Check the maps by covering parts of the drawings, which takes longer.")
-    yield Step(why, f"{command} --methods gradcam,occlusion --out maps-checked")
+    images = () if own else ("--images", "IMAGES")
+    yield step(why, "explain", given, *images, "--methods", "gradcam,occlusion", "--out", "maps-checked")
 
 
 @dataclass(frozen=True)

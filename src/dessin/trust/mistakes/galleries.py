@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,14 +42,8 @@ _QUALITY = 72
 _PAPER = 240
 
 TypicalOf = Literal["right", "wrong", "training"]
-
-
-@dataclass(frozen=True)
-class ClassGallery:
-    """A class with the places of some of its drawings, wrong ones first."""
-
-    row: ClassRow
-    places: tuple[int, ...]
+# The drawing at a place under the map of the class that it was taken for, then of its own.
+Maps = dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -65,10 +59,10 @@ class PairGallery:
     typical_of: TypicalOf
 
 
-def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[ClassGallery]:
-    """The worst classes that have a wrong drawing at all."""
+def class_galleries(given: Answered, rows: Sequence[ClassRow]) -> list[tuple[ClassRow, list[int]]]:
+    """The worst classes that have a wrong drawing at all, with places of some drawings, wrong ones first."""
     worst = [row for row in rows if row.right < row.n][:CLASSES]
-    return [ClassGallery(row, tuple(_wrong_first(given, row.label)[:OF_CLASS])) for row in worst]
+    return [(row, _wrong_first(given, row.label)[:OF_CLASS]) for row in worst]
 
 
 def pair_galleries(
@@ -124,17 +118,7 @@ def _surest(given: Answered, mask: NDArray[np.bool_], number: int) -> list[int]:
     return [int(p) for p in places[np.argsort(-given.probabilities[places, number], kind="stable")]]
 
 
-@dataclass(frozen=True)
-class MapPair:
-    """A drawing under the maps of two classes, as `data:` addresses."""
-
-    predicted: str
-    true: str
-
-
-def mistake_maps(
-    subject: Subject, given: Answered, places: Sequence[int]
-) -> tuple[Mapping[int, MapPair], str]:
+def mistake_maps(subject: Subject, given: Answered, places: Sequence[int]) -> tuple[Maps, str]:
     """The maps of the drawings at these `places`, and why there are none, if so.
 
     A committee's map is the weighted mean of those of the models that were not trained on the drawing.
@@ -146,7 +130,7 @@ def mistake_maps(
         return {}, error.seen
 
 
-def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> dict[int, MapPair]:
+def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> Maps:
     explainer = Explainer(subject.loaded, torch.device(choose_device().value))
     rows = {given.rows[place].image_id: place for place in places}
     manifest = subject.inputs.manifest
@@ -154,7 +138,7 @@ def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> dict[int,
         Drawing(image_id, manifest.path(image_id), fold=given.rows[place].fold)
         for image_id, place in rows.items()
     ]
-    found: dict[int, MapPair] = {}
+    found: Maps = {}
     for batch in Reader(explainer.images, explainer.device).batches(drawings, "looking at mistakes"):
         asked = explainer.ask(batch, gradients=True)
         own = [rows[drawing.image_id] for drawing in batch.drawings]
@@ -166,7 +150,7 @@ def _maps(subject: Subject, given: Answered, places: Sequence[int]) -> dict[int,
             picture = explainer.image(asked, number)
             small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
             small = np.asarray(small, dtype=np.uint8)
-            found[place] = MapPair(*(_as_webp(overlay(small, maps[number])) for maps in (named, true)))
+            found[place] = tuple(_as_webp(overlay(small, maps[number])) for maps in (named, true))
     return found
 
 

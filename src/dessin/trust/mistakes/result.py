@@ -109,6 +109,13 @@ class PropertyRow(Section):
     finding: Finding
     words: str = ""
 
+    @property
+    def failing(self) -> int | None:
+        """The end that fails more within classes, 0 the lowest, -1 the highest; None where not found."""
+        if self.finding != "within classes" or self.within is None:
+            return None
+        return 0 if self.within.value > 0 else -1
+
 
 class Mistake(Section):
     """A wrong drawing; `rank` is the place of its true class among the answers, from 2 up."""

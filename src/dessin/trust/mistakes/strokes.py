@@ -21,6 +21,7 @@ from dessin.images.fit import page_of
 from dessin.images.ground import Pixels
 from dessin.images.ink import Mask, background, ink_box, ink_mask
 from dessin.images.spec import Page
+from dessin.language import translated
 from dessin.parallel.mapper import ThreadMapper
 from dessin.progress import track
 
@@ -124,6 +125,11 @@ class Property:
     form: str
     meaning: str
     kinds: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Drawings at its ends, in words."""
+        return translated(self.lowest), translated(self.highest)
 
     def shown(self, value: float) -> str:
         """A value in words."""

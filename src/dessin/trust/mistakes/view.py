@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from dessin.language import tr, tr_n, translated
-from dessin.page.blocks import (
-    Block,
-    Dots,
-    Gallery,
-    Grid,
-    Headline,
-    Key,
-    Notes,
-    Page,
-    Picture,
-    Section,
-    Sentence,
-    Shot,
-    Step,
-    Table,
-)
+from dessin.page.blocks import Block, Gallery, Grid, Headline, Notes, Page, Picture, Section, Shot, Table
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.numbers import capital, counted, listed, number, p_value, percent, share, written_p
-from dessin.page.parts import columns, folded, further, measured, what_next, written_by
-from dessin.page.words import Bar, Tag, Tone, Words
+from dessin.page.parts import dots, folded, further, measured, paragraphs, step, what_next, written_by
+from dessin.page.words import Bar, Tag, Words
 from dessin.runs.subject import Subject
+from dessin.trust.evaluate.view import confusions
 from dessin.trust.mistakes.answered import Answered
-from dessin.trust.mistakes.galleries import (
-    MapPair,
-    PairGallery,
-    class_galleries,
-    ends_of,
-    mistake_maps,
-    pair_galleries,
-    thumbnail,
-)
+from dessin.trust.mistakes.galleries import class_galleries, ends_of, mistake_maps, pair_galleries, thumbnail
 from dessin.trust.mistakes.result import Atlas, PropertyRow
 from dessin.trust.mistakes.strokes import PROPERTIES, Floats
 from dessin.trust.mistakes.words import confused_most
@@ -53,167 +30,130 @@ _FILES = "mistakes.json, classes.csv, pairs.csv, clusters.csv, properties.csv, m
 
 def atlas_page(atlas: Atlas, subject: Subject, given: Answered, properties: Mapping[str, Floats]) -> Page:
     """Mistakes first, as pictures; then who fails, what goes with it, and what to do."""
-    split = subject.inputs.split
-    pairs = pair_galleries(given, atlas.pairs, [row for row in split.rows if row.fold is not None])
-    maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
-    shown = _Drawings(atlas, subject, given, maps)
-    first, *others = atlas.summary
-    collection = subject.inputs.manifest.root.resolve().name
-    blocks: list[Block] = [Headline.of(atlas.accuracy, tr("of its answers are right"))]
-    if most := confused_most(atlas):
-        blocks.append(Sentence(most, "verdict"))
-    blocks += [
-        *(Sentence(sentence) for sentence in others),
-        _pairs(atlas, pairs, shown, no_maps),
-        _classes(atlas, given, shown),
-        *(_whose(given) if split.group_by else []),
-        _properties(atlas, given, properties, shown),
-        _clusters(atlas),
-    ]
-    if atlas.cautions:
-        blocks.append(Notes(atlas.cautions, tr("To be read with care")))
+    shown, (first, *others) = _Drawings(atlas, subject, given), atlas.summary
     return Page(
-        tr("What is taken for what among drawings of {collection}?", collection=collection),
+        tr("What is taken for what among drawings of {collection}?", collection=subject.collection),
         first,
-        (*blocks, _measured(atlas), what_next(*_steps(atlas, subject))),
+        (
+            Headline.of(atlas.accuracy, tr("of its answers are right")),
+            *paragraphs(confused_most(atlas), kind="verdict"),
+            *paragraphs(*others),
+            _pairs(atlas, subject, given, shown),
+            _classes(atlas, given, shown),
+            *(_whose(given) if subject.inputs.split.group_by else ()),
+            _properties(atlas, given, properties, shown),
+            *_clusters(atlas),
+            *([Notes(atlas.cautions, tr("To be read with care"))] if atlas.cautions else ()),
+            _measured(atlas),
+            _next(atlas, subject),
+        ),
         written_by(atlas.name, _FILES),
     )
 
 
 class _Drawings:
-    """The drawings as the page shows them, by their places among the answers."""
+    """The drawings as the page shows them, by their places among the answers: `true` and `named` classes."""
 
-    def __init__(self, atlas: Atlas, subject: Subject, given: Answered, maps: Mapping[int, MapPair]) -> None:
-        self._given, self._maps, self.names = given, maps, atlas.names
-        self._source = cache(
-            lambda image_id: thumbnail(subject.inputs.manifest.path(image_id), subject.loaded.page)
-        )
+    def __init__(self, atlas: Atlas, subject: Subject, given: Answered) -> None:
+        names = [atlas.names[label] for label in given.classes]
+        self.true, self.named = ([names[one] for one in each] for each in (given.targets, given.predicted))
+        self._given, manifest = given, subject.inputs.manifest
+        self._source = cache(lambda image_id: thumbnail(manifest.path(image_id), subject.loaded.page))
 
     def picture(self, image_id: str, caption: Words = "") -> Picture:
         return Picture(self._source(image_id), image_id, caption)
 
-    def shot(self, place: int, title: str = "", note: Words = "") -> Shot:
+    def shot(self, place: int, title: str, note: Words = "") -> Shot:
         """A drawing; its title is green where it was right, orange where it was wrong."""
-        tone: Tone = "good" if self._given.correct[place] else "warn"
-        return Shot((self.picture(self._given.rows[place].image_id),), title, note, tone=tone)
+        picture = self.picture(self._given.rows[place].image_id)
+        return Shot((picture,), title, note, tone="good" if self._given.correct[place] else "warn")
 
     def answer(self, place: int) -> Shot:
         """A drawing with what the model said of it."""
-        named = self.names[self._given.classes[self._given.predicted[place]]]
-        title = tr("right") if self._given.correct[place] else tr("taken for {label}", label=named)
+        taken = tr("taken for {label}", label=self.named[place])
+        title = tr("right") if self._given.correct[place] else taken
         return self.shot(place, title, percent(self._given.sureness[place]))
 
-    def mistake(self, place: int) -> Shot:
-        """A drawing, with maps of what spoke for the class that it was taken for and for its own, if any."""
-        given = self._given
-        named, true = (self.names[given.classes[of[place]]] for of in (given.predicted, given.targets))
-        less = percent(given.probabilities[place, given.targets[place]])
-        note = f"{named} {percent(given.sureness[place])}, {true} {less}"
+    def mistake(self, place: int, maps: Sequence[str]) -> Shot:
+        """A drawing, with its maps of what spoke for the class that it was taken for and for its own."""
+        given, named, true = self._given, self.named[place], self.true[place]
         pictures = [self.picture(given.rows[place].image_id, tr("drawing"))]
-        if found := self._maps.get(place):
-            for label, source in ((named, found.predicted), (true, found.true)):
-                title = tr("for {label}", label=label)
-                pictures.append(Picture(source, title, title))
-        return Shot(tuple(pictures), note=note)
+        for label, source in zip((named, true), maps, strict=False):
+            title = tr("for {label}", label=label)
+            pictures.append(Picture(source, title, title))
+        less = percent(given.probabilities[place, given.targets[place]])
+        return Shot(tuple(pictures), note=f"{named} {percent(given.sureness[place])}, {true} {less}")
 
 
-def _pairs(atlas: Atlas, pairs: list[PairGallery], shown: _Drawings, no_maps: str) -> Section:
-    title = tr("What is taken for what")
-    if not pairs:
-        return Section(title, (Sentence(tr("There is no mistake.")),), anchor="pairs")
-    cards = [_pair(pair, shown, maps=not no_maps) for pair in pairs]
-    more = cards[_OPEN_PAIRS:]
-    rows = tuple(
-        (atlas.names[row.label], atlas.names[row.predicted], number(row.count), percent(row.share))
-        for row in atlas.pairs[:TABLE_PAIRS]
-    )
-    titles = columns((tr("Class"), tr("Taken for")), (tr("Drawings"), tr("Share of the class")))
-    lead = tr("Maps show what speaks for the class that it named, then what speaks for the true one.")
-    return Section(
-        title,
-        (
-            *((Sentence(tr("There are no maps: {why}", why=no_maps), "notice"),) if no_maps else ()),
-            *cards[:_OPEN_PAIRS],
-            *folded(tr_n("{n} pair that is rarer", "{n} pairs that are rarer", len(more)), more),
-            *folded(tr("The pairs as a table"), [Table(titles, rows, file="pairs")]),
-        ),
-        "" if no_maps else lead,
-        "pairs",
-    )
-
-
-def _pair(pair: PairGallery, shown: _Drawings, *, maps: bool) -> Section:
-    own, named = shown.names[pair.row.label], shown.names[pair.row.predicted]
-    said = {"drawings": counted(pair.row.count, "drawing"), "share": percent(pair.row.share)}
-    typical = {
-        "right": tr("Drawings of {label} that it is surest of:", label=named),
-        "wrong": tr("Drawings of {label}, of which none was right:", label=named),
-        "training": tr("Training drawings of {label}, for there is none here:", label=named),
-    }[pair.typical_of]
-    return Section(
-        tr("{label} taken for {other}", label=own, other=named),
-        (
-            Gallery(tuple(map(shown.mistake, pair.wrong)), "wide" if maps else "medium"),
-            Sentence(typical, "note"),
+def _pairs(atlas: Atlas, subject: Subject, given: Answered, shown: _Drawings) -> Section:
+    training = [row for row in subject.inputs.split.rows if row.fold is not None]
+    pairs, cards = pair_galleries(given, atlas.pairs, training), []
+    maps, no_maps = mistake_maps(subject, given, [place for pair in pairs for place in pair.wrong])
+    for pair in pairs:
+        label, other = atlas.names[pair.row.label], atlas.names[pair.row.predicted]
+        said = {"drawings": counted(pair.row.count, "drawing"), "share": percent(pair.row.share)}
+        wrong = (shown.mistake(place, maps.get(place, ())) for place in pair.wrong)
+        typical = {
+            "right": tr("Drawings of {label} that it is surest of:", label=other),
+            "wrong": tr("Drawings of {label}, of which none was right:", label=other),
+            "training": tr("Training drawings of {label}, for there is none here:", label=other),
+        }[pair.typical_of]
+        blocks: tuple[Block, ...] = (
+            Gallery(tuple(wrong), "medium" if no_maps else "wide"),
+            *paragraphs(typical, kind="note"),
             Gallery(tuple(Shot((shown.picture(image_id),)) for image_id in pair.typical), "small"),
-        ),
-        tags=(Tag(tr("{drawings}, {share} of its class", **said), "muted"),),
-        card=True,
+        )
+        tag = Tag(tr("{drawings}, {share} of its class", **said), "muted")
+        title = tr("{label} taken for {other}", label=label, other=other)
+        cards.append(Section(title, blocks, tags=(tag,), card=True))
+    title, more = tr("What is taken for what"), cards[_OPEN_PAIRS:]
+    if not cards:
+        return Section(title, tuple(paragraphs(tr("There is no mistake."))), anchor="pairs")
+    lead = tr("Maps show what speaks for the class that it named, then what speaks for the true one.")
+    rows = confusions(atlas.pairs[:TABLE_PAIRS], atlas.names, "pairs")
+    inside: tuple[Block, ...] = (
+        *paragraphs(no_maps and tr("There are no maps: {why}", why=no_maps), kind="notice"),
+        *cards[:_OPEN_PAIRS],
+        *folded(tr_n("{n} pair that is rarer", "{n} pairs that are rarer", len(more)), more),
+        *folded(tr("The pairs as a table"), [rows]),
     )
+    return Section(title, inside, "" if no_maps else lead, "pairs")
 
 
 def _classes(atlas: Atlas, given: Answered, shown: _Drawings) -> Section:
-    dots = [
-        Dot.of(
-            row.name,
-            row.recall,
-            tr("{right} of {n}", right=row.right, n=row.n),
-            tone="worse" if row.worse else "cannot-tell",
-            note=str(counted(row.groups, "group")),
-        )
-        for row in atlas.classes[:DOTS]
-    ]
-    key = (
-        Key("dot", tr("worse than the rest beyond chance")),
-        Key("quiet", tr("may just be unlucky")),
-        Key("line", tr("all classes together")),
-    )
-    numbers = (tr("Right"), tr("Groups"), tr("Share that is right"), tr("p (Holm)"))
-    rows: tuple[tuple[Words, ...], ...] = tuple(
+    right = {row.label: tr("{right} of {n}", right=row.right, n=row.n) for row in atlas.classes}
+    plotted = []
+    for row in atlas.classes[:DOTS]:
+        tone, note = "worse" if row.worse else "cannot-tell", str(counted(row.groups, "group"))
+        plotted.append(Dot.of(row.name, row.recall, right[row.label], tone=tone, note=note))
+    rows: list[tuple[Words, ...]] = [
         (
             (row.name, *((" ", Tag(tr("worse"), "warn")) if row.worse else ())),
             listed([f"{atlas.names[taken.label]} ({taken.count})" for taken in row.taken_for], most=4),
-            tr("{right} of {n}", right=row.right, n=row.n),
+            right[row.label],
             number(row.groups),
             share(row.recall),
             written_p(row.p_holm),
         )
         for row in atlas.classes
-    )
+    ]
+    numbers = (tr("Right"), tr("Groups"), tr("Share that is right"), tr("p (Holm)"))
     every = tr_n("{n} class as a table", "All {n} classes as a table", len(atlas.classes))
-    table = Table(columns((tr("Class"), tr("Taken for")), numbers), rows, file="classes")
-    cards = tuple(
-        Section(
-            gallery.row.name,
-            (Gallery(tuple(map(shown.answer, gallery.places))),),
-            tags=(
-                Tag(
-                    tr("{right} of {n} right", right=gallery.row.right, n=gallery.row.n),
-                    "warn" if gallery.row.worse else "muted",
-                ),
-            ),
-        )
-        for gallery in class_galleries(given, atlas.classes)
-    )
-    return Section(
-        tr("Which classes fail"),
-        (
-            Dots(dot_plot(dots, line=atlas.accuracy.value, reach=[0.0]), key),
-            *folded(every, [table]),
-            *([Grid(cards)] if cards else []),
+    cards = []
+    for row, places in class_galleries(given, atlas.classes):
+        tag = Tag(tr("{right} of {n} right", right=row.right, n=row.n), "warn" if row.worse else "muted")
+        cards.append(Section(row.name, (Gallery(tuple(map(shown.answer, places))),), tags=(tag,)))
+    blocks: tuple[Block, ...] = (
+        dots(
+            dot_plot(plotted, line=atlas.accuracy.value, reach=[0.0]),
+            dot=tr("worse than the rest beyond chance"),
+            quiet=tr("may just be unlucky"),
+            line=tr("all classes together"),
         ),
-        anchor="classes",
+        *folded(every, [Table.of((tr("Class"), tr("Taken for")), numbers, rows, file="classes")]),
+        *([Grid(tuple(cards))] if cards else ()),
     )
+    return Section(tr("Which classes fail"), blocks, anchor="classes")
 
 
 def _whose(given: Answered) -> Iterator[Section]:
@@ -224,7 +164,7 @@ def _whose(given: Answered) -> Iterator[Section]:
         return
     name = {int(index): row.group for index, row in zip(given.index, given.rows, strict=True)}
     worst = large[np.lexsort((-count[large], right[large] / count[large]))][:_GROUPS]
-    rows = tuple(
+    rows = (
         (name[at], Bar(share := right[at] / count[at], percent(share)), f"{right[at]} / {count[at]}")
         for at in worst.tolist()
     )
@@ -233,15 +173,15 @@ def _whose(given: Answered) -> Iterator[Section]:
         n=len(large),
         least=_OF_GROUP,
     )
-    table = Table(columns((tr("Group"), tr("Share that is right")), (tr("Right"),)), rows, file="groups")
-    yield Section(tr("Whose drawings fail"), (table,), lead, "groups")
+    worst_groups = Table.of((tr("Group"), tr("Share that is right")), (tr("Right"),), rows, file="groups")
+    yield Section(tr("Whose drawings fail"), (worst_groups,), lead, "groups")
 
 
 def _properties(atlas: Atlas, given: Answered, measured: Mapping[str, Floats], shown: _Drawings) -> Section:
     cards: tuple[list[Section], list[Section]] = ([], [])
     for row in atlas.properties:
         found = row.finding in ("within classes", "between classes")
-        cards[not found].append(_property(row, given, measured, atlas, shown))
+        cards[not found].append(_property(row, given, measured[row.name], atlas, shown))
     nothing = tr_n(
         "{n} property with which nothing was seen",
         "{n} properties with which nothing was seen",
@@ -254,55 +194,35 @@ def _properties(atlas: Atlas, given: Answered, measured: Mapping[str, Floats], s
     return Section(tr("What goes with failure"), blocks, lead, "properties")
 
 
-def _property(
-    row: PropertyRow, given: Answered, measured: Mapping[str, Floats], atlas: Atlas, shown: _Drawings
-) -> Section:
-    known = PROPERTIES[row.name]
-    tags = {
+def _property(row: PropertyRow, given: Answered, values: Floats, atlas: Atlas, shown: _Drawings) -> Section:
+    known, parts = PROPERTIES[row.name], row.parts
+    tag = {
         "within classes": Tag(tr("goes with failure"), "warn"),
         "between classes": Tag(tr("a matter of classes")),
         "not seen": Tag(tr("nothing seen"), "muted"),
         "cannot tell": Tag(tr("cannot tell"), "muted"),
         "all alike": Tag(tr("all alike"), "muted"),
-    }
-    blocks: list[Block] = [Sentence(row.words)]
-    if len(row.parts) > 1:
-        dots = [
-            Dot.of(
-                part.name,
-                part.accuracy,
-                share(part.accuracy),
-                tone="worse" if part is _failing(row) else "",
-                note=f"n\u00a0=\u00a0{number(part.accuracy.n)}",
-            )
-            for part in row.parts
-        ]
-        ends = ends_of(measured[row.name], [one.image_id for one in given.rows])
-        galleries = tuple(
-            Section(
-                capital(translated(end)),
-                (
-                    Gallery(
-                        tuple(shown.shot(at, shown.names[given.rows[at].label]) for at in places), "small"
-                    ),
-                ),
-            )
-            for end, places in zip((known.lowest, known.highest), ends, strict=True)
-        )
-        blocks += [Dots(dot_plot(dots, line=atlas.accuracy.value)), Grid(galleries, 300)]
+    }[row.finding]
+    blocks: list[Block] = [*paragraphs(row.words)]
+    if len(parts) > 1:
+        plotted, galleries = [], []
+        failing = None if row.failing is None else parts[row.failing]
+        for part in parts:
+            found, tone = part.accuracy, "worse" if part is failing else ""
+            note = f"n\u00a0=\u00a0{number(found.n)}"
+            plotted.append(Dot.of(part.name, found, share(found), tone=tone, note=note))
+        places = ends_of(values, [one.image_id for one in given.rows])
+        for end, own in zip(known.ends, places, strict=True):
+            shots = (shown.shot(at, shown.true[at]) for at in own)
+            galleries.append(Section(capital(end), (Gallery(tuple(shots), "small"),)))
+        blocks += [dots(dot_plot(plotted, line=atlas.accuracy.value)), Grid(tuple(galleries), 300)]
     lead = capital(translated(known.meaning))
-    return Section(translated(row.title), tuple(blocks), lead, tags=(tags[row.finding],), card=True)
+    return Section(translated(row.title), tuple(blocks), lead, tags=(tag,), card=True)
 
 
-def _failing(row: PropertyRow) -> object:
-    """The part that fails more, if that was found."""
-    if row.finding != "within classes" or row.within is None:
-        return None
-    return row.parts[0 if row.within.value > 0 else -1]
-
-
-def _clusters(atlas: Atlas) -> Section:
-    rows = tuple(
+def _clusters(atlas: Atlas) -> Iterator[Section]:
+    """Folded, and with a word of caution, where they are not beyond chance."""
+    rows = [
         (
             listed([atlas.names[label] for label in row.labels], most=12),
             tr("{right} of {n}", right=row.inside, n=row.mistakes),
@@ -311,27 +231,23 @@ def _clusters(atlas: Atlas) -> Section:
         )
         for row in atlas.clusters
         if row.inside
-    )
-    firm, lead = atlas.structure.beyond_chance, tr("No classes are confused with one another.")
-    if rows:
-        lead = tr("Classes whose mistakes stay among them, and how many would by chance.")
-        accident = tr("There is no structure beyond chance: the groups below may well be accidents.")
-        lead = lead if firm else accident
+    ]
+    if not rows:
+        return
     numbers = (tr("Mistakes that stay inside"), tr("Share of all mistakes"), tr("By chance"))
-    blocks = (Table(columns((tr("Classes"),), numbers), rows, file="clusters"),) if rows else ()
-    title = tr("Classes that are confused with one another")
-    return Section(title, blocks, lead, "clusters", folded=not firm)
+    title, firm = tr("Classes that are confused with one another"), atlas.structure.beyond_chance
+    lead = "" if firm else tr("There is no structure beyond chance: the groups below may well be accidents.")
+    found = Table.of((tr("Classes"),), numbers, rows, file="clusters")
+    yield Section(title, (found,), lead, "clusters", folded=not firm)
 
 
-def _steps(atlas: Atlas, subject: Subject) -> Iterator[Step]:
-    data, model = (shlex.quote(str(path)) for path in (subject.inputs.manifest.root, subject.given))
-    if atlas.mistakes:
-        why = tr(
-            "Some mistakes may be wrong labels: let the answers judge the labels, and look at the worst."
-        )
-        yield Step(why, f"dessin audit {data} --predictions {model} --out labels")
-    fails = any(row.finding == "within classes" for row in atlas.properties)
-    yield from further(subject.given, *(["robustness"] if fails else []), "calibrate")
+def _next(atlas: Atlas, subject: Subject) -> Section:
+    data, model = subject.inputs.manifest.root, subject.given
+    labels = tr("Some mistakes may be wrong labels: let the answers judge the labels, and look at the worst.")
+    audit = step(labels, "audit", data, "--predictions", model, "--out", "labels")
+    fails = any(row.failing is not None for row in atlas.properties)
+    verbs = ("robustness", "calibrate") if fails else ("calibrate",)
+    return what_next(*([audit] if atlas.mistakes else ()), *further(model, *verbs))
 
 
 def _measured(atlas: Atlas) -> Section:
@@ -347,21 +263,17 @@ def _measured(atlas: Atlas) -> Section:
         )
     ]
     if structure.p is not None and structure.modularity is not None and structure.by_chance is not None:
+        said = {"modularity": f"{structure.modularity:.2f}", "chance": f"{structure.by_chance:.2f}"}
         notes.append(
             tr(
                 "Confusions keep within clusters to {modularity} (modularity), by chance to {chance} "
                 "(p\u00a0{p}). Clusters were found in these drawings, which flatters them a little.",
-                modularity=f"{structure.modularity:.2f}",
-                chance=f"{structure.by_chance:.2f}",
                 p=p_value(structure.p),
+                **said,
             )
         )
     if structure.agreement is not None:
         agreement = f"{structure.agreement:.2f}"
-        notes.append(
-            tr(
-                "Clusters of two halves of the drawings agree by {agreement} (1 the same).",
-                agreement=agreement,
-            )
-        )
+        halves = tr("Clusters of two halves of the drawings agree by {n} (1 the same).", n=agreement)
+        notes.append(halves)
     return measured(Notes(tuple(notes)))

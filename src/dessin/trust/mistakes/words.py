@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from dessin.language import tr, tr_n, translated
-from dessin.page.numbers import ALPHA, capital, counted, listed, number, p_value, percent, points, share
-from dessin.trust.mistakes.result import Atlas, ClassRow, PropertyRow
+from dessin.page.numbers import ALPHA, counted, listed, number, p_value, percent, points, share
+from dessin.trust.mistakes.result import Atlas, PropertyRow
 from dessin.trust.mistakes.strokes import PROPERTIES
 
 _FEW_GROUPS = 3
@@ -16,12 +17,12 @@ _FEW_GROUPS = 3
 
 def worded(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Atlas:
     """The atlas with its words; `together` names properties that rise and fall together, and how far."""
+    said = {"accuracy": share(atlas.accuracy), "mistakes": counted(atlas.mistakes, "mistake")}
     accuracy = tr(
         "Right on {accuracy} of {drawings} in {classes} that it was not trained on; {mistakes}.",
-        accuracy=share(atlas.accuracy),
         drawings=counted(atlas.accuracy.n, "drawing"),
         classes=counted(len(atlas.classes), "class", "classes"),
-        mistakes=counted(atlas.mistakes, "mistake"),
+        **said,
     )
     summary = (accuracy, _of_classes(atlas), _of_clusters(atlas), _of_properties(atlas))
     found = [row.model_copy(update={"words": _of_property(row)}) for row in atlas.properties]
@@ -31,40 +32,38 @@ def worded(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Atlas:
 
 def confused_most(atlas: Atlas) -> str:
     """Which two classes are mixed up most often, in either direction: where more drawings help most."""
-    both: dict[tuple[str, str], int] = {}
+    both: Counter[tuple[str, ...]] = Counter()
     for pair in atlas.pairs:
-        first, second = sorted((pair.label, pair.predicted))
-        both[first, second] = both.get((first, second), 0) + pair.count
-    if not both:
-        return ""
-    (first, second), count = max(both.items(), key=lambda item: item[1])
-    return tr(
-        "Most often {first} and {second} are taken for each other: {count} of {mistakes}. More drawings of "
-        "these two would help most.",
-        first=atlas.names[first],
-        second=atlas.names[second],
-        count=count,
-        mistakes=counted(atlas.mistakes, "mistake"),
-    )
+        both[tuple(sorted((pair.label, pair.predicted)))] += pair.count
+    for labels, count in both.most_common(1):
+        first, second = (atlas.names[label] for label in labels)
+        return tr(
+            "Most often {first} and {second} are taken for each other: {count} of {mistakes}. More drawings "
+            "of these two would help most.",
+            first=first,
+            second=second,
+            count=count,
+            mistakes=counted(atlas.mistakes, "mistake"),
+        )
+    return ""
 
 
 def _of_classes(atlas: Atlas) -> str:
     """Which classes are worse than the rest beyond chance."""
     rows, worse, differ = atlas.classes, atlas.worse, atlas.classes_differ
     if worse:
-        names, every = listed([row.name for row in worse]), number(len(rows))
+        said = {"all": number(len(rows)), "names": listed([row.name for row in worse])}
         return tr_n(
             "One class of {all} is worse than the rest beyond chance: {names}.",
             "{n} classes of {all} are worse than the rest beyond chance: {names}.",
             len(worse),
-            all=every,
-            names=names,
+            **said,
         )
     alone = tr(
         "No class can be told to be worse than the rest: with {drawings} drawings a class, in {groups} "
         "groups, the worst may just be unlucky.",
-        drawings=_typical(rows, "n"),
-        groups=_typical(rows, "groups"),
+        drawings=_typical(row.n for row in rows),
+        groups=_typical(row.groups for row in rows),
     )
     if differ is None or differ >= ALPHA:
         return alone
@@ -80,25 +79,22 @@ def _of_clusters(atlas: Atlas) -> str:
         p = p_value(atlas.structure.p)
         return tr("Mistakes show no clusters of classes beyond chance (p\u00a0{p}).", p=p)
     first = atlas.clusters[0]
+    said = {"n": len(first.labels), "share": percent(first.share), "expected": percent(first.expected)}
     return tr(
         "The largest cluster of confused classes holds {n} ({names}), and {share} of all mistakes stay "
         "inside it, where {expected} would by chance.",
-        n=len(first.labels),
         names=listed([atlas.names[label] for label in first.labels], most=5),
-        share=percent(first.share),
-        expected=percent(first.expected),
+        **said,
     )
 
 
 def _of_properties(atlas: Atlas) -> str:
-    """Which properties of drawings go with failure."""
+    """Which properties of drawings go with failure: the end that fails more, and how far below the other."""
     ends = []
     for row in atlas.properties:
-        if row.finding == "within classes" and row.within is not None:
-            known, fewer = PROPERTIES[row.name], row.within.value > 0
-            # The end that fails more, and by how much it is below the other one.
-            end, found = (known.lowest, -row.within) if fewer else (known.highest, row.within)
-            said = {"drawings": translated(end), "points": points(found)}
+        if row.failing is not None and row.within is not None:
+            below = points(row.within if row.failing else -row.within)
+            said = {"drawings": PROPERTIES[row.name].ends[row.failing], "points": below}
             ends.append(tr("{drawings} ({points} points within classes)", **said))
     if ends:
         return tr("It fails more often on {ends}.", ends=listed(ends))
@@ -106,37 +102,26 @@ def _of_properties(atlas: Atlas) -> str:
 
 
 def _of_property(row: PropertyRow) -> str:
-    known, parts = PROPERTIES[row.name], row.parts
-    if not parts:
+    """What goes with a property among drawings of one class; all drawings are shown beside it, in thirds."""
+    ends = PROPERTIES[row.name].ends
+    if not row.parts:
         return tr("It could not be measured on any drawing.")
     if row.finding == "all alike" or row.difference is None:
-        return tr("All drawings are alike in this ({value}), so nothing can be said.", value=parts[0].name)
-    # Which end fails more: by the trend within classes where that was found, else by what is seen.
-    judged = row.within if row.finding == "within classes" else row.overall or row.difference
-    ends = [(translated(known.lowest), parts[0]), (translated(known.highest), parts[-1])]
-    (worse, fewer), (better, more) = ends if judged is not None and judged.value > 0 else ends[::-1]
-    seen = tr(
-        "{fewer} of {worse} are right, against {more} of {better}",
-        fewer=share(fewer.accuracy),
-        worse=worse,
-        more=share(more.accuracy),
-        better=better,
-    )
+        value = row.parts[0].name
+        return tr("All drawings are alike in this ({value}), so nothing can be said.", value=value)
     if row.within is None:
-        return tr("{seen}. Too few groups to tell it within classes.", seen=capital(seen))
+        return tr("Too few groups to tell it within classes.")
     first = tr("Nothing is seen")
-    if row.finding == "within classes":
-        first = tr("Fails more often on {worse}", worse=worse)
+    if row.failing is not None:
+        first = tr("Fails more often on {worse}", worse=ends[row.failing])
     elif row.finding == "between classes":
-        first = tr("That may be a matter of which classes are hard")
+        first = tr("What is seen below may be a matter of which classes are hard")
     return tr(
-        "{first}: {seen}; among drawings of one class {points} points from {lowest} to {highest} "
-        "(p\u00a0{p}).",
+        "{first}: among drawings of one class {points} points from {lowest} to {highest} (p\u00a0{p}).",
         first=first,
-        seen=seen,
         points=points(row.within),
-        lowest=translated(known.lowest),
-        highest=translated(known.highest),
+        lowest=ends[0],
+        highest=ends[-1],
         p=p_value(row.p_within_holm),
     )
 
@@ -155,18 +140,18 @@ def _cautions(atlas: Atlas, together: Sequence[tuple[str, str, float]]) -> Itera
     told = {row.name for row in atlas.properties if row.finding in ("within classes", "between classes")}
     if told:
         yield tr("That a property goes with failure does not make it the cause.")
-    for names in together:
-        if told & set(names[:2]):
-            first, second = (translated(PROPERTIES[name].title) for name in names[:2])
+    for *names, correlation in together:
+        if told & set(names):
+            first, second = (translated(PROPERTIES[name].title) for name in names)
             yield tr(
                 "{first} and {second} go together (rank correlation {correlation}): one may stand for both.",
                 first=first,
                 second=second.lower(),
-                correlation=number(names[2], 2, sign=True),
+                correlation=number(correlation, 2, sign=True),
             )
 
 
-def _typical(rows: Sequence[ClassRow], of: str) -> str:
+def _typical(counts: Iterable[int]) -> str:
     """`3 to 5`, or `1`: the range over most classes, from the lowest tenth to the highest."""
-    low, high = np.quantile([getattr(row, of) for row in rows], [0.1, 0.9], method="nearest").tolist()
+    low, high = np.quantile(list(counts), [0.1, 0.9], method="nearest").tolist()
     return f"{low:.0f}" if low == high else tr("{low} to {high}", low=f"{low:.0f}", high=f"{high:.0f}")

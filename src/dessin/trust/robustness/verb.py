@@ -81,7 +81,7 @@ def robustness(
         write_robustness(home, result, answers)
     if out is not None:
         tiles = sample_tiles(next(iter(images.values())), answers, asked)
-        write_page(out / PAGE_FILE, robustness_page(subject, result, tiles))
+        write_page(out / PAGE_FILE, robustness_page(subject, result, answers, tiles))
         write_robustness(out, result, answers)
     for sentence in sentences(result):
         say(sentence)
