@@ -12,11 +12,11 @@ from dessin.language import retold, translated
 # Names that a catalogue has, behind `decision: `: alone such a word may be anything, as a class.
 NAMES: Final = (
     *("asked about", "augmentation", "average last", "batch norm", "batch size", "best epoch", "bodies"),
-    *("cached views", "candidate", "device", "experts", "feature precision", "folds", "head", "holdout"),
-    *("interpolation", "left out", "lr", "normalisation", "offered", "page", "precision", "probe penalty"),
-    *("recipe", "schedule", "size", "soft labels", "speed", "stopped after epoch", "teacher"),
-    *("temperatures", "tracking", "trained", "training curation", "weight decay", "weights", "weights kept"),
-    *("would have been a candidate", "would have been offered"),
+    *("cached views", "candidate", "class names", "device", "experts", "feature precision", "folds", "head"),
+    *("holdout", "interpolation", "left out", "lr", "normalisation", "offered", "page", "precision"),
+    *("probe penalty", "recipe", "schedule", "size", "soft labels", "speed", "stopped after epoch"),
+    *("teacher", "temperatures", "text tower", "tracking", "trained", "training curation", "weight decay"),
+    *("weights", "weights kept", "would have been a candidate", "would have been offered"),
 )
 
 Value = TypeVar("Value", covariant=True)

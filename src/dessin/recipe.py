@@ -18,7 +18,7 @@ from pydantic import (
 
 from dessin.augmentation.ops import check_ops
 from dessin.augmentation.pipeline import Pipeline
-from dessin.errors import DessinError, quoted
+from dessin.errors import DessinError, listing, quoted
 from dessin.images.spec import ImageSpec
 from dessin.models import default_backbones
 from dessin.models.losses import LOSSES, check_loss
@@ -29,6 +29,12 @@ from dessin.schema import Section, check_key, validated
 from dessin.trackers import check_trackers
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+ClassName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+def _as_list(given: object) -> object:
+    """A single entry may be written without brackets."""
+    return [given] if isinstance(given, str) else given
 
 
 class DataSpec(Section):
@@ -36,6 +42,7 @@ class DataSpec(Section):
 
     `curation` is the one that the split was made with. `training_curation` acts on the training rows
     alone, so that runs with and without it are measured on the same images; `auto` is what an audit proposes.
+    `zero_shot` are further classes that nothing is drawn of yet: a probe answers them by their names alone.
     """
 
     path: str | None = None
@@ -43,11 +50,29 @@ class DataSpec(Section):
     fold: int | Literal["none"] = 0
     curation: str | None = None
     training_curation: str | None = None
+    zero_shot: Annotated[tuple[ClassName, ...], BeforeValidator(_as_list)] = ()
 
+    def classes(self, drawn: Sequence[str]) -> tuple[str, ...]:
+        """The classes that a run answers, of a split with the classes `drawn`.
 
-def _as_list(given: object) -> object:
-    """A single entry may be written without brackets."""
-    return [given] if isinstance(given, str) else given
+        Raises:
+            DessinError: one of `zero_shot` is drawn.
+        """
+        twice = sorted({*drawn} & {*self.zero_shot})
+        if twice:
+            raise DessinError(
+                f"data.zero_shot names classes that have drawings: {listing(twice)}.",
+                do="Leave them out there; finetune.text gives their names a share, too.",
+            )
+        return tuple(sorted({*drawn, *self.zero_shot})) if self.zero_shot else tuple(drawn)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the keys of `UNSAID` where they are the usual ones: what was written before has none."""
+        values: dict[str, Any] = whole(self)
+        if not self.zero_shot:
+            values.pop("zero_shot", None)
+        return values
 
 
 # Keys that a written recipe lacks where they have this value.
@@ -58,6 +83,8 @@ UNSAID: dict[str, object] = {
     "model.mirrored": False,
     "finetune.cached_views": 0,
     "finetune.probe": "logistic",
+    "finetune.text": None,
+    "data.zero_shot": [],
 }
 
 
@@ -128,8 +155,9 @@ class FinetuneSpec(Section):
     With `cached_views` the frozen stages are computed once, for so many augmented views of each image, and
     later epochs train on these; an op that mixes images mixes what was computed of them.
     `head_start: auto` is a probe for `probe` and `probe_then_full`, and a new head otherwise.
-    `probe` is how one is fitted. `batch_norm: auto` freezes the statistics of whatever is not trained, and
-    all of them when the head starts from fitted weights.
+    `probe` is how one is fitted. With `text` the names of classes join it as far as cross-validation finds
+    them to help, by the text tower: `auto` (its own), hub:OWNER/NAME, or a folder. `batch_norm: auto` freezes
+    the statistics of whatever is not trained, and all of them when the head starts from fitted weights.
     """
 
     mode: Literal["probe", "full", "stages", "last_blocks", "lora", "probe_then_full"] = "probe_then_full"
@@ -141,6 +169,7 @@ class FinetuneSpec(Section):
     head: Literal["linear", "cosine", "mlp"] = "linear"
     head_start: Literal["auto", "new", "probe", "imagenet"] = "auto"
     probe: Literal["logistic", "ridge"] = "logistic"
+    text: str | None = Field(None, min_length=1)
     batch_norm: Literal["auto", "frozen", "train"] = "auto"
 
     @model_validator(mode="after")
@@ -164,6 +193,10 @@ class FinetuneSpec(Section):
                 )
         if self.mode in ("probe", "probe_then_full") and self.head_start not in ("auto", "probe"):
             raise ValueError(f"mode {self.mode} starts the head from a probe, not from {self.head_start}")
+        if self.text and self.start != "probe":
+            raise ValueError(
+                "text joins a probe, so it needs mode probe, probe_then_full or head_start probe"
+            )
         if self.mode == "probe" and self.head != "linear":
             raise ValueError(f"a probe is a linear head, not a {self.head} one; use probe_then_full")
         return self
@@ -174,6 +207,8 @@ class FinetuneSpec(Section):
         values: dict[str, Any] = whole(self)
         if self.probe == UNSAID["finetune.probe"]:
             values.pop("probe", None)
+        if self.text is None:
+            values.pop("text", None)
         if not self.cached_views:
             values.pop("cached_views", None)
         return values
@@ -308,6 +343,12 @@ class Recipe(Section):
             self._check_cached_views()
         if self.model.features != "last" and self.finetune.start == "imagenet":
             raise ValueError("ImageNet's rows are for features: last; use another finetune.head_start")
+        if self.finetune.text and (self.model.beside or self.model.features != "last"):
+            raise ValueError(
+                "finetune.text speaks of the last features of one backbone, without model.beside"
+            )
+        if self.data.zero_shot and not (self.finetune.text and self.finetune.mode == "probe"):
+            raise ValueError("data.zero_shot needs finetune.text, and finetune.mode: probe")
         if self.teacher.labels is not None and self.finetune.mode == "probe":
             raise ValueError("a probe is fitted to labels, so a teacher needs another finetune.mode")
         if self.teacher.labels is not None and LOSSES[parse_op(self.loss).name].needs_features:

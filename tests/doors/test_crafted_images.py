@@ -39,8 +39,8 @@ from dessin.images.decode import MAX_SIDE, Unreadable, decode, read_header
 
 pytestmark = pytest.mark.slow
 
-# A machine of tests can be slow and busy, and processor time grows with both: the bound is on how often a page of nine
-# million pixels could be written as a PNG, read and resized meanwhile. It is 1 to 3.3 times here.
+# A machine of tests can be slow and busy, and processor time grows with both: the bound is on how often a
+# page of nine million pixels could be written as a PNG, read and resized meanwhile. It is 1 to 3.3 times.
 PAGES, MEBIBYTES = 5.0, 500
 
 STOPPED: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -118,7 +118,7 @@ print(json.dumps([seconds / max(page_seconds(), page_seconds()), memory, reason]
 
 
 def cost(data: bytes, folder: Path) -> tuple[float, float, str]:
-    """Cost in ordinary pages and in MiB of decoding and fitting in a process of its own, and why it is refused."""
+    """Cost in ordinary pages and MiB of decoding and fitting in a process of its own; why it is refused."""
     (folder / "image").write_bytes(data)
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder / "image")], capture_output=True, text=True, check=True

@@ -39,10 +39,10 @@ def test_the_second_run_gets_the_very_same_probe(fits: list[int]) -> None:
     second = shared_probe(_features(), LABELS, GROUPS, 3, seed=0)
     fitted = fit_probe(_features(), LABELS, GROUPS, 3, seed=0)
     assert len(fits) == 1
-    for head, decision in (first, second):
+    for head, decisions in (first, second):
         assert head.weight.tobytes() == fitted.weight.tobytes()
         assert head.bias.tobytes() == fitted.bias.tobytes()
-        assert decision == fitted.decision
+        assert decisions == (fitted.decision,)
 
 
 CHANGES: dict[str, Callable[[], object]] = {

@@ -67,7 +67,7 @@ def join_out_of_fold(
             raise DessinError(
                 f"Predictions have {len(part.classes)} classes and the split has {len(classes)}; they differ "
                 f"in {strange[0]}.",
-                do="Evaluate the run again.",
+                do="Join models of the same classes.",
             )
         own = [image_id for image_id in part.image_ids if image_id in place]
         at = [place[image_id] for image_id in own]

@@ -89,7 +89,8 @@ class Members:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self.split.classes
+        """Those of the split, and what the first member answers beside them by name alone."""
+        return self.members[0].runs[0].record.recipe.data.classes(self.split.classes)
 
     @property
     def targets(self) -> NDArray[np.int64]:

@@ -27,16 +27,33 @@ def hub_file(name: str) -> tuple[str, str]:
 
 
 def cached_file(name: str) -> Path | None:
-    """The file in the hub's cache on this machine; the hub is not asked."""
+    """The file of a timm model in the hub's cache on this machine; the hub is not asked."""
+    repository, file = hub_file(name)
+    return cached_path(repository, file) if repository else None
+
+
+def cached_path(repository: str, file: str) -> Path | None:
+    """A file of a repository in the hub's cache on this machine; the hub is not asked."""
     from huggingface_hub import try_to_load_from_cache
 
-    repository, file = hub_file(name)
-    found = try_to_load_from_cache(repository, file) if repository else None
+    found = try_to_load_from_cache(repository, file)
     return Path(found) if isinstance(found, str) else None
 
 
 def fetch_file(name: str, licence: str) -> Path:
-    """Fetch the file into the hub's cache.
+    """Fetch the file of a timm model into the hub's cache.
+
+    Raises:
+        DessinError: `seen` says why it is not to be had.
+    """
+    repository, file = hub_file(name)
+    if not repository:
+        raise DessinError("its published weights are not a safetensors file on the hub")
+    return fetch_path(repository, file, f"the weights of {name}", licence)
+
+
+def fetch_path(repository: str, file: str, what: str = "", licence: str = "") -> Path:
+    """Fetch a file of a repository, `what` it is in words, into the hub's cache.
 
     Raises:
         DessinError: `seen` says why it is not to be had.
@@ -44,13 +61,10 @@ def fetch_file(name: str, licence: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import GatedRepoError
 
-    repository, file = hub_file(name)
-    if not repository:
-        raise DessinError("its published weights are not a safetensors file on the hub")
     silent = hub_silence()
     if silent:
         raise DessinError(f"they are not on this machine and {silent}")
-    say(f"Fetching the weights of {name} from the hub ({repository}, licence {licence})")
+    say(f"Fetching {what or file} from the hub ({repository}{f', licence {licence}' if licence else ''})")
     try:
         return Path(hf_hub_download(repository, file, etag_timeout=_CONNECT_S))
     except GatedRepoError:

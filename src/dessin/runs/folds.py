@@ -214,9 +214,10 @@ def _join(folder: Path, group: FoldGroup) -> Path:
     parts = [
         own_predictions(fold_folder(folder, n), record, split, VALIDATION) for n, record in records.items()
     ]
-    joined = to_predictions(join_out_of_fold(parts, rows, split.classes), rows, split.classes)
+    classes = group.recipe.data.classes(split.classes)
+    joined = to_predictions(join_out_of_fold(parts, rows, classes), rows, classes)
     groups = [row.group for row in rows]
-    metrics = measure(joined.probabilities, joined.targets, groups, split.classes, seed=group.recipe.seed)
+    metrics = measure(joined.probabilities, joined.targets, groups, classes, seed=group.recipe.seed)
     write_predictions(joined, folder / VALIDATION)
     by_fold = {fold: record.results[VALIDATION].accuracy for fold, record in records.items()}
     update = {"results": SetResults(**metrics.results), "by_fold": by_fold}
@@ -239,7 +240,7 @@ def _committee(
     cards = [read_card(folder / path) for path in paths]
     return Committee(
         name=group.name,
-        classes=split.classes,
+        classes=group.recipe.data.classes(split.classes),
         names={label: name for card in cards for label, name in card.names.items()},
         root=VoteNode(ballots=tuple(Ballot(node=ModelNode(bundle=path)) for path in paths)),
         digests={"split": split.digest, "manifest": next(iter(records.values())).digests.manifest},

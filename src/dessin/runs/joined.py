@@ -154,11 +154,12 @@ def own_predictions(folder: Path, record: RunRecord, split: Split, set_name: Set
     rows = split.held_out() if set_name == "holdout" else validated_rows(record, split)
     labels = {row.image_id: row.label for row in rows}
     again = f"Evaluate the run again with dessin evaluate {folder} --out OUT."
-    strange = sorted(set(predictions.classes) ^ set(split.classes))
+    classes = record.recipe.data.classes(split.classes)
+    strange = sorted(set(predictions.classes) ^ set(classes))
     if strange:
         raise DessinError(
             f"The predictions of {folder} have {len(predictions.classes)} classes and the split has "
-            f"{len(split.classes)}; they differ in {strange[0]}.",
+            f"{len(classes)}; they differ in {strange[0]}.",
             do=again,
         )
     if set(predictions.image_ids) != labels.keys():

@@ -154,11 +154,15 @@ def plan_run(
     teacher: Decision[str] | None = None,
     curation: Curation | None = None,
     page: Decision[str] | None = None,
+    text: Decision[str] | None = None,
 ) -> RunPlan:
-    """Plan a run from facts alone; `page` is why the page is looked for, if the recipe's author says it."""
+    """Plan a run from facts alone; `page` is why the page is looked for, if the recipe's author says it.
+
+    `text` says where a text tower is from, or why there is none.
+    """
     info = pretrained.info
     train, validation = rows_of(split, recipe, curation)
-    further: list[Decision[object]] = [] if teacher is None else [teacher]
+    further: list[Decision[object]] = [each for each in (teacher, text) if each is not None]
     if info.input_size != recipe.image.size:
         reason = f"asked for in the recipe; the backbone was pretrained at {info.input_size} px"
         further.append(Decision("size", recipe.image.size, reason))
@@ -169,7 +173,7 @@ def plan_run(
         further.append(curation_decision(named, curation, before, train))
     return RunPlan(
         recipe=recipe,
-        classes=split.classes,
+        classes=recipe.data.classes(split.classes),
         train=train,
         validation=validation,
         held_out=len(split.held_out()),

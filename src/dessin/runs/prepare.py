@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dessin.answers.teacher import Teacher, read_teacher
 from dessin.decisions import Decision
@@ -14,6 +16,7 @@ from dessin.models.backbones import check_backbone, describe_backbone
 from dessin.models.classifier import Classifier, build_classifier
 from dessin.models.drawn import DRAWN, drawn_file, warn_of_own_drawings
 from dessin.models.freezing import Freezing, apply_finetune, default_lr, default_weight_decay
+from dessin.models.text_tower import NoTextTowerError, TextTower, class_rows, find_text_tower
 from dessin.models.weights import Weights, resolve_weights
 from dessin.recipe import Recipe
 from dessin.runs.inputs import Inputs, training_curation
@@ -36,7 +39,7 @@ class Trainable:
 class Prepared:
     """A plan and everything it was made from; nothing is written yet.
 
-    `teacher` says something of each of the plan's training images.
+    `teacher` says something of each of the plan's training images, `text` of the names of its classes.
     """
 
     plan: RunPlan
@@ -44,6 +47,7 @@ class Prepared:
     pretrained: Pretrained
     model: Trainable
     teacher: Teacher | None = None
+    text: TextTower | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -113,7 +117,11 @@ def prepare(
     curation = training_curation(recipe.data.training_curation, inputs.manifest)
     train, _validation = rows_of(inputs.split, recipe, curation)
     teacher = read_teacher(recipe.teacher, [row.image_id for row in train], inputs.split.classes)
-    model, device = _build(recipe, len(inputs.split.classes), pretrained), choose_device()
+    tower, told = _text_tower(recipe)
+    model, device = (
+        _build(recipe, len(recipe.data.classes(inputs.split.classes)), pretrained),
+        choose_device(),
+    )
     tuning = None
     if recipe.finetune.mode != "probe":
         kept = {decision.name: decision for decision in decided}
@@ -135,9 +143,37 @@ def prepare(
         )
     taught = teacher.decision if teacher else None
     plan = plan_run(
-        recipe, inputs.split, pretrained, device, tuning, teacher=taught, curation=curation, page=page
+        *(recipe, inputs.split, pretrained, device, tuning),
+        teacher=taught,
+        curation=curation,
+        page=page,
+        text=told,
     )
-    return Prepared(plan, inputs, pretrained, model, teacher)
+    return Prepared(plan, inputs, pretrained, model, teacher, tower)
+
+
+def _text_tower(recipe: Recipe) -> tuple[TextTower | None, Decision[str] | None]:
+    """What is asked for, and where it is from; a backbone's own that is not to be had is done without."""
+    asked = recipe.finetune.text
+    if asked is None:
+        return None, None
+    try:
+        tower = find_text_tower(recipe.model.backbone, asked)
+    except NoTextTowerError as error:
+        if asked != "auto" or recipe.data.zero_shot:
+            raise
+        return None, Decision("text tower", "off", error.seen)
+    how = "the backbone's own" if asked == "auto" else "asked for in the recipe"
+    return tower, Decision("text tower", tower.source, f"{how}; sha256 {tower.sha256[:12]}…")
+
+
+def named_rows(prepared: Prepared) -> NDArray[np.float32] | None:
+    """(C, D) what the names of the classes say of the backbone's features; None without a text tower."""
+    if prepared.text is None:
+        return None
+    known = prepared.inputs.manifest.names
+    names = [known.get(label, label) for label in prepared.plan.classes]
+    return class_rows(prepared.text, prepared.weights, names).numpy()
 
 
 def _build(recipe: Recipe, classes: int, pretrained: Pretrained) -> Trainable:

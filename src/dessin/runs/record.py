@@ -62,13 +62,14 @@ class Attempt(Section):
 class Digests(Section):
     """What the run was made from, by sha256, and its own weights (`model`); empty where there is none yet.
 
-    `beside` is of the weights of all further bodies.
+    `beside` is of the weights of all further bodies, `text` of a text tower.
     """
 
     manifest: str
     split: str
     weights: str
     beside: str = ""
+    text: str = ""
     curation: str = ""
     training_curation: str = ""
     teacher: str = ""
@@ -77,10 +78,11 @@ class Digests(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `beside` where nothing is: what was written before has no such key."""
+        """Without `beside` and `text` where nothing is: what was written before has no such keys."""
         values: dict[str, Any] = whole(self)
-        if not self.beside:
-            values.pop("beside", None)
+        for key in ("beside", "text"):
+            if not values.get(key):
+                values.pop(key, None)
         return values
 
 

@@ -32,7 +32,7 @@ from dessin.trackers import check_tracker, check_trackers, joined
 from dessin.training.seeding import reproducible
 
 # The digests of what a run begins with.
-_INPUTS = {"manifest", "split", "weights", "beside", "training_curation", "teacher"}
+_INPUTS = {"manifest", "split", "weights", "beside", "training_curation", "teacher", "text"}
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,7 @@ def _digests(prepared: Prepared) -> Digests:
         split=split.digest,
         weights=prepared.weights.sha256,
         beside=digest_of([[body.info.name, body.weights.sha256] for body in beside]) if beside else "",
+        text=prepared.text.sha256 if prepared.text else "",
         curation=split.curation_digest,
         training_curation=prepared.plan.curation_digest,
         teacher=prepared.teacher.digest if prepared.teacher else "",

@@ -33,7 +33,7 @@ from dessin.recipe import Recipe
 from dessin.runs.attempts import CHECKPOINT, Attempts
 from dessin.runs.inputs import class_numbers
 from dessin.runs.plan import RunPlan
-from dessin.runs.prepare import Prepared, Trainable
+from dessin.runs.prepare import Prepared, Trainable, named_rows
 from dessin.runs.record import RunRecord, now, read_record, write_record
 from dessin.statistics.metrics import Metrics, measure
 from dessin.training.curve import CurveRow
@@ -43,7 +43,7 @@ from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
 from dessin.training.outcome import Outcome
-from dessin.training.probe import read_head, shared_probe, write_head
+from dessin.training.probe import NAMES, read_head, shared_probe, write_head
 from dessin.training.range_test import find_lr
 
 LOST = "collapsed attempts"
@@ -164,7 +164,7 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
     if not kept.is_file():
         groups = [row.group for row in job.plan.train]
         folds = np.array([row.fold for row in job.plan.train]) if job.plan.crossed else None
-        head, decision = shared_probe(
+        head, decisions = shared_probe(
             features,
             data.train_labels,
             groups,
@@ -173,9 +173,11 @@ def _start_from_probe(job: Job, data: TrainingData) -> None:
             folds=folds,
             looks=len(PROBE_VIEWS) if job.recipe.model.mirrored else 1,
             kind=job.recipe.finetune.probe,
+            named=named_rows(job.prepared),
         )
-        # The record first: where the file is, its decision is written too.
-        job.decide(decision, aloud=False)
+        # The record first: where the file is, its decisions are written too.
+        for decision in decisions:
+            job.decide(decision, aloud=decision.name == NAMES)
         if job.model.classifier.beside:
             job.decide(_speed(job, data.store))
         write_head(kept, head)

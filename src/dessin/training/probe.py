@@ -41,6 +41,9 @@ WEAKER: dict[Kind, tuple[float, ...]] = {
 }
 _DEFAULT_PENALTY: dict[Kind, float] = {"logistic": 0.01, "ridge": 0.1}
 _INNER_FOLDS = 3
+NAMES = "class names"
+# Of what the names say in the head; what the drawings say has the rest.
+SHARES = tuple(number / 10 for number in range(11))
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Probe:
 
     `path` holds (penalty, accuracy, loss) of the inner cross-validation. Where folds
     were given, `unseen` (N, C) has each image's probabilities by a probe of the other folds, whose penalty
-    and temperature were chosen on those.
+    and temperature were chosen on those. `names` is the share of the classes' names, where rows were given.
     """
 
     kind: Kind
@@ -60,6 +63,11 @@ class Probe:
     path: tuple[tuple[float, float, float], ...]
     decision: Decision[float]
     unseen: Floats | None = None
+    names: Decision[float] | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision[float], ...]:
+        return (self.decision,) if self.names is None else (self.decision, self.names)
 
     def logits(self, features: Floats) -> Floats:
         """Raw features (N, D) → logits (N, C)."""
@@ -82,6 +90,7 @@ def fit_probe(
     weakest: float = 0.0,
     folds: NDArray[np.int64] | None = None,
     looks: int = 1,
+    named: Floats | None = None,
 ) -> Probe:
     """Fit a probe; views are extra samples, and the penalty is chosen on the first views of unseen groups.
 
@@ -93,31 +102,164 @@ def fit_probe(
             very same probe again, also one that was fitted before weaker ones were tried.
         folds: (N,) from 0, to choose by in place of three that are dealt; they never part a group.
         looks: In how many of the views an unseen image is asked about; the mean of its logits counts.
+        named: (C, D) what the names of the classes say of features; a share of it joins the head, chosen as
+            the penalty is. A class without images has that alone, and is otherwise neither likely nor not.
 
     Raises:
-        DessinError: fewer than two classes among the labels, or features that are not finite.
+        DessinError: fewer than two classes among the labels, features that are not finite, or a class without
+            images and too few groups to choose a share.
     """
-    if len(np.unique(labels)) < 2:
+    present = np.unique(labels)
+    if len(present) < 2:
         raise DessinError(
             "A probe needs images of at least two classes.", do="Check the split: this side holds one class."
         )
     if not np.isfinite(features).all():
         raise DessinError("Some features are not finite numbers.", do="Check the backbone and its weights.")
     dealt = inner_folds(labels, groups, seed) if folds is None else folds
+    every = np.arange(classes)
+    if named is not None:
+        every, labels, classes = present, np.searchsorted(present, labels), len(present)
     # The mean of a linear classifier's logits is what it says of the mean features.
     asked = features[0] if looks == 1 else features[:looks].mean(axis=0)
-    penalty, temperature, path, reason, unseen = _choose(
-        features, asked, labels, dealt, classes, kind, weakest
-    )
+    # Of the mean drawing names say nothing: what they say of all is of drawings as such, and not of a class.
+    centre = asked.mean(axis=0)
+    names = None if named is None else _Names(torch.from_numpy((asked - centre) @ named.T).double(), every)
+    chosen = _choose(features, asked, labels, dealt, classes, kind, weakest, names)
     axes, targets = _space(features, labels, np.ones(len(labels), dtype=bool), kind)
     fit: tuple[Tensor, Tensor] | None = None
     for stronger in (*PENALTIES[kind], *WEAKER[kind]):
-        if stronger == penalty or (stronger > penalty and kind == "logistic"):
+        if stronger == chosen.penalty or (stronger > chosen.penalty and kind == "logistic"):
             fit = fit_linear(axes, targets, classes, stronger, fit)
     assert fit is not None, "the penalty is one of them"
-    weight, bias = ((part / temperature).float().numpy() for part in axes.fold_back(*fit))
-    decision = Decision(PENALTY, penalty, reason)
-    return Probe(kind, weight, bias, penalty, temperature, path, decision, None if folds is None else unseen)
+    weight, bias = axes.fold_back(*fit)
+    if names is not None and named is not None:
+        rows, middle = (torch.from_numpy(each).double() for each in (named, centre))
+        weight = chosen.mix.of(names.whole(weight.T, every), rows.T).T
+        bias = chosen.mix.of(names.whole(bias[None], every)[0], -(rows @ middle))
+    at_one, offset = ((part / chosen.temperature).float().numpy() for part in (weight, bias))
+    decision = Decision(PENALTY, chosen.penalty, chosen.reason)
+    unseen = None if folds is None else chosen.unseen
+    return Probe(
+        kind,
+        at_one,
+        offset,
+        chosen.penalty,
+        chosen.temperature,
+        chosen.path,
+        decision,
+        unseen,
+        names=None if names is None else Decision(NAMES, chosen.mix.share, chosen.why_names),
+    )
+
+
+class _Mix(NamedTuple):
+    """The share of the names in the head, and the spread of each side's logits, which makes both one size."""
+
+    share: float = 0.0
+    drawn: float = 1.0
+    named: float = 1.0
+
+    def of(self, drawn: Tensor, named: Tensor) -> Tensor:
+        """Of two sides' logits, or of their weights."""
+        if not self.share:
+            return drawn
+        return (1 - self.share) / self.drawn * drawn + self.share / self.named * named
+
+
+_PROBE_ALONE = _Mix()
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the names say of each image, logits (N, C), and the classes `drawn` (S,) that have images."""
+
+    logits: Tensor
+    drawn: NDArray[np.int64]
+
+    @property
+    def undrawn(self) -> int:
+        return self.logits.shape[1] - len(self.drawn)
+
+    def whole(self, logits: Tensor, drawn: NDArray[np.int64]) -> Tensor:
+        """(m, S) of the classes `drawn` → (m, C): any other is as likely as the mean of these."""
+        result = logits.mean(dim=1, keepdim=True).repeat(1, self.logits.shape[1])
+        result[:, drawn] = logits
+        return result
+
+    def mixes(self, drawn: Tensor, named: Tensor) -> list[_Mix]:
+        """Each share, for logits (m, C) of both sides."""
+        one, other = (float((each - each.mean(dim=1, keepdim=True)).std()) or 1.0 for each in (drawn, named))
+        return [_Mix(share, one, other) for share in SHARES]
+
+    def choose(
+        self, logits: Tensor, named: Tensor, truth: Tensor, share: float | None
+    ) -> tuple[_Mix, list[tuple[float, float, float]]]:
+        """The share of the highest accuracy, unless it is known, for logits (m, S) by drawings and (m, C) by
+        names; and of each share temperature, accuracy and loss."""
+        drawn, labels = self.whole(logits, self.drawn), torch.from_numpy(self.drawn)[truth]
+        mixes = self.mixes(drawn, named)
+        results = [_calibrated(mix.of(drawn, named), labels) for mix in mixes]
+        return mixes[_best(results) if share is None else SHARES.index(share)], results
+
+
+_HALF = 0.5
+
+
+def _share_of_undrawn(
+    features: Floats,
+    asked: Floats,
+    labels: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    used: Sequence[int],
+    kind: Kind,
+    penalties: Sequence[float],
+    names: _Names,
+) -> tuple[float, str]:
+    """The share that serves all classes alike where some are not drawn, and why.
+
+    A third of the classes, in turn, is left out of the fit as if it were not drawn: a share of nothing would
+    never answer them, and one of everything forgets the drawings. `penalties` lead to the probe's own.
+    """
+    classes, total = len(names.drawn), names.logits.shape[1]
+    if classes < 3:
+        return _HALF, f"half, for {classes} classes with drawings are too few to choose by"
+    scores = np.zeros((len(SHARES), 2))
+    images = np.zeros(2)
+    for place, fold in enumerate(used):
+        left = np.arange(classes) % max(3, len(used)) == place
+        rows, kept = (folds != fold) & ~left[labels], np.flatnonzero(~left)
+        axes, targets = _space(features, np.searchsorted(kept, labels), rows, kind)
+        unseen = axes.place(torch.from_numpy(asked[folds == fold])).double()
+        part = _InnerFold(axes, targets, unseen, len(kept))
+        logits = [part.logits(penalty) for penalty in penalties][-1]
+        drawn, truth = names.whole(logits, names.drawn[kept]), labels[folds == fold]
+        aside = left[truth]
+        images += (~aside).sum(), aside.sum()
+        named = names.logits[folds == fold]
+        for number, mix in enumerate(names.mixes(drawn, named)):
+            right = mix.of(drawn, named).argmax(dim=1).numpy() == names.drawn[truth]
+            scores[number] += right[~aside].sum(), right[aside].sum()
+    found, asides = (scores / np.maximum(images, 1)).T
+    together = (classes * found + names.undrawn * asides) / total
+    best = int(together.argmax())
+    return SHARES[best], (
+        f"the best of {len(SHARES)} for {classes} classes with drawings ({found[best]:.1%} right) and "
+        f"{names.undrawn} without ({asides[best]:.1%} of classes that were left out in turn)"
+    )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What cross-validation chose, its path, why, and what is said of unseen images, (N, C)."""
+
+    penalty: float
+    temperature: float
+    path: tuple[tuple[float, float, float], ...]
+    reason: str
+    unseen: Floats | None = None
+    mix: _Mix = _PROBE_ALONE
+    why_names: str = ""
 
 
 def _choose(
@@ -128,12 +270,18 @@ def _choose(
     classes: int,
     kind: Kind,
     weakest: float,
-) -> tuple[float, float, tuple[tuple[float, float, float], ...], str, Floats | None]:
-    """The penalty, its temperature, the path, the reason, and what is said of unseen images."""
+    names: _Names | None = None,
+) -> _Chosen:
     used = [k for k in np.unique(folds) if len(np.unique(labels[folds != k])) > 1]
     if folds.max() < 1 or not used:
-        why = "the usual one: too few groups to choose by cross-validation"
-        return _DEFAULT_PENALTY[kind], 1.0, (), why, None
+        why = "too few groups to choose by cross-validation"
+        if names is not None and names.undrawn:
+            raise DessinError(
+                f"How much the names of classes count beside the drawings cannot be chosen: {why}.",
+                do="Add drawings, or leave out data.zero_shot.",
+            )
+        usual = "the usual one: too few groups to choose by cross-validation"
+        return _Chosen(_DEFAULT_PENALTY[kind], 1.0, (), usual, why_names=f"none: {why}")
     truth = torch.from_numpy(np.concatenate([labels[folds == fold] for fold in used]))
     inner: list[_InnerFold] = []
     held: list[list[Tensor]] = []
@@ -162,25 +310,52 @@ def _choose(
     )
     if penalties[best] == WEAKER[kind][-1]:
         reason += "; the weakest that is tried, so a weaker one might do better still"
-    said = _unseen(held, truth, folds, used) if len(used) == len(np.unique(folds)) else None
-    return penalties[best], temperature, path, reason, said
+    every = len(used) == len(np.unique(folds))
+    share, why = None, ""
+    if names is not None and names.undrawn:
+        tried = penalties[best : best + 1] if kind == "ridge" else penalties[: best + 1]
+        share, why = _share_of_undrawn(features, asked, labels, folds, used, kind, tried, names)
+    said = _unseen(held, truth, folds, used, names, share) if every else None
+    if names is None:
+        return _Chosen(penalties[best], temperature, path, reason, said)
+    named = torch.cat([names.logits[folds == fold] for fold in used])
+    mix, shares = names.choose(torch.cat([logits[best] for logits in held]), named, truth, share)
+    temperature, accuracy, loss = shares[SHARES.index(mix.share)]
+    why = why or f"the highest accuracy ({accuracy:.1%}, loss {loss:.3f}) of {len(SHARES)}"
+    told = (
+        f"share of the head: {why}; on {len(truth):,} training images, each predicted from other groups, "
+        f"drawings alone {shares[0][1]:.1%}, names alone {shares[-1][1]:.1%}"
+    )
+    return _Chosen(penalties[best], temperature, path, reason, said, mix, told)
 
 
 def _unseen(
-    held: Sequence[Sequence[Tensor]], truth: Tensor, folds: NDArray[np.int64], used: Sequence[int]
+    held: Sequence[Sequence[Tensor]],
+    truth: Tensor,
+    folds: NDArray[np.int64],
+    used: Sequence[int],
+    names: _Names | None,
+    share: float | None,
 ) -> Floats:
-    """Probabilities (N, C) of each fold's images, at the penalty that is best on all other folds.
+    """Probabilities (N, C) of each fold's images, at the penalty and share that are best on all other folds.
 
     `held` has for each fold the logits of its images at each penalty, `truth` their labels in the same order.
     """
-    result = np.empty((len(folds), held[0][0].shape[1]), dtype=np.float32)
+    classes = held[0][0].shape[1] if names is None else names.logits.shape[1]
+    result = np.empty((len(folds), classes), dtype=np.float32)
     starts = np.cumsum([0, *(len(logits[0]) for logits in held)])
     for place, fold in enumerate(used):
         others = torch.cat([truth[: starts[place]], truth[starts[place + 1] :]])
         rest = [*held[:place], *held[place + 1 :]]
         results = [_calibrated(torch.cat(logits), others) for logits in zip(*rest, strict=True)]
         best = _best(results)
-        result[folds == fold] = (held[place][best] / results[best][0]).softmax(dim=1).float().numpy()
+        temperature, logits = results[best][0], held[place][best]
+        if names is not None:
+            named = torch.cat([names.logits[folds == other] for other in used if other != fold])
+            mix, shares = names.choose(torch.cat([each[best] for each in rest]), named, others, share)
+            temperature = shares[SHARES.index(mix.share)][0]
+            logits = mix.of(names.whole(logits, names.drawn), names.logits[folds == fold])
+        result[folds == fold] = (logits / temperature).softmax(dim=1).float().numpy()
     return result
 
 
@@ -247,7 +422,7 @@ def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
     return float(np.exp(found.x)), accuracy, float(found.fun)
 
 
-_VERSION = 2  # raise it whenever the same features would give another probe
+_VERSION = 3  # raise it whenever the same features would give another probe, or its file another form
 
 
 def shared_probe(
@@ -261,8 +436,9 @@ def shared_probe(
     folds: NDArray[np.int64] | None = None,
     looks: int = 1,
     kind: Kind = "logistic",
-) -> tuple[Head, Decision[float]]:
-    """The head and the penalty's reason of `fit_probe` with these arguments.
+    named: Floats | None = None,
+) -> tuple[Head, tuple[Decision[float], ...]]:
+    """The head and the decisions of `fit_probe` with these arguments.
 
     The first call computes them; the key has all that the bytes depend on, the number of threads and torch's
     version among it. Two processes that ask at once compute them once.
@@ -271,6 +447,7 @@ def shared_probe(
     asked += [] if folds is None else [folds.tolist()]
     asked += [] if looks == 1 else [f"{looks} looks"]
     asked += [] if kind == "logistic" else [kind]
+    asked += [] if named is None else [sha256_bytes(named.tobytes())]
     computed = [torch.__version__, torch.get_num_threads()]
     key = digest_of([_VERSION, sha256_bytes(features.tobytes()), asked, computed])
     weights = cache_folder() / "probes" / f"{key}.safetensors"
@@ -284,11 +461,12 @@ def shared_probe(
                 weakest=weakest,
                 folds=folds,
                 looks=looks,
+                named=named,
             )
-            # The weights last: where they are, the reason is too.
-            write_json(reason, probe.decision.__dict__)
+            # The weights last: where they are, the reasons are too.
+            write_json(reason, [decision.__dict__ for decision in probe.decisions])
             write_head(weights, Head(probe.weight, probe.bias, probe.unseen))
-        return read_head(weights), Decision(**read_json(reason))
+        return read_head(weights), tuple(Decision(**each) for each in read_json(reason))
 
 
 class Head(NamedTuple):

@@ -28,7 +28,7 @@ from dessin.runs.fold_group import is_fold_folder
 from dessin.runs.inputs import Inputs, class_numbers, training_curation
 from dessin.runs.joined import Measured, finished_record, join_runs, own_predictions, own_split
 from dessin.runs.plan import rows_of
-from dessin.runs.prepare import prepare
+from dessin.runs.prepare import named_rows, prepare
 from dessin.runs.stages import PROBE_VIEWS
 from dessin.statistics.intervals import group_index
 from dessin.training.data import TrainingData
@@ -323,6 +323,7 @@ def _start_state(
         seed=recipe.seed,
         weakest=record.decided(PENALTY, float) or 0.0,
         kind=recipe.finetune.probe,
+        named=named_rows(prepared),
     )
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
     classifier.start_head(weight, bias, torch.from_numpy(features[0]))
