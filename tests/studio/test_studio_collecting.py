@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from studio_kit import alert, checked, open_page, raw, words
 
 from dessin.collection.curation import Change, read_curation
+from dessin.collection.readers.groups import Hands
 from dessin.studio import teaching
 from dessin.studio.drawings import read_drawings
 from dessin.studio.inbox import (
@@ -25,7 +27,7 @@ from dessin.studio.inbox import (
 )
 from dessin.studio.texts import texts_in
 from dessin.studio.views import collect
-from dessin.studio.views.help import usable
+from dessin.studio.views.help import untestable, usable
 from dessin.studio.workspace import Workspace, scan_workspace
 
 TEXTS = texts_in("en")
@@ -35,16 +37,22 @@ TEXTS = texts_in("en")
 def zoo(tmp_path: Path) -> Path:
     """A collection made here, of five cats by Anna, six of a class of an awkward name by Ben, and no dog."""
     name = make_collection(Workspace(tmp_path), "zoo")
-    pixels = np.full((30, 30, 3), 255, np.uint8)
-    pixels[5:25, 14:16] = 0
     root = tmp_path / "zoo" / "drawings"
     label = "dots $x$ [y]"
     for each in ("cat", label, "dog"):
         make_class(read_drawings(scan_workspace(tmp_path), name), each, made=True)
     for each, who, count in (("cat", "anna", 5), (label, "ben", 6)):
-        for _ in range(count):
-            keep(root / each, Arrived(png_of(pixels), ".png", pixels), root, who=who)
+        for number in range(count):
+            drawn(root / each, who, np.random.default_rng([len(each), number]))
     return tmp_path
+
+
+def drawn(folder: Path, who: str, random: np.random.Generator, *, turns: int = 0) -> None:
+    """A drawing of a few lines by somebody, turned by so many quarters."""
+    pixels = np.full((96, 96, 3), 255, np.uint8)
+    cv2.polylines(pixels, [random.integers(6, 90, (7, 2), dtype=np.int32)], False, (0, 0, 0), 3)
+    pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+    keep(folder, Arrived(png_of(pixels), ".png", pixels), folder.parent, who=who)
 
 
 def button(page: AppTest, key: str, **values: object) -> AppTest:
@@ -145,6 +153,39 @@ def test_teaching_is_begun_followed_and_stopped(zoo: Path, monkeypatch: pytest.M
     (now,) = teaching.teachings(workspace, "zoo/drawings")
     assert now.standing != "running"
     assert TEXTS("teach.go_on") in [each.label for each in page.button]
+
+
+@pytest.mark.parametrize(
+    ("different", "key", "values"),
+    [
+        (1, "help.copies", {"name": "cat", "count": 5}),
+        (2, "help.few_differ", {"count": 10, "differ": 4, "fewest": 5}),
+    ],
+)
+def test_drawings_that_are_copies_are_said_before_anything_is_taught(
+    tmp_path: Path, different: int, key: str, values: dict[str, object]
+) -> None:
+    root = tmp_path / make_collection(Workspace(tmp_path), "zoo")
+    for place, label in enumerate(("cat", "dog")):
+        for number in range(5):
+            random = np.random.default_rng([place, number % different])
+            drawn(root / label, "anna", random, turns=number)
+    page = button(open_page(tmp_path, "teach"), "teach.start", minutes=5)
+    assert TEXTS(key, **values) in alert(page)
+    assert teaching.teachings(scan_workspace(tmp_path), "zoo/drawings") == ()
+    assert (tmp_path / "zoo" / ".cache" / "scans").is_dir(), "forgotten with the drawings"
+
+
+def test_too_few_people_to_test_on_are_said_where_they_are_asked_for(tmp_path: Path) -> None:
+    name = make_collection(Workspace(tmp_path), "zoo")
+    for place, label in enumerate(("cat", "dog")):
+        for number in range(8):
+            random = np.random.default_rng([place, number])
+            drawn(tmp_path / name / label, ("anna", "ben", "carol", "dora")[number % 4], random)
+    drawings = read_drawings(scan_workspace(tmp_path), name)
+    hands = Hands(r"/([a-z]+)_\d", "beginnings", images=16, groups=4, example="anna")
+    assert untestable(drawings, {}, hands, tmp_path / "cache", TEXTS) == TEXTS("help.few_people")
+    assert untestable(drawings, {}, None, tmp_path / "cache", TEXTS) == ""
 
 
 def test_drawings_of_one_person_are_forgotten_and_what_was_deleted_is_said(zoo: Path) -> None:

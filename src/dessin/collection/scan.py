@@ -90,11 +90,12 @@ class Scan:
         return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
+def scan_images(manifest: Manifest, mapper: Mapper | None = None, cache: Path | None = None) -> Scan:
     """Measure every image of the manifest, or read the measures back from the cache.
 
     An image that cannot be decoded gets a measurement with the reason; it never stops the scan. `mapper` says
-    where the work is done (default: threads of this process, one a core) and changes no result.
+    where the work is done (default: threads of this process, one a core) and changes no result. `cache` is
+    used in the place of the folder that all runs share.
 
     Raises:
         DessinError: a file's bytes are no longer those of the manifest.
@@ -103,7 +104,7 @@ def scan_images(manifest: Manifest, mapper: Mapper | None = None) -> Scan:
     heic = any(Path(row.image_id).suffix.lower() in HEIC_SUFFIXES for row in manifest.rows)
     without = ["without HEIC"] if heic and not can_read_heic() else []
     key = digest_of([manifest.digest, _VERSION, PAGE_VERSION, *without])[:32]
-    folder = cache_folder() / "scans" / key
+    folder = (cache or cache_folder()) / "scans" / key
     with locked(folder.with_suffix(".lock")):
         if folder.is_dir():
             scan = _load(folder, len(manifest.rows))

@@ -14,7 +14,7 @@ from dessin.answers.committee import AUTO_FILE
 from dessin.collection.checks.base import Issue
 from dessin.collection.curation import Change, read_curation
 from dessin.collection.issues import read_issues
-from dessin.collection.manifest import build_manifest
+from dessin.collection.manifest import Manifest, build_manifest
 from dessin.collection.names import class_names
 from dessin.collection.readers.collection import Collection, Item
 from dessin.collection.readers.detect import read_collection
@@ -53,10 +53,14 @@ class Drawings:
         return Figure(thumbnail(self.collection.root, image_id), image_id.rpartition("/")[2], note)
 
     @cached_property
-    def digest(self) -> str:
-        """That of its manifest, for which every file is read once."""
+    def manifest(self) -> Manifest:
+        """For it every file is read once."""
         with quiet():
-            return build_manifest(self.collection).digest
+            return build_manifest(self.collection)
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
 
     @property
     def spread(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import streamlit as st
 
 from dessin.collection.curation import Change
+from dessin.collection.duplicates import find_duplicates, group_images
 from dessin.collection.names import class_names
-from dessin.collection.readers.groups import Hands, whose
+from dessin.collection.readers.groups import Hands, group_by_pattern, whose
+from dessin.collection.scan import scan_images
 from dessin.collection.split.files import Split, read_split
 from dessin.errors import DessinError
 from dessin.page.numbers import number, share
 from dessin.page.words import plain
+from dessin.progress import quiet
 from dessin.reports.run.measure import Judged, groups_worst_first, judged_set, what_helps
 from dessin.reports.run.view import groups_in_words, help_in_words
 from dessin.runs.record import SPLIT_FILE
@@ -23,7 +27,7 @@ from dessin.studio.curating import is_aside
 from dessin.studio.drawings import Drawings, file_stamp
 from dessin.studio.plain import as_label, show_heading, show_table, show_text
 from dessin.studio.texts import Texts
-from dessin.studio.views.sheet import by_class
+from dessin.studio.views.sheet import by_class, label_of
 
 # Of each class, below which a model can be neither taught nor judged: one for each fold; and a good number.
 FEWEST, GOOD = 5, 20
@@ -90,6 +94,47 @@ def show_hands(drawings: Drawings, texts: Texts) -> Hands | None:
         return None
     words = texts("help.hands", groups=hands.groups, example=as_label(hands.example))
     return hands if st.checkbox(words, value=True, key="teach.hands", help=texts("help.hands_help")) else None
+
+
+def untestable(
+    drawings: Drawings, changes: Mapping[str, Change], hands: Hands | None, cache: Path | None, texts: Texts
+) -> str:
+    """Why no model of these drawings could be tested, as copies, and with `hands` the drawings of one person,
+    are taught or tested on together; empty where one can. Every drawing is looked at, as teaching does first.
+
+    Raises:
+        DessinError: a drawing was changed meanwhile.
+    """
+    manifest = drawings.manifest
+    with quiet():
+        scan = scan_images(manifest, cache=cache)
+        pairs = find_duplicates(manifest, scan)
+    read = {
+        row.image_id: label_of(row.image_id, drawings, changes)
+        for row, measured in zip(manifest.rows, scan.measurements, strict=True)
+        if measured.readable and not is_aside(changes.get(row.image_id))
+    }
+
+    def of_class(people: Mapping[str, str]) -> Counter[str]:
+        """How many groups each class has; under no name, how many there are."""
+        group = group_images(drawings.labels, people, pairs)
+        found = {(label, group[each]) for each, label in read.items()}
+        return Counter({**Counter(label for label, _ in found), "": len({each for _, each in found})})
+
+    differ = of_class({})
+    for label, count in Counter(read.values()).items():
+        if differ[label] == 1:
+            return texts("help.copies", name=drawings.name(label), count=count)
+    if differ[""] < FEWEST:
+        return texts("help.few_differ", count=len(read), differ=differ[""], fewest=FEWEST)
+    if hands is not None:
+        people = {
+            each.image_id: each.group for each in group_by_pattern(drawings.collection.items, hands.pattern)
+        }
+        drew = of_class(people)
+        if drew[""] < FEWEST or 1 in drew.values():
+            return texts("help.few_people")
+    return ""
 
 
 def show_groups(best: Path, texts: Texts) -> None:

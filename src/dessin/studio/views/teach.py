@@ -22,9 +22,9 @@ from dessin.statistics.contrasts import Contrast, two_models
 from dessin.studio.curating import read_changes
 from dessin.studio.drawings import curation_of, file_stamp, read_drawings
 from dessin.studio.plain import choose_collection, go_to, keep_model, show_facts, show_heading, show_text
-from dessin.studio.teaching import Teaching, go_on, start, stop, teachings
+from dessin.studio.teaching import Teaching, cache_of, go_on, start, stop, teachings
 from dessin.studio.texts import Texts
-from dessin.studio.views.help import show_groups, show_hands, show_needs, usable
+from dessin.studio.views.help import show_groups, show_hands, show_needs, untestable, usable
 from dessin.studio.workspace import Workspace
 
 _MINUTES, _MOST_MINUTES = 5, 24 * 60
@@ -74,6 +74,11 @@ def _offer(workspace: Workspace, collection: str, every: tuple[Teaching, ...], t
     minutes = st.number_input(texts("teach.minutes"), 1, _MOST_MINUTES, _MINUTES, key="teach.minutes")
     hands = show_hands(drawings, texts)
     if st.button(texts("teach.start", minutes=int(minutes)), type="primary"):
+        with st.spinner(texts("teach.looks")):
+            fault = untestable(drawings, changes, hands, cache_of(workspace, collection), texts)
+        if fault:
+            show_text(fault, "error")
+            return
         start(
             workspace,
             collection,
