@@ -62,8 +62,8 @@ def needed(module: str, extra: str) -> Any:
 
 
 @contextmanager
-def sftp_server(root: Path, password: str) -> Iterator[int]:
-    """An ssh server that shows a folder to whoever knows the password; yields its port."""
+def sftp_server(root: Path, password: str) -> Iterator[tuple[int, Any]]:
+    """An ssh server that shows a folder to whoever knows the password; yields its port and its key."""
     paramiko = needed("paramiko", "ssh")
 
     class Login(paramiko.ServerInterface):  # type: ignore[misc,name-defined]
@@ -116,7 +116,7 @@ def sftp_server(root: Path, password: str) -> Iterator[int]:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield listening.getsockname()[1]
+        yield listening.getsockname()[1], key
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
@@ -127,11 +127,33 @@ def sftp_server(root: Path, password: str) -> Iterator[int]:
 
 def test_packs_behind_ssh_are_collected(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))  # whose known hosts and keys are nobody's
-    with sftp_server(home, "word") as port:
+    with sftp_server(home, "word") as (port, key):
+        know(tmp_path, port, key)
         check_address(f"ssh://anna:word@127.0.0.1:{port}", tmp_path, home)
         with pytest.raises(DessinError, match="cannot be read") as refused:
             collect(f"sftp://anna:secret@127.0.0.1:{port}/inbox", into=tmp_path / "none")
     assert "secret" not in str(refused.value)
+
+
+def know(home: Path, port: int, key: Any) -> None:
+    """As ssh does after a first visit."""
+    (home / ".ssh").mkdir(exist_ok=True)
+    line = f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n"
+    (home / ".ssh" / "known_hosts").write_text(line)
+
+
+def test_a_server_that_ssh_does_not_know_is_told_nothing(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with sftp_server(home, "word") as (port, key):
+        address = f"ssh://anna:word@127.0.0.1:{port}/inbox"
+        with pytest.raises(DessinError, match=r"shows a key that ssh does not know.*Connect once with ssh"):
+            collect(address, into=tmp_path / "unknown")
+        know(tmp_path, port, type(key).generate(2048))
+        with pytest.raises(DessinError, match="shows another key than ssh knows"):
+            collect(address, into=tmp_path / "changed")
+    assert [path.name for path in tmp_path.iterdir()] == [".ssh"]
 
 
 # s3

@@ -86,7 +86,8 @@ def shown(address: str) -> str:
 def _download(address: str, folder: Path) -> None:
     from fsspec.core import url_to_fs
 
-    system, path = url_to_fs(address)
+    behind_ssh = PROTOCOLS[address.partition("://")[0]] == "ssh"
+    system, path = url_to_fs(address, **({"host_key_policy": _known_alone()} if behind_ssh else {}))
     paths = [path] if path.endswith(ENDING) else _packs_in(system, path)
     if not paths:
         raise DessinError(
@@ -110,6 +111,30 @@ def _download(address: str, folder: Path) -> None:
                         do="Name some of them.",
                     )
                 copy.write(block)
+
+
+def _known_alone() -> Any:
+    """Speak to servers alone whose key ssh has: any other may be somebody in between, who is told a password.
+
+    fsspec would take any key, and reads none of those that are known.
+    """
+    import paramiko
+
+    class KnownAlone(paramiko.MissingHostKeyPolicy):  # type: ignore[misc,unused-ignore]
+        def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:  # noqa: ARG002
+            known = paramiko.HostKeys()
+            for path in (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")):
+                if path.is_file():
+                    known.load(str(path))
+            if known.check(hostname, key):
+                return
+            how = "another key than ssh knows" if known.lookup(hostname) else "a key that ssh does not know"
+            raise DessinError(
+                f"The server {quoted(hostname)} shows {how}, so nothing was said to it.",
+                do="Connect once with ssh, compare the key, and try again.",
+            )
+
+    return KnownAlone()
 
 
 def _packs_in(system: Any, path: str) -> list[str]:
