@@ -4,10 +4,12 @@ in English, by keyboard alone in Korean on a phone."""
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from desk import as_jpeg, as_png, photographed
 from PIL import Image
@@ -16,9 +18,11 @@ from studio_server import FLAGS, Window, begun, open_window
 
 from dessin.answers.predictions import read_predictions
 from dessin.collection.curation import read_curation
+from dessin.studio.inbox import make_collection
 from dessin.studio.texts import Texts, texts_in
 from dessin.studio.try_it.canvas import PenStroke, Strokes
 from dessin.studio.try_it.render import render
+from dessin.studio.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 WAIT_MS = 90_000
@@ -131,6 +135,7 @@ class Mouse:
         box = self.page.get_by_role("combobox", name=self.texts(key))
         # A run that ends behind an open list closes it.
         self.window.settle()
+        self.window.scroll_to(box)
         box.click()
         self.page.get_by_role("option", name=name, exact=True).click()
         expect(box).to_have_value(name)
@@ -211,6 +216,7 @@ class Keyboard(Mouse):
         if box.input_value() == name:
             return
         self.reach(box)
+        self.window.scroll_to(box)
         option = self.page.get_by_role("option", name=name, exact=True)
         self.page.keyboard.press("ArrowDown")
         expect(option).to_be_visible()
@@ -392,3 +398,76 @@ def check_quiet(window: Window) -> None:
     allowed = ("http://127.0.0.1:", "ws://127.0.0.1:", "blob:http://127.0.0.1:", "data:")
     assert [url for url in window.requests if not url.startswith(allowed)] == []
     window.page.close()
+
+
+def made_zoo(root: Path, files: Callable[[str, int], Path]) -> Path:
+    """A collection as the studio makes one, of twelve bars and twelve waves; its drawings."""
+    name = make_collection(Workspace(root), "zoo")
+    for shape in ("bars", "wave"):
+        (root / name / shape).mkdir()
+        for number in range(A_CLASS):
+            shutil.copy(files(shape, number), root / name / shape)
+    return root / name
+
+
+def test_two_windows_at_once_and_a_studio_that_is_killed_lose_nothing(
+    tmp_path: Path, browser: Browser, files: Callable[[str, int], Path]
+) -> None:
+    texts, curation = texts_in("en"), tmp_path / "zoo" / "curation.csv"
+    drawings = made_zoo(tmp_path, files)
+    expect.set_options(timeout=WAIT_MS)
+    with begun(str(tmp_path), tiny=True) as (studio, address):
+        hands = [Mouse(open_window(browser, address, 1280), texts) for _ in range(2)]
+        for hand, shape in zip(hands, ("bars", "wave"), strict=True):
+            hand.page.set_default_timeout(WAIT_MS)
+            hand.open("collect")
+            hand.pick(shape)
+            hand.pick(texts("collect.by_files"))
+        # Each act of one window begins before that of the other has ended.
+        for start in (20, 23):
+            for hand, shape in zip(hands, ("bars", "wave"), strict=True):
+                hand.upload([files(shape, number) for number in range(start, start + 3)])
+            for hand, shape in zip(hands, ("bars", "wave"), strict=True):
+                hand.press("collect.keep_files", count=3, name=shape)
+            for hand in hands:
+                expect(hand.page.get_by_role("checkbox", name=f"{start}.png")).to_have_count(1)
+        for number in range(3):
+            for hand, shape in zip(hands, ("bars", "wave"), strict=True):
+                hand.tick(f"{shape}{number:02d}.png")
+                expect(hand.button("sheet.aside", count=1)).to_be_enabled()
+            hands[0].press("sheet.aside", count=1)
+            hands[1].choose("sheet.other", "bars")
+            hands[1].press("sheet.is")
+            for hand in hands:
+                expect(hand.button("sheet.undo", count=number + 1)).to_be_enabled()
+        kept = {path.relative_to(drawings).as_posix() for path in drawings.rglob("*.png")}
+        wanted = {
+            f"{shape}/{shape}{n:02d}.png" for shape in ("bars", "wave") for n in (*range(12), *range(20, 26))
+        }
+        assert kept == wanted
+        rows = [(f"bars/bars{n:02d}.png", "drop", "") for n in range(3)]
+        rows += [(f"wave/wave{n:02d}.png", "relabel", "bars") for n in range(3)]
+        assert [(each.image_id, each.action, each.label) for each in read_curation(curation).changes] == rows
+        hands[1].page.close()
+
+        hand = hands[0]
+        hand.press("collect.teach")
+        hand.press("teach.start", minutes=5)
+        expect(hand.button("teach.stop")).to_be_visible()
+        server = psutil.Process(studio.pid).children()
+        studio.kill()
+        studio.wait()
+        assert psutil.wait_procs(server, WAIT_MS / 1000)[1] == []
+        hand.page.close()
+    before = curation.read_bytes()
+    with begun(str(tmp_path), tiny=True) as (_, address):
+        hand = Mouse(open_window(browser, address, 1280), texts)
+        hand.page.set_default_timeout(WAIT_MS)
+        hand.open("teach")
+        expect(hand.page.get_by_text(texts("teach.finished"), exact=True)).to_be_visible(timeout=TAUGHT_MS)
+        assert (
+            read_predictions(tmp_path / "zoo" / "models" / "1" / "best" / "validation").correct.mean() > 0.6
+        )
+        assert curation.read_bytes() == before
+        assert len(list(drawings.rglob("*.png"))) == len(wanted)
+        hand.page.close()

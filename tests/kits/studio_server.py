@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 DEADLINE_S = 90.0
 FLAGS = [
@@ -99,6 +99,14 @@ class Window:
         self.page.wait_for_selector(
             '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=DEADLINE_S * 1000
         )
+
+    def scroll_to(self, one: Locator) -> None:
+        """Bring it into view, and wait until the page was told of that, in its next frame.
+
+        A list that was opened before then would be closed, as scrolling closes any.
+        """
+        one.scroll_into_view_if_needed()
+        one.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def widest(self) -> float:
         """How far to the right anything reaches that is not inside something that can be moved sideways."""
