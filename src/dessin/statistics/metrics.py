@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from dessin.errors import DessinError
 from dessin.statistics.headline import METRICS, Integers, Metric
@@ -109,6 +108,8 @@ def _group_sums(
     classes: int,
 ) -> Any:
     """Each group's sums: the columns of `per_image`, then right, predicted and true counts of every class."""
+    from scipy import sparse
+
     rows = np.arange(len(truth))
     right = (predicted == truth).astype(np.float64)
     blocks = [sparse.csr_matrix(per_image)]
