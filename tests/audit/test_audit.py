@@ -16,7 +16,7 @@ from scribbles import encode, scribble, write_drawings
 from dessin.audit.measure import summarise
 from dessin.audit.result import AuditResult
 from dessin.audit.verb import audit
-from dessin.audit.view import describe_audit, describe_unreadable
+from dessin.audit.view import describe_audit, describe_faults
 from dessin.cli import app
 from dessin.collection.issues import read_issues
 from dessin.collection.manifest import read_manifest
@@ -209,7 +209,7 @@ def test_what_cannot_be_read_is_said_with_the_limit_and_the_cure(tmp_path):
     drawings = {f"{'ab'[n % 2]}/{n}.png": encode(scribble(700 + n)) for n in range(4)}
     drawings["b/scan.png"] = b"\x89PNG\r\n\x1a\n" + scan
     result = audit(write_drawings(tmp_path / "d", drawings), out=tmp_path / "out")
-    assert describe_unreadable(result.issues) == (
+    assert next(describe_faults(result.issues)) == (
         "1 image cannot be read: b/scan.png (60.3 million pixels (9000x6700); up to 40 million are read: "
         "save it smaller, for example at 300 dpi)"
     )

@@ -10,14 +10,7 @@ from dessin.audit.answers import LabelAnswers, read_label_answers
 from dessin.audit.judgement import Judgement, judge_labels
 from dessin.audit.measure import review_labels, summarise
 from dessin.audit.result import AuditResult
-from dessin.audit.view import (
-    audit_page,
-    describe_audit,
-    describe_labels,
-    describe_unreadable,
-    next_steps,
-    undecided,
-)
+from dessin.audit.view import audit_page, describe_audit, describe_faults, next_steps, undecided
 from dessin.collection.checks.base import Context, LabelReview
 from dessin.collection.curation import TooMany, too_many
 from dessin.collection.duplicates import find_duplicates
@@ -97,12 +90,10 @@ def audit(
                 place=f"{out / PAGE_FILE}#too_many",
             )
         )
-    if unreadable := describe_unreadable(result.issues):
-        warn(unreadable)
+    for fault in describe_faults(result.issues):
+        warn(fault)
     if hands:
         warn(hands.line)
-    if odd := describe_labels(result.issues):
-        warn(odd)
     say(tr("report: {file}", file=out / PAGE_FILE))
     if predictions:
         n, file = number(len(answers.rows)), out / LABELS_FILE

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dessin.audit.pictures import contact_sheets, draw_plots, page_uri, thumbnail_uri
-from dessin.audit.result import Spread, Summary
+from dessin.audit.result import Summary
 from dessin.collection.checks.base import Check, Context, Issue, SuspectLabel
 from dessin.collection.checks.images import Photographs, UnreadableFiles
 from dessin.collection.checks.labels import OddLabels
@@ -24,7 +24,6 @@ from dessin.page.blocks import (
     Fact,
     Facts,
     Gallery,
-    GallerySize,
     Grid,
     Page,
     Picture,
@@ -35,7 +34,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import counted, number, percent
-from dessin.page.parts import columns, what_next
+from dessin.page.parts import columns, counts, photograph, what_next
 from dessin.page.words import Code, Link, Note, Strong, Tag, Words, told
 
 _PAIRS_SHOWN = 60
@@ -69,7 +68,7 @@ def audit_page(
             _numbers(summary, context),
             *_suspects(summary, context, shown),
             *_pairs(context, shown),
-            *(_gallery(kind, shown) for kind in kinds if kind.shown),
+            *(_gallery(kind, shown) for kind in kinds if kind.apart),
             _sheets(context),
         ),
         footer=told("Written by dessin from manifest {digest}.", digest=Code(summary.manifest_digest[:12])),
@@ -78,24 +77,24 @@ def audit_page(
 
 @dataclass(frozen=True)
 class _Kind:
-    """The issues of one check: how many there are, where the page shows them, and the surest of them."""
+    """What one check found."""
 
     check: Check
-    count: int
-    images: int
-    anchor: str
-    shown: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
+
+    @property
+    def images(self) -> int:
+        return len({issue.image_id for issue in self.issues})
+
+    @property
+    def apart(self) -> bool:
+        """Whether the page shows it in a section of its own."""
+        return not self.check.pairs and self.check.name != SuspectLabels.name
 
 
 def _kinds(issues: Sequence[Issue]) -> list[_Kind]:
-    kinds = []
-    for name, check in CHECKS.items():
-        found = [issue for issue in issues if issue.issue == name]
-        if not found:
-            continue
-        shown = () if check.pairs or name == SuspectLabels.name else tuple(found[:_GALLERY_SHOWN])
-        images = len({issue.image_id for issue in found})
-        kinds.append(_Kind(check, len(found), images, "pairs" if check.pairs else name, shown))
+    of = {name: tuple(issue for issue in issues if issue.issue == name) for name in CHECKS}
+    kinds = [_Kind(check, of[name]) for name, check in CHECKS.items() if of[name]]
     return sorted(kinds, key=lambda kind: not kind.check.urgent)
 
 
@@ -103,10 +102,9 @@ class _Drawings:
     """The collection's drawings by image_id, as the page shows them."""
 
     def __init__(self, context: Context) -> None:
-        self._scan = context.scan
-        self._rows = {row.image_id: number for number, row in enumerate(context.manifest.rows)}
+        self._scan, self._names = context.scan, context.manifest.names
+        self._places = {row.image_id: place for place, row in enumerate(context.manifest.rows)}
         self._labels = {row.image_id: row.label for row in context.manifest.rows}
-        self._names: Mapping[str, str] = context.manifest.names
 
     def name(self, label: str) -> str:
         return self._names.get(label, label)
@@ -118,7 +116,7 @@ class _Drawings:
         return self._labels[pair.first] != self._labels[pair.second]
 
     def picture(self, image_id: str, caption: Words = "") -> Picture:
-        source = thumbnail_uri(self._scan, self._rows[image_id])
+        source = thumbnail_uri(self._scan, self._places[image_id])
         return Picture(source, f"{self.label(image_id)}: {image_id}", caption)
 
     def labelled(self, image_id: str) -> Picture:
@@ -126,13 +124,11 @@ class _Drawings:
 
     def shot(self, issue: Issue) -> Shot:
         """An issue's drawing; of a photograph also its page, as a model sees it."""
-        label, note = self.label(issue.image_id), (retold(issue.detail), Note(issue.image_id))
-        if issue.issue != Photographs.name:
-            return Shot((self.picture(issue.image_id),), label, note)
-        page = page_uri(self._scan, self._rows[issue.image_id])
-        taken = self.picture(issue.image_id, tr("as it was taken"))
-        seen = Picture(page, tr("the page of {image}", image=issue.image_id), tr("as the model sees it"))
-        return Shot((taken, seen), label, note)
+        pictures: tuple[Picture, ...] = (self.picture(issue.image_id),)
+        if issue.issue == Photographs.name:
+            page = page_uri(self._scan, self._places[issue.image_id])
+            pictures = photograph(pictures[0].source, page, issue.image_id)
+        return Shot(pictures, self.label(issue.image_id), (retold(issue.detail), Note(issue.image_id)))
 
 
 def _lead(summary: Summary, kinds: Sequence[_Kind]) -> str:
@@ -143,11 +139,12 @@ def _lead(summary: Summary, kinds: Sequence[_Kind]) -> str:
         layout="; ".join((translated(summary.layout), *map(retold, summary.notes))),
     )
     urgent = [f"{translated(k.check.title).lower()} ({number(k.images)})" for k in kinds if k.check.urgent]
+    found = tr("Nothing was found that needs mending.")
     if urgent:
-        return f"{read} {tr('To mend first: {kinds}.', kinds=', '.join(urgent))}"
-    if kinds:
-        return f"{read} {tr('Nothing has to be mended; some drawings stand out.')}"
-    return f"{read} {tr('Nothing was found that needs mending.')}"
+        found = tr("To mend first: {kinds}.", kinds=", ".join(urgent))
+    elif kinds:
+        found = tr("Nothing has to be mended; some drawings stand out.")
+    return f"{read} {found}"
 
 
 def _facts(summary: Summary) -> Facts:
@@ -169,15 +166,16 @@ def _facts(summary: Summary) -> Facts:
     return Facts((*facts, Fact(tr("Sizes"), size, tr("median, px"))))
 
 
-def _found(kinds: Sequence[_Kind]) -> Table | Sentence:
+def _found(kinds: Sequence[_Kind]) -> Block:
     if not kinds:
         return Sentence(tr("Every file can be read, no drawing occurs twice, and none stands out."))
-    rows: list[tuple[Words, ...]] = []
+    rows: list[tuple[Words, int]] = []
     for kind in kinds:
-        link = Link(translated(kind.check.title), f"#{kind.anchor}")
-        first = (" ", Tag(tr("look first"), "warn")) if kind.check.urgent else ()
-        rows.append(((link, *first, Note(translated(kind.check.summary))), number(kind.images)))
-    return Table(columns((tr("What was found"),), (tr("Images"),)), tuple(rows))
+        check = kind.check
+        link = Link(translated(check.title), f"#{'pairs' if check.pairs else check.name}")
+        first = (" ", Tag(tr("look first"), "warn")) if check.urgent else ()
+        rows.append(((link, *first, Note(translated(check.summary))), kind.images))
+    return counts(rows, tr("What was found"))
 
 
 def _doubts(doubts: Sequence[TooMany], shown: _Drawings) -> Section:
@@ -189,28 +187,17 @@ def _doubts(doubts: Sequence[TooMany], shown: _Drawings) -> Section:
 
 
 def _numbers(summary: Summary, context: Context) -> Section:
-    plots = draw_plots(summary, context.scan.measurements)
-    charts = (
+    charts = tuple(
         Section(plot.title, (Picture(plot.picture, f"{plot.title}. {plot.caption}", plot.caption, "chart"),))
-        for plot in plots
+        for plot in draw_plots(summary, context.scan.measurements)
     )
-    kinds = (
-        (translated("channels {mode}"), "mode", summary.modes),
-        (translated("format {format}"), "format", summary.formats),
-        (translated("skipped: {rule}"), "rule", summary.skipped),
-    )
-    rows = tuple(
-        (text.format(**{place: value}), number(count))
-        for text, place, counts in kinds
-        for value, count in counts.items()
-    )
-    files = Table(columns((tr("What"),), (tr("Images"),)), rows)
-    tables = [Section(tr("Files"), (files,))]
+    files = [(tr("channels {mode}", mode=mode), count) for mode, count in summary.modes.items()]
+    files += [(tr("format {format}", format=name), count) for name, count in summary.formats.items()]
+    files += [(tr("skipped: {rule}", rule=rule), count) for rule, count in summary.skipped.items()]
+    tables = [Section(tr("Files"), (counts(files),))]
     if summary.families:
         tables.append(Section(tr("Families of classes"), (_families(summary),)))
-    return Section(
-        tr("The collection in numbers"), (Grid(tuple(charts)), Grid(tuple(tables))), anchor="numbers"
-    )
+    return Section(tr("The collection in numbers"), (Grid(charts), Grid(tuple(tables))), anchor="numbers")
 
 
 def _families(summary: Summary) -> Table:
@@ -228,33 +215,26 @@ def _suspects(summary: Summary, context: Context, shown: _Drawings) -> Iterator[
         return
     lead = tr(
         "{judged} of {all} labels were judged by {models}, each by answers of models that were not trained "
-        "on its drawing; these agree in {agree} [{low}, {high}]. About {noise} [{noise_low}, {noise_high}] "
-        "of the labels may be wrong: an estimate, too high where models cannot read drawings.",
+        "on its drawing; these agree in {agree}. About {noise} of the labels may be wrong: an estimate, too "
+        "high where models cannot read drawings.",
         judged=number(judged.judged),
         all=number(summary.images),
         models=judged.models,
-        agree=percent(judged.accuracy),
-        low=percent(judged.accuracy_low),
-        high=percent(judged.accuracy_high),
-        noise=percent(judged.noise, 1),
-        noise_low=percent(judged.noise_low, 1),
-        noise_high=percent(judged.noise_high, 1),
+        agree=judged.right,
+        noise=judged.wrong,
     )
-    lead = " ".join((lead, *map(retold, judged.notes)))
-    title, found = tr("Labels that may be wrong"), context.labels.suspects if context.labels else ()
-    if not found:
-        yield Section(title, (Sentence(tr("No label looks implausible.")),), lead, "suspect_label")
-        return
-    some = found[:_SUSPECTS_SHOWN]
-    which = tr("The {n} least plausible, the worst first; all labels are in labels.csv.", n=len(some))
-    if judged.suspects > len(some):
+    found = context.labels.suspects[:_SUSPECTS_SHOWN] if context.labels else ()
+    blocks: tuple[Block, ...] = (Sentence(tr("No label looks implausible.")),)
+    if found:
+        some, every = number(len(found)), number(judged.suspects)
         which = tr(
-            "The {n} least plausible of {all}; all labels are in labels.csv.",
-            n=len(some),
-            all=number(judged.suspects),
+            "The {n} least plausible of {all}, the worst first; all labels are in labels.csv.",
+            n=some,
+            all=every,
         )
-    shots = tuple(_suspect(one, shown) for one in some)
-    yield Section(title, (Sentence(which), Gallery(shots, "wide")), lead, "suspect_label")
+        blocks = (Sentence(which), Gallery(tuple(_suspect(one, shown) for one in found), "wide"))
+    lead = " ".join((lead, *map(retold, judged.notes)))
+    yield Section(tr("Labels that may be wrong"), blocks, lead, "suspect_label")
 
 
 def _suspect(suspect: SuspectLabel, shown: _Drawings) -> Shot:
@@ -274,9 +254,8 @@ def _pairs(context: Context, shown: _Drawings) -> Iterator[Section]:
     if not pairs:
         return
     lead = tr_n("{n} pair, those across classes first.", "{n} pairs, those across classes first.", len(pairs))
-    if len(pairs) > _PAIRS_SHOWN:
-        lead += " " + _more(_PAIRS_SHOWN)
     shots = tuple(_pair(pair, shown) for pair in pairs[:_PAIRS_SHOWN])
+    lead = _and_the_rest(lead, len(pairs), len(shots))
     yield Section(tr("Copies, side by side"), (Gallery(shots, "large"),), lead, "pairs")
 
 
@@ -289,16 +268,15 @@ def _pair(pair: Pair, shown: _Drawings) -> Shot:
 
 
 def _gallery(kind: _Kind, shown: _Drawings) -> Section:
-    lead = translated(kind.check.summary)
-    if kind.count > len(kind.shown):
-        lead += " " + _more(len(kind.shown))
-    shots = tuple(shown.shot(issue) for issue in kind.shown)
-    size: GallerySize = "large" if len(shots[0].pictures) > 1 else "medium"
-    return Section(translated(kind.check.title), (Gallery(shots, size),), lead, kind.anchor)
+    check, shots = kind.check, tuple(shown.shot(issue) for issue in kind.issues[:_GALLERY_SHOWN])
+    lead = _and_the_rest(translated(check.summary), len(kind.issues), len(shots))
+    gallery = Gallery(shots, "large" if len(shots[0].pictures) > 1 else "medium")
+    return Section(translated(check.title), (gallery,), lead, check.name)
 
 
-def _more(shown: int) -> str:
-    return tr("The first {n} are shown; all are in issues.csv.", n=shown)
+def _and_the_rest(lead: str, count: int, shown: int) -> str:
+    more = tr("The first {n} are shown; all are in issues.csv.", n=shown)
+    return f"{lead} {more}" if count > shown else lead
 
 
 def _sheets(context: Context) -> Section:
@@ -315,10 +293,8 @@ def _sheets(context: Context) -> Section:
 def describe_audit(summary: Summary) -> str:
     """What was found, in a few lines."""
     lines = [tr("{n} of {all} images are readable", n=number(summary.readable), all=number(summary.images))]
-    if summary.grounds:
-        laid = ", ".join(
-            tr("{n} on {ground}", n=number(count), ground=ground) for ground, count in summary.grounds.items()
-        )
+    if grounds := summary.grounds.items():
+        laid = ", ".join(tr("{n} on {ground}", n=number(count), ground=ground) for ground, count in grounds)
         lines.append(tr("what is transparent is laid on a ground that shows the ink: {laid}", laid=laid))
     for family in summary.families:
         if not family.parent:
@@ -328,32 +304,20 @@ def describe_audit(summary: Summary) -> str:
         lines.append(retold(summary.labels.line(summary.images)))
     found = summary.images_of
     column = max(map(len, found), default=0)
-    lines += [
-        f"  {kind:<{column}}  {count:>6,}  {translated(CHECKS[kind].title)}" for kind, count in found.items()
-    ]
+    for kind, count in found.items():
+        lines.append(f"  {kind:<{column}}  {count:>6,}  {translated(CHECKS[kind].title)}")
     return "\n".join(lines if found else [*lines, tr("no issues found")])
 
 
-def describe_unreadable(issues: Sequence[Issue]) -> str:
-    """The files that cannot be read and why, in a line; empty where there are none."""
-    named = [
-        f"{issue.image_id} ({retold(issue.detail)})"
-        for issue in issues
-        if issue.issue == UnreadableFiles.name
-    ]
-    what = counted(len(named), "image cannot be read", "images cannot be read")
-    return tr("{what}: {names}", what=what, names=listing(named)) if named else ""
-
-
-def describe_labels(issues: Sequence[Issue]) -> str:
-    """The labels that may be a slip, in a line; empty where there are none."""
-    odd = [issue.detail for issue in issues if issue.issue == OddLabels.name]
-    return tr("labels that may be a slip: {names}", names=listing(odd)) if odd else ""
-
-
-def _range(spread: Spread) -> str:
-    least, most = f"{spread.least:.0f}", f"{spread.most:.0f}"
-    return least if least == most else tr("{low} to {high}", low=least, high=most)
+def describe_faults(issues: Sequence[Issue]) -> Iterator[str]:
+    """What to say loudly, a line each: the files that cannot be read and why, labels that may be a slip."""
+    unread = [one for one in issues if one.issue == UnreadableFiles.name]
+    if unread:
+        what = counted(len(unread), "image cannot be read", "images cannot be read")
+        names = listing([f"{issue.image_id} ({retold(issue.detail)})" for issue in unread])
+        yield tr("{what}: {names}", what=what, names=names)
+    if odd := [issue.detail for issue in issues if issue.issue == OddLabels.name]:
+        yield tr("labels that may be a slip: {names}", names=listing(odd))
 
 
 def next_steps(
@@ -365,13 +329,11 @@ def next_steps(
     hands: Hands | None = None,
 ) -> tuple[Step, ...]:
     """What to do after the audit."""
-    shown, grouping = shlex.quote(str(data)), f" --group {shlex.quote(group)}" if group else ""
-    issues = shlex.quote(str(out / "issues.csv"))
+    issues, kinds, curation = out / "issues.csv", default_kinds(), ""
     steps: list[Step] = []
-    curate, curation = f"dessin curate {shown} --issues {issues}", ""
-    if any(summary.issues[kind] for kind in default_kinds()):
+    if any(summary.issues[kind] for kind in kinds):
         why = tr("Set unreadable files, copies and conflicts aside: a list, which touches no image.")
-        steps.append(Step(why, f"{curate} --out curation.csv"))
+        steps.append(Step(why, curate_command(data, issues, (), Path("curation.csv"))))
         curation = " --curation curation.csv"
     for doubt in doubts:
         why = tr(
@@ -379,17 +341,18 @@ def next_steps(
             "right, this sets them aside too; then split with --curation curation-all.csv.",
             title=translated(CHECKS[doubt.kind].title),
         )
-        command = curate_command(data, out / "issues.csv", default_kinds(), Path("curation-all.csv"))
-        steps.append(Step(why, command))
+        steps.append(Step(why, curate_command(data, issues, kinds, Path("curation-all.csv"))))
     if summary.issues[SuspectLabels.name]:
         why = tr(
             "This sets labels that may be wrong aside too. Look at them below; in the list remove the rows "
             "of those that are right, or make a drop a relabel; then split with --curation reviewed.csv."
         )
-        kinds = ",".join((*default_kinds(), SuspectLabels.name))
-        steps.append(Step(why, f"{curate} --kinds {kinds} --out reviewed.csv"))
+        wider = (*kinds, SuspectLabels.name)
+        steps.append(Step(why, curate_command(data, issues, wider, Path("reviewed.csv"))))
+    split = f"dessin split {shlex.quote(str(data))}"
+    grouping = f" --group {shlex.quote(group)}" if group else ""
     why = tr("Deal the drawings into folds and a locked holdout, with all copies of one on one side.")
-    steps.append(Step(why, f"dessin split {shown}{grouping}{curation} --out split.csv"))
+    steps.append(Step(why, f"{split}{grouping}{curation} --out split.csv"))
     if hands:
-        steps.append(Step(hands.line, f"dessin split {shown} {hands.option}{curation} --out split.csv"))
+        steps.append(Step(hands.line, f"{split} {hands.option}{curation} --out split.csv"))
     return tuple(steps)

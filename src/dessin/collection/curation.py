@@ -171,9 +171,10 @@ def _examples(issues: Iterable[Issue], kind: str) -> tuple[tuple[str, str], ...]
 
 
 def curate_command(data: Path, issues: Path, kinds: Sequence[str], out: Path) -> str:
-    """What a user types to set aside what is of these kinds."""
+    """What a user types to set aside what is of these kinds; without any, what is by default."""
     shown, listed, written = (shlex.quote(str(path)) for path in (data, issues, out))
-    return f"dessin curate {shown} --issues {listed} --kinds {','.join(kinds)} --out {written}"
+    only = f" --kinds {','.join(kinds)}" if kinds else ""
+    return f"dessin curate {shown} --issues {listed}{only} --out {written}"
 
 
 Action = Literal["keep", "drop", "relabel"]

@@ -149,7 +149,7 @@ def _kind(thing: object) -> str:
     return type(thing).__name__.lower()
 
 
-def _unknown(thing: object) -> NoReturn:
+def _unknown(thing: object, _: int) -> NoReturn:
     raise TypeError(f"{_kind(thing)} is no block")
 
 

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dessin.language import tr, tr_n
-from dessin.page.blocks import Block, Column, Dots, Key, Kind, Next, Section, Sentence, Sign, Step, Table
+from dessin.page.blocks import (
+    Block,
+    Column,
+    Dots,
+    Key,
+    Kind,
+    Next,
+    Picture,
+    Section,
+    Sentence,
+    Sign,
+    Step,
+    Table,
+)
 from dessin.page.dots import DotPlot
-from dessin.page.words import Code, Words, told
+from dessin.page.numbers import Interval, number, percent, share
+from dessin.page.words import Bar, Code, Words, told
 
 
-def columns(words: Sequence[str], numbers: Sequence[str] = ()) -> tuple[Column, ...]:
-    """The columns of a table: those of words, then those of numbers."""
-    return (*(Column(title) for title in words), *(Column(title, number=True) for title in numbers))
+def columns(
+    words: Sequence[str], numbers: Sequence[str] = (), more: Sequence[str] = ()
+) -> tuple[Column, ...]:
+    """The columns of a table: those of words, then those of numbers, then more of words."""
+    figures = (Column(title, number=True) for title in numbers)
+    return (*map(Column, words), *figures, *map(Column, more))
 
 
 def dots(
@@ -46,6 +63,34 @@ def long_table(
         )
 
 
+def counts(rows: Iterable[tuple[Words, int]], what: str = "", note: Words = "") -> Table:
+    """A row each: of what, how many images."""
+    titles = columns((what or tr("What"),), (tr("Images"),))
+    return Table(titles, tuple((name, number(count)) for name, count in rows), note)
+
+
+def photograph(before: str, after: str, image_id: str) -> tuple[Picture, Picture]:
+    """A photograph of paper, and the page that a model sees of it."""
+    page = Picture(after, tr("the page of {image}", image=image_id), tr("as the model sees it"))
+    return Picture(before, image_id, tr("as it was taken")), page
+
+
+def named_right(
+    titles: Sequence[str],
+    rows: Sequence[tuple[Words, Interval, int, *tuple[Words, ...]]],
+    shown: int,
+    file: str,
+) -> Iterator[Block]:
+    """How many of so many are named right, as a bar and in figures, and what else is said in words."""
+    first, *others = titles
+    words, figures = (first, tr("Share named right"), *others), (tr("Right"), tr("Drawings"))
+    cells = [
+        (name, Bar.of(right, share(right, 0)), *more, percent(right.value), number(n))
+        for name, right, n, *more in rows
+    ]
+    yield from long_table(columns(words, figures), cells, shown, file)
+
+
 def measured(*blocks: Block) -> Section:
     """How the figures of a page came about, and how they are to be read; at its end, folded."""
     words = tr(
@@ -68,18 +113,34 @@ def what_next(*steps: Step) -> Section:
     return Section(tr("What to do next"), (Next(steps),), anchor="next")
 
 
-def further(model: Path, *verbs: str) -> Iterator[Step]:
-    """What else can be measured of a model, as steps."""
-    why = {
-        "mistakes": tr("See every mistake as a picture, and what drawings that fail have in common."),
-        "calibrate": tr("Let it say that it is unsure, in place of a wrong answer."),
-        "robustness": tr("See what it keeps when drawings are worn, moved, faded or badly photographed."),
-        "trust": tr("Measure all that is to be known of it, on one page."),
+def further(model: Path, *verbs: str, into: str = "") -> Iterator[Step]:
+    """What else can be measured of a model, as steps; what comes of them is put `into` a folder."""
+    given = shlex.quote(model.as_posix())
+    steps = {
+        "holdout": (
+            tr("When all choices are made, open the drawings set aside: their number is the honest one."),
+            f"evaluate {given} --holdout",
+        ),
+        "mistakes": (
+            tr("See every mistake as a picture, and what drawings that fail have in common."),
+            f"mistakes {given}",
+        ),
+        "calibrate": (
+            tr("Let it say that it is unsure, in place of a wrong answer."),
+            f"calibrate {given}",
+        ),
+        "robustness": (
+            tr("See what it keeps when drawings are worn, moved, faded or badly photographed."),
+            f"evaluate {given} --robustness",
+        ),
+        "trust": (
+            tr("See what it may be trusted with, on one page: worn drawings, confidences, its worst class."),
+            f"trust {given}",
+        ),
     }
     for verb in verbs:
-        command = "evaluate" if verb == "robustness" else verb
-        more = " --robustness" if verb == "robustness" else ""
-        yield Step(why[verb], f"dessin {command} {shlex.quote(str(model))}{more} --out {verb}")
+        why, command = steps[verb]
+        yield Step(why, f"dessin {command} --out {into}{verb}")
 
 
 def written_by(model: str, files: str) -> Words:

@@ -13,9 +13,10 @@ from urllib.parse import quote
 from dessin.answers.committee import COMMITTEE_FILE, Committee
 from dessin.errors import DessinError
 from dessin.language import tr, tr_n
-from dessin.page.blocks import Block, Column, Next, Page, Section, Sentence, Step, Table
+from dessin.page.blocks import Block, Page, Section, Sentence, Step, Table
 from dessin.page.html import PAGE_FILE
 from dessin.page.numbers import number, share
+from dessin.page.parts import columns, what_next
 from dessin.page.words import Link, Note, Words
 from dessin.progress import duration
 from dessin.reports.run.made import moment
@@ -67,7 +68,7 @@ def home_page(folder: Path, results: tuple[Path, ...], out: Path) -> Page:
             f"dessin report {given} --out {shlex.quote(out.as_posix())}",
         ),
     )
-    blocks.append(Section(tr("What to do next"), (Next(steps),), anchor="next"))
+    blocks.append(what_next(*steps))
     return Page(
         title=tr("What was done in {folder}?", folder=folder.resolve().name),
         lead=tr_n(
@@ -106,28 +107,20 @@ class _Rows:
 
     def sections(self) -> Iterator[Block]:
         if self._models:
-            columns = (
-                Column(tr("Model")),
-                Column(tr("What it is")),
-                Column(tr("Accuracy, with 95% interval"), number=True),
-                Column(tr("Machine and person")),
-                Column(tr("Finished")),
-                Column(tr("Time"), number=True),
+            words = (tr("Machine and person"), tr("Finished"))
+            titles = (
+                *columns((tr("Model"), tr("What it is")), (tr("Accuracy, with 95% interval"),), words),
+                *columns((), (tr("Time"),)),
             )
-            yield Section(
-                tr("Models"), (Table(columns, tuple(self._models), file="models"),), anchor="models"
-            )
+            table = Table(titles, tuple(self._models), file="models")
+            yield Section(tr("Models"), (table,), anchor="models")
         if self._studies:
-            of_studies = (
-                Column(tr("Study")),
-                Column(tr("What came of it")),
-                Column(tr("Runs"), number=True),
-                Column(tr("Machine and person")),
-                Column(tr("Time"), number=True),
+            titles = (
+                *columns((tr("Study"), tr("What came of it")), (tr("Runs"),)),
+                *columns((tr("Machine and person"),), (tr("Time"),)),
             )
-            yield Section(
-                tr("Studies"), (Table(of_studies, tuple(self._studies), file="studies"),), anchor="studies"
-            )
+            table = Table(titles, tuple(self._studies), file="studies")
+            yield Section(tr("Studies"), (table,), anchor="studies")
 
 
 def _of_run(run: RunSource) -> tuple[Words, ...]:

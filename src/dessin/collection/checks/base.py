@@ -48,18 +48,31 @@ class LabelNumbers(Section):
     noise_high: float
     notes: tuple[str, ...] = ()
 
+    @property
+    def right(self) -> str:
+        """How often the answers agree with the labels, with its interval."""
+        return _written(self.accuracy, self.accuracy_low, self.accuracy_high)
+
+    @property
+    def wrong(self) -> str:
+        """How many labels may be wrong, with its interval."""
+        return _written(self.noise, self.noise_low, self.noise_high)
+
     def line(self, images: int) -> Phrase:
         """The same in a sentence, of all `images` of the collection."""
         return phrase(
             "labels of {judged} of {images} images judged by {models}, right in {right}: about {share} may "
-            "be "
-            "wrong",
+            "be wrong",
             judged=number(self.judged),
             images=number(images),
             models=self.models,
-            right=f"{self.accuracy:.1%} [{100 * self.accuracy_low:.1f}, {100 * self.accuracy_high:.1f}]",
-            share=f"{self.noise:.1%} [{100 * self.noise_low:.1f}, {100 * self.noise_high:.1f}]",
+            right=self.right,
+            share=self.wrong,
         )
+
+
+def _written(value: float, low: float, high: float) -> str:
+    return f"{value:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 @dataclass(frozen=True)

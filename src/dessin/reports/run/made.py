@@ -18,7 +18,6 @@ from dessin.language import retold, tr, translated
 from dessin.models.card import CARD_FILE, read_card
 from dessin.page.blocks import (
     Block,
-    Column,
     Command,
     Gallery,
     Grid,
@@ -31,6 +30,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import capital, number, percent, share, short
+from dessin.page.parts import columns, counts, photograph
 from dessin.page.words import Code, Link, Note, Tag, Words, told
 from dessin.progress import duration
 from dessin.reading import number_of, read_csv
@@ -158,13 +158,8 @@ def _tried(around: Around) -> Iterator[Section]:
         "the same ones.",
         budget=around.budget,
     )
-    columns = (
-        Column(tr("Step")),
-        Column(tr("Time"), number=True),
-        Column(tr("Planned"), number=True),
-        Column(tr("Accuracy"), number=True),
-        Column(tr("What came of it")),
-    )
+    figures = (tr("Time"), tr("Planned"), tr("Accuracy"))
+    titles = columns((tr("Step"),), figures, (tr("What came of it"),))
     rows = tuple(
         (
             (retold(step.what), " ", Tag(tr("used"), "good")) if step.best else retold(step.what),
@@ -176,7 +171,7 @@ def _tried(around: Around) -> Iterator[Section]:
         for step in around.tried
     )
     said = (Sentence(line, "note") for line in around.said)
-    yield Section(tr("What was tried"), (Table(columns, rows, file="steps"), *said), lead)
+    yield Section(tr("What was tried"), (Table(titles, rows, file="steps"), *said), lead)
 
 
 def _measured(accuracy: Estimate | None) -> str:
@@ -186,13 +181,8 @@ def _measured(accuracy: Estimate | None) -> str:
 def _backbones(scout: Sequence[ScoutRow]) -> Iterator[Section]:
     if not scout:
         return
-    columns = (
-        Column(tr("Network")),
-        Column(tr("Accuracy"), number=True),
-        Column(tr("Images a second"), number=True),
-        Column(tr("Parameters"), number=True),
-        Column(tr("Reason")),
-    )
+    figures = (tr("Accuracy"), tr("Images a second"), tr("Parameters"))
+    titles = columns((tr("Network"),), figures, (tr("Reason"),))
     rows = tuple(
         (
             (row.backbone, " ", Tag(tr("chosen"), "good")) if row.chosen else row.backbone,
@@ -206,7 +196,7 @@ def _backbones(scout: Sequence[ScoutRow]) -> Iterator[Section]:
     lead = tr(
         "Each was given a simple classifier on what it sees (a probe), which shows at small cost what suits."
     )
-    yield Section(tr("The networks that were compared"), (Table(columns, rows, file="backbones"),), lead)
+    yield Section(tr("The networks that were compared"), (Table(titles, rows, file="backbones"),), lead)
 
 
 def _training(run: Path, record: RunRecord) -> Iterator[Section | Grid]:
@@ -216,18 +206,13 @@ def _training(run: Path, record: RunRecord) -> Iterator[Section | Grid]:
         alt = tr("A curve of the training, epoch by epoch.")
         yield Grid(tuple(Section("", (Picture(chart, alt, kind="chart"),)) for chart in charts))
     if len(record.attempts) > 1:
-        columns = (
-            Column(tr("Attempt"), number=True),
-            Column(tr("Learning rate"), number=True),
-            Column(tr("Outcome")),
-            Column(tr("Evidence")),
-        )
+        titles = columns((), (tr("Attempt"), tr("Learning rate")), (tr("Outcome"), tr("Evidence")))
         rows = tuple(
             (str(each.number), short(each.lr, 2), each.outcome, retold(str(each.evidence.get("seen", ""))))
             for each in record.attempts
         )
         lead = tr("An attempt whose training collapsed was begun anew with a lower learning rate.")
-        yield Section(tr("Attempts"), (Table(columns, rows),), lead)
+        yield Section(tr("Attempts"), (Table(titles, rows),), lead)
 
 
 def _range_charts(run: Path, record: RunRecord) -> tuple[str, ...]:
@@ -250,17 +235,9 @@ def _photographs(record: RunRecord, split: Split, wanted: Sequence[str]) -> Iter
         "Of a photograph of paper the model looks at the sheet alone: cut out, straightened, evenly lit and "
         "cropped to what is drawn. What is no such photograph stays as it is."
     )
+    seen = pages_seen(record.recipe.data.path, wanted or sample, most=_PAGES)
     shots = tuple(
-        Shot(
-            (
-                Picture(seen.before, seen.image_id, tr("as it was given")),
-                Picture(
-                    seen.after, tr("the page of {image}", image=seen.image_id), tr("as the model sees it")
-                ),
-            ),
-            note=Note(seen.image_id),
-        )
-        for seen in pages_seen(record.recipe.data.path, wanted or sample, most=_PAGES)
+        Shot(photograph(each.before, each.after, each.image_id), note=Note(each.image_id)) for each in seen
     )
     if shots:
         yield Section(tr("Photographs of paper"), (Gallery(shots, "large"),), lead)
@@ -288,19 +265,15 @@ def _drawings(record: RunRecord, split: Split, around: Around) -> Iterator[Block
     cards = []
     if around.issues is not None:
         kinds = Counter(around.issues).most_common()
-        found = {translated(CHECKS[kind].title): count for kind, count in kinds if kind in CHECKS}
-        cards.append(_counts(tr("What the audit found"), found, tr("No issue.")))
+        rows = [(translated(CHECKS[kind].title), count) for kind, count in kinds if kind in CHECKS]
+        found = counts(rows) if rows else Sentence(tr("No issue."))
+        cards.append(Section(tr("What the audit found"), (found,)))
     if record.recipe.data.curation:
         changed = curated(record.recipe.data.curation)
-        cards.append(_counts(tr("What the curation changed"), changed, tr("Nothing.")))
+        what = counts(changed.items()) if changed else Sentence(tr("Nothing."))
+        cards.append(Section(tr("What the curation changed"), (what,)))
     if cards:
         yield Grid(tuple(cards))
-
-
-def _counts(title: str, counts: Mapping[str, int], none: str) -> Section:
-    rows = tuple((what, number(n)) for what, n in counts.items())
-    table = Table((Column(tr("What")), Column(tr("Images"), number=True)), rows)
-    return Section(title, (table if rows else Sentence(none),))
 
 
 def curated(path: str | None) -> dict[str, int]:
@@ -316,22 +289,9 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
     """Every measure of every set, and how the drawings were divided."""
     results = set_views(record)
     if results:
-        columns = (
-            Column(tr("Measure, with 95% interval")),
-            *(
-                Column(f"{capital(translated(each.name))} (n = {number(each.n)})", number=True)
-                for each in results
-            ),
-        )
-        rows = tuple(
-            (translated(title), *(each.values[title] for each in results)) for title in results[0].values
-        )
         methods = " ".join(f"{capital(translated(each.name))}: {each.method}." for each in results)
-        yield Table(columns, rows, note=f"{methods} {metric_notes()}", file="results")
-    columns = (
-        Column(tr("Part")),
-        *(Column(each, number=True) for each in (tr("Drawings"), tr("Share"), tr("Groups"), tr("Classes"))),
-    )
+        yield results_table(results, f"{methods} {metric_notes()}")
+    titles = columns((tr("Part"),), (tr("Drawings"), tr("Share"), tr("Groups"), tr("Classes")))
     rows = tuple(
         (
             translated(part.name),
@@ -346,18 +306,27 @@ def _figures(record: RunRecord, split: Split) -> Iterator[Block]:
         "What is learnt from (training), what choices are made on (validation), and what was set aside for "
         "one look at the end (the holdout). Intervals are found by drawing whole groups again and again."
     )
-    yield Table(columns, rows, note=note)
+    yield Table(titles, rows, note=note)
+
+
+def results_table(results: Sequence[SetView], note: str = "") -> Table:
+    """Every measure of every set."""
+    named = tuple(f"{capital(translated(each.name))} (n = {number(each.n)})" for each in results)
+    titles = columns((tr("Measure, with 95% interval"),), named)
+    rows = tuple(
+        (translated(title), *(each.values[title] for each in results)) for title in results[0].values
+    )
+    return Table(titles, rows, note, "results")
 
 
 def _decisions(record: RunRecord) -> Table:
-    columns = (Column(tr("What")), Column(tr("Choice")), Column(tr("Reason")))
     rows = tuple((each.title, retold(str(each.value)), retold(each.reason)) for each in record.decisions)
-    return Table(columns, rows)
+    return Table(columns((tr("What"), tr("Choice"), tr("Reason"))), rows)
 
 
 def _machine(record: RunRecord) -> Grid:
     """Where its time went, and what carried it out."""
-    hardware, values = record.hardware, (Column(tr("What")), Column(tr("Value")))
+    hardware, values = record.hardware, columns((tr("What"), tr("Value")))
     times: list[tuple[str, str]] = [(stage, duration(seconds)) for stage, seconds in record.timings.items()]
     times.append((tr("total"), duration(sum(record.timings.values()))))
     times += [
@@ -390,7 +359,7 @@ def _again(record: RunRecord, command: str) -> Iterator[Block]:
     if record.git_commit:
         rows.append((tr("commit of the working folder"), Code(record.git_commit)))
     rows += [(tr("sha256 of {name}", name=name), Code(digest)) for name, digest in record.digests if digest]
-    yield Table((Column(tr("What")), Column(tr("Version or digest"))), tuple(rows))
+    yield Table(columns((tr("What"), tr("Version or digest"))), tuple(rows))
 
 
 def _trained_again(record: RunRecord) -> Iterator[Block]:

@@ -23,10 +23,9 @@ from dessin.page.blocks import (
     Sentence,
     Shot,
     Step,
-    Table,
 )
-from dessin.page.numbers import listed, number, percent, times
-from dessin.page.parts import columns, what_next
+from dessin.page.numbers import listed, number, percent, share, times
+from dessin.page.parts import further, named_right, what_next
 from dessin.page.words import Strong, Tag, Words, told
 from dessin.reports.run.made import Around, class_names, how_it_was_made, moment
 from dessin.reports.run.measure import (
@@ -43,7 +42,8 @@ from dessin.reports.run.measure import (
 )
 from dessin.runs.fold_group import run_record
 from dessin.runs.record import SPLIT_FILE, RunRecord, SetName
-from dessin.trust.evaluate.view import absent_classes, class_by_class, share_bar
+from dessin.statistics.intervals import Estimate
+from dessin.trust.evaluate.view import absent_classes, class_by_class
 
 # The folder of a model's trust card, within its own.
 TRUST = "trust"
@@ -81,7 +81,7 @@ def run_page(run: Path, around: Around | None = None, *, record: RunRecord | Non
         lead=_lead(headline, looked_at, names),
         blocks=(
             *_answer(record, headline),
-            *_closer(looked_at, record, split, names, apart=len(found) > 1),
+            *closer_look(found, record, split, names),
             _trust(record, around),
             *how_it_was_made(run, record, split, around),
             what_next(*around.steps, *_next(given, record, helps)),
@@ -99,25 +99,18 @@ def question(data: str | Path) -> str:
     return tr("How well does it name the drawings in {name}?", name=Path(data).name)
 
 
-def closer_look(run: Path, record: RunRecord, split: Split) -> tuple[Block, ...]:
-    """What a run gets wrong, what would help most, and its classes; nothing where it was not measured.
-
-    Raises:
-        DessinError: damaged files of its answers.
-    """
-    found = judged(run, record, split)
-    looked_at = found.get("validation") or found.get("holdout")
-    return tuple(_closer(looked_at, record, split, class_names(run, split.classes)))
-
-
-def _closer(
-    found: Judged | None, record: RunRecord, split: Split, names: Mapping[str, str], *, apart: bool = False
+def closer_look(
+    found: Mapping[SetName, Judged], record: RunRecord, split: Split, names: Mapping[str, str]
 ) -> Iterator[Block]:
-    if found is not None:
-        yield _mistakes(found, record, _Drawings(record, names), apart=apart)
-        yield from _help(what_helps(found, split), names)
-        yield from _groups(found, split.group_by)
-        yield class_by_class(found.metrics, names)
+    """What a run gets wrong, what would help most, and its classes; nothing where it was not measured."""
+    looked_at = found.get("validation") or found.get("holdout")
+    if looked_at is None:
+        return
+    yield _mistakes(looked_at, record, _Drawings(record, names), apart=len(found) > 1)
+    if notes := help_in_words(what_helps(looked_at, split), names):
+        yield Section(tr("What would help most"), (Notes(notes),), anchor="help")
+    yield from _groups(looked_at, split.group_by)
+    yield class_by_class(looked_at.metrics, names)
 
 
 class _Drawings:
@@ -167,23 +160,13 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
         return
     accuracy, chance, groups = headline.metrics.accuracy, headline.chance, len(set(headline.groups))
     yield Headline.of(accuracy, tr("of the drawings that it had not seen are named right"), mark=chance)
-    said = tr(
-        "Measured on {n} drawings in {groups} groups. {which} Other drawings of the same kind would give "
-        "{low} to {high} (the pale band, a 95% interval), the commonest class {chance} (the grey mark).",
-        n=number(accuracy.n),
+    marks = tr(
+        "They are in {groups} groups. The pale band is the interval, the grey mark is what always naming the "
+        "commonest class would give ({chance}).",
         groups=number(groups),
-        which=which_drawings(record, headline.name),
-        low=percent(accuracy.low, 1),
-        high=percent(accuracy.high, 1),
         chance=percent(chance, 1),
     )
-    if headline.name == "validation" and record.decided("best_epoch", int) is not None:
-        chosen = tr(
-            "How long to train was chosen on these same drawings, so the number is a little too good; the "
-            "holdout’s is the honest one."
-        )
-        said = f"{said} {chosen}"
-    yield Sentence(said)
+    yield Sentence(f"{stands_on(record, headline.name, accuracy)} {marks}")
     if accuracy.too_few:
         few = tr_n(
             "One group of drawings is too few to tell: drawings by others would say more.",
@@ -194,13 +177,31 @@ def _answer(record: RunRecord, headline: Judged | None) -> Iterator[Block]:
     yield from absent_classes(headline.metrics)
 
 
-def _mistakes(found: Judged, record: RunRecord, shown: _Drawings, *, apart: bool = False) -> Section:
+def stands_on(record: RunRecord, name: SetName, found: Estimate) -> str:
+    """A number with its interval, which drawings it is of, and whether it is too good."""
+    said = tr(
+        "{share} of {n} drawings: in brackets stands what others of the same kind would give, the 95% "
+        "interval. {which}",
+        share=share(found),
+        n=number(found.n),
+        which=_which_drawings(record, name),
+    )
+    if name == "holdout" or record.decided("best_epoch", int) is None:
+        return said
+    chosen = tr(
+        "How long to train was chosen on these same drawings, so the number is a little too good; the "
+        "holdout’s is the honest one."
+    )
+    return f"{said} {chosen}"
+
+
+def _mistakes(found: Judged, record: RunRecord, shown: _Drawings, *, apart: bool) -> Section:
     """Drawings that were named wrong; `apart` says that the page's number is of others."""
     wrong, n = found.mistakes, number(len(found.answers.labels))
-    lead = [tr("It named all {n} drawings right.", n=n)]
-    if len(wrong):
-        lead = [tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=n)]
-    lead.append(which_drawings(record, found.name))
+    lead = [tr("{wrong} of {n} drawings were named wrong.", wrong=number(len(wrong)), n=n)]
+    if not len(wrong):
+        lead = [tr("It named all {n} drawings right.", n=n)]
+    lead.append(_which_drawings(record, found.name))
     if apart:
         lead.append(tr("The number above is of the holdout, which stays for its number alone."))
     if len(wrong) and not shown.available:
@@ -239,12 +240,6 @@ def _pair(pair: Mixed, rows: Sequence[int], found: Judged, shown: _Drawings) -> 
         note = tr("{said}; {n} the other way round", said=note, n=pair.count - pair.there)
     mistaken = [shown.mistaken(found, row) for row in rows]
     return Shot((*mistaken, *(shown.genuine(each, pair.second) for each in real)), title, note)
-
-
-def _help(helps: Help, names: Mapping[str, str]) -> Iterator[Section]:
-    notes = help_in_words(helps, names)
-    if notes:
-        yield Section(tr("What would help most"), (Notes(notes),), anchor="help")
 
 
 def help_in_words(helps: Help, names: Mapping[str, str]) -> tuple[Words, ...]:
@@ -304,23 +299,14 @@ def _groups(found: Judged, group_by: str) -> Iterator[Section]:
     rows = groups_worst_first(found) if group_by else ()
     if len(rows) < 2:
         return
-    said = groups_in_words(rows)
     lead = tr(
         "What belongs together was given by {groups}: a person, a photo, a page.", groups=retold(group_by)
     )
-    cells = tuple(
-        (
-            (row.name, " ", Tag(tr("beyond chance"), "warn")) if row.worse else row.name,
-            share_bar(row.right),
-            percent(row.right.value),
-            number(row.right.n),
-        )
-        for row in rows[:_GROUPS]
-    )
-    titles = columns((tr("Group"), tr("Share named right")), (tr("Right"), tr("Drawings")))
-    note = tr("The {n} least recognised of {all}.", n=len(cells), all=number(len(rows)))
-    table = Table(titles, cells, note, "groups")
-    yield Section(tr("Whose drawings it fails on"), (Sentence(said, "verdict"), table), lead, anchor="groups")
+    beyond = (" ", Tag(tr("beyond chance"), "warn"))
+    cells = [((row.name, *beyond) if row.worse else row.name, row.right, row.right.n) for row in rows]
+    said = Sentence(groups_in_words(rows), "verdict")
+    table = named_right((tr("Group"),), cells, _GROUPS, "groups")
+    yield Section(tr("Whose drawings it fails on"), (said, *table), lead, anchor="groups")
 
 
 def _trust(record: RunRecord, around: Around) -> Section:
@@ -328,11 +314,12 @@ def _trust(record: RunRecord, around: Around) -> Section:
     opened, aside = record.holdout_opened, number(record.counts.holdout)
     holdout = Sentence(tr("No drawings were set aside, so each was named by a model that had not seen it."))
     if opened:
+        often, when = times(len(opened)), ", ".join(map(moment, opened))
         said = tr(
             "The {n} drawings set aside (the holdout) were opened {often}, {when}.",
             n=aside,
-            often=times(len(opened)),
-            when=", ".join(map(moment, opened)),
+            often=often,
+            when=when,
         )
         again = tr("Each look that led to a choice makes their number less trustworthy.")
         holdout = Sentence(said) if len(opened) == 1 else Sentence(f"{said} {again}", "warning")
@@ -352,24 +339,21 @@ def _trust(record: RunRecord, around: Around) -> Section:
 def _next(model: Path, record: RunRecord, helps: Help | None) -> Iterator[Step]:
     """What to do with the model now."""
     given, data = shlex.quote(model.as_posix()), shlex.quote(record.recipe.data.path or "DATA")
+    trusted, inside = (model / TRUST).is_dir(), f"{given}/"
     if record.counts.holdout and not record.holdout_opened:
-        why = tr("When all choices are made, open the drawings set aside: their number is the honest one.")
-        yield Step(why, f"dessin evaluate {given} --holdout --out holdout")
+        yield from further(model, "holdout")
     yield Step(tr("Name further drawings."), f"dessin predict {given} PATH.. --out predictions.csv")
-    trusted = (model / TRUST).is_dir()
-    if helps and helps.sure and not trusted:
-        why = tr("Look at every label that may be wrong, beside typical drawings of both classes.")
-        yield Step(why, f"dessin audit {data} --predictions {given} --out labels")
-    if helps and helps.mistakes and not trusted:
-        why = tr("See every mistake on a map, and what drawings that fail have in common.")
-        yield Step(why, f"dessin mistakes {given} --out {given}/mistakes")
-    why = tr("What it may be trusted with, on one page: damaged drawings, confidences, its worst class.")
     if trusted:
         why = tr("Measure what its trust card lacks still; what is there stays.")
-    yield Step(why, f"dessin trust {given} --out {given}/{TRUST}")
+        yield Step(why, f"dessin trust {given} --out {inside}{TRUST}")
+        return
+    if helps and helps.sure:
+        why = tr("Look at every label that may be wrong, beside typical drawings of both classes.")
+        yield Step(why, f"dessin audit {data} --predictions {given} --out labels")
+    yield from further(model, *(["mistakes"] if helps and helps.mistakes else []), TRUST, into=inside)
 
 
-def which_drawings(record: RunRecord, name: SetName) -> str:
+def _which_drawings(record: RunRecord, name: SetName) -> str:
     """In what relation to the model the drawings of a set are, in a sentence."""
     if name == "holdout":
         return tr("They were set aside and took no part in any choice (the holdout).")

@@ -13,7 +13,6 @@ from dessin.collection.thumbnails import Thumbnails
 from dessin.language import tr, tr_n, translated
 from dessin.page.blocks import (
     Block,
-    Column,
     Fact,
     Facts,
     Gallery,
@@ -24,6 +23,7 @@ from dessin.page.blocks import (
     Table,
 )
 from dessin.page.numbers import listed, number, percent
+from dessin.page.parts import columns, counts
 from dessin.page.words import Bar, Code, Note, Words, parts, told
 from dessin.progress import duration
 from dessin.reports.run.made import curated, moment
@@ -105,11 +105,10 @@ def people_blocks(sources: Sources) -> Iterator[Block]:
     again = tr("A run that was begun again counts from its first beginning.")
     yield Sentence(f"{who} {again}")
     if found:
-        titles = (tr("Person"), tr("Machine"), tr("What was carried out"))
-        figures = (Column(tr("Runs"), number=True), Column(tr("Computing"), number=True), Column(tr("When")))
-        columns = (*map(Column, titles), *figures)
+        words = (tr("Person"), tr("Machine"), tr("What was carried out"))
+        titles = columns(words, (tr("Runs"), tr("Computing")), (tr("When"),))
         rows = tuple(each.cells[0 if named else 1 :] for each in found.values())
-        yield Table(columns[0 if named else 1 :], rows, file="machines")
+        yield Table(titles[0 if named else 1 :], rows, file="machines")
 
 
 @dataclass(frozen=True)
@@ -224,10 +223,10 @@ def _strip(folders: Sequence[str], split: Split | None) -> tuple[Shot, ...]:
 
 
 def _audit_table(audit: Summary) -> Table:
-    rows = tuple(
-        (translated(CHECKS[kind].title) if kind in CHECKS else kind, number(count))
+    rows = [
+        (translated(CHECKS[kind].title) if kind in CHECKS else kind, count)
         for kind, count in audit.images_of.items()
-    )
+    ]
     readable = tr(
         "{readable} of {all} drawings can be read.",
         readable=number(audit.readable),
@@ -238,21 +237,17 @@ def _audit_table(audit: Summary) -> Table:
         within=number(audit.duplicates.within_class),
         across=number(audit.duplicates.across_classes),
     )
-    columns = (Column(tr("What was found")), Column(tr("Images"), number=True))
-    return Table(columns, rows or ((tr("no issue"), "0"),), note=f"{readable} {copies}")
+    return counts(rows or [(tr("no issue"), 0)], tr("What was found"), f"{readable} {copies}")
 
 
 def cleaning_blocks(found: Sequence[Use]) -> Iterator[Block]:
     """Each curation file that was used, with what it did."""
     paths = list(dict.fromkeys(use.curation for use in found if use.curation))
     for path in paths:
-        counts = curated(path)
-        table = Table(
-            (Column(tr("What")), Column(tr("Images"), number=True)),
-            tuple((why, number(count)) for why, count in counts.items()),
-        )
+        changed = curated(path)
         gone = Sentence(tr("Its file is not there any more."), "note")
-        yield Section(tr("What {file} changed", file=path), (table if counts else gone,))
+        blocks = (counts(changed.items()) if changed else gone,)
+        yield Section(tr("What {file} changed", file=path), blocks)
     if not paths:
         left = max((use.split.images - len(use.split.rows) for use in found if use.split), default=0)
         said = tr("No curation was applied: every readable drawing took part.")
@@ -312,10 +307,9 @@ def _split_parts(split: Split) -> Iterator[Block]:
             out = tr("{left} of {all} drawings are in no part: curation, or they cannot be read.", **few)
         yield Sentence(out)
     shown = [split_part(name, rows, split) for name, rows in rows_of.items() if rows]
-    titles = (tr("Part"), tr("Share"), tr("Drawings"), tr("Groups"))
-    columns = tuple(Column(title, number=title in titles[2:]) for title in titles)
+    titles = columns((tr("Part"), tr("Share")), (tr("Drawings"), tr("Groups")))
     rows = tuple(
         (part.name, Bar(part.share, percent(part.share)), number(part.images), number(part.groups))
         for part in shown
     )
-    yield Table(columns, rows)
+    yield Table(titles, rows)

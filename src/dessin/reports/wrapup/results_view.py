@@ -11,14 +11,16 @@ from dessin.committees.ensemble.result import EnsembleResults, RuleRow
 from dessin.committees.route.result import RouteResults
 from dessin.committees.soup.result import SoupResults, SoupRow
 from dessin.errors import DessinError
-from dessin.language import retold, tr, tr_n, translated
-from dessin.page.blocks import Block, Column, Dots, Key, Links, Section, Sentence, Table
+from dessin.language import retold, tr, tr_n
+from dessin.page.blocks import Block, Dots, Key, Links, Section, Sentence, Table
 from dessin.page.dots import Dot, dot_plot
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import capital, number, share, signed, times
+from dessin.page.numbers import number, share, signed, times
+from dessin.page.parts import columns
 from dessin.page.words import Link, Note, Words
 from dessin.progress import duration, warn
-from dessin.reports.run.made import moment, set_views
+from dessin.reports.run.made import class_names, moment, results_table, set_views
+from dessin.reports.run.measure import judged
 from dessin.reports.run.view import closer_look
 from dessin.reports.wrapup.conclusions import levels_like
 from dessin.reports.wrapup.sources import CommitteeResults, CommitteeSource, RunSource, Sources
@@ -148,12 +150,7 @@ def final_blocks(sources: Sources, links: Callable[[Path], str]) -> Iterator[Blo
         yield Sentence(status, "warning")
     sets = set_views(record)
     if sets:
-        first = Column(tr("Measure, with 95% interval"))
-        named = (
-            Column(f"{capital(translated(each.name))} (n = {number(each.n)})", number=True) for each in sets
-        )
-        rows = tuple((translated(title), *(each.values[title] for each in sets)) for title in sets[0].values)
-        yield Table((first, *named), rows, file="results")
+        yield results_table(sets)
     else:
         yield Sentence(tr("Nothing was measured."), "notice")
     yield from _opened(record)
@@ -181,13 +178,15 @@ def _opened(record: RunRecord) -> Iterator[Sentence]:
 
 
 def _closer_look(final: RunSource) -> tuple[Block, ...]:
-    if final.split is None or not final.record.results:
+    path, record, split = final.path, final.record, final.split
+    if split is None or not record.results:
         return ()
     try:
-        return closer_look(final.path, final.record, final.split)
+        found = judged(path, record, split)
     except DessinError as error:
-        warn(f"the classes of {final.path} are left out of the report: {error}")
+        warn(f"the classes of {path} are left out of the report: {error}")
         return ()
+    return tuple(closer_look(found, record, split, class_names(path, split.classes)))
 
 
 def _files() -> dict[str, str]:
@@ -202,7 +201,7 @@ def _files() -> dict[str, str]:
 
 
 def _all_runs(runs: Sequence[RunSource]) -> Table:
-    titles = (tr("Run"), tr("Status"), tr("Accuracy"), tr("Holdout opened"))
+    titles = columns((tr("Run"), tr("Status")), (tr("Accuracy"), tr("Holdout opened")))
     rows = []
     for run in runs:
         results, name = run.honest_result
@@ -211,5 +210,4 @@ def _all_runs(runs: Sequence[RunSource]) -> Table:
             found = (f"{share(results.accuracy)} ({name})", Note(f"n = {number(results.accuracy.n)}"))
         opened = number(len(run.record.holdout_opened))
         rows.append((run.record.name, run.record.status, found, opened))
-    columns = tuple(Column(title, number=title in titles[2:]) for title in titles)
-    return Table(columns, tuple(rows), file="runs")
+    return Table(titles, tuple(rows), file="runs")

@@ -13,19 +13,12 @@ from dessin.audit.result import Summary
 from dessin.language import tr, tr_n
 from dessin.page.blocks import Block, Headline, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.html import PAGE_FILE
-from dessin.page.numbers import capital, listed, number, p_value, percent
+from dessin.page.numbers import capital, listed, number, p_value
 from dessin.page.parts import columns, folded, further, what_next
 from dessin.page.words import Code, Link, Note, Strong, Words
 from dessin.progress import duration
-from dessin.reports.run.view import which_drawings
-from dessin.reports.wrapup.conclusions import (
-    Finding,
-    all_findings,
-    best_supported,
-    gaps,
-    holdout_looks,
-    never_varied,
-)
+from dessin.reports.run.view import stands_on
+from dessin.reports.wrapup.conclusions import all_findings, best_supported, gaps, holdout_looks, never_varied
 from dessin.reports.wrapup.data_view import (
     Use,
     cleaning_blocks,
@@ -65,21 +58,21 @@ def wrapup_page(folders: Sequence[Path], audit: Summary | None, out: Path) -> Pa
 
 
 def _blocks(sources: Sources, audit: Summary | None, out: Path) -> Iterator[Block]:
-    found, known = uses(sources), bool(sources.studies or sources.runs)
+    found = uses(sources)
     yield from _headline(sources)
     yield Section(tr("In short"), (Notes(tuple(_in_short(sources))),))
     if sources.studies:
         title = tr("The hypotheses, and what became of them")
         yield Section(title, (_hypotheses(sources),), anchor="hypotheses")
-    untold = (Sentence(tr("Nothing is told of it: no study and no run is part of this report.")),)
+    untold = tr("Nothing is told of it: no study and no run is part of this report.")
     no_study = tr("No study of augmentation is part of this report.")
     no_model = tr("No study of the model or its training is part of this report.")
     alone = tr("No ensemble was tested: every result here is a single model's.")
     parts: tuple[tuple[str, str, Iterable[Block], str], ...] = (
-        ("people", tr("People and machines"), people_blocks(sources) if known else untold, ""),
+        ("people", tr("People and machines"), people_blocks(sources) if found else (), untold),
         ("data", tr("Data"), data_blocks(found, audit), ""),
-        ("cleaning", tr("Cleaning"), cleaning_blocks(found) if known else untold, ""),
-        ("split", tr("Split"), split_blocks(found) if known else untold, ""),
+        ("cleaning", tr("Cleaning"), cleaning_blocks(found) if found else (), untold),
+        ("split", tr("Split"), split_blocks(found), untold),
         ("augmentation", tr("Augmentation"), (), no_study),
         ("modelling", tr("Modelling"), (), no_model),
         ("ensemble", tr("Ensemble"), _committees(sources, out), alone),
@@ -131,16 +124,7 @@ def _headline(sources: Sources) -> Iterator[Block]:
     found = results.accuracy
     words = tr("of {n} drawings are named right by “{name}”", n=number(found.n), name=final.record.name)
     yield Headline.of(found, words)
-    between = tr(
-        "Of further drawings like these, between {low} and {high} would be expected (95% interval).",
-        low=percent(found.low, 1),
-        high=percent(found.high, 1),
-    )
-    said = f"{which_drawings(final.record, name)} {between}"
-    if name == "validation" and final.record.recipe.finetune.mode != "probe":
-        honest = tr("These drawings took part in choosing the epoch; the holdout gives the honest number.")
-        said = f"{said} {honest}"
-    yield Sentence(said, "note")
+    yield Sentence(stands_on(final.record, name, found), "note")
 
 
 def _in_short(sources: Sources) -> Iterator[Words]:
@@ -153,26 +137,14 @@ def _in_short(sources: Sources) -> Iterator[Words]:
             details = tr("n = {n}, p {p} after Holm; {study}, one run each", **values)
         yield finding(found), " ", Note(details)
     if findings:
-        yield _verdicts(findings)
+        ends = (each.comparison for each in findings)
+        verdicts = Counter(verdict_tag("not tested" if end.untested else end.verdict).text for end in ends)
+        named = ", ".join(f"{verdict} ({n})" for verdict, n in verdicts.most_common())
+        compared = tr_n("{n} comparison", "{n} comparisons", len(findings))
+        yield tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=named)
     for source in sources.committees:
         yield committee_sentences(source)[0], " ", Note(committee_card(source, "").title)
     yield Strong(tr("Holdout:")), " ", holdout_looks(sources)
-
-
-def _verdicts(findings: Sequence[Finding]) -> str:
-    """How the comparisons ended."""
-    ends = ("not tested" if each.comparison.untested else each.comparison.verdict for each in findings)
-    counts = Counter(ends)
-    words = {
-        "better": tr("{n} better", n=counts["better"]),
-        "worse": tr("{n} worse", n=counts["worse"]),
-        "no difference": tr("{n} no different by what matters", n=counts["no difference"]),
-        "cannot tell": tr("{n} that cannot be told", n=counts["cannot tell"]),
-        "not tested": tr("{n} not tested", n=counts["not tested"]),
-    }
-    named = listed([said for verdict, said in words.items() if counts[verdict]])
-    compared = tr_n("{n} comparison", "{n} comparisons", len(findings))
-    return tr("Of {comparisons}: {verdicts}.", comparisons=compared, verdicts=named)
 
 
 def _hypotheses(sources: Sources) -> Table:
@@ -204,11 +176,10 @@ def _anchor(sources: Sources, study: StudySource) -> str:
     return f"study-{sources.studies.index(study) + 1}"
 
 
-def _committees(sources: Sources, out: Path) -> tuple[Section, ...]:
-    def page(folder: Path) -> str:
-        return _address(folder / PAGE_FILE, out) or _address(folder / _OLDER_PAGE, out)
-
-    return tuple(committee_card(source, page(source.path)) for source in sources.committees)
+def _committees(sources: Sources, out: Path) -> Iterator[Section]:
+    for source in sources.committees:
+        page = _address(source.path / PAGE_FILE, out) or _address(source.path / _OLDER_PAGE, out)
+        yield committee_card(source, page)
 
 
 def _address(path: Path, out: Path) -> str:
@@ -244,14 +215,13 @@ def _steps(sources: Sources, found: Sequence[Use], out: Path) -> Iterator[Step]:
         again = ["dessin", "report", *map(str, sources.folders), "runs/final", "--out", str(out)]
         yield Step(tr("Then write this page again with it."), shlex.join(again))
         return
-    run = shlex.quote(str(final.path))
-    why = tr("Look at what the final run takes for what, and at whose drawings.")
-    yield Step(why, f"dessin mistakes {run} --out mistakes")
-    if final.record.counts.holdout and not final.record.holdout_opened:
-        why = tr("When nothing more will be chosen, open the holdout once: that is the honest number.")
-        yield Step(why, f"dessin evaluate {run} --holdout --out holdout")
-    if RobustnessResult.find(final.path) is None and final.record.results:
-        yield from further(final.path, "robustness")
+    counts, opened = final.record.counts, final.record.holdout_opened
+    due = {
+        "mistakes": True,
+        "holdout": bool(counts.holdout and not opened),
+        "robustness": RobustnessResult.find(final.path) is None and bool(final.record.results),
+    }
+    yield from further(final.path, *(verb for verb, needed in due.items() if needed))
 
 
 def _repeat(sources: Sources, found: Sequence[Use]) -> Iterator[Block]:

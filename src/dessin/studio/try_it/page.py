@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
 import streamlit as st
 
@@ -31,12 +30,11 @@ from dessin.trust.mistakes.strokes import PAGE
 
 # Two stand side by side, on a phone as well.
 _SIDE = 170
-_CSS = f"<style>\n{files(__package__).joinpath('answer.css').read_text(encoding='utf-8')}</style>"
 
 
 def show_waiting(text: str) -> None:
     """What stands in the answer's place while there is nothing to answer to."""
-    st.html(f'{_CSS}<div class="dessin waiting">{escape(text)}</div>')
+    st.html(f'<div class="dessin waiting">{escape(text)}</div>')
 
 
 def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
@@ -47,7 +45,7 @@ def show_answer(seen: Seen, trial: Trial, texts: Texts) -> None:
     says = f"<p>{escape(words)}</p>" if words else ""
     bars = "".join(_bar(candidate) for candidate in answer.candidates)
     st.html(
-        f'{_CSS}<div class="dessin verdict {answer.abstention}" role="status">{small}'
+        f'<div class="dessin verdict {answer.abstention}" role="status">{small}'
         f"<strong>{escape(title)}</strong>{says}</div>"
         f'<ol class="dessin bars" aria-label="{escape(texts("try.bars"))}">{bars}</ol>'
     )

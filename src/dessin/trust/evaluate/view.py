@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dessin.language import retold, tr, translated
 from dessin.page.blocks import Block, Headline, Page, Section, Sentence, Table
-from dessin.page.numbers import capital, listed, number, percent, share, times
-from dessin.page.parts import columns, further, long_table, measured, paragraphs, what_next, written_by
-from dessin.page.words import Bar
+from dessin.page.numbers import capital, listed, number, percent, times
+from dessin.page.parts import further, long_table, measured, named_right, paragraphs, what_next, written_by
 from dessin.runs.subject import Subject
 from dessin.statistics.headline import metric_notes
-from dessin.statistics.intervals import Estimate
 from dessin.statistics.metrics import Confusion, Metrics
 from dessin.trust.evaluate.result import Evaluation
 
@@ -83,16 +81,10 @@ def class_by_class(metrics: Metrics, names: Mapping[str, str]) -> Section:
     cells = []
     for row, recall in sorted(rows, key=lambda pair: (pair[1].value, -pair[0].n, names[pair[0].label])):
         other = f"{names[row.confused_with]} ({row.confused_count})" if row.confused_count else ""
-        cells.append((names[row.label], share_bar(recall), other, percent(recall.value), number(row.n)))
-    words = (tr("Class"), tr("Share named right"), tr("Most often taken for"))
-    found = long_table(columns(words, (tr("Right"), tr("Drawings"))), cells, _CLASSES, "classes")
+        cells.append((names[row.label], recall, row.n, other))
+    found = named_right((tr("Class"), tr("Most often taken for")), cells, _CLASSES, "classes")
     lead = tr("The least recognised first. Where the thin line, the 95% interval, is wide, bars say little.")
     return Section(tr("Class by class"), tuple(found), lead, "classes")
-
-
-def share_bar(found: Estimate) -> Bar:
-    """A share with its interval, as a cell."""
-    return Bar.of(found, share(found, 0))
 
 
 def _measured(metrics: Metrics) -> Section:
