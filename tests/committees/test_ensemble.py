@@ -30,7 +30,7 @@ from dessin.committees.ensemble.measure import SELECT, chosen_rule
 from dessin.committees.ensemble.pictures import heat_maps
 from dessin.committees.ensemble.result import EnsembleResults
 from dessin.committees.ensemble.verb import COMMITTEE, NESTED, ensemble
-from dessin.committees.ensemble.view import ensemble_page, rule_meaning, summary, times_chosen
+from dessin.committees.ensemble.view import ensemble_page, rule_in_words, times_chosen, told
 from dessin.committees.rules.choice import RULES
 from dessin.errors import DessinError
 from dessin.models.card import WEIGHTS_FILE
@@ -190,7 +190,7 @@ def test_choosing_among_noise_is_found_out(split: Split, tmp_path: Path) -> None
     assert "points too much" in results.summary[1]
     nothing = results.rule_named("all soft")
     assert (nothing.naive.value, nothing.optimism.low, nothing.optimism.high) == (nothing.nested.value, 0, 0)
-    assert "Nothing was chosen" in summary(results.model_copy(update={"chosen": "all soft"}))[1]
+    assert "Nothing was chosen" in told(results.model_copy(update={"chosen": "all soft"})).summary[1]
 
 
 @pytest.mark.parametrize("scale", [False, True])
@@ -328,7 +328,7 @@ def test_the_page_says_everything(made: tuple[Path, EnsembleResults]) -> None:
     for text in (*results.summary[1:], *results.cautions):
         assert text in page
     for rule in results.rules:
-        assert rule_meaning(rule.name) in page
+        assert rule_in_words(rule.name)[1] in page
     for _, picture in heat_maps(results):
         assert plain(picture.caption) in page
     disagreement, _, q = (picture.alt for _, picture in heat_maps(results))
@@ -376,10 +376,10 @@ def test_many_members_are_drawn_as_pictures(split: Split, tmp_path: Path) -> Non
 def test_every_rule_has_words() -> None:
     for select in SELECT:
         for name in chosen_rule(select, "soft")[1]:
-            assert rule_meaning(name)
+            assert all(rule_in_words(name))
     for select in set(SELECT) - {"best"}:
         for name in chosen_rule(select, "hard")[1]:
-            assert rule_meaning(name)
+            assert all(rule_in_words(name))
 
 
 def test_the_answers_of_the_kit_are_what_it_says(split: Split) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from dessin.committees.sides import Sides
-from dessin.committees.view import Measured, cautions_of_all, committee_page, gain_in_words
+from dessin.committees.results import ChoiceResults
+from dessin.committees.sides import Sides, sides_section
+from dessin.committees.view import cautions_of_all, closing, committee_page, gain_in_words, opening
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Column, Dots, Key, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.dots import Dot, dot_plot
-from dessin.page.numbers import percent, plain, points, share, written_p
+from dessin.page.numbers import number, percent, plain, points, share, written_p
 from dessin.page.parts import columns
 from dessin.page.words import Bar, Note, Part, Tag, Words
 from dessin.statistics.comparison import Comparison
@@ -59,6 +60,16 @@ class Ways:
             return tr("It is what the others are held against, so nothing is gained.")
         return gain_in_words(way.gain, way.words, self.base.words, judged=len(self.rows) - 1)
 
+    def in_words(self) -> str:
+        """What the chosen way has right on drawings that it was not chosen by, and what it gains."""
+        said = tr(
+            "On {n} drawings that the choice did not see, {who} names {found} right.",
+            n=number(self.found.accuracy.n),
+            who=self.found.words,
+            found=share(self.found.accuracy),
+        )
+        return f"{said} {self.gain()}"
+
     def answer(self) -> str:
         """Whether the chosen way is better, and by how much."""
         verdict = self.found.gain.verdict if self.found.gain else "no difference"
@@ -103,19 +114,6 @@ class Ways:
         return Dots(dot_plot(dots, lambda value: f"{100 * value:g}%", line=line), key)
 
 
-class Chosen(Measured, Protocol):
-    """What the results of every choice among members have."""
-
-    @property
-    def data(self) -> str: ...
-    @property
-    def parts(self) -> int: ...
-    @property
-    def summary(self) -> tuple[str, ...]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-
-
 def naive_in_words(found: Estimate, optimism: Estimate) -> str:
     """What the figure claims that comes from the very drawings that were chosen by."""
     if optimism.low == optimism.high == 0.0:
@@ -135,42 +133,35 @@ def naive_in_words(found: Estimate, optimism: Estimate) -> str:
 def choice_cautions(ways: Ways) -> tuple[str, ...]:
     """What the reader of every choice must know."""
     reached = ways.found.accuracy.value
-    return cautions_of_all([way.words for way in ways.rows if way.accuracy.value > reached])
+    return tuple(cautions_of_all([way.words for way in ways.rows if way.accuracy.value > reached]))
 
 
 def choice_page(
-    results: Chosen,
+    results: ChoiceResults,
     ways: Ways,
-    *,
     question: str,
-    blocks: Sequence[Block],
-    how: Sequence[Block] = (),
-    steps: Sequence[Step],
-    files: Sequence[str],
+    blocks: Iterable[Block],
+    steps: Iterable[Step],
+    files: str,
     sides: Sides | None,
 ) -> Page:
-    """The page of a choice: `blocks`, then the other ways."""
+    """The page of a choice: `blocks`, then the other ways; `sides` are the chosen one and the base."""
     found, base = ways.found, ways.base
     others = tr(
         "Each choice was made {n} times without a part of the drawings, and was then asked about that part: "
         "that is its accuracy. The naive figure comes from the very drawings that were chosen by.",
         n=results.parts,
     )
-    return committee_page(
-        results,
-        collection=results.data,
-        question=question,
-        answer=ways.answer(),
-        who=(found.words, found.accuracy),
-        base=(base.words, base.accuracy),
-        gain=found.gain,
-        said=tuple(map(Sentence, results.summary[1:])),
-        sides=sides,
-        blocks=(*blocks, Section(tr("Other ways to choose"), (ways.dots(),), others, "ways")),
-        how=(ways.table(), *([Notes(tuple(map(retold, results.notes)))] if results.notes else []), *how),
-        steps=steps,
-        files=files,
+    notes = [Notes(tuple(map(retold, results.notes)))] if results.notes else []
+    shown = (
+        *opening((found.words, found.accuracy), (base.words, base.accuracy), found.gain),
+        *map(Sentence, results.summary[1:]),
+        *([sides_section(sides, found.words, base.words)] if sides and found.gain else []),
+        *blocks,
+        Section(tr("Other ways to choose"), (ways.dots(),), others, "ways"),
+        *closing(results, (ways.table(), *notes), steps),
     )
+    return committee_page(results.data, question, ways.answer(), shown, files)
 
 
 class Ingredient(NamedTuple):
@@ -194,4 +185,4 @@ def members_table(members: Sequence[Ingredient], first: str, of: str, parts: int
     note = tr(
         "“Chosen in parts”: chosen anew {n} times, each time without one part of the drawings.", n=parts
     )
-    return Table(columns((first, of), titles), tuple(rows), note)
+    return Table.of((first, of), titles, rows, note)

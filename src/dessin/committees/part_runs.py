@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -18,8 +18,6 @@ from dessin.reading import read_json
 from dessin.recipe import Recipe
 from dessin.runs.executors.job import Executor, JobSpec, carry_out_job
 from dessin.runs.executors.record import JOBS, JobRecord, ended_job
-from dessin.runs.record import read_record
-from dessin.statistics.intervals import Estimate
 
 
 def begin(
@@ -110,31 +108,3 @@ def _check_ended(ended: JobRecord, out: Path, what: str) -> None:
             f"The {what} has {ended.status}: {ended.reason}",
             do=f"Put it right and begin again with the same --out {out}; finished runs are kept.",
         )
-
-
-class PartRow(NamedTuple):
-    """A trained part as a page tells of it, from its run's record."""
-
-    what: str
-    run: str
-    fold: str
-    classes: int
-    train: int
-    accuracy: Estimate | None
-    seconds: str
-    backbone: str
-
-
-def part_row(folder: Path, what: str) -> PartRow:
-    record = read_record(folder)
-    validation = record.results.get("validation")
-    return PartRow(
-        what=what,
-        run=folder.name,
-        fold=str(record.recipe.data.fold),
-        classes=record.counts.classes,
-        train=record.counts.train,
-        accuracy=validation.accuracy if validation else None,
-        seconds=duration(sum(record.timings.values())),
-        backbone=record.recipe.model.backbones,
-    )

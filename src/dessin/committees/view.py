@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from dessin.committees.sides import Sides, sides_section
+from dessin.committees.results import CommitteeResults
 from dessin.decisions import Decision
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Fact, Facts, Headline, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import capital, listed, number, p_value, percent, points, share, signed, size
-from dessin.page.parts import columns, measured, what_next
+from dessin.page.parts import measured, what_next
 from dessin.page.text import lines
 from dessin.page.words import Code, Note, told
 from dessin.progress import duration
@@ -40,126 +40,75 @@ def gain_in_words(gain: Comparison, who: str, base: str, *, judged: int = 1) -> 
     untold = tr(
         "Whether {who} gains anything over {base} cannot be told ({points} points).", who=who, **values
     )
-    return f"{untold} {_why_untold(gain, judged)}"
-
-
-def _why_untold(gain: Comparison, judged: int) -> str:
-    """Why a difference cannot be told, of so many that were `judged` together."""
     if gain.difference.low > 0 or gain.difference.high < 0:
         p = p_value(gain.p_holm)
-        return tr("Of {n} differences, chance makes one look like this too often (p {p}).", n=judged, p=p)
-    if gain.detectable >= _BLIND:
-        return tr("So few drawings and trainings show next to nothing.")
-    return tr(
-        "With so many drawings and trainings, {size} points or more would be found in 80 of 100 cases.",
-        size=size(gain.detectable),
-    )
+        why = tr("Of {n} differences, chance makes one look like this too often (p {p}).", n=judged, p=p)
+    elif gain.detectable >= _BLIND:
+        why = tr("So few drawings and trainings show next to nothing.")
+    else:
+        why = tr(
+            "With so many drawings and trainings, {size} points or more would be found in 80 of 100 cases.",
+            size=size(gain.detectable),
+        )
+    return f"{untold} {why}"
 
 
-def cautions_of_all(higher: Sequence[str] = (), *, luck: bool = True) -> tuple[str, ...]:
+def cautions_of_all(higher: Sequence[str] = (), *, luck: bool = True) -> Iterator[str]:
     """What figures of committees cannot say: `higher` are others with better ones, `luck` is not in them."""
-    found = [
-        tr(
-            "The models may have chosen their epoch on these drawings, so all figures are a little too good. "
-            "The holdout has the last word; it was not opened here."
-        )
-    ]
+    yield tr(
+        "The models may have chosen their epoch on these drawings, so all figures are a little too good. "
+        "The holdout has the last word; it was not opened here."
+    )
     if luck:
-        found.append(
-            tr("This is about these trained models: the luck of a training is not in the intervals.")
-        )
+        yield tr("This is about these trained models: the luck of a training is not in the intervals.")
     if higher:
-        taken = tr(
+        yield tr(
             "Higher on these drawings: {names}. Taking one because of this page would be one more choice by "
             "them, and its figure too good.",
             names=listed(higher),
         )
-        found.append(taken)
-    return tuple(found)
 
 
-class Measured(Protocol):
-    """What the results of every committee have."""
-
-    @property
-    def images(self) -> int: ...
-    @property
-    def groups(self) -> int: ...
-    @property
-    def cautions(self) -> tuple[str, ...]: ...
+def committee_page(data: str, question: str, answer: str, blocks: Iterable[Block], files: str) -> Page:
+    """What a page asks of the collection at `data`, and answers; `files` lie beside it."""
+    title = f"{Path(data).name or tr('This collection')}: {question}"
+    beside = told("Written by dessin. Beside this page are {files}.", files=Code(files))
+    return Page(title, answer, tuple(blocks), beside)
 
 
-def committee_page(
-    results: Measured,
-    *,
-    collection: str,
-    question: str,
-    answer: str,
-    who: tuple[str, Estimate],
-    base: tuple[str, Estimate],
-    gain: Comparison | None,
-    facts: Sequence[Fact] = (),
-    said: Sequence[Block] = (),
-    sides: Sides | None,
-    blocks: Sequence[Block],
-    how: Sequence[Block],
-    steps: Sequence[Step],
-    files: Sequence[str],
-) -> Page:
-    """The page of what was made of several models, `who` and what it is held against by name and accuracy.
-
-    The answer, what it rests on (`said`), what changes drawing by drawing, what the verb has to show
-    (`blocks`), what it cannot say, how it was measured, and what to do next.
-    """
+def opening(
+    who: tuple[str, Estimate], base: tuple[str, Estimate], gain: Comparison | None, *more: Fact
+) -> tuple[Block, ...]:
+    """The accuracy of `who`, by name, in large; that of what it is held against, the gain, and more facts."""
     (name, found), (other, before) = who, base
     right = tr("named right by {who}, of {n} drawings that it had not seen", who=name, n=number(found.n))
     label = tr("{value} of {n} drawings", value=share(found), n=number(found.n))
-    first = [Fact(capital(other), percent(before.value, 1), _ends(share(before)))]
+    facts = [Fact(capital(other), percent(before.value, 1), share(before).partition(" ")[2])]
     if gain:
-        tag = verdict_tag(gain.verdict)
-        note = tr("{interval}, {verdict}", interval=_ends(points(gain.difference)), verdict=tag.text)
-        first.append(Fact(tr("Gain, points"), signed(gain.difference.value), note, tag.tone))
+        tag, interval = verdict_tag(gain.verdict), points(gain.difference).partition(" ")[2]
+        note = tr("{interval}, {verdict}", interval=interval, verdict=tag.text)
+        facts.append(Fact(tr("Gain, points"), signed(gain.difference.value), note, tag.tone))
+    return Headline.of(found, right, label, mark=before.value), Facts((*facts, *more))
+
+
+def closing(results: CommitteeResults, how: Iterable[Block], steps: Iterable[Step]) -> tuple[Block, ...]:
+    """What the figures cannot say, how they came about, and what to do next."""
     asked = tr(
         "All {n} drawings, in {groups} groups, were answered by models that had not learnt from them.",
         n=number(results.images),
         groups=number(results.groups),
     )
-    return Page(
-        titled(collection, question),
-        answer,
-        (
-            Headline.of(found, right, label, mark=before.value),
-            Facts((*first, *facts)),
-            *said,
-            *([sides_section(sides, name, other)] if sides and gain else []),
-            *blocks,
-            cannot_say(results.cautions),
-            measured(Sentence(asked), *how),
-            what_next(*steps),
-        ),
-        told(
-            "Written by dessin. Beside this page are {files}.",
-            files=tuple(part for file in files for part in (", ", Code(file)))[1:],
-        ),
-    )
-
-
-def titled(collection: str, question: str) -> str:
-    """What a page asks of the collection at that place."""
-    return f"{Path(collection).name or tr('This collection')}: {question}"
-
-
-def _ends(text: str) -> str:
-    """`38.8% [34.4, 43.7]` → `[34.4, 43.7]`."""
-    return text.partition(" ")[2]
+    return cannot_say(results.cautions), measured(Sentence(asked), *how), what_next(*steps)
 
 
 def cannot_say(cautions: Sequence[str]) -> Notes:
     return Notes(tuple(map(retold, cautions)), tr("What these numbers cannot say"))
 
 
-def parts_section(parts: Mapping[str, Path]) -> Section:
-    """Trained parts, by what they are, a row each from the record of its run."""
+def how_made(
+    parts: Mapping[str, Path], decisions: Sequence[Decision[Any]], *more: tuple[str, str, str]
+) -> tuple[Section, Section]:
+    """Trained parts, by what they are, a row each from the record of its run; what was decided, and why."""
     rows = []
     for what, folder in parts.items():
         record = read_record(folder)
@@ -175,29 +124,26 @@ def parts_section(parts: Mapping[str, Path]) -> Section:
             )
         )
     titles = (tr("Fold"), tr("Classes"), tr("Trained on"), tr("Accuracy on its own labels"), tr("Time"))
-    return Section(tr("What was trained"), (Table(columns((tr("Part"),), titles), tuple(rows)),))
+    trained = Table.of((tr("Part"),), titles, rows)
+    whys = [(each.title, retold(str(each.value)), retold(each.reason)) for each in decisions]
+    choices = Table.of((tr("Choice"), tr("What"), tr("Why")), (), (*whys, *more))
+    return Section(tr("What was trained"), (trained,)), Section(tr("Choices"), (choices,))
 
 
-def choices_section(decisions: Sequence[Decision[Any]], more: Sequence[tuple[str, str, str]] = ()) -> Section:
-    """What was decided and why."""
-    rows = [(each.title, retold(str(each.value)), retold(each.reason)) for each in decisions]
-    table = Table(columns((tr("Choice"), tr("What"), tr("Why"))), (*rows, *more))
-    return Section(tr("Choices"), (table,))
+def use_steps(out: Path, why: str, tested: Path, *options: str) -> Iterator[Step]:
+    """To name new drawings with what lies in `out`, where there is a `why`, and to see mistakes of `tested`.
 
-
-def mistakes_step(folder: Path, out: Path, *options: str) -> Step:
-    """The mistakes of what lies in `folder`, beside the results in `out`; `options` as the verb has them."""
-    words = ["dessin", "mistakes", str(folder), *options, "--out", f"{out}-mistakes"]
-    return Step(tr("See every mistake, and whose or which drawings fail most."), shlex.join(words))
-
-
-def predict_step(out: Path, why: str) -> Step:
-    return Step(why, shlex.join(["dessin", "predict", str(out), "new/", "--out", f"{out}-answers.csv"]))
+    `options` are as the verb of mistakes has them.
+    """
+    if why:
+        yield Step(why, shlex.join(["dessin", "predict", str(out), "new/", "--out", f"{out}-answers.csv"]))
+    words = ["dessin", "mistakes", str(tested), *options, "--out", f"{out}-mistakes"]
+    yield Step(tr("See every mistake, and whose or which drawings fail most."), shlex.join(words))
 
 
 def as_lines(
-    tables: Iterable[Table], said: Iterable[str], notes: Iterable[str], width: int | None
+    blocks: Iterable[Block], said: Iterable[str], notes: Iterable[str], width: int | None
 ) -> list[str]:
-    """Tables, sentences and notes for a terminal."""
-    shown = [line for table in tables for line in (*lines((table,), width), "")]
+    """Blocks such as tables, sentences and notes for a terminal."""
+    shown = [line for block in blocks for line in (*lines((block,), width), "")]
     return [*shown, *lines((*map(Sentence, said), Notes(tuple(notes))), width)]

@@ -11,20 +11,7 @@ import yaml
 
 from dessin.errors import DessinError
 from dessin.language import retold, tr, tr_n
-from dessin.page.blocks import (
-    Block,
-    Column,
-    Command,
-    Dots,
-    Grid,
-    Key,
-    Notes,
-    Page,
-    Section,
-    Sentence,
-    Step,
-    Table,
-)
+from dessin.page.blocks import Block, Command, Dots, Grid, Key, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import listed, number, p_value, plain, points, share, size
 from dessin.page.parts import columns, what_next
 from dessin.page.text import lines as text_lines
@@ -37,7 +24,6 @@ from dessin.studies.outcome import outcome
 from dessin.studies.result import TEXT_FILE, StudyRecord, StudyResults
 from dessin.studies.source import StudyJob, StudySource
 from dessin.studies.telling import (
-    LevelRow,
     all_evidence,
     answer,
     design,
@@ -54,25 +40,16 @@ _NONE = "–"
 def study_page(study: StudySource) -> Page:
     """The page of a study's folder, which `study.path` is."""
     record = study.record
-    title = tr(
-        "What did {factor} change on {collection}?", factor=listed(record.factors), collection=_data(record)
-    )
-    return Page(
-        title=title,
-        lead=answer(study),
-        blocks=(
-            *study_blocks(study),
-            Section(tr("Repeat it"), tuple(repeat_blocks(study)), folded=True),
-            what_next(*_steps(study)),
-        ),
-    )
+    where = Path(record.data).name or tr("a collection")
+    title = tr("What did {factor} change on {collection}?", factor=listed(record.factors), collection=where)
+    repeated = Section(tr("Repeat it"), tuple(repeat_blocks(study)), folded=True)
+    return Page(title, answer(study), (*study_blocks(study), repeated, what_next(*_steps(study))))
 
 
 def study_card(study: StudySource, anchor: str) -> Section:
     """A study as a part of another page."""
-    return Section(
-        study.record.name, tuple(study_blocks(study)), anchor=anchor, tags=(kind_tag(study),), card=True
-    )
+    blocks, tags = tuple(study_blocks(study)), (kind_tag(study),)
+    return Section(study.record.name, blocks, anchor=anchor, tags=tags, card=True)
 
 
 def study_blocks(study: StudySource) -> Iterator[Block]:
@@ -108,26 +85,29 @@ def _level_table(study: StudySource) -> Table:
     figures = (tr("Runs"), tr("Log loss"), tr("Accuracy"), tr("Difference, points"), tr("p, after Holm"))
     titles = columns((tr("Level"),))
     if study.results:
-        titles = (*columns((tr("Level"),), figures), Column(tr("Verdict")))
-    rows = tuple(_level_cells(row)[: len(titles)] for row in level_rows(study))
-    return Table(titles, rows, file="levels")
-
-
-def _level_cells(row: LevelRow) -> tuple[Words, ...]:
-    changed = tuple(Note(f"{change.key}: {change.text}") for change in row.changes)
-    base = (" ", Tag(tr("base"))) if row.is_base else ()
-    accuracy, compared = row.result.accuracy if row.result else None, row.comparison
-    found: tuple[Words, ...] = ("", "", "")
-    if compared:
-        p = p_value(compared.p_holm).removeprefix("=\u00a0")
-        found = (points(compared.difference), p, verdict_words(compared))
-    return (
-        (Strong(row.name), *base, *changed),
-        row.runs or _NONE,
-        plain(row.result.loss) if row.result and row.result.loss else _NONE,
-        (share(accuracy), Note(f"n = {number(accuracy.n)}")) if accuracy else _NONE,
-        *found,
-    )
+        titles = (*columns((tr("Level"),), figures), *columns((tr("Verdict"),)))
+    rows: list[tuple[Words, ...]] = []
+    for row in level_rows(study):
+        changed = (Note(f"{change.key}: {change.text}") for change in row.changes)
+        base = (" ", Tag(tr("base"))) if row.is_base else ()
+        cells: list[Words] = [
+            (Strong(row.name), *base, *changed),
+            row.runs or _NONE,
+            _NONE,
+            _NONE,
+            "",
+            "",
+            "",
+        ]
+        if row.result and row.result.loss:
+            cells[2] = plain(row.result.loss)
+        if row.result and (accuracy := row.result.accuracy):
+            cells[3] = (share(accuracy), Note(f"n = {number(accuracy.n)}"))
+        if found := row.comparison:
+            p = p_value(found.p_holm).removeprefix("=\u00a0")
+            cells[4:] = (points(found.difference), p, verdict_words(found))
+        rows.append(tuple(cells[: len(titles)]))
+    return Table(titles, tuple(rows), file="levels")
 
 
 def _job_table(jobs: Sequence[StudyJob], last: str) -> Table:
@@ -138,7 +118,7 @@ def _job_table(jobs: Sequence[StudyJob], last: str) -> Table:
             said = f"{share(found)}, n = {number(found.n)}"
         rows.append((job.level, ended.status, said, job.name, str(job.seed), str(job.fold)))
     words = (tr("Level"), tr("Ended"), last, tr("Run"))
-    return Table(columns(words, (tr("Seed"), tr("Fold"))), tuple(rows))
+    return Table.of(words, (tr("Seed"), tr("Fold")), rows)
 
 
 def _two_way(record: StudyRecord, results: StudyResults) -> Section:
@@ -155,16 +135,15 @@ def _two_way(record: StudyRecord, results: StudyResults) -> Section:
         base = f", {tr('base')}" if name == record.base else ""
         return share(accuracy), Note(f"n = {number(accuracy.n)}{base}")
 
-    rows = tuple((Strong(row), *(cell(row, column) for column in second)) for row in first)
-    columns = (Column(f"{record.factors[0]} ↓  {record.factors[1]} →"), *map(Column, second))
-    title = tr("Accuracy by {row} and {column}", row=record.factors[0], column=record.factors[1])
-    return Section(title, (Table(columns, rows),))
+    rows = ((Strong(row), *(cell(row, column) for column in second)) for row in first)
+    down, across = record.factors
+    title = tr("Accuracy by {row} and {column}", row=down, column=across)
+    return Section(title, (Table.of((f"{down} ↓  {across} →", *second), (), rows),))
 
 
 def forest(comparisons: Sequence[Comparison], matters: float) -> Iterator[Dots]:
     """Differences in points with the band of those too small to matter; nothing without any."""
-    drawn = draw_forest(comparisons, matters)
-    if drawn is not None:
+    if drawn := draw_forest(comparisons, matters):
         line = tr("no difference; right of it is better than {base}", base=drawn.against)
         if not drawn.against:
             line = tr("no difference; right of it is better")
@@ -176,31 +155,26 @@ def _measured(study: StudySource) -> Iterator[Block]:
     curves = draw_curves(study)
     beside = (Section(tr("Learning curves"), (curves,)),) if curves else ()
     yield Grid((*beside, Section(tr("What this design could have seen"), tuple(map(Sentence, seen(study))))))
-    ways = columns((tr("Asked in this way"), tr("Answer, in points")))
-    parts = [
-        Section(
-            tr("{level} against {base}", level=each.name, base=each.against),
-            (Sentence(f"{each.verdict}.", "note"), Table(ways, each.lines)),
-        )
-        for each in all_evidence(study.results)
-    ]
+    parts = []
+    for each in all_evidence(study.results):
+        ways = Table.of((tr("Asked in this way"), tr("Answer, in points")), (), each.lines)
+        title = tr("{level} against {base}", level=each.name, base=each.against)
+        parts.append(Section(title, (Sentence(f"{each.verdict}.", "note"), ways)))
     if parts:
         yield Section(tr("How sure each difference is"), (Grid(tuple(parts)),))
 
 
 def repeat_blocks(study: StudySource) -> Iterator[Block]:
     """How to do the study again elsewhere: the command, and the study file with its recipe in it."""
-    record = study.record
-    parts = ["dessin", "study", f"{record.name}.yaml", "--data", record.data]
-    parts += ["--split", f"{study.path.name}/split.csv", "--out", f"{record.name}-again"]
-    yield Command(shlex.join(parts))
+    record, name = study.record, study.record.name
+    parts = ["dessin", "study", f"{name}.yaml", "--data", record.data]
+    yield Command(shlex.join([*parts, "--split", f"{study.path.name}/split.csv", "--out", f"{name}-again"]))
     if values := _defined(study):
         whole = values | {"recipe": record.recipe}
         text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
-        title = tr("{name}.yaml, with its whole recipe", name=record.name)
-        yield Section(title, (Command(text),), folded=True)
+        yield Section(tr("{name}.yaml, with its whole recipe", name=name), (Command(text),), folded=True)
     else:
-        gone = tr("The study file of {name} is gone from its folder, or damaged.", name=record.name)
+        gone = tr("The study file of {name} is gone from its folder, or damaged.", name=name)
         yield Sentence(gone, "note")
 
 
@@ -227,8 +201,11 @@ def _steps(study: StudySource) -> Iterator[Step]:
     folder = study.path.as_posix()
     if study.lost or not study.complete:
         yield again_step(study)
-    ended = ((job, job.ended.accuracy) for job in study.jobs if job.record and job.ended)
-    kept = [(accuracy.value, job.job) for job, accuracy in ended if accuracy]
+    kept = [
+        (job.ended.accuracy.value, job.job)
+        for job in study.jobs
+        if job.record and job.ended and job.ended.accuracy
+    ]
     if kept:
         best = max(kept, key=lambda found: found[0])[1]
         why = tr("See what the best run, of “{level}”, takes for what.", level=best.level)
@@ -236,10 +213,6 @@ def _steps(study: StudySource) -> Iterator[Step]:
         yield Step(why, shlex.join(["dessin", "mistakes", run, "--out", "mistakes"]))
     why = tr("Tell it with the other studies and the final run, for those who were not there.")
     yield Step(why, f"dessin report {shlex.quote(folder)} --out wrap-up.html")
-
-
-def _data(record: StudyRecord) -> str:
-    return Path(record.data).name or tr("a collection")
 
 
 def lines(study: StudySource, width: int | None) -> list[str]:

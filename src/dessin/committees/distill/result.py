@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
+from dessin.committees.results import CommitteeResults
 from dessin.decisions import Decision
 from dessin.page.tables import spread, write_table
-from dessin.results import Result
 from dessin.runs.record import Hardware
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
@@ -90,7 +90,7 @@ class SpeedResults(Section):
         return next(row for row in self.paces if (row.name, row.batch) == (name, batch))
 
 
-class DistillResults(Result):
+class DistillResults(CommitteeResults):
     """`results.json`: committee, student and student alone on the images of `folds`, out of fold.
 
     `paid` is student minus committee, `gained` student minus student alone, corrected by Holm together.
@@ -98,14 +98,11 @@ class DistillResults(Result):
     `warnings` say what went amiss, `cautions` what such numbers cannot say.
     """
 
-    FILE: ClassVar[str] = "results.json"
     TABLE = "answerers"
 
     kind: Literal["distill"] = "distill"
     committee: str
     student: str
-    images: int
-    groups: int
     folds: tuple[int, ...]
     weight: float
     temperature: float
@@ -122,7 +119,6 @@ class DistillResults(Result):
     decisions: tuple[Decision[Any], ...]
     verdict: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
 
     def named(self, name: str) -> Answerer:
         return next(row for row in self.answerers if row.name == name)

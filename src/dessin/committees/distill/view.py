@@ -6,30 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dessin.committees.distill.measure import BATCH
-from dessin.committees.distill.result import (
-    ALONE,
-    COMMITTEE,
-    STUDENT,
-    WHOLE,
-    DistillResults,
-    Gain,
-    Pace,
-    Size,
-)
-from dessin.committees.sides import Sides
+from dessin.committees.distill.result import ALONE, COMMITTEE, STUDENT, WHOLE, DistillResults, Size
+from dessin.committees.sides import Sides, sides_section
 from dessin.committees.view import (
     as_lines,
     cautions_of_all,
-    choices_section,
+    closing,
     committee_page,
     gain_in_words,
-    mistakes_step,
-    parts_section,
-    predict_step,
+    how_made,
+    opening,
+    use_steps,
 )
 from dessin.language import tr, tr_n
-from dessin.page.blocks import Column, Fact, Page, Section, Sentence, Table
-from dessin.page.numbers import listed, number, percent, plain, points, share, written_p
+from dessin.page.blocks import Fact, Page, Section, Sentence, Table
+from dessin.page.numbers import Interval, listed, number, percent, plain, points, share, written_p
 from dessin.page.parts import columns
 from dessin.page.words import Words
 from dessin.studies.telling import verdict_tag
@@ -37,16 +28,6 @@ from dessin.studies.view import forest
 
 # A first choice with less than this share of what it should have tells little.
 _FLAT = 0.5
-
-
-def told(results: DistillResults, untaught: Sequence[int], provenance: Mapping[str, str]) -> DistillResults:
-    """The results with their words; `untaught` are folds where no training was kept."""
-    words = {
-        "verdict": _verdict(results),
-        "warnings": tuple(_warnings(results, untaught)),
-        "cautions": tuple(_cautions(results, provenance)),
-    }
-    return results.model_copy(update=words)
 
 
 def _name(answerer: str) -> str:
@@ -59,22 +40,27 @@ def _name(answerer: str) -> str:
     return names[answerer]
 
 
-def _verdict(results: DistillResults) -> tuple[str, ...]:
-    """The price, what is had for it, and whether the teacher was needed: each by itself."""
-    whole, part = (results.speed.gain(name, BATCH) for name in (WHOLE, COMMITTEE))
+def told(results: DistillResults, untaught: Sequence[int], provenance: Mapping[str, str]) -> DistillResults:
+    """The results with their words: the price, what is had for it, and whether the teacher was needed.
+
+    `untaught` are folds where no training was kept.
+    """
+    paid, gained = (
+        gain_in_words(row, _name(STUDENT), _name(row.against), judged=2)
+        for row in (results.paid, results.gained)
+    )
     speed = tr(
         "It answers {whole} times as many drawings a second as the whole committee, and {part} times as many "
         "as the part of it that was measured.",
-        whole=times(whole.value),
-        part=times(part.value),
+        whole=number(results.speed.gain(WHOLE, BATCH).value, 1),
+        part=number(results.speed.gain(COMMITTEE, BATCH).value, 1),
     )
-    paid = gain_in_words(results.paid, _name(STUDENT), _name(COMMITTEE), judged=2)
-    return (paid, speed, gain_in_words(results.gained, _name(STUDENT), _name(ALONE), judged=2))
-
-
-def times(factor: float) -> str:
-    """`3.21` → `3.2`; from 10 on without decimals."""
-    return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}"
+    words = {
+        "verdict": (paid, speed, gained),
+        "warnings": tuple(_warnings(results, untaught)),
+        "cautions": tuple(_cautions(results, provenance)),
+    }
+    return results.model_copy(update=words)
 
 
 def _warnings(results: DistillResults, untaught: Sequence[int]) -> Iterator[str]:
@@ -137,65 +123,53 @@ def _cautions(results: DistillResults, provenance: Mapping[str, str]) -> Iterato
 
 def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, sides: Sides) -> Page:
     """The page of the distillation in `out`; `runs` are the trained parts by what they are."""
-    student, committee = results.named(STUDENT), results.named(COMMITTEE)
+    student, committee, speed = results.named(STUDENT), results.named(COMMITTEE), results.speed
+    who, other, models = _name(STUDENT), _name(COMMITTEE), results.whole.models
     named = [
-        row.model_copy(update={"name": _name(STUDENT), "against": _name(row.against)})
+        row.model_copy(update={"name": who, "against": _name(row.against)})
         for row in (results.paid, results.gained)
     ]
-    paid, speed = tr("What is paid, and what the teacher gives"), results.speed
-    device = speed.hardware.gpu if speed.device == "cuda" else speed.hardware.cpu
-    timed = tr(
-        "Images a second on {hardware} ({threads} threads), from memory; the median of {rounds} rounds, the "
-        "slowest and the fastest.",
-        hardware=device,
-        threads=speed.hardware.threads,
-        rounds=speed.rounds,
+    factor, whole = number(speed.gain(WHOLE, BATCH).value, 1), _megabytes(results.whole)
+    facts = (
+        Fact(tr("Speed, times"), factor, tr("against the whole committee of {n} models", n=models)),
+        Fact(tr("Size"), _megabytes(student.size), tr("the whole committee: {size}", size=whole)),
     )
-    whole = _megabytes(results.whole)
-    # The final student learnt from every fold, so mistakes are those of one that was measured.
-    first = out / "runs" / f"student-fold-{results.folds[0]}"
-    steps = [predict_step(out, tr("Name new drawings with the student."))] if results.final else []
-    return committee_page(
-        results,
-        collection=sides.data,
-        question=tr("can one small model stand in for the committee?"),
-        answer=results.verdict[0],
-        who=(_name(STUDENT), student.accuracy),
-        base=(_name(COMMITTEE), committee.accuracy),
-        gain=results.paid,
-        facts=(
-            Fact(
-                tr("Speed, times"),
-                times(speed.gain(WHOLE, BATCH).value),
-                tr("against the whole committee of {n} models", n=results.whole.models),
-            ),
-            Fact(tr("Size"), _megabytes(student.size), tr("the whole committee: {size}", size=whole)),
-        ),
-        said=(
-            *map(Sentence, (*results.verdict[1:], _taught(results))),
-            *(Sentence(warning, "warning") for warning in results.warnings),
-        ),
-        sides=sides,
-        blocks=(
-            Section(paid, tuple(forest(named, results.matters)), anchor="paid"),
-            Section(tr("Speed and size"), (_speeds(results),), timed, "speed"),
-        ),
-        how=(_accuracies(results), parts_section(runs), choices_section(results.decisions)),
-        steps=(*steps, mistakes_step(first, out)),
-        files=("results.json", "distill.csv", "speed.json", "labels/", "runs/"),
-    )
-
-
-def _taught(results: DistillResults) -> str:
-    right, _ = _of_labels(results)
-    return tr(
+    taught = tr(
         "{student} learnt from how sure “{committee}” is of each class; the committee’s first choice is the "
         "label of {right}. What taught a student that is measured on a fold were models that were trained "
         "without that fold.",
         student=results.student,
         committee=results.committee,
-        right=percent(right, 1),
+        right=percent(_of_labels(results)[0], 1),
     )
+    timed = tr(
+        "Images a second on {hardware} ({threads} threads), from memory; the median of {rounds} rounds, the "
+        "slowest and the fastest.",
+        hardware=speed.hardware.gpu if speed.device == "cuda" else speed.hardware.cpu,
+        threads=speed.hardware.threads,
+        rounds=speed.rounds,
+    )
+    use = tr("Name new drawings with the student.") if results.final else ""
+    # The final student learnt from every fold, so mistakes are those of one that was measured.
+    tested = out / "runs" / f"student-fold-{results.folds[0]}"
+    blocks = (
+        *opening((who, student.accuracy), (other, committee.accuracy), results.paid, *facts),
+        *map(Sentence, (*results.verdict[1:], taught)),
+        *(Sentence(warning, "warning") for warning in results.warnings),
+        sides_section(sides, who, other),
+        Section(
+            tr("What is paid, and what the teacher gives"),
+            tuple(forest(named, results.matters)),
+            anchor="paid",
+        ),
+        Section(tr("Speed and size"), (_speeds(results),), timed, "speed"),
+        *closing(
+            results, (_accuracies(results), *how_made(runs, results.decisions)), use_steps(out, use, tested)
+        ),
+    )
+    question = tr("can one small model stand in for the committee?")
+    files = "results.json, distill.csv, speed.json, labels/, runs/"
+    return committee_page(sides.data, question, results.verdict[0], blocks, files)
 
 
 def _megabytes(size: Size) -> str:
@@ -212,27 +186,25 @@ def _accuracies(results: DistillResults) -> Table:
             own = (points(found.difference), written_p(found.p_holm), verdict_tag(found.verdict).text)
         rows.append((_name(row.name), share(row.accuracy), plain(row.loss), *own))
     titles = (tr("Accuracy"), tr("Log loss"), tr("The student’s points"), tr("p (Holm)"))
-    return Table((*columns((tr("Who answers"),), titles), Column(tr("Verdict"))), tuple(rows))
+    return Table((*columns((tr("Who answers"),), titles), *columns((tr("Verdict"),))), tuple(rows))
 
 
 def _speeds(results: DistillResults) -> Table:
-    speed, rows = results.speed, []
-    sizes = {name: results.named(name).size for name in (COMMITTEE, STUDENT)}
-    for name, size in {WHOLE: results.whole, **sizes}.items():
-        cells: list[Words] = [_name(name)]
-        for batch in speed.batches:
-            gain = "" if name == STUDENT else _median(speed.gain(name, batch))
-            cells += [_median(speed.pace(name, batch)), gain]
-        rows.append((*cells, number(size.models), _megabytes(size)))
-    titles: list[str] = []
+    speed, titles = results.speed, []
+    rows = {name: [_name(name)] for name in (WHOLE, COMMITTEE, STUDENT)}
     for batch in speed.batches:
         many = tr("Batches of {n}, a second", n=batch)
         titles += [tr("Single images, a second") if batch == 1 else many, tr("The student, times")]
-    titles += (tr("Models"), tr("On disk"))
-    return Table(columns((tr("Who answers"),), titles), tuple(rows))
+        for name, cells in rows.items():
+            gain = "" if name == STUDENT else _median(speed.gain(name, batch))
+            cells += [_median(speed.pace(name, batch)), gain]
+    for name, cells in rows.items():
+        size = results.whole if name == WHOLE else results.named(name).size
+        cells += [number(size.models), _megabytes(size)]
+    return Table.of((tr("Who answers"),), (*titles, tr("Models"), tr("On disk")), map(tuple, rows.values()))
 
 
-def _median(found: Pace | Gain) -> str:
+def _median(found: Interval) -> str:
     value, low, high = (number(each, 1 if each < 100 else 0) for each in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}]"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from dessin.committees.gains import gain_row
 from dessin.committees.members import Kind
+from dessin.committees.results import ChoiceResults
 from dessin.page.tables import spread, write_table
-from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
@@ -69,7 +69,7 @@ class ViewsGain(Section):
     gain: Comparison
 
 
-class EnsembleResults(Result):
+class EnsembleResults(ChoiceResults):
     """`results.json`. `chosen` is the rule whose members are in `committee/`.
 
     Where their weights did not travel with them, `without` names the runs, and there is no committee.
@@ -77,34 +77,18 @@ class EnsembleResults(Result):
     `notes` say what was gathered, aligned and left out, `cautions` what these numbers cannot say.
     """
 
-    FILE: ClassVar[str] = "results.json"
     TABLE = "rules"
 
     kind: Literal["ensemble"] = "ensemble"
-    name: str
-    chosen: str
     select: str
     rule: Literal["soft", "hard"]
     scaled: bool
-    seed: int
-    images: int
-    groups: int
-    classes: int
     folds: tuple[int, ...]
-    parts: int
-    matters: float
-    split: str
-    manifest: str
-    data: str
     members: tuple[MemberRow, ...]
     rules: tuple[RuleRow, ...]
     pairs: tuple[PairRow, ...]
     views: ViewsGain | None = None
     without: tuple[str, ...] = Field((), exclude_if=lambda without: not without)
-    summary: tuple[str, ...] = ()
-    notes: tuple[str, ...]
-    cautions: tuple[str, ...] = ()
-    seconds: float
 
     def rule_named(self, name: str) -> RuleRow:
         return next(row for row in self.rules if row.name == name)

@@ -13,14 +13,7 @@ from dessin.committees.answers import OutOfFold, out_of_fold
 from dessin.committees.families.measure import potential
 from dessin.committees.families.proposals import Proposal, from_confusions, from_wordnet
 from dessin.committees.families.result import FamilyMap, read_families, write_families
-from dessin.committees.families.view import (
-    Typical,
-    cautions,
-    families_page,
-    family_lines,
-    family_steps,
-    how_stable,
-)
+from dessin.committees.families.view import Typical, cautions, families_page, family_lines
 from dessin.committees.members import Members, find_members
 from dessin.errors import DessinError, unknown
 from dessin.files import write_text
@@ -65,10 +58,8 @@ def families(
         answers.probabilities, answers.targets, answers.groups, proposal.families, answers.classes
     )
     warnings = tuple(cautions(answers, found, same_images=source == "confusions"))
-    if source == "confusions":
-        warnings = (how_stable(answers, len(proposal.families.names)), *warnings)
-    steps = family_steps(sorted(as_paths(runs)), out)
-    drawn = families_page(answers, proposal, found, warnings, _typical(members, answers), steps)
+    typical = _typical(members, answers)
+    drawn = families_page(answers, proposal, found, warnings, typical, sorted(as_paths(runs)), out)
     text = document(drawn)
     # The page first: one without its table is what a killed process left, if it says the same.
     if page.exists() and not (page.is_file() and page.read_bytes() == text.encode()):

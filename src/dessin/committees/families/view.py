@@ -11,28 +11,16 @@ import numpy as np
 
 from dessin.collection.thumbnails import Thumbnails
 from dessin.committees.answers import OutOfFold
-from dessin.committees.families.measure import FamilyPotential, Potential, worth_an_expert
+from dessin.committees.families.measure import Potential, worth_an_expert
 from dessin.committees.families.proposals import Proposal, soft_confusion, stability
 from dessin.committees.families.result import FamilyMap
-from dessin.committees.view import as_lines, cannot_say, titled
+from dessin.committees.view import as_lines, cannot_say, committee_page
 from dessin.language import retold, tr
-from dessin.page.blocks import (
-    Block,
-    Gallery,
-    Grid,
-    Headline,
-    Page,
-    Picture,
-    Section,
-    Sentence,
-    Shot,
-    Step,
-    Table,
-)
+from dessin.page.blocks import Gallery, Grid, Headline, Page, Picture, Section, Sentence, Shot, Step, Table
 from dessin.page.numbers import listed, number, percent, points, share, signed
-from dessin.page.parts import columns, measured, what_next
+from dessin.page.parts import measured, what_next
 from dessin.page.pictures import ACCENT, INK, MUTED, figure_data_uri, new_figure
-from dessin.page.words import Note, Words
+from dessin.page.words import Note
 
 _SHOWN = 6
 # Classes of a family that are shown as drawings.
@@ -71,7 +59,9 @@ def verdict(found: Potential) -> str:
 
 
 def cautions(answers: OutOfFold, found: Potential, *, same_images: bool) -> Iterator[str]:
-    """What the reader must know beside the bounds."""
+    """What the reader must know beside the bounds; `same_images` gave the families as well."""
+    if same_images:
+        yield _how_stable(answers, len(found.families))
     yield tr("A perfect expert gains more the larger its family is: compare families of like size.")
     if same_images:
         yield tr("The families come from the same confusions as the bounds, which flatters them a little.")
@@ -85,22 +75,22 @@ def cautions(answers: OutOfFold, found: Potential, *, same_images: bool) -> Iter
             )
 
 
-def how_stable(answers: OutOfFold, count: int) -> str:
-    """Whether other images would have suggested the same families, in words."""
-    value = stability(answers.probabilities, answers.targets, answers.groups, count=count)
-    if value is None:
+def _how_stable(answers: OutOfFold, count: int) -> str:
+    """Whether other images would have suggested the same families."""
+    found = stability(answers.probabilities, answers.targets, answers.groups, count=count)
+    if found is None:
         return tr(
             "Whether other drawings would suggest the same families cannot be said from so few; runs of more "
             "folds can tell."
         )
-    values = {"value": f"{value:.2f}"}
-    if value > _HOLD:
+    value = f"{found:.2f}"
+    if found > _HOLD:
         return tr(
-            "The families hold: both halves of the drawings suggest nearly the same ({value}).", **values
+            "The families hold: both halves of the drawings suggest nearly the same ({value}).", value=value
         )
-    if value > _HOLD_IN_PART:
-        return tr("The families hold in part: half of the drawings suggest others ({value}).", **values)
-    return tr("The families depend on the drawings: each half suggests others ({value}).", **values)
+    if found > _HOLD_IN_PART:
+        return tr("The families hold in part: half of the drawings suggest others ({value}).", value=value)
+    return tr("The families depend on the drawings: each half suggests others ({value}).", value=value)
 
 
 def family_lines(
@@ -116,9 +106,10 @@ def families_page(
     found: Potential,
     cautions: Sequence[str],
     typical: Typical,
-    steps: Sequence[Step],
+    runs: Sequence[Path],
+    out: Path,
 ) -> Page:
-    """The page of a proposal; `steps` are what to do with it."""
+    """The page of a proposal of `runs`, which lies beside its file `out`."""
     right = tr(
         "named right by {who}, of {n} drawings that it was not trained on; the mark: its family",
         who=answers.name,
@@ -132,22 +123,24 @@ def families_page(
         "Bounds, not results: a router that always knows the family, and experts that name the class "
         "wherever the family is found."
     )
-    words = Sentence(f"{retold(proposal.words)}.")
-    families: list[Block] = [_numbers(found, answers.names)]
-    if typical.thumbnails.available:
-        families.append(_pictured(answers, found, typical))
-    return Page(
-        title=titled(typical.data, tr("which classes belong together?")),
-        lead=verdict(found),
-        blocks=(
-            Headline.of(found.now, right, mark=found.found.value),
-            Section(tr("The families"), tuple(families), lead, "families"),
-            Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
-            cannot_say(cautions),
-            measured(Grid((Section("", (_confusion(answers, proposal.families),)), Section("", (words,))))),
-            what_next(*steps),
-        ),
+    how = (_confusion(answers, proposal.families), Sentence(f"{retold(proposal.words)}."))
+    pictured = [_pictured(answers, found, typical)] if typical.thumbnails.available else []
+    route = ["dessin", "route", runs[0], "--families", out, "--out", out.with_name("routed")]
+    again = ["dessin", "families", *runs, "--from", out, "--out", out.with_name(f"{out.stem}-2.csv")]
+    steps = {
+        tr("Train a router and experts for these families, and measure whether they pay."): route,
+        tr("Change the families in the file by hand, and see what those could pay."): again,
+    }
+    blocks = (
+        Headline.of(found.now, right, mark=found.found.value),
+        Section(tr("The families"), (_numbers(found, answers.names), *pictured), lead, "families"),
+        Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
+        cannot_say(cautions),
+        measured(Grid(tuple(Section("", (block,)) for block in how))),
+        what_next(*(Step(why, shlex.join(map(str, command))) for why, command in steps.items())),
     )
+    question = tr("which classes belong together?")
+    return committee_page(typical.data, question, verdict(found), blocks, out.name)
 
 
 def _pictured(answers: OutOfFold, found: Potential, typical: Typical) -> Grid:
@@ -168,7 +161,7 @@ def _pictured(answers: OutOfFold, found: Potential, typical: Typical) -> Grid:
 
 def _numbers(found: Potential, names: Mapping[str, str]) -> Table:
     errors = max(1, sum(row.errors for row in found.families))
-    rows: list[tuple[Words, ...]] = [
+    rows = (
         (
             (row.name, Note(listed([names[label] for label in row.labels], most=_SHOWN))),
             number(len(row.labels)),
@@ -176,30 +169,26 @@ def _numbers(found: Potential, names: Mapping[str, str]) -> Table:
             percent(row.correct / row.images) if row.images else "–",
             percent(row.errors / errors),
             tr("{n} of {all}", n=number(row.inside), all=number(row.errors)),
-            _expert(row, found),
+            points(row.bound.gain.difference) if row.bound else signed(row.gained / found.now.n),
         )
         for row in found.families
-    ]
+    )
     titles = (
         tr("Classes"),
         tr("Drawings"),
         tr("Named right"),
         tr("Share of all errors"),
         tr("Errors inside"),
-        tr("Perfect expert, points"),
     )
-    return Table(columns((tr("Family"),), titles), tuple(rows), file="families")
-
-
-def _expert(row: FamilyPotential, found: Potential) -> str:
-    return points(row.bound.gain.difference) if row.bound else signed(row.gained / found.now.n)
+    return Table.of((tr("Family"),), (*titles, tr("Perfect expert, points")), rows, file="families")
 
 
 def _bounds(found: Potential) -> Table:
+    router = found.router
     rows = [
         (tr("The generalist now"), share(found.now), ""),
         (tr("Its family is right"), share(found.found), ""),
-        (tr("Perfect router"), share(found.router.accuracy), points(found.router.gain.difference)),
+        (tr("Perfect router"), share(router.accuracy), points(router.gain.difference)),
     ]
     for place, bound in enumerate(found.cumulated):
         name = tr("Perfect expert for {family}", family=bound.name)
@@ -207,17 +196,7 @@ def _bounds(found: Potential) -> Table:
             name = tr("… and for {family}", family=bound.name)
         rows.append((name, share(bound.accuracy), points(bound.gain.difference)))
     note = tr("Of {n} drawings, with 95% intervals.", n=number(found.now.n))
-    return Table(columns((tr("Parts"),), (tr("Accuracy"), tr("Gain, points"))), tuple(rows), note)
-
-
-def family_steps(runs: Sequence[Path], out: Path) -> tuple[Step, ...]:
-    """What to do with a proposal in the file `out`."""
-    routed, changed = out.with_name("routed"), out.with_name(f"{out.stem}-2.csv")
-    route = ["dessin", "route", runs[0], "--families", out, "--out", routed]
-    again = ["dessin", "families", *runs, "--from", out, "--out", changed]
-    why = tr("Train a router and experts for these families, and measure whether they pay.")
-    by_hand = tr("Change the families in the file by hand, and see what those could pay.")
-    return tuple(Step(words, shlex.join(map(str, said))) for words, said in ((why, route), (by_hand, again)))
+    return Table.of((tr("Parts"),), (tr("Accuracy"), tr("Gain, points")), rows, note)
 
 
 def _confusion(answers: OutOfFold, families: FamilyMap) -> Picture:

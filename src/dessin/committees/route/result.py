@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
+from dessin.committees.results import CommitteeResults
 from dessin.decisions import Decision
-from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
@@ -42,7 +42,7 @@ class ExpertRow(Section):
     gain: Comparison
 
 
-class RouteResults(Result):
+class RouteResults(CommitteeResults):
     """`results.json`: the generalist and the routed models on the N images of `folds`, out of fold.
 
     `committee` names the variant that the committee answers by; it was fixed before anything was measured.
@@ -50,13 +50,10 @@ class RouteResults(Result):
     the router's family against the generalist's own sums. `asked` is how many models answer for each fold.
     """
 
-    FILE: ClassVar[str] = "results.json"
     TABLE = "variants"
 
     kind: Literal["route"] = "route"
     generalist: str
-    images: int
-    groups: int
     folds: tuple[int, ...]
     families: dict[str, tuple[str, ...]]
     committee: str
@@ -68,7 +65,6 @@ class RouteResults(Result):
     bounds: tuple[BoundRow, ...]
     decisions: tuple[Decision[Any], ...]
     verdict: str = ""
-    cautions: tuple[str, ...] = ()
 
     def named(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)

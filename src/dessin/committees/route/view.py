@@ -9,29 +9,23 @@ from dessin.committees.choices import Way, Ways
 from dessin.committees.route.measure import GENERALIST, MATTERS
 from dessin.committees.route.parts import TrainedPart
 from dessin.committees.route.result import BOTH, OWN_FAMILIES, ROUTER_ALONE, RouteResults
-from dessin.committees.sides import Sides
+from dessin.committees.sides import Sides, sides_section
 from dessin.committees.view import (
     as_lines,
     cautions_of_all,
-    choices_section,
+    closing,
     committee_page,
     gain_in_words,
-    mistakes_step,
-    parts_section,
-    predict_step,
+    how_made,
+    opening,
+    use_steps,
 )
 from dessin.language import tr
 from dessin.page.blocks import Fact, Page, Section, Table
 from dessin.page.numbers import listed, number, percent, plain, points, share
-from dessin.page.parts import columns
 from dessin.studies.view import forest
 
 _CLASSES_NAMED = 8
-
-
-def told(results: RouteResults) -> RouteResults:
-    """The results with their verdict and cautions."""
-    return results.model_copy(update={"verdict": _verdict(results), "cautions": tuple(_cautions(results))})
 
 
 def _name(variant: str) -> str:
@@ -44,13 +38,14 @@ def _name(variant: str) -> str:
     return names[variant]
 
 
-def _verdict(results: RouteResults) -> str:
-    """Whether the committee pays, and its price, in plain words."""
+def told(results: RouteResults) -> RouteResults:
+    """The results with their verdict, whether the committee pays and its price, and cautions."""
     pays = {"better": tr("It pays."), "cannot tell": tr("It cannot be seen to pay.")}
     who, folds = _name(results.committee), len(results.folds)
     gain = gain_in_words(results.main, who, _name(GENERALIST), judged=len(results.comparisons))
     cost = tr("An answer takes {asked} models instead of {n}.", asked=results.asked * folds, n=folds)
-    return f"{pays.get(results.main.verdict, tr('It does not pay.'))} {gain} {cost}"
+    verdict = f"{pays.get(results.main.verdict, tr('It does not pay.'))} {gain} {cost}"
+    return results.model_copy(update={"verdict": verdict, "cautions": tuple(_cautions(results))})
 
 
 def _cautions(results: RouteResults) -> Iterator[str]:
@@ -71,42 +66,30 @@ def route_page(
 ) -> Page:
     """The page of the routed model in `out`; `names` are the classes' names for people."""
     found, base = results.named(results.committee), results.named(GENERALIST)
-    asked, folds = number(results.asked * len(results.folds)), len(results.folds)
-    named = [row.model_copy(update={"name": _name(row.name)}) for row in results.comparisons]
-    settled = tr(
-        "It answers by “{committee}”, settled before anything was measured.", committee=_name(found.name)
+    who, other, folds = _name(found.name), _name(GENERALIST), len(results.folds)
+    facts = (
+        Fact(tr("Family found"), percent(found.family.value, 1), tr("the first step of every answer")),
+        Fact(tr("Models asked"), number(results.asked * folds), tr("instead of {n}", n=folds)),
     )
+    named = [row.model_copy(update={"name": _name(row.name)}) for row in results.comparisons]
+    settled = tr("It answers by “{committee}”, settled before anything was measured.", committee=who)
     bounds = tr("Bounds, not results: parts that make no mistake.")
-    families = [
+    families = (
         (tr("family"), family, listed([names[label] for label in labels], most=_CLASSES_NAMED))
         for family, labels in results.families.items()
-    ]
-    return committee_page(
-        results,
-        collection=sides.data,
-        question=tr("do a router and experts pay?"),
-        answer=results.verdict,
-        who=(_name(found.name), found.accuracy),
-        base=(_name(GENERALIST), base.accuracy),
-        gain=results.main,
-        facts=(
-            Fact(tr("Family found"), percent(found.family.value, 1), tr("the first step of every answer")),
-            Fact(tr("Models asked"), asked, tr("instead of {n}", n=folds)),
-        ),
-        sides=sides,
-        blocks=(
-            Section(tr("Against the generalist"), tuple(forest(named, MATTERS)), settled, "against"),
-            *(Section(tr("Inside the families"), (table,), anchor="experts") for table in _experts(results)),
-            Section(tr("What perfect parts would give"), (_bounds(results),), bounds, "bounds"),
-        ),
-        how=(
-            _ways(results).table(),
-            parts_section({part.part.what: part.folder for part in trained}),
-            choices_section(results.decisions, families),
-        ),
-        steps=(predict_step(out, tr("Name new drawings with it.")), mistakes_step(out, out)),
-        files=("results.json", "families.csv", "committee/", "runs/"),
     )
+    parts = {each.part.what: each.folder for each in trained}
+    how = (_ways(results).table(), *how_made(parts, results.decisions, *families))
+    blocks = (
+        *opening((who, found.accuracy), (other, base.accuracy), results.main, *facts),
+        sides_section(sides, who, other),
+        Section(tr("Against the generalist"), tuple(forest(named, MATTERS)), settled, "against"),
+        *(Section(tr("Inside the families"), (table,), anchor="experts") for table in _experts(results)),
+        Section(tr("What perfect parts would give"), (_bounds(results),), bounds, "bounds"),
+        *closing(results, how, use_steps(out, tr("Name new drawings with it."), out)),
+    )
+    files = "results.json, families.csv, committee/, runs/"
+    return committee_page(sides.data, tr("do a router and experts pay?"), results.verdict, blocks, files)
 
 
 def _ways(results: RouteResults) -> Ways:
@@ -127,7 +110,7 @@ def _experts(results: RouteResults) -> Iterator[Table]:
     titles = (tr("Classes"), tr("Generalist"), tr("Expert"), tr("Gain, points"), tr("Drawings"))
     note = tr("On the family’s drawings alone, both choosing among its classes.")
     if rows:
-        yield Table(columns((tr("Family"),), titles), tuple(rows), note)
+        yield Table.of((tr("Family"),), titles, rows, note)
 
 
 def _bounds(results: RouteResults) -> Table:
@@ -137,11 +120,8 @@ def _bounds(results: RouteResults) -> Table:
         "own families and perfect experts": tr("its own families and perfect experts"),
         "this router and perfect experts": tr("this router and perfect experts"),
     }
-    rows = tuple(
-        (names.get(bound.name, bound.name), share(bound.accuracy), points(bound.gain))
-        for bound in results.bounds
-    )
-    return Table(columns((tr("Parts"),), (tr("Accuracy"), tr("Gain, points"))), rows)
+    rows = ((names.get(row.name, row.name), share(row.accuracy), points(row.gain)) for row in results.bounds)
+    return Table.of((tr("Parts"),), (tr("Accuracy"), tr("Gain, points")), rows)
 
 
 def result_lines(results: RouteResults, width: int | None) -> list[str]:

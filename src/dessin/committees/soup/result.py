@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from dessin.committees.gains import gain_row
+from dessin.committees.results import ChoiceResults
 from dessin.page.tables import spread, write_table
-from dessin.results import Result
 from dessin.schema import Section
 from dessin.statistics.comparison import Comparison
 from dessin.statistics.intervals import Estimate
@@ -61,41 +61,25 @@ class CurvePoint(Section):
     loss: Estimate
 
 
-class SoupResults(Result):
+class SoupResults(ChoiceResults):
     """`results.json`. The weights of the way `chosen` are in `bundle/`; `base` is what gains are over.
 
     `statistics` are the batch normalisations whose statistics were estimated anew for mixtures. `notes` say
     what was done, `cautions` what these numbers cannot say.
     """
 
-    FILE: ClassVar[str] = "results.json"
     TABLE = "ways"
 
     kind: Literal["soup"] = "soup"
-    name: str
     soup: SoupKind
-    chosen: str
     base: str
     backbone: str
-    seed: int
-    images: int
-    groups: int
-    classes: int
     fold: int
-    parts: int
-    matters: float
-    split: str
-    manifest: str
-    data: str
     statistics: int
     runs: tuple[str, ...]
     members: tuple[SoupMember, ...]
     ways: tuple[SoupRow, ...]
     curve: tuple[CurvePoint, ...] = ()
-    summary: tuple[str, ...] = ()
-    notes: tuple[str, ...]
-    cautions: tuple[str, ...] = ()
-    seconds: float
 
     def way(self, name: str) -> SoupRow:
         return next(row for row in self.ways if row.name == name)

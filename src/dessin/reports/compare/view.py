@@ -11,7 +11,7 @@ from dessin.committees.view import as_lines, cannot_say
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Grid, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import listed, number, points, size, written_p
-from dessin.page.parts import columns, measured, what_next
+from dessin.page.parts import measured, what_next
 from dessin.page.words import Code, Note, Strong, Words
 from dessin.reports.compare.measure import ClassChange, ClassChanges, class_changes
 from dessin.reports.compare.result import RunComparison
@@ -36,33 +36,27 @@ def comparison_page(result: RunComparison, joined: Joined) -> Page:
         groups=number(result.groups),
         which=which,
     )
-    said = tuple(
+    verdicts = tuple(
         (Strong(c.name), " ", verdict_tag(c.verdict), f" {retold(c.verdict_text)}.")
         for c in result.comparisons
     )
-    several = (Notes(said),) if len(said) > 1 else ()
+    several = [Notes(verdicts)] if len(verdicts) > 1 else []
+    much = (*forest(result.comparisons, result.matters), *several)
+    equal = tr("What is equal is left out; of a list, only what a run adds and lacks.")
     first, *cards = (card.untested for card in result.cards)
     of_all = tuple(text for text in first if all(text in others for others in cards))
-    untested = (Notes(of_all, tr("Not tested on")),) if of_all else ()
-    return Page(
-        title=title,
-        lead=_lead(result.comparisons, base.name),
-        blocks=(
-            Section(
-                tr("How much better or worse"),
-                (*forest(result.comparisons, result.matters), *several),
-                lead,
-                anchor="differences",
-            ),
-            cannot_say(result.cautions),
-            _classes(result, joined),
-            _what_differs(result),
-            Section(tr("Beyond accuracy"), (_beyond(result), *untested), anchor="beyond"),
-            *_corrupted(result),
-            _figures(result, joined),
-            what_next(*_next(result)),
-        ),
+    untested = [Notes(of_all, tr("Not tested on"))] if of_all else []
+    blocks = (
+        Section(tr("How much better or worse"), much, lead, "differences"),
+        cannot_say(result.cautions),
+        _classes(result, joined),
+        Section(tr("What differs between them"), (_differing(result),), equal, "differs"),
+        Section(tr("Beyond accuracy"), (_beyond(result), *untested), anchor="beyond"),
+        *_corrupted(result),
+        measured(_figures(result, joined), _tests(result)),
+        what_next(*_next(result)),
     )
+    return Page(title, _lead(result.comparisons, base.name), blocks)
 
 
 def _lead(comparisons: Sequence[Comparison], base: str) -> str:
@@ -87,10 +81,16 @@ def _classes(result: RunComparison, joined: Joined) -> Section:
     blocks: list[Block] = []
     for comparison, correct in zip(result.comparisons, joined.correct[1:], strict=True):
         changes = class_changes(joined.correct[0], correct, joined.labels)
-        told = (Sentence(_changes_in_words(changes, names)), _changed(changes, names))
+        most = Grid(
+            (
+                _changed(tr("Gained most"), changes.gained, names),
+                _changed(tr("Lost most"), changes.lost, names),
+            )
+        )
+        told = (Sentence(_changes_in_words(changes, names)), most)
         several = len(result.comparisons) > 1
         blocks += [Section(comparison.name, told, folded=bool(blocks))] if several else told
-    return Section(tr("Class by class"), tuple(blocks), lead, anchor="classes")
+    return Section(tr("Class by class"), tuple(blocks), lead, "classes")
 
 
 def _changes_in_words(changes: ClassChanges, names: Mapping[str, str]) -> str:
@@ -106,36 +106,25 @@ def _changes_in_words(changes: ClassChanges, names: Mapping[str, str]) -> str:
     return f"{said} {tr('Beyond chance, each by itself: {names}.', names=beyond)}"
 
 
-def _changed(changes: ClassChanges, names: Mapping[str, str]) -> Grid:
-    def table(title: str, rows: Sequence[ClassChange]) -> Section:
-        cells = tuple(
-            (
-                names[row.label],
-                tr("{base} → {other} of {n}", base=row.base, other=row.level, n=row.n),
-                Strong(number(row.change, sign=True)),
-            )
-            for row in rows
+def _changed(title: str, changes: Sequence[ClassChange], names: Mapping[str, str]) -> Section:
+    if not changes:
+        return Section(title, (Sentence(tr("No class.")),))
+    rows = (
+        (
+            names[row.label],
+            tr("{base} → {other} of {n}", base=row.base, other=row.level, n=row.n),
+            Strong(number(row.change, sign=True)),
         )
-        titles = columns((tr("Class"),), (tr("Right"), tr("Change")))
-        return Section(title, (Table(titles, cells) if cells else Sentence(tr("No class.")),))
-
-    return Grid((table(tr("Gained most"), changes.gained), table(tr("Lost most"), changes.lost)))
-
-
-def _alike() -> str:
-    return tr("Nothing differs in recipe, data, weights, versions or hardware.")
+        for row in changes
+    )
+    return Section(title, (Table.of((tr("Class"),), (tr("Right"), tr("Change")), rows),))
 
 
-def _what_differs(result: RunComparison) -> Section:
-    lead = tr("What is equal is left out; of a list, only what a run adds and lacks.")
-    differing = (_differing(result),) if result.differences else (Sentence(_alike()),)
-    return Section(tr("What differs between them"), differing, lead, anchor="differs")
-
-
-def _differing(result: RunComparison) -> Table:
-    rows: list[tuple[Words, ...]] = [(Code(found.key), *found.texts) for found in result.differences]
-    titles = columns((tr("Key"), *(run.name for run in result.runs)))
-    return Table(titles, tuple(rows), file="differences")
+def _differing(result: RunComparison) -> Table | Sentence:
+    if not result.differences:
+        return Sentence(tr("Nothing differs in recipe, data, weights, versions or hardware."))
+    rows = ((Code(found.key), *found.texts) for found in result.differences)
+    return Table.of((tr("Key"), *(run.name for run in result.runs)), (), rows, file="differences")
 
 
 def _beyond(result: RunComparison, *, brief: bool = False) -> Table:
@@ -153,54 +142,48 @@ def _beyond(result: RunComparison, *, brief: bool = False) -> Table:
     if unknown:
         none = listed(unknown, most=len(unknown))
         note = tr("Measured of none of them: {names}. dessin trust RUN measures all of it.", names=none)
-    return Table(columns((tr("What"), *(card.name for card in result.cards))), tuple(rows), note)
+    return Table.of((tr("What"), *(card.name for card in result.cards)), (), rows, note)
 
 
 def _corrupted(result: RunComparison) -> Iterator[Section]:
     titles = {corruption.name: corruption.title for corruption in SUITE}
-    blocks: list[Block] = []
+    blocks = []
     for pair in result.robustness:
-        words = tr(
-            "Over all kinds of damage, on {n} drawings: {verdict}.",
-            n=number(pair.n),
-            verdict=retold(pair.robust.verdict_text),
-        )
+        verdict = retold(pair.robust.verdict_text)
+        words = tr("Over all kinds of damage, on {n} drawings: {verdict}.", n=number(pair.n), verdict=verdict)
         title = tr("{other} against {base}", other=pair.first, base=pair.second)
         rows = [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
-        inside: tuple[Block, ...] = (Sentence(words), *forest(rows, result.matters))
+        inside = (Sentence(words), *forest(rows, result.matters))
         blocks.append(Section(title, inside, tags=(verdict_tag(pair.robust.verdict),)))
     if blocks:
         lead = tr("Each row is the mean over five strengths of one kind of damage, in points of accuracy.")
-        yield Section(tr("On damaged drawings"), tuple(blocks), lead, anchor="damaged")
+        yield Section(tr("On damaged drawings"), tuple(blocks), lead, "damaged")
 
 
-def _figures(result: RunComparison, joined: Joined) -> Section:
-    """Every measure of every run, and the tests, for who wants to check."""
+def _figures(result: RunComparison, joined: Joined) -> Table:
+    """Every measure of every run, for who wants to check."""
     written = [run.record.results[result.set_name].written(run.record.counts.classes) for run in joined.runs]
-    titles = [*written[0], tr("Drawings"), tr("Seed"), tr("Fold")]
-    rows: list[tuple[Words, ...]] = [
-        (run.name, *own.values(), number(run.accuracy.n), str(run.seed), str(run.fold))
+    opened = [tr("Holdout opened")] if result.set_name == "holdout" else []
+    rows = (
+        (
+            run.name,
+            *own.values(),
+            number(run.accuracy.n),
+            str(run.seed),
+            str(run.fold),
+            *(f"{run.opened} ×" for _ in opened),
+        )
         for run, own in zip(result.runs, written, strict=True)
-    ]
-    if result.set_name == "holdout":
-        titles.append(tr("Holdout opened"))
-        rows = [(*row, f"{run.opened} ×") for row, run in zip(rows, result.runs, strict=True)]
-    return measured(Table(columns((tr("Model"),), titles), tuple(rows), file="accuracy"), _tests(result))
+    )
+    titles = (*written[0], tr("Drawings"), tr("Seed"), tr("Fold"), *opened)
+    return Table.of((tr("Model"),), titles, rows, file="accuracy")
 
 
 def _tests(result: RunComparison) -> Table:
-    titles = (
-        tr("Points"),
-        tr("Right alone"),
-        tr("McNemar, exact p"),
-        tr("p, paired"),
-        tr("p after Holm"),
-        tr("Could see"),
-    )
     rows = []
     for found in result.comparisons:
-        exact, p_values = found.mcnemar[0], (found.mcnemar[0].p, found.p, found.p_holm)
-        alone = f"{exact.level_alone} : {exact.base_alone}"
+        exact = found.mcnemar[0]
+        alone, p_values = f"{exact.level_alone} : {exact.base_alone}", (exact.p, found.p, found.p_holm)
         tested = (points(found.difference), alone, *map(written_p, p_values), size(found.detectable))
         rows.append((found.name, *tested))
     note = tr(
@@ -209,7 +192,9 @@ def _tests(result: RunComparison) -> Table:
         "groups; McNemar’s takes every drawing for independent."
     )
     against = tr("Against {base}", base=result.runs[0].name)
-    return Table(columns((against,), titles), tuple(rows), note, "tests")
+    tests = (tr("McNemar, exact p"), tr("p, paired"), tr("p after Holm"))
+    titles = (tr("Points"), tr("Right alone"), *tests, tr("Could see"))
+    return Table.of((against,), titles, rows, note, "tests")
 
 
 def _next(result: RunComparison) -> Iterator[Step]:
@@ -224,17 +209,12 @@ def _next(result: RunComparison) -> Iterator[Step]:
 
 def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
     """Accuracies, differences, verdicts, and what differs, as lines for a terminal."""
-    rows = tuple((run.name, str(run.accuracy)) for run in result.runs)
-    accuracies = Table(columns((tr("Model"), tr("Accuracy"))), rows)
-    differing = [_differing(result)] if result.differences else []
+    accuracies = Table.of(
+        (tr("Model"), tr("Accuracy")), (), ((run.name, str(run.accuracy)) for run in result.runs)
+    )
     said = [f"{each.name}: {retold(each.verdict_text)}." for each in result.comparisons]
-    said += [
-        tr(
-            "On damaged drawings, {name}: {verdict}.",
-            name=pair.first,
-            verdict=retold(pair.robust.verdict_text),
-        )
-        for pair in result.robustness
-    ]
-    tables = (accuracies, _tests(result), _beyond(result, brief=True), *differing)
-    return as_lines(tables, [*said, *([] if differing else [_alike()])], result.cautions, width)
+    for pair in result.robustness:
+        verdict = retold(pair.robust.verdict_text)
+        said.append(tr("On damaged drawings, {name}: {verdict}.", name=pair.first, verdict=verdict))
+    blocks = (accuracies, _tests(result), _beyond(result, brief=True), _differing(result))
+    return as_lines(blocks, said, result.cautions, width)
