@@ -153,7 +153,7 @@ def choice_page(
         n=results.parts,
     )
     notes = [Notes(tuple(map(retold, results.notes)))] if results.notes else []
-    shown = (
+    shown: tuple[Block, ...] = (
         *opening((found.words, found.accuracy), (base.words, base.accuracy), found.gain),
         *map(Sentence, results.summary[1:]),
         *([sides_section(sides, found.words, base.words)] if sides and found.gain else []),

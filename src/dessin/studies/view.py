@@ -90,22 +90,15 @@ def _level_table(study: StudySource) -> Table:
     for row in level_rows(study):
         changed = (Note(f"{change.key}: {change.text}") for change in row.changes)
         base = (" ", Tag(tr("base"))) if row.is_base else ()
-        cells: list[Words] = [
-            (Strong(row.name), *base, *changed),
-            row.runs or _NONE,
-            _NONE,
-            _NONE,
-            "",
-            "",
-            "",
-        ]
-        if row.result and row.result.loss:
-            cells[2] = plain(row.result.loss)
-        if row.result and (accuracy := row.result.accuracy):
-            cells[3] = (share(accuracy), Note(f"n = {number(accuracy.n)}"))
+        cells: list[Words] = [(Strong(row.name), *base, *changed), row.runs or _NONE]
+        loss, accuracy = (row.result.loss, row.result.accuracy) if row.result else (None, None)
+        cells.append(plain(loss) if loss else _NONE)
+        cells.append((share(accuracy), Note(f"n = {number(accuracy.n)}")) if accuracy else _NONE)
         if found := row.comparison:
             p = p_value(found.p_holm).removeprefix("=\u00a0")
-            cells[4:] = (points(found.difference), p, verdict_words(found))
+            cells += (points(found.difference), p, verdict_words(found))
+        else:
+            cells += ("", "", "")
         rows.append(tuple(cells[: len(titles)]))
     return Table(titles, tuple(rows), file="levels")
 
@@ -201,12 +194,8 @@ def _steps(study: StudySource) -> Iterator[Step]:
     folder = study.path.as_posix()
     if study.lost or not study.complete:
         yield again_step(study)
-    kept = [
-        (job.ended.accuracy.value, job.job)
-        for job in study.jobs
-        if job.record and job.ended and job.ended.accuracy
-    ]
-    if kept:
+    ended = ((job, job.ended.accuracy) for job in study.jobs if job.record and job.ended)
+    if kept := [(accuracy.value, job.job) for job, accuracy in ended if accuracy]:
         best = max(kept, key=lambda found: found[0])[1]
         why = tr("See what the best run, of “{level}”, takes for what.", level=best.level)
         run = f"{folder}/{RUNS}/{best.name}"

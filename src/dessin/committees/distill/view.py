@@ -19,7 +19,7 @@ from dessin.committees.view import (
     use_steps,
 )
 from dessin.language import tr, tr_n
-from dessin.page.blocks import Fact, Page, Section, Sentence, Table
+from dessin.page.blocks import Block, Fact, Page, Section, Sentence, Table
 from dessin.page.numbers import Interval, listed, number, percent, plain, points, share, written_p
 from dessin.page.parts import columns
 from dessin.page.words import Words
@@ -152,20 +152,16 @@ def distill_page(results: DistillResults, runs: Mapping[str, Path], out: Path, s
     use = tr("Name new drawings with the student.") if results.final else ""
     # The final student learnt from every fold, so mistakes are those of one that was measured.
     tested = out / "runs" / f"student-fold-{results.folds[0]}"
-    blocks = (
+    paid = tr("What is paid, and what the teacher gives")
+    how = (_accuracies(results), *how_made(runs, results.decisions))
+    blocks: tuple[Block, ...] = (
         *opening((who, student.accuracy), (other, committee.accuracy), results.paid, *facts),
         *map(Sentence, (*results.verdict[1:], taught)),
         *(Sentence(warning, "warning") for warning in results.warnings),
         sides_section(sides, who, other),
-        Section(
-            tr("What is paid, and what the teacher gives"),
-            tuple(forest(named, results.matters)),
-            anchor="paid",
-        ),
+        Section(paid, tuple(forest(named, results.matters)), anchor="paid"),
         Section(tr("Speed and size"), (_speeds(results),), timed, "speed"),
-        *closing(
-            results, (_accuracies(results), *how_made(runs, results.decisions)), use_steps(out, use, tested)
-        ),
+        *closing(results, how, use_steps(out, use, tested)),
     )
     question = tr("can one small model stand in for the committee?")
     files = "results.json, distill.csv, speed.json, labels/, runs/"

@@ -57,12 +57,8 @@ def rule_in_words(name: str) -> tuple[str, str]:
 def told(results: EnsembleResults) -> EnsembleResults:
     """The results with their summary, on drawings that the choice did not see, and cautions."""
     chosen, ways = results.chosen_rule, _ways(results)
-    vote = tr_n(
-        "{n} of {all} members votes.",
-        "{n} of {all} members vote.",
-        len(chosen.members),
-        all=len(results.members),
-    )
+    n, members = len(chosen.members), len(results.members)
+    vote = tr_n("{n} of {all} members votes.", "{n} of {all} members vote.", n, all=members)
     summary = [f"{ways.in_words()} {vote}", naive_in_words(chosen.naive, chosen.optimism)]
     if views := results.views:
         seen = tr("looking in {n} views ({views})", n=len(views.views), views=", ".join(views.views))
@@ -87,10 +83,8 @@ def ensemble_lines(results: EnsembleResults, width: int | None) -> list[str]:
 def _ways(results: EnsembleResults) -> Ways:
     rows = []
     for row in results.rules:
-        words, meaning = rule_in_words(row.name)
-        rows.append(
-            Way(row.name, words, row.nested, row.gain, (number(len(row.members)),), meaning, row.naive)
-        )
+        (words, meaning), cells = rule_in_words(row.name), (number(len(row.members)),)
+        rows.append(Way(row.name, words, row.nested, row.gain, cells, meaning, row.naive))
     titles = (tr("Rule"), tr("Accuracy"), tr("Members"))
     return Ways(tuple(rows), titles, results.chosen, tr("committee"))
 

@@ -123,7 +123,7 @@ def families_page(
         "Bounds, not results: a router that always knows the family, and experts that name the class "
         "wherever the family is found."
     )
-    how = (_confusion(answers, proposal.families), Sentence(f"{retold(proposal.words)}."))
+    seen, words = _confusion(answers, proposal.families), Sentence(f"{retold(proposal.words)}.")
     pictured = [_pictured(answers, found, typical)] if typical.thumbnails.available else []
     route = ["dessin", "route", runs[0], "--families", out, "--out", out.with_name("routed")]
     again = ["dessin", "families", *runs, "--from", out, "--out", out.with_name(f"{out.stem}-2.csv")]
@@ -136,7 +136,7 @@ def families_page(
         Section(tr("The families"), (_numbers(found, answers.names), *pictured), lead, "families"),
         Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
         cannot_say(cautions),
-        measured(Grid(tuple(Section("", (block,)) for block in how))),
+        measured(Grid((Section("", (seen,)), Section("", (words,))))),
         what_next(*(Step(why, shlex.join(map(str, command))) for why, command in steps.items())),
     )
     question = tr("which classes belong together?")

@@ -21,7 +21,7 @@ from dessin.committees.view import (
     use_steps,
 )
 from dessin.language import tr
-from dessin.page.blocks import Fact, Page, Section, Table
+from dessin.page.blocks import Block, Fact, Page, Section, Table
 from dessin.page.numbers import listed, number, percent, plain, points, share
 from dessin.studies.view import forest
 
@@ -45,16 +45,15 @@ def told(results: RouteResults) -> RouteResults:
     gain = gain_in_words(results.main, who, _name(GENERALIST), judged=len(results.comparisons))
     cost = tr("An answer takes {asked} models instead of {n}.", asked=results.asked * folds, n=folds)
     verdict = f"{pays.get(results.main.verdict, tr('It does not pay.'))} {gain} {cost}"
-    return results.model_copy(update={"verdict": verdict, "cautions": tuple(_cautions(results))})
-
-
-def _cautions(results: RouteResults) -> Iterator[str]:
     reached = results.named(results.committee).accuracy.value
     variants = [row for row in results.variants if row.name != GENERALIST]
     better = [_name(row.name) for row in variants if row.accuracy.value > reached]
-    yield from cautions_of_all(better, luck=results.main.scope == "these runs")
+    said = [*cautions_of_all(better, luck=results.main.scope == "these runs")]
     if results.experts:
-        yield tr("Families and experts may have been chosen by these drawings too, which flatters a little.")
+        said.append(
+            tr("Families and experts may have been chosen by these drawings too, which flatters a little.")
+        )
+    return results.model_copy(update={"verdict": verdict, "cautions": tuple(said)})
 
 
 def route_page(
@@ -80,7 +79,7 @@ def route_page(
     )
     parts = {each.part.what: each.folder for each in trained}
     how = (_ways(results).table(), *how_made(parts, results.decisions, *families))
-    blocks = (
+    blocks: tuple[Block, ...] = (
         *opening((who, found.accuracy), (other, base.accuracy), results.main, *facts),
         sides_section(sides, who, other),
         Section(tr("Against the generalist"), tuple(forest(named, MATTERS)), settled, "against"),

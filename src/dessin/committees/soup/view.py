@@ -17,7 +17,7 @@ from dessin.committees.sides import Sides
 from dessin.committees.soup.result import BEST, BETWEEN, GREEDY, PROBE, TUNED, UNIFORM, SoupResults, SoupRow
 from dessin.committees.view import as_lines, use_steps
 from dessin.language import tr
-from dessin.page.blocks import Grid, Page, Picture, Section, Table
+from dessin.page.blocks import Block, Grid, Page, Picture, Section, Table
 from dessin.page.numbers import listed, plain, share
 from dessin.page.pictures import ACCENT, MUTED, Line, chart
 from dessin.runs.record import SPLIT_FILE
@@ -100,15 +100,11 @@ def soup_page(results: SoupResults, out: Path, sides: Sides | None = None) -> Pa
     if results.soup == "wise":
         question = tr("does it help to stop between probe and fine-tuned?")
     parts = results.chosen_way.part_shares
-    members = members_table(
-        [
-            Ingredient(row.name, row.share, row.accuracy, row.loss, sum(row.name in part for part in parts))
-            for row in results.members
-        ],
-        tr("Weights"),
-        tr("Share of the mean"),
-        results.parts,
-    )
+    rows = [
+        Ingredient(row.name, row.share, row.accuracy, row.loss, sum(row.name in part for part in parts))
+        for row in results.members
+    ]
+    members = members_table(rows, tr("Weights"), tr("Share of the mean"), results.parts)
     backbone, name = results.backbone, results.name
     lead = tr("Weights of {backbone}; their mean, {name}, lies in bundle/.", backbone=backbone, name=name)
     use = tr("Name new drawings with it: it is as large and as fast as one of the runs.")
@@ -126,12 +122,9 @@ def _steps(results: SoupResults) -> Table:
 
 def _curve(results: SoupResults) -> Section:
     """Accuracy with its intervals over the way from the probe to the fine-tuned weights."""
-    found = [p.accuracy for p in results.curve]
-    chosen = 100 * step_of(results.chosen_way.shares)
-    step, reach = (
-        f"{chosen:g}%",
-        [100 * min(each.low for each in found), 100 * max(each.high for each in found)],
-    )
+    found, chosen = [p.accuracy for p in results.curve], 100 * step_of(results.chosen_way.shares)
+    reach = [100 * min(each.low for each in found), 100 * max(each.high for each in found)]
+    step = f"{chosen:g}%"
     lines = (
         Line([chosen, chosen], reach, tr("chosen: {step}", step=step), MUTED, "--"),
         Line.of([p.alpha for p in results.curve], found, "", ACCENT),
@@ -147,6 +140,6 @@ def _curve(results: SoupResults) -> Section:
         "Each point is a model whose every weight lies that far between the two ends. Two points share their "
         "drawings, so their difference is known better than their intervals say."
     )
-    beside = (Picture(source, alt, kind="chart"), _steps(results))
+    beside: tuple[Block, ...] = (Picture(source, alt, kind="chart"), _steps(results))
     grid = Grid(tuple(Section("", (block,)) for block in beside))
     return Section(tr("From the probe to the fine-tuned weights"), (grid,), lead, "curve")

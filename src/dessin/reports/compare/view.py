@@ -41,12 +41,12 @@ def comparison_page(result: RunComparison, joined: Joined) -> Page:
         for c in result.comparisons
     )
     several = [Notes(verdicts)] if len(verdicts) > 1 else []
-    much = (*forest(result.comparisons, result.matters), *several)
+    much: tuple[Block, ...] = (*forest(result.comparisons, result.matters), *several)
     equal = tr("What is equal is left out; of a list, only what a run adds and lacks.")
     first, *cards = (card.untested for card in result.cards)
     of_all = tuple(text for text in first if all(text in others for others in cards))
     untested = [Notes(of_all, tr("Not tested on"))] if of_all else []
-    blocks = (
+    blocks: tuple[Block, ...] = (
         Section(tr("How much better or worse"), much, lead, "differences"),
         cannot_say(result.cautions),
         _classes(result, joined),
@@ -81,13 +81,9 @@ def _classes(result: RunComparison, joined: Joined) -> Section:
     blocks: list[Block] = []
     for comparison, correct in zip(result.comparisons, joined.correct[1:], strict=True):
         changes = class_changes(joined.correct[0], correct, joined.labels)
-        most = Grid(
-            (
-                _changed(tr("Gained most"), changes.gained, names),
-                _changed(tr("Lost most"), changes.lost, names),
-            )
-        )
-        told = (Sentence(_changes_in_words(changes, names)), most)
+        most = {tr("Gained most"): changes.gained, tr("Lost most"): changes.lost}
+        grid = Grid(tuple(_changed(title, rows, names) for title, rows in most.items()))
+        told = (Sentence(_changes_in_words(changes, names)), grid)
         several = len(result.comparisons) > 1
         blocks += [Section(comparison.name, told, folded=bool(blocks))] if several else told
     return Section(tr("Class by class"), tuple(blocks), lead, "classes")
@@ -153,7 +149,7 @@ def _corrupted(result: RunComparison) -> Iterator[Section]:
         words = tr("Over all kinds of damage, on {n} drawings: {verdict}.", n=number(pair.n), verdict=verdict)
         title = tr("{other} against {base}", other=pair.first, base=pair.second)
         rows = [row.model_copy(update={"name": titles[row.name]}) for row in pair.corruptions]
-        inside = (Sentence(words), *forest(rows, result.matters))
+        inside: tuple[Block, ...] = (Sentence(words), *forest(rows, result.matters))
         blocks.append(Section(title, inside, tags=(verdict_tag(pair.robust.verdict),)))
     if blocks:
         lead = tr("Each row is the mean over five strengths of one kind of damage, in points of accuracy.")
