@@ -119,7 +119,7 @@ def _changed(title: str, changes: Sequence[ClassChange], names: Mapping[str, str
 def _differing(result: RunComparison) -> Table | Sentence:
     if not result.differences:
         return Sentence(tr("Nothing differs in recipe, data, weights, versions or hardware."))
-    rows = ((Code(found.key), *found.texts) for found in result.differences)
+    rows: list[tuple[Words, ...]] = [(Code(found.key), *found.texts) for found in result.differences]
     return Table.of((tr("Key"), *(run.name for run in result.runs)), (), rows, file="differences")
 
 
