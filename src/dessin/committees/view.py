@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from dessin.decisions import Decision
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Fact, Facts, Headline, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import capital, listed, number, p_value, percent, points, share, signed, size
-from dessin.page.parts import measured, what_next
+from dessin.page.parts import measured, step, what_next
 from dessin.page.text import lines
 from dessin.page.words import Code, Note, told
 from dessin.progress import duration
@@ -136,9 +135,9 @@ def use_steps(out: Path, why: str, tested: Path, *options: str) -> Iterator[Step
     `options` are as the verb of mistakes has them.
     """
     if why:
-        yield Step(why, shlex.join(["dessin", "predict", str(out), "new/", "--out", f"{out}-answers.csv"]))
-    words = ["dessin", "mistakes", str(tested), *options, "--out", f"{out}-mistakes"]
-    yield Step(tr("See every mistake, and whose or which drawings fail most."), shlex.join(words))
+        yield step(why, "predict", out, "new/", "--out", f"{out}-answers.csv")
+    wrong = tr("See every mistake, and whose or which drawings fail most.")
+    yield step(wrong, "mistakes", tested, *options, "--out", f"{out}-mistakes")
 
 
 def as_lines(

@@ -11,9 +11,9 @@ import yaml
 
 from dessin.errors import DessinError
 from dessin.language import retold, tr, tr_n
-from dessin.page.blocks import Block, Command, Dots, Grid, Key, Notes, Page, Section, Sentence, Step, Table
+from dessin.page.blocks import Block, Command, Dots, Grid, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import listed, number, p_value, plain, points, share, size
-from dessin.page.parts import columns, what_next
+from dessin.page.parts import columns, dots, step, what_next
 from dessin.page.text import lines as text_lines
 from dessin.page.words import Note, Strong, Tag, Words
 from dessin.reading_yaml import parse_yaml
@@ -74,7 +74,7 @@ def study_blocks(study: StudySource) -> Iterator[Block]:
         base = tr("Difference from “{base}”, in points", base=record.base)
         mains = tr("Main effects, in points")
         for title, found in ((mains, results.main_effects), (base, results.comparisons)):
-            yield from (Section(title, (dots,)) for dots in forest(found, record.matters))
+            yield from (Section(title, (plot,)) for plot in forest(found, record.matters))
     if outcome(study).these_runs:
         alone = tr("One run a level: this is about these models, and the luck of a training is not known.")
         yield Sentence(alone, "notice")
@@ -141,7 +141,7 @@ def forest(comparisons: Sequence[Comparison], matters: float) -> Iterator[Dots]:
         if not drawn.against:
             line = tr("no difference; right of it is better")
         band = tr("±{matters} points: too little to matter", matters=size(matters))
-        yield Dots(drawn.plot, (Key("line", line), Key("band", band)))
+        yield dots(drawn.plot, line=line, band=band)
 
 
 def _measured(study: StudySource) -> Iterator[Block]:
@@ -185,9 +185,8 @@ def again_step(study: StudySource) -> Step:
     # A file that names its recipe by a path finds it beside itself only, which its copy in the folder is not.
     whole = isinstance(_defined(study).get("recipe"), dict)
     file, name = f"{folder}/{TEXT_FILE}" if whole else record.name, record.name
-    again = ["dessin", "study", file, "--data", record.data, "--split", record.split, "--out", folder]
     why = tr("Go on with {study}: what failed is tried again, and what is finished is kept.", study=name)
-    return Step(why, shlex.join(again))
+    return step(why, "study", file, "--data", record.data, "--split", record.split, "--out", folder)
 
 
 def _steps(study: StudySource) -> Iterator[Step]:
@@ -198,10 +197,9 @@ def _steps(study: StudySource) -> Iterator[Step]:
     if kept := [(accuracy.value, job.job) for job, accuracy in ended if accuracy]:
         best = max(kept, key=lambda found: found[0])[1]
         why = tr("See what the best run, of “{level}”, takes for what.", level=best.level)
-        run = f"{folder}/{RUNS}/{best.name}"
-        yield Step(why, shlex.join(["dessin", "mistakes", run, "--out", "mistakes"]))
+        yield step(why, "mistakes", f"{folder}/{RUNS}/{best.name}", "--out", "mistakes")
     why = tr("Tell it with the other studies and the final run, for those who were not there.")
-    yield Step(why, f"dessin report {shlex.quote(folder)} --out wrap-up.html")
+    yield step(why, "report", folder, "--out", "wrap-up.html")
 
 
 def lines(study: StudySource, width: int | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from dessin.committees.view import as_lines, gain_in_words, use_steps
 from dessin.language import tr, tr_n
 from dessin.page.blocks import Grid, Page, Section, Step
 from dessin.page.numbers import listed, number, share
+from dessin.page.parts import step
 from dessin.page.words import Note
 
 
@@ -106,15 +106,14 @@ def ensemble_page(results: EnsembleResults, out: Path, sides: Sides | None = Non
 def _steps(results: EnsembleResults, out: Path) -> Iterator[Step]:
     if results.without:
         why = tr("Make the committee: have these runs packed with their weights, and collect that too.")
-        packed = ["dessin", "pack", *results.without, "--bundles", "--out", "with-weights.dsn"]
-        yield Step(why, shlex.join(packed))
+        yield step(why, "pack", *results.without, "--bundles", "--out", "with-weights.dsn")
         return
-    shown, models = shlex.quote(str(out)), _models(results)
+    models = _models(results)
     why = tr_n("Name new drawings with its one model.", "Name new drawings with its {n} models.", models)
     yield from use_steps(out, why, out)
     if models > 1:
         small = tr("Teach one small model what the committee says: it answers many times as fast.")
-        yield Step(small, f"dessin distill {shown} --student tf_efficientnet_lite0 --out {shown}-small")
+        yield step(small, "distill", out, "--student", "tf_efficientnet_lite0", "--out", f"{out}-small")
 
 
 def _models(results: EnsembleResults) -> int:

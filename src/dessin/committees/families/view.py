@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from dessin.committees.families.proposals import Proposal, soft_confusion, stabi
 from dessin.committees.families.result import FamilyMap
 from dessin.committees.view import as_lines, cannot_say, committee_page
 from dessin.language import retold, tr
-from dessin.page.blocks import Gallery, Grid, Headline, Page, Picture, Section, Sentence, Shot, Step, Table
+from dessin.page.blocks import Gallery, Grid, Headline, Page, Picture, Section, Sentence, Shot, Table
 from dessin.page.numbers import listed, number, percent, points, share, signed
-from dessin.page.parts import measured, what_next
+from dessin.page.parts import measured, step, what_next
 from dessin.page.pictures import ACCENT, INK, MUTED, figure_data_uri, new_figure
 from dessin.page.words import Note
 
@@ -125,19 +124,20 @@ def families_page(
     )
     seen, words = _confusion(answers, proposal.families), Sentence(f"{retold(proposal.words)}.")
     pictured = [_pictured(answers, found, typical)] if typical.thumbnails.available else []
-    route = ["dessin", "route", runs[0], "--families", out, "--out", out.with_name("routed")]
-    again = ["dessin", "families", *runs, "--from", out, "--out", out.with_name(f"{out.stem}-2.csv")]
-    steps = {
-        tr("Train a router and experts for these families, and measure whether they pay."): route,
-        tr("Change the families in the file by hand, and see what those could pay."): again,
-    }
+    routed, changed = out.with_name("routed"), out.with_name(f"{out.stem}-2.csv")
+    train = tr("Train a router and experts for these families, and measure whether they pay.")
+    change = tr("Change the families in the file by hand, and see what those could pay.")
+    steps = (
+        step(train, "route", runs[0], "--families", out, "--out", routed),
+        step(change, "families", *runs, "--from", out, "--out", changed),
+    )
     blocks = (
         Headline.of(found.now, right, mark=found.found.value),
         Section(tr("The families"), (_numbers(found, answers.names), *pictured), lead, "families"),
         Section(tr("What it could pay"), (_bounds(found),), bounds, "bounds"),
         cannot_say(cautions),
         measured(Grid((Section("", (seen,)), Section("", (words,))))),
-        what_next(*(Step(why, shlex.join(map(str, command))) for why, command in steps.items())),
+        what_next(*steps),
     )
     question = tr("which classes belong together?")
     return committee_page(typical.data, question, verdict(found), blocks, out.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from dessin.committees.view import as_lines, cannot_say
 from dessin.language import retold, tr
 from dessin.page.blocks import Block, Grid, Notes, Page, Section, Sentence, Step, Table
 from dessin.page.numbers import listed, number, points, size, written_p
-from dessin.page.parts import measured, what_next
+from dessin.page.parts import measured, step, what_next
 from dessin.page.words import Code, Note, Strong, Words
 from dessin.reports.compare.measure import ClassChange, ClassChanges, class_changes
 from dessin.reports.compare.result import RunComparison
@@ -196,11 +195,11 @@ def _tests(result: RunComparison) -> Table:
 def _next(result: RunComparison) -> Iterator[Step]:
     best = max(result.runs, key=lambda run: run.accuracy.value)
     why = tr("See what {name}, which has most right here, gets wrong.", name=best.name)
-    yield Step(why, shlex.join(["dessin", "mistakes", best.path, "--out", "mistakes"]))
-    together = ["dessin", "ensemble", *(run.path for run in result.runs), "--out", "together"]
-    yield Step(tr("Whether they are better together than alone."), shlex.join(together))
+    yield step(why, "mistakes", best.path, "--out", "mistakes")
+    together, runs = tr("Whether they are better together than alone."), (run.path for run in result.runs)
+    yield step(together, "ensemble", *runs, "--out", "together")
     why = tr("Whether a recipe is better, not only these trainings, a study says; these come with dessin.")
-    yield Step(why, "dessin recipes")
+    yield step(why, "recipes")
 
 
 def comparison_lines(result: RunComparison, width: int | None) -> list[str]:
