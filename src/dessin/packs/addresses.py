@@ -120,7 +120,7 @@ def _known_alone() -> Any:
     """
     import paramiko
 
-    class KnownAlone(paramiko.MissingHostKeyPolicy):  # type: ignore[misc,unused-ignore]
+    class KnownAlone(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:  # noqa: ARG002
             known = paramiko.HostKeys()
             for path in (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")):
