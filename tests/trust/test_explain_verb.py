@@ -19,6 +19,7 @@ from dessin.answers.predictions import read_predictions
 from dessin.answers.tree import Ballot, ModelNode, Node, RoutedNode, VoteNode
 from dessin.collection.split.files import read_split
 from dessin.errors import DessinError
+from dessin.page.numbers import change
 from dessin.progress import quiet
 from dessin.reading import read_csv
 from dessin.runs.train import train
@@ -120,7 +121,11 @@ def test_the_page_is_escaped_and_says_the_verdict(world: Path, explained: Explan
     assert "&lt;script&gt;alert(1)" in page
     for row in explained.faithfulness.methods:
         assert row.verdict in page
-        assert row.text in page
+        meaning, of_ink, _ = row.text.split(". ", 2)
+        assert meaning in page
+        assert of_ink in page
+        for gain in (*row.gains("random"), *row.gains("ink")):
+            assert change(gain, 2) in page
 
 
 def test_the_same_again_is_the_same_to_the_byte(world: Path, explained: Explanation) -> None:
