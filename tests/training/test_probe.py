@@ -1,24 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 
 from dessin.errors import DessinError
 from dessin.training.linear import Kind
 from dessin.training.probe import PENALTIES, WEAKER, fit_probe, inner_folds
 
 KINDS: tuple[Kind, ...] = ("logistic", "ridge")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def blobs(images: int = 120, classes: int = 4, width: int = 20, *, spread: float = 0.6, seed: int = 0):

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 
 from dessin.errors import DessinError
 from dessin.training.linear import Kind
-from dessin.training.probe import NAMES, SHARES, Floats, Probe, fit_probe, shared_probe
+from dessin.training.name_share import NAMES, SHARES
+from dessin.training.probe import Floats, Probe, fit_probe, shared_probe
 
 KINDS: tuple[Kind, ...] = ("logistic", "ridge")
 CLASSES, WIDTH = 6, 40
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def centres() -> Floats:
@@ -35,6 +25,13 @@ def drawings(a_class: int, *, seed: int = 0, spread: float = 2.0):
     noise = spread * np.random.default_rng(seed).normal(size=(len(labels), WIDTH))
     features = (centres()[labels] + noise).astype(np.float32)[None]
     return features, labels, [f"photo {n}" for n in range(len(labels))]
+
+
+def all_but_one():
+    """Those of all classes but number 2."""
+    features, labels, groups = drawings(12)
+    drawn = labels != 2
+    return features[:, drawn], labels[drawn], [groups[n] for n in np.flatnonzero(drawn)]
 
 
 def right(probe: Probe, wanted: slice = slice(None)) -> float:
@@ -100,13 +97,7 @@ def test_the_reason_says_what_either_side_reaches_alone() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_class_that_nothing_is_drawn_of_is_answered_by_its_name(kind: Kind) -> None:
-    features, labels, groups = drawings(12)
-    drawn = labels != 2
-    some = (
-        features[:, drawn],
-        labels[drawn],
-        [group for group, kept in zip(groups, drawn, strict=True) if kept],
-    )
+    some = all_but_one()
     probe = fit_probe(*some, CLASSES, kind=kind, named=centres())
     assert share(probe) > 0
     assert right(probe, slice(2, 3)) > 0.5, "chance is a sixth"
@@ -123,21 +114,15 @@ def test_a_class_that_nothing_is_drawn_of_is_answered_by_its_name(kind: Kind) ->
 
 
 def test_what_is_said_of_unseen_images_has_every_class() -> None:
-    features, labels, groups = drawings(12)
-    drawn = labels != 2
-    some = (
-        features[:, drawn],
-        labels[drawn],
-        [group for group, kept in zip(groups, drawn, strict=True) if kept],
-    )
-    folds = np.arange(int(drawn.sum())) % 3
+    some = all_but_one()
+    folds = np.arange(len(some[1])) % 3
     probe = fit_probe(*some, CLASSES, folds=folds, named=centres())
     assert probe.unseen is not None
-    assert probe.unseen.shape == (drawn.sum(), CLASSES)
+    assert probe.unseen.shape == (len(some[1]), CLASSES)
     np.testing.assert_allclose(probe.unseen.sum(axis=1), 1, rtol=1e-5)
     plain = fit_probe(*some, CLASSES, folds=folds)
     assert plain.unseen is not None
-    hits = [(each.argmax(axis=1) == labels[drawn]).mean() for each in (probe.unseen, plain.unseen)]
+    hits = [(each.argmax(axis=1) == some[1]).mean() for each in (probe.unseen, plain.unseen)]
     assert hits[0] > hits[1]
 
 

@@ -42,8 +42,9 @@ from dessin.training.device import FEATURES, choose_feature_precision
 from dessin.training.features import extract_features, seconds_an_image
 from dessin.training.guard import Collapsed
 from dessin.training.loop import fit
+from dessin.training.name_share import NAMES
 from dessin.training.outcome import Outcome
-from dessin.training.probe import NAMES, read_head, shared_probe, write_head
+from dessin.training.probe import read_head, shared_probe, write_head
 from dessin.training.range_test import find_lr
 
 LOST = "collapsed attempts"

@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save
-from scipy.optimize import minimize_scalar
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from dessin.decisions import Decision
 from dessin.errors import DessinError
@@ -25,6 +23,7 @@ from dessin.progress import track
 from dessin.randomness import image_keys, permutation
 from dessin.reading import read_bytes, read_json
 from dessin.training.linear import Kind, Space, fit_linear, space_of
+from dessin.training.name_share import NAMES, PROBE_ALONE, SHARES, Mix, Names, best_of, calibrated
 
 PENALTY = "probe penalty"
 Floats = NDArray[np.float32]
@@ -41,9 +40,6 @@ WEAKER: dict[Kind, tuple[float, ...]] = {
 }
 _DEFAULT_PENALTY: dict[Kind, float] = {"logistic": 0.01, "ridge": 0.1}
 _INNER_FOLDS = 3
-NAMES = "class names"
-# Of what the names say in the head; what the drawings say has the rest.
-SHARES = tuple(number / 10 for number in range(11))
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def fit_probe(
     asked = features[0] if looks == 1 else features[:looks].mean(axis=0)
     # Of the mean drawing names say nothing: what they say of all is of drawings as such, and not of a class.
     centre = asked.mean(axis=0)
-    names = None if named is None else _Names(torch.from_numpy((asked - centre) @ named.T).double(), every)
+    names = None if named is None else Names(torch.from_numpy((asked - centre) @ named.T).double(), every)
     chosen = _choose(features, asked, labels, dealt, classes, kind, weakest, names)
     axes, targets = _space(features, labels, np.ones(len(labels), dtype=bool), kind)
     fit: tuple[Tensor, Tensor] | None = None
@@ -153,56 +149,6 @@ def fit_probe(
     )
 
 
-class _Mix(NamedTuple):
-    """The share of the names in the head, and the spread of each side's logits, which makes both one size."""
-
-    share: float = 0.0
-    drawn: float = 1.0
-    named: float = 1.0
-
-    def of(self, drawn: Tensor, named: Tensor) -> Tensor:
-        """Of two sides' logits, or of their weights."""
-        if not self.share:
-            return drawn
-        return (1 - self.share) / self.drawn * drawn + self.share / self.named * named
-
-
-_PROBE_ALONE = _Mix()
-
-
-@dataclass(frozen=True)
-class _Names:
-    """What the names say of each image, logits (N, C), and the classes `drawn` (S,) that have images."""
-
-    logits: Tensor
-    drawn: NDArray[np.int64]
-
-    @property
-    def undrawn(self) -> int:
-        return self.logits.shape[1] - len(self.drawn)
-
-    def whole(self, logits: Tensor, drawn: NDArray[np.int64]) -> Tensor:
-        """(m, S) of the classes `drawn` → (m, C): any other is as likely as the mean of these."""
-        result = logits.mean(dim=1, keepdim=True).repeat(1, self.logits.shape[1])
-        result[:, drawn] = logits
-        return result
-
-    def mixes(self, drawn: Tensor, named: Tensor) -> list[_Mix]:
-        """Each share, for logits (m, C) of both sides."""
-        one, other = (float((each - each.mean(dim=1, keepdim=True)).std()) or 1.0 for each in (drawn, named))
-        return [_Mix(share, one, other) for share in SHARES]
-
-    def choose(
-        self, logits: Tensor, named: Tensor, truth: Tensor, share: float | None
-    ) -> tuple[_Mix, list[tuple[float, float, float]]]:
-        """The share of the highest accuracy, unless it is known, for logits (m, S) by drawings and (m, C) by
-        names; and of each share temperature, accuracy and loss."""
-        drawn, labels = self.whole(logits, self.drawn), torch.from_numpy(self.drawn)[truth]
-        mixes = self.mixes(drawn, named)
-        results = [_calibrated(mix.of(drawn, named), labels) for mix in mixes]
-        return mixes[_best(results) if share is None else SHARES.index(share)], results
-
-
 _HALF = 0.5
 
 
@@ -214,7 +160,7 @@ def _share_of_undrawn(
     used: Sequence[int],
     kind: Kind,
     penalties: Sequence[float],
-    names: _Names,
+    names: Names,
 ) -> tuple[float, str]:
     """The share that serves all classes alike where some are not drawn, and why.
 
@@ -258,7 +204,7 @@ class _Chosen:
     path: tuple[tuple[float, float, float], ...]
     reason: str
     unseen: Floats | None = None
-    mix: _Mix = _PROBE_ALONE
+    mix: Mix = PROBE_ALONE
     why_names: str = ""
 
 
@@ -270,7 +216,7 @@ def _choose(
     classes: int,
     kind: Kind,
     weakest: float,
-    names: _Names | None = None,
+    names: Names | None = None,
 ) -> _Chosen:
     used = [k for k in np.unique(folds) if len(np.unique(labels[folds != k])) > 1]
     if folds.max() < 1 or not used:
@@ -292,15 +238,15 @@ def _choose(
         inner.append(_InnerFold(axes, targets, unseen, classes))
         held.append([inner[-1].logits(penalty) for penalty in PENALTIES[kind]])
     penalties = list(PENALTIES[kind])
-    results = [_calibrated(torch.cat(logits), truth) for logits in zip(*held, strict=True)]
+    results = [calibrated(torch.cat(logits), truth) for logits in zip(*held, strict=True)]
     for weaker in WEAKER[kind]:
-        if weaker < weakest or _best(results) < len(results) - 1:
+        if weaker < weakest or best_of(results) < len(results) - 1:
             break
         penalties.append(weaker)
         for part, logits in zip(inner, held, strict=True):
             logits.append(part.logits(weaker))
-        results.append(_calibrated(torch.cat([logits[-1] for logits in held]), truth))
-    best = _best(results)
+        results.append(calibrated(torch.cat([logits[-1] for logits in held]), truth))
+    best = best_of(results)
     temperature, accuracy, loss = results[best]
     path = tuple((p, r[1], r[2]) for p, r in zip(penalties, results, strict=True))
     reason = (
@@ -334,7 +280,7 @@ def _unseen(
     truth: Tensor,
     folds: NDArray[np.int64],
     used: Sequence[int],
-    names: _Names | None,
+    names: Names | None,
     share: float | None,
 ) -> Floats:
     """Probabilities (N, C) of each fold's images, at the penalty and share that are best on all other folds.
@@ -347,8 +293,8 @@ def _unseen(
     for place, fold in enumerate(used):
         others = torch.cat([truth[: starts[place]], truth[starts[place + 1] :]])
         rest = [*held[:place], *held[place + 1 :]]
-        results = [_calibrated(torch.cat(logits), others) for logits in zip(*rest, strict=True)]
-        best = _best(results)
+        results = [calibrated(torch.cat(logits), others) for logits in zip(*rest, strict=True)]
+        best = best_of(results)
         temperature, logits = results[best][0], held[place][best]
         if names is not None:
             named = torch.cat([names.logits[folds == other] for other in used if other != fold])
@@ -357,11 +303,6 @@ def _unseen(
             logits = mix.of(names.whole(logits, names.drawn), names.logits[folds == fold])
         result[folds == fold] = (logits / temperature).softmax(dim=1).float().numpy()
     return result
-
-
-def _best(results: Sequence[tuple[float, float, float]]) -> int:
-    """The number of the highest accuracy; of equal ones that of the smaller loss."""
-    return min(range(len(results)), key=lambda number: (-results[number][1], results[number][2]))
 
 
 @dataclass
@@ -409,17 +350,6 @@ def _space(
 ) -> tuple[Space, Tensor]:
     samples = torch.from_numpy(features[:, rows].reshape(-1, features.shape[2]))
     return space_of(samples, kind), torch.from_numpy(np.tile(labels[rows], len(features)))
-
-
-def _calibrated(logits: Tensor, truth: Tensor) -> tuple[float, float, float]:
-    """The temperature that minimises the loss, the accuracy, and that loss."""
-
-    def loss(log_temperature: float) -> float:
-        return float(cross_entropy(logits / float(np.exp(log_temperature)), truth))
-
-    found = minimize_scalar(loss, bounds=(-6.0, 3.0), method="bounded", options={"xatol": 1e-3})
-    accuracy = float((logits.argmax(dim=1) == truth).double().mean())
-    return float(np.exp(found.x)), accuracy, float(found.fun)
 
 
 _VERSION = 3  # raise it whenever the same features would give another probe, or its file another form
